@@ -1,0 +1,121 @@
+#pragma once
+
+#include "schemas/base/described.hpp"
+#include "schemas/base/limits.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// A route is data. Router, authorization, validation and OpenAPI read the same declaration. No Beast in here.
+namespace troupe::net {
+
+enum class verb : std::uint8_t { get, post, put, patch, del };
+std::string_view name_of(verb v);
+
+/// Who asks, as the edge found out.
+struct principal {
+    std::string name; ///< "key/<id>"; empty: nobody.
+    uuid organization;
+    bool admin = false;
+};
+
+/// A request as a handler sees it: routed, authenticated, its body validated against the route's type.
+struct request {
+    troupe::net::verb verb = verb::get;
+    std::string path;                         ///< Without prefix and query: "/tasks/018f…".
+    std::map<std::string, std::string> params; ///< From the template: {"id": …}. A trailing {path} takes slashes.
+    std::map<std::string, std::string> query;  ///< Decoded.
+    std::map<std::string, std::string> headers; ///< Lower-case names.
+    std::string body;
+    principal who;
+    std::string id;    ///< Request id: taken from `X-Request-Id` or made; returned in the answer.
+    std::string trace; ///< traceparent, taken or made.
+    std::int64_t deadline_ms = 0; ///< Monotonic.
+
+    [[nodiscard]] std::string_view param(std::string_view name) const;
+    [[nodiscard]] std::optional<std::string_view> header(std::string_view lower_name) const;
+    [[nodiscard]] std::optional<std::string_view> query_value(std::string_view name) const;
+};
+
+struct response {
+    int status = 200;
+    std::string body; ///< JSON unless `content_type` says otherwise.
+    std::string content_type = "application/json";
+    std::vector<std::pair<std::string, std::string>> headers = {};
+};
+
+/// The problem as a response, with `Retry-After` where it has one.
+response to_response(const problem& p, const request& from);
+
+/// Answers a request: called exactly once, from any thread.
+using responder = std::function<void(response)>;
+
+/// Does the work of a route. Must not block: long work answers later through the responder.
+using handler = std::function<void(request, responder)>;
+
+/// A live stream in place of one answer (`text/event-stream`).
+struct stream_spec {
+    std::vector<std::string> channels;
+    std::string since; ///< See `runtime::subscription_request`; the edge fills it from `Last-Event-ID` or `since`.
+};
+/// Decides what a stream shows, or refuses. May answer later.
+using stream_handler = std::function<void(request, std::function<void(expected<stream_spec>)>)>;
+
+/// What a route takes or gives: a JSON Schema, made on demand, and how to check a body against the type.
+struct body_type {
+    std::string name; ///< "create_task": the schema's name in OpenAPI.
+    std::function<std::string()> schema;
+    std::function<expected<void>(std::string_view)> check; ///< Nothing: no check (replies, raw bodies).
+    std::size_t bytes_max = limits::body_bytes_max;
+    std::string content_type = "application/json";
+};
+
+/// A body that is a described struct, decoded strictly.
+template <class T>
+body_type body_of(std::string name, std::size_t bytes_max = limits::body_bytes_max) {
+    return {std::move(name), [] { return json_schema<T>(); },
+            [](std::string_view text) -> expected<void> {
+                auto decoded = from_json<T>(text, strictness::input);
+                return decoded ? expected<void>() : expected<void>(decoded.error());
+            },
+            bytes_max};
+}
+
+/// A reply that is a described document.
+template <class T>
+body_type reply_of(std::string name) {
+    return {std::move(name), [] { return json_schema<T>(); }, nullptr};
+}
+
+/// A query parameter that the route reads; others are refused with their name.
+struct query_parameter {
+    std::string name;
+    std::string doc;
+    std::string schema = R"({"type":"string"})"; ///< JSON Schema.
+};
+
+struct route {
+    troupe::net::verb verb = verb::get;
+    std::string path;      ///< Under the base path: "/tasks/{id}/messages". "{path}" at the end takes slashes.
+    std::string operation; ///< OpenAPI operationId, unique.
+    std::string summary;   ///< One sentence.
+    std::string tag;
+    std::string permission; ///< "task:write"; empty: open to everyone (only GET).
+    std::vector<query_parameter> query = {};
+    std::optional<body_type> body = {};
+    std::optional<body_type> reply = {};
+    int success = 200;
+    std::vector<code> errors = {}; ///< Beyond those that every route may give.
+    handler run = {};
+    stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.
+    bool rooted = false;        ///< Answers at the path itself, without base path (`/health`, `/metrics`).
+};
+
+} // namespace troupe::net

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::runtime {
+
+/// One event on a channel. `data` is JSON. `id` is the opaque cursor after this event, empty for live-only
+/// events (tokens, metrics), which are not resumable by cursor.
+struct live_event {
+    std::string id;
+    timestamp ts;
+    std::string channel; ///< "runs/018f…", "tasks/018f…", "supervision", …
+    std::string kind;    ///< The journaled event's type, or "token", "output", …
+    std::string data;
+    uuid organization;
+};
+
+/// {"id":…,"ts":…,"channel":…,"kind":…,"data":…}: the envelope of WebSocket and SSE.
+std::string to_envelope(const live_event& e);
+
+/// What a subscriber wants to see.
+struct subscription_request {
+    uuid organization;
+    std::vector<std::string> channels; ///< Exact names, or patterns with one trailing "*": "runs/*", "*".
+    std::string since; ///< Cursor to start after; empty: from now; "start": from the oldest that is kept.
+};
+
+/// Ends the subscription when destroyed. Movable.
+class subscription {
+public:
+    virtual ~subscription() = default;
+};
+
+/// Publish and subscribe. Journaled events come in commit order, each exactly once after `since`, the past
+/// before the present; order is promised per entity. Thread-safe.
+class bus {
+public:
+    virtual ~bus() = default;
+
+    /// `sink` is called from the bus's threads, one call at a time, and must not block. A cursor that cannot be
+    /// read is `invalid_request`; one that lies before retention delivers an event of kind "reset" first.
+    virtual expected<std::unique_ptr<subscription>> subscribe(subscription_request request,
+                                                              std::function<void(const live_event&)> sink) = 0;
+
+    /// Publishes a live-only event.
+    virtual void publish(live_event e) = 0;
+};
+
+} // namespace troupe::runtime

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "schemas/base/problem.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::runtime {
+
+/// What a confined command may use. Every bound is enforced; reaching one is reported, not hidden.
+struct command_limits {
+    std::int64_t time_ms = 120'000;        ///< Wall clock; then the whole process tree is killed.
+    std::uint64_t memory_bytes = 2ULL << 30; ///< Address space of each process (rlimit), and the cgroup where there is one.
+    std::uint32_t processes = 256;
+    std::uint64_t file_bytes = 1ULL << 30;   ///< Largest file it may write.
+    std::size_t output_bytes = 1 << 20;      ///< Kept of each stream: the first and the last half; the rest is counted.
+};
+
+/// A command to run under the runner.
+struct command_spec {
+    std::vector<std::string> argv;  ///< argv[0] is looked up in PATH inside the sandbox. A shell line is {"sh","-c",line}.
+    std::filesystem::path project;  ///< The only writable tree; also the working directory's root.
+    std::string working_directory;  ///< Relative to the project; must stay inside.
+    std::map<std::string, std::string> environment; ///< In addition to a minimal PATH, HOME, LANG.
+    bool network = false;
+    command_limits limits;
+};
+
+/// How a command ended.
+struct command_result {
+    int exit_code = 0;   ///< 128 + signal when killed by a signal.
+    bool timed_out = false;
+    bool cancelled = false;
+    std::string out;     ///< With a marker line where the middle was left out.
+    std::string err;
+    std::uint64_t out_bytes = 0; ///< Before shortening.
+    std::uint64_t err_bytes = 0;
+    std::int64_t duration_ms = 0;
+};
+
+/// What the disk says of an earlier attempt under the same key, after a crash of the node.
+enum class attempt_state : std::uint8_t {
+    never_started, ///< No started-mark: it is safe to run it.
+    finished,      ///< A result was written: take it.
+    unknown,       ///< Started, no result: it may have done anything.
+};
+
+/// Whether and how commands can be confined on this machine.
+enum class sandbox_mode : std::uint8_t {
+    bubblewrap, ///< The default: refuse when it does not work.
+    none,       ///< Operator's choice (`sandbox: none`): limits and process group only.
+};
+
+/// Runs commands through the runner program, so that what was done survives the node:
+/// the runner fsyncs a started-mark, runs the command in the sandbox, and fsyncs the result under `key`.
+/// Thread-safe; `run` blocks its caller.
+class sandbox {
+public:
+    virtual ~sandbox() = default;
+
+    /// Checks once that the sandbox works here. `sandbox_unavailable` says what is missing and how to allow `none`.
+    virtual expected<void> probe() = 0;
+
+    /// What the runner left under the key. Waits for a runner that is still alive from before (it ends by itself
+    /// when its node dies; its result then counts).
+    virtual expected<attempt_state> state_of(std::string_view key) = 0;
+
+    /// The stored result of a finished attempt.
+    virtual expected<command_result> result_of(std::string_view key) = 0;
+
+    /// Runs the command under the key, at most once for all time: a key that is finished returns its result,
+    /// an unknown one is `unknown_outcome`. `on_output(is_stderr, text)` sees output as it comes.
+    virtual expected<command_result> run(std::string_view key, const command_spec& spec, std::stop_token stop,
+                                         const std::function<void(bool, std::string_view)>& on_output) = 0;
+
+    /// Removes the files of a key whose outcome is journaled.
+    virtual void forget(std::string_view key) = 0;
+};
+
+/// `state_dir` holds marks and results; `runner` is the path of the runner program.
+std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, std::filesystem::path state_dir, std::filesystem::path runner);
+
+} // namespace troupe::runtime

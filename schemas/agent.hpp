@@ -1,0 +1,75 @@
+#pragma once
+
+#include "schemas/base/described.hpp"
+
+/// Agents: who works. Configuration, and a durable queue of tasks.
+namespace troupe {
+
+BOOST_DEFINE_ENUM_CLASS(agent_status, idle, busy, blocked, error, offline)
+BOOST_DEFINE_ENUM_CLASS(tool_policy, allow, ask, deny)
+/// What a run does with a step of which nobody knows whether it happened.
+BOOST_DEFINE_ENUM_CLASS(unknown_policy, ask, retry, skip)
+BOOST_DEFINE_ENUM_CLASS(task_priority, low, medium, high, urgent)
+
+/// What a run may use up; 0: the default of the node.
+struct budget {
+    std::uint32_t steps = 0;       ///< Model calls.
+    std::uint64_t tokens = 0;      ///< Input and output.
+    std::int64_t cost_micros = 0;  ///< Micro-units of the currency of the price table.
+    std::int64_t time_ms = 0;      ///< From start to end, without waits for people.
+    static constexpr field_rule rules[] = {{.name = "steps", .max = 10000, .doc = "Model calls."},
+                                           {.name = "tokens", .doc = "Input and output tokens."},
+                                           {.name = "cost_micros", .min = 0, .doc = "Millionths of the currency unit."},
+                                           {.name = "time_ms", .min = 0, .doc = "Working time in milliseconds."}};
+};
+BOOST_DESCRIBE_STRUCT(budget, (), (steps, tokens, cost_micros, time_ms))
+
+/// How an agent works. The same members in bodies, events and documents.
+struct agent_settings {
+    std::string name;
+    std::string kind = "custom";
+    std::string role;
+    std::vector<std::string> capabilities;
+    std::string instructions;
+    std::string model; ///< "" = the node's default; "rehearsal", "rehearsal:FILE", "openai/gpt-…".
+    std::map<std::string, tool_policy> tools; ///< By tool name; what is not named is allowed, except as the node says.
+    budget limits;
+    std::uint32_t max_concurrent_tasks = 1;
+    unknown_policy on_unknown = unknown_policy::ask;
+    json::raw custom_parameters;
+    static constexpr field_rule rules[] = {
+        {.name = "name", .required = true, .min = 1, .max = 100, .doc = "Unique in the organization.", .example = "\"scout\""},
+        {.name = "kind", .min = 1, .max = 64, .doc = "Agent kind."},
+        {.name = "role", .max = 100, .doc = "Role, as in the session key agent:<role>:<instance>."},
+        {.name = "capabilities", .max = 100, .doc = "What it can do, for assignment."},
+        {.name = "instructions", .max = 100000, .doc = "System prompt."},
+        {.name = "model", .max = 200, .doc = "Model to use; empty for the node's default."},
+        {.name = "tools", .max = 100, .doc = "Policy per tool: allow, ask or deny."},
+        {.name = "max_concurrent_tasks", .min = 1, .max = 100, .doc = "Tasks at the same time."},
+        {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."}};
+};
+BOOST_DESCRIBE_STRUCT(agent_settings, (),
+                      (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks, on_unknown,
+                       custom_parameters))
+
+/// GET /agents/{id}
+struct agent_document {
+    uuid id;
+    std::string session_key;
+    agent_settings settings;
+    agent_status status = agent_status::idle;
+    bool paused = false;
+    std::vector<uuid> running; ///< Tasks in work.
+    std::vector<uuid> queued;  ///< Tasks that wait, in the order in which they will start.
+    std::uint64_t completed = 0;
+    std::uint64_t failed = 0;
+    std::string created_by;
+    timestamp created_at;
+    timestamp updated_at;
+    std::optional<timestamp> heartbeat_at;
+};
+BOOST_DESCRIBE_STRUCT(agent_document, (),
+                      (id, session_key, settings, status, paused, running, queued, completed, failed, created_by,
+                       created_at, updated_at, heartbeat_at))
+
+} // namespace troupe

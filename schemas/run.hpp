@@ -1,0 +1,123 @@
+#pragma once
+
+#include "schemas/agent.hpp"
+#include "schemas/base/described.hpp"
+
+/// Runs: the durable agent loop. Each step is an intent before and an outcome after it.
+namespace troupe {
+
+BOOST_DEFINE_ENUM_CLASS(run_status, queued, running, waiting, succeeded, failed, cancelled)
+/// model: a model call. tool: a tool call. Both may need several attempts.
+BOOST_DEFINE_ENUM_CLASS(step_type, model, tool)
+/// asked: waits for a person. skipped: a person or a policy decided that it is not to be repeated.
+BOOST_DEFINE_ENUM_CLASS(step_status, started, succeeded, failed, unknown, asked, denied, skipped)
+/// Why a run waits. back_off: until a provider may be asked again.
+BOOST_DEFINE_ENUM_CLASS(wait_reason, approval, question, unknown_step, back_off)
+
+// ---- API bodies
+
+/// POST /runs
+struct create_run_body {
+    std::string goal;
+    std::optional<uuid> project_id;
+    std::optional<uuid> agent_id; ///< Takes instructions, model, tools and limits from the agent.
+    std::string instructions;     ///< Without an agent.
+    std::string model;            ///< Overrides the agent's; empty: the node's default.
+    std::map<std::string, tool_policy> tools;
+    budget limits;
+    std::optional<unknown_policy> on_unknown;
+    static constexpr field_rule rules[] = {
+        {.name = "goal", .required = true, .min = 1, .max = 100000, .doc = "What the run is to reach."},
+        {.name = "project_id", .doc = "The project whose files it works on."},
+        {.name = "agent_id", .doc = "The agent whose settings apply."},
+        {.name = "instructions", .max = 100000, .doc = "System prompt, without an agent."},
+        {.name = "model", .max = 200, .doc = "Model to use: rehearsal, rehearsal:FILE or openai/NAME."}};
+};
+BOOST_DESCRIBE_STRUCT(create_run_body, (), (goal, project_id, agent_id, instructions, model, tools, limits, on_unknown))
+
+/// POST /runs/{id}/cancel
+struct cancel_run_body {
+    std::string reason;
+    static constexpr field_rule rules[] = {{.name = "reason", .max = 1000, .doc = "For the history."}};
+};
+BOOST_DESCRIBE_STRUCT(cancel_run_body, (), (reason))
+
+// ---- documents
+
+/// What a run waits for, and who can end it.
+struct waiting_for {
+    wait_reason reason = wait_reason::approval;
+    std::optional<uuid> approval_id; ///< Answer it with POST /approvals/{id}/decide.
+    std::string text;                ///< For people: the question, the command to approve, the provider's problem.
+    std::optional<timestamp> until;  ///< Of a back-off.
+};
+BOOST_DESCRIBE_STRUCT(waiting_for, (), (reason, approval_id, text, until))
+
+/// GET /runs/{id}
+struct run_document {
+    uuid id;
+    std::string goal;
+    run_status status = run_status::queued;
+    std::optional<uuid> project_id;
+    std::optional<uuid> agent_id;
+    std::optional<uuid> task_id;
+    std::string model;
+    std::uint32_t step = 0; ///< Model calls so far.
+    budget limits;
+    budget used;
+    std::vector<waiting_for> waiting;
+    std::optional<std::string> result; ///< The answer (`finish`).
+    std::optional<std::string> error;  ///< Why it failed or was cancelled.
+    std::uint64_t version_before = 0;  ///< The project's version when the run began: the base of its diff.
+    std::string created_by;
+    timestamp created_at;
+    std::optional<timestamp> started_at;
+    std::optional<timestamp> finished_at;
+    timestamp updated_at;
+};
+BOOST_DESCRIBE_STRUCT(run_document, (),
+                      (id, goal, status, project_id, agent_id, task_id, model, step, limits, used, waiting, result, error,
+                       version_before, created_by, created_at, started_at, finished_at, updated_at))
+
+/// An item of GET /runs/{id}/steps, oldest first. Key: step and call ("00003.001"; a model call is call 0).
+struct step_document {
+    std::string key;
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    step_type type = step_type::model;
+    step_status status = step_status::started;
+    std::uint32_t attempt = 1;
+    std::string tool;      ///< Of a tool call.
+    json::raw arguments;   ///< Of a tool call.
+    std::string content;   ///< The model's text, or the tool's result, shortened for display.
+    json::raw details;     ///< exit_code, duration_ms, diff, … of a tool call.
+    std::uint64_t input_tokens = 0;
+    std::uint64_t output_tokens = 0;
+    std::optional<std::string> error;
+    timestamp started_at;
+    std::optional<timestamp> finished_at;
+};
+BOOST_DESCRIBE_STRUCT(step_document, (),
+                      (key, step, call, type, status, attempt, tool, arguments, content, details, input_tokens, output_tokens,
+                       error, started_at, finished_at))
+
+/// Live only, channel runs/{id}, kind "token": text of the model call in flight. `offset` counts bytes, so that a
+/// reader can resume; the past of the call in flight is given first to late joiners.
+struct token_data {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 1;
+    std::uint64_t offset = 0;
+    std::string text;
+};
+BOOST_DESCRIBE_STRUCT(token_data, (), (step, attempt, offset, text))
+
+/// Live only, channel runs/{id}, kind "output": what a command prints.
+struct output_data {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::string stream; ///< "stdout" or "stderr"
+    std::string text;
+};
+BOOST_DESCRIBE_STRUCT(output_data, (), (step, call, stream, text))
+
+} // namespace troupe
