@@ -1,0 +1,145 @@
+#pragma once
+
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// The configuration of a node: one struct of plain values, one table that declares each property once, and
+/// sources that lie over each other: defaults < OPENAI_* < file < environment < command line.
+namespace troupe::runtime {
+
+/// What the node runs with. A member is the property of the same name with "_" for "." (`log_level` is
+/// `log.level`); its initial value is the default. Meaning, unit and bounds stand in the table (`properties`).
+struct config {
+    std::string listen = "127.0.0.1:7070";
+    std::string data = "troupe-data";
+    std::int64_t shards = 256;
+
+    std::string log_level = "info";
+    std::string log_modules;
+    std::string log_file;
+    bool log_json = false;
+    std::int64_t log_file_bytes_max = 64 << 20;
+    std::int64_t log_files_max = 5;
+
+    std::int64_t edge_threads = 0;
+    std::int64_t edge_connections_max = 16384;
+    std::int64_t edge_body_bytes_max = 1 << 20;
+    std::int64_t edge_drain_ms = 10'000;
+
+    std::int64_t limits_outstanding_commands = 16384;
+    std::int64_t limits_outstanding_bytes = 64 << 20;
+    std::int64_t limits_activities = 256;
+
+    std::int64_t entity_idle_ms = 60'000;
+    std::int64_t snapshot_events = 200;
+    std::int64_t dedup_window_ms = 24LL * 3600 * 1000;
+    std::int64_t storage_free_bytes_min = 256LL << 20;
+    std::int64_t storage_cache_bytes = 256LL << 20;
+
+    std::string sandbox = "bubblewrap";
+
+    std::string model_default = "rehearsal";
+    std::string model_scripts;
+    std::string model_openai_base_url = "https://api.openai.com/v1";
+    std::string model_openai_api_key;
+    std::string model_openai_model;
+    std::string model_openai_ca_file;
+    std::int64_t model_openai_idle_time_out_ms = 90'000;
+
+    std::int64_t budget_steps = 50;
+    std::int64_t budget_tokens = 1'000'000;
+    std::int64_t budget_time_ms = 3600LL * 1000;
+    std::int64_t budget_cost_micros = 5'000'000;
+
+    bool operator==(const config&) const = default;
+};
+
+/// Everything fixed about a property. `min` and `max` bound a number, or the bytes of a text.
+struct property {
+    std::string_view name; ///< "log.level": the path in the file.
+    std::variant<std::string config::*, std::int64_t config::*, bool config::*> member;
+    std::string_view doc;
+    std::string_view unit = {};
+    std::int64_t min = 0;
+    std::int64_t max = 4096;
+    std::string_view choices = {};  ///< "a|b|c": nothing else is accepted.
+    bool reloadable = false;        ///< Takes effect when the node reloads; otherwise with the next start.
+    bool secret = false;            ///< Never shown, never accepted on the command line.
+    std::string_view fallback = {}; ///< A variable of other tools, used when no source of ours gives a value.
+    /// What is wrong with a text beyond its length, or nothing. Must not repeat the text of a secret.
+    std::optional<std::string> (*check)(std::string_view) = nullptr;
+};
+
+/// All properties, in the order of documentation.
+std::span<const property> properties();
+
+/// The property of that name, or null.
+const property* find_property(std::string_view name);
+
+/// "log.level" → "TROUPE_LOG_LEVEL".
+std::string environment_name(const property& p);
+
+/// One value given on the command line.
+struct config_flag {
+    std::string name; ///< Of the property; the flag is "--" + name.
+    std::string value;
+};
+
+/// Where values come from. An empty environment variable counts as not set.
+struct config_sources {
+    std::optional<std::filesystem::path> file; ///< YAML, or JSON, which is YAML too.
+    std::map<std::string, std::string> environment;
+    std::vector<config_flag> flags;
+};
+
+/// The variables of this process that concern the configuration: TROUPE_* and the fallbacks.
+std::map<std::string, std::string> config_environment();
+
+/// Reads `--config FILE`, `--NAME VALUE` and `--NAME=VALUE` for every property (a switch may stand without its
+/// value). An unknown flag is `config_invalid`.
+expected<config_sources> parse_config_arguments(std::span<const std::string> arguments);
+
+/// A configuration with the source of each value.
+struct loaded_config {
+    config values;
+    std::map<std::string, std::string, std::less<>>
+        origins;                       ///< By property: "FILE:LINE", "environment TROUPE_X", "--flag"; absent: default.
+    std::vector<std::string> warnings; ///< For the log: unknown TROUPE_* variables, a readable file with secrets.
+};
+
+/// Lays the sources over each other and checks every value. `config_invalid` lists all that is wrong, each with
+/// its place ("FILE:LINE", "environment TROUPE_X", "--flag"). Blocks while it reads the file.
+expected<loaded_config> load_config(const config_sources& sources);
+
+/// A property's value as text; a secret as "********", or empty when it is not set.
+std::string shown_value(const config& values, const property& p);
+
+/// The configuration as YAML that `load_config` accepts, each value with its source in a comment. Secrets are
+/// left out and said so.
+std::string show_config(const loaded_config& loaded);
+
+/// One property that differs. Values as shown: a changed secret reads "********" on both sides.
+struct config_change {
+    std::string name;
+    std::string from;
+    std::string to;
+    bool reloadable = false;
+};
+std::vector<config_change> config_changes(const config& from, const config& to);
+
+/// What a running node goes on with after a reload: the reloadable values of `fresh`, all others of `running`.
+config reloaded_config(const config& running, const config& fresh);
+
+/// All properties as a Markdown table, for the manual.
+std::string describe_config();
+
+} // namespace troupe::runtime

@@ -1,0 +1,338 @@
+#include "runtime/config/config.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <numeric>
+#include <system_error>
+#include <utility>
+
+extern char** environ; // NOLINT: POSIX
+
+namespace troupe::runtime {
+
+namespace {
+
+/// TROUPE_* variables of the CLI and the scripts: no properties, and no reason to warn.
+constexpr std::array<std::string_view, 3> client_variables = {"TROUPE_URL", "TROUPE_KEY", "TROUPE_CONFIG"};
+
+/// A file of more is no configuration.
+constexpr std::uintmax_t file_bytes_max = 1 << 20;
+
+/// Edits (insert, remove, replace) from `a` to `b`.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        auto diagonal = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const auto replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+        }
+    }
+    return row.back();
+}
+
+/// The known spelling that `given` most likely means; empty when nothing is near.
+template <class Spell>
+std::string nearest(std::string_view given, Spell spell) {
+    std::string best;
+    auto least = std::max<std::size_t>(given.size() / 3, 2) + 1;
+    for (const auto& p : properties()) {
+        const std::string candidate(spell(p));
+        if (const auto distance = edit_distance(given, candidate); distance < least) {
+            least = distance;
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+std::string unknown_property(std::string_view name) {
+    const auto meant = nearest(name, [](const property& p) { return p.name; });
+    return meant.empty() ? fmt::format("there is no property {}; `troupe config show` lists all", name)
+                         : fmt::format("there is no property {}; do you mean {}?", name, meant);
+}
+
+bool is_choice(std::string_view choices, std::string_view text) {
+    return !text.empty() && text.find('|') == text.npos &&
+           fmt::format("|{}|", choices).find(fmt::format("|{}|", text)) != std::string::npos;
+}
+
+std::optional<bool> parse_switch(std::string text) {
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (text == "true" || text == "yes" || text == "on" || text == "1") {
+        return true;
+    }
+    if (text == "false" || text == "no" || text == "off" || text == "0") {
+        return false;
+    }
+    return {};
+}
+
+/// Sets the property, or says what is wrong with the text. Never repeats a secret.
+std::optional<std::string> assign(config& into, const property& p, const std::string& text) {
+    const auto quoted = p.secret ? std::string("the value") : fmt::format("\"{}\"", text);
+    if (const auto* flag = std::get_if<bool config::*>(&p.member)) {
+        const auto value = parse_switch(text);
+        if (!value) {
+            return fmt::format("{}: {} is neither true nor false", p.name, quoted);
+        }
+        into.** flag = *value;
+    } else if (const auto* number = std::get_if<std::int64_t config::*>(&p.member)) {
+        std::int64_t value = 0;
+        const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (end != text.data() + text.size() || (status != std::errc{} && status != std::errc::result_out_of_range)) {
+            return fmt::format("{}: {} is no integer{}{}", p.name, quoted, p.unit.empty() ? "" : " of ", p.unit);
+        }
+        if (status != std::errc{} || value < p.min || value > p.max) {
+            return fmt::format("{}: {} is outside {} to {}", p.name, quoted, p.min, p.max);
+        }
+        into.** number = value;
+    } else {
+        if (!p.choices.empty() && !is_choice(p.choices, text)) {
+            return fmt::format("{}: {} is none of {}", p.name, quoted, p.choices);
+        }
+        if (std::ssize(text) < p.min || std::ssize(text) > p.max) {
+            return text.empty() ? fmt::format("{}: must not be empty", p.name)
+                                : fmt::format("{}: is longer than {} bytes", p.name, p.max);
+        }
+        // Empty means "not set" where the bounds allow it.
+        if (const auto wrong = p.check && !text.empty() ? p.check(text) : std::nullopt) {
+            return fmt::format("{}: {}", p.name, *wrong);
+        }
+        into.*std::get<std::string config::*>(p.member) = text;
+    }
+    return {};
+}
+
+/// Lays one source after the other over the values and collects what is wrong.
+class loader {
+public:
+    void read_fallbacks(const std::map<std::string, std::string>& environment) {
+        for (const auto& p : properties()) {
+            const auto found = environment.find(std::string(p.fallback));
+            if (found != environment.end() && !found->second.empty()) {
+                set(p, found->second, "environment " + found->first);
+            }
+        }
+    }
+
+    void read_file(const std::filesystem::path& path);
+
+    void read_environment(const std::map<std::string, std::string>& environment) {
+        for (const auto& [name, value] : environment) {
+            if (!name.starts_with("TROUPE_") || std::ranges::count(client_variables, name)) {
+                continue;
+            }
+            const auto found =
+                std::ranges::find_if(properties(), [&](const property& p) { return environment_name(p) == name; });
+            if (found == properties().end()) {
+                const auto meant = nearest(name, environment_name);
+                loaded_.warnings.push_back(fmt::format("the environment variable {} names no property{}", name,
+                                                       meant.empty() ? "" : "; do you mean " + meant + "?"));
+            } else if (!value.empty()) {
+                set(*found, value, "environment " + name);
+            }
+        }
+    }
+
+    void read_flags(const std::vector<config_flag>& flags) {
+        for (const auto& flag : flags) {
+            const auto place = "--" + flag.name;
+            const auto* p = find_property(flag.name);
+            if (!p) {
+                add(place, unknown_property(flag.name));
+            } else if (p->secret) {
+                add(place, fmt::format("{}: everyone on this machine can read a command line; use {} or the file",
+                                       p->name, environment_name(*p)));
+            } else {
+                set(*p, flag.value, place);
+            }
+        }
+    }
+
+    expected<loaded_config> finish() && {
+        if (errors_.empty()) {
+            return std::move(loaded_);
+        }
+        auto detail = fmt::format("The configuration has {}. {}: {}",
+                                  errors_.size() == 1 ? "an error" : fmt::format("{} errors", errors_.size()),
+                                  errors_.front().pointer, errors_.front().message);
+        return problem{.code = code::config_invalid, .detail = std::move(detail), .errors = std::move(errors_)};
+    }
+
+private:
+    void add(std::string place, std::string message) { errors_.push_back({std::move(place), std::move(message)}); }
+
+    void set(const property& p, const std::string& text, const std::string& place) {
+        if (auto wrong = assign(loaded_.values, p, text)) {
+            add(place, std::move(*wrong));
+        } else {
+            loaded_.origins.insert_or_assign(std::string(p.name), place);
+        }
+    }
+
+    void read_node(const YAML::Node& node, const std::string& name);
+    void read_leaf(const YAML::Node& node, const std::string& name, const std::string& place);
+    [[nodiscard]] std::string place_of(const YAML::Mark& mark) const {
+        return fmt::format("{}:{}", file_, mark.line + 1);
+    }
+
+    loaded_config loaded_;
+    std::vector<field_error> errors_;
+    std::string file_;
+    std::map<std::string, std::string> seen_; ///< Properties of the file, with their places.
+};
+
+void loader::read_leaf(const YAML::Node& node, const std::string& name, const std::string& place) {
+    const auto* p = find_property(name);
+    const auto section = name + ".";
+    if (!p && std::ranges::any_of(properties(), [&](const property& q) { return q.name.starts_with(section); })) {
+        if (!node.IsNull()) { // An empty section, as when all its lines are comments, says nothing.
+            add(place, fmt::format("{} is a section: its properties stand in lines of their own below it", name));
+        }
+        return;
+    }
+    if (!p) {
+        add(place, unknown_property(name));
+    } else if (const auto [first, fresh] = seen_.emplace(name, place); !fresh) {
+        add(place, fmt::format("{}: is given a second time; the first is at {}", name, first->second));
+    } else if (!node.IsScalar()) {
+        add(place, fmt::format("{}: expected a value, got {}", name,
+                               node.IsNull()  ? "nothing; for no text write \"\""
+                               : node.IsMap() ? "a section"
+                                              : "a list"));
+    } else {
+        set(*p, node.Scalar(), place);
+    }
+}
+
+void loader::read_node(const YAML::Node& node, const std::string& name) {
+    for (const auto& member : node) {
+        const auto place = place_of(member.first.Mark());
+        if (!member.first.IsScalar()) {
+            add(place, "a property's name has to be a word");
+            continue;
+        }
+        const auto inner = name.empty() ? member.first.Scalar() : name + "." + member.first.Scalar();
+        // An alias can point at its own parent: no property lies deeper than this.
+        const auto depth = std::ranges::count(inner, '.');
+        if (member.second.IsMap() && !find_property(inner) && depth < 4) {
+            read_node(member.second, inner);
+        } else {
+            read_leaf(member.second, inner, place);
+        }
+    }
+}
+
+void loader::read_file(const std::filesystem::path& path) {
+    file_ = path.string();
+    std::error_code failure;
+    const auto size = std::filesystem::file_size(path, failure);
+    if (failure) {
+        return add(file_, fmt::format("cannot be read: {}", failure.message()));
+    }
+    if (size > file_bytes_max) {
+        return add(file_, fmt::format("is larger than {} bytes: this is no configuration", file_bytes_max));
+    }
+    std::ifstream in(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    if (!in) {
+        return add(file_, "cannot be read: check its permissions");
+    }
+    try {
+        const auto root = YAML::Load(text);
+        if (root.IsMap()) {
+            read_node(root, {});
+        } else if (!root.IsNull()) {
+            add(place_of(root.Mark()), "expected `name: value` lines at the top");
+        }
+    } catch (const YAML::Exception& e) {
+        return add(e.mark.is_null() ? file_ : place_of(e.mark), fmt::format("this is no YAML: {}", e.msg));
+    }
+    const auto permissions = std::filesystem::status(path, failure).permissions();
+    const auto others = std::filesystem::perms::others_read | std::filesystem::perms::group_read;
+    for (const auto& p : properties()) {
+        if (p.secret && seen_.contains(std::string(p.name)) && (permissions & others) != std::filesystem::perms::none) {
+            loaded_.warnings.push_back(
+                fmt::format("{} holds {} and others may read it; do: chmod 600 {}", file_, p.name, file_));
+        }
+    }
+}
+
+} // namespace
+
+std::map<std::string, std::string> config_environment() {
+    std::map<std::string, std::string> found;
+    for (char** entry = environ; entry && *entry; ++entry) {
+        const std::string_view text(*entry);
+        const auto equals = text.find('=');
+        const auto name = text.substr(0, equals);
+        if (equals != text.npos &&
+            (name.starts_with("TROUPE_") || std::ranges::any_of(properties(), [&](const property& p) {
+                 return !p.fallback.empty() && p.fallback == name;
+             }))) {
+            found.emplace(name, text.substr(equals + 1));
+        }
+    }
+    return found;
+}
+
+expected<config_sources> parse_config_arguments(std::span<const std::string> arguments) {
+    const auto refuse = [](const std::string& place, std::string message) {
+        return problem{.code = code::config_invalid, .detail = message, .errors = {{place, message}}};
+    };
+    config_sources sources;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const auto& argument = arguments[i];
+        if (!argument.starts_with("--") || argument.size() == 2) {
+            return refuse(argument,
+                          fmt::format("\"{}\" is no flag; flags look like --listen 127.0.0.1:7070", argument));
+        }
+        const auto equals = std::min(argument.find('='), argument.size());
+        const auto name = argument.substr(2, equals - 2);
+        const auto* p = find_property(name);
+        if (!p && name != "config") {
+            return refuse("--" + name, unknown_property(name));
+        }
+        std::string value;
+        const bool next_is_value = i + 1 < arguments.size() && !arguments[i + 1].starts_with("--");
+        if (equals < argument.size()) {
+            value = argument.substr(equals + 1);
+        } else if (next_is_value) {
+            value = arguments[++i];
+        } else if (p && std::holds_alternative<bool config::*>(p->member)) {
+            value = "true";
+        } else {
+            return refuse("--" + name, fmt::format("--{} needs a value", name));
+        }
+        if (p) {
+            sources.flags.push_back({name, value});
+        } else {
+            sources.file = value;
+        }
+    }
+    return sources;
+}
+
+expected<loaded_config> load_config(const config_sources& sources) {
+    loader all;
+    all.read_fallbacks(sources.environment);
+    if (sources.file) {
+        all.read_file(*sources.file);
+    }
+    all.read_environment(sources.environment);
+    all.read_flags(sources.flags);
+    return std::move(all).finish();
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,257 @@
+#include "runtime/config/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <iterator>
+#include <limits>
+#include <string>
+
+namespace troupe::runtime {
+
+namespace {
+
+constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t day_ms = 24LL * 3600 * 1000;
+constexpr std::string_view levels = "trace|debug|info|warn|error|off";
+
+std::optional<std::string> check_address(std::string_view text) {
+    const auto colon = text.rfind(':');
+    unsigned port = 0;
+    const auto digits = colon == text.npos ? std::string_view{} : text.substr(colon + 1);
+    const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (colon == text.npos || colon == 0 || status != std::errc{} || end != digits.data() + digits.size() ||
+        port > 65535) {
+        return fmt::format("\"{}\" is no ADDRESS:PORT, as in 127.0.0.1:7070 or [::1]:7070", text);
+    }
+    return {};
+}
+
+std::optional<std::string> check_module_levels(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find(',', at), text.size());
+        const auto item = text.substr(at, end - at);
+        const auto equals = item.find('=');
+        const auto level = equals == item.npos ? std::string_view{} : item.substr(equals + 1);
+        if (equals == 0 || level.empty() || level.find('|') != level.npos ||
+            fmt::format("|{}|", levels).find(fmt::format("|{}|", level)) == std::string::npos) {
+            return fmt::format("\"{}\" is no MODULE=LEVEL with a level of {}", item, levels);
+        }
+        at = end + 1;
+    }
+    return {};
+}
+
+std::optional<std::string> check_url(std::string_view text) {
+    if (!text.starts_with("http://") && !text.starts_with("https://")) {
+        return fmt::format("\"{}\" does not start with http:// or https://", text);
+    }
+    return {};
+}
+
+std::optional<std::string> check_header_text(std::string_view text) {
+    const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
+    if (!std::ranges::all_of(text, printable)) {
+        return "has a blank, a line break or another character that no key has";
+    }
+    return {};
+}
+
+constexpr property table[] = {
+    {.name = "listen",
+     .member = &config::listen,
+     .doc = "Address and port of HTTP and WebSocket. Port 0 takes a free one, which the ready line tells.",
+     .min = 1,
+     .check = check_address},
+    {.name = "data", .member = &config::data, .doc = "Folder of journal, blobs and keys; made when missing.", .min = 1},
+    {.name = "shards",
+     .member = &config::shards,
+     .doc = "Shards of a new data directory; an existing one keeps its own count and refuses another.",
+     .min = 1,
+     .max = 65536},
+    {.name = "log.level",
+     .member = &config::log_level,
+     .doc = "Least severity that is logged.",
+     .choices = levels,
+     .reloadable = true},
+    {.name = "log.modules",
+     .member = &config::log_modules,
+     .doc = "Levels of single modules, as in `storage=debug,edge=warn`.",
+     .reloadable = true,
+     .check = check_module_levels},
+    {.name = "log.file", .member = &config::log_file, .doc = "File to log to, rotated; empty: standard error."},
+    {.name = "log.json", .member = &config::log_json, .doc = "One JSON object a line instead of text for people."},
+    {.name = "log.file_bytes_max",
+     .member = &config::log_file_bytes_max,
+     .doc = "Size at which the log file is rotated.",
+     .unit = "bytes",
+     .min = 64 << 10,
+     .max = 4LL << 30},
+    {.name = "log.files_max",
+     .member = &config::log_files_max,
+     .doc = "Rotated log files that are kept.",
+     .min = 1,
+     .max = 1000},
+    {.name = "edge.threads",
+     .member = &config::edge_threads,
+     .doc = "Threads that serve connections; 0: one per processor.",
+     .max = 256},
+    {.name = "edge.connections_max",
+     .member = &config::edge_connections_max,
+     .doc = "Open connections; further ones are refused with 503.",
+     .min = 1,
+     .max = 1'000'000,
+     .reloadable = true},
+    {.name = "edge.body_bytes_max",
+     .member = &config::edge_body_bytes_max,
+     .doc = "Largest request body that is not a file upload.",
+     .unit = "bytes",
+     .min = 1024,
+     .max = 4 << 20,
+     .reloadable = true},
+    {.name = "edge.drain_ms",
+     .member = &config::edge_drain_ms,
+     .doc = "How long open requests may go on after SIGTERM.",
+     .unit = "ms",
+     .max = 600'000,
+     .reloadable = true},
+    {.name = "limits.outstanding_commands",
+     .member = &config::limits_outstanding_commands,
+     .doc = "Commands that were accepted and not yet answered; over it callers get `overloaded`.",
+     .min = 1,
+     .max = 10'000'000,
+     .reloadable = true},
+    {.name = "limits.outstanding_bytes",
+     .member = &config::limits_outstanding_bytes,
+     .doc = "Bytes of those commands.",
+     .unit = "bytes",
+     .min = 1 << 20,
+     .max = 64LL << 30,
+     .reloadable = true},
+    {.name = "limits.activities",
+     .member = &config::limits_activities,
+     .doc = "Model calls and tool calls at work at once; further ones wait their turn.",
+     .min = 1,
+     .max = 10'000},
+    {.name = "entity.idle_ms",
+     .member = &config::entity_idle_ms,
+     .doc = "An entity without commands for so long leaves memory (passivation).",
+     .unit = "ms",
+     .min = 100,
+     .max = day_ms,
+     .reloadable = true},
+    {.name = "snapshot.events",
+     .member = &config::snapshot_events,
+     .doc = "Events of an entity between two snapshots: less is a faster recovery, more is less writing.",
+     .min = 1,
+     .max = 100'000,
+     .reloadable = true},
+    {.name = "dedup.window_ms",
+     .member = &config::dedup_window_ms,
+     .doc = "How long a repeated command (`Idempotency-Key`) gets the first answer.",
+     .unit = "ms",
+     .min = 60'000,
+     .max = 30 * day_ms},
+    {.name = "storage.free_bytes_min",
+     .member = &config::storage_free_bytes_min,
+     .doc = "Below this free space writes are refused with `storage_full`; reads go on.",
+     .unit = "bytes",
+     .min = 16LL << 20,
+     .max = 1LL << 40,
+     .reloadable = true},
+    {.name = "storage.cache_bytes",
+     .member = &config::storage_cache_bytes,
+     .doc = "Memory for the block cache of the store.",
+     .unit = "bytes",
+     .min = 1 << 20,
+     .max = 1LL << 40},
+    {.name = "sandbox",
+     .member = &config::sandbox,
+     .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
+     .choices = "bubblewrap|none"},
+    {.name = "model.default",
+     .member = &config::model_default,
+     .doc = "Model of runs that name none: `rehearsal`, `rehearsal:FILE`, `openai` or `openai/NAME`.",
+     .min = 1,
+     .reloadable = true},
+    {.name = "model.scripts",
+     .member = &config::model_scripts,
+     .doc = "Folder of scripts of the rehearsal model; empty: only the embedded one.",
+     .reloadable = true},
+    {.name = "model.openai.base_url",
+     .member = &config::model_openai_base_url,
+     .doc = "Base URL of any server with `/chat/completions`.",
+     .min = 1,
+     .reloadable = true,
+     .fallback = "OPENAI_BASE_URL",
+     .check = check_url},
+    {.name = "model.openai.api_key",
+     .member = &config::model_openai_api_key,
+     .doc = "Key of that server; best given by the environment.",
+     .reloadable = true,
+     .secret = true,
+     .fallback = "OPENAI_API_KEY",
+     .check = check_header_text},
+    {.name = "model.openai.model",
+     .member = &config::model_openai_model,
+     .doc = "The provider's name of the model that `openai` alone means.",
+     .reloadable = true},
+    {.name = "model.openai.ca_file",
+     .member = &config::model_openai_ca_file,
+     .doc = "Certificates (PEM) that the server's is checked against; empty: the system's.",
+     .reloadable = true},
+    {.name = "model.openai.idle_time_out_ms",
+     .member = &config::model_openai_idle_time_out_ms,
+     .doc = "Longest silence of the server inside an answer.",
+     .unit = "ms",
+     .min = 1000,
+     .max = 3'600'000,
+     .reloadable = true},
+    {.name = "budget.steps",
+     .member = &config::budget_steps,
+     .doc = "Model calls of a run that sets no limit.",
+     .min = 1,
+     .max = 10'000,
+     .reloadable = true},
+    {.name = "budget.tokens",
+     .member = &config::budget_tokens,
+     .doc = "Input and output tokens of a run that sets no limit.",
+     .unit = "tokens",
+     .min = 1,
+     .max = no_limit,
+     .reloadable = true},
+    {.name = "budget.time_ms",
+     .member = &config::budget_time_ms,
+     .doc = "Working time of a run that sets no limit, without waits for people.",
+     .unit = "ms",
+     .min = 1000,
+     .max = no_limit,
+     .reloadable = true},
+    {.name = "budget.cost_micros",
+     .member = &config::budget_cost_micros,
+     .doc = "Cost of a run that sets no limit.",
+     .unit = "millionths of the currency unit",
+     .max = no_limit,
+     .reloadable = true},
+};
+
+} // namespace
+
+std::span<const property> properties() { return table; }
+
+const property* find_property(std::string_view name) {
+    const auto found = std::ranges::find(table, name, &property::name);
+    return found == std::end(table) ? nullptr : &*found;
+}
+
+std::string environment_name(const property& p) {
+    std::string name = "TROUPE_";
+    for (const char c : p.name) {
+        name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+    return name;
+}
+
+} // namespace troupe::runtime
