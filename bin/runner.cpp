@@ -93,6 +93,11 @@ int run(const fs::path& folder) {
     if (node.node_is_gone()) {
         return runtime::runner_exit::failed;
     }
+    const auto self = fs::read_symlink("/proc/self/exe").string();
+    const runner::control_group group("troupe-" + folder.filename().string().substr(0, 16), spec->limits);
+    if (auto noted = replace_file(folder / file::groups, group.listing(), 0600); !noted) {
+        return fail(node, noted.error().detail);
+    }
     const auto first = mark_started(folder);
     if (!first) {
         return fail(node, first.error().detail);
@@ -100,8 +105,6 @@ int run(const fs::path& folder) {
     if (!*first) {
         return runtime::runner_exit::not_first;
     }
-    const auto self = fs::read_symlink("/proc/self/exe").string();
-    const runner::control_group group("troupe-" + folder.filename().string().substr(0, 16), spec->limits);
     const auto ended = runner::supervise(*spec, self, group, node);
     if (!ended.started) {
         ::unlink((folder / file::started).c_str()); // Certain: the command was not reached. It may be tried again.

@@ -72,8 +72,8 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
         add(all, {"--proc", "/proc", "--dev", "/dev"});
         add(all, {"--size", std::to_string(spec.limits.memory_bytes), "--tmpfs", "/tmp"});
         add(all, {"--ro-bind", self, inner_runner});
-        add(all, {"--bind", spec.project, inner_project, "--chdir", (fs::path(inner_project) / spec.working_directory).string()});
-        add(all, {"--"});
+        add(all, {"--bind", spec.project, inner_project, "--remount-ro", "/", "--chdir"});
+        add(all, {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
     }
     // Inside a user namespace of its own the processes are counted from zero. Outside, the limit would count all of
     // the user's processes and the command could be refused for what others do.

@@ -81,6 +81,14 @@ void control_group::enter() const {
     }
 }
 
+std::string control_group::listing() const {
+    std::string all;
+    for (const auto& folder : folders_) {
+        all += folder.native() + "\n";
+    }
+    return all;
+}
+
 control_group::~control_group() {
     for (const auto& folder : folders_) {
         // The kernel detaches the dead a moment after they are reaped; the wait is bounded.

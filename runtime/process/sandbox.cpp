@@ -20,8 +20,10 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <mutex>
 #include <optional>
+#include <sstream>
 
 namespace troupe::runtime {
 
@@ -159,6 +161,23 @@ runner_end follow(runner_process& runner, std::int64_t time_ms, const std::stop_
     return end;
 }
 
+/// Ends what is left of a command whose runner was killed, as far as it is in control groups, and removes these.
+/// Otherwise an unknown outcome could still be going on.
+void end_leftovers(const fs::path& folder) {
+    const auto groups = read_whole_file(folder / runner_file::groups, small_file_bytes_max);
+    std::istringstream lines(groups ? *groups : std::string());
+    for (std::string group; std::getline(lines, group);) {
+        constexpr int attempts_max = 500;
+        for (int attempt = 0; attempt < attempts_max && ::rmdir(group.c_str()) != 0 && errno == EBUSY; ++attempt) {
+            std::ifstream members(group + "/cgroup.procs");
+            for (pid_t pid = 0; members >> pid;) {
+                ::kill(pid, SIGKILL);
+            }
+            ::poll(nullptr, 0, 2);
+        }
+    }
+}
+
 /// The words of bubblewrap, and what to do about them.
 problem no_sandbox(const std::string& words) {
     const bool forbidden = words.find("namespace") != std::string::npos || words.find("ermi") != std::string::npos;
@@ -197,7 +216,11 @@ public:
         if (failed) {
             return file_problem("look at", folder.native(), failed.value());
         }
-        return fs::exists(folder / runner_file::started, failed) ? attempt_state::unknown : attempt_state::never_started;
+        if (fs::exists(folder / runner_file::started, failed)) {
+            end_leftovers(folder);
+            return attempt_state::unknown;
+        }
+        return attempt_state::never_started;
     }
 
     expected<command_result> result_of(std::string_view key) override {
@@ -369,7 +392,7 @@ private:
                             to_json(runner_spec{.key = std::string(key),
                                                 .mode = mode_,
                                                 .project = project.string(),
-                                                .working_directory = relative.string(),
+                                                .working_directory = relative == "." ? "" : relative.string(),
                                                 .argv = spec.argv,
                                                 .environment = spec.environment,
                                                 .network = spec.network,
