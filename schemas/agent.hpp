@@ -52,6 +52,34 @@ BOOST_DESCRIBE_STRUCT(agent_settings, (),
                       (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks, on_unknown,
                        custom_parameters))
 
+/// PUT and PATCH /agents/{id}: what is given is replaced.
+struct update_agent_body {
+    std::optional<std::string> name;
+    std::optional<std::string> kind;
+    std::optional<std::string> role;
+    std::optional<std::vector<std::string>> capabilities;
+    std::optional<std::string> instructions;
+    std::optional<std::string> model;
+    std::optional<std::map<std::string, tool_policy>> tools;
+    std::optional<budget> limits;
+    std::optional<std::uint32_t> max_concurrent_tasks;
+    std::optional<unknown_policy> on_unknown;
+    std::optional<json::raw> custom_parameters;
+    static constexpr field_rule rules[] = {
+        {.name = "name", .min = 1, .max = 100, .doc = "Unique in the organization."},
+        {.name = "kind", .min = 1, .max = 64, .doc = "Agent kind."},
+        {.name = "role", .max = 100, .doc = "Role, as in the session key agent:<role>:<instance>."},
+        {.name = "capabilities", .doc = "What it can do, for assignment."},
+        {.name = "instructions", .max = 100000, .doc = "System prompt."},
+        {.name = "model", .max = 200, .doc = "Model to use; empty for the node's default."},
+        {.name = "tools", .doc = "Policy per tool: allow, ask or deny."},
+        {.name = "max_concurrent_tasks", .min = 1, .max = 100, .doc = "Tasks at the same time."},
+        {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."}};
+};
+BOOST_DESCRIBE_STRUCT(update_agent_body, (),
+                      (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks, on_unknown,
+                       custom_parameters))
+
 /// GET /agents/{id}
 struct agent_document {
     uuid id;
@@ -67,9 +95,10 @@ struct agent_document {
     timestamp created_at;
     timestamp updated_at;
     std::optional<timestamp> heartbeat_at;
+    std::optional<std::string> error; ///< Why the status is `error`, and what to do.
 };
 BOOST_DESCRIBE_STRUCT(agent_document, (),
                       (id, session_key, settings, status, paused, running, queued, completed, failed, created_by,
-                       created_at, updated_at, heartbeat_at))
+                       created_at, updated_at, heartbeat_at, error))
 
 } // namespace troupe

@@ -49,12 +49,13 @@ struct project_document {
     std::optional<std::string> folder;
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
+    std::uint64_t version = 0; ///< Grows with every change: the base of a run's diff.
     std::string created_by;
     timestamp created_at;
     timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(project_document, (),
-                      (id, name, description, folder, files, bytes, created_by, created_at, updated_at))
+                      (id, name, description, folder, files, bytes, version, created_by, created_at, updated_at))
 
 /// An item of GET /projects/{id}/files.
 struct file_document {

@@ -21,11 +21,11 @@ struct client_request {
     std::string url; ///< "http://127.0.0.1:7117/api/v1/runs?limit=5"
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
-    std::string ca_file;                    ///< Empty: the system's certificates.
+    std::string ca_file; ///< Empty: the system's certificates.
     std::int64_t connect_time_out_ms = 10'000;
-    std::int64_t idle_time_out_ms = 90'000; ///< Longest silence.
+    std::int64_t idle_time_out_ms = 90'000; ///< Longest silence; 0: none.
     std::int64_t time_out_ms = 300'000;     ///< The whole call; 0: none (streams).
-    std::size_t reply_bytes_max = 64 << 20;
+    std::size_t reply_bytes_max = 64 << 20; ///< Of a body that is kept; pieces given to `on_data` are the caller's.
 };
 
 struct client_response {
@@ -34,8 +34,10 @@ struct client_response {
     std::string body;
 };
 
-/// One request and its whole answer. Problems: `connection_failed` (names host and cause), `deadline_exceeded`,
-/// `cancelled`, `payload_too_large`, `invalid_request` (the URL). Any HTTP status is a success here.
+/// One request and its whole answer. Problems: `connection_failed` (names host and cause; also a time-out of the
+/// connection or of its silence), `deadline_exceeded` (the whole call's), `cancelled`, `payload_too_large`,
+/// `invalid_request` (the URL). Any HTTP status is a success here; redirects are not followed; a body that was cut
+/// short is `connection_failed`.
 expected<client_response> fetch(const client_request& request, std::stop_token stop = {});
 
 /// Like `fetch`, but the body of a 2xx answer goes piece by piece to `on_data` as it comes; returning false from it
@@ -51,15 +53,19 @@ struct sse_event {
 };
 class sse_parser {
 public:
-    /// Feeds a piece; calls `on_event` for each event that is complete. False: a line is over `line_bytes_max`.
+    /// Feeds a piece; calls `on_event` for each event that is complete. False: a line or an event is over
+    /// `line_bytes_max`; the parser is of no more use then.
     bool feed(std::string_view piece, const std::function<void(const sse_event&)>& on_event);
     static constexpr std::size_t line_bytes_max = 8 << 20;
 
 private:
+    bool end_line(const std::function<void(const sse_event&)>& on_event);
+
     std::string line_;
-    sse_event current_;
+    sse_event current_; ///< Its id stays from event to event, as the standard wants.
     bool has_data_ = false;
     bool skip_line_feed_ = false;
+    bool at_start_ = true; ///< A byte order mark may come.
 };
 
 } // namespace troupe::net

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "schemas/approval.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/run.hpp"
+
+/// Commands to a run (kind "run") from other features.
+namespace troupe {
+
+/// From an agent for a task, or from the edge. Members as in `run_document`. A run with an agent and a task sends
+/// `run_ended` to that agent when it has ended.
+struct create_run {
+    std::string goal;
+    std::optional<uuid> project_id;
+    std::optional<uuid> agent_id;
+    std::optional<uuid> task_id;
+    std::string instructions;
+    std::string model; ///< Empty: the node's default.
+    std::map<std::string, tool_policy> tools;
+    budget limits;
+    unknown_policy on_unknown = unknown_policy::ask;
+    std::string created_by; ///< "agent/<id>", or the principal.
+};
+BOOST_DESCRIBE_STRUCT(create_run, (),
+                      (goal, project_id, agent_id, task_id, instructions, model, tools, limits, on_unknown, created_by))
+
+/// Ends a run that has not ended. Repeated or late: nothing changes.
+struct cancel_run {
+    std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(cancel_run, (), (reason))
+
+/// From an approval: what a person decided. Repeated or late: nothing changes.
+struct resolve_approval {
+    uuid approval_id;
+    std::string step_key;
+    troupe::decision decision = troupe::decision::approve;
+    std::string answer;                 ///< Of a question; or the reason of a denial.
+    std::optional<json::raw> arguments; ///< To use instead of the model's, with `approve`.
+    std::string decided_by;
+};
+BOOST_DESCRIBE_STRUCT(resolve_approval, (), (approval_id, step_key, decision, answer, arguments, decided_by))
+
+} // namespace troupe
+
+TROUPE_NAMED(troupe::create_run)
+TROUPE_NAMED(troupe::cancel_run)
+TROUPE_NAMED(troupe::resolve_approval)

@@ -1,0 +1,138 @@
+#include "storage/committer.hpp"
+
+#include "schemas/base/clock.hpp"
+#include "storage/bytes.hpp"
+#include "storage/keys.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/rocks.hpp"
+#include "storage/tables.hpp"
+
+#include <rocksdb/write_batch.h>
+
+namespace troupe::storage {
+
+namespace {
+
+constexpr std::int64_t space_check_interval_ms = 500;
+
+} // namespace
+
+struct committer::writer {
+    rocksdb::WriteBatch batch;
+    std::vector<std::uint32_t> touched; ///< Shards whose applied mark moves.
+};
+
+committer::committer(store& s, std::uint64_t free_bytes_min)
+    : store_(s), writer_(std::make_unique<writer>()), free_bytes_min_(free_bytes_min) {
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        last_seq_.push_back(storage::last_seq(s, shard));
+    }
+}
+
+committer::~committer() = default;
+
+expected<activation> committer::activate(const entity_address& a) {
+    const auto head = read_head(store_, a);
+    if (!head) {
+        return head.error();
+    }
+    active now;
+    now.activation = next_activation_++;
+    if (*head) {
+        now.version = (*head)->version;
+        now.snapshot_version = (*head)->snapshot_version;
+    }
+    active_[a] = now;
+    return activation{now.activation, now.version, now.snapshot_version};
+}
+
+void committer::release(const entity_address& a, std::uint64_t activation_id) {
+    const auto found = active_.find(a);
+    if (found != active_.end() && found->second.activation == activation_id) {
+        active_.erase(found);
+    }
+}
+
+bool committer::space_left() {
+    const auto now = monotonic_ms();
+    if (now - space_checked_ms_ >= space_check_interval_ms) {
+        space_checked_ms_ = now;
+        space_left_ = store_.free_bytes() >= free_bytes_min_;
+    }
+    return space_left_;
+}
+
+expected<appended> committer::accept(append& a) {
+    const auto found = active_.find(a.entity);
+    if (found == active_.end() || found->second.activation != a.activation) {
+        return problem{code::conflict, "this activation of " + to_string(a.entity) + " was replaced; ask again"};
+    }
+    if (found->second.version != a.expected_version) {
+        return problem{code::conflict, to_string(a.entity) + " is at version " + std::to_string(found->second.version) + ", not " +
+                                           std::to_string(a.expected_version) + "; ask again"};
+    }
+    if (!space_left()) {
+        return problem{code::storage_full, "the disk of " + store_.directory().string() + " has less than " +
+                                               std::to_string(free_bytes_min_ >> 20) +
+                                               " MiB free, writes are refused; free some space, reads go on", {}, 5};
+    }
+    found->second.version += a.records.size();
+    if (a.derived.snapshot_version != 0) {
+        found->second.snapshot_version = a.derived.snapshot_version;
+    }
+    write(a);
+    return appended{last_seq_[store_.shard_of(a.entity)]};
+}
+
+void committer::write(append& a) {
+    auto& batch = writer_->batch;
+    auto& db = store_.db();
+    const auto shard = store_.shard_of(a.entity);
+    const auto& state = active_[a.entity];
+    for (auto& r : a.records) {
+        r.shard = shard;
+        r.seq = ++last_seq_[shard];
+        r.epoch = 1; // of the built-in coordinator: one node owns every shard for good
+        const auto value = encode_record(r);
+        batch.Put(db.log, keys::log(shard, r.seq), value);
+        std::string history;
+        put_fixed(history, r.seq);
+        history += value;
+        batch.Put(db.derived, keys::numbered(shard, keys::table::history, a.entity, r.entity_seq), history);
+        if (r.index_in_batch == 0 && !r.command_id.empty()) {
+            batch.Put(db.derived, keys::command(shard, a.entity, r.command_id),
+                      encode_command_row({r.request_hash, r.entity_seq, r.batch_size, r.time}));
+        }
+    }
+    for (const auto& key : a.derived.deletes) {
+        batch.Delete(db.derived, key);
+    }
+    for (const auto& [key, value] : a.derived.puts) {
+        batch.Put(db.derived, key, value);
+    }
+    batch.Put(db.derived, keys::entity(shard, keys::table::head, a.entity), encode_head_row({state.version, state.snapshot_version}));
+    writer_->touched.push_back(shard);
+}
+
+expected<void> committer::commit(std::span<append> batch, std::vector<expected<appended>>& results) {
+    results.clear();
+    writer_->batch.Clear();
+    writer_->touched.clear();
+    for (auto& a : batch) {
+        results.push_back(accept(a));
+    }
+    if (writer_->touched.empty()) {
+        return {};
+    }
+    for (const auto shard : writer_->touched) {
+        std::string applied;
+        put_big_endian(applied, last_seq_[shard]);
+        writer_->batch.Put(store_.db().derived, keys::shard_table(shard, keys::table::applied), applied);
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const auto status = store_.db().db->Write(options, &writer_->batch);
+    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot write the journal"));
+}
+
+} // namespace troupe::storage

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "schemas/base/problem.hpp"
+#include "storage/record.hpp"
+#include "storage/store.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace troupe::storage {
+
+/// What follows from records for the derived tables beyond history, heads and de-duplication, which the committer writes
+/// itself: documents, index keys, items, timers, owed marks, snapshots. Keys are whole keys of storage/keys.hpp.
+struct derived_changes {
+    std::vector<std::pair<std::string, std::string>> puts;
+    std::vector<std::string> deletes;
+    std::uint64_t snapshot_version = 0; ///< Set when `puts` holds a snapshot of that version.
+};
+
+/// All that an entity appends at once: the events of the commands it decided together.
+/// Without records it only changes derived tables (a snapshot on passivation).
+struct append {
+    entity_address entity;
+    std::uint64_t activation = 0;       ///< From `activate`; an older one is refused.
+    std::uint64_t expected_version = 0; ///< The entity's version before the first record.
+    std::vector<record> records;        ///< The committer fills in shard, seq and epoch.
+    derived_changes derived;
+};
+
+/// A successful append.
+struct appended {
+    std::uint64_t last_seq = 0; ///< Of the shard.
+};
+
+/// An entity's licence to append.
+struct activation {
+    std::uint64_t id = 0;
+    std::uint64_t version = 0;
+    std::uint64_t snapshot_version = 0;
+};
+
+/// Turns appends into one write with one fsync. Not thread-safe: one thread owns it (the committer actor).
+///
+/// One node is replication factor 1: its own fsync is the quorum, so the log batch and the apply batch are merged into
+/// one write, which saves half the writes; with more replicas the apply batch follows the quorum.
+class committer {
+public:
+    explicit committer(store& s, std::uint64_t free_bytes_min);
+    ~committer();
+
+    /// A barrier: all earlier appends of the entity are committed or refused; from now on only this activation appends.
+    expected<activation> activate(const entity_address& a);
+    /// Ends an activation (passivation). Unknown ones are ignored.
+    void release(const entity_address& a, std::uint64_t activation_id);
+
+    /// Commits all appends in one write. results[i] is for batch[i]: `conflict` for a foreign activation or version,
+    /// `storage_full` when space is short; those are not written, the others are. Any I/O error is returned as the whole
+    /// call's problem: the outcome is then unknown and the process has to end.
+    /// On success batch[i].records carry their shard and seq.
+    expected<void> commit(std::span<append> batch, std::vector<expected<appended>>& results);
+
+    [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const { return last_seq_[shard]; }
+
+private:
+    struct writer;
+    expected<appended> accept(append& a);
+    void write(append& a);
+    bool space_left();
+
+    struct active {
+        std::uint64_t activation = 0;
+        std::uint64_t version = 0;
+        std::uint64_t snapshot_version = 0;
+    };
+    store& store_;
+    std::unique_ptr<writer> writer_;
+    std::vector<std::uint64_t> last_seq_;
+    std::unordered_map<entity_address, active> active_;
+    std::uint64_t next_activation_ = 1;
+    std::uint64_t free_bytes_min_;
+    std::int64_t space_checked_ms_ = 0;
+    bool space_left_ = true;
+};
+
+} // namespace troupe::storage

@@ -1,0 +1,125 @@
+#include "storage/keys.hpp"
+
+#include "storage/bytes.hpp"
+
+namespace troupe::storage::keys {
+
+namespace {
+
+void put_uuid(std::string& out, const uuid& id) {
+    out.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+}
+
+} // namespace
+
+std::string log(std::uint32_t shard, std::uint64_t seq) {
+    std::string out;
+    put_big_endian(out, static_cast<std::uint16_t>(shard));
+    put_big_endian(out, seq);
+    return out;
+}
+
+std::string shard_table(std::uint32_t shard, table t) {
+    std::string out;
+    put_big_endian(out, static_cast<std::uint16_t>(shard));
+    out += static_cast<char>(t);
+    return out;
+}
+
+std::string entity(std::uint32_t shard, table t, const entity_address& a) {
+    std::string out;
+    out.reserve(entity_prefix_bytes + a.kind.size() + 48);
+    put_big_endian(out, static_cast<std::uint16_t>(shard));
+    out += static_cast<char>(t);
+    put_uuid(out, a.organization);
+    put_uuid(out, a.id);
+    out += a.kind;
+    return out;
+}
+
+std::string entity_rows(std::uint32_t shard, table t, const entity_address& a) {
+    auto out = entity(shard, t, a);
+    out += '\0';
+    return out;
+}
+
+std::string numbered(std::uint32_t shard, table t, const entity_address& a, std::uint64_t number) {
+    auto out = entity_rows(shard, t, a);
+    put_big_endian(out, number);
+    return out;
+}
+
+std::string command(std::uint32_t shard, const entity_address& a, std::string_view command_id) {
+    auto out = entity_rows(shard, table::command, a);
+    out += command_id;
+    return out;
+}
+
+std::string collection(std::uint32_t shard, const entity_address& a, std::string_view collection) {
+    auto out = entity_rows(shard, table::item, a);
+    out += collection;
+    out += '\0';
+    return out;
+}
+
+std::string item(std::uint32_t shard, const entity_address& a, std::string_view collection_name, std::string_view key) {
+    auto out = collection(shard, a, collection_name);
+    out += key;
+    return out;
+}
+
+std::string index_prefix(std::uint32_t shard, const uuid& organization, std::string_view kind, std::string_view filter) {
+    auto out = shard_table(shard, table::index);
+    put_uuid(out, organization);
+    out += kind;
+    out += '\0';
+    out += filter;
+    out += '\0';
+    return out;
+}
+
+std::string index(std::uint32_t shard, const entity_address& a, std::string_view filter, std::string_view sort) {
+    auto out = index_prefix(shard, a.organization, a.kind, filter);
+    out += sort;
+    put_uuid(out, a.id);
+    return out;
+}
+
+std::string timer(std::uint32_t shard, timestamp due, const entity_address& a, std::string_view key) {
+    auto out = shard_table(shard, table::timer);
+    put_big_endian(out, static_cast<std::uint64_t>(due.ms));
+    put_uuid(out, a.organization);
+    put_uuid(out, a.id);
+    out += a.kind;
+    out += '\0';
+    out += key;
+    return out;
+}
+
+std::string blob_prefix(const uuid& organization, std::string_view sha256) {
+    std::string out;
+    put_uuid(out, organization);
+    out += sha256;
+    out += '\0';
+    return out;
+}
+
+std::string blob_piece(const uuid& organization, std::string_view sha256, std::uint32_t piece) {
+    auto out = blob_prefix(organization, sha256);
+    put_big_endian(out, piece);
+    return out;
+}
+
+std::string after_prefix(std::string prefix) {
+    while (!prefix.empty()) {
+        auto& last = reinterpret_cast<unsigned char&>(prefix.back());
+        if (last != 0xff) {
+            ++last;
+            return prefix;
+        }
+        prefix.pop_back();
+    }
+    return prefix;
+}
+
+} // namespace troupe::storage::keys

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/ids.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+/// Every key that Troupe writes, in one place. Prefixes are never reused for another meaning.
+///
+/// Column families: `log` (the journal), `derived` (all that follows from it), `blobs`.
+///   log      shard:2 seq:8                                           -> record
+///   derived  shard:2 table:1 …                                       big-endian numbers, so that bytes order as numbers
+///     'a'                                                            -> seq applied up to
+///     'v' organization:16 id:16 kind                                 -> head: version, snapshot version
+///     'h' organization:16 id:16 kind 0 entity_seq:8                  -> record (history)
+///     's' organization:16 id:16 kind 0 entity_seq:8                  -> snapshot
+///     'c' organization:16 id:16 kind 0 command id                    -> de-duplication
+///     'd' organization:16 id:16 kind                                 -> document
+///     'm' organization:16 id:16 kind 0 collection 0 key              -> item
+///     'i' organization:16 kind 0 filter 0 sort id:16                 -> empty
+///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
+///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
+///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head
+namespace troupe::storage::keys {
+
+enum class table : char {
+    applied = 'a',
+    head = 'v',
+    history = 'h',
+    snapshot = 's',
+    command = 'c',
+    document = 'd',
+    item = 'm',
+    index = 'i',
+    timer = 't',
+    owed = 'o',
+};
+
+/// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.
+inline constexpr std::size_t entity_prefix_bytes = 35;
+
+std::string log(std::uint32_t shard, std::uint64_t seq);
+/// The prefix of a table in a shard.
+std::string shard_table(std::uint32_t shard, table t);
+/// shard, table, organization, id, kind: the whole key of head, document and owed.
+std::string entity(std::uint32_t shard, table t, const entity_address& a);
+/// entity + 0: the prefix of the entity's rows in history, snapshot, command and item.
+std::string entity_rows(std::uint32_t shard, table t, const entity_address& a);
+std::string numbered(std::uint32_t shard, table t, const entity_address& a, std::uint64_t number);
+std::string command(std::uint32_t shard, const entity_address& a, std::string_view command_id);
+std::string collection(std::uint32_t shard, const entity_address& a, std::string_view collection);
+std::string item(std::uint32_t shard, const entity_address& a, std::string_view collection, std::string_view key);
+std::string index_prefix(std::uint32_t shard, const uuid& organization, std::string_view kind, std::string_view filter);
+std::string index(std::uint32_t shard, const entity_address& a, std::string_view filter, std::string_view sort);
+std::string timer(std::uint32_t shard, timestamp due, const entity_address& a, std::string_view key);
+std::string blob_prefix(const uuid& organization, std::string_view sha256);
+std::string blob_piece(const uuid& organization, std::string_view sha256, std::uint32_t piece);
+
+/// The smallest key after all keys with that prefix.
+std::string after_prefix(std::string prefix);
+
+} // namespace troupe::storage::keys

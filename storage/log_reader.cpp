@@ -1,0 +1,219 @@
+#include "storage/log_reader.hpp"
+
+#include "storage/bytes.hpp"
+#include "storage/keys.hpp"
+#include "storage/rocks.hpp"
+
+namespace troupe::storage {
+
+namespace {
+
+problem gap(std::uint32_t shard, std::uint64_t wanted, std::uint64_t found) {
+    return {code::journal_damaged, "the log of shard " + std::to_string(shard) + " has a gap: record " + std::to_string(wanted) +
+                                       " is missing, record " + std::to_string(found) +
+                                       " follows; restore a backup, or ask `troupe journal verify` for all that is damaged"};
+}
+
+expected<std::string> get(const store& s, const std::string& key, bool& found) {
+    std::string value;
+    const auto status = s.db().db->Get({}, s.db().derived, key, &value);
+    found = status.ok();
+    if (!status.ok() && !status.IsNotFound()) {
+        return to_problem(status, "cannot read the derived tables");
+    }
+    return value;
+}
+
+} // namespace
+
+expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after_seq,
+                        const std::function<bool(record&&)>& visit) {
+    std::string prefix;
+    put_big_endian(prefix, static_cast<std::uint16_t>(shard));
+    prefix_scan scan(*s.db().db, s.db().log, prefix);
+    if (after_seq > 0) {
+        std::string from;
+        put_big_endian(from, after_seq + 1);
+        scan.seek(from);
+    }
+    for (auto wanted = after_seq + 1; scan.valid(); scan.next(), ++wanted) {
+        const auto seq = get_big_endian<std::uint64_t>(scan.rest());
+        if (seq != wanted) {
+            return gap(shard, wanted, seq);
+        }
+        auto r = decode_record(shard, seq, scan.value());
+        if (!r) {
+            return r.error();
+        }
+        if (!visit(std::move(*r))) {
+            return {};
+        }
+    }
+    if (!scan.status().ok()) {
+        return to_problem(scan.status(), "cannot read the log of shard " + std::to_string(shard));
+    }
+    return {};
+}
+
+std::uint64_t last_seq(const store& s, std::uint32_t shard) {
+    std::string prefix;
+    put_big_endian(prefix, static_cast<std::uint16_t>(shard));
+    prefix_scan scan(*s.db().db, s.db().log, prefix);
+    scan.seek_last();
+    return scan.valid() ? get_big_endian<std::uint64_t>(scan.rest()) : 0;
+}
+
+std::uint64_t applied_seq(const store& s, std::uint32_t shard) {
+    std::string value;
+    const auto status = s.db().db->Get({}, s.db().derived, keys::shard_table(shard, keys::table::applied), &value);
+    return status.ok() && value.size() == sizeof(std::uint64_t) ? get_big_endian<std::uint64_t>(value) : 0;
+}
+
+expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
+                            const std::function<expected<void>(record&&)>& visit) {
+    const auto shard = s.shard_of(a);
+    prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(shard, keys::table::history, a));
+    std::string from;
+    put_big_endian(from, after_version + 1);
+    scan.seek(from);
+    for (auto wanted = after_version + 1; scan.valid(); scan.next(), ++wanted) {
+        const auto version = get_big_endian<std::uint64_t>(scan.rest());
+        byte_reader value(scan.value()); // seq, then the record as it stands in the log
+        const auto seq = value.fixed<std::uint64_t>();
+        if (version != wanted) {
+            return problem{code::journal_damaged, "the history of " + to_string(a) + " lacks event " + std::to_string(wanted)};
+        }
+        auto r = decode_record(shard, seq, value.rest());
+        if (!r) {
+            return r.error();
+        }
+        if (auto visited = visit(std::move(*r)); !visited) {
+            return visited;
+        }
+    }
+    return scan.status().ok() ? expected<void>() : expected<void>(to_problem(scan.status(), "cannot read the history of " + to_string(a)));
+}
+
+expected<std::optional<head_row>> read_head(const store& s, const entity_address& a) {
+    bool found = false;
+    auto value = get(s, keys::entity(s.shard_of(a), keys::table::head, a), found);
+    if (!value) {
+        return value.error();
+    }
+    if (!found) {
+        return std::optional<head_row>();
+    }
+    auto row = decode_head_row(*value);
+    if (!row) {
+        return problem{code::journal_damaged, "the head of " + to_string(a) + " cannot be read"};
+    }
+    return row;
+}
+
+std::vector<snapshot_row> read_snapshots(const store& s, const entity_address& a, std::size_t count) {
+    std::vector<snapshot_row> out;
+    prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(s.shard_of(a), keys::table::snapshot, a));
+    for (scan.seek_last(); scan.valid() && out.size() < count; scan.previous()) {
+        if (auto row = decode_snapshot_row(get_big_endian<std::uint64_t>(scan.rest()), scan.value())) {
+            out.push_back(std::move(*row));
+        }
+    }
+    return out;
+}
+
+expected<std::optional<command_row>> read_command(const store& s, const entity_address& a, std::string_view command_id) {
+    bool found = false;
+    auto value = get(s, keys::command(s.shard_of(a), a, command_id), found);
+    if (!value) {
+        return value.error();
+    }
+    if (!found) {
+        return std::optional<command_row>();
+    }
+    auto row = decode_command_row(*value);
+    if (!row) {
+        return problem{code::journal_damaged, "a de-duplication row of " + to_string(a) + " cannot be read"};
+    }
+    return row;
+}
+
+expected<void> check_tails(const store& s) {
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        const auto applied = applied_seq(s, shard);
+        const auto last = last_seq(s, shard);
+        if (last < applied) {
+            return problem{code::journal_damaged, "the log of shard " + std::to_string(shard) + " ends at record " + std::to_string(last) +
+                                                      ", but record " + std::to_string(applied) +
+                                                      " was applied before: the end of the log is lost; restore a backup"};
+        }
+        if (last > applied) {
+            if (auto whole = read_log(s, shard, applied, [](record&&) { return true; }); !whole) {
+                return whole;
+            }
+        }
+    }
+    return {};
+}
+
+namespace {
+
+/// Checks that the records of each command stand together and are complete.
+class batch_checker {
+public:
+    std::optional<problem> next(const record& r) {
+        if (r.index_in_batch != expected_index_ || (expected_index_ > 0 && r.command_id != command_id_)) {
+            return problem{code::journal_damaged, "record " + std::to_string(r.seq) + " of shard " + std::to_string(r.shard) +
+                                                      " does not continue the batch of its command"};
+        }
+        command_id_ = r.command_id;
+        expected_index_ = r.index_in_batch + 1 == r.batch_size ? 0 : r.index_in_batch + 1;
+        return std::nullopt;
+    }
+    [[nodiscard]] bool whole() const { return expected_index_ == 0; }
+
+private:
+    std::uint32_t expected_index_ = 0;
+    std::string command_id_;
+};
+
+void verify_shard(const store& s, std::uint32_t shard, verification& out, const std::function<void(std::uint64_t)>& progress) {
+    batch_checker batches;
+    std::optional<problem> bad;
+    const auto before = out.records;
+    const auto read = read_log(s, shard, 0, [&](record&& r) {
+        bad = batches.next(r);
+        if (++out.records % 100'000 == 0) {
+            progress(out.records);
+        }
+        return !bad;
+    });
+    if (!read) {
+        bad = read.error();
+    } else if (!bad && !batches.whole()) {
+        bad = problem{code::journal_damaged, "the log of shard " + std::to_string(shard) + " ends within the batch of a command"};
+    }
+    out.shards += out.records > before ? 1 : 0;
+    if (bad && !out.first_bad) {
+        out.first_bad = std::move(bad);
+    }
+}
+
+} // namespace
+
+verification verify_journal(const store& s, const std::function<void(std::uint64_t)>& progress) {
+    verification out;
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        verify_shard(s, shard, out, progress);
+        prefix_scan snapshots(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::snapshot));
+        for (; snapshots.valid(); snapshots.next()) {
+            ++out.snapshots;
+            out.snapshots_damaged += decode_snapshot_row(0, snapshots.value()) ? 0 : 1;
+        }
+        if (!snapshots.status().ok() && !out.first_bad) {
+            out.first_bad = to_problem(snapshots.status(), "cannot read the snapshots of shard " + std::to_string(shard));
+        }
+    }
+    return out;
+}
+
+} // namespace troupe::storage

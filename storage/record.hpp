@@ -1,0 +1,46 @@
+#pragma once
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace troupe::storage {
+
+/// One event as the journal keeps it. (shard, seq) is its key; everything else its value.
+/// The records of one command have one command_id and the indices 0 … batch_size-1; they commit together.
+struct record {
+    std::uint32_t shard = 0;
+    std::uint64_t seq = 0; ///< Position in the shard's log, from 1, without gaps.
+    std::uint64_t epoch = 0;
+    entity_address entity;
+    std::uint64_t entity_seq = 0; ///< Position in the entity's history, from 1, without gaps.
+    std::string command_id;
+    std::uint64_t request_hash = 0;
+    std::uint32_t index_in_batch = 0;
+    std::uint32_t batch_size = 1;
+    std::string type;          ///< Wire name of the event.
+    std::uint16_t version = 1; ///< Of the event's type: upcasters bring old ones up to date on read.
+    timestamp time;
+    std::string principal;
+    std::string cause;
+    std::string correlation;
+    std::string trace;
+    std::uint32_t key_id = 0; ///< 0: the payload is not encrypted.
+    std::string payload;      ///< JSON text.
+};
+
+/// The format that this version writes. A record of another format is refused on read.
+inline constexpr std::uint8_t record_format = 1;
+
+/// The value bytes: {format, flags, version, crc32(key and all that follows), …}. Shard and seq are in the key.
+std::string encode_record(const record& r);
+
+/// Reads key and value back. `journal_damaged` names shard and seq when the checksum fails; `data_dir_newer` when the
+/// format or a flag is unknown.
+expected<record> decode_record(std::uint32_t shard, std::uint64_t seq, std::string_view value);
+
+} // namespace troupe::storage

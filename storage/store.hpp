@@ -1,0 +1,71 @@
+#pragma once
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace troupe::storage {
+
+/// What a data directory is, in DIR/identity.json: written once, checked loudly at every start.
+struct identity {
+    std::uint32_t format = 1; ///< Of the directory; a greater one than `directory_format` is refused.
+    uuid cluster;             ///< Part of every external effect's key.
+    uuid replica;             ///< Made with the directory: a lost disk is a new replica.
+    uuid default_organization;
+    std::uint32_t shards = 256;
+    std::string hash = "xxh64"; ///< Which entity lives in which shard: hash(organization, kind, id) mod shards.
+    std::uint64_t hash_seed = 0;
+    std::string created_by_version;
+    timestamp created_at;
+};
+BOOST_DESCRIBE_STRUCT(identity, (),
+                      (format, cluster, replica, default_organization, shards, hash, hash_seed, created_by_version, created_at))
+
+inline constexpr std::uint32_t directory_format = 1;
+inline constexpr std::uint32_t shards_max = 4096;
+
+struct store_options {
+    std::filesystem::path directory;
+    std::uint32_t shards = 256;  ///< For a new directory. An existing one with another count is refused.
+    bool shards_given = false;   ///< Whether the operator asked for that count.
+    bool read_only = false;      ///< Inspect without the lock, beside a running node or on damage.
+    std::size_t cache_bytes = 128 << 20;
+    std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< Older de-duplication rows are dropped by compaction.
+};
+
+struct rocks; // storage/rocks.hpp: the open database, for this floor only
+
+/// An open data directory. Thread-safe for reads; one committer writes the journal.
+class store {
+public:
+    ~store();
+    store(const store&) = delete;
+
+    /// Opens or creates. Problems: `data_dir_in_use`, `data_dir_unusable`, `data_dir_newer`, `journal_damaged`
+    /// (the database refuses, or a shard's log has a gap), each with what to do.
+    static expected<std::unique_ptr<store>> open(const store_options& options);
+
+    [[nodiscard]] const identity& who() const { return identity_; }
+    [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+    [[nodiscard]] std::uint32_t shard_of(const entity_address& a) const;
+    /// Bytes free on the file system of the directory.
+    [[nodiscard]] std::uint64_t free_bytes() const;
+    /// Syncs everything written so far; for shutdown.
+    expected<void> flush();
+
+    [[nodiscard]] rocks& db() const { return *rocks_; }
+
+private:
+    store();
+    identity identity_;
+    std::filesystem::path directory_;
+    std::unique_ptr<rocks> rocks_;
+};
+
+} // namespace troupe::storage

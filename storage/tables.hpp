@@ -1,0 +1,51 @@
+#pragma once
+
+#include "schemas/base/clock.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The values of the derived tables (their keys: storage/keys.hpp). All start with a format byte.
+namespace troupe::storage {
+
+/// De-duplication: what a repeated command needs to get the same answer.
+struct command_row {
+    std::uint64_t request_hash = 0;
+    std::uint64_t first_version = 0; ///< The entity's version of its first event.
+    std::uint32_t events = 0;
+    timestamp time;
+};
+std::string encode_command_row(const command_row& row);
+std::optional<command_row> decode_command_row(std::string_view bytes);
+
+/// The head of an entity: how far its history goes.
+struct head_row {
+    std::uint64_t version = 0;
+    std::uint64_t snapshot_version = 0; ///< Of the newest snapshot; 0: none.
+};
+std::string encode_head_row(const head_row& row);
+std::optional<head_row> decode_head_row(std::string_view bytes);
+
+/// A snapshot: checksummed, so that a damaged one falls back to the one before.
+struct snapshot_row {
+    std::uint64_t version = 0;
+    std::uint16_t state_version = 1; ///< Of the state's type.
+    std::string state;               ///< JSON.
+};
+std::string encode_snapshot_row(const snapshot_row& row);
+/// Nothing when the bytes are damaged. `version` comes from the key.
+std::optional<snapshot_row> decode_snapshot_row(std::uint64_t version, std::string_view bytes);
+
+/// A public document with the index keys under which it stands, so that a rebuild or delete finds them.
+struct document_row {
+    std::uint64_t version = 0;
+    std::string json;
+    std::vector<std::pair<std::string, std::string>> keys; ///< (filter, sort)
+};
+std::string encode_document_row(const document_row& row);
+std::optional<document_row> decode_document_row(std::string_view bytes);
+
+} // namespace troupe::storage

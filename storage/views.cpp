@@ -1,0 +1,288 @@
+#include "storage/views.hpp"
+
+#include "storage/bytes.hpp"
+#include "storage/keys.hpp"
+#include "storage/rocks.hpp"
+#include "storage/tables.hpp"
+
+#include <algorithm>
+#include <array>
+#include <queue>
+
+namespace troupe::storage {
+
+namespace {
+
+constexpr std::string_view cursor_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr char cursor_version = '\x01';
+
+problem bad_cursor() {
+    return {code::invalid_request, "the cursor cannot be read; take `next_cursor` of the page before as it is, or start without one",
+            {{"cursor", "is not a cursor of this list"}}};
+}
+
+uuid uuid_from(std::string_view bytes) {
+    uuid id;
+    std::copy_n(bytes.begin(), id.bytes.size(), id.bytes.begin());
+    return id;
+}
+
+/// organization, id, kind as they stand in per-entity keys after shard and table.
+entity_address address_from(std::string_view rest) {
+    return {uuid_from(rest), std::string(rest.substr(32)), uuid_from(rest.substr(16))};
+}
+
+} // namespace
+
+std::string encode_cursor(std::string_view bytes) {
+    std::string plain(1, cursor_version);
+    plain += bytes;
+    std::string out;
+    for (std::size_t i = 0; i < plain.size(); i += 3) {
+        std::uint32_t group = 0;
+        const auto count = std::min<std::size_t>(3, plain.size() - i);
+        for (std::size_t k = 0; k < 3; ++k) {
+            group = (group << 8) | (k < count ? static_cast<unsigned char>(plain[i + k]) : 0U);
+        }
+        for (std::size_t k = 0; k <= count; ++k) {
+            out += cursor_alphabet[(group >> (18 - 6 * k)) & 63];
+        }
+    }
+    return out;
+}
+
+std::optional<std::string> decode_cursor(std::string_view text) {
+    std::string plain;
+    std::uint32_t group = 0;
+    int bits = 0;
+    for (const char c : text) {
+        const auto value = cursor_alphabet.find(c);
+        if (value == std::string_view::npos) {
+            return std::nullopt;
+        }
+        group = (group << 6) | static_cast<std::uint32_t>(value);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            plain += static_cast<char>((group >> bits) & 0xff);
+        }
+    }
+    if (plain.empty() || plain.front() != cursor_version) {
+        return std::nullopt;
+    }
+    return plain.substr(1);
+}
+
+expected<std::optional<stored_document>> read_document(const store& s, const entity_address& a) {
+    std::string value;
+    const auto status = s.db().db->Get({}, s.db().derived, keys::entity(s.shard_of(a), keys::table::document, a), &value);
+    if (status.IsNotFound()) {
+        return std::optional<stored_document>();
+    }
+    if (!status.ok()) {
+        return to_problem(status, "cannot read " + to_string(a));
+    }
+    auto row = decode_document_row(value);
+    if (!row) {
+        return problem{code::journal_damaged, "the document of " + to_string(a) + " cannot be read; make it again with `troupe views rebuild`"};
+    }
+    return std::optional(stored_document{a.id, row->version, std::move(row->json)});
+}
+
+namespace {
+
+/// One iterator that visits all shards of an index in (sort, id) order: a heap holds the next position of each shard.
+class merged_index {
+public:
+    merged_index(const store& s, const list_query& query) : store_(s), query_(query) {
+        rocksdb::ReadOptions options;
+        options.total_order_seek = true;
+        iterator_.reset(s.db().db->NewIterator(options, s.db().derived));
+    }
+
+    void start(const std::string& after) {
+        for (std::uint32_t shard = 0; shard < store_.who().shards; ++shard) {
+            advance(shard, after);
+        }
+    }
+
+    /// The next (sort, id) suffix, or nothing at the end.
+    std::optional<std::string> next() {
+        if (heap_.empty()) {
+            return std::nullopt;
+        }
+        auto [suffix, shard] = heap_.top();
+        heap_.pop();
+        advance(shard, suffix);
+        return suffix;
+    }
+    [[nodiscard]] bool at_end() const { return heap_.empty(); }
+    [[nodiscard]] rocksdb::Status status() const { return iterator_->status(); }
+
+private:
+    using position = std::pair<std::string, std::uint32_t>;
+    struct later {
+        bool descending;
+        bool operator()(const position& a, const position& b) const { return descending ? a.first < b.first : a.first > b.first; }
+    };
+
+    /// Pushes the first suffix of the shard that follows `after` ("" = from the start).
+    void advance(std::uint32_t shard, const std::string& after) {
+        const auto prefix = keys::index_prefix(shard, query_.organization, query_.kind, query_.filter);
+        if (query_.descending) {
+            iterator_->SeekForPrev(after.empty() ? keys::after_prefix(prefix) : prefix + after);
+            if (iterator_->Valid() && (after.empty() ? !iterator_->key().starts_with(prefix) : iterator_->key() == rocksdb::Slice(prefix + after))) {
+                iterator_->Prev(); // the bound itself is not part of the list
+            }
+        } else {
+            iterator_->Seek(prefix + after);
+            if (!after.empty() && iterator_->Valid() && iterator_->key() == rocksdb::Slice(prefix + after)) {
+                iterator_->Next();
+            }
+        }
+        if (iterator_->Valid() && iterator_->key().starts_with(prefix)) {
+            heap_.emplace(iterator_->key().ToString().substr(prefix.size()), shard);
+        }
+    }
+
+    const store& store_;
+    const list_query& query_;
+    std::unique_ptr<rocksdb::Iterator> iterator_;
+    std::priority_queue<position, std::vector<position>, later> heap_{later{query_.descending}};
+};
+
+} // namespace
+
+expected<list_page> read_list(const store& s, const list_query& query) {
+    std::string after;
+    if (!query.cursor.empty()) {
+        const auto decoded = decode_cursor(query.cursor);
+        if (!decoded || decoded->size() < 16) {
+            return bad_cursor();
+        }
+        after = *decoded;
+    }
+    merged_index index(s, query);
+    index.start(after);
+    list_page page;
+    std::string last;
+    std::size_t scanned = 0;
+    while (page.items.size() < query.limit && scanned < scanned_max) {
+        auto suffix = index.next();
+        if (!suffix) {
+            break;
+        }
+        ++scanned;
+        last = *suffix;
+        const entity_address a{query.organization, query.kind, uuid_from(std::string_view(last).substr(last.size() - 16))};
+        auto document = read_document(s, a);
+        if (!document) {
+            return document.error();
+        }
+        if (*document && (!query.keep || query.keep(**document))) {
+            page.items.push_back(std::move(**document));
+        }
+    }
+    if (!index.status().ok()) {
+        return to_problem(index.status(), "cannot read the list of " + query.kind);
+    }
+    if (!index.at_end() && !last.empty()) {
+        page.next_cursor = encode_cursor(last);
+    }
+    return page;
+}
+
+expected<item_page> read_items(const store& s, const item_query& query) {
+    std::string after;
+    if (!query.cursor.empty()) {
+        auto decoded = decode_cursor(query.cursor);
+        if (!decoded) {
+            return bad_cursor();
+        }
+        after = std::move(*decoded);
+    }
+    prefix_scan scan(*s.db().db, s.db().derived, keys::collection(s.shard_of(query.entity), query.entity, query.collection));
+    const auto step = [&] { query.descending ? scan.previous() : scan.next(); };
+    if (query.descending) {
+        after.empty() ? scan.seek_last() : scan.seek_before(after);
+    } else {
+        scan.seek(after);
+    }
+    if (!after.empty() && scan.valid() && scan.rest() == after) {
+        step();
+    }
+    item_page page;
+    std::string last;
+    for (; scan.valid() && page.items.size() < query.limit; step()) {
+        page.items.emplace_back(scan.value());
+        last = scan.rest();
+    }
+    if (!scan.status().ok()) {
+        return to_problem(scan.status(), "cannot read the " + query.collection + " of " + to_string(query.entity));
+    }
+    if (scan.valid() && !last.empty()) {
+        page.next_cursor = encode_cursor(last);
+    }
+    return page;
+}
+
+expected<std::optional<std::string>> read_item(const store& s, const entity_address& a, std::string_view collection, std::string_view key) {
+    std::string value;
+    const auto status = s.db().db->Get({}, s.db().derived, keys::item(s.shard_of(a), a, collection, key), &value);
+    if (status.IsNotFound()) {
+        return std::optional<std::string>();
+    }
+    return status.ok() ? expected<std::optional<std::string>>(std::move(value))
+                       : expected<std::optional<std::string>>(to_problem(status, "cannot read " + to_string(a)));
+}
+
+std::string encode_timer_row(std::string_view type, std::string_view payload) {
+    std::string out;
+    put_text(out, type);
+    put_text(out, payload);
+    return out;
+}
+
+std::vector<due_timer> read_timers(const store& s, std::uint32_t shard, timestamp now, std::size_t limit,
+                                   std::optional<timestamp>& next_due) {
+    std::vector<due_timer> out;
+    next_due.reset();
+    for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::timer)); scan.valid(); scan.next()) {
+        due_timer t;
+        t.due.ms = static_cast<std::int64_t>(get_big_endian<std::uint64_t>(scan.rest()));
+        if (t.due > now || out.size() == limit) {
+            next_due = t.due;
+            break;
+        }
+        const auto rest = scan.rest().substr(8);
+        const auto end_of_kind = rest.find('\0', 32);
+        t.entity = address_from(rest.substr(0, end_of_kind));
+        t.key = rest.substr(end_of_kind + 1);
+        t.row = scan.key();
+        byte_reader value(scan.value());
+        t.type = value.text();
+        t.payload = value.text();
+        out.push_back(std::move(t));
+    }
+    return out;
+}
+
+std::vector<entity_address> read_owed(const store& s, std::uint32_t shard) {
+    std::vector<entity_address> out;
+    for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::owed)); scan.valid(); scan.next()) {
+        out.push_back(address_from(scan.rest()));
+    }
+    return out;
+}
+
+expected<void> each_entity(const store& s, std::uint32_t shard, const std::function<bool(const entity_address&)>& visit) {
+    prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::head));
+    for (; scan.valid(); scan.next()) {
+        if (!visit(address_from(scan.rest()))) {
+            return {};
+        }
+    }
+    return scan.status().ok() ? expected<void>() : expected<void>(to_problem(scan.status(), "cannot read the entities"));
+}
+
+} // namespace troupe::storage
