@@ -12,22 +12,10 @@ namespace {
 constexpr std::size_t text_bytes_max = 500;
 } // namespace
 
-std::string_view to_string(dead_letter_kind k) {
-    switch (k) {
-    case dead_letter_kind::undeliverable:
-        return "undeliverable";
-    case dead_letter_kind::unhandled:
-        return "unhandled";
-    case dead_letter_kind::dropped:
-        return "dropped";
-    }
-    return "";
-}
-
 std::string to_json(const dead_letter& letter) {
     std::string out;
     json::object_writer w(out);
-    w.field("at", to_string(letter.at)).field("kind", to_string(letter.kind)).field("to", letter.to);
+    w.field("at", to_string(letter.at)).field("kind", letter.kind).field("to", letter.to);
     w.field("type", letter.type).field("reason", letter.reason);
     w.end();
     return out;
@@ -36,11 +24,15 @@ std::string to_json(const dead_letter& letter) {
 dead_letters::dead_letters(std::size_t kept_max, std::function<timestamp()> now)
     : kept_max_(kept_max), now_(std::move(now)) {}
 
-void dead_letters::record(dead_letter_kind kind, std::string_view to, std::string_view type, std::string_view reason) {
+void dead_letters::record(std::string_view kind, std::string_view to, std::string_view type, std::string_view reason) {
     const auto cut = [](std::string_view text) { return std::string(text.substr(0, text_bytes_max)); };
-    dead_letter letter{.at = now_(), .kind = kind, .to = cut(to), .type = cut(type), .reason = cut(reason)};
+    dead_letter letter{.at = now_(), .kind = cut(kind), .to = cut(to), .type = cut(type), .reason = cut(reason)};
     const std::lock_guard lock(mutex_);
-    ++counts_[static_cast<std::size_t>(kind)];
+    auto known = counts_.find(letter.kind);
+    if (known == counts_.end()) {
+        known = counts_.try_emplace(counts_.size() < kinds_max ? letter.kind : "other").first;
+    }
+    ++known->second;
     letters_.push_back(std::move(letter));
     if (letters_.size() > kept_max_) {
         letters_.pop_front();
@@ -53,9 +45,9 @@ std::vector<dead_letter> dead_letters::list(std::size_t limit) const {
     return {letters_.rbegin(), letters_.rbegin() + count};
 }
 
-std::uint64_t dead_letters::count(dead_letter_kind kind) const {
+std::map<std::string, std::uint64_t, std::less<>> dead_letters::counts() const {
     const std::lock_guard lock(mutex_);
-    return counts_[static_cast<std::size_t>(kind)];
+    return counts_;
 }
 
 } // namespace troupe::runtime
