@@ -39,25 +39,6 @@ events finish(const agent_state& s, const uuid& run_id, run_status status, std::
     return decided;
 }
 
-expected<void> check_settings(const agent_settings& settings) {
-    const auto bad = [](const std::string& pointer, const std::string& detail) {
-        return problem{code::invalid_request, detail, {{pointer, detail}}};
-    };
-    const auto& name = settings.name;
-    const bool blank_ends = name.empty() || name.front() == ' ' || name.back() == ' ';
-    if (blank_ends ||
-        std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
-        return bad("/name", "A name needs at least one character, no blank at its ends and no control characters.");
-    }
-    if (parse_uuid(name)) {
-        return bad("/name", "A name must not look like an id. Choose another name.");
-    }
-    if (settings.max_concurrent_tasks < 1 || settings.max_concurrent_tasks > 100) {
-        return bad("/max_concurrent_tasks", "An agent works on 1 to 100 tasks at the same time.");
-    }
-    return {};
-}
-
 agent_settings merged(agent_settings settings, const update_agent_body& given) {
     const auto replace = [](auto& old, const auto& value) {
         if (value) {
@@ -82,7 +63,7 @@ decision_result decide(const agent_state& s, const create_agent& c, const runtim
     if (!s.id.is_nil()) {
         return exists_already("agent", context.self.id);
     }
-    if (auto ok = check_settings(c); !ok) {
+    if (auto ok = check_agent_settings(c); !ok) {
         return ok.error();
     }
     return events{agent_created{context.self.organization, c}};
@@ -90,7 +71,7 @@ decision_result decide(const agent_state& s, const create_agent& c, const runtim
 
 decision_result decide(const agent_state& s, const update_agent& c, const runtime::context& context) {
     auto settings = merged(s.settings, c);
-    if (auto ok = check_settings(settings); !ok) {
+    if (auto ok = check_agent_settings(settings); !ok) {
         return ok.error();
     }
     if (to_json(settings) == to_json(s.settings)) {
@@ -206,6 +187,25 @@ constexpr bool also_when_deleted = std::is_same_v<Command, dequeue_task> || std:
                                    std::is_same_v<Command, debt_settled>;
 
 } // namespace
+
+expected<void> check_agent_settings(const agent_settings& settings) {
+    const auto bad = [](const std::string& pointer, const std::string& detail) {
+        return problem{code::invalid_request, detail, {{pointer, detail}}};
+    };
+    const auto& name = settings.name;
+    const bool blank_ends = name.empty() || name.front() == ' ' || name.back() == ' ';
+    if (blank_ends ||
+        std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+        return bad("/name", "A name needs at least one character, no blank at its ends and no control characters.");
+    }
+    if (parse_uuid(name)) {
+        return bad("/name", "A name must not look like an id. Choose another name.");
+    }
+    if (settings.max_concurrent_tasks < 1 || settings.max_concurrent_tasks > 100) {
+        return bad("/max_concurrent_tasks", "An agent works on 1 to 100 tasks at the same time.");
+    }
+    return {};
+}
 
 expected<std::vector<agent_model::event>> agent_model::decide(const state& s, const command& c,
                                                               const runtime::context& context) {

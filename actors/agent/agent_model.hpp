@@ -151,6 +151,9 @@ TROUPE_NAMED(troupe::actors::task_finished)
 
 namespace troupe::actors {
 
+/// Rules beyond those of the described members: what a name may look like.
+expected<void> check_agent_settings(const agent_settings& settings);
+
 struct agent_model {
     static constexpr std::string_view kind = "agent";
     using state = agent_state;

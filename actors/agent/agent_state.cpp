@@ -69,7 +69,7 @@ void apply(agent_state& s, const agent_updated& e, const runtime::event_context&
     s.settings = e.settings;
     if (const auto after = name_of(s, s.settings.name); before != after) {
         owe(s.owed, name_kind, after, confirm_name{std::string(agent_model::kind), s.settings.name, s.id});
-        owe(s.owed, name_kind, before, release_name{s.id});
+        owe(s.owed, name_kind, before, release_name{s.id, false});
     }
 }
 
@@ -85,7 +85,7 @@ void apply(agent_state& s, const agent_heartbeat&, const runtime::event_context&
 
 void apply(agent_state& s, const agent_deleted&, const runtime::event_context&) {
     s.deleted = true;
-    owe(s.owed, name_kind, name_of(s, s.settings.name), release_name{s.id});
+    owe(s.owed, name_kind, name_of(s, s.settings.name), release_name{s.id, false});
     for (const auto& [key, task] : s.queue) {
         owe(s.owed, task_kind, task.task_id,
             return_task{task.assignment, "The agent '" + s.settings.name + "' was deleted."});
