@@ -28,12 +28,12 @@ enum class role : std::uint8_t { system, user, assistant, tool };
 /// One message of the context.
 struct message {
     troupe::net::role role = role::user;
-    std::string content;
-    std::vector<tool_call> tool_calls; ///< Of an assistant.
-    std::string tool_call_id;          ///< Of a tool's result: which call it answers.
-    std::string tool_name;             ///< Of a tool's result: the tool's name.
+    std::string content = {};
+    std::vector<tool_call> tool_calls = {}; ///< Of an assistant.
+    std::string tool_call_id = {};          ///< Of a tool's result: which call it answers.
+    std::string tool_name = {};             ///< Of a tool's result: the tool's name.
     bool is_error = false;             ///< Of a tool's result.
-    std::string reasoning;             ///< Kept where the provider wants it back.
+    std::string reasoning = {};             ///< Kept where the provider wants it back.
 };
 
 /// A tool as the model is told of it.

@@ -248,7 +248,7 @@ private:
     /// Providers repeat what they were sent: no message may carry the key.
     [[nodiscard]] std::string without_key(std::string text) const {
         const std::string& key = settings_.api_key;
-        for (auto at = text.find(key); !key.empty() && at != std::string::npos; at = text.find(key, at))
+        for (auto at = text.find(key); !key.empty() && at != std::string::npos; at = text.find(key, at + 3))
             text.replace(at, key.size(), "***");
         return text;
     }
