@@ -86,6 +86,7 @@ rules:
     call:
       - tool: finish
         arguments:
+          success: false
           result: |
             Not solved. I changed `${suspect}` to `${suspect} + 1` in ${unit}.cpp, but the tests still fail:
 
@@ -102,7 +103,7 @@ rules:
     when: {last_is_error: true}
     say: ${tool} reported an error, and I have no rule for that. I stop here.
     call:
-      - {tool: finish, arguments: {result: "Not solved. ${tool} reported: ${result}"}}
+      - {tool: finish, arguments: {success: false, result: "Not solved. ${tool} reported: ${result}"}}
 
   - name: report an unknown failure
     when: {last_tool: run_command}
@@ -110,6 +111,7 @@ rules:
     call:
       - tool: finish
         arguments:
+          success: false
           result: |
             Not solved. The tests fail in a way that this script does not know:
 
@@ -121,6 +123,7 @@ rules:
     call:
       - tool: finish
         arguments:
+          success: false
           result: |
             Nothing was changed. This rehearsal is scripted for Troupe's sample project, and these are the files here:
 

@@ -329,9 +329,9 @@ BOOST_AUTO_TEST_SUITE(default_rehearsal)
 namespace {
 
 constexpr std::string_view failing =
-    "exit code: 1\nstdout:\nranges_test.cpp:35: pages \"1-3,4-6\": expected \"1-6\", got \"1-3,4-6\"\n"
-    "ranges_test.cpp:36: pages \"2,3,4,9\": expected \"2-4,9\", got \"2,3,4,9\"\n7 of 9 checks passed\nstderr:\n";
-constexpr std::string_view passing = "exit code: 0\nstdout:\n9 of 9 checks passed\nstderr:\n";
+    "exit code: 1\nstdout (165 bytes):\nranges_test.cpp:35: pages \"1-3,4-6\": expected \"1-6\", got \"1-3,4-6\"\n"
+    "ranges_test.cpp:36: pages \"2,3,4,9\": expected \"2-4,9\", got \"2,3,4,9\"\n7 of 9 checks passed\nstderr: empty\n";
+constexpr std::string_view passing = "exit code: 0\nstdout (21 bytes):\n9 of 9 checks passed\nstderr: empty\n";
 
 /// Up to the first run of the tests.
 conversation read_the_sample() {
@@ -388,7 +388,7 @@ BOOST_AUTO_TEST_CASE(what_it_does_not_know_is_said) {
                std::string::npos);
     conversation other(default_rehearsal_script(), "Write a poem.");
     other.next();
-    BOOST_TEST(other.result("poem.txt\n").next().find("→ finish {\"result\":\"Nothing was changed.") !=
+    BOOST_TEST(other.result("poem.txt\n").next().find("→ finish {\"success\":false,\"result\":\"Nothing was changed.") !=
                std::string::npos);
     conversation bare(default_rehearsal_script(), "x");
     bare.request().tools.clear();
