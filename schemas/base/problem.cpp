@@ -26,7 +26,7 @@ constexpr code_info table[] = {
     {code::unsupported_media_type, "unsupported_media_type", 415, "The media type is not supported",
      "The body was sent with a Content-Type that this operation does not take.",
      "Send JSON with the header `Content-Type: application/json`."},
-    {code::unauthenticated, "unauthenticated", 401, "Who are you?",
+    {code::unauthenticated, "unauthenticated", 401, "A valid API key is needed",
      "The request has no API key, or one that is unknown or revoked.",
      "Send a valid key in the header `Authorization: Bearer KEY`; the first one stands in admin.key in the data "
      "directory."},
