@@ -67,7 +67,7 @@ bool on_this_machine(std::string_view url) {
     return false;
 }
 
-std::optional<data_folder> find_data_folder(const node_search& search) {
+std::optional<data_folder> locate_data_folder(const node_search& search) {
     if (search.data) {
         return data_folder{search.working_folder / *search.data, true};
     }
@@ -75,9 +75,11 @@ std::optional<data_folder> find_data_folder(const node_search& search) {
         return data_folder{search.working_folder / *named, true};
     }
     for (fs::path folder = search.working_folder;; folder = folder.parent_path()) {
-        std::error_code ignored; // an unreadable folder is one without a node
-        if (fs::exists(folder / ".troupe" / "node.json", ignored)) {
-            return data_folder{folder / ".troupe", false};
+        for (const std::string_view name : {".troupe", "troupe-data"}) { // the second is the node's default
+            std::error_code ignored; // an unreadable folder is one without a node
+            if (fs::exists(folder / name / "node.json", ignored)) {
+                return data_folder{folder / name, false};
+            }
         }
         if (!folder.has_parent_path() || folder == folder.parent_path()) {
             return std::nullopt;
@@ -140,6 +142,11 @@ node_search search_here() {
             .process_runs = [](int pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }};
 }
 
+std::optional<fs::path> find_data_folder(const node_search& search) {
+    const auto found = locate_data_folder(search);
+    return found ? std::optional(found->path) : std::nullopt;
+}
+
 expected<connection> find_node(const node_search& search) {
     const auto from_environment = [&](const char* name) {
         const auto value = search.environment(name);
@@ -150,7 +157,7 @@ expected<connection> find_node(const node_search& search) {
     if (url && key) {
         return connection{without_slash(*url), *key};
     }
-    const auto folder = find_data_folder(search);
+    const auto folder = locate_data_folder(search);
     if (!folder) {
         return url ? expected<connection>(connection{without_slash(*url), ""})
                    : problem{code::connection_failed, fmt::format("No node is running here. {}", start_one)};
