@@ -1,8 +1,8 @@
+#include "schemas/agent.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/resolve.hpp"
 #include "bin/cli/show.hpp"
 #include "bin/cli/text.hpp"
-#include "schemas/agent.hpp"
 
 #include <fmt/format.h>
 
@@ -17,9 +17,11 @@ expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) 
     std::map<std::string, tool_policy> tools;
     for (const auto& word : args.values("tool")) {
         const auto equals = word.find('=');
-        const auto policy = equals == std::string::npos ? std::nullopt : detail::enum_value<tool_policy>(word.substr(equals + 1));
+        const auto policy =
+            equals == std::string::npos ? std::nullopt : detail::enum_value<tool_policy>(word.substr(equals + 1));
         if (!policy || equals == 0) {
-            return problem{code::invalid_request, fmt::format("--tool takes NAME=allow, NAME=ask or NAME=deny, not \"{}\".", word)};
+            return problem{code::invalid_request,
+                           fmt::format("--tool takes NAME=allow, NAME=ask or NAME=deny, not \"{}\".", word)};
         }
         tools[word.substr(0, equals)] = *policy;
     }
@@ -45,8 +47,9 @@ expected<std::string> settings_of(const arguments& args) {
     std::string out;
     json::object_writer w(out);
     w.field("name", args.operand(0));
-    for (const auto& [name, value] : {std::pair("kind", args.value("kind")), std::pair("role", args.value("role")),
-                                      std::pair("model", args.value("model")), std::pair("instructions", instructions)}) {
+    for (const auto& [name, value] :
+         {std::pair("kind", args.value("kind")), std::pair("role", args.value("role")),
+          std::pair("model", args.value("model")), std::pair("instructions", instructions)}) {
         if (value) {
             w.field(name, *value);
         }
@@ -122,7 +125,8 @@ expected<int> agent_resume(context& c) { return agent_do(c, "resume", "works on"
 
 expected<int> agent_delete(context& c) {
     const auto found = find_agent(c);
-    return found ? print_done(c, found->first->remove(found->second), fmt::format("{} is deleted.", clean_line(c.args().operand(0))))
+    return found ? print_done(c, found->first->remove(found->second),
+                              fmt::format("{} is deleted.", clean_line(c.args().operand(0))))
                  : expected<int>(found.error());
 }
 
@@ -132,7 +136,8 @@ grammar one_agent() { return {.operands = "AGENT", .operands_min = 1, .operands_
 
 std::vector<command> agent_commands() {
     return {
-        {"agent create", "Make an agent.",
+        {"agent create",
+         "Make an agent.",
          {.flags = {{"role", "ROLE", "Role, as in the session key agent:ROLE:NAME."},
                     {"kind", "KIND", "Agent kind; custom by default."},
                     {"model", "M", "Model to use; the node's default otherwise.", 'm'},
@@ -141,14 +146,22 @@ std::vector<command> agent_commands() {
                     {"tool", "NAME=POLICY", "allow, ask or deny a tool.", 0, true},
                     {"max-tasks", "N", "Tasks at the same time."},
                     {"max-steps", "N", "Model calls of a run at most."}},
-          .operands = "NAME", .operands_min = 1, .operands_max = 1},
+          .operands = "NAME",
+          .operands_min = 1,
+          .operands_max = 1},
          "troupe agent create scout --role research --capability search\n"
-         "troupe agent create builder --instructions @builder.md --tool run_command=ask", agent_create},
-        {"agent list", "All agents, with what they work on.", {.flags = {limit_flag()}}, "troupe agent list", agent_list},
+         "troupe agent create builder --instructions @builder.md --tool run_command=ask",
+         agent_create},
+        {"agent list",
+         "All agents, with what they work on.",
+         {.flags = {limit_flag()}},
+         "troupe agent list",
+         agent_list},
         {"agent show", "An agent's settings and state.", one_agent(), "troupe agent show scout", agent_show},
         {"agent start", "Let an agent work.", one_agent(), "troupe agent start scout", agent_start},
         {"agent stop", "Stop an agent: what it works on is ended.", one_agent(), "troupe agent stop scout", agent_stop},
-        {"agent pause", "Let an agent finish its work and take no new task.", one_agent(), "troupe agent pause scout", agent_pause},
+        {"agent pause", "Let an agent finish its work and take no new task.", one_agent(), "troupe agent pause scout",
+         agent_pause},
         {"agent resume", "Let a paused agent go on.", one_agent(), "troupe agent resume scout", agent_resume},
         {"agent delete", "Delete an agent.", one_agent(), "troupe agent delete scout", agent_delete},
     };

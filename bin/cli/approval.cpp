@@ -24,8 +24,9 @@ expected<int> approval_list(context& c) {
         }
         query.emplace_back("run_id", to_string(*run));
     }
-    return print_list<approval_document>(c, "/approvals", std::move(query), "Nothing waits for a decision.",
-                                         [&](const auto& items) { return show_approvals(c.out_screen(), items, c.now()); });
+    return print_list<approval_document>(
+        c, "/approvals", std::move(query), "Nothing waits for a decision.",
+        [&](const auto& items) { return show_approvals(c.out_screen(), items, c.now()); });
 }
 
 expected<std::pair<api*, uuid>> find_approval(context& c) {
@@ -49,7 +50,9 @@ expected<int> approval_show(context& c) {
 expected<int> approval_decide(context& c) {
     const auto decision = detail::enum_value<troupe::decision>(c.args().operand(1));
     if (!decision) {
-        return c.usage({code::invalid_request, fmt::format("\"{}\" is no decision: approve, deny, answer, retry or skip.", c.args().operand(1))});
+        return c.usage(
+            {code::invalid_request,
+             fmt::format("\"{}\" is no decision: approve, deny, answer, retry or skip.", c.args().operand(1))});
     }
     decide_approval_body body{*decision, c.args().text_from(2), std::nullopt};
     if (const auto arguments = c.args().value("arguments")) {
@@ -72,17 +75,26 @@ expected<int> approval_decide(context& c) {
 
 std::vector<command> approval_commands() {
     return {
-        {"approval list", "What waits for a person.",
+        {"approval list",
+         "What waits for a person.",
          {.flags = {{"status", "STATUS", "pending (the default), approved, denied, answered, withdrawn or all."},
                     {"run", "RUN", "Only those of this run."},
                     limit_flag()}},
-         "troupe approval list\ntroupe approval list --status all --run 018f3c1e-7d2a", approval_list},
-        {"approval show", "What is asked, with all arguments.", {.operands = "APPROVAL", .operands_min = 1, .operands_max = 1},
-         "troupe approval show 018f3c1e-7d2a", approval_show},
-        {"approval decide", "Decide: approve or deny a call, answer a question, retry or skip an unknown step.",
+         "troupe approval list\ntroupe approval list --status all --run 018f3c1e-7d2a",
+         approval_list},
+        {"approval show",
+         "What is asked, with all arguments.",
+         {.operands = "APPROVAL", .operands_min = 1, .operands_max = 1},
+         "troupe approval show 018f3c1e-7d2a",
+         approval_show},
+        {"approval decide",
+         "Decide: approve or deny a call, answer a question, retry or skip an unknown step.",
          {.flags = {{"arguments", "JSON", "With approve: arguments to use instead of the model's."}},
-          .operands = "APPROVAL DECISION [TEXT]", .operands_min = 2, .operands_max = any_number},
-         "troupe approval decide 018f3c1e-7d2a approve\ntroupe approval decide 018f3c1e-7d2a deny not on a Friday", approval_decide},
+          .operands = "APPROVAL DECISION [TEXT]",
+          .operands_min = 2,
+          .operands_max = any_number},
+         "troupe approval decide 018f3c1e-7d2a approve\ntroupe approval decide 018f3c1e-7d2a deny not on a Friday",
+         approval_decide},
     };
 }
 

@@ -42,7 +42,8 @@ std::pair<const command*, std::size_t> find_command(std::span<const std::string>
 }
 
 bool is_group(std::string_view word) {
-    return std::ranges::any_of(all_commands(), [&](const command& c) { return c.name.starts_with(std::string(word) + " "); });
+    return std::ranges::any_of(all_commands(),
+                               [&](const command& c) { return c.name.starts_with(std::string(word) + " "); });
 }
 
 /// What is wrong with words that name no command, and what was probably meant.
@@ -59,10 +60,10 @@ problem unknown_command(std::span<const std::string> words) {
     }
     const std::vector<std::string_view> candidates(names.begin(), names.end());
     const auto near = nearest(group ? words[1] : words[0], candidates);
-    return {code::invalid_request,
-            near.empty() ? fmt::format("There is no command \"troupe {}\".", wrong)
-                         : fmt::format("There is no command \"troupe {}\". Did you mean \"troupe {}{}\"?", wrong,
-                                       group ? words[0] + " " : "", near)};
+    return {code::invalid_request, near.empty()
+                                       ? fmt::format("There is no command \"troupe {}\".", wrong)
+                                       : fmt::format("There is no command \"troupe {}\". Did you mean \"troupe {}{}\"?",
+                                                     wrong, group ? words[0] + " " : "", near)};
 }
 
 int report_usage(const problem& p, std::string_view command_name, const surroundings& around) {
@@ -83,8 +84,8 @@ int run_found(const command& found, std::span<const std::string> words, const su
         return 0;
     }
     if (!found.run) {
-        return report_usage({code::invalid_request, "\"serve\" has to be the first word: troupe serve [flags]."}, found.name,
-                            around);
+        return report_usage({code::invalid_request, "\"serve\" has to be the first word: troupe serve [flags]."},
+                            found.name, around);
     }
     context running(around, std::move(*given), found.name);
     auto result = found.run(running);
@@ -165,7 +166,8 @@ int run_cli(const std::vector<std::string>& given, const surroundings& around) {
     const auto leading = static_cast<std::ptrdiff_t>(leading_flags(words));
     std::vector<std::string> flags(words.begin(), words.begin() + leading);
     words.erase(words.begin(), words.begin() + leading);
-    const bool wants_help = std::ranges::find_if(flags, [](const auto& w) { return w == "--help" || w == "-h"; }) != flags.end();
+    const bool wants_help =
+        std::ranges::find_if(flags, [](const auto& w) { return w == "--help" || w == "-h"; }) != flags.end();
     if (std::ranges::find(flags, "--version") != flags.end()) {
         words = {"version"};
         flags.clear();
@@ -195,7 +197,8 @@ int run_cli(const std::vector<std::string>& given, const surroundings& around) {
 std::string problem_text(const problem& p, const screen& s) {
     std::string out;
     std::string lead = paint(s, tone::bad, "error:") + " ";
-    for (const auto& line : wrap(clean(p.detail.empty() ? explain(p.code).title : p.detail), s.width > 7 ? s.width - 7 : 0)) {
+    for (const auto& line :
+         wrap(clean(p.detail.empty() ? explain(p.code).title : p.detail), s.width > 7 ? s.width - 7 : 0)) {
         out += lead + line + "\n";
         lead = "       ";
     }

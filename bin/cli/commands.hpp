@@ -75,7 +75,7 @@ struct command {
     std::string name; ///< "run start"
     std::string summary;
     grammar takes = {};
-    std::string examples = {}; ///< Lines, without indentation.
+    std::string examples = {};                ///< Lines, without indentation.
     expected<int> (*run)(context&) = nullptr; ///< Null: `serve`, which `main` starts.
 };
 

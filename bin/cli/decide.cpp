@@ -19,9 +19,9 @@ namespace {
 constexpr int look_again_ms = 2000; ///< Somebody else may decide while we ask.
 
 wait_reason reason_for(decision d) {
-    return d == decision::answer                            ? wait_reason::question
+    return d == decision::answer                         ? wait_reason::question
            : d == decision::retry || d == decision::skip ? wait_reason::unknown_step
-                                                            : wait_reason::approval;
+                                                         : wait_reason::approval;
 }
 
 std::string command_for(wait_reason reason) {
@@ -92,7 +92,8 @@ std::string question_for(const approval_document& a) {
 }
 
 /// What a typed line means for this approval; nothing: it has to be asked again.
-expected<std::optional<decide_approval_body>> meaning_of(context& c, const approval_document& a, const std::string& line) {
+expected<std::optional<decide_approval_body>> meaning_of(context& c, const approval_document& a,
+                                                         const std::string& line) {
     using body = std::optional<decide_approval_body>;
     if (a.reason == wait_reason::question) {
         return line.empty() ? body() : body({decision::answer, line, std::nullopt});
@@ -107,7 +108,9 @@ expected<std::optional<decide_approval_body>> meaning_of(context& c, const appro
         return body({decision::approve, "", std::nullopt});
     }
     if (first == 'n') {
-        return body({decision::deny, clean_line(line.substr(line.find(' ') == std::string::npos ? line.size() : line.find(' '))), std::nullopt});
+        return body({decision::deny,
+                     clean_line(line.substr(line.find(' ') == std::string::npos ? line.size() : line.find(' '))),
+                     std::nullopt});
     }
     if (first == 'e') {
         auto arguments = edited(a.arguments);
@@ -124,10 +127,12 @@ expected<std::optional<decide_approval_body>> meaning_of(context& c, const appro
 
 expected<std::vector<approval_document>> pending_approvals(api& node, const uuid& run_id) {
     auto list = node.list<approval_document>("/approvals", {{"run_id", to_string(run_id)}, {"status", "pending"}}, 100);
-    return list ? expected<std::vector<approval_document>>(std::move(list->items)) : expected<std::vector<approval_document>>(list.error());
+    return list ? expected<std::vector<approval_document>>(std::move(list->items))
+                : expected<std::vector<approval_document>>(list.error());
 }
 
-expected<approval_document> pick_approval(const std::vector<approval_document>& pending, decision d, std::string_view run) {
+expected<approval_document> pick_approval(const std::vector<approval_document>& pending, decision d,
+                                          std::string_view run) {
     std::vector<approval_document> fitting;
     for (const auto& a : pending) {
         if (a.reason == reason_for(d)) {
@@ -138,14 +143,16 @@ expected<approval_document> pick_approval(const std::vector<approval_document>& 
         return fitting.front();
     }
     if (pending.empty()) {
-        return problem{code::conflict, fmt::format("Run {} waits for no decision. See it with `troupe run show {}`.", run, run)};
+        return problem{code::conflict,
+                       fmt::format("Run {} waits for no decision. See it with `troupe run show {}`.", run, run)};
     }
     if (fitting.empty()) {
         return problem{code::conflict, fmt::format("Run {} waits for another kind of decision: use {}.", run,
                                                    command_for(pending.front().reason))};
     }
     problem several{code::conflict,
-                    fmt::format("Run {} waits for {} decisions: name one with `troupe approval decide ID DECISION`.", run, fitting.size())};
+                    fmt::format("Run {} waits for {} decisions: name one with `troupe approval decide ID DECISION`.",
+                                run, fitting.size())};
     for (const auto& a : fitting) {
         several.errors.push_back({to_string(a.id), a.text.empty() ? a.tool : a.text});
     }
@@ -154,7 +161,8 @@ expected<approval_document> pick_approval(const std::vector<approval_document>& 
 
 expected<approval_document> decide(api& node, const uuid& approval_id, const decide_approval_body& body) {
     auto answer = node.post("/approvals/" + to_string(approval_id) + "/decide", to_json(body));
-    return answer ? from_json<approval_document>(*answer, strictness::stored) : expected<approval_document>(answer.error());
+    return answer ? from_json<approval_document>(*answer, strictness::stored)
+                  : expected<approval_document>(answer.error());
 }
 
 expected<bool> ask_person(context& c, const approval_document& approval, std::stop_token stop) {

@@ -16,8 +16,10 @@ namespace troupe::cli {
 /// What a run waits for, of which people can decide.
 expected<std::vector<approval_document>> pending_approvals(api& node, const uuid& run_id);
 
-/// The one pending approval of the run that `decision` answers. `conflict` says what to do when there is none, or several.
-expected<approval_document> pick_approval(const std::vector<approval_document>& pending, decision decision, std::string_view run);
+/// The one pending approval of the run that `decision` answers. `conflict` says what to do when there is none, or
+/// several.
+expected<approval_document> pick_approval(const std::vector<approval_document>& pending, decision decision,
+                                          std::string_view run);
 
 expected<approval_document> decide(api& node, const uuid& approval_id, const decide_approval_body& body);
 

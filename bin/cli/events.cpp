@@ -11,7 +11,8 @@ namespace troupe::cli {
 namespace {
 
 /// "07:14:41  runs/018f3c1e-7d2a…  run_started  {…}" in a line that fits.
-std::string event_line(const screen& s, timestamp ts, std::string_view channel, std::string_view kind, std::string_view data) {
+std::string event_line(const screen& s, timestamp ts, std::string_view channel, std::string_view kind,
+                       std::string_view data) {
     const auto time = to_string(ts).substr(11, 8);
     constexpr std::size_t channel_width = 28;
     constexpr std::size_t kind_width = 22;
@@ -22,8 +23,8 @@ std::string event_line(const screen& s, timestamp ts, std::string_view channel, 
     const auto what = pad(clean_line(kind), kind_width);
     const auto before = time.size() + 2 + channel_width + 2 + display_width(what) + 2;
     const auto room = s.width == 0 ? 0 : s.width > before + 8 ? s.width - before : 8;
-    return paint(s, tone::faint, time) + "  " + paint(s, tone::accent, where) + "  " + paint(s, tone::strong, what) + "  " +
-           paint(s, tone::faint, shorten(clean_line(data), room)) + "\n";
+    return paint(s, tone::faint, time) + "  " + paint(s, tone::accent, where) + "  " + paint(s, tone::strong, what) +
+           "  " + paint(s, tone::faint, shorten(clean_line(data), room)) + "\n";
 }
 
 expected<int> events_page(context& c, api& node) {
@@ -65,18 +66,19 @@ expected<int> events_follow(context& c, api& node) {
     reconnection retry;
     std::string cursor = c.args().value_or("after", "");
     for (;;) {
-        const auto streamed = node.stream(with_query("/events", {{"after", cursor}}), stop.token(), [&](const stream_event& e) {
-            if (retry.came_back()) {
-                c.note("(connected again)");
-            }
-            cursor = e.id.empty() ? cursor : e.id;
-            if (c.json()) {
-                c.print_json(e.envelope);
-            } else {
-                c.print(event_line(c.out_screen(), e.ts, e.channel, e.kind, e.data.dump()));
-            }
-            return true;
-        });
+        const auto streamed =
+            node.stream(with_query("/events", {{"after", cursor}}), stop.token(), [&](const stream_event& e) {
+                if (retry.came_back()) {
+                    c.note("(connected again)");
+                }
+                cursor = e.id.empty() ? cursor : e.id;
+                if (c.json()) {
+                    c.print_json(e.envelope);
+                } else {
+                    c.print(event_line(c.out_screen(), e.ts, e.channel, e.kind, e.data.dump()));
+                }
+                return true;
+            });
         if (stop.token().stop_requested()) {
             return 0;
         }
@@ -104,11 +106,13 @@ expected<int> events(context& c) {
 } // namespace
 
 std::vector<command> event_commands() {
-    return {{"events", "What happened in the organization, oldest first; --follow goes on live.",
+    return {{"events",
+             "What happened in the organization, oldest first; --follow goes on live.",
              {.flags = {{"follow", "", "Go on with what happens from now, or from --after.", 'f'},
                         {"after", "CURSOR", "Only what came after; \"start\" for all that is kept."},
                         limit_flag()}},
-             "troupe events --limit 20\ntroupe events --follow --json | jq 'select(.kind == \"run_failed\")'", events}};
+             "troupe events --limit 20\ntroupe events --follow --json | jq 'select(.kind == \"run_failed\")'",
+             events}};
 }
 
 } // namespace troupe::cli

@@ -19,8 +19,9 @@ expected<project_document> project_in(api& node, const fs::path& folder) {
     std::error_code failed;
     const auto absolute = fs::canonical(folder, failed);
     if (failed || !fs::is_directory(absolute, failed)) {
-        return problem{code::not_found, fmt::format("{} is no folder: name an existing one, or a project (`troupe project list`).",
-                                                    folder.string())};
+        return problem{code::not_found,
+                       fmt::format("{} is no folder: name an existing one, or a project (`troupe project list`).",
+                                   folder.string())};
     }
     auto known = node.list<project_document>("/projects", {}, projects_max);
     if (!known) {
@@ -39,7 +40,9 @@ expected<project_document> project_in(api& node, const fs::path& folder) {
 
 } // namespace
 
-bool means_folder(std::string_view word) { return word == "." || word == ".." || word.find('/') != std::string_view::npos; }
+bool means_folder(std::string_view word) {
+    return word == "." || word == ".." || word.find('/') != std::string_view::npos;
+}
 
 expected<project_document> find_project(api& node, std::string_view word, const fs::path& working_folder) {
     const auto folder = working_folder / word;

@@ -46,8 +46,8 @@ std::vector<std::pair<std::string, std::string>> flag_rows(std::span<const flag>
 }
 
 std::string usage_line(const command& c) {
-    return fmt::format("troupe {}{}{}{}", c.name, c.takes.flags.empty() ? "" : " [flags]", c.takes.operands.empty() ? "" : " ",
-                       c.takes.operands);
+    return fmt::format("troupe {}{}{}{}", c.name, c.takes.flags.empty() ? "" : " [flags]",
+                       c.takes.operands.empty() ? "" : " ", c.takes.operands);
 }
 
 std::string command_help(const command& c, const screen& s) {
@@ -73,7 +73,8 @@ std::string group_help(std::string_view group, const screen& s) {
     std::vector<std::pair<std::string, std::string>> rows;
     for (const auto& c : all_commands()) {
         if (c.name == group || c.name.starts_with(std::string(group) + " ")) {
-            rows.emplace_back(fmt::format("{}{}{}", c.name, c.takes.operands.empty() ? "" : " ", c.takes.operands), c.summary);
+            rows.emplace_back(fmt::format("{}{}{}", c.name, c.takes.operands.empty() ? "" : " ", c.takes.operands),
+                              c.summary);
         }
     }
     return pairs(s, rows) + fmt::format("\nMore about one: troupe {} COMMAND --help\n", group);
@@ -86,8 +87,7 @@ std::string whole_help(const screen& s) {
     }
     return "troupe: a durable runtime for AI agents. `troupe serve` runs a node, everything else asks one.\n" +
            heading(s, "Commands") + pairs(s, rows) + heading(s, "Flags of every command") +
-           pairs(s, flag_rows(global_flags())) +
-           heading(s, "First steps") +
+           pairs(s, flag_rows(global_flags())) + heading(s, "First steps") +
            "  troupe serve\n  troupe run start --project . \"Add a test for the parser\"\n  troupe status\n\n" +
            std::string(exit_codes) + "More about one: troupe COMMAND --help\n";
 }

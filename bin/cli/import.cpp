@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 9> left_out = {".git",        ".troupe", "node_modules", "build",        "target",
+constexpr std::array<std::string_view, 9> left_out = {".git",        ".troupe", "node_modules", "build",      "target",
                                                       "__pycache__", ".venv",   ".cache",       "troupe-data"};
 constexpr std::size_t files_max = 20'000;
 
@@ -61,9 +61,10 @@ expected<std::vector<import_file>> files_to_import(const fs::path& folder) {
         }
         files.push_back({std::move(path), is_executable(entry->path())});
         if (files.size() > files_max) {
-            return problem{code::payload_too_large, fmt::format("{} has more than {} files: import a smaller folder, or work "
-                                                                "in it directly with `troupe project create NAME --folder`.",
-                                                                folder.string(), files_max)};
+            return problem{code::payload_too_large,
+                           fmt::format("{} has more than {} files: import a smaller folder, or work "
+                                       "in it directly with `troupe project create NAME --folder`.",
+                                       folder.string(), files_max)};
         }
     }
     if (failed) {

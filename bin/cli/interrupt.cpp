@@ -47,7 +47,8 @@ bool interrupt::sleep(std::int64_t ms) const {
     std::mutex mutex;
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);
-    return !wake.wait_for(lock, source_.get_token(), std::chrono::milliseconds(ms), [&] { return source_.stop_requested(); });
+    return !wake.wait_for(lock, source_.get_token(), std::chrono::milliseconds(ms),
+                          [&] { return source_.stop_requested(); });
 }
 
 bool reconnection::worth_it(const problem& p) {

@@ -15,14 +15,19 @@ namespace troupe::cli {
 namespace {
 
 expected<int> version(context& c) {
-    c.json() ? c.print_json("{\"version\":" + json::quoted(TROUPE_VERSION) + "}") : c.print("troupe " TROUPE_VERSION "\n");
+    c.json() ? c.print_json("{\"version\":" + json::quoted(TROUPE_VERSION) + "}")
+             : c.print("troupe " TROUPE_VERSION "\n");
     return 0;
 }
 
 std::string code_json(const code_info& info) {
     std::string out;
     json::object_writer w(out);
-    w.field("code", info.name).field("status", info.http_status).field("title", info.title).field("cause", info.cause).field("remedy", info.remedy);
+    w.field("code", info.name)
+        .field("status", info.http_status)
+        .field("title", info.title)
+        .field("cause", info.cause)
+        .field("remedy", info.remedy);
     w.end();
     return out;
 }
@@ -34,7 +39,9 @@ expected<int> problems(context& c) {
         std::vector<std::vector<cell>> rows;
         for (const auto& info : all_codes()) {
             list += (list.empty() ? "" : ",") + code_json(info);
-            rows.push_back({{std::string(info.name), tone::accent}, {std::to_string(info.http_status)}, {std::string(info.title)}});
+            rows.push_back({{std::string(info.name), tone::accent},
+                            {std::to_string(info.http_status)},
+                            {std::string(info.title)}});
         }
         c.json() ? c.print_json("{\"items\":[" + list + "],\"next_cursor\":null}")
                  : c.print(table(s, {{"CODE"}, {"HTTP", true}, {"TITLE", false, true, 16}}, rows));
@@ -48,8 +55,9 @@ expected<int> problems(context& c) {
             names.push_back(info.name);
         }
         const auto near = nearest(word, names);
-        return problem{code::not_found, near.empty() ? fmt::format("There is no problem code \"{}\". `troupe problems` lists all.", word)
-                                                     : fmt::format("There is no problem code \"{}\". Did you mean {}?", word, near)};
+        return problem{code::not_found,
+                       near.empty() ? fmt::format("There is no problem code \"{}\". `troupe problems` lists all.", word)
+                                    : fmt::format("There is no problem code \"{}\". Did you mean {}?", word, near)};
     }
     const auto& info = explain(*named);
     c.json() ? c.print_json(code_json(info))
@@ -63,7 +71,8 @@ expected<int> problems(context& c) {
 
 expected<int> completion(context& c) {
     if (c.args().operand(0) != "bash") {
-        return c.usage({code::invalid_request, fmt::format("There is no completion for \"{}\": only bash.", c.args().operand(0))});
+        return c.usage(
+            {code::invalid_request, fmt::format("There is no completion for \"{}\": only bash.", c.args().operand(0))});
     }
     c.print(bash_completion());
     return 0;
@@ -87,7 +96,8 @@ expected<int> config_check(context& c) {
     for (const auto& warning : loaded->warnings) {
         c.note(paint(c.err_screen(), tone::warn, "warning: ") + clean_line(warning));
     }
-    c.json() ? c.print_json("{\"ok\":true}") : c.print(paint(c.out_screen(), tone::good, "✓") + " The configuration is good.\n");
+    c.json() ? c.print_json("{\"ok\":true}")
+             : c.print(paint(c.out_screen(), tone::good, "✓") + " The configuration is good.\n");
     return 0;
 }
 
@@ -121,7 +131,8 @@ std::optional<std::filesystem::path> data_folder(context& c) {
 expected<int> journal_verify(context& c) {
     const auto folder = data_folder(c);
     if (!folder) {
-        return c.usage({code::invalid_request, "Which data folder? Give it: troupe journal verify DIR, --data DIR or TROUPE_DATA."});
+        return c.usage({code::invalid_request,
+                        "Which data folder? Give it: troupe journal verify DIR, --data DIR or TROUPE_DATA."});
     }
     storage::store_options options;
     options.directory = *folder;
@@ -143,7 +154,10 @@ expected<int> journal_verify(context& c) {
     if (c.json()) {
         std::string out;
         json::object_writer w(out);
-        w.field("ok", good).field("records", found.records).field("shards", found.shards).field("snapshots", found.snapshots);
+        w.field("ok", good)
+            .field("records", found.records)
+            .field("shards", found.shards)
+            .field("snapshots", found.snapshots);
         w.field("snapshots_damaged", found.snapshots_damaged);
         if (found.first_bad) {
             w.raw_field("first_bad", to_problem_json(*found.first_bad));
@@ -152,29 +166,42 @@ expected<int> journal_verify(context& c) {
         c.print_json(out);
         return good ? 0 : 1;
     }
-    c.print(details(c.out_screen(), {{"journal", {folder->string()}},
-                                     {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
-                                     {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
-                                     {"verdict", {good ? "✓ every record is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
+    c.print(details(c.out_screen(),
+                    {{"journal", {folder->string()}},
+                     {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
+                     {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
+                     {"verdict", {good ? "✓ every record is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
     return found.first_bad ? expected<int>(*found.first_bad) : expected<int>(good ? 0 : 1);
 }
 
 } // namespace
 
 std::vector<command> local_commands() {
-    const grammar config_takes{.flags = {{"config", "FILE", "Configuration file (YAML or JSON)."}}, .operands = "[FILE]",
-                               .operands_min = 0, .operands_max = 1};
+    const grammar config_takes{.flags = {{"config", "FILE", "Configuration file (YAML or JSON)."}},
+                               .operands = "[FILE]",
+                               .operands_min = 0,
+                               .operands_max = 1};
     return {
-        {"journal verify", "Read the whole journal of a data folder and name the first bad record.",
-         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1}, "troupe journal verify ./data", journal_verify},
-        {"config check", "Check a configuration; every mistake is named with its line.", config_takes, "troupe config check troupe.yaml", config_check},
+        {"journal verify",
+         "Read the whole journal of a data folder and name the first bad record.",
+         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
+         "troupe journal verify ./data",
+         journal_verify},
+        {"config check", "Check a configuration; every mistake is named with its line.", config_takes,
+         "troupe config check troupe.yaml", config_check},
         {"config show", "The configuration that a node would run with, and where each value comes from.", config_takes,
          "troupe config show troupe.yaml", config_show},
-        {"problems", "Explain a problem code: cause and remedy.", {.operands = "[CODE]", .operands_min = 0, .operands_max = 1},
-         "troupe problems\ntroupe problems conflict", problems},
+        {"problems",
+         "Explain a problem code: cause and remedy.",
+         {.operands = "[CODE]", .operands_min = 0, .operands_max = 1},
+         "troupe problems\ntroupe problems conflict",
+         problems},
         {"version", "The version of this program.", {}, "troupe version", version},
-        {"completion", "A completion script for the shell.", {.operands = "bash", .operands_min = 1, .operands_max = 1},
-         "source <(troupe completion bash)", completion},
+        {"completion",
+         "A completion script for the shell.",
+         {.operands = "bash", .operands_min = 1, .operands_max = 1},
+         "source <(troupe completion bash)",
+         completion},
     };
 }
 

@@ -1,3 +1,4 @@
+#include "schemas/project.hpp"
 #include "bin/cli/find_project.hpp"
 #include "bin/cli/import.hpp"
 #include "bin/cli/print.hpp"
@@ -5,7 +6,6 @@
 #include "bin/cli/show.hpp"
 #include "bin/cli/text.hpp"
 #include "schemas/base/limits.hpp"
-#include "schemas/project.hpp"
 
 #include <fmt/format.h>
 
@@ -24,7 +24,9 @@ struct named_project {
     api* node = nullptr;
     uuid id;
     [[nodiscard]] std::string path() const { return "/projects/" + to_string(id); }
-    [[nodiscard]] std::string file(std::string_view file_path) const { return path() + "/files/" + encode_path(file_path); }
+    [[nodiscard]] std::string file(std::string_view file_path) const {
+        return path() + "/files/" + encode_path(file_path);
+    }
 };
 
 expected<named_project> find_named(context& c) {
@@ -56,8 +58,9 @@ expected<int> project_create(context& c) {
 }
 
 expected<int> project_list(context& c) {
-    return print_list<project_document>(c, "/projects", {}, "No projects. Make one with `troupe project create NAME`.",
-                                        [&](const auto& projects) { return show_projects(c.out_screen(), projects, c.now()); });
+    return print_list<project_document>(
+        c, "/projects", {}, "No projects. Make one with `troupe project create NAME`.",
+        [&](const auto& projects) { return show_projects(c.out_screen(), projects, c.now()); });
 }
 
 expected<int> project_show(context& c) {
@@ -91,8 +94,9 @@ expected<int> project_cat(context& c) {
 
 expected<int> project_put(context& c) {
     const auto source = c.args().operands().size() > 2 ? c.args().operand(2) : c.args().operand(1);
-    expected<std::string> content = source == "-" ? expected<std::string>(std::string(std::istreambuf_iterator<char>(std::cin), {}))
-                                                  : read_file(c.search().working_folder / source);
+    expected<std::string> content =
+        source == "-" ? expected<std::string>(std::string(std::istreambuf_iterator<char>(std::cin), {}))
+                      : read_file(c.search().working_folder / source);
     if (!content) {
         return c.usage(content.error());
     }
@@ -100,7 +104,8 @@ expected<int> project_put(context& c) {
     if (!project) {
         return project.error();
     }
-    const bool executable = c.args().has("executable") || (source != "-" && is_executable(c.search().working_folder / source));
+    const bool executable =
+        c.args().has("executable") || (source != "-" && is_executable(c.search().working_folder / source));
     const auto path = with_query(project->file(c.args().operand(1)), {{"executable", executable ? "true" : ""}});
     return print_done(c, project->node->put(path, *content, "application/octet-stream"),
                       fmt::format("{} is saved ({}).", clean_line(c.args().operand(1)), bytes_text(content->size())));
@@ -115,7 +120,8 @@ expected<int> project_rm(context& c) {
 
 expected<int> project_delete(context& c) {
     const auto project = find_named(c);
-    return project ? print_done(c, project->node->remove(project->path()), "The project is deleted.") : expected<int>(project.error());
+    return project ? print_done(c, project->node->remove(project->path()), "The project is deleted.")
+                   : expected<int>(project.error());
 }
 
 expected<int> project_import(context& c) {
@@ -131,7 +137,8 @@ expected<int> project_import(context& c) {
     const auto folder = fs::canonical(c.search().working_folder / c.args().operand(0), failed);
     const create_project_body body{c.args().value_or("name", folder.filename().string()), "", std::nullopt};
     const auto made = (*node)->post("/projects", to_json(body));
-    const auto project = made ? from_json<project_document>(*made, strictness::stored) : expected<project_document>(made.error());
+    const auto project =
+        made ? from_json<project_document>(*made, strictness::stored) : expected<project_document>(made.error());
     if (!project) {
         return project.error();
     }
@@ -145,7 +152,8 @@ expected<int> project_import(context& c) {
         const auto path = with_query(target.file(file.path), {{"executable", file.executable ? "true" : ""}});
         if (const auto saved = (*node)->put(path, *content, "application/octet-stream"); !saved) {
             auto p = saved.error();
-            p.errors.push_back({file.path, fmt::format("{} of {} files were imported into project {}", done, files->size(), to_string(project->id))});
+            p.errors.push_back({file.path, fmt::format("{} of {} files were imported into project {}", done,
+                                                       files->size(), to_string(project->id))});
             return p;
         }
         ++done;
@@ -166,24 +174,42 @@ grammar one_file() { return {.operands = "PROJECT FILE", .operands_min = 2, .ope
 
 std::vector<command> project_commands() {
     return {
-        {"project create", "Make a project: files that the node keeps, or a folder to work in.",
-         {.flags = {{"folder", "DIR", "Work in this folder of the node's machine."}, {"description", "TEXT", "What it is."}},
-          .operands = "NAME", .operands_min = 1, .operands_max = 1},
-         "troupe project create calculator\ntroupe project create site --folder ~/site", project_create},
+        {"project create",
+         "Make a project: files that the node keeps, or a folder to work in.",
+         {.flags = {{"folder", "DIR", "Work in this folder of the node's machine."},
+                    {"description", "TEXT", "What it is."}},
+          .operands = "NAME",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe project create calculator\ntroupe project create site --folder ~/site",
+         project_create},
         {"project list", "All projects.", {.flags = {limit_flag()}}, "troupe project list", project_list},
         {"project show", "All about a project.", one_project(), "troupe project show calculator", project_show},
-        {"project import", "Make a project from a folder: copies its files, without .git, build folders and links.",
-         {.flags = {{"name", "N", "The project's name; the folder's by default."}}, .operands = "DIR", .operands_min = 1, .operands_max = 1},
-         "troupe project import . --name calculator", project_import},
-        {"project files", "The files of a project.", {.flags = {limit_flag()}, .operands = "PROJECT", .operands_min = 1, .operands_max = 1},
-         "troupe project files calculator", project_files},
+        {"project import",
+         "Make a project from a folder: copies its files, without .git, build folders and links.",
+         {.flags = {{"name", "N", "The project's name; the folder's by default."}},
+          .operands = "DIR",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe project import . --name calculator",
+         project_import},
+        {"project files",
+         "The files of a project.",
+         {.flags = {limit_flag()}, .operands = "PROJECT", .operands_min = 1, .operands_max = 1},
+         "troupe project files calculator",
+         project_files},
         {"project cat", "Print a file.", one_file(), "troupe project cat calculator src/calc.py", project_cat},
-        {"project put", "Save a file; - reads standard input.",
+        {"project put",
+         "Save a file; - reads standard input.",
          {.flags = {{"executable", "", "May be run; taken from the source otherwise.", 'x'}},
-          .operands = "PROJECT FILE [SOURCE]", .operands_min = 2, .operands_max = 3},
-         "troupe project put calculator src/calc.py\ntroupe project put calculator notes.md - < notes.md", project_put},
+          .operands = "PROJECT FILE [SOURCE]",
+          .operands_min = 2,
+          .operands_max = 3},
+         "troupe project put calculator src/calc.py\ntroupe project put calculator notes.md - < notes.md",
+         project_put},
         {"project rm", "Delete a file.", one_file(), "troupe project rm calculator notes.md", project_rm},
-        {"project delete", "Delete a project. A folder that it works in stays.", one_project(), "troupe project delete calculator", project_delete},
+        {"project delete", "Delete a project. A folder that it works in stays.", one_project(),
+         "troupe project delete calculator", project_delete},
     };
 }
 

@@ -20,14 +20,16 @@ std::string words_of(const json::value& from, std::string_view name) {
         return std::string(*text);
     }
     std::string out;
-    member->each_element([&](json::value item) { out += (out.empty() ? "" : " ") + std::string(item.as_string().value_or("")); });
+    member->each_element(
+        [&](json::value item) { out += (out.empty() ? "" : " ") + std::string(item.as_string().value_or("")); });
     return out;
 }
 
 std::string short_arguments(const json::value& arguments) {
     if (const auto text = arguments.as_string()) {
         const auto parsed = json::document::parse(*text); // as the model wrote it
-        return parsed && parsed->root().type() == json::kind::object ? short_arguments(parsed->root()) : std::string(*text);
+        return parsed && parsed->root().type() == json::kind::object ? short_arguments(parsed->root())
+                                                                     : std::string(*text);
     }
     if (arguments.type() != json::kind::object) {
         return arguments.type() == json::kind::null ? "" : arguments.dump();
@@ -60,7 +62,8 @@ tone tone_of_diff_line(std::string_view line) {
 }
 
 bool is_diff_header(std::string_view line) {
-    static constexpr std::array starts = {"diff ", "index ", "--- ", "+++ ", "new file", "deleted file", "old mode", "new mode"};
+    static constexpr std::array starts = {"diff ",    "index ",       "--- ",     "+++ ",
+                                          "new file", "deleted file", "old mode", "new mode"};
     return std::ranges::any_of(starts, [&](std::string_view start) { return line.starts_with(start); });
 }
 
@@ -81,7 +84,8 @@ std::string diff_text(const screen& s, std::string_view diff, std::string_view i
     const auto lines = lines_of(clean(diff));
     for (const auto& line : lines) {
         if (lines_max != 0 && shown == lines_max) {
-            out += fmt::format("{}{}\n", indent, paint(s, tone::faint, fmt::format("… {} more lines", lines.size() - shown)));
+            out += fmt::format("{}{}\n", indent,
+                               paint(s, tone::faint, fmt::format("… {} more lines", lines.size() - shown)));
             break;
         }
         ++shown;
@@ -172,7 +176,10 @@ std::string bounded_output::finish() {
         out += add_line(std::exchange(line_, {}));
     }
     if (const auto left_out = count_ - std::min(count_, first_lines + held_.size()); left_out > 0) {
-        out += indent_ + paint(screen_, tone::faint, fmt::format("│ … {} {} left out", left_out, left_out == 1 ? "line" : "lines")) + "\n";
+        out +=
+            indent_ +
+            paint(screen_, tone::faint, fmt::format("│ … {} {} left out", left_out, left_out == 1 ? "line" : "lines")) +
+            "\n";
     }
     for (const auto& line : held_) {
         out += line;

@@ -39,7 +39,8 @@ std::string error_of(const json::value& data) {
 std::uint64_t tokens_of(const json::value& data) {
     const auto usage = data.find("usage");
     const auto& from = usage && usage->type() == json::kind::object ? *usage : data;
-    return number_of(from, "input_tokens") + number_of(from, "output_tokens") + number_of(from, "input") + number_of(from, "output");
+    return number_of(from, "input_tokens") + number_of(from, "output_tokens") + number_of(from, "input") +
+           number_of(from, "output");
 }
 
 bool is_true(const json::value& data, std::string_view name) {
@@ -156,7 +157,8 @@ std::string run_renderer::on_token(const json::value& data) {
     const auto offset = number_of(data, "offset");
     auto text = data.text_or("text");
     if (offset < streamed_bytes_) {
-        text.erase(0, std::min<std::uint64_t>(text.size(), streamed_bytes_ - offset)); // given again after a reconnection
+        text.erase(0,
+                   std::min<std::uint64_t>(text.size(), streamed_bytes_ - offset)); // given again after a reconnection
     }
     streamed_bytes_ = std::max<std::uint64_t>(streamed_bytes_, offset + data.text_or("text").size());
     if (text.empty()) {
@@ -256,7 +258,9 @@ std::string run_renderer::on_call_finished(const json::value& data, timestamp at
         inline_call_.reset();
         return "  " + painted + "\n" + body;
     }
-    const auto shown = node && node.mapped().output ? painted : painted + " " + (node ? shorten(node.mapped().text, 60) : clean_line(tool));
+    const auto shown = node && node.mapped().output
+                           ? painted
+                           : painted + " " + (node ? shorten(node.mapped().text, 60) : clean_line(tool));
     return close_line() + body + std::string(call_indent) + shown + "\n";
 }
 
@@ -265,7 +269,8 @@ std::string run_renderer::on_call_unknown(const json::value& data) {
     auto out = close_line();
     const auto node = calls_.extract(key);
     const auto text = node ? node.mapped().text : call_text(first_text(data, {"tool", "name"}), data.find("arguments"));
-    return out + indented("? the node stopped during this call; it may or may not have happened: " + text, 4, tone::warn);
+    return out +
+           indented("? the node stopped during this call; it may or may not have happened: " + text, 4, tone::warn);
 }
 
 std::string run_renderer::on_approval_requested(const json::value& data) {
@@ -284,7 +289,8 @@ std::string run_renderer::on_approval_requested(const json::value& data) {
         return out + indented(fmt::format("troupe run retry {0}   or   troupe run skip {0}", run_), 4, tone::faint);
     }
     out += indented("◆ approval needed: " + text, 0, tone::warn);
-    return out + indented(fmt::format("troupe run approve {0}   or   troupe run deny {0} REASON", run_), 4, tone::faint);
+    return out +
+           indented(fmt::format("troupe run approve {0}   or   troupe run deny {0} REASON", run_), 4, tone::faint);
 }
 
 std::string run_renderer::on_approval_resolved(const json::value& data) {
@@ -293,16 +299,15 @@ std::string run_renderer::on_approval_resolved(const json::value& data) {
     const auto answer = data.text_or("answer");
     const auto by = data.text_or("decided_by");
     const bool denied = decision == "deny" || decision == "denied";
-    auto text = (denied ? "✗ " : "✓ ") + decision + (by.empty() ? "" : " by " + by) + (answer.empty() ? "" : ": " + answer);
+    auto text =
+        (denied ? "✗ " : "✓ ") + decision + (by.empty() ? "" : " by " + by) + (answer.empty() ? "" : ": " + answer);
     return out + indented(text, 2, denied ? tone::bad : tone::good);
 }
 
 std::string run_renderer::on_ended(std::string_view kind, const json::value& data, timestamp at) {
     auto out = close_line();
     const bool good = kind == "run_finished" && data.text_or("status") != "failed";
-    ended_ = good                     ? run_status::succeeded
-             : kind == "run_cancelled" ? run_status::cancelled
-                                       : run_status::failed;
+    ended_ = good ? run_status::succeeded : kind == "run_cancelled" ? run_status::cancelled : run_status::failed;
     const auto word = good ? "succeeded" : kind == "run_cancelled" ? "cancelled" : "failed";
     std::string line = paint(screen_, tone_of_status(word), status_text(word));
     std::string numbers = fmt::format(" · {} {}", steps_, steps_ == 1 ? "step" : "steps");

@@ -20,7 +20,8 @@ constexpr std::size_t uuid_length = 36;
 
 std::string lower(std::string_view text) {
     std::string out(text);
-    std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return out;
 }
 
@@ -40,8 +41,8 @@ expected<uuid> resolve(api& node, std::string_view what, std::string_view path, 
     }
     auto chosen = choose(what, word, candidates);
     if (!chosen && chosen.error().code == code::not_found && list->more) {
-        return problem{code::not_found, fmt::format("No {} among the newest {} begins with \"{}\": give the whole id.", what,
-                                                    searched_max, word)};
+        return problem{code::not_found, fmt::format("No {} among the newest {} begins with \"{}\": give the whole id.",
+                                                    what, searched_max, word)};
     }
     return chosen;
 }
@@ -68,11 +69,14 @@ expected<uuid> choose(std::string_view what, std::string_view word, const std::v
     }
     if (fits.empty()) {
         return problem{code::not_found,
-                       word.size() < prefix_min && word.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos
-                           ? fmt::format("No {} is \"{}\". The beginning of an id needs at least {} characters.", what, word, prefix_min)
+                       word.size() < prefix_min &&
+                               word.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos
+                           ? fmt::format("No {} is \"{}\". The beginning of an id needs at least {} characters.", what,
+                                         word, prefix_min)
                            : fmt::format("No {} is \"{}\". See `troupe {} list`.", what, word, what)};
     }
-    problem several{code::conflict, fmt::format("\"{}\" fits {} {}s: give more characters of the id.", word, fits.size(), what)};
+    problem several{code::conflict,
+                    fmt::format("\"{}\" fits {} {}s: give more characters of the id.", word, fits.size(), what)};
     constexpr std::size_t shown_max = 5;
     for (const auto* c : fits) {
         if (several.errors.size() < shown_max) {
@@ -108,11 +112,13 @@ expected<uuid> resolve_task(api& node, std::string_view word) {
 }
 
 expected<uuid> resolve_agent(api& node, std::string_view word) {
-    return resolve<agent_document>(node, "agent", "/agents", word, [](const agent_document& a) { return a.settings.name; });
+    return resolve<agent_document>(node, "agent", "/agents", word,
+                                   [](const agent_document& a) { return a.settings.name; });
 }
 
 expected<uuid> resolve_project(api& node, std::string_view word) {
-    return resolve<project_document>(node, "project", "/projects", word, [](const project_document& p) { return p.name; });
+    return resolve<project_document>(node, "project", "/projects", word,
+                                     [](const project_document& p) { return p.name; });
 }
 
 expected<uuid> resolve_approval(api& node, std::string_view word) {

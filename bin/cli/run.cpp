@@ -17,7 +17,9 @@ namespace {
 struct named_run {
     api* node = nullptr;
     uuid id;
-    [[nodiscard]] std::string path(std::string_view rest = "") const { return "/runs/" + to_string(id) + std::string(rest); }
+    [[nodiscard]] std::string path(std::string_view rest = "") const {
+        return "/runs/" + to_string(id) + std::string(rest);
+    }
 };
 
 expected<named_run> find_run(context& c) {
@@ -135,22 +137,39 @@ std::vector<command> run_commands() {
         run_start_command(),
         {"run watch", "Show a run from its beginning until it ends; asks for approvals on a terminal.", one_run(),
          "troupe run watch 018f3c1e-7d2a\ntroupe run watch 018f3c1e-7d2a --json | jq .kind", run_watch},
-        {"run list", "Runs, newest first.",
+        {"run list",
+         "Runs, newest first.",
          {.flags = {{"status", "STATUS", "queued, running, waiting, succeeded, failed or cancelled."}, limit_flag()}},
-         "troupe run list --status waiting", run_list},
-        {"run show", "What a run is, what it used and what it waits for.", one_run(), "troupe run show 018f3c1e-7d2a", run_show},
-        {"run steps", "The steps of a run, oldest first.",
-         {.flags = {limit_flag()}, .operands = "RUN", .operands_min = 1, .operands_max = 1}, "troupe run steps 018f3c1e-7d2a", run_steps},
-        {"run diff", "What a run changed in its project, as a diff.", one_run(), "troupe run diff 018f3c1e-7d2a | git apply", run_diff},
-        {"run approve", "Let a run make the call that it asks for.",
-         {.flags = {{"arguments", "JSON", "Arguments to use instead of the model's."}}, .operands = "RUN", .operands_min = 1, .operands_max = 1},
-         "troupe run approve 018f3c1e-7d2a\ntroupe run approve 018f3c1e-7d2a --arguments '{\"command\": \"make test\"}'", run_approve},
+         "troupe run list --status waiting",
+         run_list},
+        {"run show", "What a run is, what it used and what it waits for.", one_run(), "troupe run show 018f3c1e-7d2a",
+         run_show},
+        {"run steps",
+         "The steps of a run, oldest first.",
+         {.flags = {limit_flag()}, .operands = "RUN", .operands_min = 1, .operands_max = 1},
+         "troupe run steps 018f3c1e-7d2a",
+         run_steps},
+        {"run diff", "What a run changed in its project, as a diff.", one_run(),
+         "troupe run diff 018f3c1e-7d2a | git apply", run_diff},
+        {"run approve",
+         "Let a run make the call that it asks for.",
+         {.flags = {{"arguments", "JSON", "Arguments to use instead of the model's."}},
+          .operands = "RUN",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe run approve 018f3c1e-7d2a\ntroupe run approve 018f3c1e-7d2a --arguments '{\"command\": \"make "
+         "test\"}'",
+         run_approve},
         {"run deny", "Refuse the call that a run asks for; the model reads the reason.", run_and("RUN [REASON]", 1),
          "troupe run deny 018f3c1e-7d2a do not delete anything", run_deny},
-        {"run answer", "Answer the question of a run.", run_and("RUN TEXT", 2), "troupe run answer 018f3c1e-7d2a use port 8080", run_answer},
-        {"run retry", "Make a step again of which nobody knows whether it happened.", one_run(), "troupe run retry 018f3c1e-7d2a", run_retry},
-        {"run skip", "Go on without a step of which nobody knows whether it happened.", one_run(), "troupe run skip 018f3c1e-7d2a", run_skip},
-        {"run cancel", "End a run.", run_and("RUN [REASON]", 1), "troupe run cancel 018f3c1e-7d2a wrong branch", run_cancel},
+        {"run answer", "Answer the question of a run.", run_and("RUN TEXT", 2),
+         "troupe run answer 018f3c1e-7d2a use port 8080", run_answer},
+        {"run retry", "Make a step again of which nobody knows whether it happened.", one_run(),
+         "troupe run retry 018f3c1e-7d2a", run_retry},
+        {"run skip", "Go on without a step of which nobody knows whether it happened.", one_run(),
+         "troupe run skip 018f3c1e-7d2a", run_skip},
+        {"run cancel", "End a run.", run_and("RUN [REASON]", 1), "troupe run cancel 018f3c1e-7d2a wrong branch",
+         run_cancel},
     };
 }
 

@@ -114,25 +114,26 @@ expected<int> run_start(context& c) {
 } // namespace
 
 command run_start_command() {
-    return {.name = "run start",
-            .summary = "Start a run and watch it. It goes on without the terminal, and after a crash of the node.",
-            .takes = {.flags = {{"project", "DIR|ID|NAME", "Files to work on: a folder of yours (.), or a project.", 'p'},
-                                {"model", "M", "Model to use: rehearsal, rehearsal:FILE, openai/NAME.", 'm'},
-                                {"agent", "NAME", "Take instructions, model, tools and limits from this agent."},
-                                {"instructions", "TEXT", "System prompt, without an agent."},
-                                {"max-steps", "N", "Model calls at most."},
-                                {"max-tokens", "N", "Tokens at most, input and output."},
-                                {"yes", "", "Allow every tool without asking.", 'y'},
-                                {"ask", "TOOL", "Ask before each call of this tool.", 0, true},
-                                {"deny", "TOOL", "Never let it call this tool.", 0, true},
-                                {"detach", "", "Only start it, and print its id.", 'd'}},
-                      .operands = "GOAL",
-                      .operands_min = 1,
-                      .operands_max = any_number},
-            .examples = "troupe run start --project . \"Add a subtract function and its test\"\n"
-                        "troupe run start -p . --ask run_command --max-steps 20 \"Make the build pass\"\n"
-                        "troupe run start -p calculator --agent scout --detach - < goal.md",
-            .run = run_start};
+    return {
+        .name = "run start",
+        .summary = "Start a run and watch it. It goes on without the terminal, and after a crash of the node.",
+        .takes = {.flags = {{"project", "DIR|ID|NAME", "Files to work on: a folder of yours (.), or a project.", 'p'},
+                            {"model", "M", "Model to use: rehearsal, rehearsal:FILE, openai/NAME.", 'm'},
+                            {"agent", "NAME", "Take instructions, model, tools and limits from this agent."},
+                            {"instructions", "TEXT", "System prompt, without an agent."},
+                            {"max-steps", "N", "Model calls at most."},
+                            {"max-tokens", "N", "Tokens at most, input and output."},
+                            {"yes", "", "Allow every tool without asking.", 'y'},
+                            {"ask", "TOOL", "Ask before each call of this tool.", 0, true},
+                            {"deny", "TOOL", "Never let it call this tool.", 0, true},
+                            {"detach", "", "Only start it, and print its id.", 'd'}},
+                  .operands = "GOAL",
+                  .operands_min = 1,
+                  .operands_max = any_number},
+        .examples = "troupe run start --project . \"Add a subtract function and its test\"\n"
+                    "troupe run start -p . --ask run_command --max-steps 20 \"Make the build pass\"\n"
+                    "troupe run start -p calculator --agent scout --detach - < goal.md",
+        .run = run_start};
 }
 
 } // namespace troupe::cli

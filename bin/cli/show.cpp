@@ -79,26 +79,34 @@ std::string show_runs(const screen& s, const std::vector<run_document>& runs, ti
     const auto length = id_length(runs);
     std::vector<std::vector<cell>> rows;
     for (const auto& r : runs) {
-        rows.push_back({{short_id(r.id, length), tone::accent}, status_cell(r.status), {fmt::format("{}", r.step)},
-                        faint(r.model), time_cell(r.created_at, now), {r.goal}});
+        rows.push_back({{short_id(r.id, length), tone::accent},
+                        status_cell(r.status),
+                        {fmt::format("{}", r.step)},
+                        faint(r.model),
+                        time_cell(r.created_at, now),
+                        {r.goal}});
     }
-    return table(s, {{"RUN"}, {"STATUS"}, {"STEPS", true}, {"MODEL", false, true}, {"CREATED"}, {"GOAL", false, true, 12}}, rows);
+    return table(s,
+                 {{"RUN"}, {"STATUS"}, {"STEPS", true}, {"MODEL", false, true}, {"CREATED"}, {"GOAL", false, true, 12}},
+                 rows);
 }
 
 std::string show_run(const screen& s, const run_document& r, timestamp now) {
-    auto out = details(s, {{"run", {to_string(r.id), tone::accent}},
-                           {"status", status_cell(r.status)},
-                           {"goal", {r.goal}},
-                           {"model", {r.model}},
-                           {"project", id_field(r.project_id)},
-                           {"agent", id_field(r.agent_id)},
-                           {"task", id_field(r.task_id)},
-                           {"used", {used_text(r.used, r.limits)}},
-                           {"created", {fmt::format("{} ({}) by {}", to_string(r.created_at), relative_time(r.created_at, now), r.created_by)}},
-                           {"started", time_field(r.started_at, now)},
-                           {"finished", time_field(r.finished_at, now)},
-                           {"error", {r.error.value_or(""), tone::bad}},
-                           {"result", {r.result.value_or("")}}});
+    auto out = details(
+        s, {{"run", {to_string(r.id), tone::accent}},
+            {"status", status_cell(r.status)},
+            {"goal", {r.goal}},
+            {"model", {r.model}},
+            {"project", id_field(r.project_id)},
+            {"agent", id_field(r.agent_id)},
+            {"task", id_field(r.task_id)},
+            {"used", {used_text(r.used, r.limits)}},
+            {"created",
+             {fmt::format("{} ({}) by {}", to_string(r.created_at), relative_time(r.created_at, now), r.created_by)}},
+            {"started", time_field(r.started_at, now)},
+            {"finished", time_field(r.finished_at, now)},
+            {"error", {r.error.value_or(""), tone::bad}},
+            {"result", {r.result.value_or("")}}});
     for (const auto& w : r.waiting) {
         auto text = word_of(w.reason) + ": " + w.text;
         text += w.until ? fmt::format(" (until {})", to_string(*w.until)) : "";
@@ -114,23 +122,44 @@ std::string show_steps(const screen& s, const std::vector<step_document>& steps)
         const auto what = model ? clean_line(step.content) : call_of(step.tool, step.arguments);
         const auto took = step.finished_at ? duration_text(*step.finished_at - step.started_at) : std::string();
         const auto tokens = step.input_tokens + step.output_tokens;
-        rows.push_back({{step.key, tone::accent}, status_cell(step.status), {model ? "model" : "tool"},
-                        {step.error ? what + ": " + *step.error : what}, faint(tokens > 0 ? count_text(tokens) : ""), faint(took)});
+        rows.push_back({{step.key, tone::accent},
+                        status_cell(step.status),
+                        {model ? "model" : "tool"},
+                        {step.error ? what + ": " + *step.error : what},
+                        faint(tokens > 0 ? count_text(tokens) : ""),
+                        faint(took)});
     }
-    return table(s, {{"STEP"}, {"STATUS"}, {"TYPE"}, {"WHAT", false, true, 16}, {"TOKENS", true}, {"TIME", true}}, rows);
+    return table(s, {{"STEP"}, {"STATUS"}, {"TYPE"}, {"WHAT", false, true, 16}, {"TOKENS", true}, {"TIME", true}},
+                 rows);
 }
 
 std::string show_agents(const screen& s, const std::vector<agent_document>& agents, timestamp now) {
     const auto length = id_length(agents);
     std::vector<std::vector<cell>> rows;
     for (const auto& a : agents) {
-        rows.push_back({{a.settings.name, tone::strong}, a.paused ? cell{status_text("paused"), tone::warn} : status_cell(a.status),
-                        {a.settings.role}, faint(a.settings.model), {fmt::format("{}", a.running.size())},
-                        {fmt::format("{}", a.queued.size())}, {fmt::format("{}", a.completed)}, {fmt::format("{}", a.failed)},
-                        time_cell(a.updated_at, now), {short_id(a.id, length), tone::accent}});
+        rows.push_back({{a.settings.name, tone::strong},
+                        a.paused ? cell{status_text("paused"), tone::warn} : status_cell(a.status),
+                        {a.settings.role},
+                        faint(a.settings.model),
+                        {fmt::format("{}", a.running.size())},
+                        {fmt::format("{}", a.queued.size())},
+                        {fmt::format("{}", a.completed)},
+                        {fmt::format("{}", a.failed)},
+                        time_cell(a.updated_at, now),
+                        {short_id(a.id, length), tone::accent}});
     }
-    return table(s, {{"AGENT", false, true}, {"STATUS"}, {"ROLE", false, true}, {"MODEL", false, true}, {"WORKS", true},
-                     {"QUEUE", true}, {"DONE", true}, {"FAILED", true}, {"CHANGED"}, {"ID"}}, rows);
+    return table(s,
+                 {{"AGENT", false, true},
+                  {"STATUS"},
+                  {"ROLE", false, true},
+                  {"MODEL", false, true},
+                  {"WORKS", true},
+                  {"QUEUE", true},
+                  {"DONE", true},
+                  {"FAILED", true},
+                  {"CHANGED"},
+                  {"ID"}},
+                 rows);
 }
 
 std::string show_agent(const screen& s, const agent_document& a, timestamp now) {
@@ -148,8 +177,9 @@ std::string show_agent(const screen& s, const agent_document& a, timestamp now) 
                        {"capabilities", {joined(a.settings.capabilities)}},
                        {"model", {a.settings.model.empty() ? "the node's default" : a.settings.model}},
                        {"tools", {tools}},
-                       {"tasks", {fmt::format("{} in work (at most {}), {} queued, {} done, {} failed", a.running.size(),
-                                              a.settings.max_concurrent_tasks, a.queued.size(), a.completed, a.failed)}},
+                       {"tasks",
+                        {fmt::format("{} in work (at most {}), {} queued, {} done, {} failed", a.running.size(),
+                                     a.settings.max_concurrent_tasks, a.queued.size(), a.completed, a.failed)}},
                        {"created", {fmt::format("{} by {}", relative_time(a.created_at, now), a.created_by)}},
                        {"heartbeat", time_field(a.heartbeat_at, now)},
                        {"instructions", {a.settings.instructions}}});
@@ -160,11 +190,15 @@ std::string show_tasks(const screen& s, const std::vector<task_document>& tasks,
     std::vector<std::vector<cell>> rows;
     for (const auto& t : tasks) {
         const bool pressing = t.priority == task_priority::urgent || t.priority == task_priority::high;
-        rows.push_back({{short_id(t.id, length), tone::accent}, status_cell(t.status),
-                        {word_of(t.priority), pressing ? tone::warn : tone::faint}, {t.title},
-                        faint(t.agent_id ? short_id(*t.agent_id) : ""), time_cell(t.updated_at, now)});
+        rows.push_back({{short_id(t.id, length), tone::accent},
+                        status_cell(t.status),
+                        {word_of(t.priority), pressing ? tone::warn : tone::faint},
+                        {t.title},
+                        faint(t.agent_id ? short_id(*t.agent_id) : ""),
+                        time_cell(t.updated_at, now)});
     }
-    return table(s, {{"TASK"}, {"STATUS"}, {"PRIORITY"}, {"TITLE", false, true, 12}, {"AGENT", false, true}, {"CHANGED"}}, rows);
+    return table(
+        s, {{"TASK"}, {"STATUS"}, {"PRIORITY"}, {"TITLE", false, true, 12}, {"AGENT", false, true}, {"CHANGED"}}, rows);
 }
 
 std::string show_task(const screen& s, const task_document& t, timestamp now) {
@@ -201,10 +235,16 @@ std::string show_projects(const screen& s, const std::vector<project_document>& 
     const auto length = id_length(projects);
     std::vector<std::vector<cell>> rows;
     for (const auto& p : projects) {
-        rows.push_back({{p.name, tone::strong}, {std::to_string(p.files)}, {bytes_text(p.bytes)}, faint(p.folder.value_or("")),
-                        time_cell(p.updated_at, now), {short_id(p.id, length), tone::accent}});
+        rows.push_back({{p.name, tone::strong},
+                        {std::to_string(p.files)},
+                        {bytes_text(p.bytes)},
+                        faint(p.folder.value_or("")),
+                        time_cell(p.updated_at, now),
+                        {short_id(p.id, length), tone::accent}});
     }
-    return table(s, {{"PROJECT", false, true}, {"FILES", true}, {"SIZE", true}, {"FOLDER", false, true}, {"CHANGED"}, {"ID"}}, rows);
+    return table(
+        s, {{"PROJECT", false, true}, {"FILES", true}, {"SIZE", true}, {"FOLDER", false, true}, {"CHANGED"}, {"ID"}},
+        rows);
 }
 
 std::string show_project(const screen& s, const project_document& p, timestamp now) {
@@ -220,7 +260,10 @@ std::string show_project(const screen& s, const project_document& p, timestamp n
 std::string show_files(const screen& s, const std::vector<file_document>& files, timestamp now) {
     std::vector<std::vector<cell>> rows;
     for (const auto& f : files) {
-        rows.push_back({{f.executable ? f.path + "*" : f.path}, {bytes_text(f.bytes)}, time_cell(f.updated_at, now), faint(f.updated_by)});
+        rows.push_back({{f.executable ? f.path + "*" : f.path},
+                        {bytes_text(f.bytes)},
+                        time_cell(f.updated_at, now),
+                        faint(f.updated_by)});
     }
     return table(s, {{"FILE", false, true, 16}, {"SIZE", true}, {"CHANGED"}, {"BY", false, true}}, rows);
 }
@@ -229,8 +272,11 @@ std::string show_approvals(const screen& s, const std::vector<approval_document>
     const auto length = id_length(approvals);
     std::vector<std::vector<cell>> rows;
     for (const auto& a : approvals) {
-        rows.push_back({{short_id(a.id, length), tone::accent}, status_cell(a.status), {word_of(a.reason)},
-                        {short_id(a.run_id), tone::accent}, {a.text.empty() ? call_of(a.tool, a.arguments) : a.text},
+        rows.push_back({{short_id(a.id, length), tone::accent},
+                        status_cell(a.status),
+                        {word_of(a.reason)},
+                        {short_id(a.run_id), tone::accent},
+                        {a.text.empty() ? call_of(a.tool, a.arguments) : a.text},
                         time_cell(a.created_at, now)});
     }
     return table(s, {{"APPROVAL"}, {"STATUS"}, {"REASON"}, {"RUN"}, {"WHAT", false, true, 16}, {"ASKED"}}, rows);
@@ -238,18 +284,22 @@ std::string show_approvals(const screen& s, const std::vector<approval_document>
 
 std::string show_approval(const screen& s, const approval_document& a, timestamp now) {
     const bool pending = a.status == approval_status::pending;
-    return details(s, {{"approval", {to_string(a.id), tone::accent}},
-                       {"status", status_cell(a.status)},
-                       {"reason", {word_of(a.reason)}},
-                       {"text", {a.text}},
-                       {"call", {a.tool.empty() ? "" : call_of(a.tool, a.arguments)}},
-                       {"arguments", {a.arguments.is_null() ? "" : a.arguments.text}},
-                       {"run", {to_string(a.run_id)}},
-                       {"step", {a.step_key}},
-                       {"answer", {a.answer.value_or("")}},
-                       {"decided", {a.decided_by ? fmt::format("{} by {}", a.decided_at ? relative_time(*a.decided_at, now) : "", *a.decided_by) : ""}},
-                       {"asked", {relative_time(a.created_at, now)}},
-                       {"to decide", {pending ? how_to_decide(a) : ""}}});
+    return details(
+        s,
+        {{"approval", {to_string(a.id), tone::accent}},
+         {"status", status_cell(a.status)},
+         {"reason", {word_of(a.reason)}},
+         {"text", {a.text}},
+         {"call", {a.tool.empty() ? "" : call_of(a.tool, a.arguments)}},
+         {"arguments", {a.arguments.is_null() ? "" : a.arguments.text}},
+         {"run", {to_string(a.run_id)}},
+         {"step", {a.step_key}},
+         {"answer", {a.answer.value_or("")}},
+         {"decided",
+          {a.decided_by ? fmt::format("{} by {}", a.decided_at ? relative_time(*a.decided_at, now) : "", *a.decided_by)
+                        : ""}},
+         {"asked", {relative_time(a.created_at, now)}},
+         {"to decide", {pending ? how_to_decide(a) : ""}}});
 }
 
 } // namespace troupe::cli

@@ -39,7 +39,8 @@ std::string show_status(const screen& s, const json::value& root) {
                        {"sandbox", {root.text_or("sandbox")}}});
 }
 
-expected<int> print_parsed(context& c, const expected<std::string>& body, std::string (*show)(const screen&, const json::value&)) {
+expected<int> print_parsed(context& c, const expected<std::string>& body,
+                           std::string (*show)(const screen&, const json::value&)) {
     if (!body) {
         return body.error();
     }
@@ -70,7 +71,9 @@ expected<int> tree(context& c) {
         return node.error();
     }
     const auto prefix = c.args().operands().empty() ? "" : c.args().operand(0);
-    return print_parsed(c, (*node)->get(with_query("/supervision", {{"prefix", prefix}, {"depth", *depth ? std::to_string(**depth) : ""}})),
+    return print_parsed(c,
+                        (*node)->get(with_query(
+                            "/supervision", {{"prefix", prefix}, {"depth", *depth ? std::to_string(**depth) : ""}})),
                         show_supervision);
 }
 
@@ -87,13 +90,16 @@ expected<int> why(context& c) {
     if (!node) {
         return node.error();
     }
-    const auto id = kind == "run"       ? resolve_run(**node, word)
-                    : kind == "task"    ? resolve_task(**node, word)
-                    : kind == "agent"   ? resolve_agent(**node, word)
-                    : kind == "project" ? resolve_project(**node, word)
-                                        : expected<uuid>(problem{code::invalid_request, fmt::format("\"{}\" is no kind: run, task, agent or project.", kind)});
+    const auto id = kind == "run"     ? resolve_run(**node, word)
+                    : kind == "task"  ? resolve_task(**node, word)
+                    : kind == "agent" ? resolve_agent(**node, word)
+                    : kind == "project"
+                        ? resolve_project(**node, word)
+                        : expected<uuid>(problem{code::invalid_request,
+                                                 fmt::format("\"{}\" is no kind: run, task, agent or project.", kind)});
     if (!id) {
-        return id.error().code == code::invalid_request ? expected<int>(c.usage(id.error())) : expected<int>(id.error());
+        return id.error().code == code::invalid_request ? expected<int>(c.usage(id.error()))
+                                                        : expected<int>(id.error());
     }
     return print_parsed(c, (*node)->get("/why/" + encode_segment(kind) + "/" + to_string(*id)), show_why);
 }
@@ -103,11 +109,16 @@ expected<int> why(context& c) {
 std::vector<command> status_commands() {
     return {
         {"status", "The node at a glance.", {}, "troupe status\ntroupe status --json", status},
-        {"tree", "The supervision tree: what runs, restarts and last failures.",
+        {"tree",
+         "The supervision tree: what runs, restarts and last failures.",
          {.flags = {{"depth", "N", "Levels to show."}}, .operands = "[PREFIX]", .operands_min = 0, .operands_max = 1},
-         "troupe tree\ntroupe tree /nodes/n1/shards --depth 2", tree},
-        {"why", "Why something is in the state that it is in, and what to do.",
-         {.operands = "[KIND] ID", .operands_min = 1, .operands_max = 2}, "troupe why run 018f3c1e-7d2a\ntroupe why agent scout", why},
+         "troupe tree\ntroupe tree /nodes/n1/shards --depth 2",
+         tree},
+        {"why",
+         "Why something is in the state that it is in, and what to do.",
+         {.operands = "[KIND] ID", .operands_min = 1, .operands_max = 2},
+         "troupe why run 018f3c1e-7d2a\ntroupe why agent scout",
+         why},
     };
 }
 

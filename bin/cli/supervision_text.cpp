@@ -26,7 +26,8 @@ std::string last_segment(const std::string& path) {
     return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
 }
 
-void add_node(std::string& out, const screen& s, const json::value& node, const std::string& lead, const std::string& below, bool top) {
+void add_node(std::string& out, const screen& s, const json::value& node, const std::string& lead,
+              const std::string& below, bool top) {
     const auto path = clean_line(node.text_or("path"));
     const auto status = node.text_or("status");
     std::string line = top ? path : last_segment(path);
@@ -42,7 +43,10 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
         out += "  " + paint(s, tone_of_status(status), clean_line(status));
     }
     if (!failure.empty()) {
-        out += "  " + paint(s, tone::warn, shorten(failure, s.width > used + 16 ? s.width - used - 14 : s.width == 0 ? 0 : 16));
+        out += "  " + paint(s, tone::warn,
+                            shorten(failure, s.width > used + 16 ? s.width - used - 14
+                                             : s.width == 0      ? 0
+                                                                 : 16));
     }
     out += '\n';
     const auto children = node.find("children");

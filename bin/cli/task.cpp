@@ -1,8 +1,8 @@
+#include "schemas/task.hpp"
 #include "bin/cli/find_project.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/resolve.hpp"
 #include "bin/cli/show.hpp"
-#include "schemas/task.hpp"
 
 #include <fmt/format.h>
 
@@ -17,7 +17,9 @@ constexpr std::string_view statuses = "inbox, assigned, in_progress, review, don
 struct named_task {
     api* node = nullptr;
     uuid id;
-    [[nodiscard]] std::string path(std::string_view rest = "") const { return "/tasks/" + to_string(id) + std::string(rest); }
+    [[nodiscard]] std::string path(std::string_view rest = "") const {
+        return "/tasks/" + to_string(id) + std::string(rest);
+    }
 };
 
 expected<named_task> find_task(context& c) {
@@ -83,13 +85,15 @@ expected<int> task_list(context& c) {
         }
         query.emplace_back("agent_id", to_string(*agent));
     }
-    return print_list<task_document>(c, "/tasks", std::move(query), "No tasks. Make one with `troupe task create TITLE`.",
+    return print_list<task_document>(c, "/tasks", std::move(query),
+                                     "No tasks. Make one with `troupe task create TITLE`.",
                                      [&](const auto& tasks) { return show_tasks(c.out_screen(), tasks, c.now()); });
 }
 
 expected<int> task_show(context& c) {
     const auto task = find_task(c);
-    return task ? print_document<task_document>(c, task->node->get(task->path()), shown_task(c)) : expected<int>(task.error());
+    return task ? print_document<task_document>(c, task->node->get(task->path()), shown_task(c))
+                : expected<int>(task.error());
 }
 
 expected<int> task_move(context& c) {
@@ -98,7 +102,8 @@ expected<int> task_move(context& c) {
         return c.usage({code::invalid_request, fmt::format("\"{}\" is no status: {}.", c.args().operand(1), statuses)});
     }
     const auto task = find_task(c);
-    return task ? print_document<task_document>(c, task->node->post(task->path("/status"), to_json(move_task_body{*status})), shown_task(c))
+    return task ? print_document<task_document>(
+                      c, task->node->post(task->path("/status"), to_json(move_task_body{*status})), shown_task(c))
                 : expected<int>(task.error());
 }
 
@@ -111,7 +116,8 @@ expected<int> task_assign(context& c) {
     if (!agent) {
         return agent.error();
     }
-    return print_document<task_document>(c, task->node->post(task->path("/assign"), to_json(assign_task_body{*agent})), shown_task(c));
+    return print_document<task_document>(c, task->node->post(task->path("/assign"), to_json(assign_task_body{*agent})),
+                                         shown_task(c));
 }
 
 expected<int> task_comment(context& c) {
@@ -132,8 +138,9 @@ expected<int> task_messages(context& c) {
     if (!task) {
         return task.error();
     }
-    return print_list<message_document>(c, task->path("/messages"), {}, "Nobody has said anything yet.",
-                                        [&](const auto& messages) { return show_messages(c.out_screen(), messages, c.now()); });
+    return print_list<message_document>(
+        c, task->path("/messages"), {}, "Nobody has said anything yet.",
+        [&](const auto& messages) { return show_messages(c.out_screen(), messages, c.now()); });
 }
 
 expected<int> task_delete(context& c) {
@@ -147,31 +154,51 @@ grammar one_task() { return {.operands = "TASK", .operands_min = 1, .operands_ma
 
 std::vector<command> task_commands() {
     return {
-        {"task create", "Make a task; with --agent it is queued for work at once.",
+        {"task create",
+         "Make a task; with --agent it is queued for work at once.",
          {.flags = {{"agent", "NAME", "Who does it."},
                     {"project", "DIR|ID|NAME", "Files to work on.", 'p'},
                     {"description", "TEXT", "All that the agent has to know."},
                     {"priority", "P", "low, medium, high or urgent."},
                     {"label", "L", "A label.", 0, true},
                     {"due", "TIME", "When it has to be done."}},
-          .operands = "TITLE", .operands_min = 1, .operands_max = any_number},
+          .operands = "TITLE",
+          .operands_min = 1,
+          .operands_max = any_number},
          "troupe task create Write the release notes\n"
-         "troupe task create --agent scout --project . --priority high \"Find the slow query\"", task_create},
-        {"task list", "Tasks, newest first.",
+         "troupe task create --agent scout --project . --priority high \"Find the slow query\"",
+         task_create},
+        {"task list",
+         "Tasks, newest first.",
          {.flags = {{"status", "STATUS", "inbox, assigned, in_progress, review, done, blocked, cancelled or failed."},
-                    {"agent", "NAME", "Only those of this agent."}, limit_flag()}},
-         "troupe task list --status in_progress", task_list},
+                    {"agent", "NAME", "Only those of this agent."},
+                    limit_flag()}},
+         "troupe task list --status in_progress",
+         task_list},
         {"task show", "All about a task.", one_task(), "troupe task show 018f3c1e-7d2a", task_show},
-        {"task move", "Move a task to another column of the board.", {.operands = "TASK STATUS", .operands_min = 2, .operands_max = 2},
-         "troupe task move 018f3c1e-7d2a done", task_move},
-        {"task assign", "Give a task to an agent.", {.operands = "TASK AGENT", .operands_min = 2, .operands_max = 2},
-         "troupe task assign 018f3c1e-7d2a scout", task_assign},
-        {"task comment", "Say something on a task.",
+        {"task move",
+         "Move a task to another column of the board.",
+         {.operands = "TASK STATUS", .operands_min = 2, .operands_max = 2},
+         "troupe task move 018f3c1e-7d2a done",
+         task_move},
+        {"task assign",
+         "Give a task to an agent.",
+         {.operands = "TASK AGENT", .operands_min = 2, .operands_max = 2},
+         "troupe task assign 018f3c1e-7d2a scout",
+         task_assign},
+        {"task comment",
+         "Say something on a task.",
          {.flags = {{"type", "TYPE", "comment, status_update, question or answer."}},
-          .operands = "TASK TEXT", .operands_min = 2, .operands_max = any_number},
-         "troupe task comment 018f3c1e-7d2a \"Please use the new API\"", task_comment},
-        {"task messages", "What was said on a task.", {.flags = {limit_flag()}, .operands = "TASK", .operands_min = 1, .operands_max = 1},
-         "troupe task messages 018f3c1e-7d2a", task_messages},
+          .operands = "TASK TEXT",
+          .operands_min = 2,
+          .operands_max = any_number},
+         "troupe task comment 018f3c1e-7d2a \"Please use the new API\"",
+         task_comment},
+        {"task messages",
+         "What was said on a task.",
+         {.flags = {limit_flag()}, .operands = "TASK", .operands_min = 1, .operands_max = 1},
+         "troupe task messages 018f3c1e-7d2a",
+         task_messages},
         {"task delete", "Delete a task.", one_task(), "troupe task delete 018f3c1e-7d2a", task_delete},
     };
 }

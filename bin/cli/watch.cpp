@@ -50,7 +50,8 @@ public:
                 return exit_code();
             }
             if (retry.lost()) {
-                say("connection to the node lost; trying again. The run goes on from its last step when the node is back.");
+                say("connection to the node lost; trying again. The run goes on from its last step when the node is "
+                    "back.");
             }
             if (!retry.wait(interrupt_)) {
                 return interrupt_.token().stop_requested() ? left() : expected<int>(retry.give_up(node_.where().url));
@@ -102,7 +103,8 @@ private:
     /// The node closed the stream: whether the run ended without our seeing it.
     bool ended_meanwhile() {
         const auto run = node_.get_as<run_document>("/runs/" + to_string(run_id_));
-        if (!run || (run->status != run_status::succeeded && run->status != run_status::failed && run->status != run_status::cancelled)) {
+        if (!run || (run->status != run_status::succeeded && run->status != run_status::failed &&
+                     run->status != run_status::cancelled)) {
             return false;
         }
         ended_ = true;
@@ -124,7 +126,8 @@ private:
 
     expected<int> left() {
         c_.print(c_.json() ? "" : renderer_.close_line());
-        c_.note(fmt::format("The run goes on. Watch it: troupe run watch {0}   End it: troupe run cancel {0}", short_id(run_id_)));
+        c_.note(fmt::format("The run goes on. Watch it: troupe run watch {0}   End it: troupe run cancel {0}",
+                            short_id(run_id_)));
         return exit_interrupted;
     }
 
@@ -152,7 +155,8 @@ expected<int> watch_run(context& c, const uuid& run_id) {
         return run.error();
     }
     if (!c.json()) {
-        c.print(paint(c.out_screen(), tone::strong, "run") + "   " + paint(c.out_screen(), tone::accent, to_string(run_id)) +
+        c.print(paint(c.out_screen(), tone::strong, "run") + "   " +
+                paint(c.out_screen(), tone::accent, to_string(run_id)) +
                 paint(c.out_screen(), tone::faint, run->model.empty() ? "" : "  " + clean_line(run->model)) + "\n");
     }
     return watcher(c, **node, run_id).run();
