@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <initializer_list>
+#include <algorithm>
 #include <utility>
 
 namespace troupe::cli {
@@ -18,31 +18,6 @@ std::uint64_t number_of(const json::value& data, std::string_view name) {
     return number.value_or(0);
 }
 
-/// The first of these members that is a text with something in it.
-std::string first_text(const json::value& data, std::initializer_list<std::string_view> names) {
-    for (const auto name : names) {
-        if (auto text = data.text_or(name); !text.empty()) {
-            return text;
-        }
-    }
-    return {};
-}
-
-/// An error as text: a sentence, or an object with one.
-std::string error_of(const json::value& data) {
-    if (const auto error = data.find("error"); error && error->type() == json::kind::object) {
-        return first_text(*error, {"detail", "message", "title"});
-    }
-    return first_text(data, {"error", "detail", "reason", "message"});
-}
-
-std::uint64_t tokens_of(const json::value& data) {
-    const auto usage = data.find("usage");
-    const auto& from = usage && usage->type() == json::kind::object ? *usage : data;
-    return number_of(from, "input_tokens") + number_of(from, "output_tokens") + number_of(from, "input") +
-           number_of(from, "output");
-}
-
 bool is_true(const json::value& data, std::string_view name) {
     const auto member = data.find(name);
     return member && member->as_bool().value_or(false);
@@ -50,6 +25,39 @@ bool is_true(const json::value& data, std::string_view name) {
 
 /// Calls that show themselves in another way: the run's end, and the question.
 bool is_control(std::string_view tool) { return tool == "finish" || tool == "ask_human"; }
+
+/// What a command printed, from the text that the model reads: without the lines that frame it (command_tool.cpp).
+std::string output_of(std::string_view content) {
+    std::string out;
+    for (const auto& line : lines_of(content)) {
+        const bool stream = line.starts_with("stdout") || line.starts_with("stderr");
+        const bool frame =
+            line.starts_with("exit code: ") || (stream && (line.ends_with(": empty") || line.ends_with(" bytes):")));
+        out += frame ? "" : line + "\n";
+    }
+    return out;
+}
+
+std::string past_of(std::string_view decision) {
+    return decision == "approve"  ? "approved"
+           : decision == "deny"   ? "denied"
+           : decision == "answer" ? "answered"
+           : decision == "retry"  ? "to be tried again"
+           : decision == "skip"   ? "skipped"
+                                  : std::string(decision);
+}
+
+/// "✓ exit 0 340 ms": how a call went.
+std::string outcome_of(const json::value& data, bool failed, std::optional<std::int64_t> measured_ms) {
+    std::string out(failed ? "✗" : "✓");
+    const auto details = data.find("details");
+    if (const auto code = details ? details->find("exit_code") : std::nullopt; code && code->as_int()) {
+        out += fmt::format(" exit {}", *code->as_int());
+    }
+    const auto duration = details ? details->find("duration_ms") : std::nullopt;
+    const auto ms = duration && duration->as_int() ? duration->as_int() : measured_ms;
+    return ms ? out + " " + duration_text(*ms) : out;
+}
 
 } // namespace
 
@@ -80,7 +88,7 @@ std::string run_renderer::feed(std::string_view kind, const json::value& data, t
     if (kind == "output") {
         return on_output(data);
     }
-    if (kind == "run_created" || kind == "run_started") {
+    if (kind == "run_created") {
         return on_created(data, at);
     }
     if (kind == "model_call_started") {
@@ -90,7 +98,10 @@ std::string run_renderer::feed(std::string_view kind, const json::value& data, t
         return on_model_finished(data);
     }
     if (kind == "model_call_failed") {
-        return on_model_failed(data);
+        return on_model_failed(data, at);
+    }
+    if (kind == "continuation_asked") {
+        return close_line() + indented("(the answer was cut at its limit; the model goes on)", 2, tone::faint);
     }
     if (kind == "tool_call_started") {
         return on_call_started(data, at);
@@ -100,6 +111,10 @@ std::string run_renderer::feed(std::string_view kind, const json::value& data, t
     }
     if (kind == "tool_call_unknown") {
         return on_call_unknown(data);
+    }
+    if (kind == "tool_call_denied" || kind == "tool_call_skipped") {
+        const auto word = kind == "tool_call_denied" ? "✗ denied: " : "– skipped: ";
+        return close_line() + indented(word + call_text(data.text_or("tool"), {}), 2, tone::warn);
     }
     if (kind == "approval_requested") {
         return on_approval_requested(data);
@@ -135,7 +150,6 @@ std::string run_renderer::on_model_started(const json::value& data) {
     auto out = close_line();
     const auto step = number_of(data, "step");
     const auto attempt = std::max<std::uint64_t>(number_of(data, "attempt"), 1);
-    steps_ = std::max(steps_, step);
     step_ = step;
     attempt_ = attempt;
     streamed_bytes_ = 0;
@@ -174,19 +188,22 @@ std::string run_renderer::on_token(const json::value& data) {
 std::string run_renderer::on_model_finished(const json::value& data) {
     const bool streamed = streamed_bytes_ > 0 && number_of(data, "step") == step_;
     auto out = close_line();
-    tokens_ += tokens_of(data);
-    steps_ = std::max(steps_, number_of(data, "step"));
-    return streamed ? out : out + indented(first_text(data, {"content", "text"}), 2, tone::plain);
+    tokens_ += number_of(data, "input_tokens") + number_of(data, "output_tokens");
+    ++steps_;
+    return streamed ? out : out + indented(data.text_or("content"), 2, tone::plain);
 }
 
-std::string run_renderer::on_model_failed(const json::value& data) {
-    auto out = close_line();
-    return out + indented("! the model failed: " + error_of(data), 2, tone::warn);
+std::string run_renderer::on_model_failed(const json::value& data, timestamp at) {
+    auto text = "! " + data.text_or("detail", "the model call failed");
+    if (const auto again = parse_timestamp(data.text_or("retry_at"))) {
+        text += fmt::format(" (tried again in {})", duration_text(std::max<std::int64_t>(*again - at, 0)));
+    }
+    return close_line() + indented(text, 2, tone::warn);
 }
 
 std::string run_renderer::on_call_started(const json::value& data, timestamp at) {
     const call_key key{number_of(data, "step"), number_of(data, "call")};
-    const auto tool = first_text(data, {"tool", "name"});
+    const auto tool = data.text_or("tool");
     if (is_control(tool)) {
         return {};
     }
@@ -216,33 +233,23 @@ std::string run_renderer::on_output(const json::value& data) {
 std::string run_renderer::on_call_finished(const json::value& data, timestamp at) {
     const call_key key{number_of(data, "step"), number_of(data, "call")};
     auto node = calls_.extract(key);
-    const auto tool = node ? node.mapped().tool : first_text(data, {"tool", "name"});
+    const auto tool = node ? node.mapped().tool : data.text_or("tool");
     if (is_control(tool)) {
         return {};
     }
     const auto details = data.find("details");
     const auto exit_code = details ? details->find("exit_code") : std::nullopt;
-    const bool failed = is_true(data, "is_error") || data.text_or("status") == "failed" ||
-                        (exit_code && exit_code->as_int().value_or(0) != 0);
-    const auto content = first_text(data, {"content", "result"});
-
-    std::string outcome(failed ? "✗" : "✓");
-    if (exit_code && exit_code->as_int()) {
-        outcome += fmt::format(" exit {}", *exit_code->as_int());
-    }
-    const auto duration = details ? details->find("duration_ms") : std::nullopt;
-    if (duration && duration->as_int()) {
-        outcome += fmt::format(" {}", duration_text(*duration->as_int()));
-    } else if (node && at.ms > node.mapped().started.ms) {
-        outcome += fmt::format(" {}", duration_text(at - node.mapped().started));
-    }
+    const bool failed = is_true(data, "is_error") || (exit_code && exit_code->as_int().value_or(0) != 0);
+    const auto content = data.text_or("content");
+    const auto measured = node && at > node.mapped().started ? std::optional(at - node.mapped().started) : std::nullopt;
+    const auto painted = paint(screen_, failed ? tone::bad : tone::good, outcome_of(data, failed, measured));
 
     std::string body;
     if (node && node.mapped().output) {
         body = node.mapped().output->finish();
     } else if (exit_code) {
         bounded_output past(screen_, std::string(call_indent));
-        body = past.feed(content) + past.finish();
+        body = past.feed(output_of(content)) + past.finish();
     } else if (failed) {
         auto lines = wrap(clean(content), screen_.width > 4 ? screen_.width - 4 : 0);
         lines.resize(std::min(lines.size(), error_lines_max));
@@ -253,7 +260,6 @@ std::string run_renderer::on_call_finished(const json::value& data, timestamp at
     if (const auto diff = details ? details->text_or("diff") : std::string(); !diff.empty()) {
         body += diff_text(screen_, diff, call_indent, diff_lines_max);
     }
-    const auto painted = paint(screen_, failed ? tone::bad : tone::good, outcome);
     if (inline_call_ == key) {
         inline_call_.reset();
         return "  " + painted + "\n" + body;
@@ -268,14 +274,14 @@ std::string run_renderer::on_call_unknown(const json::value& data) {
     const call_key key{number_of(data, "step"), number_of(data, "call")};
     auto out = close_line();
     const auto node = calls_.extract(key);
-    const auto text = node ? node.mapped().text : call_text(first_text(data, {"tool", "name"}), data.find("arguments"));
+    const auto text = node ? node.mapped().text : call_text(data.text_or("tool"), data.find("arguments"));
     return out +
            indented("? the node stopped during this call; it may or may not have happened: " + text, 4, tone::warn);
 }
 
 std::string run_renderer::on_approval_requested(const json::value& data) {
     auto out = close_line();
-    const auto reason = first_text(data, {"reason"});
+    const auto reason = data.text_or("reason");
     auto text = data.text_or("text");
     if (text.empty()) {
         text = call_text(data.text_or("tool"), data.find("arguments"));
@@ -295,26 +301,29 @@ std::string run_renderer::on_approval_requested(const json::value& data) {
 
 std::string run_renderer::on_approval_resolved(const json::value& data) {
     auto out = close_line();
-    const auto decision = first_text(data, {"decision", "status"});
+    const auto decision = data.text_or("decision");
     const auto answer = data.text_or("answer");
     const auto by = data.text_or("decided_by");
-    const bool denied = decision == "deny" || decision == "denied";
-    auto text =
-        (denied ? "✗ " : "✓ ") + decision + (by.empty() ? "" : " by " + by) + (answer.empty() ? "" : ": " + answer);
+    const bool denied = decision == "deny";
+    const auto edited = data.find("arguments");
+    auto text = std::string(denied ? "✗ " : "✓ ") + past_of(decision) + (by.empty() ? "" : " by " + by) +
+                (edited && edited->type() == json::kind::object ? ", with other arguments" : "") +
+                (answer.empty() ? "" : ": " + answer);
     return out + indented(text, 2, denied ? tone::bad : tone::good);
 }
 
 std::string run_renderer::on_ended(std::string_view kind, const json::value& data, timestamp at) {
     auto out = close_line();
-    const bool good = kind == "run_finished" && data.text_or("status") != "failed";
-    ended_ = good ? run_status::succeeded : kind == "run_cancelled" ? run_status::cancelled : run_status::failed;
-    const auto word = good ? "succeeded" : kind == "run_cancelled" ? "cancelled" : "failed";
+    const bool good = kind == "run_finished";
+    const bool cancelled = kind == "run_cancelled";
+    ended_ = good ? run_status::succeeded : cancelled ? run_status::cancelled : run_status::failed;
+    const auto word = good ? "succeeded" : cancelled ? "cancelled" : "failed";
     std::string line = paint(screen_, tone_of_status(word), status_text(word));
     std::string numbers = fmt::format(" · {} {}", steps_, steps_ == 1 ? "step" : "steps");
     numbers += tokens_ > 0 ? fmt::format(" · {} tokens", count_text(tokens_)) : "";
     numbers += began_ && at.ms > began_->ms ? fmt::format(" · {}", duration_text(at - *began_)) : "";
     out += line + paint(screen_, tone::faint, numbers) + "\n";
-    const auto text = good ? first_text(data, {"result", "answer", "content"}) : error_of(data);
+    const auto text = data.text_or(good ? "result" : cancelled ? "reason" : "detail");
     return out + indented(text, 2, good ? tone::plain : tone::bad);
 }
 

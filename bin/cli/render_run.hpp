@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-/// A run's events as text for people. Pure: event in, text out.
+/// A run's events (actors/run/run_events.hpp) as text for people. Pure: event in, text out.
 namespace troupe::cli {
 
 /// A tool call in a line: "run_command python3 -m unittest", "edit_file src/calc.py".
@@ -87,7 +87,7 @@ private:
     std::string on_model_started(const json::value& data);
     std::string on_token(const json::value& data);
     std::string on_model_finished(const json::value& data);
-    std::string on_model_failed(const json::value& data);
+    std::string on_model_failed(const json::value& data, timestamp at);
     std::string on_call_started(const json::value& data, timestamp at);
     std::string on_output(const json::value& data);
     std::string on_call_finished(const json::value& data, timestamp at);
