@@ -53,7 +53,9 @@ event_stream::~event_stream() {
         feed_->close();
 }
 
-std::shared_ptr<event_stream> event_stream::self() { return std::static_pointer_cast<event_stream>(shared_from_this()); }
+std::shared_ptr<event_stream> event_stream::self() {
+    return std::static_pointer_cast<event_stream>(shared_from_this());
+}
 
 expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge> e, io_thread& io, const principal& who,
                                                            const stream_spec& spec) {
@@ -90,9 +92,9 @@ void event_stream::start(tcp_socket socket, std::string head) {
 }
 
 void event_stream::flush() {
-    if (!started_ || !writing_.empty() || !socket_.is_open())
+    if (!started_ || !socket_.is_open())
         return;
-    if (!ending_) {
+    if (!ending_ && (writing_.empty() || feed_->dropped())) {
         auto taken = feed_->take(write_bytes);
         for (const auto& message : taken.messages)
             next_ += message;

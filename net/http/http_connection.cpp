@@ -40,6 +40,11 @@ spdlog::logger& log() {
     return logger;
 }
 
+problem defect(const route& r, const std::exception& e) {
+    log().error("the handler of {} threw: {}", r.operation, e.what());
+    return {code::internal, "The request failed inside the node: see its log."};
+}
+
 std::int64_t now_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
@@ -241,10 +246,10 @@ void http_connection::fail(error_code error) {
                                                   " bytes: send fewer or shorter ones."},
                     431);
     if (error == http::error::body_limit)
-        return fail({code::payload_too_large, "The body is over the limit of this route (" +
-                                                  std::to_string(route_ && route_->body ? route_->body->bytes_max
-                                                                                        : limits::body_bytes_max) +
-                                                  " bytes): send less, or upload it as a file."});
+        return fail({code::payload_too_large,
+                     "The body is over the limit of this route (" +
+                         std::to_string(route_ && route_->body ? route_->body->bytes_max : limits::body_bytes_max) +
+                         " bytes): send less, or upload it as a file."});
     if (error == http::error::bad_version && sent.substr(0, sent.find('\n')).find(" HTTP/") != std::string_view::npos) {
         const auto line = sent.substr(0, sent.find('\n'));
         const auto version = line.substr(line.find(" HTTP/") + 6, 3);
@@ -287,12 +292,7 @@ void http_connection::dispatch() {
     }
     enter(phase::handling, allowed_ms_);
     request_.deadline_ms = deadline_ms_;
-    try {
-        wants_stream_ ? run_stream() : run_handler();
-    } catch (const std::exception& e) {
-        log().error("the handler of {} threw: {}", route_->operation, e.what());
-        answer(number_, to_response({code::internal, "The request failed inside the node: see its log."}, request_));
-    }
+    wants_stream_ ? run_stream() : run_handler();
 }
 
 void http_connection::run_handler() {
@@ -306,14 +306,18 @@ void http_connection::run_handler() {
                 live->answer(n, std::move(r));
         },
         [stub] {
-            return to_response({code::unavailable, "The part that serves this request has ended without an answer.", {}, 1},
-                               stub);
+            return to_response(
+                {code::unavailable, "The part that serves this request has ended without an answer.", {}, 1}, stub);
         });
     request handed = std::move(request_);
     request_ = std::move(stub);
     request_.trace = handed.trace;
     request_.path = handed.path;
-    route_->run(std::move(handed), [promise](response r) { promise->give(std::move(r)); });
+    try {
+        route_->run(std::move(handed), [promise](response r) { promise->give(std::move(r)); });
+    } catch (const std::exception& e) {
+        promise->give(to_response(defect(*route_, e), request_));
+    }
 }
 
 void http_connection::run_stream() {
@@ -327,7 +331,11 @@ void http_connection::run_stream() {
             return expected<stream_spec>(
                 problem{code::unavailable, "The part that serves this stream has ended without an answer.", {}, 1});
         });
-    route_->stream(request_, [promise](expected<stream_spec> spec) { promise->give(std::move(spec)); });
+    try {
+        route_->stream(request_, [promise](expected<stream_spec> spec) { promise->give(std::move(spec)); });
+    } catch (const std::exception& e) {
+        promise->give(defect(*route_, e));
+    }
 }
 
 void http_connection::answer(std::uint64_t number, response r) {
@@ -394,7 +402,8 @@ void http_connection::write(response r) {
         asio::async_write(socket_, asio::buffer(head_), done);
     } else {
         body_ = std::move(r.body);
-        asio::async_write(socket_, std::array{asio::const_buffer(asio::buffer(head_)), asio::const_buffer(asio::buffer(body_))},
+        asio::async_write(socket_,
+                          std::array{asio::const_buffer(asio::buffer(head_)), asio::const_buffer(asio::buffer(body_))},
                           done);
     }
 }
@@ -437,7 +446,8 @@ void http_connection::tick(std::int64_t now_ms) {
         if (!parser_)
             return close(); // idle
         return fail({code::deadline_exceeded, "The request's header did not arrive in time."}, 408);
-    case phase::body: return fail({code::deadline_exceeded, "The request's body did not arrive in time."}, 408);
+    case phase::body:
+        return fail({code::deadline_exceeded, "The request's body did not arrive in time."}, 408);
     case phase::handling:
         return write(to_response({code::deadline_exceeded,
                                   "The request was not answered in the time allowed. It may still take effect: look "
@@ -446,8 +456,10 @@ void http_connection::tick(std::int64_t now_ms) {
     case phase::writing:
         log().warn("connection closed: the client does not read its answer");
         return abort();
-    case phase::lingering: return close();
-    case phase::closed: return;
+    case phase::lingering:
+        return close();
+    case phase::closed:
+        return;
     }
 }
 

@@ -89,8 +89,8 @@ private:
     bool is_socket_ = false;
     bool wants_stream_ = false;
     bool close_after_ = false;
-    bool reading_ = false; // a read is under way
-    bool unread_ = false; // the client may still be sending what nobody will read
+    bool reading_ = false;        // a read is under way
+    bool unread_ = false;         // the client may still be sending what nobody will read
     std::int64_t allowed_ms_ = 0; // for the handler
     std::int64_t began_us_ = 0;
 

@@ -20,12 +20,18 @@ namespace http = boost::beast::http;
 std::optional<verb> verb_of(http::verb v) {
     switch (v) {
     case http::verb::get:
-    case http::verb::head: return verb::get;
-    case http::verb::post: return verb::post;
-    case http::verb::put: return verb::put;
-    case http::verb::patch: return verb::patch;
-    case http::verb::delete_: return verb::del;
-    default: return std::nullopt;
+    case http::verb::head:
+        return verb::get;
+    case http::verb::post:
+        return verb::post;
+    case http::verb::put:
+        return verb::put;
+    case http::verb::patch:
+        return verb::patch;
+    case http::verb::delete_:
+        return verb::del;
+    default:
+        return std::nullopt;
     }
 }
 
@@ -34,9 +40,7 @@ bool is_json(std::string_view content_type) {
     return type == "application/json" || (type.starts_with("application/") && type.ends_with("+json"));
 }
 
-bool is_plain_socket_path(std::string_view path) {
-    return path == "/ws" || path == "/api/v1/ws" || path == "/api/ws";
-}
+bool is_plain_socket_path(std::string_view path) { return path == "/ws" || path == "/api/v1/ws" || path == "/api/ws"; }
 
 /// The path of "http://host/path?query", or the target as it is.
 std::string_view origin_form(std::string_view target) {
@@ -63,16 +67,19 @@ std::optional<response> http_connection::judge() {
     if (const auto asked = request_.header("x-request-timeout-ms")) {
         const auto [end, error] = std::from_chars(asked->data(), asked->data() + asked->size(), wanted_ms);
         if (error != std::errc() || end != asked->data() + asked->size() || wanted_ms < 1)
-            return to_response({code::invalid_request, "X-Request-Timeout-Ms: expected a number of milliseconds over 0",
+            return to_response({code::invalid_request,
+                                "X-Request-Timeout-Ms: expected a number of milliseconds over 0",
                                 {{"X-Request-Timeout-Ms", "expected a number of milliseconds over 0"}}},
                                request_);
     }
     allowed_ms_ = std::min(wanted_ms, allowed_ms_);
     if (const auto key = request_.header("idempotency-key"); key && key->size() > limits::command_id_bytes_max)
-        return to_response({code::invalid_request, "Idempotency-Key: must have at most 255 bytes",
+        return to_response({code::invalid_request,
+                            "Idempotency-Key: must have at most 255 bytes",
                             {{"Idempotency-Key", "must have at most 255 bytes"}}},
                            request_);
-    const bool upgrades = message.method() == http::verb::get && has_token(request_.header("upgrade").value_or(""), "websocket");
+    const bool upgrades =
+        message.method() == http::verb::get && has_token(request_.header("upgrade").value_or(""), "websocket");
     if (upgrades || (is_plain_socket_path(path) && message.method() == http::verb::get)) {
         auto refusal = judge_socket(path, query);
         is_socket_ = !refusal;
@@ -117,8 +124,9 @@ std::optional<response> http_connection::judge_path(std::string_view path, std::
     request_.path = found->path.empty() ? std::string(path) : std::move(found->path);
     if (found->target == nullptr) {
         if (found->allow.empty())
-            return to_response({code::not_found, "There is nothing at this path: see /api/v1/openapi.json for what is there."},
-                               request_);
+            return to_response(
+                {code::not_found, "There is nothing at this path: see /api/v1/openapi.json for what is there."},
+                request_);
         response r;
         if (options)
             r.status = 204;
@@ -177,7 +185,8 @@ std::optional<response> http_connection::judge_socket(std::string_view path, std
         if (!found)
             return to_response(found.error(), request_);
         if (found->target == nullptr || !found->target->stream)
-            return to_response({code::not_found, "There is no WebSocket at this path: connect to /api/v1/ws."}, request_);
+            return to_response({code::not_found, "There is no WebSocket at this path: connect to /api/v1/ws."},
+                               request_);
         route_ = found->target;
         permission = route_->permission.empty() ? nullptr : &route_->permission;
         request_.params = std::move(found->params);
@@ -192,10 +201,10 @@ std::optional<response> http_connection::judge_socket(std::string_view path, std
         !has_token(headers.header("connection").value_or(""), "upgrade") ||
         headers.header("sec-websocket-version").value_or("") != "13" ||
         headers.header("sec-websocket-key").value_or("").empty()) {
-        auto r = with_status(
-            to_response({code::malformed_http, "This path speaks WebSocket (version 13): connect with a WebSocket client."},
-                        request_),
-            426);
+        auto r = with_status(to_response({code::malformed_http,
+                                          "This path speaks WebSocket (version 13): connect with a WebSocket client."},
+                                         request_),
+                             426);
         r.headers.emplace_back("Upgrade", "websocket");
         r.headers.emplace_back("Sec-WebSocket-Version", "13");
         return r;
@@ -205,7 +214,8 @@ std::optional<response> http_connection::judge_socket(std::string_view path, std
     if (const auto key = key_in_subprotocols(headers.header("sec-websocket-protocol").value_or("")))
         request_.headers.try_emplace("authorization", "Bearer " + std::string(*key));
     if (edge_->draining)
-        return to_response({code::unavailable, "This node is stopping: connect to another, or later.", {}, 1}, request_);
+        return to_response({code::unavailable, "This node is stopping: connect to another, or later.", {}, 1},
+                           request_);
     return judge_caller(permission);
 }
 
@@ -213,15 +223,16 @@ std::optional<response> http_connection::judge_socket(std::string_view path, std
 std::optional<response> http_connection::judge_body() {
     const auto bytes_max = route_->body ? route_->body->bytes_max : limits::body_bytes_max;
     if (const auto length = parser_->content_length(); length && *length > bytes_max)
-        return to_response({code::payload_too_large, "The body has " + std::to_string(*length) + " bytes, this route takes " +
-                                                         std::to_string(bytes_max) + ": send less, or upload it as a file."},
+        return to_response({code::payload_too_large, "The body has " + std::to_string(*length) +
+                                                         " bytes, this route takes " + std::to_string(bytes_max) +
+                                                         ": send less, or upload it as a file."},
                            request_);
     parser_->body_limit(bytes_max);
     if (!route_->body || !is_json(route_->body->content_type))
         return std::nullopt;
     if (const auto type = request_.header("content-type"); type && !is_json(*type))
-        return to_response({code::unsupported_media_type, "The body has to be JSON: send Content-Type: application/json."},
-                           request_);
+        return to_response(
+            {code::unsupported_media_type, "The body has to be JSON: send Content-Type: application/json."}, request_);
     return std::nullopt;
 }
 

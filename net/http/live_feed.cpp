@@ -93,8 +93,8 @@ void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event
         if (s->filtered && std::none_of(wanted.begin(), wanted.end(),
                                         [&](const auto& pattern) { return channel_matches(pattern, e.channel); }))
             return;
-        const bool full = !queue_.empty() &&
-                          (queue_.size() >= bounds_.events_max || queued_bytes_ + text.size() > bounds_.bytes_max);
+        const bool full =
+            !queue_.empty() && (queue_.size() >= bounds_.events_max || queued_bytes_ + text.size() > bounds_.bytes_max);
         if (full) {
             const bool past = e.ts < s->subscribed_at && !e.id.empty() && !s->queued.empty();
             if (past)
@@ -107,7 +107,7 @@ void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event
             queued_bytes_ += text.size();
             queue_.push_back({s, e.id, std::move(text)});
         }
-        wake = !std::exchange(awake_, true);
+        wake = !std::exchange(awake_, true) || dropped_; // a reader that is stuck in a write has to know
     }
     if (wake)
         wake_();
@@ -118,6 +118,11 @@ void live_feed::drop() {
     dropped_ = true;
     queue_.clear();
     queued_bytes_ = 0;
+}
+
+bool live_feed::dropped() const {
+    const std::lock_guard lock(mutex_);
+    return dropped_;
 }
 
 live_feed::taken live_feed::take(std::size_t bytes_max) {

@@ -36,7 +36,8 @@ public:
     /// How an event is written to this reader. Called on the bus's threads.
     using encoder = std::string (*)(const runtime::live_event&);
 
-    /// `wake` is called from any thread when there is something to take after `take` had returned nothing.
+    /// `wake` is called from any thread when there is something to take after `take` had returned nothing,
+    /// and when the reader is dropped.
     live_feed(runtime::bus& bus, limits bounds, encoder encode, std::function<void()> wake);
     ~live_feed();
 
@@ -57,11 +58,14 @@ public:
     };
     struct taken {
         std::vector<std::string> messages;
-        bool dropped = false;         ///< The reader was too slow: nothing more will come.
+        bool dropped = false;           ///< The reader was too slow: nothing more will come.
         std::vector<place> resume = {}; ///< When dropped.
     };
     /// What to send next, about `bytes_max` of it. Call again after each send until it returns nothing.
     taken take(std::size_t bytes_max);
+
+    /// Whether the reader was too slow: `take` says where it can resume.
+    [[nodiscard]] bool dropped() const;
 
     /// Ends all subscriptions. No event is queued afterwards.
     void close();
@@ -70,12 +74,12 @@ private:
     struct source {
         std::string name;
         runtime::subscription_request request;
-        timestamp subscribed_at;       // what is older is the past
-        std::string queued;            // cursor of the last event in the queue
-        std::string sent;              // cursor of the last event that was taken
+        timestamp subscribed_at; // what is older is the past
+        std::string queued;      // cursor of the last event in the queue
+        std::string sent;        // cursor of the last event that was taken
         bool open = true;
-        bool paused = false;           // behind in the past: to be resumed from `queued`
-        bool filtered = false;         // some channels were taken out
+        bool paused = false;   // behind in the past: to be resumed from `queued`
+        bool filtered = false; // some channels were taken out
     };
     struct item {
         std::shared_ptr<source> from;

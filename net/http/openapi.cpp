@@ -44,9 +44,8 @@ std::string object(Fill fill) {
 }
 
 std::string reference(std::string_view section, std::string_view name) {
-    return object([&](object_writer& w) {
-        w.field("$ref", "#/components/" + std::string(section) + "/" + std::string(name));
-    });
+    return object(
+        [&](object_writer& w) { w.field("$ref", "#/components/" + std::string(section) + "/" + std::string(name)); });
 }
 
 std::string content(std::string_view type, const std::string& schema) {
@@ -134,7 +133,8 @@ std::string responses_of(const route& r) {
                 text += (text.back() == ':' ? " `" : ", `") + std::string(name) + "`";
             w.raw_field(std::to_string(status), object([&](object_writer& failed) {
                             failed.field("description", text)
-                                .raw_field("content", content("application/problem+json", reference("schemas", "problem")));
+                                .raw_field("content",
+                                           content("application/problem+json", reference("schemas", "problem")));
                         }));
         }
     });
@@ -163,7 +163,8 @@ std::string operation_of(const route& r) {
 
 std::string lower(std::string_view text) {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return out;
 }
 
@@ -239,7 +240,7 @@ std::string make_openapi(std::span<const route> routes, std::string_view version
                             .field("summary", "A distributed runtime for AI agents.")
                             .field("description", "Errors are RFC 9457 problems with a stable `code`. Lists are "
                                                   "`{items, next_cursor}`. Every path also answers under `/api`.")
-                            .raw_field("license", R"({"name":"MIT","identifier":"MIT"})");
+                            .raw_field("license", R"({"name":"Apache-2.0","identifier":"Apache-2.0"})");
                     }));
         w.raw_field("servers", R"([{"url":"/api/v1"}])");
         w.raw_field("security", R"([{"bearer":[]},{"api_key":[]}])");

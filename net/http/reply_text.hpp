@@ -12,8 +12,8 @@ struct reply_frame {
     std::string_view request_id;
     std::string_view traceparent;
     std::string_view server;
-    std::string_view date_line; ///< With its CRLF.
-    bool close = false;         ///< `Connection: close`
+    std::string_view date_line;  ///< With its CRLF.
+    bool close = false;          ///< `Connection: close`
     bool without_length = false; ///< The body ends with the connection (streams).
 };
 

@@ -16,11 +16,16 @@ std::optional<std::string_view> find_in(const std::map<std::string, std::string>
 
 std::string_view name_of(verb v) {
     switch (v) {
-    case verb::get: return "GET";
-    case verb::post: return "POST";
-    case verb::put: return "PUT";
-    case verb::patch: return "PATCH";
-    case verb::del: return "DELETE";
+    case verb::get:
+        return "GET";
+    case verb::post:
+        return "POST";
+    case verb::put:
+        return "PUT";
+    case verb::patch:
+        return "PATCH";
+    case verb::del:
+        return "DELETE";
     }
     return "";
 }

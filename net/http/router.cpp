@@ -16,8 +16,8 @@ namespace {
 constexpr std::string_view base_paths[] = {"/api/v1", "/api"};
 
 problem refused(const route& r, std::string_view why) {
-    return {code::config_invalid, "The route " + std::string(name_of(r.verb)) + " " + r.path + " (" + r.operation +
-                                      ") " + std::string(why)};
+    return {code::config_invalid,
+            "The route " + std::string(name_of(r.verb)) + " " + r.path + " (" + r.operation + ") " + std::string(why)};
 }
 
 bool is_parameter(std::string_view segment) {

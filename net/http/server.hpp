@@ -19,20 +19,20 @@ namespace troupe::net {
 struct server_settings {
     std::string listen = "127.0.0.1:7117"; ///< "ADDRESS:PORT"; IPv6 in brackets; port 0 picks a free one.
     unsigned io_threads = 2;
-    std::size_t connections_max = 16'384;     ///< Beyond, a connection gets 503 and is closed.
+    std::size_t connections_max = 16'384; ///< Beyond, a connection gets 503 and is closed.
     std::size_t header_bytes_max = 16 * limits::kib;
-    std::int64_t header_time_out_ms = 10'000; ///< From the first byte of a request to the end of its header.
-    std::int64_t body_time_out_ms = 60'000;   ///< From the end of the header to the end of the body.
-    std::int64_t idle_time_out_ms = 75'000;   ///< Between two requests of a connection.
+    std::int64_t header_time_out_ms = 10'000;  ///< From the first byte of a request to the end of its header.
+    std::int64_t body_time_out_ms = 60'000;    ///< From the end of the header to the end of the body.
+    std::int64_t idle_time_out_ms = 75'000;    ///< Between two requests of a connection.
     std::int64_t request_time_out_ms = 30'000; ///< Until a handler has answered; `X-Request-Timeout-Ms` lowers it.
-    std::int64_t write_time_out_ms = 30'000;  ///< One write; a client that does not read is disconnected.
+    std::int64_t write_time_out_ms = 30'000;   ///< One write; a client that does not read is disconnected.
     // Live streams, SSE and WebSocket.
     std::size_t stream_queue_bytes_max = 1 * limits::mib; ///< What waits for a reader; beyond, it is told and dropped.
     std::size_t stream_queue_events_max = 4096;
-    std::int64_t heartbeat_ms = 15'000;           ///< SSE comments.
-    std::int64_t websocket_time_out_ms = 40'000;  ///< Silence that ends a socket; a ping goes out after half of it.
+    std::int64_t heartbeat_ms = 15'000;          ///< SSE comments.
+    std::int64_t websocket_time_out_ms = 40'000; ///< Silence that ends a socket; a ping goes out after half of it.
     std::size_t websocket_message_bytes_max = 64 * limits::kib;
-    std::size_t websocket_channels_max = 64;      ///< Subscribed channels of one connection.
+    std::size_t websocket_channels_max = 64; ///< Subscribed channels of one connection.
 };
 
 /// What the edge asks the rest of the node. Every hook is called on an io thread and must not block.

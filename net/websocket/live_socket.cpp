@@ -30,14 +30,21 @@ constexpr std::size_t answers_max = 64;
 /// What is taken out of the feed at once.
 constexpr std::size_t take_bytes = 64 * limits::kib;
 
+/// For the client to answer a close.
+constexpr std::int64_t close_ms = 2'000;
+
 constexpr std::string_view slow_reader = "too slow: subscribe again from the cursors in the last message";
 constexpr std::string_view stopping = "the node is stopping: connect again";
 
 class live_socket : public connection {
 public:
     live_socket(std::shared_ptr<edge> e, io_thread& io, socket_upgrade upgrade)
-        : connection(std::move(e)), io_(io), asked_(std::move(upgrade.asked)), target_(upgrade.target),
-          message_(std::move(upgrade.message)), stream_(std::move(upgrade.socket)) {}
+        : connection(std::move(e)),
+          io_(io),
+          asked_(std::move(upgrade.asked)),
+          target_(upgrade.target),
+          message_(std::move(upgrade.message)),
+          stream_(std::move(upgrade.socket)) {}
     ~live_socket() override {
         if (feed_)
             feed_->close();
@@ -60,6 +67,7 @@ private:
     expected<void> check_channels(const client_message& m) const;
     void say(std::string text);
     void flush();
+    void take_events();
     void write_next();
     void close(websocket::close_code why, std::string_view reason);
 
@@ -70,8 +78,8 @@ private:
     websocket::stream<tcp_socket, false> stream_; // false: no compression, which costs 300 kB a connection
     boost::beast::flat_buffer buffer_;
     std::shared_ptr<live_feed> feed_;
-    std::deque<std::string> answers_;  // go before events
-    std::deque<std::string> events_;   // taken from the feed
+    std::deque<std::string> answers_; // go before events
+    std::deque<std::string> events_;  // taken from the feed
     std::string writing_;
     std::uint64_t subscriptions_ = 0;
     std::int64_t write_deadline_ms_ = 0;
@@ -185,8 +193,10 @@ void live_socket::on_message() {
         if (auto valid = check_channels(*message); !valid)
             return say(error_message(valid.error(), message->ref));
         return subscribe(std::move(*message));
-    case client_op::unsubscribe: return unsubscribe(*message);
-    case client_op::ping: return say(pong_message(message->ref));
+    case client_op::unsubscribe:
+        return unsubscribe(*message);
+    case client_op::ping:
+        return say(pong_message(message->ref));
     }
 }
 
@@ -217,8 +227,9 @@ void live_socket::unsubscribe(const client_message& m) {
     const bool found =
         m.subscription.empty() ? feed_->unsubscribe_channels(m.channels) > 0 : feed_->unsubscribe(m.subscription);
     say(found ? unsubscribed_message(m)
-              : error_message({code::not_found, "This connection has no such subscription: see the \"subscribed\" messages."},
-                              m.ref));
+              : error_message(
+                    {code::not_found, "This connection has no such subscription: see the \"subscribed\" messages."},
+                    m.ref));
 }
 
 void live_socket::say(std::string text) {
@@ -229,31 +240,39 @@ void live_socket::say(std::string text) {
 }
 
 void live_socket::flush() {
-    if (!accepted_ || closing_ || is_writing_)
-        return; // goes on after the write
-    write_next();
+    if (!accepted_ || closing_)
+        return;
+    if (feed_->dropped())
+        take_events(); // even with a write that is stuck: the subscriptions end now
+    else
+        write_next();
+}
+
+void live_socket::take_events() {
+    auto taken = feed_->take(take_bytes);
+    for (auto& message : taken.messages)
+        events_.push_back(std::move(message));
+    if (!taken.dropped)
+        return;
+    events_.push_back(dropped_message(taken.resume)); // after what was taken before
+    close(websocket::close_code::try_again_later, slow_reader);
 }
 
 void live_socket::write_next() {
     if (is_writing_ || ended_)
         return;
-    if (answers_.empty() && events_.empty() && feed_ && !closing_) {
-        auto taken = feed_->take(take_bytes);
-        for (auto& message : taken.messages)
-            events_.push_back(std::move(message));
-        if (taken.dropped) {
-            answers_.push_back(dropped_message(taken.resume));
-            close(websocket::close_code::try_again_later, slow_reader);
-            return;
-        }
-    }
+    if (answers_.empty() && events_.empty() && feed_ && !closing_)
+        take_events();
+    if (is_writing_ || ended_)
+        return; // taking them may have begun the end
     auto& from = answers_.empty() ? events_ : answers_;
     if (from.empty()) {
         if (closing_) {
             ended_ = true;
-            write_deadline_ms_ = monotonic_ms() + edge_->settings.write_time_out_ms;
-            stream_.async_close({last_words_.first, boost::beast::string_view(last_words_.second.data(), last_words_.second.size())},
-                                [s = self()](error_code) { s->abort(); });
+            write_deadline_ms_ = monotonic_ms() + close_ms;
+            stream_.async_close(
+                {last_words_.first, boost::beast::string_view(last_words_.second.data(), last_words_.second.size())},
+                [s = self()](error_code) { s->abort(); });
         }
         return;
     }
@@ -271,13 +290,12 @@ void live_socket::write_next() {
     });
 }
 
-/// After what has to be said; events that wait are forgotten, the client resumes from the last it got.
+/// After what is still to be written.
 void live_socket::close(websocket::close_code why, std::string_view reason) {
     if (closing_)
         return;
     closing_ = true;
     last_words_ = {why, reason};
-    events_.clear();
     if (feed_)
         feed_->close();
     write_next();

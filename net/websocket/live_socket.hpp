@@ -17,8 +17,8 @@ namespace troupe::net {
 struct socket_upgrade {
     tcp_socket socket;
     boost::beast::http::request<boost::beast::http::string_body> message;
-    request asked;                       ///< Authenticated.
-    const route* target = nullptr;       ///< A route whose stream is shown at once; none: the client subscribes.
+    request asked;                 ///< Authenticated.
+    const route* target = nullptr; ///< A route whose stream is shown at once; none: the client subscribes.
 };
 
 /// Accepts the upgrade and serves the protocol of `schemas/live_protocol.md` until one side ends it.
