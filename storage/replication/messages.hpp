@@ -97,8 +97,8 @@ struct pull {
 /// Write as one atomic batch, after all earlier ones: drop the entries from `truncate_from`, add `first … last`,
 /// set the promise. When it is fsynced, call `persisted(write)`.
 struct persist {
-    std::uint64_t write = 0;         ///< Ascending; fsync of a later write covers the earlier ones.
-    std::uint64_t first = 1;         ///< With `last` below it there are no entries.
+    std::uint64_t write = 0; ///< Ascending; fsync of a later write covers the earlier ones.
+    std::uint64_t first = 1; ///< With `last` below it there are no entries.
     std::uint64_t last = 0;
     std::uint64_t truncate_from = 0; ///< 0: nothing is dropped.
     std::uint64_t promise = 0;       ///< 0: unchanged.

@@ -72,7 +72,8 @@ void log_outline::trim(std::uint64_t to) {
         return;
     }
     base_ = at(to);
-    const auto keeps = std::find_if(runs_.begin(), runs_.end(), [&](const epoch_run& r) { return r.first_seq > to + 1; });
+    const auto keeps =
+        std::find_if(runs_.begin(), runs_.end(), [&](const epoch_run& r) { return r.first_seq > to + 1; });
     if (to == last_.seq) {
         runs_.clear();
     } else {

@@ -31,8 +31,12 @@ append append_after(const log_outline& log, position prev, std::uint64_t epoch, 
 } // namespace
 
 replica::replica(recovered_replica disk)
-    : self_(disk.self), log_(std::move(disk.log)), promise_(disk.promise), durable_promise_(disk.promise),
-      durable_(log_.last().seq), commit_(std::max(disk.commit, log_.base().seq)) {}
+    : self_(disk.self),
+      log_(std::move(disk.log)),
+      promise_(disk.promise),
+      durable_promise_(disk.promise),
+      durable_(log_.last().seq),
+      commit_(std::max(disk.commit, log_.base().seq)) {}
 
 expected<replica> replica::recover(recovered_replica disk) {
     if (disk.promise < disk.log.last().epoch) {
@@ -337,8 +341,8 @@ replica::merged replica::merge(const append& m, std::uint64_t fixed, persist& in
     }
     if (have < log_.last().seq) {
         if (have < fixed) {
-            stop("the leader of epoch " + text(m.epoch) + " asks to drop entry " + text(have + 1) +
-                     ", entries up to " + text(fixed) + " are fixed and those up to " + text(commit_) + " committed",
+            stop("the leader of epoch " + text(m.epoch) + " asks to drop entry " + text(have + 1) + ", entries up to " +
+                     text(fixed) + " are fixed and those up to " + text(commit_) + " committed",
                  out);
             return merged::halted;
         }

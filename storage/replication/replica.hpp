@@ -139,7 +139,7 @@ private:
     // As leader.
     std::uint64_t epoch_start_ = 0; // Seq of the epoch-start record.
     std::size_t majority_ = 1;
-    std::vector<peer> peers_;            // All but this replica.
+    std::vector<peer> peers_;             // All but this replica.
     std::vector<std::uint64_t> durables_; // Scratch of advance_leader.
 
     // As follower.
