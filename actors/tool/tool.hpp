@@ -28,10 +28,11 @@ struct tool_info {
     std::string_view name;
     std::string_view description; ///< What the model reads.
     repeat_safety safety;
-    bool writes; ///< Changes the project: it is saved after the step.
+    bool writes;                 ///< Changes the project: it is saved after the step.
     std::string_view permission; ///< What policies name: "read", "write", "execute", "human".
-    std::string (*schema)();                              ///< JSON Schema of the arguments.
-    expected<void> (*check)(std::string_view arguments);  ///< `tool_arguments_invalid` with pointers, for the model to mend.
+    std::string (*schema)();     ///< JSON Schema of the arguments.
+    expected<void> (*check)(
+        std::string_view arguments); ///< `tool_arguments_invalid` with pointers, for the model to mend.
 };
 
 /// read_file, write_file, edit_file, list_files, search_files, run_command, ask_human, finish.
@@ -43,7 +44,7 @@ expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std
 
 /// Where a call works and what it may use.
 struct tool_environment {
-    std::filesystem::path project; ///< Root of the working folder; all paths are relative to it and stay inside.
+    std::filesystem::path project;        ///< Root of the working folder; all paths are relative to it and stay inside.
     runtime::sandbox* commands = nullptr; ///< May be null: run_command says that it is not available.
     runtime::command_limits limits;
     std::string key; ///< Stable key of this call's attempt, for the runner.
@@ -53,7 +54,7 @@ struct tool_environment {
 
 /// What the model reads back. A failing command is a result, not an error of the tool.
 struct tool_result {
-    std::string content;  ///< Text for the model, shortened to `tool_content_bytes_max` with a marker.
+    std::string content; ///< Text for the model, shortened to `tool_content_bytes_max` with a marker.
     bool is_error = false;
     bool unknown = false; ///< It may have happened: the run decides (never set for idempotent tools).
     json::raw details;    ///< For people and programs: exit_code, duration_ms, path, diff, …

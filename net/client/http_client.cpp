@@ -24,6 +24,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -47,7 +48,7 @@ constexpr std::size_t header_bytes_max = 64 << 10;
 constexpr std::size_t read_bytes = 64 << 10;
 constexpr std::size_t write_bytes = 256 << 10;
 
-/// Takes the body as it is parsed. It knows the status before the first piece comes.
+/// Takes the body as it is parsed.
 struct body_sink {
     const std::function<bool(std::string_view)>* on_data = nullptr;
     std::size_t bytes_max = 0;
@@ -64,9 +65,12 @@ struct sink_body {
     public:
         template <bool is_request, class Fields>
         reader(http::header<is_request, Fields>& header, value_type& sink)
-            : sink_(sink), streams_(sink.on_data != nullptr && header.result_int() / 100 == 2) {}
+            : status_([&header] { return header.result_int(); }), sink_(sink) {}
 
-        void init(const boost::optional<std::uint64_t>&, error_code& failed) { failed = {}; }
+        void init(const boost::optional<std::uint64_t>&, error_code& failed) {
+            failed = {};
+            streams_ = sink_.on_data != nullptr && status_() / 100 == 2; // the header is complete now
+        }
         void finish(error_code& failed) { failed = {}; }
 
         template <class Buffers>
@@ -93,8 +97,9 @@ struct sink_body {
                 sink_.kept += piece;
         }
 
+        std::function<unsigned()> status_;
         value_type& sink_;
-        bool streams_;
+        bool streams_ = false;
     };
 };
 
@@ -122,7 +127,10 @@ expected<target> parse_target(const std::string& text) {
     target out;
     out.tls = url->scheme() == "https";
     out.host = url->host_address();
-    out.port = url->port().empty() ? (out.tls ? 443 : 80) : url->port_number();
+    const std::string_view port(url->port().data(), url->port().size());
+    out.port = out.tls ? 443 : 80;
+    if (!port.empty() && std::from_chars(port.data(), port.data() + port.size(), out.port).ec != std::errc())
+        out.port = 0;
     if (out.port == 0)
         return bad_request(fmt::format("The port in '{}' has to be between 1 and 65535.", text));
     out.host_header = std::string(url->encoded_host_and_port());

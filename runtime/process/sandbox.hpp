@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -17,7 +18,7 @@ namespace troupe::runtime {
 /// What a confined command may use. Every bound is enforced; reaching one is reported, not hidden.
 struct command_limits {
     std::int64_t time_ms = 120'000;        ///< Wall clock; then the whole process tree is killed.
-    std::uint64_t memory_bytes = 2ULL << 30; ///< Address space of each process (rlimit), and the cgroup where there is one.
+    std::uint64_t memory_bytes = 2ULL << 30; ///< Private memory of each process (rlimit), and of all where cgroups are.
     std::uint32_t processes = 256;
     std::uint64_t file_bytes = 1ULL << 30;   ///< Largest file it may write.
     std::size_t output_bytes = 1 << 20;      ///< Kept of each stream: the first and the last half; the rest is counted.

@@ -28,12 +28,14 @@
 namespace troupe {
 
 /// What validation and documentation know of a field beyond its type. A struct lists them as
-///     static constexpr troupe::field_rule rules[] = {{.name = "title", .required = true, .min = 1, .max = 200, .doc = "…"}};
+///     static constexpr troupe::field_rule rules[] = {{.name = "title", .required = true, .min = 1, .max = 200, .doc =
+///     "…"}};
 /// A field without a rule is optional and takes its default.
 struct field_rule {
     std::string_view name;
     bool required = false;
-    std::int64_t min = std::numeric_limits<std::int64_t>::min(); ///< Of a number; of the bytes of a text; of the count of a list.
+    std::int64_t min =
+        std::numeric_limits<std::int64_t>::min(); ///< Of an integer; of the bytes of a text; of the count of a list.
     std::int64_t max = std::numeric_limits<std::int64_t>::max(); ///< Likewise.
     std::string_view doc = {};
     std::string_view example = {}; ///< JSON.
@@ -52,7 +54,9 @@ concept described_struct = boost::describe::has_describe_members<T>::value;
 template <class T>
 concept described_enum = boost::describe::has_describe_enumerators<T>::value;
 template <class T>
-concept ruled = requires { T::rules; };
+concept ruled = requires {
+    T::rules;
+};
 
 template <class T>
 struct is_optional : std::false_type {};
@@ -72,7 +76,8 @@ template <class T>
 struct is_map<std::map<std::string, T>> : std::true_type {};
 
 template <class T>
-using members_of = boost::describe::describe_members<T, boost::describe::mod_any_access | boost::describe::mod_inherited>;
+using members_of =
+    boost::describe::describe_members<T, boost::describe::mod_any_access | boost::describe::mod_inherited>;
 
 template <described_enum T>
 std::string_view enum_name(T value) {
@@ -125,10 +130,13 @@ template <class T>
 void read(const json::value& from, T& into, const std::string& pointer, decode_errors& errors);
 template <class T>
 void schema(std::string& out, const field_rule* rule);
+template <class T>
+std::string_view schema_body(std::string& out, const field_rule* rule);
 
-void check_rule(const field_rule& rule, std::int64_t measure, std::string_view what, const std::string& pointer, decode_errors& errors);
+void check_rule(const field_rule& rule, std::int64_t measure, std::string_view what, const std::string& pointer,
+                decode_errors& errors);
 std::string escape_pointer(std::string_view name);
-/// ,"description":…,"minLength":… as far as the rule says; `what` is "length", "number" or "items".
+/// "description":…,"minLength":… as far as the rule says; `what` is "length", "number", "items", "properties" or "".
 void schema_rule(std::string& out, const field_rule* rule, std::string_view what);
 
 template <class T>
@@ -231,6 +239,36 @@ void read_integer(const json::value& from, T& into, const std::string& pointer, 
 }
 
 template <class T>
+void check_member(const field_rule& rule, const T& member, const std::string& pointer, decode_errors& errors) {
+    if constexpr (is_optional<T>::value) {
+        if (member) {
+            check_member(rule, *member, pointer, errors);
+        }
+    } else if constexpr (std::is_same_v<T, std::string>) {
+        check_rule(rule, static_cast<std::int64_t>(member.size()), "bytes", pointer, errors);
+    } else if constexpr (is_vector<T>::value || is_set<T>::value || is_map<T>::value) {
+        check_rule(rule, static_cast<std::int64_t>(member.size()), "items", pointer, errors);
+    } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+        constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+        check_rule(rule, std::in_range<std::int64_t>(member) ? static_cast<std::int64_t>(member) : largest, "", pointer,
+                   errors);
+    }
+}
+
+/// Members that the type does not have, and members given twice, of which a reader could take either.
+template <class T>
+void report_surplus(const json::value& from, const std::string& pointer, decode_errors& errors) {
+    std::set<std::string_view> seen;
+    from.each_member([&](std::string_view name, json::value) {
+        bool known = false;
+        boost::mp11::mp_for_each<members_of<T>>([&](auto d) { known = known || name == d.name; });
+        if (!known || !seen.insert(name).second) {
+            errors.add(pointer + "/" + escape_pointer(name), known ? "is given twice" : "unknown field");
+        }
+    });
+}
+
+template <class T>
 void read_struct(const json::value& from, T& into, const std::string& pointer, decode_errors& errors) {
     if (from.type() != json::kind::object) {
         errors.expected_type(pointer, "object", from.type());
@@ -252,28 +290,11 @@ void read_struct(const json::value& from, T& into, const std::string& pointer, d
         const auto before = errors.errors.size();
         read(*member, target, path, errors);
         if (rule && errors.errors.size() == before) {
-            using member_type = std::remove_cvref_t<decltype(target)>;
-            if constexpr (std::is_same_v<member_type, std::string>) {
-                check_rule(*rule, static_cast<std::int64_t>(target.size()), "bytes", path, errors);
-            } else if constexpr (std::is_integral_v<member_type> && !std::is_same_v<member_type, bool>) {
-                check_rule(*rule, static_cast<std::int64_t>(target), "", path, errors);
-            } else if constexpr (is_vector<member_type>::value || is_set<member_type>::value || is_map<member_type>::value) {
-                check_rule(*rule, static_cast<std::int64_t>(target.size()), "items", path, errors);
-            } else if constexpr (std::is_same_v<member_type, std::optional<std::string>>) {
-                if (target) {
-                    check_rule(*rule, static_cast<std::int64_t>(target->size()), "bytes", path, errors);
-                }
-            }
+            check_member(*rule, target, path, errors);
         }
     });
     if (errors.mode == strictness::input && known != from.size()) {
-        from.each_member([&](std::string_view name, json::value) {
-            bool found = false;
-            boost::mp11::mp_for_each<members_of<T>>([&](auto d) { found = found || name == d.name; });
-            if (!found) {
-                errors.add(pointer + "/" + escape_pointer(name), "unknown field");
-            }
-        });
+        report_surplus<T>(from, pointer, errors);
     }
 }
 
@@ -381,9 +402,16 @@ template <class T>
 void schema(std::string& out, const field_rule* rule) {
     if constexpr (is_optional<T>::value) {
         schema<typename T::value_type>(out, rule);
-        return;
+    } else {
+        out += '{';
+        schema_rule(out, rule, schema_body<T>(out, rule));
+        out += '}';
     }
-    out += '{';
+}
+
+/// The members that the type decides; returns what a rule measures, for `schema_rule`.
+template <class T>
+std::string_view schema_body(std::string& out, const field_rule* rule) {
     std::string_view measured;
     if constexpr (std::is_same_v<T, bool>) {
         out += R"("type":"boolean")";
@@ -399,6 +427,9 @@ void schema(std::string& out, const field_rule* rule) {
         out += ']';
     } else if constexpr (std::is_integral_v<T>) {
         out += R"("type":"integer")";
+        if (std::is_unsigned_v<T> && !(rule && rule->min >= 0)) {
+            out += R"(,"minimum":0)";
+        }
         measured = "number";
     } else if constexpr (std::is_floating_point_v<T>) {
         out += R"("type":"number")";
@@ -406,8 +437,7 @@ void schema(std::string& out, const field_rule* rule) {
         out += R"("type":"string")";
         measured = "length";
     } else if constexpr (std::is_same_v<T, json::raw>) {
-        out += R"("description":"Any JSON value.")";
-        rule = nullptr;
+        out += rule && !rule->doc.empty() ? "" : R"("description":"Any JSON value.")";
     } else if constexpr (std::is_same_v<T, uuid>) {
         out += R"("type":"string","format":"uuid")";
     } else if constexpr (std::is_same_v<T, timestamp>) {
@@ -419,12 +449,12 @@ void schema(std::string& out, const field_rule* rule) {
     } else if constexpr (is_map<T>::value) {
         out += R"("type":"object","additionalProperties":)";
         schema<typename T::mapped_type>(out, nullptr);
+        measured = "properties";
     } else {
         static_assert(described_struct<T>, "describe this type with BOOST_DESCRIBE_STRUCT");
         schema_struct<T>(out);
     }
-    schema_rule(out, rule, measured);
-    out += '}';
+    return measured;
 }
 
 } // namespace detail
@@ -468,8 +498,16 @@ std::string json_schema() {
     return out;
 }
 
+namespace detail {
+constexpr std::string_view last_name(std::string_view qualified) {
+    const auto colon = qualified.rfind(':');
+    return colon == std::string_view::npos ? qualified : qualified.substr(colon + 1);
+}
+} // namespace detail
+
 /// The name of a described type as its wire name: events and commands are stored under it.
-/// Specialised by TROUPE_NAMED; renaming one breaks stored data.
+/// Specialised by TROUPE_NAMED(troupe::storage::thing_created), at global scope: "thing_created". Renaming one breaks
+/// stored data.
 template <class T>
 struct wire_name;
 
@@ -478,13 +516,6 @@ struct wire_name;
     struct troupe::wire_name<type> {                                                                                   \
         static constexpr std::string_view value = troupe::detail::last_name(#type);                                    \
     };
-
-namespace detail {
-constexpr std::string_view last_name(std::string_view qualified) {
-    const auto colon = qualified.rfind(':');
-    return colon == std::string_view::npos ? qualified : qualified.substr(colon + 1);
-}
-} // namespace detail
 
 /// A message decoded by its stored name into one alternative of a variant of described structs.
 template <class Variant>
@@ -505,7 +536,8 @@ template <class Variant>
 std::pair<std::string_view, std::string> encode_named(const Variant& message) {
     return std::visit(
         [](const auto& m) {
-            return std::pair<std::string_view, std::string>(wire_name<std::remove_cvref_t<decltype(m)>>::value, to_json(m));
+            return std::pair<std::string_view, std::string>(wire_name<std::remove_cvref_t<decltype(m)>>::value,
+                                                            to_json(m));
         },
         message);
 }

@@ -1,0 +1,176 @@
+#include "actors/approval/approval_model.hpp"
+
+#include "actors/common/model.hpp"
+#include "schemas/run_messages.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace troupe::actors {
+namespace {
+
+using events = std::vector<approval_model::event>;
+using decision_result = expected<events>;
+
+bool exists(const approval_state& s) { return !s.id.is_nil(); }
+
+/// The decisions that answer a question of this kind.
+std::span<const decision> fitting(wait_reason reason) {
+    static constexpr std::array approval{decision::approve, decision::deny};
+    static constexpr std::array question{decision::answer};
+    static constexpr std::array unknown_step{decision::retry, decision::skip};
+    switch (reason) {
+    case wait_reason::approval:
+        return approval;
+    case wait_reason::question:
+        return question;
+    case wait_reason::unknown_step:
+        return unknown_step;
+    case wait_reason::back_off:
+        break;
+    }
+    return {};
+}
+
+problem does_not_fit(wait_reason reason, decision given) {
+    std::string names;
+    for (const auto fit : fitting(reason)) {
+        names += (names.empty() ? "" : " or ") + std::string(detail::enum_name(fit));
+    }
+    return {code::invalid_request,
+            "'" + std::string(detail::enum_name(given)) + "' does not answer what is asked here (" +
+                std::string(detail::enum_name(reason)) + "). Decide with " + names + ".",
+            {{"/decision", "expected " + names}}};
+}
+
+approval_status status_after(decision d) {
+    switch (d) {
+    case decision::approve:
+    case decision::retry:
+        return approval_status::approved;
+    case decision::deny:
+    case decision::skip:
+        return approval_status::denied;
+    case decision::answer:
+        break;
+    }
+    return approval_status::answered;
+}
+
+decision_result decide(const approval_state& s, const open_approval& c, const runtime::context& context) {
+    if (exists(s)) {
+        const bool same = s.request.run_id == c.run_id && s.request.step_key == c.step_key;
+        return same ? decision_result(events{}) : exists_already("approval", context.self.id);
+    }
+    if (fitting(c.reason).empty()) {
+        return problem{code::invalid_request, "Nobody can decide a '" + std::string(detail::enum_name(c.reason)) +
+                                                  "'. Open an approval for approval, question or unknown_step."};
+    }
+    return events{approval_opened{context.self.organization, c}};
+}
+
+decision_result decide(const approval_state& s, const decide_approval& c, const runtime::context& context) {
+    if (!exists(s)) {
+        return no_such("approval", context.self.id);
+    }
+    if (s.status == approval_status::withdrawn) {
+        return problem{code::conflict, "There is nothing left to decide: the run ended."};
+    }
+    if (s.decision) {
+        const auto& d = *s.decision;
+        if (d.decision == c.decision && d.answer == c.answer && d.arguments == c.arguments) {
+            return events{};
+        }
+        return problem{code::conflict, "This was decided already with '" + std::string(detail::enum_name(d.decision)) +
+                                           "' by " + d.by + ". A decision cannot be changed."};
+    }
+    if (std::ranges::count(fitting(s.request.reason), c.decision) == 0) {
+        return does_not_fit(s.request.reason, c.decision);
+    }
+    if (c.arguments && c.decision != decision::approve) {
+        return problem{code::invalid_request,
+                       "Arguments can only be given with 'approve'. Leave them out.",
+                       {{"/arguments", "only with the decision approve"}}};
+    }
+    if (c.decision == decision::answer && c.answer.empty()) {
+        return problem{
+            code::invalid_request, "A question needs an answer. Give it in 'answer'.", {{"/answer", "is required"}}};
+    }
+    return events{approval_decided{c.decision, c.answer, c.arguments, std::string(context.principal)}};
+}
+
+decision_result decide(const approval_state& s, const withdraw_approval& c, const runtime::context&) {
+    return exists(s) && s.status == approval_status::pending ? events{approval_withdrawn{c.reason}} : events{};
+}
+
+decision_result decide(const approval_state& s, const debt_settled& c, const runtime::context&) {
+    const auto* paid = find_debt(s.owed, c.key);
+    return paid ? events{cleared(*paid, c)} : events{};
+}
+
+void apply(approval_state& s, const approval_opened& e, const runtime::event_context& at) {
+    s.id = at.id;
+    s.organization = e.organization;
+    s.request = e.request;
+    s.created_at = at.time;
+}
+
+void apply(approval_state& s, const approval_decided& e, const runtime::event_context& at) {
+    s.status = status_after(e.decision);
+    s.decision = e;
+    s.decided_at = at.time;
+    owe(s.owed, "run", s.request.run_id,
+        resolve_approval{s.id, s.request.step_key, e.decision, e.answer, e.arguments, e.by});
+}
+
+void apply(approval_state& s, const approval_withdrawn&, const runtime::event_context& at) {
+    s.status = approval_status::withdrawn;
+    s.decided_at = at.time;
+}
+
+void apply(approval_state& s, const debt_cleared& e, const runtime::event_context&) { clear_debt(s.owed, e.number); }
+
+approval_document document_of(const approval_state& s) {
+    approval_document d{s.id,         s.request.run_id, s.request.step_key, s.request.reason,
+                        s.status,     s.request.text,   s.request.tool,     s.request.arguments,
+                        std::nullopt, std::nullopt,     s.created_at,       s.decided_at};
+    if (s.decision) {
+        d.decided_by = s.decision->by;
+        if (!s.decision->answer.empty()) {
+            d.answer = s.decision->answer;
+        }
+        if (s.decision->arguments) {
+            d.arguments = *s.decision->arguments;
+        }
+    }
+    return d;
+}
+
+} // namespace
+
+expected<std::vector<approval_model::event>> approval_model::decide(const state& s, const command& c,
+                                                                    const runtime::context& context) {
+    return std::visit([&](const auto& each) { return actors::decide(s, each, context); }, c);
+}
+
+approval_state approval_model::apply(state s, const event& e, const runtime::event_context& at) {
+    std::visit([&](const auto& each) { actors::apply(s, each, at); }, e);
+    return s;
+}
+
+std::vector<runtime::effect> approval_model::resume(const state& s) { return effects_of(s.owed, s.organization); }
+
+runtime::entity_view approval_model::view(const state& s, const runtime::view_context&) {
+    if (!exists(s)) {
+        return {.document = "", .keys = {}, .exists = false};
+    }
+    const auto sort = runtime::sort_key(s.created_at);
+    return {to_json(document_of(s)),
+            {{"", sort},
+             {"status=" + std::string(detail::enum_name(s.status)), sort},
+             {"run_id=" + to_string(s.request.run_id), sort}},
+            true};
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "net/model/model.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Which language models there are, by the names that agents, requests and configurations use.
+namespace troupe::actors {
+
+struct provider_settings {
+    std::string default_model;     ///< A name as `model_registry::find` takes it; empty: see there.
+    std::string openai_base_url;   ///< Empty: api.openai.com.
+    std::string openai_api_key;    ///< Never logged, never shown.
+    std::string openai_model;      ///< What "openai" means; empty: `openai_model_default`.
+    std::string openai_ca_file;    ///< Empty: the system's certificates.
+    std::filesystem::path scripts; ///< Folder of rehearsal scripts; empty: only the embedded one.
+    bool scripts_anywhere = false; ///< Whether "rehearsal:/absolute/path" is allowed.
+};
+
+inline constexpr std::string_view openai_model_default = "gpt-4.1-mini";
+
+/// `settings`, where they are empty filled from OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL.
+provider_settings with_environment(provider_settings settings);
+
+/// A model for people: what to write for it, and what it is.
+struct model_listing {
+    std::string name; ///< "openai", "rehearsal", "rehearsal:NAME"
+    std::string description;
+    bool is_default = false;
+};
+
+/// Finds models by name. Immutable once made; safe from any thread.
+///
+/// "" → the default: the configured one, else openai when it has a key or a base URL, else the rehearsal ·
+/// "rehearsal" → the embedded script · "rehearsal:NAME" → NAME, NAME.yaml or NAME.yml in the scripts folder, read again
+/// at each call · "openai" → the configured model · "openai/MODEL" → that model of the same provider.
+class model_registry {
+public:
+    /// `config_invalid` when the default model or the base URL cannot be right.
+    static expected<model_registry> make(provider_settings settings);
+
+    /// `model_unknown` says what there is; `script_invalid` where a script has an error.
+    [[nodiscard]] expected<std::shared_ptr<net::model>> find(std::string_view name) const;
+
+    /// What `net::model_request::model` has to be for this name.
+    [[nodiscard]] std::string model_name(std::string_view name) const;
+
+    [[nodiscard]] std::vector<model_listing> list() const;
+
+private:
+    explicit model_registry(provider_settings settings) : settings_(std::move(settings)) {}
+
+    [[nodiscard]] bool has_openai() const {
+        return !settings_.openai_api_key.empty() || !settings_.openai_base_url.empty();
+    }
+    [[nodiscard]] std::string_view resolve(std::string_view name) const;
+    [[nodiscard]] expected<std::shared_ptr<net::model>> find_script(std::string_view name) const;
+    [[nodiscard]] problem unknown(std::string_view name, std::string_view why) const;
+
+    provider_settings settings_;
+    std::shared_ptr<net::model> openai_;
+};
+
+} // namespace troupe::actors

@@ -1,0 +1,174 @@
+#include "bin/cli/api.hpp"
+
+#include "net/client/http_client.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/limits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace troupe::cli {
+namespace {
+
+constexpr std::string_view base_path = "/api/v1";
+/// Silence after which a stream counts as lost; the node sends comments more often.
+constexpr std::int64_t stream_idle_ms = 60'000;
+
+std::string encode(std::string_view text, std::string_view kept) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                           std::string_view("-._~").find(c) != std::string_view::npos || kept.find(c) != std::string_view::npos;
+        plain ? void(out += c) : void(out += fmt::format("%{:02X}", byte));
+    }
+    return out;
+}
+
+/// The problem of an answer; what is no problem+json is judged by its status.
+problem problem_of(const net::client_response& answer) {
+    auto p = from_problem_json(answer.body, answer.status);
+    if (p.code == code::internal && answer.status != 500) {
+        p.code = answer.status == 401   ? code::unauthenticated
+                 : answer.status == 403 ? code::forbidden
+                 : answer.status == 404 ? code::not_found
+                 : answer.status == 503 ? code::unavailable
+                                        : code::internal;
+    }
+    if (p.detail.empty()) {
+        p.detail = fmt::format("The node answered with status {}.", answer.status);
+    }
+    return p;
+}
+
+std::string authorization(const connection& where) { return "Bearer " + where.key; }
+
+} // namespace
+
+std::string encode_segment(std::string_view text) { return encode(text, ""); }
+std::string encode_path(std::string_view path) { return encode(path, "/"); }
+
+std::string with_query(std::string_view path, const query_list& query) {
+    std::string out(path);
+    char separator = '?';
+    for (const auto& [name, value] : query) {
+        if (!value.empty()) {
+            out += separator + name + "=" + encode_segment(value);
+            separator = '&';
+        }
+    }
+    return out;
+}
+
+int exit_code_of(const problem& p) {
+    switch (p.code) {
+    case code::connection_failed:
+        return 3;
+    case code::not_found:
+        return 4;
+    case code::unauthenticated:
+    case code::forbidden:
+        return 5;
+    default:
+        return 1;
+    }
+}
+
+expected<std::string> api::get(std::string_view path, std::string_view accept) { return send("GET", path, {}, {}, accept); }
+
+expected<std::string> api::post(std::string_view path, std::string_view body) {
+    return send("POST", path, body, "application/json", "application/json");
+}
+
+expected<std::string> api::put(std::string_view path, std::string_view body, std::string_view content_type) {
+    return send("PUT", path, body, content_type, "application/json");
+}
+
+expected<std::string> api::remove(std::string_view path) { return send("DELETE", path, {}, {}, "application/json"); }
+
+expected<std::string> api::send(std::string_view method, std::string_view path, std::string_view body,
+                                std::string_view content_type, std::string_view accept) {
+    net::client_request request;
+    request.method = method;
+    request.url = where_.url + std::string(base_path) + std::string(path);
+    request.body = body;
+    request.headers.emplace_back("Accept", accept);
+    if (!where_.key.empty()) {
+        request.headers.emplace_back("Authorization", authorization(where_));
+    }
+    if (!content_type.empty()) {
+        request.headers.emplace_back("Content-Type", content_type);
+    }
+    if (method == "POST") {
+        request.headers.emplace_back("Idempotency-Key", to_string(make_uuid()));
+    }
+    auto answer = net::fetch(request);
+    if (!answer && answer.error().code == code::connection_failed && method == "POST") {
+        // The key makes the repeat harmless: a command that got through is answered as before.
+        answer = net::fetch(request);
+    }
+    if (!answer) {
+        return answer.error();
+    }
+    return answer->status < 400 ? expected<std::string>(std::move(answer->body)) : expected<std::string>(problem_of(*answer));
+}
+
+expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, query_list query, std::size_t count_max) {
+    std::string items;
+    std::string cursor;
+    std::size_t count = 0;
+    query.emplace_back("limit", "");
+    query.emplace_back("cursor", "");
+    do {
+        query[query.size() - 2].second = std::to_string(std::min(limits::page_max, count_max - count));
+        query.back().second = cursor;
+        auto body = get(with_query(path, query));
+        if (!body) {
+            return body.error();
+        }
+        auto parsed = json::document::parse(*body);
+        const auto list = parsed ? parsed->root().find("items") : std::nullopt;
+        if (!list || list->type() != json::kind::array) {
+            return problem{code::internal, fmt::format("The node's answer to {} is no list: is {} a Troupe node of this version?",
+                                                       path, where_.url)};
+        }
+        list->each_element([&](json::value item) { items += (count++ == 0 ? "" : ",") + item.dump(); });
+        const bool moved = list->size() > 0;
+        cursor = moved ? parsed->root().text_or("next_cursor") : "";
+    } while (!cursor.empty() && count < count_max);
+    std::string json = "{\"items\":[" + items + "],\"next_cursor\":" + (cursor.empty() ? "null" : json::quoted(cursor)) + "}";
+    return std::pair(std::move(json), !cursor.empty());
+}
+
+expected<bool> api::stream(std::string_view path, std::stop_token stop,
+                           const std::function<bool(const stream_event&)>& on_event) {
+    net::client_request request;
+    request.url = where_.url + std::string(base_path) + std::string(path);
+    request.headers.emplace_back("Accept", "text/event-stream");
+    if (!where_.key.empty()) {
+        request.headers.emplace_back("Authorization", authorization(where_));
+    }
+    request.idle_time_out_ms = stream_idle_ms;
+    request.time_out_ms = 0;
+    net::sse_parser parser;
+    bool ended = false;
+    const auto on_sse = [&](const net::sse_event& e) {
+        const auto parsed = ended ? expected<json::document>(problem{}) : json::document::parse(e.data);
+        if (!parsed || parsed->root().type() != json::kind::object) {
+            return; // an empty first event, or what a newer node adds
+        }
+        const auto root = parsed->root();
+        const auto data = root.find("data");
+        stream_event event{root.text_or("id"), parse_timestamp(root.text_or("ts")).value_or(timestamp{}),
+                           root.text_or("channel"), root.text_or("kind"), e.data, data ? *data : root};
+        ended = !on_event(event);
+    };
+    auto answer = net::fetch_stream(request, stop, [&](std::string_view piece) { return parser.feed(piece, on_sse) && !ended; });
+    if (!answer) {
+        return answer.error();
+    }
+    return answer->status < 400 ? expected<bool>(ended) : expected<bool>(problem_of(*answer));
+}
+
+} // namespace troupe::cli

@@ -1,0 +1,103 @@
+#pragma once
+
+#include "bin/cli/node.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/base/json.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// The node's HTTP API as a client sees it. Each call blocks; errors carry the API's own problem.
+namespace troupe::cli {
+
+using query_list = std::vector<std::pair<std::string, std::string>>;
+
+/// One segment of a path, or a query value, percent-encoded; `encode_path` keeps slashes.
+std::string encode_segment(std::string_view text);
+std::string encode_path(std::string_view path);
+/// "/runs" and {{"status", "failed"}} as "/runs?status=failed". Empty values are left out.
+std::string with_query(std::string_view path, const query_list& query);
+
+/// What the program's exit code is for a problem: 1 failed, 2 usage, 3 no node, 4 not found, 5 refused.
+int exit_code_of(const problem& p);
+
+/// A page of a list, decoded.
+template <class T>
+struct page {
+    std::vector<T> items;
+    std::string json; ///< {"items": […], "next_cursor": …} as it is printed with --json.
+    bool more = false;
+};
+
+/// One event of a stream, as its envelope says.
+struct stream_event {
+    std::string id; ///< Cursor; empty: live only.
+    timestamp ts;
+    std::string channel;
+    std::string kind;
+    std::string envelope; ///< The JSON text of the whole.
+    json::value data;     ///< Valid during the call.
+};
+
+class api {
+public:
+    explicit api(connection where) : where_(std::move(where)) {}
+
+    /// `path` is under the base path: "/runs/018f…". The body of the answer, or the API's problem.
+    expected<std::string> get(std::string_view path, std::string_view accept = "application/json");
+    /// POST carries an Idempotency-Key of its own, and is sent again once when the connection broke.
+    expected<std::string> post(std::string_view path, std::string_view body);
+    expected<std::string> put(std::string_view path, std::string_view body, std::string_view content_type);
+    expected<std::string> remove(std::string_view path);
+
+    template <class T>
+    expected<T> get_as(std::string_view path) {
+        auto body = get(path);
+        return body ? from_json<T>(*body, strictness::stored) : expected<T>(body.error());
+    }
+
+    /// Up to `count_max` items, over as many pages as that takes.
+    template <class T>
+    expected<page<T>> list(std::string_view path, query_list query, std::size_t count_max) {
+        auto raw = list_raw(path, std::move(query), count_max);
+        if (!raw) {
+            return raw.error();
+        }
+        page<T> out{{}, std::move(raw->first), raw->second};
+        auto parsed = json::document::parse(out.json);
+        if (!parsed) {
+            return parsed.error();
+        }
+        problem wrong;
+        bool ok = true;
+        parsed->root().find("items")->each_element([&](json::value item) {
+            auto decoded = from_json<T>(item, strictness::stored);
+            decoded ? out.items.push_back(std::move(*decoded)) : void((wrong = decoded.error(), ok = false));
+        });
+        return ok ? expected<page<T>>(std::move(out)) : expected<page<T>>(std::move(wrong));
+    }
+    /// The merged list as JSON, and whether there is more.
+    expected<std::pair<std::string, bool>> list_raw(std::string_view path, query_list query, std::size_t count_max);
+
+    /// Follows a stream until `on_event` returns false, the node closes it or `stop` is asked for. Answers whether
+    /// `on_event` ended it.
+    expected<bool> stream(std::string_view path, std::stop_token stop,
+                          const std::function<bool(const stream_event&)>& on_event);
+
+    [[nodiscard]] const connection& where() const { return where_; }
+    void move_to(connection where) { where_ = std::move(where); }
+
+private:
+    expected<std::string> send(std::string_view method, std::string_view path, std::string_view body,
+                               std::string_view content_type, std::string_view accept);
+    connection where_;
+};
+
+} // namespace troupe::cli

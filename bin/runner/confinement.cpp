@@ -1,0 +1,131 @@
+#include "bin/runner/confinement.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+
+namespace troupe::runner {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* inner_project = "/project";
+constexpr const char* inner_runner = "/run/troupe-runner";
+
+/// What programs need of /etc. Keys and passwords (/etc/shadow, /etc/ssl/private) stay outside, also from root.
+constexpr const char* etc_files[] = {
+    "/etc/ld.so.cache",         "/etc/ld.so.conf",   "/etc/ld.so.conf.d",    "/etc/alternatives", "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",     "/etc/pki/tls/certs", "/etc/pki/ca-trust",   "/etc/passwd",       "/etc/group",
+    "/etc/nsswitch.conf",       "/etc/localtime",    "/etc/mime.types",
+};
+constexpr const char* etc_files_for_network[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/services", "/etc/protocols"};
+
+void add(std::vector<std::string>& to, std::initializer_list<std::string> words) { to.insert(to.end(), words); }
+
+void add_system(std::vector<std::string>& to, bool network) {
+    add(to, {"--ro-bind", "/usr", "/usr"});
+    for (const char* name : {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}) {
+        std::error_code missing;
+        if (fs::is_symlink(name, missing)) {
+            add(to, {"--symlink", fs::read_symlink(name, missing).string(), name});
+        } else if (fs::is_directory(name, missing)) {
+            add(to, {"--ro-bind", name, name});
+        }
+    }
+    for (const char* name : etc_files) {
+        add(to, {"--ro-bind-try", name, name});
+    }
+    if (network) {
+        for (const char* name : etc_files_for_network) {
+            add(to, {"--ro-bind-try", name, name});
+        }
+    }
+}
+
+void set_limit(__rlimit_resource resource, rlim_t value) {
+    rlimit now{};
+    ::getrlimit(resource, &now);
+    const auto bounded = now.rlim_max == RLIM_INFINITY ? value : std::min(value, now.rlim_max);
+    const rlimit wanted{bounded, bounded};
+    ::setrlimit(resource, &wanted);
+}
+
+} // namespace
+
+std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, const std::string& self) {
+    std::vector<std::string> all;
+    const bool wrapped = spec.mode == runtime::sandbox_mode::bubblewrap;
+    if (wrapped) {
+        add(all, {"bwrap", "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session"});
+        add(all, {"--cap-drop", "ALL", "--hostname", "troupe"});
+        if (spec.network) {
+            add(all, {"--share-net"});
+        }
+        add_system(all, spec.network);
+        add(all, {"--proc", "/proc", "--dev", "/dev"});
+        add(all, {"--size", std::to_string(spec.limits.memory_bytes), "--tmpfs", "/tmp"});
+        add(all, {"--ro-bind", self, inner_runner});
+        add(all, {"--bind", spec.project, inner_project, "--remount-ro", "/", "--chdir"});
+        add(all, {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
+    }
+    // Inside a user namespace of its own the processes are counted from zero. Outside, the limit would count all of
+    // the user's processes and the command could be refused for what others do.
+    const auto processes = wrapped ? spec.limits.processes : 0;
+    add(all, {wrapped ? inner_runner : self, "--confined", std::to_string(spec.limits.memory_bytes),
+              std::to_string(spec.limits.file_bytes), std::to_string(processes)});
+    all.insert(all.end(), spec.argv.begin(), spec.argv.end());
+    return all;
+}
+
+std::vector<std::string> command_environment(const runtime::runner_spec& spec) {
+    std::map<std::string, std::string> all = {
+        {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"HOME", "/tmp"}, {"LANG", "C.UTF-8"}};
+    for (const auto& [name, value] : spec.environment) {
+        all[name] = value;
+    }
+    std::vector<std::string> words;
+    for (const auto& [name, value] : all) {
+        words.push_back(name + "=" + value);
+    }
+    return words;
+}
+
+int run_confined(const std::vector<std::string>& arguments) {
+    constexpr std::size_t limits_count = 3;
+    constexpr rlim_t open_files = 4096;
+    if (arguments.size() <= limits_count) {
+        return EXIT_FAILURE;
+    }
+    const auto limit = [&](std::size_t i) { return std::strtoull(arguments[i].c_str(), nullptr, 10); };
+    // RLIMIT_DATA, not RLIMIT_AS: run-times such as V8, Go and the JVM reserve far more addresses than they use.
+    set_limit(RLIMIT_DATA, limit(0));
+    set_limit(RLIMIT_FSIZE, limit(1));
+    if (limit(2) > 0) {
+        set_limit(RLIMIT_NPROC, limit(2));
+    }
+    set_limit(RLIMIT_CORE, 0);
+    set_limit(RLIMIT_NOFILE, open_files);
+
+    std::vector<char*> argv;
+    for (auto i = limits_count; i < arguments.size(); ++i) {
+        argv.push_back(const_cast<char*>(arguments[i].c_str()));
+    }
+    argv.push_back(nullptr);
+    if (::write(ready_fd, "r", 1) != 1) {
+        return EXIT_FAILURE;
+    }
+    ::close(ready_fd);
+    ::execvp(argv[0], argv.data());
+    const int why = errno;
+    std::fprintf(stderr, "%s: %s\n", argv[0], std::strerror(why));
+    return why == ENOENT ? 127 : 126; // As a shell reports it.
+}
+
+} // namespace troupe::runner

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "runtime/entity/host.hpp"
+#include "runtime/entity/messages.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <cstdint>
+
+/// The actors of the durable command path. `services` has to outlive them.
+namespace troupe::runtime {
+
+/// Detached in a node; not detached under the deterministic scheduler of tests.
+committer_actor spawn_committer(caf::actor_system& system, host_services& services, bool detached);
+
+shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer, std::uint32_t shard);
+
+/// Called by its shard only.
+entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer, shard_actor owner,
+                          std::uint32_t shard, entity_address address);
+
+} // namespace troupe::runtime

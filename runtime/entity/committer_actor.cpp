@@ -1,0 +1,106 @@
+#include "runtime/entity/actors.hpp"
+#include "schemas/base/limits.hpp"
+#include "schemas/base/log.hpp"
+
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace troupe::runtime {
+
+void fatal(std::string_view why) {
+    auto& log = log_for("runtime");
+    log.critical("{}; the node ends now, so that nothing is shown that is not on disk", why);
+    log.flush();
+    std::_Exit(70);
+}
+
+namespace {
+
+class committer_impl : public committer_actor::base {
+public:
+    committer_impl(caf::actor_config& config, host_services& services)
+        : committer_actor::base(config), services_(services), committer_(*services.store, services.settings.free_bytes_min) {}
+
+    const char* name() const override { return "committer"; }
+
+    behavior_type make_behavior() override {
+        return {[this](const activate_msg& m) {
+                    if (std::any_of(waiting_.begin(), waiting_.end(), [&](const job& j) { return j.append->entity == m.entity; })) {
+                        flush();
+                    }
+                    return activated_msg{committer_.activate(m.entity)};
+                },
+                [this](const append_msg& m) {
+                    auto promise = make_response_promise<appended_msg>();
+                    if (waiting_.empty()) {
+                        // Behind all that queued up during the last fsync: that is the group of the next one.
+                        anon_send(caf::actor_cast<committer_actor>(this), flush_msg{});
+                    }
+                    waiting_.push_back({m.append, promise});
+                    return promise;
+                },
+                [this](const release_msg& m) { committer_.release(m.entity, m.activation); },
+                [this](const flush_msg&) { flush(); }};
+    }
+
+private:
+    struct job {
+        std::shared_ptr<storage::append> append;
+        caf::typed_response_promise<appended_msg> promise;
+    };
+
+    static std::size_t bytes_of(const storage::append& a) {
+        std::size_t bytes = 0;
+        for (const auto& r : a.records) {
+            bytes += r.payload.size() + 256;
+        }
+        return bytes;
+    }
+
+    void flush() {
+        auto rest = std::exchange(waiting_, {});
+        for (std::size_t begin = 0; begin < rest.size();) {
+            std::size_t end = begin;
+            for (std::size_t bytes = 0; end < rest.size() && (end == begin || bytes < limits::commit_batch_bytes); ++end) {
+                bytes += bytes_of(*rest[end].append);
+            }
+            commit(std::span(rest).subspan(begin, end - begin));
+            begin = end;
+        }
+    }
+
+    void commit(std::span<job> jobs) {
+        batch_.clear();
+        for (auto& j : jobs) {
+            batch_.push_back(std::move(*j.append));
+        }
+        if (auto written = committer_.commit(batch_, results_); !written) {
+            fatal(written.error().detail);
+        }
+        ++services_.commits;
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            if (results_[i] && !batch_[i].records.empty() && services_.on_committed) {
+                services_.on_committed(batch_[i].records);
+            }
+            jobs[i].promise.deliver(appended_msg{std::move(results_[i])});
+        }
+    }
+
+    host_services& services_;
+    storage::committer committer_;
+    std::vector<job> waiting_;
+    std::vector<storage::append> batch_;
+    std::vector<expected<storage::appended>> results_;
+};
+
+} // namespace
+
+committer_actor spawn_committer(caf::actor_system& system, host_services& services, bool detached) {
+    return detached ? system.spawn<committer_impl, caf::detached>(services) : system.spawn<committer_impl>(services);
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,212 @@
+#pragma once
+
+#include "runtime/entity/entity.hpp"
+#include "schemas/base/described.hpp"
+#include "storage/record.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// The erased form of a model: what the host works with. No CAF in here.
+namespace troupe::runtime {
+
+struct encoded_event {
+    std::string type;
+    std::uint16_t version = 1;
+    std::string payload;
+};
+
+/// What an accepted command gave. Its events are already applied to the instance.
+struct decided {
+    std::vector<encoded_event> events;
+    std::string answer; ///< The document that the caller gets.
+};
+
+/// Work bound to the state at the moment it became due; runs on a thread of its own.
+using bound_effect = std::function<std::vector<self_command>(effect_context&)>;
+
+/// One entity in memory: its state and the model's functions. Not thread-safe: its actor owns it.
+class entity_instance {
+public:
+    virtual ~entity_instance() = default;
+
+    /// Decides and applies. Until the events are committed the state is ahead of the journal: nobody may see it.
+    virtual expected<decided> handle(const command& c, const context& ctx) = 0;
+    /// Applies a stored event. Types that start with '$' are the host's own and change nothing.
+    virtual expected<void> replay(const storage::record& r) = 0;
+    /// The answer that the command with these events got. The instance stands at the version after the last of them.
+    virtual expected<std::string> answer(std::span<const storage::record> events, const view_context& ctx) const = 0;
+
+    [[nodiscard]] virtual std::string snapshot() const = 0;
+    [[nodiscard]] virtual std::uint16_t state_version() const = 0;
+    virtual expected<void> restore(std::uint16_t version, std::string_view state) = 0;
+
+    [[nodiscard]] virtual std::vector<effect> resume() const = 0;
+    [[nodiscard]] virtual entity_view view(const view_context& ctx) const = 0;
+    /// The items of the events applied since the last call.
+    virtual std::vector<item> take_items() = 0;
+    /// Nothing when the kind has no performer.
+    [[nodiscard]] virtual bound_effect bind(const perform_effect& e) const = 0;
+};
+
+/// A registered kind.
+struct entity_kind {
+    std::string name;
+    std::function<std::unique_ptr<entity_instance>()> make;
+};
+
+/// All kinds of a node, by name.
+using kind_registry = std::map<std::string, entity_kind, std::less<>>;
+
+namespace detail {
+
+template <class M>
+concept has_items = requires(const typename M::state& s, const typename M::event& e, const event_context& c) { M::items(s, e, c); };
+template <class M>
+concept has_answer = requires(const typename M::state& s, const std::vector<typename M::event>& e, const view_context& c) { M::answer(s, e, c); };
+template <class T>
+constexpr std::uint16_t version_of() {
+    if constexpr (requires { T::version; }) {
+        return T::version;
+    } else {
+        return 1;
+    }
+}
+
+/// A stored event brought up to date: a model with old versions has `upcast(type, version, payload)`.
+template <class M>
+expected<typename M::event> decode_event(const storage::record& r) {
+    if constexpr (requires { M::upcast(r.type, r.version, r.payload); }) {
+        return M::upcast(r.type, r.version, r.payload);
+    } else {
+        return decode_named<typename M::event>(r.type, r.payload, strictness::stored);
+    }
+}
+
+} // namespace detail
+
+/// A model's performer: does one effect, and says with which commands to its entity it ended.
+template <class M>
+using performer_of =
+    std::function<std::vector<self_command>(const perform_effect&, const typename M::state&, effect_context&)>;
+
+template <class M>
+class hosted_model final : public entity_instance {
+public:
+    using state_type = typename M::state;
+    using event_type = typename M::event;
+
+    explicit hosted_model(const performer_of<M>* performer) : performer_(performer) {}
+
+    expected<decided> handle(const command& c, const context& ctx) override {
+        auto decoded = decode_named<typename M::command>(c.type, c.payload, strictness::stored);
+        if (!decoded) {
+            return decoded.error();
+        }
+        auto events = M::decide(state_, *decoded, ctx);
+        if (!events) {
+            return events.error();
+        }
+        decided out;
+        auto version = ctx.version;
+        for (const auto& e : *events) {
+            auto [type, payload] = encode_named(e);
+            const auto type_version = std::visit([](const auto& m) { return detail::version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
+            out.events.push_back({std::string(type), type_version, std::move(payload)});
+            apply(e, {ctx.self.id, ++version, ctx.now, ctx.principal});
+        }
+        out.answer = answer_of(*events, {ctx.self.id, version});
+        return out;
+    }
+
+    expected<void> replay(const storage::record& r) override {
+        if (r.type.starts_with('$')) {
+            return {};
+        }
+        auto e = detail::decode_event<M>(r);
+        if (!e) {
+            return problem{code::quarantined, "event " + std::to_string(r.entity_seq) + " of " + to_string(r.entity) + " (" + r.type +
+                                                  ") cannot be read: " + e.error().detail};
+        }
+        apply(*e, {r.entity.id, r.entity_seq, r.time, r.principal});
+        return {};
+    }
+
+    expected<std::string> answer(std::span<const storage::record> records, const view_context& ctx) const override {
+        std::vector<event_type> events;
+        for (const auto& r : records) {
+            auto e = detail::decode_event<M>(r);
+            if (!e) {
+                return e.error();
+            }
+            events.push_back(std::move(*e));
+        }
+        return answer_of(events, ctx);
+    }
+
+    [[nodiscard]] std::string snapshot() const override { return to_json(state_); }
+    [[nodiscard]] std::uint16_t state_version() const override { return detail::version_of<state_type>(); }
+
+    expected<void> restore(std::uint16_t version, std::string_view state) override {
+        if (version != state_version()) {
+            return problem{code::quarantined, "a snapshot has state version " + std::to_string(version)};
+        }
+        auto decoded = from_json<state_type>(state, strictness::stored);
+        if (!decoded) {
+            return decoded.error();
+        }
+        state_ = std::move(*decoded);
+        return {};
+    }
+
+    [[nodiscard]] std::vector<effect> resume() const override { return M::resume(state_); }
+    [[nodiscard]] entity_view view(const view_context& ctx) const override { return M::view(state_, ctx); }
+    std::vector<item> take_items() override { return std::exchange(items_, {}); }
+
+    [[nodiscard]] bound_effect bind(const perform_effect& e) const override {
+        if (!performer_ || !*performer_) {
+            return nullptr;
+        }
+        return [performer = performer_, e, state = state_](effect_context& ctx) { return (*performer)(e, state, ctx); };
+    }
+
+private:
+    void apply(const event_type& e, const event_context& ctx) {
+        state_ = M::apply(std::move(state_), e, ctx);
+        if constexpr (detail::has_items<M>) {
+            for (auto& i : M::items(state_, e, ctx)) {
+                items_.push_back(std::move(i));
+            }
+        }
+    }
+
+    std::string answer_of(const std::vector<event_type>& events, const view_context& ctx) const {
+        if constexpr (detail::has_answer<M>) {
+            return M::answer(state_, events, ctx);
+        } else {
+            return M::view(state_, ctx).document;
+        }
+    }
+
+    const performer_of<M>* performer_;
+    state_type state_{};
+    std::vector<item> items_;
+};
+
+/// Registers a model. The performer (may be empty) is shared by all instances and called from many threads.
+template <class M>
+entity_kind make_kind(performer_of<M> performer = {}) {
+    auto shared = std::make_shared<const performer_of<M>>(std::move(performer));
+    return {std::string(M::kind), [shared] { return std::make_unique<hosted_model<M>>(shared.get()); }};
+}
+
+} // namespace troupe::runtime

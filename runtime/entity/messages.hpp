@@ -1,0 +1,138 @@
+#pragma once
+
+#include "runtime/entity/entity.hpp"
+#include "storage/committer.hpp"
+
+#include <caf/typed_actor.hpp>
+#include <caf/unit.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+/// The messages and typed interfaces between router, entity and committer. All local to a node: between nodes commands
+/// travel in envelopes of their own.
+namespace troupe::runtime {
+
+/// A command that the router holds until it is answered. Shared by router and entity.
+struct held_command {
+    troupe::runtime::command command;
+    reply_port port;
+    std::size_t bytes = 0;
+    int crashes = 0;                   ///< Of its entity while this was the only command on offer. Router only.
+    std::atomic<bool> answered{false}; ///< Set once, by whoever answers.
+    std::function<void()> on_answered; ///< Gives back credits.
+
+    /// Answers once; later calls do nothing.
+    void answer(reply r);
+    ~held_command();
+};
+using held_ptr = std::shared_ptr<held_command>;
+
+/// Messages to a shard's router.
+struct submit_msg {
+    held_ptr held;
+};
+/// Activates an entity that owes effects.
+struct wake_msg {
+    entity_address entity;
+};
+/// Looks for idle entities to passivate.
+struct sweep_msg {
+    bool drain = false; ///< Shutdown: all of them, busy or not.
+};
+/// From an entity that was asked to passivate and has work.
+struct busy_msg {
+    entity_address entity;
+};
+/// From an entity: the command that was offered with `report` is answered.
+struct settled_msg {
+    entity_address entity;
+};
+
+/// Messages to an entity.
+struct offer_msg {
+    held_ptr held;
+    bool report = false; ///< Say `settled_msg` when it is answered.
+};
+/// Sets the command aside: it crashed the entity too often. Journaled and answered with `poison`.
+struct poison_msg {
+    held_ptr held;
+    std::string cause;
+};
+struct passivate_msg {
+    bool drain = false;
+};
+/// The entity compares what it owes with what is in flight.
+struct reconcile_msg {};
+/// The outcome of an effect in flight.
+struct effect_done_msg {
+    std::string key;
+    std::vector<self_command> commands;
+    bool crashed = false;
+    std::string cause;
+};
+
+/// Messages to the committer.
+struct activate_msg {
+    entity_address entity;
+};
+struct activated_msg {
+    expected<storage::activation> result = storage::activation{};
+};
+struct append_msg {
+    std::shared_ptr<storage::append> append;
+};
+struct appended_msg {
+    expected<storage::appended> result = storage::appended{};
+};
+struct release_msg {
+    entity_address entity;
+    std::uint64_t activation = 0;
+};
+struct flush_msg {};
+
+} // namespace troupe::runtime
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::submit_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::wake_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::sweep_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::busy_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::settled_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::offer_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::poison_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::passivate_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::reconcile_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::effect_done_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::activate_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::activated_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::append_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::appended_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::release_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::flush_msg)
+
+namespace troupe::runtime {
+
+/// One per node; detached, because it waits for the disk.
+using committer_actor = caf::typed_actor<
+    /// A barrier: earlier appends of the entity are settled before the answer. Errors come in the result.
+    caf::replies_to<activate_msg>::with<activated_msg>,
+    /// Answered after the fsync. No time-out: an I/O error ends the process.
+    caf::replies_to<append_msg>::with<appended_msg>,
+    /// An activation ended.
+    caf::reacts_to<release_msg>,
+    /// To itself: commit what has queued up.
+    caf::reacts_to<flush_msg>>;
+
+/// One per shard: holds commands until they are answered, starts and passivates entities.
+using shard_actor = caf::typed_actor<caf::reacts_to<submit_msg>, caf::reacts_to<wake_msg>, caf::reacts_to<sweep_msg>,
+                                     caf::reacts_to<busy_msg>, caf::reacts_to<settled_msg>>;
+
+/// One per active entity. Only its shard sends to it.
+using entity_actor = caf::typed_actor<caf::reacts_to<offer_msg>, caf::reacts_to<poison_msg>, caf::reacts_to<passivate_msg>,
+                                      caf::reacts_to<reconcile_msg>, caf::reacts_to<effect_done_msg>>;
+
+} // namespace troupe::runtime

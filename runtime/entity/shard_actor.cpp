@@ -1,0 +1,204 @@
+#include "runtime/entity/actors.hpp"
+#include "runtime/supervision/dead_letters.hpp"
+#include "schemas/base/limits.hpp"
+#include "schemas/base/log.hpp"
+
+#include <caf/send.hpp>
+#include <caf/system_messages.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <unordered_map>
+
+namespace troupe::runtime {
+
+void held_command::answer(reply r) {
+    if (!answered.exchange(true)) {
+        if (on_answered) {
+            on_answered();
+        }
+        if (port) {
+            port(std::move(r));
+        }
+    }
+}
+
+held_command::~held_command() {
+    answer(problem{code::unavailable, "the command was dropped before it was decided; send it again with the same Idempotency-Key", {}, 1});
+}
+
+namespace {
+
+/// Restarts wait 50 ms, doubling to 5 s, so that an entity that crashes at once does not spin.
+constexpr std::int64_t restart_first_ms = 50;
+constexpr std::int64_t restart_max_ms = 5000;
+
+/// Keeps what was not answered, so that a crash of an entity loses nothing: its mailbox is lost, this queue is not.
+class shard_impl : public shard_actor::base {
+public:
+    shard_impl(caf::actor_config& config, host_services& services, committer_actor committer, std::uint32_t shard)
+        : shard_actor::base(config), services_(services), committer_(std::move(committer)), shard_(shard) {
+        set_down_handler([this](caf::down_msg& down) { entity_ended(down.source, down.reason); });
+    }
+
+    const char* name() const override { return "shard"; }
+
+    behavior_type make_behavior() override {
+        sweep_later();
+        return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m.entity); },
+                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); }, [this](const settled_msg& m) { settled(m.entity); }};
+    }
+
+private:
+    struct slot {
+        entity_actor actor;
+        std::deque<held_ptr> held; ///< Oldest first; answered ones are dropped from the front.
+        std::int64_t last_used_ms = 0;
+        int crashes_in_a_row = 0;
+        bool careful = false;     ///< After a crash: one command on offer at a time, to find the guilty one.
+        bool passivating = false; ///< New commands wait until it is gone.
+        bool resting = false;     ///< Waits before its restart.
+    };
+
+    void submit(const held_ptr& held) {
+        auto& s = slots_[held->command.to];
+        drop_answered(s);
+        s.held.push_back(held);
+        s.last_used_ms = monotonic_ms();
+        if (s.passivating || s.resting) {
+            return;
+        }
+        if (!s.actor) {
+            start(held->command.to, s);
+        } else if (!s.careful || s.held.size() == 1) {
+            send(s.actor, offer_msg{held});
+        }
+    }
+
+    void wake(const entity_address& a) {
+        auto& s = slots_[a];
+        s.resting = false;
+        if (!s.actor) {
+            start(a, s);
+        }
+    }
+
+    static void drop_answered(slot& s) {
+        while (!s.held.empty() && s.held.front()->answered) {
+            s.held.pop_front();
+        }
+    }
+
+    /// Starts the entity and offers what is held: all of it, or only the first after a crash.
+    void start(const entity_address& a, slot& s) {
+        drop_answered(s);
+        s.last_used_ms = monotonic_ms();
+        s.actor = spawn_entity(system(), services_, committer_, this, shard_, a);
+        monitor(s.actor);
+        by_actor_[s.actor.address()] = a;
+        if (s.careful) {
+            offer_next(s);
+            return;
+        }
+        for (const auto& held : s.held) {
+            send(s.actor, offer_msg{held});
+        }
+    }
+
+    /// In careful mode: the next one goes out when the one before is answered.
+    void offer_next(slot& s) {
+        drop_answered(s);
+        if (s.held.empty()) {
+            s.careful = false;
+            return;
+        }
+        const auto& first = s.held.front();
+        if (first->crashes >= limits::poison_crashes) {
+            send(s.actor, poison_msg{first, last_failure_});
+        } else {
+            send(s.actor, offer_msg{first, true});
+        }
+    }
+
+    void settled(const entity_address& a) {
+        const auto found = slots_.find(a);
+        if (found != slots_.end() && found->second.actor) {
+            found->second.crashes_in_a_row = 0;
+            offer_next(found->second);
+        }
+    }
+
+    /// The entity stays: what came meanwhile was not offered yet.
+    void busy(const entity_address& a) {
+        const auto found = slots_.find(a);
+        if (found != slots_.end() && found->second.actor) {
+            found->second.passivating = false;
+            for (const auto& held : found->second.held) {
+                send(found->second.actor, offer_msg{held});
+            }
+        }
+    }
+
+    void entity_ended(const caf::actor_addr& who, const caf::error& reason) {
+        const auto found = by_actor_.find(who);
+        if (found == by_actor_.end()) {
+            return;
+        }
+        const auto a = found->second;
+        by_actor_.erase(found);
+        auto& s = slots_[a];
+        s.actor = nullptr;
+        s.passivating = false;
+        drop_answered(s);
+        const bool crashed = reason && reason != caf::exit_reason::normal;
+        if (!crashed) {
+            s.held.empty() ? void(slots_.erase(a)) : start(a, s);
+            return;
+        }
+        last_failure_ = system().render(reason);
+        log_for("entity").error("{} crashed: {}", to_string(a), last_failure_);
+        if (services_.letters) {
+            services_.letters->record("crash", to_string(a), s.held.empty() ? "" : s.held.front()->command.type, last_failure_);
+        }
+        if (s.careful && !s.held.empty()) {
+            ++s.held.front()->crashes;
+        }
+        s.careful = true;
+        s.resting = true;
+        const auto wait = std::min(restart_max_ms, restart_first_ms << std::min(s.crashes_in_a_row++, 7));
+        delayed_send(this, std::chrono::milliseconds(wait), wake_msg{a});
+    }
+
+    void sweep_later() { delayed_send(this, std::chrono::milliseconds(services_.settings.sweep_ms), sweep_msg{}); }
+
+    void sweep(bool drain) {
+        const auto oldest = monotonic_ms() - services_.settings.idle_ms;
+        for (auto& [a, s] : slots_) {
+            drop_answered(s);
+            if (s.actor && !s.passivating && !s.careful && s.held.empty() && (drain || s.last_used_ms <= oldest)) {
+                s.passivating = true;
+                send(s.actor, passivate_msg{drain});
+            }
+        }
+        if (!drain) {
+            sweep_later();
+        }
+    }
+
+    host_services& services_;
+    committer_actor committer_;
+    std::uint32_t shard_;
+    std::unordered_map<entity_address, slot> slots_;
+    std::unordered_map<caf::actor_addr, entity_address> by_actor_;
+    std::string last_failure_;
+};
+
+} // namespace
+
+shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer, std::uint32_t shard) {
+    return system.spawn<shard_impl>(services, std::move(committer), shard);
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,32 @@
+#include "schemas/base/unified_diff.hpp"
+
+#include <git2/buffer.h>
+#include <git2/global.h>
+#include <git2/patch.h>
+
+#include <memory>
+
+namespace troupe {
+
+std::string unified_diff(std::string_view path, std::string_view before, std::string_view after) {
+    [[maybe_unused]] static const int started = git_libgit2_init();
+    if (before == after) {
+        return {};
+    }
+    const std::string name(path);
+    git_patch* made = nullptr;
+    if (git_patch_from_buffers(&made, before.data(), before.size(), name.c_str(), after.data(), after.size(), name.c_str(),
+                               nullptr) != 0) {
+        return {};
+    }
+    const std::unique_ptr<git_patch, decltype(&git_patch_free)> patch(made, git_patch_free);
+    git_buf text = GIT_BUF_INIT;
+    std::string out;
+    if (git_patch_to_buf(&text, patch.get()) == 0) {
+        out.assign(text.ptr, text.size);
+    }
+    git_buf_dispose(&text);
+    return out;
+}
+
+} // namespace troupe

@@ -1,0 +1,144 @@
+#include "actors/approval/approval_model.hpp"
+
+#include "schemas/run_messages.hpp"
+#include "tests/actors/given.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace troupe;
+using namespace troupe::actors;
+using namespace troupe::actors::test;
+
+namespace {
+
+using approval = entity<approval_model>;
+const uuid run = id_of(50);
+
+open_approval opened(wait_reason reason = wait_reason::approval) {
+    return {run, "00003.001", reason, "May it?", "run_command", {R"({"command":"make"})"}};
+}
+
+decide_approval decided(decision d, std::string answer = "", std::optional<json::raw> arguments = {}) {
+    return {{d, std::move(answer), std::move(arguments)}};
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(approval_model_suite)
+
+BOOST_AUTO_TEST_CASE(opened_approval_waits_and_owes_nothing) {
+    approval a;
+    a.accepted(opened());
+    const auto d = a.document<approval_document>();
+    BOOST_TEST((d.status == approval_status::pending));
+    BOOST_TEST(d.tool == "run_command");
+    BOOST_TEST(!d.decided_by);
+    BOOST_TEST(a.owed().empty());
+    BOOST_TEST(a.filters() == (texts{"", "status=pending", "run_id=" + to_string(run)}),
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(opening_again_changes_nothing_and_for_another_step_is_refused) {
+    approval a;
+    a.accepted(opened());
+    BOOST_TEST(a.accepted(opened()).empty());
+    a.accepted(decided(decision::approve));
+    BOOST_TEST(a.accepted(opened()).empty());
+    auto other = opened();
+    other.step_key = "00004.001";
+    BOOST_TEST((a.refused(other).code == code::already_exists));
+}
+
+BOOST_AUTO_TEST_CASE(nobody_can_decide_a_back_off) {
+    approval a;
+    BOOST_TEST((a.refused(opened(wait_reason::back_off)).code == code::invalid_request));
+}
+
+BOOST_AUTO_TEST_CASE(decision_is_owed_to_the_run_until_the_run_has_it) {
+    approval a;
+    a.accepted(opened());
+    a.principal = "key/person";
+    a.accepted(decided(decision::approve, "", json::raw{R"({"command":"make test"})"}));
+    BOOST_TEST(a.owed() == texts{"resolve_approval/1"}, boost::test_tools::per_element());
+    const auto [to, message] = a.sent<resolve_approval>("resolve_approval/1");
+    BOOST_TEST((to == entity_address{organization, "run", run}));
+    BOOST_TEST((message.approval_id == id_of(1)));
+    BOOST_TEST(message.step_key == "00003.001");
+    BOOST_TEST(message.decided_by == "key/person");
+    BOOST_TEST(message.arguments.value().text == R"({"command":"make test"})");
+    const debt_settled settled{{"resolve_approval/1", true, "", "", {}}};
+    a.accepted(settled);
+    BOOST_TEST(a.owed().empty());
+    BOOST_TEST(a.accepted(settled).empty());
+    BOOST_TEST(a.document<approval_document>().arguments.text == R"({"command":"make test"})");
+}
+
+BOOST_AUTO_TEST_CASE(it_is_decided_once) {
+    approval a;
+    a.accepted(opened());
+    a.accepted(decided(decision::deny, "too risky"));
+    BOOST_TEST(a.accepted(decided(decision::deny, "too risky")).empty());
+    const auto p = a.refused(decided(decision::approve));
+    BOOST_TEST((p.code == code::conflict));
+    BOOST_TEST(p.detail.find("deny") != std::string::npos);
+    BOOST_TEST((a.document<approval_document>().status == approval_status::denied));
+}
+
+BOOST_AUTO_TEST_CASE(decision_that_does_not_fit_is_refused_with_what_fits) {
+    using enum decision;
+    const std::vector<std::pair<wait_reason, std::vector<decision>>> table = {
+        {wait_reason::approval, {approve, deny}},
+        {wait_reason::question, {decision::answer}},
+        {wait_reason::unknown_step, {retry, skip}}};
+    for (const auto& [reason, fits] : table) {
+        for (const auto d : {approve, deny, decision::answer, retry, skip}) {
+            approval a;
+            a.accepted(opened(reason));
+            if (std::ranges::count(fits, d) == 1) {
+                a.accepted(decided(d, "text"));
+                continue;
+            }
+            const auto p = a.refused(decided(d, "text"));
+            BOOST_TEST((p.code == code::invalid_request));
+            BOOST_TEST(p.detail.find(detail::enum_name(fits.front())) != std::string::npos);
+            BOOST_TEST(p.errors.at(0).pointer == "/decision");
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(question_needs_an_answer_and_only_approve_takes_arguments) {
+    approval question;
+    question.accepted(opened(wait_reason::question));
+    BOOST_TEST((question.refused(decided(decision::answer)).code == code::invalid_request));
+    question.accepted(decided(decision::answer, "42"));
+    BOOST_TEST(question.document<approval_document>().answer.value() == "42");
+    approval call;
+    call.accepted(opened());
+    BOOST_TEST((call.refused(decided(decision::deny, "", json::raw{"{}"})).code == code::invalid_request));
+}
+
+BOOST_AUTO_TEST_CASE(withdrawn_approval_cannot_be_decided) {
+    approval a;
+    a.accepted(opened());
+    a.accepted(withdraw_approval{"cancelled"});
+    BOOST_TEST(a.accepted(withdraw_approval{"cancelled"}).empty());
+    BOOST_TEST((a.refused(decided(decision::approve)).code == code::conflict));
+    BOOST_TEST(a.owed().empty());
+}
+
+BOOST_AUTO_TEST_CASE(withdrawal_after_the_decision_changes_nothing) {
+    approval a;
+    a.accepted(opened());
+    a.accepted(decided(decision::approve));
+    BOOST_TEST(a.accepted(withdraw_approval{"over"}).empty());
+    BOOST_TEST((a.document<approval_document>().status == approval_status::approved));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_never_opened_is_not_there) {
+    approval a;
+    BOOST_TEST((a.refused(decided(decision::approve)).code == code::not_found));
+    BOOST_TEST(a.accepted(withdraw_approval{"over"}).empty());
+    BOOST_TEST(!a.view().exists);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,166 @@
+#include "tests/runtime/process_fixture.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <optional>
+#include <thread>
+
+using namespace troupe;
+using namespace troupe::runtime;
+using namespace troupe::runtime::test;
+
+namespace {
+
+const std::string waiting = "touch begun; until [ -e go ]; do sleep 0.01; done; echo done >> count; echo finished";
+
+/// A node of its own process, which runs the command and never comes to an end by itself.
+pid_t start_node(const workplace& w, const std::string& line) {
+    const auto node = ::fork();
+    if (node == 0) {
+        (void)w.open()->run("key", w.shell(line), {}, {});
+        ::_exit(0);
+    }
+    return node;
+}
+
+void kill_node(pid_t node) {
+    ::kill(node, SIGKILL);
+    ::waitpid(node, nullptr, 0);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(process_recovery)
+
+BOOST_AUTO_TEST_CASE(a_key_runs_once_and_returns_what_was_stored) {
+    const workplace w;
+    const auto spec = w.shell("echo x >> count; echo said; exit 3");
+    const auto first = w.open()->run("key", spec, {}, {});
+    const auto again = w.open()->run("key", spec, {}, {});
+    BOOST_REQUIRE(first);
+    BOOST_REQUIRE(again);
+    BOOST_TEST(w.read("count") == "x\n");
+    BOOST_TEST(again->exit_code == 3);
+    BOOST_TEST(again->out == "said\n");
+    BOOST_TEST(again->duration_ms == first->duration_ms);
+    BOOST_TEST((w.open()->state_of("key").value() == attempt_state::finished));
+}
+
+BOOST_AUTO_TEST_CASE(two_callers_with_one_key_run_it_once) {
+    const workplace w;
+    const auto box = w.open();
+    const auto spec = w.shell("echo x >> count; until [ -e go ]; do sleep 0.01; done; echo said");
+    std::optional<expected<command_result>> other;
+    std::jthread second([&] { other = box->run("key", spec, {}, {}); });
+    std::jthread release([&] {
+        eventually([&] { return w.has("count"); });
+        w.write("go", "");
+    });
+    const auto first = box->run("key", spec, {}, {});
+    second.join();
+    BOOST_REQUIRE(first);
+    BOOST_REQUIRE(!!*other);
+    BOOST_TEST(first->out == "said\n");
+    BOOST_TEST((*other)->out == "said\n");
+    BOOST_TEST(w.read("count") == "x\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_nobody_ran_was_never_started) {
+    const workplace w;
+    BOOST_TEST((w.open()->state_of("key").value() == attempt_state::never_started));
+    BOOST_TEST((w.open()->result_of("key").error().code == code::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(a_runner_that_is_killed_leaves_an_unknown_outcome) {
+    const workplace w;
+    const std::jthread killer([&] {
+        eventually([&] { return w.has("begun"); });
+        ::kill(w.runner_of("key"), SIGKILL);
+    });
+    const auto r = w.open()->run("key", w.shell("flock held sh -c 'touch begun; exec sleep 1000'"), {}, {});
+    BOOST_REQUIRE(!r);
+    BOOST_TEST((r.error().code == code::unknown_outcome));
+    BOOST_TEST((w.open()->state_of("key").value() == attempt_state::unknown));
+    BOOST_TEST((w.open()->run("key", w.shell("touch again"), {}, {}).error().code == code::unknown_outcome));
+    BOOST_TEST(!w.has("again"));
+    BOOST_TEST(eventually([&] { return !w.is_held("held"); })); // The sandbox ends with its runner.
+}
+
+BOOST_AUTO_TEST_CASE(control_groups_of_a_killed_runner_are_emptied_and_removed) {
+    const workplace w;
+    if (!fs::exists("/sys/fs/cgroup/pids") || ::geteuid() != 0) {
+        BOOST_TEST_MESSAGE("no control groups may be made here");
+        return;
+    }
+    const std::jthread killer([&] {
+        eventually([&] { return w.has("begun"); });
+        ::kill(w.runner_of("key"), SIGKILL);
+    });
+    const auto line = "setsid flock held sh -c 'touch begun; exec sleep 1000' & wait";
+    BOOST_TEST((w.open(sandbox_mode::none)->run("key", w.shell(line), {}, {}).error().code == code::unknown_outcome));
+    BOOST_TEST(!w.is_held("held"));
+    std::ifstream groups(w.folder_of("key") / "groups");
+    std::string group;
+    BOOST_REQUIRE(std::getline(groups, group));
+    BOOST_TEST(!fs::exists(group));
+}
+
+BOOST_AUTO_TEST_CASE(a_mark_without_a_result_is_unknown) {
+    const workplace w;
+    fs::create_directories(w.folder_of("key"));
+    std::ofstream(w.folder_of("key") / "started");
+    BOOST_TEST((w.open()->state_of("key").value() == attempt_state::unknown));
+}
+
+BOOST_AUTO_TEST_CASE(a_result_that_is_written_after_the_death_of_the_node_counts) {
+    const workplace w;
+    const auto node = start_node(w, waiting);
+    BOOST_REQUIRE(eventually([&] { return w.has("begun"); }));
+    kill_node(node);
+    const std::jthread release([&] { w.write("go", ""); });
+    const auto box = w.open(); // The node that was started again.
+    BOOST_TEST((box->state_of("key").value() == attempt_state::finished));
+    BOOST_TEST(box->result_of("key").value().out == "finished\n");
+    BOOST_TEST(box->run("key", w.shell(waiting), {}, {}).value().exit_code == 0);
+    BOOST_TEST(w.read("count") == "done\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_runner_told_to_end_by_the_system_leaves_a_result) {
+    const workplace w;
+    const auto node = start_node(w, waiting);
+    BOOST_REQUIRE(eventually([&] { return w.has("begun"); }));
+    kill_node(node);
+    ::kill(w.runner_of("key"), SIGTERM);
+    const auto box = w.open();
+    BOOST_TEST((box->state_of("key").value() == attempt_state::finished));
+    BOOST_TEST(box->result_of("key").value().cancelled);
+    BOOST_TEST(!w.has("count"));
+}
+
+BOOST_AUTO_TEST_CASE(a_runner_whose_node_is_gone_starts_nothing) {
+    const workplace w;
+    w.open()->run("key", w.shell("touch ran"), {}, {}).value();
+    fs::remove(w.project / "ran");
+    for (const char* left : {"started", "result.json", "out", "err"}) {
+        fs::remove(w.folder_of("key") / left); // As it was before the start.
+    }
+    const auto line = runner_path().string() + " " + w.folder_of("key").string() + " < /dev/null > /dev/null";
+    BOOST_TEST(std::system(line.c_str()) != 0);
+    BOOST_TEST(!w.has("ran"));
+    BOOST_TEST((w.open()->state_of("key").value() == attempt_state::never_started));
+}
+
+BOOST_AUTO_TEST_CASE(a_forgotten_key_leaves_no_files) {
+    const workplace w;
+    const auto box = w.open();
+    box->run("key", w.shell("true"), {}, {}).value();
+    box->forget("key");
+    BOOST_TEST(fs::is_empty(w.state));
+    box->forget("key"); // A repeat changes nothing.
+}
+
+BOOST_AUTO_TEST_SUITE_END()
