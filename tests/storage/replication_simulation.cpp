@@ -699,8 +699,8 @@ void simulate(std::size_t voters, std::size_t learners, std::uint64_t seeds) {
 
 BOOST_AUTO_TEST_SUITE(replication_simulation)
 
-BOOST_AUTO_TEST_CASE(three_replicas_lose_nothing_that_committed) { simulate(3, 0, 1500); }
-BOOST_AUTO_TEST_CASE(three_replicas_and_a_learner_lose_nothing_that_committed) { simulate(3, 1, 1500); }
-BOOST_AUTO_TEST_CASE(five_replicas_lose_nothing_that_committed) { simulate(5, 1, 700); }
+BOOST_AUTO_TEST_CASE(three_replicas_lose_nothing_that_committed) { simulate(3, 0, 1200); }
+BOOST_AUTO_TEST_CASE(three_replicas_and_a_learner_lose_nothing_that_committed) { simulate(3, 1, 1200); }
+BOOST_AUTO_TEST_CASE(five_replicas_lose_nothing_that_committed) { simulate(5, 1, 500); }
 
 BOOST_AUTO_TEST_SUITE_END()
