@@ -1,7 +1,6 @@
 #pragma once
 
 #include "runtime/entity/kind.hpp"
-#include "runtime/supervision/tree.hpp"
 #include "storage/record.hpp"
 #include "storage/store.hpp"
 
@@ -16,6 +15,7 @@ namespace troupe::runtime {
 
 class bus;
 class dead_letters;
+class supervision_tree;
 
 /// What a host does by policy. Fixed at start.
 struct host_settings {

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "runtime/config/config.hpp"
+#include "runtime/entity/entity.hpp"
+#include "storage/store.hpp"
+
+#include <functional>
+
+/// What the parts above the runtime (routes, performers) may use of a node. Made by the node, outlives them all.
+namespace troupe::runtime {
+
+class bus;
+class supervision_tree;
+class dead_letters;
+
+struct services {
+    storage::store* store = nullptr;  ///< Documents, lists, items, blobs: see storage/views.hpp and storage/blobs.hpp.
+    const config* settings = nullptr;
+    runtime::bus* live = nullptr;
+    supervision_tree* tree = nullptr;
+    dead_letters* letters = nullptr;
+    /// Sends a command within the node's bounds: over them the answer is `overloaded` at once. Thread-safe.
+    std::function<void(command, reply_port)> submit;
+};
+
+} // namespace troupe::runtime

@@ -1,0 +1,53 @@
+#include "runtime/supervision/dead_letters.hpp"
+
+#include "schemas/base/json.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::runtime {
+
+namespace {
+/// Per text: a thousand letters stay under 2 MB.
+constexpr std::size_t text_bytes_max = 500;
+} // namespace
+
+std::string to_json(const dead_letter& letter) {
+    std::string out;
+    json::object_writer w(out);
+    w.field("at", to_string(letter.at)).field("kind", letter.kind).field("to", letter.to);
+    w.field("type", letter.type).field("reason", letter.reason);
+    w.end();
+    return out;
+}
+
+dead_letters::dead_letters(std::size_t kept_max, std::function<timestamp()> now)
+    : kept_max_(kept_max), now_(std::move(now)) {}
+
+void dead_letters::record(std::string_view kind, std::string_view to, std::string_view type, std::string_view reason) {
+    const auto cut = [](std::string_view text) { return std::string(text.substr(0, text_bytes_max)); };
+    dead_letter letter{.at = now_(), .kind = cut(kind), .to = cut(to), .type = cut(type), .reason = cut(reason)};
+    const std::lock_guard lock(mutex_);
+    auto known = counts_.find(letter.kind);
+    if (known == counts_.end()) {
+        known = counts_.try_emplace(counts_.size() < kinds_max ? letter.kind : "other").first;
+    }
+    ++known->second;
+    letters_.push_back(std::move(letter));
+    if (letters_.size() > kept_max_) {
+        letters_.pop_front();
+    }
+}
+
+std::vector<dead_letter> dead_letters::list(std::size_t limit) const {
+    const std::lock_guard lock(mutex_);
+    const auto count = static_cast<std::ptrdiff_t>(std::min(limit, letters_.size()));
+    return {letters_.rbegin(), letters_.rbegin() + count};
+}
+
+std::map<std::string, std::uint64_t, std::less<>> dead_letters::counts() const {
+    const std::lock_guard lock(mutex_);
+    return counts_;
+}
+
+} // namespace troupe::runtime

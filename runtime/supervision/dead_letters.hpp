@@ -1,0 +1,53 @@
+#pragma once
+
+#include "schemas/base/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::runtime {
+
+/// A message that nobody worked on. Kinds in use: "undeliverable" (no such receiver), "unhandled" (it knows no such
+/// message), "dropped" (a full queue let it go), "crash" (its receiver died of it), "effect" (its receiver refused it).
+struct dead_letter {
+    timestamp at;
+    std::string kind;
+    std::string to;   ///< Path or address of the receiver.
+    std::string type; ///< Of the message.
+    std::string reason;
+};
+
+/// {"at","kind","to","type","reason"}
+std::string to_json(const dead_letter& letter);
+
+/// Counts every dead letter and keeps the newest. Thread-safe.
+class dead_letters {
+public:
+    explicit dead_letters(std::size_t kept_max = 1000, std::function<timestamp()> now = system_now);
+
+    /// Long texts are shortened.
+    void record(std::string_view kind, std::string_view to, std::string_view type, std::string_view reason);
+
+    /// The newest first.
+    [[nodiscard]] std::vector<dead_letter> list(std::size_t limit = 100) const;
+
+    /// How many of each kind since the start, kept or not. At most `kinds_max` kinds; further ones count as "other".
+    [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> counts() const;
+    static constexpr std::size_t kinds_max = 32;
+
+private:
+    const std::size_t kept_max_;
+    const std::function<timestamp()> now_;
+    mutable std::mutex mutex_;
+    std::deque<dead_letter> letters_; ///< The newest at the back.
+    std::map<std::string, std::uint64_t, std::less<>> counts_;
+};
+
+} // namespace troupe::runtime

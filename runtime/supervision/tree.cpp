@@ -1,0 +1,340 @@
+#include "runtime/supervision/tree.hpp"
+
+#include "schemas/base/json.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace troupe::runtime {
+
+namespace {
+
+/// Of one answer, whatever depth and limit say: about 3 MB.
+constexpr std::size_t shown_nodes_max = 10'000;
+/// A failure's sentence; more stands in the log.
+constexpr std::size_t failure_bytes_max = 500;
+
+constexpr std::string_view group_kind = "group";
+
+/// Takes the next element of "/a/b" off the front; empty at the end.
+std::string_view next_element(std::string_view& path) {
+    const auto begin = std::min(path.find_first_not_of('/'), path.size());
+    const auto end = std::min(path.find('/', begin), path.size());
+    const auto element = path.substr(begin, end - begin);
+    path.remove_prefix(std::min(path.find_first_not_of('/', end), path.size()));
+    return element;
+}
+
+} // namespace
+
+std::string_view to_string(node_status s) {
+    switch (s) {
+    case node_status::running:
+        return "running";
+    case node_status::restarting:
+        return "restarting";
+    case node_status::stopped:
+        return "stopped";
+    case node_status::failed:
+        return "failed";
+    }
+    return "";
+}
+
+std::string to_json(const supervision_change& change) {
+    std::string out;
+    json::object_writer w(out);
+    w.field("path", change.path).field("kind", change.kind).field("status", to_string(change.status));
+    w.field("restarts", std::uint64_t{change.restarts});
+    if (!change.last_failure.empty()) {
+        w.field("last_failure", change.last_failure);
+    }
+    w.field("removed", change.removed).field("at", to_string(change.at));
+    w.end();
+    return out;
+}
+
+/// A place in the tree. `name` and `parent` never change; `mutex` guards children, kind and failure. Two are
+/// locked only from the top down. Without an owner it is a group, and goes when nothing is left below.
+struct supervision_tree::node {
+    std::string name;
+    std::shared_ptr<node> parent;
+    mutable std::mutex mutex;
+    std::map<std::string_view, std::shared_ptr<node>> children; ///< Keys point into the children's names.
+    std::string kind{group_kind};
+    std::string last_failure;
+    timestamp failed_at;
+    std::atomic<std::uint64_t> owner = 0; ///< 0: nobody.
+    std::atomic<std::int64_t> started_ms = 0;
+    std::atomic<std::uint64_t> messages = 0;
+    std::atomic<std::uint64_t> mailbox_depth = 0;
+    std::atomic<std::uint64_t> memory_bytes = 0;
+    std::atomic<std::uint32_t> restarts = 0;
+    std::atomic<node_status> status = node_status::running;
+
+    [[nodiscard]] std::string path() const {
+        return parent ? (parent->parent ? parent->path() : "") + "/" + name : std::string("/");
+    }
+};
+
+struct supervision_tree::state {
+    std::shared_ptr<node> root = std::make_shared<node>();
+    std::function<timestamp()> now;
+    std::function<void(const supervision_change&)> listener;
+    std::atomic<std::size_t> size = 0;
+    std::atomic<std::uint64_t> owners = 0;
+
+    entry insert(const std::shared_ptr<state>& self, std::shared_ptr<node> at, std::string_view path,
+                 std::string_view kind);
+    static void prune(std::shared_ptr<node> n);
+    void tell(const node& n, bool is_failure, bool removed) const;
+    void write(std::string& out, const node& n, std::size_t depth, std::size_t limit, std::size_t& budget) const;
+};
+
+supervision_tree::entry supervision_tree::state::insert(const std::shared_ptr<state>& self, std::shared_ptr<node> at,
+                                                        std::string_view path, std::string_view kind) {
+    std::unique_lock lock(at->mutex);
+    for (auto id = next_element(path); !id.empty(); id = next_element(path)) {
+        auto found = at->children.find(id);
+        if (found == at->children.end()) {
+            auto fresh = std::make_shared<node>();
+            fresh->name = id;
+            fresh->parent = at;
+            found = at->children.emplace(fresh->name, fresh).first;
+        }
+        auto below = found->second;
+        std::unique_lock next(below->mutex); // before the upper is let go, so that `prune` cannot come between
+        lock = std::move(next);
+        at = std::move(below);
+    }
+    entry made;
+    made.state_ = self;
+    made.node_ = at;
+    made.owner_ = owners.fetch_add(1, std::memory_order_relaxed) + 1;
+    at->kind = kind;
+    at->last_failure.clear();
+    at->started_ms = now().ms;
+    at->messages = 0;
+    at->mailbox_depth = 0;
+    at->memory_bytes = 0;
+    at->restarts = 0;
+    at->status = node_status::running;
+    if (at->owner.exchange(made.owner_) == 0) {
+        size.fetch_add(1, std::memory_order_relaxed);
+    }
+    lock.unlock();
+    tell(*at, false, false);
+    return made;
+}
+
+/// Takes the node out of the tree when nobody owns it and nothing is below, then those above it likewise.
+void supervision_tree::state::prune(std::shared_ptr<node> n) {
+    while (n->parent) {
+        auto above = n->parent;
+        {
+            const std::lock_guard upper(above->mutex);
+            const std::lock_guard lower(n->mutex);
+            const auto found = above->children.find(n->name);
+            if (n->owner != 0 || !n->children.empty() || found == above->children.end() || found->second != n) {
+                return;
+            }
+            above->children.erase(found); // `n` keeps the node for its lock
+        }
+        n = std::move(above);
+    }
+}
+
+void supervision_tree::state::tell(const node& n, bool is_failure, bool removed) const {
+    if (!listener) {
+        return;
+    }
+    supervision_change change;
+    {
+        const std::lock_guard lock(n.mutex);
+        if (!is_failure && n.kind != "supervisor") {
+            return;
+        }
+        change.kind = n.kind;
+        change.last_failure = n.last_failure;
+    }
+    change.path = n.path();
+    change.status = n.status;
+    change.restarts = n.restarts;
+    change.removed = removed;
+    change.at = now();
+    listener(change);
+}
+
+void supervision_tree::state::write(std::string& out, const node& n, std::size_t depth, std::size_t limit,
+                                    std::size_t& budget) const {
+    json::object_writer w(out);
+    std::vector<std::shared_ptr<node>> shown;
+    std::size_t count = 0;
+    {
+        const std::lock_guard lock(n.mutex);
+        w.field("path", n.path()).field("name", n.name).field("kind", n.kind);
+        if (n.owner != 0) {
+            w.field("status", to_string(n.status.load()));
+            w.field("restarts", std::uint64_t{n.restarts});
+            if (!n.last_failure.empty()) {
+                w.field("last_failure", n.last_failure).field("last_failure_at", to_string(n.failed_at));
+            }
+            w.field("started_at", to_string(timestamp{n.started_ms}));
+            w.field("uptime_ms", std::max<std::int64_t>(now().ms - n.started_ms, 0));
+            w.field("mailbox_depth", n.mailbox_depth.load()).field("messages", n.messages.load());
+            w.field("memory_bytes", n.memory_bytes.load());
+        }
+        count = n.children.size();
+        for (const auto& [name, child] : n.children) {
+            if (depth == 0 || shown.size() >= std::min(limit, budget)) {
+                break;
+            }
+            shown.push_back(child);
+        }
+    }
+    w.field("children_count", static_cast<std::uint64_t>(count));
+    if (depth > 0) {
+        budget -= shown.size();
+        std::string children = "[";
+        for (const auto& child : shown) {
+            children += children.size() > 1 ? "," : "";
+            write(children, *child, depth - 1, limit, budget);
+        }
+        w.raw_field("children", children + "]");
+    }
+    w.field("truncated", shown.size() < count);
+    w.end();
+}
+
+supervision_tree::entry::entry() noexcept = default;
+
+supervision_tree::entry::entry(entry&& other) noexcept
+    : state_(std::move(other.state_)), node_(std::move(other.node_)), owner_(std::exchange(other.owner_, 0)) {}
+
+supervision_tree::entry& supervision_tree::entry::operator=(entry&& other) noexcept {
+    if (this != &other) {
+        leave();
+        state_ = std::move(other.state_);
+        node_ = std::move(other.node_);
+        owner_ = std::exchange(other.owner_, 0);
+    }
+    return *this;
+}
+
+supervision_tree::entry::~entry() { leave(); }
+
+bool supervision_tree::entry::is_owner() const { return node_ && node_->owner == owner_; }
+
+void supervision_tree::entry::leave() {
+    if (!node_) {
+        return;
+    }
+    auto mine = owner_;
+    if (node_->owner == mine) {
+        state_->tell(*node_, false, true);
+    }
+    {
+        const std::lock_guard lock(node_->mutex);
+        if (node_->owner.compare_exchange_strong(mine, 0)) {
+            node_->kind = group_kind;
+            state_->size.fetch_sub(1, std::memory_order_relaxed);
+        }
+    }
+    state::prune(std::exchange(node_, nullptr));
+}
+
+void supervision_tree::entry::set_status(node_status s) {
+    if (is_owner() && node_->status.exchange(s) != s) {
+        state_->tell(*node_, false, false);
+    }
+}
+
+void supervision_tree::entry::failed(std::string_view reason) {
+    if (!is_owner()) {
+        return;
+    }
+    {
+        const std::lock_guard lock(node_->mutex);
+        node_->last_failure = reason.substr(0, failure_bytes_max);
+        node_->failed_at = state_->now();
+    }
+    node_->status = node_status::failed;
+    state_->tell(*node_, true, false);
+}
+
+void supervision_tree::entry::restarted() {
+    if (!is_owner()) {
+        return;
+    }
+    node_->restarts.fetch_add(1);
+    node_->started_ms = state_->now().ms;
+    node_->status = node_status::running;
+    state_->tell(*node_, true, false);
+}
+
+void supervision_tree::entry::set_mailbox_depth(std::size_t depth) {
+    if (is_owner()) {
+        node_->mailbox_depth.store(depth, std::memory_order_relaxed);
+    }
+}
+
+void supervision_tree::entry::set_memory_bytes(std::size_t bytes) {
+    if (is_owner()) {
+        node_->memory_bytes.store(bytes, std::memory_order_relaxed);
+    }
+}
+
+void supervision_tree::entry::count_messages(std::uint64_t more) {
+    if (is_owner()) {
+        node_->messages.fetch_add(more, std::memory_order_relaxed);
+    }
+}
+
+supervision_tree::entry supervision_tree::entry::add(std::string_view id, std::string_view kind) const {
+    return node_ ? state_->insert(state_, node_, id, kind) : entry{};
+}
+
+std::string supervision_tree::entry::path() const { return node_ ? node_->path() : std::string(); }
+
+supervision_tree::supervision_tree(std::function<timestamp()> now) : state_(std::make_shared<state>()) {
+    state_->now = std::move(now);
+}
+
+supervision_tree::~supervision_tree() = default;
+
+supervision_tree::entry supervision_tree::add(std::string_view path, std::string_view kind) {
+    return state_->insert(state_, state_->root, path, kind);
+}
+
+std::optional<std::string> supervision_tree::to_json(std::string_view path, std::size_t depth,
+                                                     std::size_t limit) const {
+    auto at = state_->root;
+    for (auto id = next_element(path); !id.empty(); id = next_element(path)) {
+        std::shared_ptr<node> below;
+        {
+            const std::lock_guard lock(at->mutex);
+            const auto found = at->children.find(id);
+            below = found == at->children.end() ? nullptr : found->second;
+        }
+        if (!below) {
+            return {};
+        }
+        at = std::move(below);
+    }
+    auto budget = shown_nodes_max;
+    std::string out;
+    state_->write(out, *at, depth, limit, budget);
+    return out;
+}
+
+std::size_t supervision_tree::size() const { return state_->size.load(std::memory_order_relaxed); }
+
+void supervision_tree::listen(std::function<void(const supervision_change&)> listener) {
+    state_->listener = std::move(listener);
+}
+
+} // namespace troupe::runtime
