@@ -17,7 +17,7 @@ namespace troupe::actors {
 
 /// One tool call as a model wrote it.
 struct asked_call {
-    std::string id;        ///< The provider's.
+    std::string id; ///< The provider's.
     std::string name;
     std::string arguments; ///< As written: may be no JSON.
 };

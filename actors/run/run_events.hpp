@@ -34,12 +34,11 @@ BOOST_DESCRIBE_STRUCT(run_started, (), (model, version_before, limits, price))
 struct model_call_started {
     std::uint32_t step = 0;
     std::uint32_t attempt = 0;
-    std::uint64_t reserved_tokens = 0;      ///< `output_tokens_max` is part of it.
+    std::uint64_t reserved_tokens = 0; ///< `output_tokens_max` is part of it.
     std::uint32_t output_tokens_max = 0;
     std::int64_t reserved_cost_micros = 0;
 };
-BOOST_DESCRIBE_STRUCT(model_call_started, (),
-                      (step, attempt, reserved_tokens, output_tokens_max, reserved_cost_micros))
+BOOST_DESCRIBE_STRUCT(model_call_started, (), (step, attempt, reserved_tokens, output_tokens_max, reserved_cost_micros))
 
 /// The request is about to leave: from here on it may have been charged.
 struct model_call_sent {
@@ -73,8 +72,7 @@ struct model_call_failed {
     std::int64_t spent_cost_micros = 0;
     std::optional<timestamp> retry_at; ///< Of the next attempt, after a back-off.
 };
-BOOST_DESCRIBE_STRUCT(model_call_failed, (),
-                      (step, attempt, code, detail, spent_tokens, spent_cost_micros, retry_at))
+BOOST_DESCRIBE_STRUCT(model_call_failed, (), (step, attempt, code, detail, spent_tokens, spent_cost_micros, retry_at))
 
 /// The answer was cut at the output limit; the model is asked to go on.
 struct continuation_asked {
