@@ -10,9 +10,9 @@ class control_group;
 
 /// What became of a command.
 struct outcome {
-    bool started = false;            ///< The command itself was reached; else `why_not`.
+    bool started = false; ///< The command itself was reached; else `why_not`.
     std::string why_not;
-    runtime::command_result result;  ///< With both streams.
+    runtime::command_result result; ///< With both streams.
 };
 
 /// The pipes to the node: what it orders, and what it sees live. Never blocks; when the node reads too slowly,
@@ -41,7 +41,9 @@ private:
     std::string pending_;
 };
 
-/// Runs the command to its end: by itself, by its time limit, or by order. When it returns, no process of its tree is left.
-outcome supervise(const runtime::runner_spec& spec, const std::string& self, const control_group& group, node_link& node);
+/// Runs the command to its end: by itself, by its time limit, or by order. When it returns, no process of its tree is
+/// left.
+outcome supervise(const runtime::runner_spec& spec, const std::string& self, const control_group& group,
+                  node_link& node);
 
 } // namespace troupe::runner

@@ -88,14 +88,15 @@ expected<runner_process> start_runner(const fs::path& runner, const fs::path& fo
     posix_spawnattr_destroy(&attributes);
     if (failed != 0) {
         return problem{code::sandbox_unavailable,
-                       fmt::format("cannot start the runner program {}: {}; it belongs beside the troupe program", program,
-                                   std::generic_category().message(failed))};
+                       fmt::format("cannot start the runner program {}: {}; it belongs beside the troupe program",
+                                   program, std::generic_category().message(failed))};
     }
     return started;
 }
 
 /// Takes whole frames off the front of `bytes`. The text of a `failed` frame is the return value.
-std::optional<std::string> take_frames(std::string& bytes, const std::function<void(bool, std::string_view)>& on_output) {
+std::optional<std::string> take_frames(std::string& bytes,
+                                       const std::function<void(bool, std::string_view)>& on_output) {
     std::optional<std::string> failure;
     std::size_t at = 0;
     while (bytes.size() - at >= runner_frame::header_bytes) {
@@ -271,7 +272,8 @@ public:
             }
             const bool not_first = WIFEXITED(end.status) && WEXITSTATUS(end.status) == runner_exit::not_first;
             if (!not_first) {
-                return fs::exists(folder / runner_file::result) ? result_of(key) : no_result(key, "the runner was killed");
+                return fs::exists(folder / runner_file::result) ? result_of(key)
+                                                                : no_result(key, "the runner was killed");
             }
         }
         return problem{code::conflict, "another runner holds this command's key"};
@@ -355,7 +357,8 @@ private:
 
     static std::int64_t time_limit_of(const fs::path& folder) {
         const auto text = read_whole_file(folder / runner_file::spec, small_file_bytes_max);
-        const auto spec = text ? from_json<runner_spec>(*text, strictness::stored) : expected<runner_spec>(text.error());
+        const auto spec =
+            text ? from_json<runner_spec>(*text, strictness::stored) : expected<runner_spec>(text.error());
         return spec ? spec->limits.time_ms : command_limits{}.time_ms;
     }
 
@@ -376,7 +379,8 @@ private:
         }
         const auto inside = fs::canonical(project / spec.working_directory, failed);
         if (failed || !fs::is_directory(inside)) {
-            return problem{code::not_found, fmt::format("there is no folder {} in the project", spec.working_directory)};
+            return problem{code::not_found,
+                           fmt::format("there is no folder {} in the project", spec.working_directory)};
         }
         const auto relative = inside.lexically_relative(project);
         if (*relative.begin() == "..") {
