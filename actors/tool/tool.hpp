@@ -47,7 +47,11 @@ struct tool_environment {
     std::filesystem::path project;        ///< Root of the working folder; all paths are relative to it and stay inside.
     runtime::sandbox* commands = nullptr; ///< May be null: run_command says that it is not available.
     runtime::command_limits limits;
-    std::string key; ///< Stable key of this call's attempt, for the runner.
+    std::string key;      ///< Stable key of this call's attempt, for the runner.
+    bool network = false; ///< Whether commands may use the network.
+    /// The call may have been performed before, by a node that crashed: an edit that is already there is then a
+    /// success.
+    bool repeat = false;
     std::stop_token stop;
     std::function<void(bool is_stderr, std::string_view)> on_output; ///< May be empty.
 };

@@ -21,9 +21,9 @@ constexpr const char* inner_runner = "/run/troupe-runner";
 
 /// What programs need of /etc. Keys and passwords (/etc/shadow, /etc/ssl/private) stay outside, also from root.
 constexpr const char* etc_files[] = {
-    "/etc/ld.so.cache",         "/etc/ld.so.conf",   "/etc/ld.so.conf.d",    "/etc/alternatives", "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf",     "/etc/pki/tls/certs", "/etc/pki/ca-trust",   "/etc/passwd",       "/etc/group",
-    "/etc/nsswitch.conf",       "/etc/localtime",    "/etc/mime.types",
+    "/etc/ld.so.cache",     "/etc/ld.so.conf",    "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/ca-trust", "/etc/passwd",       "/etc/group",
+    "/etc/nsswitch.conf",   "/etc/localtime",     "/etc/mime.types",
 };
 constexpr const char* etc_files_for_network[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/services", "/etc/protocols"};
 
@@ -63,7 +63,8 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
     std::vector<std::string> all;
     const bool wrapped = spec.mode == runtime::sandbox_mode::bubblewrap;
     if (wrapped) {
-        add(all, {"bwrap", "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session"});
+        add(all,
+            {"bwrap", "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session"});
         add(all, {"--cap-drop", "ALL", "--hostname", "troupe"});
         if (spec.network) {
             add(all, {"--share-net"});
@@ -73,7 +74,8 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
         add(all, {"--size", std::to_string(spec.limits.memory_bytes), "--tmpfs", "/tmp"});
         add(all, {"--ro-bind", self, inner_runner});
         add(all, {"--bind", spec.project, inner_project, "--remount-ro", "/", "--chdir"});
-        add(all, {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
+        add(all,
+            {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
     }
     // Inside a user namespace of its own the processes are counted from zero. Outside, the limit would count all of
     // the user's processes and the command could be refused for what others do.
@@ -85,8 +87,9 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
 }
 
 std::vector<std::string> command_environment(const runtime::runner_spec& spec) {
-    std::map<std::string, std::string> all = {
-        {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"HOME", "/tmp"}, {"LANG", "C.UTF-8"}};
+    std::map<std::string, std::string> all = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+                                              {"HOME", "/tmp"},
+                                              {"LANG", "C.UTF-8"}};
     for (const auto& [name, value] : spec.environment) {
         all[name] = value;
     }
@@ -104,6 +107,11 @@ int run_confined(const std::vector<std::string>& arguments) {
         return EXIT_FAILURE;
     }
     const auto limit = [&](std::size_t i) { return std::strtoull(arguments[i].c_str(), nullptr, 10); };
+    std::vector<char*> argv;
+    for (auto i = limits_count; i < arguments.size(); ++i) {
+        argv.push_back(const_cast<char*>(arguments[i].c_str()));
+    }
+    argv.push_back(nullptr);
     // RLIMIT_DATA, not RLIMIT_AS: run-times such as V8, Go and the JVM reserve far more addresses than they use.
     set_limit(RLIMIT_DATA, limit(0));
     set_limit(RLIMIT_FSIZE, limit(1));
@@ -112,12 +120,6 @@ int run_confined(const std::vector<std::string>& arguments) {
     }
     set_limit(RLIMIT_CORE, 0);
     set_limit(RLIMIT_NOFILE, open_files);
-
-    std::vector<char*> argv;
-    for (auto i = limits_count; i < arguments.size(); ++i) {
-        argv.push_back(const_cast<char*>(arguments[i].c_str()));
-    }
-    argv.push_back(nullptr);
     if (::write(ready_fd, "r", 1) != 1) {
         return EXIT_FAILURE;
     }

@@ -36,7 +36,8 @@ std::vector<membership> memberships() {
         std::istringstream parts(line);
         std::string number;
         membership m;
-        if (std::getline(parts, number, ':') && std::getline(parts, m.controllers, ':') && std::getline(parts, m.path)) {
+        if (std::getline(parts, number, ':') && std::getline(parts, m.controllers, ':') &&
+            std::getline(parts, m.path)) {
             all.push_back(std::move(m));
         }
     }
@@ -67,7 +68,8 @@ void control_group::add(const fs::path& parent, const std::string& name, const s
     if (!fs::create_directory(folder, failed)) {
         return;
     }
-    const auto set = std::count_if(bounds.begin(), bounds.end(), [&](const bound& b) { return put(folder / b.file, b.value); });
+    const auto set =
+        std::count_if(bounds.begin(), bounds.end(), [&](const bound& b) { return put(folder / b.file, b.value); });
     if (set == 0) {
         ::rmdir(folder.c_str()); // No controller is delegated here.
         return;

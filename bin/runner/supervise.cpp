@@ -41,7 +41,8 @@ pipe_ends make_pipe() {
         return {};
     }
     const unique_fd low_read(raw[0]), low_write(raw[1]);
-    return {unique_fd(::fcntl(raw[0], F_DUPFD_CLOEXEC, first_fd)), unique_fd(::fcntl(raw[1], F_DUPFD_CLOEXEC, first_fd))};
+    return {unique_fd(::fcntl(raw[0], F_DUPFD_CLOEXEC, first_fd)),
+            unique_fd(::fcntl(raw[1], F_DUPFD_CLOEXEC, first_fd))};
 }
 
 /// One stream of the command: the first and the last half of what fits, and a count.
@@ -128,8 +129,8 @@ struct child_plan {
     const int null = ::open("/dev/null", O_RDONLY);
     auto argv = pointers(plan.argv);
     auto environment = pointers(plan.environment);
-    const bool ok = ::dup2(null, 0) >= 0 && ::dup2(out, 1) >= 0 && ::dup2(err, 2) >= 0 && ::dup2(ready, ready_fd) >= 0 &&
-                    (plan.folder.empty() || ::chdir(plan.folder.c_str()) == 0);
+    const bool ok = ::dup2(null, 0) >= 0 && ::dup2(out, 1) >= 0 && ::dup2(err, 2) >= 0 &&
+                    ::dup2(ready, ready_fd) >= 0 && (plan.folder.empty() || ::chdir(plan.folder.c_str()) == 0);
     if (ok) {
         ::execvpe(argv[0], argv.data(), environment.data());
     }
@@ -179,16 +180,6 @@ std::optional<int> reap(pid_t leader) {
     return ended;
 }
 
-unique_fd watch_signals() {
-    sigset_t watched;
-    sigemptyset(&watched);
-    for (const int s : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) {
-        sigaddset(&watched, s);
-    }
-    ::sigprocmask(SIG_BLOCK, &watched, nullptr);
-    return unique_fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
 /// Whether one of the signals that came asks this process to end.
 bool told_to_end(const unique_fd& signals) {
     bool told = false;
@@ -224,8 +215,11 @@ int watch(pid_t leader, std::int64_t deadline_ms, const unique_fd& signals, stre
         if (result.timed_out || result.cancelled) {
             return SIGKILL; // As a wait status: ended by that signal.
         }
-        pollfd waits[] = {{signals.get(), POLLIN, 0}, {node.order_fd(), POLLIN, 0}, {node.frame_fd(), POLLOUT, 0},
-                          {s.out.get(), POLLIN, 0},   {s.err.get(), POLLIN, 0}};
+        pollfd waits[] = {{signals.get(), POLLIN, 0},
+                          {node.order_fd(), POLLIN, 0},
+                          {node.frame_fd(), POLLOUT, 0},
+                          {s.out.get(), POLLIN, 0},
+                          {s.err.get(), POLLIN, 0}};
         ::poll(waits, std::size(waits), static_cast<int>(std::min<std::int64_t>(left, 60'000)));
         node.flush(0);
         s.drain(node, pieces_a_turn); // Bounded: a command that never stops writing must not outrun its time limit.
@@ -233,6 +227,16 @@ int watch(pid_t leader, std::int64_t deadline_ms, const unique_fd& signals, stre
 }
 
 } // namespace
+
+unique_fd watch_signals() {
+    sigset_t watched;
+    sigemptyset(&watched);
+    for (const int s : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) {
+        sigaddset(&watched, s);
+    }
+    ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+    return unique_fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+}
 
 node_link::node_link() {
     std::signal(SIGPIPE, SIG_IGN);
@@ -299,11 +303,11 @@ void node_link::flush(int wait_ms) {
     }
 }
 
-outcome supervise(const runtime::runner_spec& spec, const std::string& self, const control_group& group, node_link& node) {
+outcome supervise(const runtime::runner_spec& spec, const std::string& self, const control_group& group,
+                  const unique_fd& signals, node_link& node) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    const auto signals = watch_signals();
     auto out = make_pipe(), err = make_pipe(), ready = make_pipe();
-    if (!signals || !out.write || !err.write || !ready.write) {
+    if (!out.write || !err.write || !ready.write) {
         return {.why_not = "no descriptors are left", .result = {}};
     }
     const bool wrapped = spec.mode == runtime::sandbox_mode::bubblewrap;

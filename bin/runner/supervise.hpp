@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/process/runner_files.hpp"
+#include "schemas/base/unique_fd.hpp"
 
 #include <string>
 
@@ -10,9 +11,9 @@ class control_group;
 
 /// What became of a command.
 struct outcome {
-    bool started = false;            ///< The command itself was reached; else `why_not`.
+    bool started = false; ///< The command itself was reached; else `why_not`.
     std::string why_not;
-    runtime::command_result result;  ///< With both streams.
+    runtime::command_result result; ///< With both streams.
 };
 
 /// The pipes to the node: what it orders, and what it sees live. Never blocks; when the node reads too slowly,
@@ -41,7 +42,13 @@ private:
     std::string pending_;
 };
 
-/// Runs the command to its end: by itself, by its time limit, or by order. When it returns, no process of its tree is left.
-outcome supervise(const runtime::runner_spec& spec, const std::string& self, const control_group& group, node_link& node);
+/// Blocks SIGCHLD and the signals that ask this process to end, and returns where they arrive. Call it first: from then
+/// on being told to end leaves a result.
+unique_fd watch_signals();
+
+/// Runs the command to its end: by itself, by its time limit, or by order. When it returns, no process of its tree is
+/// left.
+outcome supervise(const runtime::runner_spec& spec, const std::string& self, const control_group& group,
+                  const unique_fd& signals, node_link& node);
 
 } // namespace troupe::runner

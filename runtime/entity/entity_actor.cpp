@@ -181,7 +181,7 @@ private:
             return problem{code::precondition_failed, "the entity is at version " + std::to_string(version) + ", not " + std::to_string(*c.if_match) +
                                                           "; read it again and repeat the change"};
         }
-        const context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
+        const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
         auto result = instance_->handle(c, ctx);
         if (!result) {
             ++services_.commands_refused;

@@ -36,8 +36,8 @@ BOOST_DESCRIBE_STRUCT(runner_spec, (), (key, mode, project, working_directory, a
 
 namespace runner_file {
 inline constexpr const char* spec = "spec.json";
-inline constexpr const char* groups = "groups";    ///< The control groups of the command, one a line.
-inline constexpr const char* started = "started";  ///< Exists and is durable before the command starts.
+inline constexpr const char* groups = "groups";   ///< The control groups of the command, one a line.
+inline constexpr const char* started = "started"; ///< Exists and is durable before the command starts.
 inline constexpr const char* out = "out";
 inline constexpr const char* err = "err";
 inline constexpr const char* result = "result.json"; ///< Exists and is durable, with both streams, once it has ended.

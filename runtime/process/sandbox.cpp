@@ -88,14 +88,15 @@ expected<runner_process> start_runner(const fs::path& runner, const fs::path& fo
     posix_spawnattr_destroy(&attributes);
     if (failed != 0) {
         return problem{code::sandbox_unavailable,
-                       fmt::format("cannot start the runner program {}: {}; it belongs beside the troupe program", program,
-                                   std::generic_category().message(failed))};
+                       fmt::format("cannot start the runner program {}: {}; it belongs beside the troupe program",
+                                   program, std::generic_category().message(failed))};
     }
     return started;
 }
 
 /// Takes whole frames off the front of `bytes`. The text of a `failed` frame is the return value.
-std::optional<std::string> take_frames(std::string& bytes, const std::function<void(bool, std::string_view)>& on_output) {
+std::optional<std::string> take_frames(std::string& bytes,
+                                       const std::function<void(bool, std::string_view)>& on_output) {
     std::optional<std::string> failure;
     std::size_t at = 0;
     while (bytes.size() - at >= runner_frame::header_bytes) {
@@ -206,21 +207,10 @@ public:
 
     expected<attempt_state> state_of(std::string_view key) override {
         const auto folder = folder_of(key);
-        if (auto free = wait_for_runner(folder); !free) {
+        if (auto free = wait_for_runner(folder, {}); !free) {
             return free.error();
         }
-        std::error_code failed;
-        if (fs::exists(folder / runner_file::result, failed)) {
-            return attempt_state::finished;
-        }
-        if (failed) {
-            return file_problem("look at", folder.native(), failed.value());
-        }
-        if (fs::exists(folder / runner_file::started, failed)) {
-            end_leftovers(folder);
-            return attempt_state::unknown;
-        }
-        return attempt_state::never_started;
+        return look_at(folder);
     }
 
     expected<command_result> result_of(std::string_view key) override {
@@ -244,7 +234,11 @@ public:
                                  const std::function<void(bool, std::string_view)>& on_output) override {
         // Twice: a caller with the same key may win between the look and the runner's lock; then its result is ours.
         for (int attempt = 0; attempt < 2; ++attempt) {
-            const auto state = state_of(key);
+            const auto folder = folder_of(key);
+            if (auto free = wait_for_runner(folder, stop); !free) {
+                return free.error();
+            }
+            const auto state = look_at(folder);
             if (!state) {
                 return state.error();
             }
@@ -257,7 +251,6 @@ public:
             if (stop.stop_requested()) {
                 return problem{code::cancelled, "ended before the command was started"};
             }
-            const auto folder = folder_of(key);
             if (auto prepared = prepare(folder, key, spec); !prepared) {
                 return prepared.error();
             }
@@ -271,7 +264,8 @@ public:
             }
             const bool not_first = WIFEXITED(end.status) && WEXITSTATUS(end.status) == runner_exit::not_first;
             if (!not_first) {
-                return fs::exists(folder / runner_file::result) ? result_of(key) : no_result(key, "the runner was killed");
+                return fs::exists(folder / runner_file::result) ? result_of(key)
+                                                                : no_result(key, "the runner was killed");
             }
         }
         return problem{code::conflict, "another runner holds this command's key"};
@@ -326,14 +320,30 @@ private:
         return problem{code::unknown_outcome, fmt::format("the command was started and left no result: {}", why)};
     }
 
-    /// A runner outlives its node until its command ends. Waits for that, as long as the command may take.
-    static expected<void> wait_for_runner(const fs::path& folder) {
+    static expected<attempt_state> look_at(const fs::path& folder) {
+        std::error_code failed;
+        if (fs::exists(folder / runner_file::result, failed)) {
+            return attempt_state::finished;
+        }
+        if (failed) {
+            return file_problem("look at", folder.native(), failed.value());
+        }
+        if (fs::exists(folder / runner_file::started, failed)) {
+            end_leftovers(folder);
+            return attempt_state::unknown;
+        }
+        return attempt_state::never_started;
+    }
+
+    /// A runner outlives its node until its command ends. Waits for that, as long as the command may take; a stop ends
+    /// the command, as one of our own.
+    static expected<void> wait_for_runner(const fs::path& folder, const std::stop_token& stop) {
         const unique_fd fd(::open((folder / runner_file::lock).c_str(), O_RDWR | O_CLOEXEC));
         if (!fd) {
             return {}; // No runner ever came to its lock.
         }
         std::optional<std::int64_t> deadline_ms;
-        for (;;) {
+        for (bool told = false;;) {
             struct flock whole = {};
             whole.l_type = F_WRLCK;
             if (::fcntl(fd.get(), F_OFD_GETLK, &whole) != 0) {
@@ -341,6 +351,11 @@ private:
             }
             if (whole.l_type == F_UNLCK) {
                 return {};
+            }
+            if (stop.stop_requested() && !told) {
+                pid_t pid = 0; // Alive, because it holds the lock.
+                std::ifstream lock(folder / runner_file::lock);
+                told = lock >> pid && pid > 0 && ::kill(pid, SIGTERM) == 0;
             }
             if (!deadline_ms) {
                 deadline_ms = monotonic_ms() + time_limit_of(folder) + runner_grace_ms;
@@ -355,7 +370,8 @@ private:
 
     static std::int64_t time_limit_of(const fs::path& folder) {
         const auto text = read_whole_file(folder / runner_file::spec, small_file_bytes_max);
-        const auto spec = text ? from_json<runner_spec>(*text, strictness::stored) : expected<runner_spec>(text.error());
+        const auto spec =
+            text ? from_json<runner_spec>(*text, strictness::stored) : expected<runner_spec>(text.error());
         return spec ? spec->limits.time_ms : command_limits{}.time_ms;
     }
 
@@ -376,7 +392,8 @@ private:
         }
         const auto inside = fs::canonical(project / spec.working_directory, failed);
         if (failed || !fs::is_directory(inside)) {
-            return problem{code::not_found, fmt::format("there is no folder {} in the project", spec.working_directory)};
+            return problem{code::not_found,
+                           fmt::format("there is no folder {} in the project", spec.working_directory)};
         }
         const auto relative = inside.lexically_relative(project);
         if (*relative.begin() == "..") {

@@ -17,18 +17,19 @@ namespace troupe::runtime {
 
 /// What a confined command may use. Every bound is enforced; reaching one is reported, not hidden.
 struct command_limits {
-    std::int64_t time_ms = 120'000;        ///< Wall clock; then the whole process tree is killed.
+    std::int64_t time_ms = 120'000;          ///< Wall clock; then the whole process tree is killed.
     std::uint64_t memory_bytes = 2ULL << 30; ///< Private memory of each process (rlimit), and of all where cgroups are.
     std::uint32_t processes = 256;
-    std::uint64_t file_bytes = 1ULL << 30;   ///< Largest file it may write.
-    std::size_t output_bytes = 1 << 20;      ///< Kept of each stream: the first and the last half; the rest is counted.
+    std::uint64_t file_bytes = 1ULL << 30; ///< Largest file it may write.
+    std::size_t output_bytes = 1 << 20;    ///< Kept of each stream: the first and the last half; the rest is counted.
 };
 
 /// A command to run under the runner.
 struct command_spec {
-    std::vector<std::string> argv;  ///< argv[0] is looked up in PATH inside the sandbox. A shell line is {"sh","-c",line}.
-    std::filesystem::path project;  ///< The only writable tree; also the working directory's root.
-    std::string working_directory;  ///< Relative to the project; must stay inside.
+    std::vector<std::string>
+        argv; ///< argv[0] is looked up in PATH inside the sandbox. A shell line is {"sh","-c",line}.
+    std::filesystem::path project;                  ///< The only writable tree; also the working directory's root.
+    std::string working_directory;                  ///< Relative to the project; must stay inside.
     std::map<std::string, std::string> environment; ///< In addition to a minimal PATH, HOME, LANG.
     bool network = false;
     command_limits limits;
@@ -36,10 +37,10 @@ struct command_spec {
 
 /// How a command ended.
 struct command_result {
-    int exit_code = 0;   ///< 128 + signal when killed by a signal.
+    int exit_code = 0; ///< 128 + signal when killed by a signal.
     bool timed_out = false;
     bool cancelled = false;
-    std::string out;     ///< With a marker line where the middle was left out.
+    std::string out; ///< With a marker line where the middle was left out.
     std::string err;
     std::uint64_t out_bytes = 0; ///< Before shortening.
     std::uint64_t err_bytes = 0;

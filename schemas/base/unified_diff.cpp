@@ -15,8 +15,8 @@ std::string unified_diff(std::string_view path, std::string_view before, std::st
     }
     const std::string name(path);
     git_patch* made = nullptr;
-    if (git_patch_from_buffers(&made, before.data(), before.size(), name.c_str(), after.data(), after.size(), name.c_str(),
-                               nullptr) != 0) {
+    if (git_patch_from_buffers(&made, before.data(), before.size(), name.c_str(), after.data(), after.size(),
+                               name.c_str(), nullptr) != 0) {
         return {};
     }
     const std::unique_ptr<git_patch, decltype(&git_patch_free)> patch(made, git_patch_free);

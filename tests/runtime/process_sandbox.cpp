@@ -2,8 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <sys/un.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <thread>
 
@@ -13,7 +13,8 @@ using namespace troupe::runtime::test;
 
 namespace {
 
-expected<command_result> run(const workplace& w, const command_spec& spec, sandbox_mode mode = sandbox_mode::bubblewrap) {
+expected<command_result> run(const workplace& w, const command_spec& spec,
+                             sandbox_mode mode = sandbox_mode::bubblewrap) {
     return w.open(mode)->run("key", spec, {}, {});
 }
 
@@ -28,7 +29,8 @@ expected<command_result> run_and_stop(const workplace& w, const std::string& lin
 }
 
 /// A process that left its parent, its session and its process group, and holds a lock as long as it lives.
-const std::string runaway = "(setsid setsid sh -c 'flock held sh -c \"touch begun; exec sleep 1000\"' </dev/null >/dev/null 2>&1 &); ";
+const std::string runaway =
+    "(setsid setsid sh -c 'flock held sh -c \"touch begun; exec sleep 1000\"' </dev/null >/dev/null 2>&1 &); ";
 
 } // namespace
 
@@ -78,7 +80,8 @@ BOOST_AUTO_TEST_CASE(output_comes_live_and_marked_by_stream) {
             w.write("go", "");
         }
     };
-    const auto r = w.open()->run("key", w.shell("echo one; echo two >&2; until [ -e go ]; do sleep 0.01; done"), {}, seen);
+    const auto r =
+        w.open()->run("key", w.shell("echo one; echo two >&2; until [ -e go ]; do sleep 0.01; done"), {}, seen);
     BOOST_REQUIRE(r);
     BOOST_TEST(r->exit_code == 0);
     BOOST_TEST(!r->timed_out);
@@ -95,7 +98,8 @@ BOOST_AUTO_TEST_CASE(only_the_project_is_writable) {
 BOOST_AUTO_TEST_CASE(files_outside_the_project_are_not_there) {
     const workplace w;
     std::ofstream(w.root / "secret") << "secret";
-    const auto r = run(w, w.shell("cat " + (w.root / "secret").string() + "; cat ../secret; ls /root /home /etc/shadow"));
+    const auto r =
+        run(w, w.shell("cat " + (w.root / "secret").string() + "; cat ../secret; ls /root /home /etc/shadow"));
     BOOST_REQUIRE(r);
     BOOST_TEST(r->out.find("secret") == std::string::npos);
     BOOST_TEST(r->exit_code != 0);

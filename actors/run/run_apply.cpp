@@ -1,0 +1,245 @@
+#include "actors/common/model.hpp"
+#include "actors/run/run_context.hpp"
+#include "actors/run/run_model.hpp"
+#include "schemas/agent_messages.hpp"
+#include "schemas/approval_messages.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+using runtime::event_context;
+
+/// Settles working time up to now.
+void tick(run_progress& p, timestamp now) {
+    if (p.working_since) {
+        p.used.time_ms += std::max<std::int64_t>(0, now - *p.working_since);
+        p.working_since = now;
+    }
+    p.updated_at = now;
+}
+
+/// `apply` is total: a call that is not there is a defect of `decide`, and nothing happens to the others.
+call_state* call_at(run_progress& p, std::uint32_t step, std::uint32_t call) {
+    return step == p.step && call >= 1 && call <= p.calls.size() ? &p.calls[call - 1] : nullptr;
+}
+
+void apply(run_progress& p, const run_created& e, const event_context& at) {
+    p.id = at.id;
+    p.organization = e.organization;
+    p.request = e;
+    p.limits = e.limits;
+    p.model = e.model;
+    p.created_at = at.time;
+}
+
+void apply(run_progress& p, const run_started& e, const event_context& at) {
+    p.status = run_status::running;
+    p.model = e.model;
+    p.version_before = e.version_before;
+    p.limits = e.limits;
+    p.price = e.price;
+    p.started_at = at.time;
+    p.working_since = at.time;
+}
+
+void apply(run_progress& p, const model_call_started& e, const event_context& at) {
+    if (e.attempt == 1) {
+        ++p.used.steps;
+        p.failures = 0;
+        p.invalid_replies = 0;
+        p.calls.clear();
+    }
+    p.step = e.step;
+    p.attempt = e.attempt;
+    p.replied = false;
+    p.continuing = false;
+    p.retry_at.reset();
+    p.trouble.clear();
+    p.step_started_at = at.time;
+    p.model_call = open_model_call{e.reserved_tokens, e.output_tokens_max, e.reserved_cost_micros, false};
+}
+
+void apply(run_progress& p, const model_call_sent&, const event_context&) {
+    if (p.model_call) {
+        p.model_call->sent = true;
+    }
+}
+
+void apply(run_progress& p, const model_call_finished& e, const event_context&) {
+    p.model_call.reset();
+    p.replied = true;
+    p.used.tokens += e.input_tokens + e.output_tokens;
+    p.used.cost_micros += e.cost_micros;
+    p.last_finish = e.finish;
+    p.answer = (p.continuations > 0 ? p.answer : "") + e.content;
+    p.calls.clear();
+    for (const auto& call : e.tool_calls) {
+        auto& added = p.calls.emplace_back();
+        added.id = call.id;
+        added.tool = call.name;
+        added.arguments = call.arguments;
+    }
+    if (!p.calls.empty()) {
+        p.continuations = 0;
+        p.answer.clear();
+    }
+}
+
+void apply(run_progress& p, const model_call_failed& e, const event_context&) {
+    p.model_call.reset();
+    p.used.tokens += e.spent_tokens;
+    p.used.cost_micros += e.spent_cost_micros;
+    p.retry_at = e.retry_at;
+    p.trouble = e.detail;
+    const auto failed = code_named(e.code).value_or(code::internal);
+    p.invalid_replies += failed == code::model_reply_invalid ? 1 : 0;
+    p.failures += failed != code::model_reply_invalid && failed != code::unknown_outcome ? 1 : 0;
+}
+
+void apply(run_progress& p, const continuation_asked&, const event_context&) {
+    ++p.continuations;
+    p.continuing = true;
+}
+
+void note_changes(run_progress& p, const std::vector<project_change>& changes) {
+    for (const auto& change : changes) {
+        auto [known, is_new] = p.changes.try_emplace(change.path);
+        if (is_new) {
+            known->second.before_sha256 = change.before_sha256;
+        }
+        known->second.after_sha256 = change.after_sha256;
+        if (known->second.before_sha256 == known->second.after_sha256) {
+            p.changes.erase(known);
+        }
+    }
+}
+
+void apply(run_progress& p, const tool_call_started& e, const event_context& at) {
+    if (auto* call = call_at(p, e.step, e.call)) {
+        call->phase = call_phase::started;
+        call->attempt = e.attempt;
+        call->started_at = call->started_at.value_or(at.time);
+    }
+}
+
+void apply(run_progress& p, const tool_call_finished& e, const event_context&) {
+    if (auto* call = call_at(p, e.step, e.call)) {
+        call->phase = call_phase::finished;
+        call->is_error = e.is_error;
+    }
+    note_changes(p, e.changes);
+}
+
+void apply(run_progress& p, const tool_call_unknown& e, const event_context&) {
+    if (auto* call = call_at(p, e.step, e.call)) {
+        call->phase = call_phase::unknown;
+    }
+    note_changes(p, e.changes);
+}
+
+void close_without_outcome(run_progress& p, std::uint32_t step, std::uint32_t number) {
+    if (auto* call = call_at(p, step, number)) {
+        call->phase = call_phase::finished;
+        call->is_error = true;
+    }
+}
+
+void apply(run_progress& p, const tool_call_denied& e, const event_context&) {
+    close_without_outcome(p, e.step, e.call);
+}
+void apply(run_progress& p, const tool_call_skipped& e, const event_context&) {
+    close_without_outcome(p, e.step, e.call);
+}
+
+void apply(run_progress& p, const approval_requested& e, const event_context& at) {
+    if (auto* call = call_at(p, e.step, e.call)) {
+        call->phase = call_phase::asked;
+        call->reason = e.reason;
+        call->approval_id = e.approval_id;
+        call->text = e.text;
+        call->started_at = call->started_at.value_or(at.time);
+    }
+    p.working_since.reset();
+    owe(p.owed, "approval", e.approval_id,
+        open_approval{p.id, step_key(e.step, e.call), e.reason, e.text, e.tool, e.arguments});
+}
+
+void apply(run_progress& p, const approval_resolved& e, const event_context& at) {
+    if (auto* call = call_at(p, e.step, e.call)) {
+        call->phase = call_phase::resolved;
+        call->approval_id.reset();
+        call->decision = e.decision;
+        call->answer = e.answer;
+        call->decided_by = e.decided_by;
+        if (e.arguments) {
+            call->arguments = e.arguments->text;
+        }
+    }
+    p.working_since = at.time;
+}
+
+/// The calls and the model call stay as they are, for the history; `resume` looks at the status first.
+void end(run_progress& p, run_status status, const event_context& at, std::string_view why) {
+    p.status = status;
+    p.finished_at = at.time;
+    p.working_since.reset();
+    p.retry_at.reset();
+    for (const auto& call : p.calls) {
+        if (call.phase == call_phase::asked && call.approval_id) {
+            owe(p.owed, "approval", *call.approval_id, withdraw_approval{std::string(why)});
+        }
+    }
+    if (p.request.agent_id && p.request.task_id) {
+        owe(p.owed, "agent", *p.request.agent_id, run_ended{p.id, p.request.task_id, status, p.result, p.error});
+    }
+}
+
+void apply(run_progress& p, const run_finished& e, const event_context& at) {
+    p.result = e.result;
+    end(p, run_status::succeeded, at, "The run has finished.");
+}
+
+void apply(run_progress& p, const run_failed& e, const event_context& at) {
+    p.error = e.detail;
+    end(p, run_status::failed, at, "The run failed: " + e.detail);
+}
+
+void apply(run_progress& p, const run_cancelled& e, const event_context& at) {
+    p.error = e.reason.empty() ? "cancelled" : "cancelled: " + e.reason;
+    end(p, run_status::cancelled, at, "The run was cancelled.");
+}
+
+void apply(run_progress& p, const debt_cleared& e, const event_context&) { clear_debt(p.owed, e.number); }
+
+} // namespace
+
+std::string step_key(std::uint32_t step, std::uint32_t call) { return fmt::format("{:05}.{:03}", step, call); }
+
+const call_state* find_asked(const run_progress& p, const uuid& approval_id) {
+    const auto found = std::ranges::find_if(p.calls, [&](const call_state& call) {
+        return call.phase == call_phase::asked && call.approval_id == approval_id;
+    });
+    return found == p.calls.end() ? nullptr : &*found;
+}
+
+void apply_progress(run_progress& p, const run_event& e, const event_context& at) {
+    if (const auto added = message_of(p, e)) {
+        p.context_bytes += bytes_of(*added);
+    }
+    tick(p, at.time);
+    std::visit([&](const auto& each) { actors::apply(p, each, at); }, e);
+}
+
+run_state run_model::apply(state s, const event& e, const runtime::event_context& at) {
+    if (auto added = message_of(s.progress, e)) {
+        s.messages.push_back(std::move(*added));
+    }
+    apply_progress(s.progress, e, at);
+    return s;
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,130 @@
+#pragma once
+
+#include "actors/common/debts.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/run.hpp"
+#include "schemas/run_messages.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// Commands to a run from its own performer and timers; those of others stand in schemas/run_messages.hpp.
+/// All of them name what they are about: late and repeated ones change nothing.
+namespace troupe::actors {
+
+/// One tool call as a model wrote it.
+struct asked_call {
+    std::string id; ///< The provider's.
+    std::string name;
+    std::string arguments; ///< As written: may be no JSON.
+};
+BOOST_DESCRIBE_STRUCT(asked_call, (), (id, name, arguments))
+
+/// Micro-units of money per million tokens; 0: free, or not known.
+struct model_price {
+    std::int64_t input_micros = 0;
+    std::int64_t output_micros = 0;
+};
+BOOST_DESCRIBE_STRUCT(model_price, (), (input_micros, output_micros))
+
+/// A path that a step changed in the project. Without a hash the file was not there.
+struct project_change {
+    std::string path;
+    std::optional<std::string> before_sha256;
+    std::optional<std::string> after_sha256;
+};
+BOOST_DESCRIBE_STRUCT(project_change, (), (path, before_sha256, after_sha256))
+
+/// Everything that the run needs is there.
+struct begin_run {
+    std::string model; ///< The name it resolved to.
+    std::uint64_t version_before = 0;
+    budget defaults; ///< For the limits that were not given; 0: no limit.
+    model_price price;
+};
+BOOST_DESCRIBE_STRUCT(begin_run, (), (model, version_before, defaults, price))
+
+/// The run cannot begin.
+struct record_start_failure {
+    std::string code;
+    std::string detail;
+};
+BOOST_DESCRIBE_STRUCT(record_start_failure, (), (code, detail))
+
+/// A request is about to leave. Accepted once per attempt, refused with `conflict` afterwards.
+struct mark_model_call {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+};
+BOOST_DESCRIBE_STRUCT(mark_model_call, (), (step, attempt))
+
+BOOST_DEFINE_ENUM_CLASS(reply_end, stop, tool_calls, length, content_filter)
+
+struct record_model_reply {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::uint64_t input_tokens = 0;
+    std::uint64_t output_tokens = 0;
+    reply_end finish = reply_end::stop;
+    std::string model; ///< As the provider named it.
+};
+BOOST_DESCRIBE_STRUCT(record_model_reply, (),
+                      (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, finish, model))
+
+struct record_model_failure {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::string code; ///< Of the problem; `unknown_outcome` when an earlier request was lost.
+    std::string detail;
+    std::optional<std::uint32_t> retry_after_s;
+    bool streamed = false; ///< Some of the reply had come: the provider has done work.
+};
+BOOST_DESCRIBE_STRUCT(record_model_failure, (), (step, attempt, code, detail, retry_after_s, streamed))
+
+struct record_tool_result {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::uint32_t attempt = 0;
+    std::string content;
+    bool is_error = false;
+    bool unknown = false; ///< It may have happened.
+    json::raw details;
+    std::vector<project_change> changes; ///< Saved already.
+};
+BOOST_DESCRIBE_STRUCT(record_tool_result, (), (step, call, attempt, content, is_error, unknown, details, changes))
+
+/// Timer: the failed attempt may be followed by the next one.
+struct end_back_off {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+};
+BOOST_DESCRIBE_STRUCT(end_back_off, (), (step, attempt))
+
+/// Timer: the working time may be used up.
+struct check_time {};
+BOOST_DESCRIBE_STRUCT(check_time, (), ())
+
+} // namespace troupe::actors
+
+TROUPE_NAMED(troupe::actors::begin_run)
+TROUPE_NAMED(troupe::actors::record_start_failure)
+TROUPE_NAMED(troupe::actors::mark_model_call)
+TROUPE_NAMED(troupe::actors::record_model_reply)
+TROUPE_NAMED(troupe::actors::record_model_failure)
+TROUPE_NAMED(troupe::actors::record_tool_result)
+TROUPE_NAMED(troupe::actors::end_back_off)
+TROUPE_NAMED(troupe::actors::check_time)
+
+namespace troupe::actors {
+
+using run_command =
+    std::variant<create_run, begin_run, record_start_failure, mark_model_call, record_model_reply, record_model_failure,
+                 record_tool_result, resolve_approval, cancel_run, end_back_off, check_time, debt_settled>;
+
+} // namespace troupe::actors

@@ -1,0 +1,140 @@
+#include "actors/run/run_context.hpp"
+
+#include "actors/common/model.hpp"
+#include "actors/tool/tool.hpp"
+
+#include <variant>
+
+namespace troupe::actors {
+namespace {
+
+/// A message's role, ids and punctuation, as most wires write them.
+constexpr std::uint64_t message_overhead_bytes = 16;
+constexpr std::uint64_t bytes_per_token = 4;
+
+constexpr std::string_view default_instructions =
+    "You work on a goal with the tools you are given, step by step. Look before you change something, and check what "
+    "you changed. When the goal is reached, or cannot be reached, call finish and say what you did.";
+
+std::string_view instructions_of(const run_progress& p) {
+    return p.request.instructions.empty() ? default_instructions : std::string_view(p.request.instructions);
+}
+
+context_message tool_message(const run_progress& p, std::uint32_t call, std::string_view content, bool is_error) {
+    context_message m{"tool", std::string(content), {}, {}, {}, {}, is_error};
+    if (call >= 1 && call <= p.calls.size()) {
+        m.tool_call_id = p.calls[call - 1].id;
+        m.tool_name = p.calls[call - 1].tool;
+    }
+    return m;
+}
+
+net::role role_named(std::string_view name) {
+    return name == "assistant" ? net::role::assistant : name == "tool" ? net::role::tool : net::role::user;
+}
+
+net::message to_message(const context_message& m) {
+    net::message out;
+    out.role = role_named(m.role);
+    out.content = m.content;
+    out.reasoning = m.reasoning;
+    out.tool_call_id = m.tool_call_id;
+    out.tool_name = m.tool_name;
+    out.is_error = m.is_error;
+    for (const auto& call : m.tool_calls) {
+        out.tool_calls.push_back({call.id, call.name, call.arguments});
+    }
+    return out;
+}
+
+/// The declarations count as input. A defect in a name would show as an error of `declare_tools`; the table has them
+/// all.
+std::vector<net::tool_declaration> declarations_of(const run_progress& p) {
+    auto declared = declare_tools(tools_of(p));
+    return declared ? std::move(*declared) : std::vector<net::tool_declaration>{};
+}
+
+} // namespace
+
+tool_policy policy_of(const run_progress& p, std::string_view tool) {
+    const auto& policies = p.request.tools;
+    if (const auto by_name = policies.find(std::string(tool)); by_name != policies.end()) {
+        return by_name->second;
+    }
+    const auto* info = find_tool(tool);
+    const auto by_permission = info ? policies.find(std::string(info->permission)) : policies.end();
+    return by_permission == policies.end() ? tool_policy::allow : by_permission->second;
+}
+
+std::vector<std::string> tools_of(const run_progress& p) {
+    std::vector<std::string> names;
+    for (const auto& tool : all_tools()) {
+        const bool usable = p.request.project_id || tool.safety == repeat_safety::control;
+        // `finish` has no effect but the end: denying it would only make the run longer.
+        if (usable && (tool.name == "finish" || policy_of(p, tool.name) != tool_policy::deny)) {
+            names.emplace_back(tool.name);
+        }
+    }
+    return names;
+}
+
+std::optional<context_message> message_of(const run_progress& before, const run_event& e) {
+    using message = std::optional<context_message>;
+    return std::visit(
+        visitor{
+            [](const model_call_finished& x) -> message {
+                return context_message{"assistant", x.content, x.reasoning, x.tool_calls, {}, {}, false};
+            },
+            [](const continuation_asked& x) -> message {
+                return context_message{"user", x.text, {}, {}, {}, {}, false};
+            },
+            [&](const tool_call_finished& x) -> message { return tool_message(before, x.call, x.content, x.is_error); },
+            [&](const tool_call_denied& x) -> message { return tool_message(before, x.call, x.content, true); },
+            [&](const tool_call_skipped& x) -> message { return tool_message(before, x.call, x.content, true); },
+            [](const auto&) -> message { return std::nullopt; }},
+        e);
+}
+
+std::uint64_t bytes_of(const context_message& m) {
+    auto bytes = message_overhead_bytes + m.content.size() + m.reasoning.size() + m.tool_call_id.size();
+    for (const auto& call : m.tool_calls) {
+        bytes += message_overhead_bytes + call.id.size() + call.name.size() + call.arguments.size();
+    }
+    return bytes;
+}
+
+std::uint64_t estimate_input_tokens(const run_progress& p) {
+    auto bytes = p.context_bytes + instructions_of(p).size() + p.request.goal.size() + 2 * message_overhead_bytes;
+    for (const auto& tool : declarations_of(p)) {
+        bytes += tool.name.size() + tool.description.size() + tool.parameters.size();
+    }
+    return bytes / bytes_per_token + 1;
+}
+
+std::int64_t cost_of(const model_price& price, std::uint64_t input_tokens, std::uint64_t output_tokens) {
+    constexpr std::int64_t million = 1'000'000;
+    const auto of_million = static_cast<std::int64_t>(input_tokens) * price.input_micros +
+                            static_cast<std::int64_t>(output_tokens) * price.output_micros;
+    return (of_million + million - 1) / million;
+}
+
+net::model_request request_of(const run_state& s) {
+    const auto& p = s.progress;
+    net::model_request request;
+    net::message instructions;
+    instructions.role = net::role::system;
+    instructions.content = instructions_of(p);
+    net::message goal;
+    goal.role = net::role::user;
+    goal.content = p.request.goal;
+    request.messages = {std::move(instructions), std::move(goal)};
+    for (const auto& m : s.messages) {
+        request.messages.push_back(to_message(m));
+    }
+    request.tools = declarations_of(p);
+    request.output_tokens_max = p.model_call ? p.model_call->output_tokens_max : output_tokens_max;
+    request.idempotency_key = to_string(p.id) + "/" + std::to_string(p.step);
+    return request;
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "actors/run/run_events.hpp"
+#include "actors/run/run_state.hpp"
+#include "net/model/model.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What the model is given, and what that will cost. Pure.
+namespace troupe::actors {
+
+/// Most that a model may write in one reply.
+inline constexpr std::uint32_t output_tokens_max = 8192;
+/// A reply for which less room is left in the budget is not worth asking for.
+inline constexpr std::uint32_t output_tokens_min = 256;
+
+/// Names of the tools that the run may call. Without a project only those that need none; denied ones are left out.
+std::vector<std::string> tools_of(const run_progress& p);
+
+/// The policy of a tool: by its name, else by its permission ("write", "execute", …), else allow.
+tool_policy policy_of(const run_progress& p, std::string_view tool);
+
+/// The message that an event adds to the context, if any. `before` is the progress without the event.
+std::optional<context_message> message_of(const run_progress& before, const run_event& e);
+
+/// Bytes of a message, for the estimate.
+std::uint64_t bytes_of(const context_message& m);
+
+/// The input tokens of the next call, estimated with four bytes a token.
+std::uint64_t estimate_input_tokens(const run_progress& p);
+
+/// Rounded up to a micro-unit.
+std::int64_t cost_of(const model_price& price, std::uint64_t input_tokens, std::uint64_t output_tokens);
+
+/// The request of the open model call; `model` is left to the caller.
+net::model_request request_of(const run_state& s);
+
+} // namespace troupe::actors

@@ -1,0 +1,200 @@
+#pragma once
+
+#include "actors/common/debts.hpp"
+#include "actors/run/run_commands.hpp"
+#include "schemas/approval.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/run.hpp"
+#include "schemas/run_messages.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// The history of a run, as it is stored and as it is shown live. Each event holds only what it adds: the context of a
+/// model call is never written, so that a run of many calls grows linearly.
+namespace troupe::actors {
+
+struct run_created : create_run {
+    uuid organization;
+};
+BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
+
+struct run_started {
+    std::string model;
+    std::uint64_t version_before = 0;
+    budget limits; ///< In force; 0: no limit.
+    model_price price;
+};
+BOOST_DESCRIBE_STRUCT(run_started, (), (model, version_before, limits, price))
+
+/// Intent. Tokens and money are reserved from here until the outcome.
+struct model_call_started {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::uint64_t reserved_tokens = 0; ///< `output_tokens_max` is part of it.
+    std::uint32_t output_tokens_max = 0;
+    std::int64_t reserved_cost_micros = 0;
+};
+BOOST_DESCRIBE_STRUCT(model_call_started, (), (step, attempt, reserved_tokens, output_tokens_max, reserved_cost_micros))
+
+/// The request is about to leave: from here on it may have been charged.
+struct model_call_sent {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+};
+BOOST_DESCRIBE_STRUCT(model_call_sent, (), (step, attempt))
+
+struct model_call_finished {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::uint64_t input_tokens = 0;
+    std::uint64_t output_tokens = 0;
+    std::int64_t cost_micros = 0;
+    reply_end finish = reply_end::stop;
+    std::string model;
+};
+BOOST_DESCRIBE_STRUCT(model_call_finished, (),
+                      (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, cost_micros, finish,
+                       model))
+
+struct model_call_failed {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::string code;
+    std::string detail;
+    std::uint64_t spent_tokens = 0; ///< Counted as used: the reservation, where the provider may have done work.
+    std::int64_t spent_cost_micros = 0;
+    std::optional<timestamp> retry_at; ///< Of the next attempt, after a back-off.
+};
+BOOST_DESCRIBE_STRUCT(model_call_failed, (), (step, attempt, code, detail, spent_tokens, spent_cost_micros, retry_at))
+
+/// The answer was cut at the output limit; the model is asked to go on.
+struct continuation_asked {
+    std::uint32_t step = 0;
+    std::string text;
+};
+BOOST_DESCRIBE_STRUCT(continuation_asked, (), (step, text))
+
+/// Intent.
+struct tool_call_started {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::uint32_t attempt = 0;
+    std::string tool;
+    json::raw arguments;
+};
+BOOST_DESCRIBE_STRUCT(tool_call_started, (), (step, call, attempt, tool, arguments))
+
+/// `content` is what the model reads. Attempt 0: nothing was performed (a bad call, or an answered question).
+struct tool_call_finished {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::uint32_t attempt = 0;
+    std::string tool;
+    std::string content;
+    bool is_error = false;
+    json::raw details;
+    std::vector<project_change> changes;
+};
+BOOST_DESCRIBE_STRUCT(tool_call_finished, (), (step, call, attempt, tool, content, is_error, details, changes))
+
+/// Nobody knows whether it happened.
+struct tool_call_unknown {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::uint32_t attempt = 0;
+    std::string tool;
+    std::vector<project_change> changes; ///< What it left behind in the project, if anything.
+};
+BOOST_DESCRIBE_STRUCT(tool_call_unknown, (), (step, call, attempt, tool, changes))
+
+/// By a policy or a person. `content` is what the model reads.
+struct tool_call_denied {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::string tool;
+    std::string content;
+};
+BOOST_DESCRIBE_STRUCT(tool_call_denied, (), (step, call, tool, content))
+
+/// An unknown call that is not to be repeated. `content` is what the model reads.
+struct tool_call_skipped {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::string tool;
+    std::string content;
+};
+BOOST_DESCRIBE_STRUCT(tool_call_skipped, (), (step, call, tool, content))
+
+struct approval_requested {
+    uuid approval_id;
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    wait_reason reason = wait_reason::approval;
+    std::string text;
+    std::string tool;
+    json::raw arguments;
+};
+BOOST_DESCRIBE_STRUCT(approval_requested, (), (approval_id, step, call, reason, text, tool, arguments))
+
+struct approval_resolved {
+    uuid approval_id;
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    troupe::decision decision = troupe::decision::approve;
+    std::string answer;
+    std::optional<json::raw> arguments; ///< Instead of the model's.
+    std::string decided_by;
+};
+BOOST_DESCRIBE_STRUCT(approval_resolved, (), (approval_id, step, call, decision, answer, arguments, decided_by))
+
+struct run_finished {
+    std::string result;
+};
+BOOST_DESCRIBE_STRUCT(run_finished, (), (result))
+
+struct run_failed {
+    std::string code;
+    std::string detail;
+};
+BOOST_DESCRIBE_STRUCT(run_failed, (), (code, detail))
+
+struct run_cancelled {
+    std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(run_cancelled, (), (reason))
+
+} // namespace troupe::actors
+
+TROUPE_NAMED(troupe::actors::run_created)
+TROUPE_NAMED(troupe::actors::run_started)
+TROUPE_NAMED(troupe::actors::model_call_started)
+TROUPE_NAMED(troupe::actors::model_call_sent)
+TROUPE_NAMED(troupe::actors::model_call_finished)
+TROUPE_NAMED(troupe::actors::model_call_failed)
+TROUPE_NAMED(troupe::actors::continuation_asked)
+TROUPE_NAMED(troupe::actors::tool_call_started)
+TROUPE_NAMED(troupe::actors::tool_call_finished)
+TROUPE_NAMED(troupe::actors::tool_call_unknown)
+TROUPE_NAMED(troupe::actors::tool_call_denied)
+TROUPE_NAMED(troupe::actors::tool_call_skipped)
+TROUPE_NAMED(troupe::actors::approval_requested)
+TROUPE_NAMED(troupe::actors::approval_resolved)
+TROUPE_NAMED(troupe::actors::run_finished)
+TROUPE_NAMED(troupe::actors::run_failed)
+TROUPE_NAMED(troupe::actors::run_cancelled)
+
+namespace troupe::actors {
+
+using run_event = std::variant<run_created, run_started, model_call_started, model_call_sent, model_call_finished,
+                               model_call_failed, continuation_asked, tool_call_started, tool_call_finished,
+                               tool_call_unknown, tool_call_denied, tool_call_skipped, approval_requested,
+                               approval_resolved, run_finished, run_failed, run_cancelled, debt_cleared>;
+
+} // namespace troupe::actors

@@ -1,0 +1,269 @@
+#include "actors/run/run_loop.hpp"
+
+#include "actors/run/run_context.hpp"
+#include "actors/run/run_model.hpp"
+#include "actors/tool/tool.hpp"
+#include "actors/tool/tool_arguments.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace troupe::actors {
+namespace {
+
+constexpr std::string_view unknown_text = "It is not known whether this call happened: the node stopped while it ran, "
+                                          "and it is not repeated. Find out what it "
+                                          "left behind before you go on.";
+
+run_event exhausted(std::string what) {
+    return run_failed{std::string(explain(code::budget_exhausted).name),
+                      what + " Start a run with a larger budget to go on."};
+}
+
+// ---- model calls
+
+/// What one more call would reserve, or how the budget forbids it.
+struct reservation {
+    std::uint64_t tokens = 0;
+    std::uint32_t output_tokens = output_tokens_max;
+    std::int64_t cost_micros = 0;
+};
+
+std::optional<run_event> over_steps_or_time(const run_progress& p) {
+    if (p.replied && p.limits.steps > 0 && p.used.steps >= p.limits.steps) {
+        return exhausted(fmt::format("All {} steps of the run's budget are used.", p.limits.steps));
+    }
+    if (p.limits.time_ms > 0 && p.used.time_ms >= p.limits.time_ms) {
+        return exhausted(
+            fmt::format("The run has worked for {} ms; its budget is {} ms.", p.used.time_ms, p.limits.time_ms));
+    }
+    return {};
+}
+
+/// The output shrinks to what the budget still has, down to a minimum.
+std::optional<run_event> reserve(const run_progress& p, reservation& r) {
+    const auto input = estimate_input_tokens(p);
+    if (p.limits.tokens > 0) {
+        const auto needed = p.used.tokens + input + output_tokens_min;
+        if (needed > p.limits.tokens) {
+            return exhausted(
+                fmt::format("The token budget is used up: {} of {} tokens are used, and the next call needs about {}.",
+                            p.used.tokens, p.limits.tokens, input + output_tokens_min));
+        }
+        const auto left = p.limits.tokens - p.used.tokens - input;
+        r.output_tokens = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, output_tokens_max));
+    }
+    r.tokens = input + r.output_tokens;
+    r.cost_micros = cost_of(p.price, input, r.output_tokens);
+    if (p.limits.cost_micros > 0 && p.used.cost_micros + r.cost_micros > p.limits.cost_micros) {
+        return exhausted(
+            fmt::format("The money budget is used up: {} of {} millionths are used, and the next call may cost {}.",
+                        p.used.cost_micros, p.limits.cost_micros, r.cost_micros));
+    }
+    return {};
+}
+
+run_event next_model_call(const run_progress& p) {
+    if (auto over = over_steps_or_time(p)) {
+        return *over;
+    }
+    reservation r;
+    if (auto over = reserve(p, r)) {
+        return *over;
+    }
+    const auto step = p.replied ? p.step + 1 : p.step;
+    const auto attempt = p.replied ? 1 : p.attempt + 1;
+    return model_call_started{step, attempt, r.tokens, r.output_tokens, r.cost_micros};
+}
+
+// ---- tool calls
+
+/// A call of the current step with its place.
+struct numbered_call {
+    const run_progress& p;
+    const call_state& state;
+    std::uint32_t number = 0;
+};
+
+run_event answered(const numbered_call& c, std::string content, bool is_error) {
+    return tool_call_finished{c.p.step, c.number, 0, c.state.tool, std::move(content), is_error, {}, {}};
+}
+
+run_event denied(const numbered_call& c, std::string content) {
+    return tool_call_denied{c.p.step, c.number, c.state.tool, std::move(content)};
+}
+
+/// The arguments as JSON; some models send nothing where nothing is needed.
+json::raw arguments_of(const call_state& call) {
+    auto raw = json::make_raw(call.arguments);
+    return raw ? *raw : json::raw{"{}"};
+}
+
+run_event started(const numbered_call& c) {
+    return tool_call_started{c.p.step, c.number, c.state.attempt + 1, c.state.tool, arguments_of(c.state)};
+}
+
+run_event ask(const numbered_call& c, wait_reason reason, std::string text, const runtime::context& context) {
+    return approval_requested{context.make_id(),    c.p.step, c.number, reason, std::move(text), c.state.tool,
+                              arguments_of(c.state)};
+}
+
+template <class T>
+T decoded(const call_state& call) {
+    auto read = from_json<T>(call.arguments, strictness::stored);
+    return read ? std::move(*read) : T{};
+}
+
+/// What a person sees of a call that needs a decision.
+std::string shown(const call_state& call) {
+    if (call.tool == "run_command") {
+        return "Run the command: " + decoded<run_command_arguments>(call).command;
+    }
+    const auto path = decoded<list_files_arguments>(call).path;
+    return "Call the tool " + call.tool + (path.empty() ? "" : " on " + path);
+}
+
+/// Why the call cannot be made as it is written, for the model to mend.
+std::optional<std::string> mistake_in(const run_progress& p, const call_state& call) {
+    const auto* tool = find_tool(call.tool);
+    if (!tool) {
+        std::string names;
+        for (const auto& name : tools_of(p)) {
+            names += (names.empty() ? "" : ", ") + name;
+        }
+        return "There is no tool '" + call.tool + "'. There are: " + names + ".";
+    }
+    if (auto fits = tool->check(call.arguments); !fits) {
+        return fits.error().detail;
+    }
+    if (!p.request.project_id && tool->safety != repeat_safety::control) {
+        return "This run has no project, so there are no files and no commands. Answer without the tool " + call.tool +
+               ".";
+    }
+    return {};
+}
+
+run_event first_event(const numbered_call& c, const runtime::context& context) {
+    if (auto mistake = mistake_in(c.p, c.state)) {
+        return answered(c, std::move(*mistake), true);
+    }
+    if (c.state.tool == "finish") {
+        return answered(c, "The run ends here.", false);
+    }
+    const auto policy = policy_of(c.p, c.state.tool);
+    if (policy == tool_policy::deny) {
+        return denied(c, "The tool " + c.state.tool + " is not allowed in this run. Reach the goal without it.");
+    }
+    if (c.state.tool == "ask_human") {
+        return ask(c, wait_reason::question, decoded<ask_human_arguments>(c.state).question, context);
+    }
+    return policy == tool_policy::ask ? ask(c, wait_reason::approval, shown(c.state), context) : started(c);
+}
+
+run_event event_of_unknown(const numbered_call& c, const runtime::context& context) {
+    switch (c.p.request.on_unknown) {
+    case unknown_policy::retry:
+        return started(c);
+    case unknown_policy::skip:
+        return tool_call_skipped{c.p.step, c.number, c.state.tool, std::string(unknown_text)};
+    case unknown_policy::ask:
+        break;
+    }
+    return ask(c, wait_reason::unknown_step,
+               "The node stopped during this call, and nobody knows whether it happened. Retry it or skip it? " +
+                   shown(c.state),
+               context);
+}
+
+run_event event_of_resolved(const numbered_call& c) {
+    const auto& said = c.state.answer;
+    switch (c.state.decision.value_or(decision::deny)) {
+    case decision::approve:
+    case decision::retry:
+        break;
+    case decision::answer:
+        return answered(c, said, false);
+    case decision::skip:
+        return tool_call_skipped{c.p.step, c.number, c.state.tool, std::string(unknown_text)};
+    case decision::deny:
+        return denied(c, "A person denied this call" + (said.empty() ? "." : ": " + said));
+    }
+    if (auto mistake = mistake_in(c.p, c.state)) {
+        return answered(c, "A person approved this call with other arguments, which cannot be used: " + *mistake, true);
+    }
+    return started(c);
+}
+
+/// Nothing while the call is under way or waits for a person.
+std::optional<run_event> event_of(const numbered_call& c, const runtime::context& context) {
+    switch (c.state.phase) {
+    case call_phase::pending:
+        return first_event(c, context);
+    case call_phase::unknown:
+        return event_of_unknown(c, context);
+    case call_phase::resolved:
+        return event_of_resolved(c);
+    case call_phase::started:
+    case call_phase::asked:
+    case call_phase::finished:
+        break;
+    }
+    return {};
+}
+
+run_event end_of(const finish_arguments& said) {
+    if (said.success) {
+        return run_finished{said.result};
+    }
+    return run_failed{"goal_not_reached", said.result};
+}
+
+// ---- answers without tool calls
+
+run_event after_answer(const run_progress& p) {
+    if (p.last_finish == reply_end::content_filter) {
+        return run_failed{std::string(explain(code::model_refused).name),
+                          "The provider's filter stopped the answer. Change the goal or the instructions."};
+    }
+    if (p.last_finish != reply_end::length) {
+        return run_finished{p.answer};
+    }
+    if (p.continuations >= continuations_max) {
+        return exhausted(fmt::format("The answer was cut at the output limit {} times.", p.continuations + 1));
+    }
+    return continuation_asked{p.step, "Your answer was cut at the output limit. Go on exactly where it ends."};
+}
+
+} // namespace
+
+std::optional<run_event> next_event(const run_progress& p, const runtime::context& context) {
+    if (has_ended(p) || p.status == run_status::queued || p.model_call || p.retry_at) {
+        return {};
+    }
+    if (p.step == 0 || !p.replied) {
+        return next_model_call(p);
+    }
+    for (std::uint32_t number = 1; number <= p.calls.size(); ++number) {
+        const auto& call = p.calls[number - 1];
+        if (call.phase != call_phase::finished) {
+            return event_of({p, call, number}, context);
+        }
+        if (call.tool == "finish" && !call.is_error) {
+            return end_of(decoded<finish_arguments>(call));
+        }
+    }
+    return p.calls.empty() && !p.continuing ? after_answer(p) : next_model_call(p);
+}
+
+void run_draft::add(run_event e) {
+    apply_progress(progress_, e, {context_.self.id, ++version_, context_.now, context_.principal});
+    events_.push_back(std::move(e));
+}
+
+void run_draft::advance() {
+    while (auto e = next_event(progress_, context_)) {
+        add(std::move(*e));
+    }
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,310 @@
+#include "actors/run/run_model.hpp"
+
+#include "actors/common/model.hpp"
+#include "actors/run/run_context.hpp"
+#include "actors/run/run_loop.hpp"
+#include "actors/tool/tool.hpp"
+#include "schemas/approval_messages.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+using events = std::vector<run_event>;
+using decision_result = expected<events>;
+using runtime::context;
+
+constexpr std::int64_t back_off_first_ms = 1'000;
+constexpr std::int64_t back_off_max_ms = 60'000;
+
+const events nothing{};
+
+/// The events, then everything that is due after them.
+template <class... Event>
+events go_on(const run_progress& p, const context& c, Event... first) {
+    run_draft draft(p, c);
+    (draft.add(std::move(first)), ...);
+    draft.advance();
+    return draft.take();
+}
+
+bool is_open(const run_progress& p, std::uint32_t step, std::uint32_t attempt) {
+    return !has_ended(p) && p.model_call && p.step == step && p.attempt == attempt;
+}
+
+// ---- beginning and end
+
+decision_result decide(const run_progress& p, create_run c, const context& ctx) {
+    if (c.created_by.empty()) {
+        c.created_by = ctx.principal;
+    }
+    if (exists(p)) {
+        return to_json(p.request) == to_json(c) ? decision_result(nothing) : exists_already("run", ctx.self.id);
+    }
+    if (c.goal.empty()) {
+        return problem{code::invalid_request, "A run needs a goal: what it is to reach.", {{"/goal", "is required"}}};
+    }
+    return events{run_created{std::move(c), ctx.self.organization}};
+}
+
+budget in_force(budget given, const budget& defaults) {
+    given.steps = given.steps == 0 ? defaults.steps : given.steps;
+    given.tokens = given.tokens == 0 ? defaults.tokens : given.tokens;
+    given.cost_micros = given.cost_micros == 0 ? defaults.cost_micros : given.cost_micros;
+    given.time_ms = given.time_ms == 0 ? defaults.time_ms : given.time_ms;
+    return given;
+}
+
+decision_result decide(const run_progress& p, const begin_run& c, const context& ctx) {
+    if (p.status != run_status::queued) {
+        return nothing;
+    }
+    return go_on(p, ctx, run_started{c.model, c.version_before, in_force(p.request.limits, c.defaults), c.price});
+}
+
+decision_result decide(const run_progress& p, const record_start_failure& c, const context&) {
+    return p.status == run_status::queued ? events{run_failed{c.code, c.detail}} : nothing;
+}
+
+decision_result decide(const run_progress& p, const cancel_run& c, const context&) {
+    return has_ended(p) ? nothing : events{run_cancelled{c.reason}};
+}
+
+// ---- model calls
+
+decision_result decide(const run_progress& p, const mark_model_call& c, const context&) {
+    if (!is_open(p, c.step, c.attempt)) {
+        return problem{code::conflict, "This model call is not wanted any more. Drop it."};
+    }
+    if (p.model_call->sent) {
+        return problem{code::conflict, "This attempt was sent already. Report it as lost."};
+    }
+    return events{model_call_sent{c.step, c.attempt}};
+}
+
+/// Whether asking again may help, and when.
+struct retry_plan {
+    bool again = false;
+    std::optional<timestamp> at; ///< Empty: at once.
+};
+
+retry_plan plan_retry(const run_progress& p, code failed, std::optional<std::uint32_t> retry_after_s, timestamp now) {
+    const bool invalid = failed == code::model_reply_invalid;
+    const auto before = invalid ? p.invalid_replies : p.failures;
+    switch (failed) {
+    case code::unknown_outcome:
+        return {true, {}}; // bounded by the budget: the reservation is spent each time
+    case code::model_reply_invalid:
+    case code::model_rate_limited:
+    case code::model_unavailable:
+    case code::deadline_exceeded:
+        break;
+    default:
+        return {};
+    }
+    if (before + 1 >= (invalid ? invalid_replies_max : model_attempts_max)) {
+        return {};
+    }
+    const auto wait_ms = std::min(back_off_max_ms, back_off_first_ms << std::min(before, 6U));
+    const auto asked_ms = std::int64_t{retry_after_s.value_or(0)} * 1000;
+    return {true, now + std::max(wait_ms, asked_ms)};
+}
+
+/// Without a usage the reservation is spent wherever the provider may have done work.
+bool may_have_cost(code failed, bool streamed) {
+    return streamed || failed == code::unknown_outcome || failed == code::model_reply_invalid ||
+           failed == code::deadline_exceeded;
+}
+
+decision_result fail_call(const run_progress& p, const record_model_failure& c, const context& ctx) {
+    const auto failed = code_named(c.code).value_or(code::internal);
+    const bool spent = may_have_cost(failed, c.streamed);
+    const auto plan = plan_retry(p, failed, c.retry_after_s, ctx.now);
+    const model_call_failed event{c.step,
+                                  c.attempt,
+                                  c.code,
+                                  c.detail,
+                                  spent ? p.model_call->reserved_tokens : 0,
+                                  spent ? p.model_call->reserved_cost_micros : 0,
+                                  plan.at};
+    if (plan.again) {
+        return go_on(p, ctx, event);
+    }
+    const auto tries = c.attempt > 1 ? fmt::format(" (attempt {} of this step)", c.attempt) : "";
+    return events{event, run_failed{c.code, c.detail + tries}};
+}
+
+decision_result decide(const run_progress& p, const record_model_failure& c, const context& ctx) {
+    return is_open(p, c.step, c.attempt) ? fail_call(p, c, ctx) : nothing;
+}
+
+/// Why a reply cannot be used at all.
+std::optional<std::string> nonsense_in(const record_model_reply& c) {
+    auto bytes = c.content.size() + c.reasoning.size();
+    for (const auto& call : c.tool_calls) {
+        bytes += call.id.size() + call.name.size() + call.arguments.size();
+    }
+    if (bytes > reply_bytes_max) {
+        return fmt::format("The model's reply has {} bytes; at most {} can be used.", bytes, reply_bytes_max);
+    }
+    if (c.tool_calls.size() > reply_calls_max) {
+        return fmt::format("The model's reply has {} tool calls; at most {} can be used.", c.tool_calls.size(),
+                           reply_calls_max);
+    }
+    const bool empty = c.tool_calls.empty() && c.content.find_first_not_of(" \t\r\n") == std::string::npos;
+    if (empty && c.finish != reply_end::content_filter) {
+        return "The model's reply is empty: no text and no tool call.";
+    }
+    return {};
+}
+
+decision_result decide(const run_progress& p, const record_model_reply& c, const context& ctx) {
+    if (!is_open(p, c.step, c.attempt)) {
+        return nothing;
+    }
+    if (auto nonsense = nonsense_in(c)) {
+        return fail_call(
+            p, {c.step, c.attempt, std::string(explain(code::model_reply_invalid).name), *nonsense, {}, true}, ctx);
+    }
+    return go_on(p, ctx,
+                 model_call_finished{c.step, c.attempt, c.content, c.reasoning, c.tool_calls, c.input_tokens,
+                                     c.output_tokens, cost_of(p.price, c.input_tokens, c.output_tokens), c.finish,
+                                     c.model});
+}
+
+decision_result decide(const run_progress& p, const end_back_off& c, const context& ctx) {
+    const bool due = !has_ended(p) && p.retry_at && p.step == c.step && p.attempt == c.attempt;
+    if (!due) {
+        return nothing;
+    }
+    auto rested = p;
+    rested.retry_at.reset();
+    return go_on(rested, ctx);
+}
+
+// ---- tools and people
+
+const call_state* find_started(const run_progress& p, const record_tool_result& c) {
+    if (has_ended(p) || c.step != p.step || c.call < 1 || c.call > p.calls.size()) {
+        return nullptr;
+    }
+    const auto& call = p.calls[c.call - 1];
+    return call.phase == call_phase::started && call.attempt == c.attempt ? &call : nullptr;
+}
+
+json::raw bounded_details(const json::raw& details) {
+    if (details.text.size() <= details_bytes_max) {
+        return details;
+    }
+    return {R"({"omitted_bytes":)" + std::to_string(details.text.size()) + "}"};
+}
+
+std::string bounded_content(const std::string& content) {
+    if (content.size() <= tool_content_bytes_max) {
+        return content;
+    }
+    return content.substr(0, tool_content_bytes_max) + "\n[… cut …]\n";
+}
+
+decision_result decide(const run_progress& p, const record_tool_result& c, const context& ctx) {
+    const auto* call = find_started(p, c);
+    if (!call) {
+        return nothing;
+    }
+    if (c.unknown) {
+        return go_on(p, ctx, tool_call_unknown{c.step, c.call, c.attempt, call->tool, c.changes});
+    }
+    return go_on(p, ctx,
+                 tool_call_finished{c.step, c.call, c.attempt, call->tool, bounded_content(c.content), c.is_error,
+                                    bounded_details(c.details), c.changes});
+}
+
+decision_result decide(const run_progress& p, const resolve_approval& c, const context& ctx) {
+    const auto* asked = has_ended(p) ? nullptr : find_asked(p, c.approval_id);
+    if (!asked) {
+        return nothing;
+    }
+    const auto number = static_cast<std::uint32_t>(asked - p.calls.data()) + 1;
+    return go_on(p, ctx,
+                 approval_resolved{c.approval_id, p.step, number, c.decision, c.answer, c.arguments, c.decided_by});
+}
+
+decision_result decide(const run_progress& p, const check_time&, const context& ctx) {
+    const bool working = !has_ended(p) && p.working_since && p.limits.time_ms > 0;
+    if (!working || p.used.time_ms + (ctx.now - *p.working_since) < p.limits.time_ms) {
+        return nothing;
+    }
+    return events{
+        run_failed{std::string(explain(code::budget_exhausted).name),
+                   fmt::format("The run has worked for its whole time budget of {} ms. Start a run with a larger "
+                               "budget to go on.",
+                               p.limits.time_ms)}};
+}
+
+decision_result decide(const run_progress& p, const debt_settled& c, const context&) {
+    const auto* paid = find_debt(p.owed, c.key);
+    if (!paid) {
+        return nothing;
+    }
+    events out{cleared(*paid, c)};
+    if (!c.ok && paid->type == wire_name<open_approval>::value && !has_ended(p)) {
+        out.push_back(run_failed{c.code, "A person could not be asked: " + c.detail}); // else it would wait for ever
+    }
+    return out;
+}
+
+// ---- what is owed
+
+runtime::effect perform(std::string key, std::string_view type, std::string payload) {
+    return runtime::perform_effect{std::move(key), std::string(type), std::move(payload)};
+}
+
+template <class Command>
+runtime::effect timer(std::string key, timestamp due, const Command& command) {
+    return runtime::timer_effect{std::move(key), due, std::string(wire_name<Command>::value), to_json(command)};
+}
+
+} // namespace
+
+expected<std::vector<run_event>> run_model::decide(const state& s, const command& c, const runtime::context& context) {
+    const auto& p = s.progress;
+    if (!exists(p) && !std::holds_alternative<create_run>(c)) {
+        return no_such("run", context.self.id);
+    }
+    return std::visit([&](const auto& each) { return actors::decide(p, each, context); }, c);
+}
+
+std::vector<runtime::effect> run_model::resume(const state& s) {
+    const auto& p = s.progress;
+    auto effects = effects_of(p.owed, p.organization);
+    if (!exists(p) || has_ended(p)) {
+        return effects;
+    }
+    if (p.status == run_status::queued) {
+        effects.push_back(perform("start", run_effects::start, "{}"));
+    }
+    if (p.model_call) {
+        effects.push_back(perform(fmt::format("model/{}/{}", p.step, p.attempt), run_effects::call_model,
+                                  to_json(mark_model_call{p.step, p.attempt})));
+    }
+    for (std::uint32_t number = 1; number <= p.calls.size(); ++number) {
+        const auto& call = p.calls[number - 1];
+        if (call.phase == call_phase::started) {
+            effects.push_back(perform(fmt::format("tool/{}/{}/{}", p.step, number, call.attempt),
+                                      run_effects::call_tool, to_json(call_reference{p.step, number, call.attempt})));
+        }
+    }
+    if (p.retry_at) {
+        effects.push_back(
+            timer(fmt::format("back_off/{}/{}", p.step, p.attempt), *p.retry_at, end_back_off{p.step, p.attempt}));
+    }
+    if (p.working_since && p.limits.time_ms > 0) {
+        effects.push_back(timer("time", *p.working_since + (p.limits.time_ms - p.used.time_ms), check_time{}));
+    }
+    return effects;
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,133 @@
+#pragma once
+
+#include "actors/common/debts.hpp"
+#include "actors/run/run_commands.hpp"
+#include "schemas/approval.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/run.hpp"
+#include "schemas/run_messages.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe::actors {
+
+/// A message of the context after the instructions and the goal.
+struct context_message {
+    std::string role; ///< "user", "assistant" or "tool".
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::string tool_call_id;
+    std::string tool_name;
+    bool is_error = false;
+};
+BOOST_DESCRIBE_STRUCT(context_message, (), (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error))
+
+/// A model call whose outcome is not there yet.
+struct open_model_call {
+    std::uint64_t reserved_tokens = 0;
+    std::uint32_t output_tokens_max = 0;
+    std::int64_t reserved_cost_micros = 0;
+    bool sent = false; ///< A second performance then knows that the first one was lost.
+};
+BOOST_DESCRIBE_STRUCT(open_model_call, (), (reserved_tokens, output_tokens_max, reserved_cost_micros, sent))
+
+/// pending → started → finished; on the way `unknown` (nobody knows) and `asked`, `resolved` (by a person).
+BOOST_DEFINE_ENUM_CLASS(call_phase, pending, started, unknown, asked, resolved, finished)
+
+/// A tool call of the current step. They are performed one after the other, in the model's order.
+struct call_state {
+    std::string id;
+    std::string tool;
+    std::string arguments; ///< As the model wrote them, or as a person edited them.
+    call_phase phase = call_phase::pending;
+    std::uint32_t attempt = 0;                  ///< The last one that started.
+    bool is_error = false;                      ///< Of a finished call.
+    wait_reason reason = wait_reason::approval; ///< What was asked.
+    std::optional<uuid> approval_id;
+    std::string text;
+    std::optional<troupe::decision> decision;
+    std::string answer;
+    std::string decided_by;
+    std::optional<timestamp> started_at;
+};
+BOOST_DESCRIBE_STRUCT(call_state, (),
+                      (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
+                       decided_by, started_at))
+
+/// A path that the run changed: as it was before the first change, and as it is.
+struct changed_path {
+    std::optional<std::string> before_sha256;
+    std::optional<std::string> after_sha256;
+};
+BOOST_DESCRIBE_STRUCT(changed_path, (), (before_sha256, after_sha256))
+
+/// Where the loop stands: everything but the context's messages, so that a decision can try events on a copy.
+struct run_progress {
+    uuid id;
+    uuid organization;
+    create_run request;
+    run_status status = run_status::queued; ///< queued, running or an end; waits follow from the rest.
+    std::string model;
+    budget limits; ///< In force; 0: no limit.
+    budget used;   ///< Settled; what is reserved is in `model_call`.
+    model_price price;
+    std::uint64_t version_before = 0;
+
+    std::uint32_t step = 0;    ///< Of the current or last model call.
+    std::uint32_t attempt = 0; ///< Of that step's model call.
+    bool replied = true;       ///< The step has its reply.
+    std::optional<open_model_call> model_call;
+    std::uint32_t failures = 0;        ///< Of the provider, in this step.
+    std::uint32_t invalid_replies = 0; ///< In this step.
+    std::optional<timestamp> retry_at; ///< A back-off is on.
+    std::string trouble;               ///< Why.
+    std::optional<timestamp> step_started_at;
+    reply_end last_finish = reply_end::stop;
+    std::string answer;              ///< Of the last reply, with the parts that were cut before it.
+    std::uint32_t continuations = 0; ///< Of this answer.
+    bool continuing = false;         ///< The model was asked to go on with it.
+    std::vector<call_state> calls;   ///< Of the current step; call 1 first.
+
+    std::uint64_t context_bytes = 0;
+    std::map<std::string, changed_path> changes;
+    debts owed;
+    std::optional<std::string> result;
+    std::optional<std::string> error;
+    std::optional<timestamp>
+        working_since; ///< Working time is settled up to here; empty while only people are waited for.
+    timestamp created_at;
+    std::optional<timestamp> started_at;
+    std::optional<timestamp> finished_at;
+    timestamp updated_at;
+};
+BOOST_DESCRIBE_STRUCT(run_progress, (),
+                      (id, organization, request, status, model, limits, used, price, version_before, step, attempt,
+                       replied, model_call, failures, invalid_replies, retry_at, trouble, step_started_at, last_finish,
+                       answer, continuations, continuing, calls, context_bytes, changes, owed, result, error,
+                       working_since, created_at, started_at, finished_at, updated_at))
+
+struct run_state {
+    static constexpr int version = 1;
+    run_progress progress;
+    std::vector<context_message> messages;
+};
+BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
+
+inline bool exists(const run_progress& p) { return !p.id.is_nil(); }
+
+inline bool has_ended(const run_progress& p) {
+    return p.status == run_status::succeeded || p.status == run_status::failed || p.status == run_status::cancelled;
+}
+
+/// "00003.001"; a model call is call 0.
+std::string step_key(std::uint32_t step, std::uint32_t call);
+
+/// The call that waits for this approval, or null.
+const call_state* find_asked(const run_progress& p, const uuid& approval_id);
+
+} // namespace troupe::actors

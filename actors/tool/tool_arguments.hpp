@@ -1,0 +1,113 @@
+#pragma once
+
+#include "schemas/base/described.hpp"
+#include "schemas/base/limits.hpp"
+
+#include <boost/describe.hpp>
+
+#include <cstdint>
+#include <string>
+
+/// The arguments of the tools. What the model is told of them is made from these, and nothing else is accepted.
+namespace troupe::actors {
+
+inline constexpr std::int64_t path_bytes_max = 4096;
+inline constexpr std::int64_t depth_max = 20;
+inline constexpr std::int64_t command_bytes_max = 100'000; ///< Below what Linux takes as one argument.
+inline constexpr std::int64_t content_bytes_max = limits::file_bytes_max;
+
+struct read_file_arguments {
+    std::string path;
+    std::uint32_t start_line = 1;
+    std::uint32_t line_count = 2000;
+    static constexpr field_rule rules[] = {
+        {.name = "path", .required = true, .min = 1, .max = path_bytes_max, .doc = "File, relative to the project."},
+        {.name = "start_line", .min = 1, .doc = "First line to read, counted from 1; 1 when left out."},
+        {.name = "line_count", .min = 1, .doc = "How many lines to read; 2000 when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(read_file_arguments, (), (path, start_line, line_count))
+
+struct write_file_arguments {
+    std::string path;
+    std::string content;
+    bool executable = false;
+    static constexpr field_rule rules[] = {
+        {.name = "path", .required = true, .min = 1, .max = path_bytes_max, .doc = "File, relative to the project."},
+        {.name = "content", .required = true, .max = content_bytes_max, .doc = "The whole new content."},
+        {.name = "executable", .doc = "Makes the file executable. When false, a file that exists keeps its mode."}};
+};
+BOOST_DESCRIBE_STRUCT(write_file_arguments, (), (path, content, executable))
+
+struct edit_file_arguments {
+    std::string path;
+    std::string old_text;
+    std::string new_text;
+    static constexpr field_rule rules[] = {
+        {.name = "path", .required = true, .min = 1, .max = path_bytes_max, .doc = "File, relative to the project."},
+        {.name = "old_text",
+         .required = true,
+         .min = 1,
+         .max = content_bytes_max,
+         .doc = "Text that occurs exactly once in the file, with its exact whitespace."},
+        {.name = "new_text", .required = true, .max = content_bytes_max, .doc = "What stands there afterwards."}};
+};
+BOOST_DESCRIBE_STRUCT(edit_file_arguments, (), (path, old_text, new_text))
+
+struct list_files_arguments {
+    std::string path;
+    std::uint32_t depth = 3;
+    static constexpr field_rule rules[] = {
+        {.name = "path", .max = path_bytes_max, .doc = "Folder, relative to the project; empty: the project."},
+        {.name = "depth", .min = 1, .max = depth_max, .doc = "Levels of folders to show; 3 when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(list_files_arguments, (), (path, depth))
+
+struct search_files_arguments {
+    std::string pattern;
+    bool literal = false;
+    std::string path;
+    std::string glob;
+    static constexpr field_rule rules[] = {
+        {.name = "pattern",
+         .required = true,
+         .min = 1,
+         .max = 1000,
+         .doc = "Regular expression (ECMAScript, no back-references), matched within a line."},
+        {.name = "literal", .doc = "Takes the pattern as plain text."},
+        {.name = "path", .max = path_bytes_max, .doc = "Folder or file to search; empty: the project."},
+        {.name = "glob",
+         .max = path_bytes_max,
+         .doc = "Only files whose name or path fits, such as *.cpp or src/**/*.h."}};
+};
+BOOST_DESCRIBE_STRUCT(search_files_arguments, (), (pattern, literal, path, glob))
+
+struct run_command_arguments {
+    std::string command;
+    std::string working_directory;
+    std::int64_t time_limit_ms = 0;
+    static constexpr field_rule rules[] = {
+        {.name = "command", .required = true, .min = 1, .max = command_bytes_max, .doc = "Line for sh."},
+        {.name = "working_directory",
+         .max = path_bytes_max,
+         .doc = "Folder, relative to the project; empty: the project."},
+        {.name = "time_limit_ms", .min = 0, .doc = "Ends the command earlier than the node's limit would."}};
+};
+BOOST_DESCRIBE_STRUCT(run_command_arguments, (), (command, working_directory, time_limit_ms))
+
+struct ask_human_arguments {
+    std::string question;
+    static constexpr field_rule rules[] = {
+        {.name = "question", .required = true, .min = 1, .max = 10'000, .doc = "What a person is to answer."}};
+};
+BOOST_DESCRIBE_STRUCT(ask_human_arguments, (), (question))
+
+struct finish_arguments {
+    std::string result;
+    bool success = true;
+    static constexpr field_rule rules[] = {
+        {.name = "result", .required = true, .max = 100'000, .doc = "What was reached, for the person who asked."},
+        {.name = "success", .doc = "False when the goal was not reached; true when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(finish_arguments, (), (result, success))
+
+} // namespace troupe::actors

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "actors/tool/tool.hpp"
+#include "actors/tool/tool_arguments.hpp"
+
+#include <string>
+#include <string_view>
+
+/// What each tool does with arguments that fit its schema. `tool.cpp` is the only caller.
+namespace troupe::actors {
+
+tool_result read_file(const read_file_arguments& a, const tool_environment& where);
+tool_result write_file(const write_file_arguments& a, const tool_environment& where);
+tool_result edit_file(const edit_file_arguments& a, const tool_environment& where);
+tool_result list_files(const list_files_arguments& a, const tool_environment& where);
+tool_result search_files(const search_files_arguments& a, const tool_environment& where);
+tool_result run_command(const run_command_arguments& a, const tool_environment& where);
+
+/// A result that tells the model what went wrong.
+tool_result refuse(std::string why);
+tool_result refuse(const problem& p);
+
+/// Whether the content is not text: a NUL byte near its beginning, as git decides it.
+bool is_binary(std::string_view content);
+
+/// The first and the last part of a text, `bytes_max` and a marker line at most; cut at whole UTF-8 characters.
+std::string shorten(std::string_view text, std::size_t bytes_max);
+
+/// The largest prefix of at most `bytes_max` that ends at a whole UTF-8 character.
+std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max);
+
+} // namespace troupe::actors
