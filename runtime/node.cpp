@@ -210,4 +210,8 @@ node_statistics node::statistics() const {
     return out;
 }
 
+expected<event_page> node::events(const uuid& organization, std::string_view after, std::size_t limit) {
+    return impl_->live->read(organization, after, limit);
+}
+
 } // namespace troupe::runtime

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/bus/bus.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/entity/kind.hpp"
 #include "runtime/services.hpp"
@@ -7,6 +8,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace troupe::runtime {
 
@@ -43,6 +48,9 @@ public:
     void stop(std::int64_t deadline_ms);
 
     [[nodiscard]] node_statistics statistics() const;
+
+    /// Journaled events of an organization after a cursor ("start": all), at most `limit`, by time.
+    expected<event_page> events(const uuid& organization, std::string_view after, std::size_t limit);
 
 private:
     node();

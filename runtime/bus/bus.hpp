@@ -28,6 +28,12 @@ struct live_event {
 /// {"id":…,"ts":…,"channel":…,"kind":…,"data":…}: the envelope of WebSocket and SSE.
 std::string to_envelope(const live_event& e);
 
+/// A page of the feed: envelopes, and the cursor after the last of them.
+struct event_page {
+    std::vector<std::string> envelopes;
+    std::optional<std::string> next; ///< Set when there are more.
+};
+
 /// What a subscriber wants to see.
 struct subscription_request {
     uuid organization;

@@ -292,6 +292,56 @@ void hub::publish(live_event e) {
     }
 }
 
+namespace {
+
+/// The next records of every shard after `positions`, at most `limit` each, in the order of time.
+expected<std::vector<storage::record>> records_after(const storage::store& s, const std::vector<std::uint64_t>& positions, std::size_t limit) {
+    std::vector<storage::record> out;
+    for (std::uint32_t shard = 0; shard < positions.size(); ++shard) {
+        std::size_t count = 0;
+        timestamp latest; // two entities of a shard may commit in another order than they took their times
+        auto read = storage::read_log(s, shard, positions[shard], [&](storage::record&& r) {
+            latest = r.time = std::max(latest, r.time);
+            out.push_back(std::move(r));
+            return ++count < limit;
+        });
+        if (!read) {
+            return read.error();
+        }
+    }
+    std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+    return out;
+}
+
+} // namespace
+
+expected<event_page> hub::read(const uuid& organization, std::string_view after, std::size_t limit) {
+    const auto shards = state_->store.who().shards;
+    auto positions = after == "start" ? expected<std::vector<std::uint64_t>>(std::vector<std::uint64_t>(shards, 0)) : state_->cursors.decode(after, shards);
+    if (!positions) {
+        return positions.error();
+    }
+    event_page out;
+    for (bool more = true; more;) {
+        auto records = records_after(state_->store, *positions, limit);
+        if (!records) {
+            return records.error();
+        }
+        more = !records->empty();
+        for (const auto& r : *records) {
+            if (out.envelopes.size() == limit) {
+                out.next = state_->cursors.encode(*positions);
+                return out;
+            }
+            (*positions)[r.shard] = r.seq;
+            if (r.entity.organization == organization) {
+                out.envelopes.push_back(to_envelope({state_->cursors.encode(*positions), r.time, own_channel(r.entity), r.type, data_of(r), organization}));
+            }
+        }
+    }
+    return out;
+}
+
 std::size_t hub::subscribers() const {
     const std::lock_guard lock(state_->mutex);
     return state_->subscribers.size();

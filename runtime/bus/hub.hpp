@@ -37,6 +37,9 @@ public:
     /// Called by the committer after each append, in commit order.
     void committed(const std::vector<storage::record>& records);
 
+    /// The feed as pages; see `node::events`.
+    expected<event_page> read(const uuid& organization, std::string_view after, std::size_t limit);
+
     [[nodiscard]] std::size_t subscribers() const;
 
 private:

@@ -1,0 +1,307 @@
+#include "actors/system/system_routes.hpp"
+
+#include "actors/system/why.hpp"
+#include "net/http/handlers.hpp"
+#include "runtime/metrics/metrics.hpp"
+#include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/tree.hpp"
+#include "storage/views.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace troupe::actors {
+
+namespace {
+
+using net::request;
+using net::responder;
+using net::response;
+using net::route;
+using net::verb;
+
+/// GET /health and /status.
+struct status_document {
+    std::string status;
+    std::string version;
+    std::string node;
+    std::string url;
+    std::int64_t pid = 0;
+    std::int64_t uptime_s = 0;
+    std::string data_dir;
+    std::uint32_t shards = 0;
+    std::uint64_t entities_active = 0;
+    std::uint64_t commands_total = 0;
+    std::uint64_t commands_outstanding = 0;
+    std::uint64_t commits_total = 0;
+    std::uint64_t runs_active = 0;
+    std::uint64_t subscribers = 0;
+    std::string model;
+    std::string sandbox;
+    std::uint64_t disk_free_bytes = 0;
+    std::map<std::string, std::uint64_t> dead_letters;
+};
+BOOST_DESCRIBE_STRUCT(status_document, (),
+                      (status, version, node, url, pid, uptime_s, data_dir, shards, entities_active, commands_total,
+                       commands_outstanding, commits_total, runs_active, subscribers, model, sandbox, disk_free_bytes, dead_letters))
+
+struct health_document {
+    std::string status;
+    std::string version;
+    std::string node;
+};
+BOOST_DESCRIBE_STRUCT(health_document, (), (status, version, node))
+
+net::body_type any_object(std::string name) {
+    return {std::move(name), [] { return std::string(R"({"type":"object","additionalProperties":true})"); }, nullptr};
+}
+
+net::body_type any_list(std::string name) {
+    return {std::move(name),
+            [] { return std::string(R"({"type":"object","properties":{"items":{"type":"array","items":{"type":"object","additionalProperties":true}}}})"); },
+            nullptr};
+}
+
+net::body_type text_reply(std::string name, std::string content_type) {
+    return {std::move(name), [] { return std::string(R"({"type":"string"})"); }, nullptr, limits::body_bytes_max, std::move(content_type)};
+}
+
+template <class Document>
+void answer(const responder& respond, const Document& document) {
+    response out;
+    out.body = to_json(document);
+    respond(std::move(out));
+}
+
+std::uint64_t count_runs(const runtime::services& s, const uuid& organization, std::string_view status) {
+    storage::list_query query;
+    query.organization = organization;
+    query.kind = "run";
+    query.filter = "status=" + std::string(status);
+    query.limit = limits::page_max;
+    const auto page = storage::read_list(*s.store, query);
+    return page ? page->items.size() : 0;
+}
+
+status_document status_of(const system_parts& parts, const uuid& organization) {
+    const auto& s = parts.node->parts();
+    const auto statistics = parts.node->statistics();
+    status_document out;
+    out.status = parts.ready() ? "ok" : "draining";
+    out.version = TROUPE_VERSION;
+    out.node = "n1";
+    out.url = parts.url();
+    out.pid = ::getpid();
+    out.uptime_s = (system_now() - parts.started_at) / 1000;
+    out.data_dir = std::filesystem::absolute(s.store->directory()).string();
+    out.shards = s.store->who().shards;
+    out.entities_active = statistics.entities_active;
+    out.commands_total = statistics.commands_accepted;
+    out.commands_outstanding = statistics.commands_outstanding;
+    out.commits_total = statistics.commits;
+    out.runs_active = count_runs(s, organization, "running") + count_runs(s, organization, "waiting");
+    out.subscribers = statistics.subscribers;
+    out.model = parts.model;
+    out.sandbox = parts.sandbox;
+    out.disk_free_bytes = s.store->free_bytes();
+    for (const auto& [kind, count] : s.letters->counts()) {
+        out.dead_letters.emplace(kind, count);
+    }
+    return out;
+}
+
+route health(const system_parts& parts, std::string path, std::string operation, std::string summary, bool needs_ready) {
+    return {.verb = verb::get,
+            .path = std::move(path),
+            .operation = std::move(operation),
+            .summary = std::move(summary),
+            .tag = "system",
+            .reply = net::reply_of<health_document>("health"),
+            .errors = {code::unavailable},
+            .run =
+                [&parts, needs_ready](const request& r, const responder& respond) {
+                    if (needs_ready && !parts.ready()) {
+                        respond(net::to_response({code::unavailable, "the node is starting or draining; ask again in a moment", {}, 1}, r));
+                        return;
+                    }
+                    answer(respond, health_document{"ok", TROUPE_VERSION, "n1"});
+                },
+            .rooted = true};
+}
+
+/// A number from the query, or the fallback. Bad ones are refused.
+expected<std::size_t> number(const request& r, std::string_view name, std::size_t fallback, std::size_t max) {
+    const auto text = r.query_value(name);
+    std::size_t out = fallback;
+    if (text) {
+        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), out);
+        if (error != std::errc() || end != text->data() + text->size() || out > max) {
+            return problem{code::invalid_request, std::string(name) + " has to be a number up to " + std::to_string(max),
+                           {{std::string(name), "is not a number up to " + std::to_string(max)}}};
+        }
+    }
+    return out;
+}
+
+void supervision(const system_parts& parts, const request& r, const responder& respond) {
+    const auto depth = number(r, "depth", 3, 16);
+    const auto limit = number(r, "limit", 100, 1000);
+    if (!depth || !limit) {
+        respond(net::to_response(depth ? limit.error() : depth.error(), r));
+        return;
+    }
+    const auto prefix = std::string(r.query_value("prefix").value_or("/"));
+    auto tree = parts.node->parts().tree->to_json(prefix, *depth, *limit);
+    if (!tree) {
+        respond(net::to_response({code::not_found, "there is nothing at '" + prefix + "' in the supervision tree; leave `prefix` out to see all"}, r));
+        return;
+    }
+    response out;
+    out.body = std::move(*tree);
+    respond(std::move(out));
+}
+
+void why(const system_parts& parts, const request& r, const responder& respond) {
+    const auto& s = parts.node->parts();
+    const auto kind = std::string(r.param("kind"));
+    auto id = net::resolve_id(s, r, kind, "name");
+    auto document = id ? storage::read_document(*s.store, {r.who.organization, kind, *id})
+                       : expected<std::optional<storage::stored_document>>(id.error());
+    if (!document || !*document) {
+        respond(net::to_response(document ? problem{code::not_found, "there is no " + kind + " " + to_string(*id)} : document.error(), r));
+        return;
+    }
+    answer(respond, explain_waiting(kind, *id, (*document)->json));
+}
+
+void events(const system_parts& parts, const request& r, const responder& respond) {
+    auto limit = net::page_limit(r);
+    auto page = limit ? parts.node->events(r.who.organization, r.query_value("after").value_or("start"), *limit)
+                      : expected<runtime::event_page>(limit.error());
+    if (!page) {
+        respond(net::to_response(page.error(), r));
+        return;
+    }
+    response out;
+    out.body = net::list_body(page->envelopes, page->next);
+    respond(std::move(out));
+}
+
+void problem_page(const request& r, const responder& respond) {
+    const auto found = code_named(r.param("code"));
+    if (!found) {
+        respond(net::to_response({code::not_found, "there is no problem code '" + std::string(r.param("code")) + "'"}, r));
+        return;
+    }
+    const auto& info = explain(*found);
+    response out;
+    json::object_writer w(out.body);
+    w.field("code", info.name).field("status", info.http_status).field("title", info.title).field("cause", info.cause).field("remedy", info.remedy);
+    w.end();
+    respond(std::move(out));
+}
+
+std::vector<route> open_routes(const system_parts& parts) {
+    return {health(parts, "/health", "health", "Whether the node serves.", true),
+            health(parts, "/health/live", "health_live", "Whether the process lives.", false),
+            health(parts, "/health/ready", "health_ready", "Whether the node takes requests.", true),
+            {.verb = verb::get,
+             .path = "/openapi.json",
+             .operation = "openapi",
+             .summary = "This API as OpenAPI 3.1.",
+             .tag = "system",
+             .reply = any_object("openapi"),
+             .run =
+                 [&parts](const request&, const responder& respond) {
+                     response out;
+                     out.body = parts.openapi();
+                     respond(std::move(out));
+                 }},
+            {.verb = verb::get,
+             .path = "/problems/{code}",
+             .operation = "explain_problem",
+             .summary = "Cause and remedy of a problem code.",
+             .tag = "system",
+             .reply = any_object("problem_page"),
+             .errors = {code::not_found},
+             .run = problem_page}};
+}
+
+} // namespace
+
+std::vector<route> system_routes(const system_parts& parts) {
+    auto out = open_routes(parts);
+    out.push_back({.verb = verb::get,
+                   .path = "/status",
+                   .operation = "status",
+                   .summary = "The node in numbers.",
+                   .tag = "system",
+                   .permission = "system:read",
+                   .reply = net::reply_of<status_document>("status"),
+                   .run = [&parts](const request& r, const responder& respond) { answer(respond, status_of(parts, r.who.organization)); }});
+    out.push_back({.verb = verb::get,
+                   .path = "/metrics",
+                   .operation = "metrics",
+                   .summary = "Metrics in Prometheus text.",
+                   .tag = "system",
+                   .permission = "system:read",
+                   .reply = text_reply("metrics", "text/plain; version=0.0.4"),
+                   .run =
+                       [](const request&, const responder& respond) {
+                           respond({200, runtime::metrics().to_prometheus(), "text/plain; version=0.0.4; charset=utf-8", {}});
+                       },
+                   .rooted = true});
+    out.push_back({.verb = verb::get,
+                   .path = "/supervision",
+                   .operation = "supervision",
+                   .summary = "The supervision tree.",
+                   .tag = "system",
+                   .permission = "system:read",
+                   .query = {{"prefix", "Path of the entry to start at."}, {"depth", "Levels below it."}, {"limit", "Children of each."}},
+                   .reply = any_object("supervision"),
+                   .errors = {code::not_found},
+                   .run = [&parts](const request& r, const responder& respond) { supervision(parts, r, respond); }});
+    out.push_back({.verb = verb::get,
+                   .path = "/dead-letters",
+                   .operation = "dead_letters",
+                   .summary = "Messages that nobody worked on, newest first.",
+                   .tag = "system",
+                   .permission = "system:read",
+                   .reply = any_list("dead_letters"),
+                   .run =
+                       [&parts](const request&, const responder& respond) {
+                           std::vector<std::string> items;
+                           for (const auto& letter : parts.node->parts().letters->list()) {
+                               items.push_back(runtime::to_json(letter));
+                           }
+                           response answered;
+                           answered.body = net::list_body(items, std::nullopt);
+                           respond(std::move(answered));
+                       }});
+    out.push_back({.verb = verb::get,
+                   .path = "/why/{kind}/{id}",
+                   .operation = "why",
+                   .summary = "What an entity waits for.",
+                   .tag = "system",
+                   .permission = "system:read",
+                   .reply = net::reply_of<why_document>("why"),
+                   .errors = {code::not_found},
+                   .run = [&parts](const request& r, const responder& respond) { why(parts, r, respond); }});
+    out.push_back({.verb = verb::get,
+                   .path = "/events",
+                   .operation = "list_events",
+                   .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
+                   .tag = "system",
+                   .permission = "event:read",
+                   .query = {{"after", "Cursor of the page before; without one from the start."}, {"limit", "Events per page."}, {"since", "For streams."}},
+                   .reply = any_list("events"),
+                   .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
+                   .stream = [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
+                       answer_stream(net::stream_spec{{"*"}, ""});
+                   }});
+    return out;
+}
+
+} // namespace troupe::actors
