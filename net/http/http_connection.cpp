@@ -24,8 +24,9 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-/// One read takes up to this much.
-constexpr std::size_t read_bytes = 16 * limits::kib;
+/// One read takes up to this much: little while waiting, as that is what an idle connection costs.
+constexpr std::size_t read_header_bytes = 4 * limits::kib;
+constexpr std::size_t read_body_bytes = 64 * limits::kib;
 /// A body up to here travels in one buffer with its header.
 constexpr std::size_t joined_body_bytes = 16 * limits::kib;
 /// After a refusal, what the client still sends is read away for so long and so far, else a reset could take the
@@ -81,7 +82,8 @@ void http_connection::refuse() {
 void http_connection::read() {
     if (std::exchange(reading_, true))
         return; // a time-out answered while one was under way
-    socket_.async_read_some(buffer_.prepare(read_bytes), [c = self()](error_code error, std::size_t bytes) {
+    const auto bytes_max = phase_ == phase::body ? read_body_bytes : read_header_bytes;
+    socket_.async_read_some(buffer_.prepare(bytes_max), [c = self()](error_code error, std::size_t bytes) {
         c->reading_ = false;
         if (c->phase_ == phase::closed)
             return;
@@ -130,6 +132,8 @@ bool http_connection::read_header() {
             buffer_.consume(1);
         if (buffer_.size() == 0) {
             enter(phase::header, edge_->settings.idle_time_out_ms);
+            if (buffer_.capacity() > 2 * read_header_bytes)
+                buffer_.shrink_to_fit();
             if (edge_->draining)
                 close();
             else
@@ -176,7 +180,7 @@ bool http_connection::read_body() {
             used = parser_->put(buffer_.data(), error);
         buffer_.consume(used);
         if (error == http::error::need_more) {
-            if (buffer_.size() > edge_->settings.header_bytes_max + read_bytes)
+            if (buffer_.size() > edge_->settings.header_bytes_max + read_body_bytes)
                 fail(http::error::bad_chunk_extension); // a chunk line or trailer without end
             else
                 read();

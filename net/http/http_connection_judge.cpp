@@ -200,7 +200,7 @@ std::optional<response> http_connection::judge_socket(std::string_view path, std
     if (!has_token(headers.header("upgrade").value_or(""), "websocket") ||
         !has_token(headers.header("connection").value_or(""), "upgrade") ||
         headers.header("sec-websocket-version").value_or("") != "13" ||
-        headers.header("sec-websocket-key").value_or("").empty()) {
+        headers.header("sec-websocket-key").value_or("").size() != 24 || parser_->get().version() != 11) {
         auto r = with_status(to_response({code::malformed_http,
                                           "This path speaks WebSocket (version 13): connect with a WebSocket client."},
                                          request_),

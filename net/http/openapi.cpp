@@ -1,5 +1,6 @@
 #include "net/http/openapi.hpp"
 
+#include "net/http/text.hpp"
 #include "schemas/base/json.hpp"
 
 #include <algorithm>
@@ -161,13 +162,6 @@ std::string operation_of(const route& r) {
     });
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
-
 std::string paths_of(std::span<const route> routes) {
     std::map<std::string, std::vector<const route*>> by_path;
     for (const auto& r : routes)
@@ -176,7 +170,7 @@ std::string paths_of(std::span<const route> routes) {
         for (const auto& [path, list] : by_path)
             w.raw_field(path, object([&](object_writer& item) {
                             for (const auto* r : list)
-                                item.raw_field(lower(name_of(r->verb)), operation_of(*r));
+                                item.raw_field(lower_case(name_of(r->verb)), operation_of(*r));
                         }));
     });
 }
