@@ -113,7 +113,7 @@ expected<int> agent_show(context& c) {
 
 expected<int> agent_do(context& c, std::string_view action, std::string_view done) {
     const auto found = find_agent(c);
-    return found ? print_done(c, found->first->post(fmt::format("{}/{}", found->second, action), "{}"),
+    return found ? print_done(c, found->first->post(fmt::format("{}/{}", found->second, action), ""),
                               fmt::format("{} {}.", clean_line(c.args().operand(0)), done))
                  : expected<int>(found.error());
 }

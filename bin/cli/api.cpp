@@ -100,7 +100,7 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
     if (!where_.key.empty()) {
         request.headers.emplace_back("Authorization", authorization(where_));
     }
-    if (!content_type.empty()) {
+    if (!content_type.empty() && (!body.empty() || method == "PUT")) { // an empty file is a body, too
         request.headers.emplace_back("Content-Type", content_type);
     }
     if (method == "POST") {

@@ -27,9 +27,15 @@ std::string lower(std::string_view text) {
 
 template <class Document>
 expected<uuid> resolve(api& node, std::string_view what, std::string_view path, std::string_view word,
-                       const std::function<std::string(const Document&)>& name_of) {
+                       const std::function<std::string(const Document&)>& name_of, bool named_by_filter = false) {
     if (const auto id = parse_uuid(word)) {
         return *id;
+    }
+    if (named_by_filter) {
+        auto named = node.list<Document>(path, {{"name", std::string(word)}}, 2);
+        if (named && named->items.size() == 1) {
+            return named->items.front().id;
+        }
     }
     auto list = node.list<Document>(path, {}, searched_max);
     if (!list) {
@@ -112,13 +118,13 @@ expected<uuid> resolve_task(api& node, std::string_view word) {
 }
 
 expected<uuid> resolve_agent(api& node, std::string_view word) {
-    return resolve<agent_document>(node, "agent", "/agents", word,
-                                   [](const agent_document& a) { return a.settings.name; });
+    return resolve<agent_document>(
+        node, "agent", "/agents", word, [](const agent_document& a) { return a.settings.name; }, true);
 }
 
 expected<uuid> resolve_project(api& node, std::string_view word) {
-    return resolve<project_document>(node, "project", "/projects", word,
-                                     [](const project_document& p) { return p.name; });
+    return resolve<project_document>(
+        node, "project", "/projects", word, [](const project_document& p) { return p.name; }, true);
 }
 
 expected<uuid> resolve_approval(api& node, std::string_view word) {

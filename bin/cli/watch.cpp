@@ -37,7 +37,7 @@ public:
                 cursor = e.id.empty() ? cursor : e.id;
                 return on_event(e);
             });
-            if (streamed && *streamed) {
+            if (ended_) {
                 return exit_code();
             }
             if (interrupt_.token().stop_requested()) {

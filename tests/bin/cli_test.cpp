@@ -159,6 +159,20 @@ BOOST_AUTO_TEST_CASE(the_key_and_an_idempotency_key_are_sent) {
     BOOST_TEST(asked[0].headers.at("idempotency-key").size() == 36U);
 }
 
+BOOST_AUTO_TEST_CASE(a_name_is_asked_for_before_ids_are_searched) {
+    const std::string agent = R"({"id":"018f3c1e-7d2a-7000-8000-0000000000cc","settings":{"name":"scout"}})";
+    fake_node node([&](const fake_request& r) {
+        return fake_reply{200, r.line.starts_with("POST")                       ? agent
+                               : r.line.find("name=scout") != std::string::npos ? items(agent)
+                                                                                : no_items};
+    });
+    BOOST_TEST(run({"agent", "pause", "scout"}, node.url()).code == 0);
+    BOOST_TEST(node.requests().size() == 2U);
+    BOOST_TEST(node.requests().back().line == "POST /api/v1/agents/018f3c1e-7d2a-7000-8000-0000000000cc/pause");
+    BOOST_TEST(node.requests().back().body == "");
+    BOOST_TEST(run({"agent", "pause", "nobody"}, node.url()).code == 4);
+}
+
 BOOST_AUTO_TEST_CASE(json_is_the_apis_own) {
     fake_node node([](const auto&) { return fake_reply{200, R"({"node":"n1","shards":256})"}; });
     const auto o = run({"--json", "status"}, node.url());
