@@ -126,8 +126,8 @@ int run_confined(const std::vector<std::string>& arguments) {
     ::close(ready_fd);
     ::execvp(argv[0], argv.data());
     const int why = errno;
-    std::fprintf(stderr, "%s: %s\n", argv[0], std::strerror(why));
-    return why == ENOENT ? 127 : 126; // As a shell reports it.
+    ::dprintf(STDERR_FILENO, "%s: %s\n", argv[0], std::strerror(why));
+    ::_exit(why == ENOENT ? 127 : 126); // As a shell reports it; and without exit handlers, which may need memory.
 }
 
 } // namespace troupe::runner

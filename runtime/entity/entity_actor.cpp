@@ -44,6 +44,11 @@ public:
 
     const char* name() const override { return "entity"; }
 
+    void on_exit() override {
+        owner_ = nullptr;
+        committer_ = nullptr;
+    }
+
     behavior_type make_behavior() override {
         const auto kind = services_.kinds->find(self_.kind);
         if (kind == services_.kinds->end()) {

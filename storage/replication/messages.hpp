@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-namespace troupe::storage {
+namespace troupe::storage::replication {
 
 /// Made with the data directory: a lost disk is a new replica.
 using replica_id = uuid;
@@ -170,4 +170,4 @@ using action = std::variant<persist, send_append, send_ack, send_sealed, send_pu
 /// A buffer that the caller keeps and clears: inputs only add to it.
 using actions = std::vector<action>;
 
-} // namespace troupe::storage
+} // namespace troupe::storage::replication

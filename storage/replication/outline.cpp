@@ -4,7 +4,7 @@
 #include <cassert>
 #include <cstddef>
 
-namespace troupe::storage {
+namespace troupe::storage::replication {
 
 std::size_t log_outline::run_of(std::uint64_t seq) const {
     assert(seq > base_.seq && seq <= last_.seq);
@@ -82,4 +82,4 @@ void log_outline::trim(std::uint64_t to) {
     }
 }
 
-} // namespace troupe::storage
+} // namespace troupe::storage::replication

@@ -5,7 +5,7 @@
 #include <tuple>
 #include <vector>
 
-namespace troupe::storage {
+namespace troupe::storage::replication {
 
 /// Names one entry of a shard's log, and with it the whole prefix that ends there (README, R2).
 /// Positions order by (epoch, seq): the greater one belongs to the more advanced log.
@@ -67,4 +67,4 @@ private:
     std::vector<epoch_run> runs_; // Ascending in both members; the first begins at base_.seq + 1.
 };
 
-} // namespace troupe::storage
+} // namespace troupe::storage::replication

@@ -6,7 +6,7 @@
 #include <functional>
 #include <utility>
 
-namespace troupe::storage {
+namespace troupe::storage::replication {
 
 namespace {
 
@@ -459,4 +459,4 @@ std::optional<seal_answer> greatest_tail(const replica_set& old, std::uint64_t e
     return granted >= old.majority() ? greatest : std::nullopt;
 }
 
-} // namespace troupe::storage
+} // namespace troupe::storage::replication

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace troupe::storage {
+namespace troupe::storage::replication {
 
 enum class replica_role : std::uint8_t {
     follower, ///< Accepts appends of its promise or above.
@@ -163,4 +163,4 @@ struct seal_answer {
 [[nodiscard]] std::optional<seal_answer> greatest_tail(const replica_set& old, std::uint64_t epoch,
                                                        std::span<const seal_answer> answers);
 
-} // namespace troupe::storage
+} // namespace troupe::storage::replication

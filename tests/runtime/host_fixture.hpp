@@ -68,13 +68,15 @@ public:
         run();
     }
     ~host_fixture() {
-        scheduler().inline_all_enqueues(); // what is sent while the system ends is worked on at once
+        services.dispatch = [](runtime::command, const runtime::reply_port&) {}; // nothing new from here on
         for (auto& s : shards) {
             caf::anon_send_exit(s, caf::exit_reason::kill);
         }
         caf::anon_send_exit(committer, caf::exit_reason::kill);
+        run();
         shards.clear();
         committer = nullptr;
+        scheduler().inline_all_enqueues(); // what is sent while the system ends is worked on at once
     }
 
     caf::scheduler::test_coordinator& scheduler() { return dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler()); }

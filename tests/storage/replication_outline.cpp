@@ -4,7 +4,7 @@
 
 #include <vector>
 
-using namespace troupe::storage;
+using namespace troupe::storage::replication;
 
 BOOST_AUTO_TEST_SUITE(replication_outline)
 

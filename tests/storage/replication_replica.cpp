@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-using namespace troupe::storage;
+using namespace troupe::storage::replication;
 
 BOOST_AUTO_TEST_SUITE(replication_replica)
 
