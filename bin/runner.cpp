@@ -76,6 +76,7 @@ int fail(runner::node_link& node, const std::string& why) {
 }
 
 int run(const fs::path& folder) {
+    const auto signals = runner::watch_signals();
     runner::node_link node;
     const auto text = read_whole_file(folder / file::spec, spec_bytes_max);
     if (!text) {
@@ -105,7 +106,7 @@ int run(const fs::path& folder) {
     if (!*first) {
         return runtime::runner_exit::not_first;
     }
-    const auto ended = runner::supervise(*spec, self, group, node);
+    const auto ended = runner::supervise(*spec, self, group, signals, node);
     if (!ended.started) {
         ::unlink((folder / file::started).c_str()); // Certain: the command was not reached. It may be tried again.
         return fail(node, ended.why_not);

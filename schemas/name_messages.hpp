@@ -28,8 +28,9 @@ BOOST_DESCRIBE_STRUCT(confirm_name, (), (kind, name, owner))
 /// Free again, when `owner` has it; otherwise nothing changes.
 struct release_name {
     uuid owner;
+    bool unconfirmed_only = false; ///< Gives up a reservation, but never a name that was confirmed.
 };
-BOOST_DESCRIBE_STRUCT(release_name, (), (owner))
+BOOST_DESCRIBE_STRUCT(release_name, (), (owner, unconfirmed_only))
 
 /// Names that differ in the case of ASCII letters only are the same.
 std::string fold_name(std::string_view name);

@@ -63,6 +63,17 @@ std::uint64_t last_seq(const store& s, std::uint32_t shard) {
     return scan.valid() ? get_big_endian<std::uint64_t>(scan.rest()) : 0;
 }
 
+timestamp last_time(const store& s, std::uint32_t shard) {
+    timestamp out;
+    if (const auto last = last_seq(s, shard); last > 0) {
+        (void)read_log(s, shard, last - 1, [&](record&& r) {
+            out = r.time;
+            return true;
+        }); // damage of the last record shows when its entity is loaded
+    }
+    return out;
+}
+
 std::uint64_t applied_seq(const store& s, std::uint32_t shard) {
     std::string value;
     const auto status = s.db().db->Get({}, s.db().derived, keys::shard_table(shard, keys::table::applied), &value);

@@ -21,6 +21,8 @@ expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after
 
 /// The seq of the last record of a shard's log; 0 when it is empty.
 std::uint64_t last_seq(const store& s, std::uint32_t shard);
+/// The time of that record; 1970 when the log is empty.
+timestamp last_time(const store& s, std::uint32_t shard);
 /// The seq up to which the shard's records were applied to the derived tables.
 std::uint64_t applied_seq(const store& s, std::uint32_t shard);
 

@@ -1,6 +1,6 @@
 #include "storage/store.hpp"
 
-#include "schemas/base/log.hpp"
+#include "schemas/base/durable_file.hpp"
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
@@ -15,14 +15,9 @@
 #include <rocksdb/table.h>
 #include <xxhash.h>
 
-#include <fcntl.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 
 namespace troupe::storage {
@@ -79,30 +74,6 @@ private:
 
 std::string in_directory(const fs::path& directory) { return "data directory " + directory.string(); }
 
-expected<void> write_durably(const fs::path& file, std::string_view text) {
-    const auto temporary = file.string() + ".new";
-    const auto failed = [&](std::string_view what) {
-        return problem{code::data_dir_unusable, std::string(what) + " " + temporary + ": " + std::strerror(errno) +
-                                                    "; choose a directory that this user may write with --data"};
-    };
-    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (descriptor < 0) {
-        return failed("cannot create");
-    }
-    const auto written = ::write(descriptor, text.data(), text.size());
-    const bool good = written == static_cast<ssize_t>(text.size()) && ::fsync(descriptor) == 0;
-    ::close(descriptor);
-    if (!good || ::rename(temporary.c_str(), file.c_str()) != 0) {
-        return failed("cannot write");
-    }
-    const int folder = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder >= 0) {
-        ::fsync(folder);
-        ::close(folder);
-    }
-    return {};
-}
-
 expected<identity> make_identity(const store_options& options) {
     if (options.read_only) {
         return problem{code::data_dir_unusable, in_directory(options.directory) + " does not exist or holds no Troupe data"};
@@ -125,25 +96,22 @@ expected<identity> make_identity(const store_options& options) {
     std::memcpy(&who.hash_seed, seed.data(), sizeof who.hash_seed);
     who.created_by_version = TROUPE_VERSION;
     who.created_at = system_now();
-    if (auto written = write_durably(options.directory / "identity.json", to_json(who) + "\n"); !written) {
-        return written.error();
+    if (auto written = replace_file(options.directory / "identity.json", to_json(who) + "\n"); !written) {
+        return problem{code::data_dir_unusable, written.error().detail + "; choose a directory that this user may write with --data"};
     }
     return who;
 }
 
 expected<identity> load_identity(const store_options& options) {
     const auto file = options.directory / "identity.json";
-    std::ifstream in(file);
-    if (!in) {
-        std::error_code error;
-        if (fs::exists(file, error) || error) {
-            return problem{code::data_dir_unusable, "cannot read " + file.string() + "; check its permissions"};
-        }
+    auto text = read_whole_file(file, 64 * 1024);
+    if (!text && text.error().code == code::not_found) {
         return make_identity(options);
     }
-    std::stringstream text;
-    text << in.rdbuf();
-    auto who = from_json<identity>(text.str(), strictness::stored);
+    if (!text) {
+        return problem{code::data_dir_unusable, text.error().detail + "; check its permissions"};
+    }
+    auto who = from_json<identity>(*text, strictness::stored);
     if (!who) {
         return problem{code::data_dir_unusable, file.string() + " cannot be read: " + who.error().detail +
                                                     "; restore that file from a backup"};

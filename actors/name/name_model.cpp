@@ -28,7 +28,9 @@ decision_result decide(const name_state& s, const confirm_name& c, const runtime
 }
 
 decision_result decide(const name_state& s, const release_name& c, const runtime::context&) {
-    return s.status != name_status::free && s.owner == c.owner ? events{name_released{}} : events{};
+    const bool released =
+        s.status == name_status::reserved || (s.status == name_status::confirmed && !c.unconfirmed_only);
+    return released && s.owner == c.owner ? events{name_released{}} : events{};
 }
 
 decision_result decide(const name_state& s, const expire_name& c, const runtime::context& context) {

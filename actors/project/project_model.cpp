@@ -73,9 +73,30 @@ problem bad_hash(const std::string& path) {
             {{"/sha256", "expected 64 lower-case hexadecimal digits"}}};
 }
 
-decision_result decide(const project_state& s, const write_file& c, const runtime::context& context) {
+/// What holds for a person's change of one file, whatever the change.
+expected<void> check_file(const project_state& s, const std::string& path, const std::optional<std::string>& expect,
+                          const runtime::context& context) {
     if (!exists(s)) {
         return no_such("project", context.self.id);
+    }
+    if (auto ok = check_project_path(path); !ok) {
+        return ok;
+    }
+    if (s.folder) {
+        return problem{code::conflict, "This project works directly in the folder " + *s.folder +
+                                           " of the node. Change the file there; runs save what they find."};
+    }
+    const auto* entry = find_file(s, path);
+    if (expect && (!entry || entry->sha256 != *expect)) {
+        return problem{code::precondition_failed,
+                       "'" + path + "' was changed or deleted meanwhile. Read it again and make the change on top."};
+    }
+    return {};
+}
+
+decision_result decide(const project_state& s, const write_file& c, const runtime::context& context) {
+    if (auto ok = check_file(s, c.path, c.expect, context); !ok) {
+        return ok.error();
     }
     if (!is_sha256(c.sha256)) {
         return bad_hash(c.path);
@@ -83,17 +104,16 @@ decision_result decide(const project_state& s, const write_file& c, const runtim
     if (auto ok = manifest_draft(s.files).save(c.path); !ok) {
         return ok.error();
     }
-    if (holds(find_file(s, c.path), c.sha256, c.executable)) {
+    const auto* entry = find_file(s, c.path);
+    const bool executable = c.executable.value_or(entry && entry->executable);
+    if (holds(entry, c.sha256, executable)) {
         return events{};
     }
-    return events{file_saved{c.path, c.sha256, c.bytes, c.executable, std::string(context.principal)}};
+    return events{file_saved{c.path, c.sha256, c.bytes, executable, std::string(context.principal)}};
 }
 
 decision_result decide(const project_state& s, const delete_file& c, const runtime::context& context) {
-    if (!exists(s)) {
-        return no_such("project", context.self.id);
-    }
-    if (auto ok = check_project_path(c.path); !ok) {
+    if (auto ok = check_file(s, c.path, c.expect, context); !ok) {
         return ok.error();
     }
     if (!find_file(s, c.path)) {

@@ -29,14 +29,16 @@ struct write_file {
     std::string path;
     std::string sha256;
     std::uint64_t bytes = 0;
-    bool executable = false;
+    std::optional<bool> executable;    ///< Nothing: as it was.
+    std::optional<std::string> expect; ///< `precondition_failed` unless the file has this hash.
 };
-BOOST_DESCRIBE_STRUCT(write_file, (), (path, sha256, bytes, executable))
+BOOST_DESCRIBE_STRUCT(write_file, (), (path, sha256, bytes, executable, expect))
 
 struct delete_file {
     std::string path;
+    std::optional<std::string> expect;
 };
-BOOST_DESCRIBE_STRUCT(delete_file, (), (path))
+BOOST_DESCRIBE_STRUCT(delete_file, (), (path, expect))
 
 struct project_created {
     uuid organization;

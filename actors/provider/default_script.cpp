@@ -44,14 +44,6 @@ rules:
     call:
       - {tool: run_command, arguments: {command: sh run-tests.sh}}
 
-  - name: nothing to mend
-    when: {last_tool: run_command, last_is_error: false, last_result_matches: '\Aexit code: 0\b[\s\S]*?^(?<before>\d+ of \d+ checks passed)'}
-    once: true
-    say: The tests pass already (${before}). There is nothing to mend.
-    call:
-      - tool: finish
-        arguments: {result: "Nothing was changed: the tests of ${unit}.cpp pass as they are (${before})."}
-
   - name: mend
     when:
       captured: [suspect]
@@ -94,16 +86,24 @@ rules:
     call:
       - tool: finish
         arguments:
+          success: false
           result: |
             Not solved. I changed `${suspect}` to `${suspect} + 1` in ${unit}.cpp, but the tests still fail:
 
             ${result}
 
+  - name: nothing to mend
+    when: {after: run the tests, last_tool: run_command, last_is_error: false, last_result_matches: '\Aexit code: 0\b[\s\S]*?^(?<before>\d+ of \d+ checks passed)'}
+    say: The tests pass already (${before}). There is nothing to mend.
+    call:
+      - tool: finish
+        arguments: {result: "Nothing was changed: the tests of ${unit}.cpp pass as they are (${before})."}
+
   - name: report an error of a tool
     when: {last_is_error: true}
     say: ${tool} reported an error, and I have no rule for that. I stop here.
     call:
-      - {tool: finish, arguments: {result: "Not solved. ${tool} reported: ${result}"}}
+      - {tool: finish, arguments: {success: false, result: "Not solved. ${tool} reported: ${result}"}}
 
   - name: report an unknown failure
     when: {last_tool: run_command}
@@ -111,6 +111,7 @@ rules:
     call:
       - tool: finish
         arguments:
+          success: false
           result: |
             Not solved. The tests fail in a way that this script does not know:
 
@@ -122,6 +123,7 @@ rules:
     call:
       - tool: finish
         arguments:
+          success: false
           result: |
             Nothing was changed. This rehearsal is scripted for Troupe's sample project, and these are the files here:
 

@@ -32,6 +32,19 @@ bool is_inside(const fs::path& folder, const fs::path& file) {
     return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
 }
 
+/// The script of that name in the folder, or nothing. Links are followed before the check: a name cannot leave the
+/// folder by "..", nor through a link.
+fs::path script_in(const fs::path& folder, std::string_view name) {
+    std::error_code ec;
+    const fs::path inside = fs::weakly_canonical(folder, ec);
+    for (const auto extension : script_extensions) {
+        const fs::path candidate = fs::weakly_canonical(inside / (std::string(name) + std::string(extension)), ec);
+        if (!ec && is_inside(inside, candidate) && fs::is_regular_file(candidate, ec))
+            return candidate;
+    }
+    return {};
+}
+
 expected<std::string> read_script(const fs::path& file) {
     std::ifstream in(file, std::ios::binary);
     std::string text(rehearsal_script_bytes_max + 1, '\0');
@@ -110,15 +123,7 @@ expected<std::shared_ptr<net::model>> model_registry::find_script(std::string_vi
     } else {
         if (settings_.scripts.empty())
             return unknown(asked.string(), "this node has no scripts folder");
-        const fs::path folder = fs::weakly_canonical(settings_.scripts, ec);
-        for (const auto extension : script_extensions) {
-            // Links are followed before the check: a name cannot leave the folder by "..", nor through a link.
-            const fs::path candidate = fs::weakly_canonical(folder / (std::string(name) + std::string(extension)), ec);
-            if (!ec && is_inside(folder, candidate) && fs::is_regular_file(candidate, ec)) {
-                file = candidate;
-                break;
-            }
-        }
+        file = script_in(settings_.scripts, name);
     }
     if (file.empty() || !fs::is_regular_file(file, ec))
         return unknown(fmt::format("{}{}", script_prefix, name), "there is no such script");
@@ -149,7 +154,8 @@ std::vector<model_listing> model_registry::list() const {
     std::error_code ec;
     for (fs::directory_iterator at(settings_.scripts, ec), end; !ec && at != end && scripts.size() < listed_scripts_max;
          at.increment(ec))
-        if (const auto& file = at->path(); file.extension() == ".yaml" || file.extension() == ".yml")
+        if (const auto& file = at->path(); (file.extension() == ".yaml" || file.extension() == ".yml") &&
+                                           !script_in(settings_.scripts, file.filename().string()).empty())
             scripts.push_back(file.stem().string());
     std::sort(scripts.begin(), scripts.end());
     for (const auto& one : scripts)

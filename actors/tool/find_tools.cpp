@@ -10,8 +10,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <limits>
+#include <optional>
 #include <regex>
 
 namespace troupe::actors {
@@ -119,7 +119,10 @@ public:
         }
         try {
             // Polynomial: a pattern of the model must neither take exponential time nor recurse over a line.
-            m.expression_.emplace(a.pattern, std::regex::ECMAScript | std::regex_constants::__polynomial);
+            const auto flags = std::regex::ECMAScript | std::regex_constants::__polynomial;
+            const std::regex checked(a.pattern, flags);
+            // Begun once, at the front of the line: trying each place would make it quadratic in the line.
+            m.expression_.emplace("[^]*?(?:" + a.pattern + ")", flags);
         } catch (const std::regex_error& e) {
             const std::string why =
                 fmt::format("is no regular expression: {}; set literal to search for plain text", e.what());
@@ -128,7 +131,9 @@ public:
         return m;
     }
     [[nodiscard]] bool finds(std::string_view line) const {
-        return expression_ ? std::regex_search(line.begin(), line.end(), *expression_) : line.find(text_) != line.npos;
+        const auto once = std::regex_constants::match_continuous;
+        return expression_ ? std::regex_search(line.begin(), line.end(), *expression_, once)
+                           : line.find(text_) != line.npos;
     }
 
 private:

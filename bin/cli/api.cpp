@@ -19,8 +19,9 @@ std::string encode(std::string_view text, std::string_view kept) {
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                           std::string_view("-._~").find(c) != std::string_view::npos || kept.find(c) != std::string_view::npos;
+        const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+                           (byte >= 'A' && byte <= 'Z') || std::string_view("-._~").find(c) != std::string_view::npos ||
+                           kept.find(c) != std::string_view::npos;
         plain ? void(out += c) : void(out += fmt::format("%{:02X}", byte));
     }
     return out;
@@ -75,7 +76,9 @@ int exit_code_of(const problem& p) {
     }
 }
 
-expected<std::string> api::get(std::string_view path, std::string_view accept) { return send("GET", path, {}, {}, accept); }
+expected<std::string> api::get(std::string_view path, std::string_view accept) {
+    return send("GET", path, {}, {}, accept);
+}
 
 expected<std::string> api::post(std::string_view path, std::string_view body) {
     return send("POST", path, body, "application/json", "application/json");
@@ -111,7 +114,8 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
     if (!answer) {
         return answer.error();
     }
-    return answer->status < 400 ? expected<std::string>(std::move(answer->body)) : expected<std::string>(problem_of(*answer));
+    return answer->status < 400 ? expected<std::string>(std::move(answer->body))
+                                : expected<std::string>(problem_of(*answer));
 }
 
 expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, query_list query, std::size_t count_max) {
@@ -130,14 +134,16 @@ expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, quer
         auto parsed = json::document::parse(*body);
         const auto list = parsed ? parsed->root().find("items") : std::nullopt;
         if (!list || list->type() != json::kind::array) {
-            return problem{code::internal, fmt::format("The node's answer to {} is no list: is {} a Troupe node of this version?",
-                                                       path, where_.url)};
+            return problem{code::internal,
+                           fmt::format("The node's answer to {} is no list: is {} a Troupe node of this version?", path,
+                                       where_.url)};
         }
         list->each_element([&](json::value item) { items += (count++ == 0 ? "" : ",") + item.dump(); });
         const bool moved = list->size() > 0;
         cursor = moved ? parsed->root().text_or("next_cursor") : "";
     } while (!cursor.empty() && count < count_max);
-    std::string json = "{\"items\":[" + items + "],\"next_cursor\":" + (cursor.empty() ? "null" : json::quoted(cursor)) + "}";
+    std::string json =
+        "{\"items\":[" + items + "],\"next_cursor\":" + (cursor.empty() ? "null" : json::quoted(cursor)) + "}";
     return std::pair(std::move(json), !cursor.empty());
 }
 
@@ -160,11 +166,16 @@ expected<bool> api::stream(std::string_view path, std::stop_token stop,
         }
         const auto root = parsed->root();
         const auto data = root.find("data");
-        stream_event event{root.text_or("id"), parse_timestamp(root.text_or("ts")).value_or(timestamp{}),
-                           root.text_or("channel"), root.text_or("kind"), e.data, data ? *data : root};
+        stream_event event{root.text_or("id"),
+                           parse_timestamp(root.text_or("ts")).value_or(timestamp{}),
+                           root.text_or("channel"),
+                           root.text_or("kind"),
+                           e.data,
+                           data ? *data : root};
         ended = !on_event(event);
     };
-    auto answer = net::fetch_stream(request, stop, [&](std::string_view piece) { return parser.feed(piece, on_sse) && !ended; });
+    auto answer =
+        net::fetch_stream(request, stop, [&](std::string_view piece) { return parser.feed(piece, on_sse) && !ended; });
     if (!answer) {
         return answer.error();
     }

@@ -85,7 +85,8 @@ expected<written_flag> read_flag(const grammar& g, const std::string& word) {
         if (!declared) {
             return unknown_flag(g, "--" + std::string(name), name);
         }
-        return written_flag{declared, equals == std::string::npos ? std::nullopt : std::optional(word.substr(equals + 1))};
+        return written_flag{declared,
+                            equals == std::string::npos ? std::nullopt : std::optional(word.substr(equals + 1))};
     }
     const auto* declared = find_letter(g, word[1]);
     if (!declared || (word.size() > 2 && declared->value.empty())) {
@@ -174,8 +175,8 @@ expected<arguments> parse_arguments(const grammar& g, std::span<const std::strin
             continue;
         }
         if (!written->value && i + 1 == words.size()) {
-            return problem{code::invalid_request, fmt::format("--{} needs a value: --{} {}.", declared.name,
-                                                              declared.name, declared.value)};
+            return problem{code::invalid_request,
+                           fmt::format("--{} needs a value: --{} {}.", declared.name, declared.name, declared.value)};
         }
         if (!values.empty() && !declared.repeated) {
             return problem{code::invalid_request, fmt::format("--{} was given twice.", declared.name)};
@@ -189,9 +190,9 @@ expected<arguments> parse_arguments(const grammar& g, std::span<const std::strin
         return problem{code::invalid_request, fmt::format("Something is missing: this command takes {}.", g.operands)};
     }
     if (out.operands_.size() > g.operands_max) {
-        return problem{code::invalid_request, fmt::format("\"{}\" is one too many: this command takes {}.",
-                                                          out.operands_[g.operands_max],
-                                                          g.operands.empty() ? "no operands" : g.operands)};
+        return problem{code::invalid_request,
+                       fmt::format("\"{}\" is one too many: this command takes {}.", out.operands_[g.operands_max],
+                                   g.operands.empty() ? "no operands" : g.operands)};
     }
     return out;
 }

@@ -16,17 +16,17 @@ namespace troupe::cli {
 
 /// One flag of a command: `--name VALUE`, `--name=VALUE`, or a switch when `value` is empty.
 struct flag {
-    std::string_view name;      ///< Without dashes: "max-steps".
-    std::string_view value;     ///< What stands for its value in help: "N"; empty for a switch.
+    std::string_view name;  ///< Without dashes: "max-steps".
+    std::string_view value; ///< What stands for its value in help: "N"; empty for a switch.
     std::string_view doc;
-    char letter = 0;            ///< "-f"; 0: none.
-    bool repeated = false;      ///< May be given more than once.
+    char letter = 0;       ///< "-f"; 0: none.
+    bool repeated = false; ///< May be given more than once.
 };
 
 /// What a command accepts.
 struct grammar {
-    std::vector<flag> flags;
-    std::string_view operands; ///< As in help: "RUN [REASON]".
+    std::vector<flag> flags = {};
+    std::string_view operands = {}; ///< As in help: "RUN [REASON]".
     std::size_t operands_min = 0;
     std::size_t operands_max = 0;
 };

@@ -17,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view start_one = "Start one with `troupe serve`, or name it with --url and --key (TROUPE_URL, TROUPE_KEY).";
+constexpr std::string_view start_one =
+    "Start one with `troupe serve`, or name it with --url and --key (TROUPE_URL, TROUPE_KEY).";
 
 struct data_folder {
     fs::path path;
@@ -57,7 +58,8 @@ std::optional<std::string> read_small(const fs::path& path) {
 }
 
 bool on_this_machine(std::string_view url) {
-    for (const std::string_view start : {"http://127.", "https://127.", "http://localhost", "https://localhost", "http://[::1]", "https://[::1]"}) {
+    for (const std::string_view start :
+         {"http://127.", "https://127.", "http://localhost", "https://localhost", "http://[::1]", "https://[::1]"}) {
         const auto rest = url.starts_with(start) ? url.substr(start.size()) : std::string_view("x");
         if (start.ends_with('.') ? rest.find_first_not_of("0123456789.:") == std::string_view::npos
                                  : rest.empty() || rest.starts_with(':')) {
@@ -67,7 +69,7 @@ bool on_this_machine(std::string_view url) {
     return false;
 }
 
-std::optional<data_folder> find_data_folder(const node_search& search) {
+std::optional<data_folder> locate_data_folder(const node_search& search) {
     if (search.data) {
         return data_folder{search.working_folder / *search.data, true};
     }
@@ -75,9 +77,11 @@ std::optional<data_folder> find_data_folder(const node_search& search) {
         return data_folder{search.working_folder / *named, true};
     }
     for (fs::path folder = search.working_folder;; folder = folder.parent_path()) {
-        std::error_code ignored; // an unreadable folder is one without a node
-        if (fs::exists(folder / ".troupe" / "node.json", ignored)) {
-            return data_folder{folder / ".troupe", false};
+        for (const std::string_view name : {".troupe", "troupe-data"}) { // the second is the node's default
+            std::error_code ignored;                                     // an unreadable folder is one without a node
+            if (fs::exists(folder / name / "node.json", ignored)) {
+                return data_folder{folder / name, false};
+            }
         }
         if (!folder.has_parent_path() || folder == folder.parent_path()) {
             return std::nullopt;
@@ -89,13 +93,15 @@ expected<node_file> read_node_file(const data_folder& folder, const node_search&
     const auto path = folder.path / "node.json";
     const auto text = read_small(path);
     if (!text) {
-        return problem{code::connection_failed, fmt::format("No node is running on {}: start it with `troupe serve --data {}`.",
-                                                            folder.path.string(), folder.path.string())};
+        return problem{code::connection_failed,
+                       fmt::format("No node is running on {}: start it with `troupe serve --data {}`.",
+                                   folder.path.string(), folder.path.string())};
     }
     const auto parsed = json::document::parse(*text);
     node_file node;
     if (parsed) {
-        node = {without_slash(parsed->root().text_or("url")), parsed->root().int_or("pid"), parsed->root().text_or("key_file")};
+        node = {without_slash(parsed->root().text_or("url")), parsed->root().int_or("pid"),
+                parsed->root().text_or("key_file")};
     }
     if (node.url.empty()) {
         return problem{code::connection_failed, fmt::format("{} does not say where the node is: start the node again "
@@ -108,9 +114,10 @@ expected<node_file> read_node_file(const data_folder& folder, const node_search&
                                                             folder.path.string(), node.pid, folder.path.string())};
     }
     if (!folder.named && !on_this_machine(node.url)) {
-        return problem{code::connection_failed, fmt::format("{} names a node on another machine ({}). If that is what you "
-                                                            "want, say so: --url {} or --data {}.",
-                                                            path.string(), node.url, node.url, folder.path.string())};
+        return problem{code::connection_failed,
+                       fmt::format("{} names a node on another machine ({}). If that is what you "
+                                   "want, say so: --url {} or --data {}.",
+                                   path.string(), node.url, node.url, folder.path.string())};
     }
     return node;
 }
@@ -140,6 +147,11 @@ node_search search_here() {
             .process_runs = [](int pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }};
 }
 
+std::optional<fs::path> find_data_folder(const node_search& search) {
+    const auto found = locate_data_folder(search);
+    return found ? std::optional(found->path) : std::nullopt;
+}
+
 expected<connection> find_node(const node_search& search) {
     const auto from_environment = [&](const char* name) {
         const auto value = search.environment(name);
@@ -150,7 +162,7 @@ expected<connection> find_node(const node_search& search) {
     if (url && key) {
         return connection{without_slash(*url), *key};
     }
-    const auto folder = find_data_folder(search);
+    const auto folder = locate_data_folder(search);
     if (!folder) {
         return url ? expected<connection>(connection{without_slash(*url), ""})
                    : problem{code::connection_failed, fmt::format("No node is running here. {}", start_one)};

@@ -27,6 +27,9 @@ struct node_search {
 };
 node_search search_here();
 
+/// The data folder that --data or TROUPE_DATA names, or the one of a node found in the working folder or above it.
+std::optional<std::filesystem::path> find_data_folder(const node_search& search);
+
 /// --url and --key, else TROUPE_URL and TROUPE_KEY, else the node on this machine: DIR/node.json, DIR/admin.key.
 /// `connection_failed` says how to start a node. A folder found by walking upwards may be anybody's (a cloned
 /// repository): its node has to be on this machine, and no key outside the folder is read for it.

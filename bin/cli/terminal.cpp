@@ -44,20 +44,34 @@ struct status_look {
 };
 
 constexpr std::array looks = {
-    status_look{"succeeded", "✓", tone::good},  status_look{"done", "✓", tone::good},
-    status_look{"approved", "✓", tone::good},   status_look{"answered", "✓", tone::good},
-    status_look{"ok", "✓", tone::good},         status_look{"idle", "○", tone::plain},
-    status_look{"queued", "○", tone::plain},    status_look{"inbox", "○", tone::plain},
-    status_look{"assigned", "◔", tone::accent}, status_look{"running", "●", tone::accent},
-    status_look{"busy", "●", tone::accent},     status_look{"started", "●", tone::accent},
-    status_look{"in_progress", "●", tone::accent}, status_look{"review", "◑", tone::warn},
-    status_look{"waiting", "◆", tone::warn},    status_look{"asked", "◆", tone::warn},
-    status_look{"pending", "◆", tone::warn},    status_look{"paused", "◆", tone::warn},
-    status_look{"blocked", "◆", tone::warn},    status_look{"unknown", "?", tone::warn},
-    status_look{"restarting", "◆", tone::warn}, status_look{"failed", "✗", tone::bad},
-    status_look{"error", "✗", tone::bad},       status_look{"denied", "✗", tone::bad},
-    status_look{"cancelled", "–", tone::faint}, status_look{"skipped", "–", tone::faint},
-    status_look{"offline", "–", tone::faint},   status_look{"stopped", "–", tone::faint},
+    status_look{"succeeded", "✓", tone::good},
+    status_look{"done", "✓", tone::good},
+    status_look{"approved", "✓", tone::good},
+    status_look{"answered", "✓", tone::good},
+    status_look{"ok", "✓", tone::good},
+    status_look{"idle", "○", tone::plain},
+    status_look{"queued", "○", tone::plain},
+    status_look{"inbox", "○", tone::plain},
+    status_look{"assigned", "◔", tone::accent},
+    status_look{"running", "●", tone::accent},
+    status_look{"busy", "●", tone::accent},
+    status_look{"started", "●", tone::accent},
+    status_look{"in_progress", "●", tone::accent},
+    status_look{"review", "◑", tone::warn},
+    status_look{"waiting", "◆", tone::warn},
+    status_look{"asked", "◆", tone::warn},
+    status_look{"pending", "◆", tone::warn},
+    status_look{"paused", "◆", tone::warn},
+    status_look{"blocked", "◆", tone::warn},
+    status_look{"unknown", "?", tone::warn},
+    status_look{"restarting", "◆", tone::warn},
+    status_look{"failed", "✗", tone::bad},
+    status_look{"error", "✗", tone::bad},
+    status_look{"denied", "✗", tone::bad},
+    status_look{"cancelled", "–", tone::faint},
+    status_look{"skipped", "–", tone::faint},
+    status_look{"offline", "–", tone::faint},
+    status_look{"stopped", "–", tone::faint},
     status_look{"withdrawn", "–", tone::faint},
 };
 
@@ -93,8 +107,8 @@ screen screen_of(int descriptor) {
         const char* columns = std::getenv("COLUMNS");
         const int wished = columns ? std::atoi(columns) : 0;
         const std::size_t width = ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                                  : wished > 0                                                  ? static_cast<std::size_t>(wished)
-                                                                                                : 80;
+                                  : wished > 0 ? static_cast<std::size_t>(wished)
+                                               : 80;
         s.width = std::max(width, width_min);
     }
     return s;
@@ -115,7 +129,9 @@ std::string_view symbol_of_status(std::string_view status) {
     return look ? look->symbol : "·";
 }
 
-std::string status_text(std::string_view status) { return fmt::format("{} {}", symbol_of_status(status), clean_line(status)); }
+std::string status_text(std::string_view status) {
+    return fmt::format("{} {}", symbol_of_status(status), clean_line(status));
+}
 
 std::vector<std::size_t> fit_columns(const std::vector<column>& columns, std::vector<std::size_t> natural,
                                      std::size_t width) {

@@ -22,16 +22,33 @@ constexpr bool within(const std::array<range, N>& ranges, char32_t c) {
 }
 
 /// Combining marks and joiners: no column of their own.
-constexpr std::array<range, 11> zero_width = {{{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x0610, 0x061A},
-                                               {0x064B, 0x065F}, {0x0E47, 0x0E4E}, {0x200B, 0x200D}, {0x20D0, 0x20FF},
-                                               {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xE0100, 0xE01EF}}};
+constexpr std::array<range, 11> zero_width = {{{0x0300, 0x036F},
+                                               {0x0483, 0x0489},
+                                               {0x0591, 0x05BD},
+                                               {0x0610, 0x061A},
+                                               {0x064B, 0x065F},
+                                               {0x0E47, 0x0E4E},
+                                               {0x200B, 0x200D},
+                                               {0x20D0, 0x20FF},
+                                               {0xFE00, 0xFE0F},
+                                               {0xFE20, 0xFE2F},
+                                               {0xE0100, 0xE01EF}}};
 /// East Asian wide characters and emoji: two columns.
-constexpr std::array<range, 12> double_width = {{{0x1100, 0x115F}, {0x2E80, 0x303E}, {0x3041, 0xA4CF}, {0xAC00, 0xD7A3},
-                                                 {0xF900, 0xFAFF}, {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6},
-                                                 {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF}, {0x20000, 0x3FFFD}}};
+constexpr std::array<range, 12> double_width = {{{0x1100, 0x115F},
+                                                 {0x2E80, 0x303E},
+                                                 {0x3041, 0xA4CF},
+                                                 {0xAC00, 0xD7A3},
+                                                 {0xF900, 0xFAFF},
+                                                 {0xFE30, 0xFE6F},
+                                                 {0xFF00, 0xFF60},
+                                                 {0xFFE0, 0xFFE6},
+                                                 {0x1F300, 0x1F64F},
+                                                 {0x1F680, 0x1F6FF},
+                                                 {0x1F900, 0x1F9FF},
+                                                 {0x20000, 0x3FFFD}}};
 /// Characters that change the direction of what follows, or show nothing at all: used to disguise text.
-constexpr std::array<range, 6> disguising = {{{0x061C, 0x061C}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F},
-                                              {0xFEFF, 0xFEFF}, {0xE0000, 0xE007F}}};
+constexpr std::array<range, 6> disguising = {
+    {{0x061C, 0x061C}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xE0000, 0xE007F}}};
 
 /// How many bytes the character that starts with `lead` has; 0: it cannot start one.
 std::size_t length_of(unsigned char lead) {
@@ -92,10 +109,10 @@ void text_filter::put(std::string& out, char32_t c, std::string_view bytes) {
         break;
     case state::escape:
         // ESC [ starts a control sequence, ESC P X ] ^ _ a string; others take intermediates and one more character.
-        state_ = c == '[' ? state::control
+        state_ = c == '['                                                   ? state::control
                  : c == 'P' || c == 'X' || c == ']' || c == '^' || c == '_' ? state::string
-                 : c >= 0x20 && c <= 0x2F ? state::escape
-                                          : state::text;
+                 : c >= 0x20 && c <= 0x2F                                   ? state::escape
+                                                                            : state::text;
         if (c >= 0x20) {
             return;
         }

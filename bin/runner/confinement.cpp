@@ -107,6 +107,11 @@ int run_confined(const std::vector<std::string>& arguments) {
         return EXIT_FAILURE;
     }
     const auto limit = [&](std::size_t i) { return std::strtoull(arguments[i].c_str(), nullptr, 10); };
+    std::vector<char*> argv;
+    for (auto i = limits_count; i < arguments.size(); ++i) {
+        argv.push_back(const_cast<char*>(arguments[i].c_str()));
+    }
+    argv.push_back(nullptr);
     // RLIMIT_DATA, not RLIMIT_AS: run-times such as V8, Go and the JVM reserve far more addresses than they use.
     set_limit(RLIMIT_DATA, limit(0));
     set_limit(RLIMIT_FSIZE, limit(1));
@@ -115,20 +120,14 @@ int run_confined(const std::vector<std::string>& arguments) {
     }
     set_limit(RLIMIT_CORE, 0);
     set_limit(RLIMIT_NOFILE, open_files);
-
-    std::vector<char*> argv;
-    for (auto i = limits_count; i < arguments.size(); ++i) {
-        argv.push_back(const_cast<char*>(arguments[i].c_str()));
-    }
-    argv.push_back(nullptr);
     if (::write(ready_fd, "r", 1) != 1) {
         return EXIT_FAILURE;
     }
     ::close(ready_fd);
     ::execvp(argv[0], argv.data());
     const int why = errno;
-    std::fprintf(stderr, "%s: %s\n", argv[0], std::strerror(why));
-    return why == ENOENT ? 127 : 126; // As a shell reports it.
+    ::dprintf(STDERR_FILENO, "%s: %s\n", argv[0], std::strerror(why));
+    ::_exit(why == ENOENT ? 127 : 126); // As a shell reports it; and without exit handlers, which may need memory.
 }
 
 } // namespace troupe::runner

@@ -180,16 +180,6 @@ std::optional<int> reap(pid_t leader) {
     return ended;
 }
 
-unique_fd watch_signals() {
-    sigset_t watched;
-    sigemptyset(&watched);
-    for (const int s : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) {
-        sigaddset(&watched, s);
-    }
-    ::sigprocmask(SIG_BLOCK, &watched, nullptr);
-    return unique_fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
 /// Whether one of the signals that came asks this process to end.
 bool told_to_end(const unique_fd& signals) {
     bool told = false;
@@ -237,6 +227,16 @@ int watch(pid_t leader, std::int64_t deadline_ms, const unique_fd& signals, stre
 }
 
 } // namespace
+
+unique_fd watch_signals() {
+    sigset_t watched;
+    sigemptyset(&watched);
+    for (const int s : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) {
+        sigaddset(&watched, s);
+    }
+    ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+    return unique_fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+}
 
 node_link::node_link() {
     std::signal(SIGPIPE, SIG_IGN);
@@ -304,11 +304,10 @@ void node_link::flush(int wait_ms) {
 }
 
 outcome supervise(const runtime::runner_spec& spec, const std::string& self, const control_group& group,
-                  node_link& node) {
+                  const unique_fd& signals, node_link& node) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    const auto signals = watch_signals();
     auto out = make_pipe(), err = make_pipe(), ready = make_pipe();
-    if (!signals || !out.write || !err.write || !ready.write) {
+    if (!out.write || !err.write || !ready.write) {
         return {.why_not = "no descriptors are left", .result = {}};
     }
     const bool wrapped = spec.mode == runtime::sandbox_mode::bubblewrap;

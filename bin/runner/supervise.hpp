@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/process/runner_files.hpp"
+#include "schemas/base/unique_fd.hpp"
 
 #include <string>
 
@@ -41,9 +42,13 @@ private:
     std::string pending_;
 };
 
+/// Blocks SIGCHLD and the signals that ask this process to end, and returns where they arrive. Call it first: from then
+/// on being told to end leaves a result.
+unique_fd watch_signals();
+
 /// Runs the command to its end: by itself, by its time limit, or by order. When it returns, no process of its tree is
 /// left.
 outcome supervise(const runtime::runner_spec& spec, const std::string& self, const control_group& group,
-                  node_link& node);
+                  const unique_fd& signals, node_link& node);
 
 } // namespace troupe::runner

@@ -16,19 +16,22 @@ namespace troupe::net {
 
 /// Finds the entity that a path names: the `{id}` as UUID or, for kinds with a human key, by the index filter
 /// `name_filter`=value ("name=scout"). `not_found` otherwise.
-expected<uuid> resolve_id(const runtime::services& s, const request& r, std::string_view kind, std::string_view name_filter = {});
+expected<uuid> resolve_id(const runtime::services& s, const request& r, std::string_view kind,
+                          std::string_view name_filter = {});
 
-/// The id of an entity to be created: from the `Idempotency-Key` (organization, principal, operation, key) as UUIDv8, so
-/// that a retry reaches the same entity; without one a fresh UUIDv7.
+/// The id of an entity to be created: from the `Idempotency-Key` (organization, principal, operation, key) as UUIDv8,
+/// so that a retry reaches the same entity; without one a fresh UUIDv7.
 uuid id_for_create(const request& r, std::string_view operation);
 
 /// A command of this request: principal, correlation, trace, deadline, `Idempotency-Key`, `If-Match` and a hash of the
 /// request are taken from it. The payload has to be the JSON of the command type.
-expected<runtime::command> make_command(const request& r, entity_address to, std::string_view type, std::string payload);
+expected<runtime::command> make_command(const request& r, entity_address to, std::string_view type,
+                                        std::string payload);
 
 /// Submits, and answers with the outcome's document, its ETag and `status`; a problem as problem+json.
 /// With `location` (a path under /api/v1) a 201 carries it.
-void submit_and_answer(const runtime::services& s, request r, runtime::command c, int status, std::string location, responder respond);
+void submit_and_answer(const runtime::services& s, request r, runtime::command c, int status, std::string location,
+                       responder respond);
 
 /// How a body becomes a command. Decodes again what the edge has validated.
 struct command_payload {
@@ -38,10 +41,12 @@ struct command_payload {
 using to_command = std::function<expected<command_payload>(const request&)>;
 
 /// POST that creates: the id from `id_for_create`, 201 with Location "/<plural>/<id>".
-handler create_entity(const runtime::services& s, std::string kind, std::string plural, std::string operation, to_command make);
+handler create_entity(const runtime::services& s, std::string kind, std::string plural, std::string operation,
+                      to_command make);
 
 /// POST, PUT, PATCH, DELETE on an existing entity `{id}`.
-handler change_entity(const runtime::services& s, std::string kind, to_command make, int status = 200, std::string name_filter = {});
+handler change_entity(const runtime::services& s, std::string kind, to_command make, int status = 200,
+                      std::string name_filter = {});
 
 /// A command whose payload is the request's body as it is (body and command have the same members).
 to_command body_as(std::string type);
@@ -57,8 +62,10 @@ handler list_entities(const runtime::services& s, std::string kind, std::vector<
 /// The query parameters that `list_entities` reads, for the route's declaration.
 std::vector<query_parameter> list_parameters(const std::vector<std::string>& filters);
 
-/// GET of a collection inside `{id}`: ?limit=&cursor=, oldest first unless `newest_first`; 404 when the entity is not there.
-handler list_items(const runtime::services& s, std::string kind, std::string collection, bool newest_first = false, std::string name_filter = {});
+/// GET of a collection inside `{id}`: ?limit=&cursor=, oldest first unless `newest_first`; 404 when the entity is not
+/// there.
+handler list_items(const runtime::services& s, std::string kind, std::string collection, bool newest_first = false,
+                   std::string name_filter = {});
 std::vector<query_parameter> page_parameters();
 
 /// limit and cursor of a request, checked.

@@ -21,8 +21,8 @@ std::string_view name_of(verb v);
 
 /// Who asks, as the edge found out.
 struct principal {
-    std::string name; ///< "key/<id>"; empty: nobody.
-    uuid organization;
+    std::string name = {}; ///< "key/<id>"; empty: nobody.
+    uuid organization = {};
     bool admin = false;
 };
 
@@ -46,7 +46,7 @@ struct request {
 
 struct response {
     int status = 200;
-    std::string body; ///< JSON unless `content_type` says otherwise.
+    std::string body = {}; ///< JSON unless `content_type` says otherwise.
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers = {};
 };
@@ -105,9 +105,9 @@ struct route {
     troupe::net::verb verb = verb::get;
     std::string path;      ///< Under the base path: "/tasks/{id}/messages". "{path}" at the end takes slashes.
     std::string operation; ///< OpenAPI operationId, unique.
-    std::string summary;   ///< One sentence.
-    std::string tag;
-    std::string permission; ///< "task:write"; empty: open to everyone (only GET).
+    std::string summary = {};   ///< One sentence.
+    std::string tag = {};
+    std::string permission = {}; ///< "task:write"; empty: open to everyone (only GET).
     std::vector<query_parameter> query = {};
     std::optional<body_type> body = {};
     std::optional<body_type> reply = {};

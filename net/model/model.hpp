@@ -16,7 +16,7 @@ namespace troupe::net {
 
 /// One tool call that a model asks for.
 struct tool_call {
-    std::string id;        ///< The provider's id, or one made by the client ("call_0") when it sends none.
+    std::string id; ///< The provider's id, or one made by the client ("call_0") when it sends none.
     std::string name;
     std::string arguments; ///< JSON text as the model wrote it; may be invalid: the caller validates.
 
@@ -28,12 +28,12 @@ enum class role : std::uint8_t { system, user, assistant, tool };
 /// One message of the context.
 struct message {
     troupe::net::role role = role::user;
-    std::string content;
-    std::vector<tool_call> tool_calls; ///< Of an assistant.
-    std::string tool_call_id;          ///< Of a tool's result: which call it answers.
-    std::string tool_name;             ///< Of a tool's result: the tool's name.
+    std::string content = {};
+    std::vector<tool_call> tool_calls = {}; ///< Of an assistant.
+    std::string tool_call_id = {};          ///< Of a tool's result: which call it answers.
+    std::string tool_name = {};             ///< Of a tool's result: the tool's name.
     bool is_error = false;             ///< Of a tool's result.
-    std::string reasoning;             ///< Kept where the provider wants it back.
+    std::string reasoning = {};             ///< Kept where the provider wants it back.
 };
 
 /// A tool as the model is told of it.
@@ -49,7 +49,7 @@ struct model_request {
     std::vector<tool_declaration> tools;
     std::uint32_t output_tokens_max = 4096;
     std::optional<double> temperature;
-    std::string idempotency_key; ///< The same for every attempt of one step.
+    std::string idempotency_key;        ///< The same for every attempt of one step.
     std::int64_t time_out_ms = 300'000; ///< For the whole call; the idle limit between bytes is the client's.
 };
 
@@ -80,7 +80,8 @@ public:
 
     /// One completion. `on_token` sees the text as it streams (never tool arguments). Problems: `cancelled`,
     /// `deadline_exceeded`, `model_unavailable`, `model_rate_limited` (with `retry_after_s`), `model_refused`,
-    /// `model_reply_invalid`, `script_exhausted`. A stream that was cut is `model_unavailable`; nothing half is returned.
+    /// `model_reply_invalid`, `script_exhausted`. A stream that was cut is `model_unavailable`; nothing half is
+    /// returned.
     virtual expected<model_reply> complete(const model_request& request, std::stop_token stop,
                                            const std::function<void(std::string_view)>& on_token) = 0;
 };

@@ -44,6 +44,11 @@ public:
 
     const char* name() const override { return "entity"; }
 
+    void on_exit() override {
+        owner_ = nullptr;
+        committer_ = nullptr;
+    }
+
     behavior_type make_behavior() override {
         const auto kind = services_.kinds->find(self_.kind);
         if (kind == services_.kinds->end()) {
@@ -181,7 +186,7 @@ private:
             return problem{code::precondition_failed, "the entity is at version " + std::to_string(version) + ", not " + std::to_string(*c.if_match) +
                                                           "; read it again and repeat the change"};
         }
-        const context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
+        const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
         auto result = instance_->handle(c, ctx);
         if (!result) {
             ++services_.commands_refused;

@@ -45,6 +45,17 @@ public:
 
     const char* name() const override { return "shard"; }
 
+    /// Its entities end with it; the handles that they hold of each other are let go.
+    void on_exit() override {
+        for (auto& [a, s] : slots_) {
+            if (s.actor) {
+                anon_send_exit(s.actor, caf::exit_reason::kill);
+            }
+        }
+        slots_.clear();
+        committer_ = nullptr;
+    }
+
     behavior_type make_behavior() override {
         sweep_later();
         return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m.entity); },

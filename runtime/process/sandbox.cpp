@@ -207,21 +207,10 @@ public:
 
     expected<attempt_state> state_of(std::string_view key) override {
         const auto folder = folder_of(key);
-        if (auto free = wait_for_runner(folder); !free) {
+        if (auto free = wait_for_runner(folder, {}); !free) {
             return free.error();
         }
-        std::error_code failed;
-        if (fs::exists(folder / runner_file::result, failed)) {
-            return attempt_state::finished;
-        }
-        if (failed) {
-            return file_problem("look at", folder.native(), failed.value());
-        }
-        if (fs::exists(folder / runner_file::started, failed)) {
-            end_leftovers(folder);
-            return attempt_state::unknown;
-        }
-        return attempt_state::never_started;
+        return look_at(folder);
     }
 
     expected<command_result> result_of(std::string_view key) override {
@@ -245,7 +234,11 @@ public:
                                  const std::function<void(bool, std::string_view)>& on_output) override {
         // Twice: a caller with the same key may win between the look and the runner's lock; then its result is ours.
         for (int attempt = 0; attempt < 2; ++attempt) {
-            const auto state = state_of(key);
+            const auto folder = folder_of(key);
+            if (auto free = wait_for_runner(folder, stop); !free) {
+                return free.error();
+            }
+            const auto state = look_at(folder);
             if (!state) {
                 return state.error();
             }
@@ -258,7 +251,6 @@ public:
             if (stop.stop_requested()) {
                 return problem{code::cancelled, "ended before the command was started"};
             }
-            const auto folder = folder_of(key);
             if (auto prepared = prepare(folder, key, spec); !prepared) {
                 return prepared.error();
             }
@@ -328,14 +320,30 @@ private:
         return problem{code::unknown_outcome, fmt::format("the command was started and left no result: {}", why)};
     }
 
-    /// A runner outlives its node until its command ends. Waits for that, as long as the command may take.
-    static expected<void> wait_for_runner(const fs::path& folder) {
+    static expected<attempt_state> look_at(const fs::path& folder) {
+        std::error_code failed;
+        if (fs::exists(folder / runner_file::result, failed)) {
+            return attempt_state::finished;
+        }
+        if (failed) {
+            return file_problem("look at", folder.native(), failed.value());
+        }
+        if (fs::exists(folder / runner_file::started, failed)) {
+            end_leftovers(folder);
+            return attempt_state::unknown;
+        }
+        return attempt_state::never_started;
+    }
+
+    /// A runner outlives its node until its command ends. Waits for that, as long as the command may take; a stop ends
+    /// the command, as one of our own.
+    static expected<void> wait_for_runner(const fs::path& folder, const std::stop_token& stop) {
         const unique_fd fd(::open((folder / runner_file::lock).c_str(), O_RDWR | O_CLOEXEC));
         if (!fd) {
             return {}; // No runner ever came to its lock.
         }
         std::optional<std::int64_t> deadline_ms;
-        for (;;) {
+        for (bool told = false;;) {
             struct flock whole = {};
             whole.l_type = F_WRLCK;
             if (::fcntl(fd.get(), F_OFD_GETLK, &whole) != 0) {
@@ -343,6 +351,11 @@ private:
             }
             if (whole.l_type == F_UNLCK) {
                 return {};
+            }
+            if (stop.stop_requested() && !told) {
+                pid_t pid = 0; // Alive, because it holds the lock.
+                std::ifstream lock(folder / runner_file::lock);
+                told = lock >> pid && pid > 0 && ::kill(pid, SIGTERM) == 0;
             }
             if (!deadline_ms) {
                 deadline_ms = monotonic_ms() + time_limit_of(folder) + runner_grace_ms;

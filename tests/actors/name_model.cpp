@@ -37,8 +37,8 @@ BOOST_AUTO_TEST_CASE(repeated_commands_change_nothing) {
     n.accepted(confirm_name{"agent", "Scout", id_of(11)});
     BOOST_TEST(n.accepted(confirm_name{"agent", "Scout", id_of(11)}).empty());
     BOOST_TEST(n.accepted(by_one).empty());
-    n.accepted(release_name{id_of(11)});
-    BOOST_TEST(n.accepted(release_name{id_of(11)}).empty());
+    n.accepted(release_name{id_of(11), false});
+    BOOST_TEST(n.accepted(release_name{id_of(11), false}).empty());
 }
 
 BOOST_AUTO_TEST_CASE(only_a_reservation_has_a_timer) {
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(unconfirmed_reservation_expires_and_the_name_is_free_again)
 BOOST_AUTO_TEST_CASE(late_timer_of_an_older_reservation_does_not_end_the_newer_one) {
     name n;
     n.accepted(by_one);
-    n.accepted(release_name{id_of(11)});
+    n.accepted(release_name{id_of(11), false});
     n.accepted(by_two);
     n.now = n.now + name_reservation_ms;
     BOOST_TEST(n.accepted(expire_name{1}).empty());
@@ -94,10 +94,21 @@ BOOST_AUTO_TEST_CASE(only_the_owner_can_release) {
     name n;
     n.accepted(by_one);
     n.accepted(confirm_name{"agent", "Scout", id_of(11)});
-    BOOST_TEST(n.accepted(release_name{id_of(12)}).empty());
+    BOOST_TEST(n.accepted(release_name{id_of(12), false}).empty());
     BOOST_TEST(n.view().exists);
-    n.accepted(release_name{id_of(11)});
+    n.accepted(release_name{id_of(11), false});
     BOOST_TEST(!n.view().exists);
+}
+
+BOOST_AUTO_TEST_CASE(given_up_reservation_is_free_and_a_confirmed_name_is_not) {
+    name n;
+    n.accepted(by_one);
+    n.accepted(release_name{id_of(11), true});
+    BOOST_TEST(!n.view().exists);
+    n.accepted(by_one);
+    n.accepted(confirm_name{"agent", "Scout", id_of(11)});
+    BOOST_TEST(n.accepted(release_name{id_of(11), true}).empty());
+    BOOST_TEST(n.view().exists);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -61,27 +61,46 @@ BOOST_AUTO_TEST_CASE(update_keeps_what_is_not_given_and_a_repeat_changes_nothing
 
 BOOST_AUTO_TEST_CASE(written_file_is_in_the_manifest_and_the_same_again_changes_nothing) {
     auto p = made();
-    p.accepted(write_file{"src/main.py", hash('a'), 10, false});
+    p.accepted(write_file{"src/main.py", hash('a'), 10, false, {}});
     BOOST_TEST(p.items().size() == 1u);
     BOOST_TEST(p.items()[0].collection == "files");
     BOOST_TEST(p.items()[0].key == "src/main.py");
     const auto d = *from_json<file_document>(p.items()[0].document, strictness::input);
     BOOST_TEST(d.bytes == 10u);
     BOOST_TEST(d.updated_by == "key/tester");
-    BOOST_TEST(p.accepted(write_file{"src/main.py", hash('a'), 10, false}).empty());
-    BOOST_TEST(p.accepted(write_file{"src/main.py", hash('a'), 10, true}).size() == 1u);
-    p.accepted(write_file{"src/main.py", hash('b'), 4, true});
+    BOOST_TEST(p.accepted(write_file{"src/main.py", hash('a'), 10, false, {}}).empty());
+    BOOST_TEST(p.accepted(write_file{"src/main.py", hash('a'), 10, true, {}}).size() == 1u);
+    p.accepted(write_file{"src/main.py", hash('b'), 4, true, {}});
     BOOST_TEST(p.document<project_document>().files == 1u);
     BOOST_TEST(p.document<project_document>().bytes == 4u);
 }
 
+BOOST_AUTO_TEST_CASE(lost_race_for_a_file_is_refused) {
+    auto p = made();
+    BOOST_TEST((p.refused(write_file{"a", hash('b'), 1, {}, hash('a')}).code == code::precondition_failed));
+    p.accepted(write_file{"a", hash('a'), 1, true, {}});
+    BOOST_TEST((p.refused(write_file{"a", hash('c'), 1, {}, hash('b')}).code == code::precondition_failed));
+    BOOST_TEST((p.refused(delete_file{"a", hash('b')}).code == code::precondition_failed));
+    p.accepted(write_file{"a", hash('b'), 1, {}, hash('a')});
+    BOOST_TEST(p.state().files.at("a").executable); // not given: as it was
+    p.accepted(delete_file{"a", hash('b')});
+}
+
+BOOST_AUTO_TEST_CASE(files_of_a_folder_project_come_from_runs_only) {
+    project p;
+    p.accepted(create_project{{"calculator", "", "/home/me/calculator"}});
+    BOOST_TEST((p.refused(write_file{"a", hash('a'), 1, {}, {}}).code == code::conflict));
+    p.accepted(save({{"a", hash('a'), 1, false}}));
+    BOOST_TEST((p.refused(delete_file{"a", {}}).code == code::conflict));
+}
+
 BOOST_AUTO_TEST_CASE(deleted_file_leaves_manifest_and_collection) {
     auto p = made();
-    p.accepted(write_file{"a", hash('a'), 10, false});
-    p.accepted(delete_file{"a"});
+    p.accepted(write_file{"a", hash('a'), 10, false, {}});
+    p.accepted(delete_file{"a", {}});
     BOOST_TEST(p.items().at(0).document == "");
     BOOST_TEST(p.document<project_document>().bytes == 0u);
-    BOOST_TEST((p.refused(delete_file{"a"}).code == code::not_found));
+    BOOST_TEST((p.refused(delete_file{"a", {}}).code == code::not_found));
 }
 
 BOOST_AUTO_TEST_CASE(paths_that_leave_the_project_or_are_odd_are_refused) {
@@ -96,25 +115,25 @@ BOOST_AUTO_TEST_CASE(paths_that_leave_the_project_or_are_odd_are_refused) {
                                                              {std::string("a\0b", 3), code::invalid_request},
                                                              {std::string(1025, 'x'), code::invalid_request}};
     for (const auto& [path, expected_code] : table) {
-        BOOST_TEST((p.refused(write_file{path, hash('a'), 1, false}).code == expected_code), path);
+        BOOST_TEST((p.refused(write_file{path, hash('a'), 1, false, {}}).code == expected_code), path);
     }
-    p.accepted(write_file{std::string(1024, 'x'), hash('a'), 1, false});
-    p.accepted(write_file{"..a/b..c/...", hash('a'), 1, false});
-    BOOST_TEST((p.refused(write_file{"a", "not a hash", 1, false}).code == code::invalid_request));
+    p.accepted(write_file{std::string(1024, 'x'), hash('a'), 1, false, {}});
+    p.accepted(write_file{"..a/b..c/...", hash('a'), 1, false, {}});
+    BOOST_TEST((p.refused(write_file{"a", "not a hash", 1, false, {}}).code == code::invalid_request));
 }
 
 BOOST_AUTO_TEST_CASE(file_cannot_be_a_folder_at_the_same_time) {
     auto p = made();
-    p.accepted(write_file{"a/b", hash('a'), 1, false});
-    BOOST_TEST((p.refused(write_file{"a", hash('a'), 1, false}).code == code::conflict));
-    BOOST_TEST((p.refused(write_file{"a/b/c", hash('a'), 1, false}).code == code::conflict));
-    p.accepted(write_file{"a.b", hash('a'), 1, false});
+    p.accepted(write_file{"a/b", hash('a'), 1, false, {}});
+    BOOST_TEST((p.refused(write_file{"a", hash('a'), 1, false, {}}).code == code::conflict));
+    BOOST_TEST((p.refused(write_file{"a/b/c", hash('a'), 1, false, {}}).code == code::conflict));
+    p.accepted(write_file{"a.b", hash('a'), 1, false, {}});
 }
 
 BOOST_AUTO_TEST_CASE(many_files_are_saved_with_a_result_for_each) {
     auto p = made();
-    p.accepted(write_file{"old", hash('a'), 1, false});
-    p.accepted(write_file{"same", hash('a'), 1, false});
+    p.accepted(write_file{"old", hash('a'), 1, false, {}});
+    p.accepted(write_file{"same", hash('a'), 1, false, {}});
     p.accepted(save({{"new", hash('b'), 2, false},
                      {"same", hash('a'), 1, false},
                      {"old", {}, 0, false},
@@ -142,9 +161,9 @@ BOOST_AUTO_TEST_CASE(saving_what_is_there_already_changes_nothing_and_answers_th
 
 BOOST_AUTO_TEST_CASE(change_that_the_run_has_not_seen_is_not_overwritten) {
     auto p = made();
-    p.accepted(write_file{"a", hash('a'), 1, false});
+    p.accepted(write_file{"a", hash('a'), 1, false, {}});
     const auto base = p.version();
-    p.accepted(write_file{"a", hash('b'), 1, false});
+    p.accepted(write_file{"a", hash('b'), 1, false, {}});
     p.accepted(save({{"a", hash('c'), 1, false}, {"b", hash('c'), 1, false}}, base));
     BOOST_TEST(answer_of(p).refused.at(0).code == "conflict");
     BOOST_TEST(answer_of(p).saved == texts{"b"}, boost::test_tools::per_element());
@@ -176,10 +195,10 @@ BOOST_AUTO_TEST_CASE(manifest_has_a_limit_and_deletions_make_room) {
     }
     const runtime::context context{{organization, "project", id_of(1)}, 2, {}, "key/tester", make_uuid};
     const auto decide = [&](const project_model::command& c) { return project_model::decide(full, c, context); };
-    const auto refusal = decide(write_file{"one_more", hash('a'), 1, false});
+    const auto refusal = decide(write_file{"one_more", hash('a'), 1, false, {}});
     BOOST_TEST_REQUIRE(!refusal);
     BOOST_TEST((refusal.error().code == code::conflict));
-    BOOST_TEST(decide(write_file{"f1", hash('b'), 1, false})->size() == 1u);
+    BOOST_TEST(decide(write_file{"f1", hash('b'), 1, false, {}})->size() == 1u);
     const auto swapped =
         decide(save({{"new1", hash('a'), 1, false}, {"f1", {}, 0, false}, {"new2", hash('a'), 1, false}}));
     BOOST_TEST(names_of(*swapped) == (texts{"file_deleted", "file_saved", "file_refused"}),
@@ -188,11 +207,11 @@ BOOST_AUTO_TEST_CASE(manifest_has_a_limit_and_deletions_make_room) {
 
 BOOST_AUTO_TEST_CASE(deleted_project_is_gone_for_good) {
     auto p = made();
-    p.accepted(write_file{"a", hash('a'), 1, false});
+    p.accepted(write_file{"a", hash('a'), 1, false, {}});
     p.accepted(delete_project{});
     BOOST_TEST(!p.view().exists);
     BOOST_TEST(p.accepted(delete_project{}).empty());
-    BOOST_TEST((p.refused(write_file{"a", hash('a'), 1, false}).code == code::not_found));
+    BOOST_TEST((p.refused(write_file{"a", hash('a'), 1, false, {}}).code == code::not_found));
     BOOST_TEST((p.refused(save({{"a", hash('a'), 1, false}})).code == code::not_found));
     BOOST_TEST((p.refused(create_project{{"calculator", "", {}}}).code == code::already_exists));
 }
@@ -201,7 +220,7 @@ BOOST_AUTO_TEST_CASE(what_was_never_created_is_not_there) {
     project p;
     BOOST_TEST((p.refused(update_project{{"x", {}}}).code == code::not_found));
     BOOST_TEST((p.refused(delete_project{}).code == code::not_found));
-    BOOST_TEST((p.refused(delete_file{"a"}).code == code::not_found));
+    BOOST_TEST((p.refused(delete_file{"a", {}}).code == code::not_found));
     BOOST_TEST(!p.view().exists);
 }
 

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_time_limit_of_the_model_ends_the_command) {
     const tool_place p;
     const auto r = p.perform("run_command", command("sleep 1000", R"("time_limit_ms":300)"));
     BOOST_TEST(contains(r.content, "over its time limit"));
-    BOOST_TEST(details_of(r).root().find("timed_out")->as_bool().value());
+    BOOST_TEST(details_of(r).root().find("timed_out").value().as_bool().value());
 }
 
 BOOST_AUTO_TEST_CASE(a_command_without_a_sandbox_is_an_error_that_says_so) {

@@ -17,6 +17,7 @@ public:
     void send(std::string_view bytes) const;
     /// Blocks until the client closes.
     void wait_for_close() const;
+    [[nodiscard]] int socket() const { return socket_; }
 
 private:
     int socket_;

@@ -141,6 +141,19 @@ BOOST_AUTO_TEST_CASE(a_runner_told_to_end_by_the_system_leaves_a_result) {
     BOOST_TEST(!w.has("count"));
 }
 
+BOOST_AUTO_TEST_CASE(a_stop_reaches_the_command_of_a_node_that_died) {
+    const workplace w;
+    const auto node = start_node(w, waiting);
+    BOOST_REQUIRE(eventually([&] { return w.has("begun"); }));
+    kill_node(node);
+    std::stop_source stop;
+    stop.request_stop();
+    const auto r = w.open()->run("key", w.shell(waiting), stop.get_token(), {});
+    BOOST_REQUIRE(r);
+    BOOST_TEST(r->cancelled);
+    BOOST_TEST(!w.has("count"));
+}
+
 BOOST_AUTO_TEST_CASE(a_runner_whose_node_is_gone_starts_nothing) {
     const workplace w;
     w.open()->run("key", w.shell("touch ran"), {}, {}).value();

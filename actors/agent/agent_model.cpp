@@ -1,0 +1,229 @@
+#include "actors/agent/agent_model.hpp"
+
+#include "actors/common/model.hpp"
+#include "schemas/run_messages.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <type_traits>
+
+// Decisions. What follows from them is in agent_state.cpp, what is shown in agent_views.cpp.
+namespace troupe::actors {
+namespace {
+
+using events = std::vector<agent_model::event>;
+using decision_result = expected<events>;
+
+bool exists(const agent_state& s) { return !s.id.is_nil() && !s.deleted; }
+
+std::size_t free_places(std::size_t running, std::uint32_t max, bool may_work) {
+    return may_work && running < max ? max - running : 0;
+}
+
+/// Starts the first of the queue on the free places.
+void start_queued(events& decided, const agent_state& s, std::size_t places, const runtime::context& context) {
+    for (auto next = s.queue.begin(); places > 0 && next != s.queue.end(); ++next, --places) {
+        decided.emplace_back(task_started{next->second.task_id, context.make_id()});
+    }
+}
+
+/// The end of a run, and what it makes room for.
+events finish(const agent_state& s, const uuid& run_id, run_status status, std::optional<std::string> result,
+              std::optional<std::string> error, const runtime::context& context) {
+    const auto& ended = s.running.at(to_string(run_id));
+    events decided{task_finished{ended.task_id, run_id, status, std::move(result), std::move(error)}};
+    start_queued(
+        decided, s,
+        free_places(s.running.size() - 1, s.settings.max_concurrent_tasks, exists(s) && !s.stopped && !s.paused),
+        context);
+    return decided;
+}
+
+agent_settings merged(agent_settings settings, const update_agent_body& given) {
+    const auto replace = [](auto& old, const auto& value) {
+        if (value) {
+            old = *value;
+        }
+    };
+    replace(settings.name, given.name);
+    replace(settings.kind, given.kind);
+    replace(settings.role, given.role);
+    replace(settings.capabilities, given.capabilities);
+    replace(settings.instructions, given.instructions);
+    replace(settings.model, given.model);
+    replace(settings.tools, given.tools);
+    replace(settings.limits, given.limits);
+    replace(settings.max_concurrent_tasks, given.max_concurrent_tasks);
+    replace(settings.on_unknown, given.on_unknown);
+    replace(settings.custom_parameters, given.custom_parameters);
+    return settings;
+}
+
+decision_result decide(const agent_state& s, const create_agent& c, const runtime::context& context) {
+    if (!s.id.is_nil()) {
+        return exists_already("agent", context.self.id);
+    }
+    if (auto ok = check_agent_settings(c); !ok) {
+        return ok.error();
+    }
+    return events{agent_created{context.self.organization, c}};
+}
+
+decision_result decide(const agent_state& s, const update_agent& c, const runtime::context& context) {
+    auto settings = merged(s.settings, c);
+    if (auto ok = check_agent_settings(settings); !ok) {
+        return ok.error();
+    }
+    if (to_json(settings) == to_json(s.settings)) {
+        return events{};
+    }
+    const auto places = free_places(s.running.size(), settings.max_concurrent_tasks, !s.stopped && !s.paused);
+    events decided{agent_updated{std::move(settings)}};
+    start_queued(decided, s, places, context);
+    return decided;
+}
+
+decision_result decide(const agent_state& s, const start_agent&, const runtime::context& context) {
+    if (!s.stopped) {
+        return events{};
+    }
+    events decided{agent_started{}};
+    start_queued(decided, s, free_places(s.running.size(), s.settings.max_concurrent_tasks, !s.paused), context);
+    return decided;
+}
+
+decision_result decide(const agent_state& s, const stop_agent&, const runtime::context&) {
+    return s.stopped ? events{} : events{agent_stopped{}};
+}
+
+decision_result decide(const agent_state& s, const pause_agent&, const runtime::context&) {
+    return s.paused ? events{} : events{agent_paused{}};
+}
+
+decision_result decide(const agent_state& s, const resume_agent&, const runtime::context& context) {
+    if (!s.paused) {
+        return events{};
+    }
+    events decided{agent_resumed{}};
+    start_queued(decided, s, free_places(s.running.size(), s.settings.max_concurrent_tasks, !s.stopped), context);
+    return decided;
+}
+
+decision_result decide(const agent_state&, const heartbeat_agent&, const runtime::context&) {
+    return events{agent_heartbeat{}};
+}
+
+decision_result decide(const agent_state&, const delete_agent&, const runtime::context&) {
+    return events{agent_deleted{}};
+}
+
+decision_result decide(const agent_state& s, const enqueue_task& c, const runtime::context& context) {
+    const auto known = [&](const auto& entry) {
+        return entry.second.task_id == c.task_id && entry.second.assignment >= c.assignment;
+    };
+    if (std::ranges::any_of(s.running, known)) {
+        return events{};
+    }
+    const auto queued = std::ranges::find(s.queue, c.task_id, [](const auto& entry) { return entry.second.task_id; });
+    if (queued != s.queue.end()) {
+        const bool news = queued->second.assignment <= c.assignment && to_json(queued->second) != to_json(c);
+        return news ? events{task_queued{c}} : events{};
+    }
+    if (s.queue.size() >= agent_queue_max) {
+        return problem{code::conflict, "The queue of agent '" + s.settings.name + "' is full with " +
+                                           std::to_string(s.queue.size()) +
+                                           " tasks. Assign the task to another agent, or later."};
+    }
+    events decided{task_queued{c}};
+    if (free_places(s.running.size(), s.settings.max_concurrent_tasks, !s.stopped && !s.paused) > 0) {
+        decided.emplace_back(task_started{c.task_id, context.make_id()}); // the queue is empty when a place is free
+    }
+    return decided;
+}
+
+decision_result decide(const agent_state& s, const dequeue_task& c, const runtime::context&) {
+    const auto meant = [&](const auto& entry) {
+        return entry.second.task_id == c.task_id && entry.second.assignment <= c.assignment;
+    };
+    if (std::ranges::any_of(s.queue, meant)) {
+        return events{task_dequeued{c.task_id}};
+    }
+    events decided;
+    for (const auto& [run, task] : s.running) {
+        if (task.task_id == c.task_id && task.assignment <= c.assignment && !task.cancelling) {
+            decided.emplace_back(task_cancel_requested{task.task_id, *parse_uuid(run), c.reason});
+        }
+    }
+    return decided;
+}
+
+decision_result decide(const agent_state& s, const run_ended& c, const runtime::context& context) {
+    if (!s.running.contains(to_string(c.run_id))) {
+        return events{};
+    }
+    if (c.status != run_status::succeeded && c.status != run_status::failed && c.status != run_status::cancelled) {
+        return problem{
+            code::invalid_request, "A run ends as succeeded, failed or cancelled.", {{"/status", "is no end"}}};
+    }
+    return finish(s, c.run_id, c.status, c.result, c.error, context);
+}
+
+decision_result decide(const agent_state& s, const debt_settled& c, const runtime::context& context) {
+    const auto* paid = find_debt(s.owed, c.key);
+    if (!paid) {
+        return events{};
+    }
+    events decided{cleared(*paid, c)};
+    if (!c.ok && paid->type == wire_name<create_run>::value && s.running.contains(to_string(paid->to))) {
+        auto ended = finish(s, paid->to, run_status::failed, {}, "The run could not be created: " + c.detail, context);
+        std::ranges::move(ended, std::back_inserter(decided));
+    }
+    return decided;
+}
+
+/// What others report is taken even after the end, so that no debt stays open.
+template <class Command>
+constexpr bool also_when_deleted = std::is_same_v<Command, dequeue_task> || std::is_same_v<Command, run_ended> ||
+                                   std::is_same_v<Command, debt_settled>;
+
+} // namespace
+
+expected<void> check_agent_settings(const agent_settings& settings) {
+    const auto bad = [](const std::string& pointer, const std::string& detail) {
+        return problem{code::invalid_request, detail, {{pointer, detail}}};
+    };
+    const auto& name = settings.name;
+    const bool blank_ends = name.empty() || name.front() == ' ' || name.back() == ' ';
+    if (blank_ends ||
+        std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+        return bad("/name", "A name needs at least one character, no blank at its ends and no control characters.");
+    }
+    if (parse_uuid(name)) {
+        return bad("/name", "A name must not look like an id. Choose another name.");
+    }
+    if (settings.max_concurrent_tasks < 1 || settings.max_concurrent_tasks > 100) {
+        return bad("/max_concurrent_tasks", "An agent works on 1 to 100 tasks at the same time.");
+    }
+    return {};
+}
+
+expected<std::vector<agent_model::event>> agent_model::decide(const state& s, const command& c,
+                                                              const runtime::context& context) {
+    return std::visit(
+        [&]<class Command>(const Command& each) -> decision_result {
+            if constexpr (std::is_same_v<Command, delete_agent>) {
+                if (s.deleted) {
+                    return events{};
+                }
+            }
+            if constexpr (!also_when_deleted<Command> && !std::is_same_v<Command, create_agent>) {
+                if (!exists(s)) {
+                    return no_such("agent", context.self.id);
+                }
+            }
+            return actors::decide(s, each, context);
+        },
+        c);
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,172 @@
+#pragma once
+
+#include "actors/common/debts.hpp"
+#include "runtime/entity/entity.hpp"
+#include "schemas/agent_messages.hpp"
+#include "schemas/base/described.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// An agent: its settings and the durable queue of its tasks. Pure.
+///
+/// Tasks start when a place is free, the most urgent first, of those the earliest. Whenever the agent may work,
+/// either all places are taken or the queue is empty: every decision that frees a place also fills it.
+namespace troupe::actors {
+
+/// A queue is part of one state and one document: this bounds both.
+inline constexpr std::size_t agent_queue_max = 1000;
+
+// ---- commands of people; bodies of the API where they have one
+
+struct create_agent : agent_settings {};
+BOOST_DESCRIBE_STRUCT(create_agent, (agent_settings), ())
+struct update_agent : update_agent_body {};
+BOOST_DESCRIBE_STRUCT(update_agent, (update_agent_body), ())
+struct start_agent {};
+BOOST_DESCRIBE_STRUCT(start_agent, (), ())
+struct stop_agent {};
+BOOST_DESCRIBE_STRUCT(stop_agent, (), ())
+struct pause_agent {};
+BOOST_DESCRIBE_STRUCT(pause_agent, (), ())
+struct resume_agent {};
+BOOST_DESCRIBE_STRUCT(resume_agent, (), ())
+struct heartbeat_agent {};
+BOOST_DESCRIBE_STRUCT(heartbeat_agent, (), ())
+struct delete_agent {};
+BOOST_DESCRIBE_STRUCT(delete_agent, (), ())
+
+// ---- events
+
+struct agent_created {
+    uuid organization;
+    agent_settings settings;
+};
+BOOST_DESCRIBE_STRUCT(agent_created, (), (organization, settings))
+struct agent_updated {
+    agent_settings settings;
+};
+BOOST_DESCRIBE_STRUCT(agent_updated, (), (settings))
+struct agent_started {};
+BOOST_DESCRIBE_STRUCT(agent_started, (), ())
+struct agent_stopped {};
+BOOST_DESCRIBE_STRUCT(agent_stopped, (), ())
+struct agent_paused {};
+BOOST_DESCRIBE_STRUCT(agent_paused, (), ())
+struct agent_resumed {};
+BOOST_DESCRIBE_STRUCT(agent_resumed, (), ())
+struct agent_heartbeat {};
+BOOST_DESCRIBE_STRUCT(agent_heartbeat, (), ())
+struct agent_deleted {};
+BOOST_DESCRIBE_STRUCT(agent_deleted, (), ())
+
+struct task_queued {
+    enqueue_task task;
+};
+BOOST_DESCRIBE_STRUCT(task_queued, (), (task))
+struct task_dequeued {
+    uuid task_id;
+};
+BOOST_DESCRIBE_STRUCT(task_dequeued, (), (task_id))
+struct task_started {
+    uuid task_id;
+    uuid run_id;
+};
+BOOST_DESCRIBE_STRUCT(task_started, (), (task_id, run_id))
+struct task_cancel_requested {
+    uuid task_id;
+    uuid run_id;
+    std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(task_cancel_requested, (), (task_id, run_id, reason))
+struct task_finished {
+    uuid task_id;
+    uuid run_id;
+    run_status status = run_status::failed;
+    std::optional<std::string> result;
+    std::optional<std::string> error;
+};
+BOOST_DESCRIBE_STRUCT(task_finished, (), (task_id, run_id, status, result, error))
+
+// ---- state
+
+struct running_task {
+    uuid task_id;
+    std::uint32_t assignment = 0;
+    bool cancelling = false;
+};
+BOOST_DESCRIBE_STRUCT(running_task, (), (task_id, assignment, cancelling))
+
+struct agent_state {
+    static constexpr int version = 1;
+    uuid id;
+    uuid organization;
+    bool deleted = false;
+    agent_settings settings;
+    bool stopped = false;
+    bool paused = false;
+    std::optional<std::string> error;
+    std::map<std::string, enqueue_task> queue;   ///< By urgency, then arrival: the first is the next.
+    std::map<std::string, running_task> running; ///< By run id.
+    std::uint64_t arrivals = 0;
+    std::uint64_t completed = 0;
+    std::uint64_t failed = 0;
+    std::string created_by;
+    timestamp created_at;
+    timestamp updated_at;
+    std::optional<timestamp> heartbeat_at;
+    debts owed;
+};
+BOOST_DESCRIBE_STRUCT(agent_state, (),
+                      (id, organization, deleted, settings, stopped, paused, error, queue, running, arrivals, completed,
+                       failed, created_by, created_at, updated_at, heartbeat_at, owed))
+
+} // namespace troupe::actors
+
+TROUPE_NAMED(troupe::actors::create_agent)
+TROUPE_NAMED(troupe::actors::update_agent)
+TROUPE_NAMED(troupe::actors::start_agent)
+TROUPE_NAMED(troupe::actors::stop_agent)
+TROUPE_NAMED(troupe::actors::pause_agent)
+TROUPE_NAMED(troupe::actors::resume_agent)
+TROUPE_NAMED(troupe::actors::heartbeat_agent)
+TROUPE_NAMED(troupe::actors::delete_agent)
+TROUPE_NAMED(troupe::actors::agent_created)
+TROUPE_NAMED(troupe::actors::agent_updated)
+TROUPE_NAMED(troupe::actors::agent_started)
+TROUPE_NAMED(troupe::actors::agent_stopped)
+TROUPE_NAMED(troupe::actors::agent_paused)
+TROUPE_NAMED(troupe::actors::agent_resumed)
+TROUPE_NAMED(troupe::actors::agent_heartbeat)
+TROUPE_NAMED(troupe::actors::agent_deleted)
+TROUPE_NAMED(troupe::actors::task_queued)
+TROUPE_NAMED(troupe::actors::task_dequeued)
+TROUPE_NAMED(troupe::actors::task_started)
+TROUPE_NAMED(troupe::actors::task_cancel_requested)
+TROUPE_NAMED(troupe::actors::task_finished)
+
+namespace troupe::actors {
+
+/// Rules beyond those of the described members: what a name may look like.
+expected<void> check_agent_settings(const agent_settings& settings);
+
+struct agent_model {
+    static constexpr std::string_view kind = "agent";
+    using state = agent_state;
+    using command = std::variant<create_agent, update_agent, start_agent, stop_agent, pause_agent, resume_agent,
+                                 heartbeat_agent, delete_agent, enqueue_task, dequeue_task, run_ended, debt_settled>;
+    using event = std::variant<agent_created, agent_updated, agent_started, agent_stopped, agent_paused, agent_resumed,
+                               agent_heartbeat, agent_deleted, task_queued, task_dequeued, task_started,
+                               task_cancel_requested, task_finished, debt_cleared>;
+
+    static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
+    static state apply(state, const event&, const runtime::event_context&);
+    static std::vector<runtime::effect> resume(const state&);
+    static runtime::entity_view view(const state&, const runtime::view_context&);
+};
+
+} // namespace troupe::actors

@@ -1,0 +1,177 @@
+#include "actors/agent/agent_routes.hpp"
+
+#include "actors/agent/agent_model.hpp"
+#include "actors/common/model.hpp"
+#include "actors/common/routes.hpp"
+#include "net/http/handlers.hpp"
+#include "schemas/name_messages.hpp"
+#include "storage/views.hpp"
+
+#include <functional>
+#include <string>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+using net::route;
+using net::verb;
+
+const std::string kind{agent_model::kind};
+const std::string plural = "agents";
+const std::string by_name = "name";
+
+/// A command to the name's entity. Reserving and releasing are idempotent by their owner: no command id.
+template <class Message>
+runtime::command name_command(const net::request& r, const std::string& name, const Message& message) {
+    runtime::command c;
+    c.to = {r.who.organization, "name", name_id(r.who.organization, kind, name)};
+    c.type = wire_name<Message>::value;
+    c.payload = to_json(message);
+    c.principal = r.who.name;
+    c.correlation = r.id;
+    c.trace = r.trace;
+    c.deadline_ms = r.deadline_ms;
+    return c;
+}
+
+/// Reserves the name for the agent, lets `go_on` send the command that takes it, and gives the reservation up when
+/// that command was refused. `go_on` answers through the responder that it gets.
+void with_name(const runtime::services& s, net::request r, std::string name, uuid agent, net::responder respond,
+               std::function<void(net::request, net::responder)> go_on) {
+    auto reserve = name_command(r, name, reserve_name{kind, name, agent});
+    s.submit(std::move(reserve), [&s, r = std::move(r), name = std::move(name), agent, respond = std::move(respond),
+                                  go_on = std::move(go_on)](runtime::reply reserved) {
+        if (!reserved) {
+            respond(net::to_response(reserved.error(), r));
+            return;
+        }
+        go_on(r, [&s, r, name, agent, respond](net::response answer) {
+            if (answer.status < 400) {
+                respond(std::move(answer));
+                return;
+            }
+            // Also when the outcome is unknown: the agent's own confirmation takes a name that is free again.
+            auto release = name_command(r, name, release_name{agent, true});
+            release.deadline_ms = 0;
+            s.submit(std::move(release), [respond, answer = std::move(answer)](runtime::reply) { respond(answer); });
+        });
+    });
+}
+
+net::handler create(const runtime::services& s) {
+    return [&s](net::request r, net::responder respond) {
+        auto settings = from_json<agent_settings>(r.body, strictness::input);
+        const auto fits = settings ? check_agent_settings(*settings) : expected<void>(settings.error());
+        if (!fits) {
+            respond(net::to_response(fits.error(), r));
+            return;
+        }
+        if (!r.header("idempotency-key")) {
+            r.headers["idempotency-key"] = to_string(make_uuid()); // one id for the name's owner and the agent
+        }
+        const auto id = net::id_for_create(r, "create_agent");
+        with_name(s, std::move(r), settings->name, id, std::move(respond),
+                  net::create_entity(s, kind, plural, "create_agent", net::body_as("create_agent")));
+    };
+}
+
+net::handler update(const runtime::services& s) {
+    return [&s, change = net::change_entity(s, kind, net::body_as("update_agent"), 200, by_name)](
+               net::request r, net::responder respond) {
+        auto body = from_json<update_agent_body>(r.body, strictness::input);
+        if (body && !body->name) {
+            change(std::move(r), std::move(respond));
+            return;
+        }
+        auto id = body ? net::resolve_id(s, r, kind, by_name) : expected<uuid>(body.error());
+        auto document = id ? storage::read_document(*s.store, {r.who.organization, kind, *id})
+                           : expected<std::optional<storage::stored_document>>(id.error());
+        if (!document || !*document) {
+            respond(net::to_response(document ? no_such(kind, *id) : document.error(), r));
+            return;
+        }
+        r.params["id"] = to_string(*id);
+        with_name(s, std::move(r), *body->name, *id, std::move(respond), change);
+    };
+}
+
+route lifecycle(const runtime::services& s, const std::string& verb_name, std::string summary) {
+    return {.verb = verb::post,
+            .path = "/agents/{id}/" + verb_name,
+            .operation = verb_name + "_agent",
+            .summary = std::move(summary),
+            .tag = plural,
+            .permission = "agent:write",
+            .reply = net::reply_of<agent_document>("agent"),
+            .errors = {code::not_found},
+            .run = net::change_entity(s, kind, net::empty_command(verb_name + "_agent"), 200, by_name)};
+}
+
+} // namespace
+
+std::vector<net::route> agent_routes(const runtime::services& s) {
+    const std::vector<std::string> filters{"name", "status"};
+    const auto document = net::reply_of<agent_document>("agent");
+    const auto update_route = [&](verb v, std::string operation) {
+        return route{.verb = v,
+                     .path = "/agents/{id}",
+                     .operation = std::move(operation),
+                     .summary = "Replaces the settings that are given.",
+                     .tag = plural,
+                     .permission = "agent:write",
+                     .body = net::body_of<update_agent_body>("update_agent"),
+                     .reply = document,
+                     .errors = {code::not_found, code::already_exists, code::precondition_failed},
+                     .run = update(s)};
+    };
+    return {
+        {.verb = verb::get,
+         .path = "/agents",
+         .operation = "list_agents",
+         .summary = "Lists agents, newest first.",
+         .tag = plural,
+         .permission = "agent:read",
+         .query = net::list_parameters(filters),
+         .reply = page_of<agent_document>("agent_list"),
+         .run = net::list_entities(s, kind, filters)},
+        {.verb = verb::post,
+         .path = "/agents",
+         .operation = "create_agent",
+         .summary = "Creates an agent with a name that is unique in the organization.",
+         .tag = plural,
+         .permission = "agent:write",
+         .body = net::body_of<agent_settings>("create_agent"),
+         .reply = document,
+         .success = 201,
+         .errors = {code::already_exists},
+         .run = create(s)},
+        {.verb = verb::get,
+         .path = "/agents/{id}",
+         .operation = "get_agent",
+         .summary = "Shows an agent, by its id or name.",
+         .tag = plural,
+         .permission = "agent:read",
+         .reply = document,
+         .errors = {code::not_found},
+         .run = net::read_entity(s, kind, by_name)},
+        update_route(verb::put, "update_agent"),
+        update_route(verb::patch, "patch_agent"),
+        {.verb = verb::del,
+         .path = "/agents/{id}",
+         .operation = "delete_agent",
+         .summary = "Deletes an agent: its runs are cancelled, its queued tasks go back to the inbox.",
+         .tag = plural,
+         .permission = "agent:write",
+         .success = 204,
+         .errors = {code::not_found, code::precondition_failed},
+         .run = net::change_entity(s, kind, net::empty_command("delete_agent"), 204, by_name)},
+        lifecycle(s, "start", "Starts a stopped agent: it works on its queue again."),
+        lifecycle(s, "stop", "Stops an agent: what runs goes on, nothing new starts, it shows as offline."),
+        lifecycle(s, "pause", "Pauses an agent: what runs goes on, nothing new starts."),
+        lifecycle(s, "resume", "Resumes a paused agent."),
+        lifecycle(s, "heartbeat", "Notes that the agent is alive."),
+    };
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,168 @@
+#include "actors/agent/agent_model.hpp"
+
+#include "schemas/name_messages.hpp"
+#include "schemas/run_messages.hpp"
+#include "schemas/task_messages.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+// What follows from the events, and what is owed.
+namespace troupe::actors {
+namespace {
+
+constexpr std::string_view task_kind = "task";
+constexpr std::string_view run_kind = "run";
+constexpr std::string_view name_kind = "name";
+
+uuid name_of(const agent_state& s, const std::string& name) { return name_id(s.organization, agent_model::kind, name); }
+
+/// Orders by urgency, then arrival.
+std::string queue_key(task_priority priority, std::uint64_t arrival) {
+    return fmt::format("{}/{:020}", static_cast<int>(task_priority::urgent) - static_cast<int>(priority), arrival);
+}
+
+std::uint64_t arrival_of(const std::string& key) {
+    std::uint64_t arrival = 0;
+    std::from_chars(key.data() + key.find('/') + 1, key.data() + key.size(), arrival);
+    return arrival;
+}
+
+auto find_queued(agent_state& s, const uuid& task_id) {
+    return std::ranges::find(s.queue, task_id, [](const auto& entry) { return entry.second.task_id; });
+}
+
+budget preferred(const budget& first, const budget& second) {
+    const auto pick = [](auto a, auto b) { return a != 0 ? a : b; };
+    return {pick(first.steps, second.steps), pick(first.tokens, second.tokens),
+            pick(first.cost_micros, second.cost_micros), pick(first.time_ms, second.time_ms)};
+}
+
+create_run run_for(const agent_state& s, const enqueue_task& task) {
+    const auto& settings = s.settings;
+    return {task.description.empty() ? task.title : task.title + "\n\n" + task.description,
+            task.project_id,
+            s.id,
+            task.task_id,
+            settings.instructions,
+            settings.model,
+            settings.tools,
+            preferred(task.limits, settings.limits),
+            settings.on_unknown,
+            "agent/" + to_string(s.id)};
+}
+
+void apply(agent_state& s, const agent_created& e, const runtime::event_context& at) {
+    s.id = at.id;
+    s.organization = e.organization;
+    s.settings = e.settings;
+    s.created_by = at.principal;
+    s.created_at = at.time;
+    owe(s.owed, name_kind, name_of(s, s.settings.name),
+        confirm_name{std::string(agent_model::kind), s.settings.name, s.id});
+}
+
+void apply(agent_state& s, const agent_updated& e, const runtime::event_context&) {
+    const auto before = name_of(s, s.settings.name);
+    s.settings = e.settings;
+    if (const auto after = name_of(s, s.settings.name); before != after) {
+        owe(s.owed, name_kind, after, confirm_name{std::string(agent_model::kind), s.settings.name, s.id});
+        owe(s.owed, name_kind, before, release_name{s.id, false});
+    }
+}
+
+void apply(agent_state& s, const agent_started&, const runtime::event_context&) { s.stopped = false; }
+
+void apply(agent_state& s, const agent_stopped&, const runtime::event_context&) { s.stopped = true; }
+
+void apply(agent_state& s, const agent_paused&, const runtime::event_context&) { s.paused = true; }
+
+void apply(agent_state& s, const agent_resumed&, const runtime::event_context&) { s.paused = false; }
+
+void apply(agent_state& s, const agent_heartbeat&, const runtime::event_context& at) { s.heartbeat_at = at.time; }
+
+void apply(agent_state& s, const agent_deleted&, const runtime::event_context&) {
+    s.deleted = true;
+    owe(s.owed, name_kind, name_of(s, s.settings.name), release_name{s.id, false});
+    for (const auto& [key, task] : s.queue) {
+        owe(s.owed, task_kind, task.task_id,
+            return_task{task.assignment, "The agent '" + s.settings.name + "' was deleted."});
+    }
+    s.queue.clear();
+    for (auto& [run, task] : s.running) {
+        if (!task.cancelling) {
+            task.cancelling = true;
+            owe(s.owed, run_kind, *parse_uuid(run), cancel_run{"The agent was deleted."});
+        }
+    }
+}
+
+void apply(agent_state& s, const task_queued& e, const runtime::event_context&) {
+    auto arrival = s.arrivals + 1;
+    if (const auto before = find_queued(s, e.task.task_id); before != s.queue.end()) {
+        arrival = arrival_of(before->first);
+        s.queue.erase(before);
+    } else {
+        s.arrivals = arrival;
+    }
+    s.queue[queue_key(e.task.priority, arrival)] = e.task;
+}
+
+void apply(agent_state& s, const task_dequeued& e, const runtime::event_context&) {
+    if (const auto found = find_queued(s, e.task_id); found != s.queue.end()) {
+        s.queue.erase(found);
+    }
+}
+
+void apply(agent_state& s, const task_started& e, const runtime::event_context&) {
+    const auto found = find_queued(s, e.task_id);
+    if (found == s.queue.end()) {
+        return;
+    }
+    const auto& task = found->second;
+    owe(s.owed, run_kind, e.run_id, run_for(s, task));
+    owe(s.owed, task_kind, task.task_id, note_task_started{e.run_id, task.assignment});
+    s.running[to_string(e.run_id)] = {task.task_id, task.assignment, false};
+    s.queue.erase(found);
+}
+
+void apply(agent_state& s, const task_cancel_requested& e, const runtime::event_context&) {
+    if (const auto found = s.running.find(to_string(e.run_id)); found != s.running.end()) {
+        found->second.cancelling = true;
+        owe(s.owed, run_kind, e.run_id, cancel_run{e.reason});
+    }
+}
+
+void apply(agent_state& s, const task_finished& e, const runtime::event_context&) {
+    const auto found = s.running.find(to_string(e.run_id));
+    if (found == s.running.end()) {
+        return;
+    }
+    s.completed += e.status == run_status::succeeded ? 1 : 0;
+    s.failed += e.status == run_status::failed ? 1 : 0;
+    owe(s.owed, task_kind, e.task_id,
+        note_task_finished{e.run_id, found->second.assignment, e.status, e.result, e.error});
+    s.running.erase(found);
+}
+
+void apply(agent_state& s, const debt_cleared& e, const runtime::event_context&) {
+    const auto* paid = find_debt(s.owed, e.number);
+    if (paid && paid->type == wire_name<confirm_name>::value && paid->to == name_of(s, s.settings.name)) {
+        s.error = e.ok ? std::nullopt : std::optional(e.detail);
+    }
+    clear_debt(s.owed, e.number);
+}
+
+} // namespace
+
+agent_state agent_model::apply(state s, const event& e, const runtime::event_context& at) {
+    std::visit([&](const auto& each) { actors::apply(s, each, at); }, e);
+    s.updated_at = at.time;
+    return s;
+}
+
+std::vector<runtime::effect> agent_model::resume(const state& s) { return effects_of(s.owed, s.organization); }
+
+} // namespace troupe::actors

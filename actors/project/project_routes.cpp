@@ -1,0 +1,311 @@
+#include "actors/project/project_routes.hpp"
+
+#include "actors/common/model.hpp"
+#include "actors/common/routes.hpp"
+#include "actors/project/project_model.hpp"
+#include "net/http/handlers.hpp"
+#include "schemas/base/limits.hpp"
+#include "storage/blobs.hpp"
+#include "storage/views.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+using net::route;
+using net::verb;
+
+const std::string kind{project_model::kind};
+const std::string plural = "projects";
+
+expected<net::command_payload> create_payload(const net::request& r) {
+    const auto body = from_json<create_project_body>(r.body, strictness::input);
+    if (!body) {
+        return body.error();
+    }
+    if (body->folder && !r.who.admin) {
+        return problem{code::forbidden,
+                       "Only an administrator may let a project work in a folder of the node. Leave 'folder' out."};
+    }
+    if (std::error_code ignored; body->folder && !std::filesystem::is_directory(*body->folder, ignored)) {
+        return problem{code::invalid_request,
+                       "There is no folder " + *body->folder + " on the node. Make it first.",
+                       {{"/folder", "is no folder on the node"}}};
+    }
+    return net::command_payload{"create_project", r.body};
+}
+
+/// The file's row, or why there is none.
+expected<file_document> find_file(const runtime::services& s, const entity_address& project, const std::string& path) {
+    auto owner = storage::read_document(*s.store, project);
+    if (!owner || !*owner) {
+        return owner ? no_such(kind, project.id) : owner.error();
+    }
+    auto row = storage::read_item(*s.store, project, "files", path);
+    if (!row || !*row) {
+        return row ? problem{code::not_found,
+                             "The project has no file '" + path + "'. List its files to see what is there."}
+                   : row.error();
+    }
+    return from_json<file_document>(**row, strictness::stored);
+}
+
+std::string etag_of(const file_document& file) { return "\"" + file.sha256 + "\""; }
+
+std::string content_type_of(std::string_view content) {
+    const bool text = content.find('\0') == std::string_view::npos;
+    return text ? "text/plain; charset=utf-8" : "application/octet-stream";
+}
+
+net::handler read_file(const runtime::services& s) {
+    return [&s](net::request r, net::responder respond) {
+        const auto id = net::resolve_id(s, r, kind);
+        auto file = id ? find_file(s, {r.who.organization, kind, *id}, std::string(r.param("path")))
+                       : expected<file_document>(id.error());
+        net::response out;
+        if (file && r.header("if-none-match") == std::string_view(etag_of(*file))) {
+            out.status = 304;
+        } else {
+            auto content = file ? storage::get_blob(*s.store, r.who.organization, file->sha256, limits::file_bytes_max)
+                                : expected<std::string>(file.error());
+            if (!content) {
+                respond(net::to_response(content.error(), r));
+                return;
+            }
+            out.content_type = content_type_of(*content);
+            out.body = std::move(*content);
+        }
+        out.headers.emplace_back("ETag", etag_of(*file));
+        respond(std::move(out));
+    };
+}
+
+/// `If-Match` of a file is the hash of its contents; it is judged in the command, not by the project's version.
+std::optional<std::string> take_expected_hash(net::request& r) {
+    const auto found = r.headers.find("if-match");
+    if (found == r.headers.end()) {
+        return std::nullopt;
+    }
+    auto hash = std::move(found->second);
+    r.headers.erase(found);
+    std::erase(hash, '"');
+    return hash == "*" ? std::nullopt : std::optional(std::move(hash));
+}
+
+/// Stores the contents, then the change of the manifest that names them; answers with the file's row.
+void write(const runtime::services& s, net::request r, std::string path, std::string_view content,
+           std::optional<bool> executable, int status, net::responder respond) {
+    const auto refuse = [&](const problem& p) { respond(net::to_response(p, r)); };
+    const auto id = net::resolve_id(s, r, kind);
+    if (!id) {
+        return refuse(id.error());
+    }
+    const entity_address project{r.who.organization, kind, *id};
+    if (auto ok = check_project_path(path); !ok) {
+        return refuse(ok.error());
+    }
+    auto owner = storage::read_document(*s.store, project);
+    if (!owner || !*owner) {
+        return refuse(owner ? no_such(kind, *id) : owner.error());
+    }
+    const auto blob = storage::put_blob(*s.store, r.who.organization, content);
+    if (!blob) {
+        return refuse(blob.error());
+    }
+    auto expect = take_expected_hash(r);
+    auto c = net::make_command(r, project, wire_name<write_file>::value,
+                               to_json(write_file{path, *blob, content.size(), executable, std::move(expect)}));
+    if (!c) {
+        return refuse(c.error());
+    }
+    s.submit(std::move(*c), [&s, r = std::move(r), project, path = std::move(path), status,
+                             respond = std::move(respond)](runtime::reply answer) {
+        auto file = answer ? find_file(s, project, path) : expected<file_document>(answer.error());
+        if (!file) {
+            respond(net::to_response(file.error(), r));
+            return;
+        }
+        net::response out{.status = status, .body = to_json(*file)};
+        out.headers.emplace_back("ETag", etag_of(*file));
+        respond(std::move(out));
+    });
+}
+
+net::handler create_file(const runtime::services& s) {
+    return [&s](net::request r, net::responder respond) {
+        const auto body = from_json<create_file_body>(r.body, strictness::input);
+        if (!body) {
+            respond(net::to_response(body.error(), r));
+            return;
+        }
+        write(s, std::move(r), body->path, body->content, body->executable, 201, std::move(respond));
+    };
+}
+
+net::handler put_file(const runtime::services& s) {
+    return [&s](net::request r, net::responder respond) {
+        std::optional<bool> executable;
+        if (const auto text = r.query_value("executable")) {
+            if (text != "true" && text != "false") {
+                respond(net::to_response({code::invalid_request,
+                                          "executable can be true or false.",
+                                          {{"executable", "can be true or false"}}},
+                                         r));
+                return;
+            }
+            executable = text == "true";
+        }
+        std::string path(r.param("path"));
+        const auto content = r.body; // the body stays: its hash tells a repeat from another request
+        write(s, std::move(r), std::move(path), content, executable, 200, std::move(respond));
+    };
+}
+
+net::handler delete_file_handler(const runtime::services& s) {
+    return [&s](net::request r, net::responder respond) {
+        auto expect = take_expected_hash(r);
+        const auto payload = [expect](const net::request& from) -> expected<net::command_payload> {
+            return net::command_payload{std::string(wire_name<delete_file>::value),
+                                        to_json(delete_file{std::string(from.param("path")), expect})};
+        };
+        auto answered = [respond](net::response answer) {
+            if (answer.status < 400) {
+                answer.body.clear();
+            }
+            respond(std::move(answer));
+        };
+        net::change_entity(s, kind, payload, 204)(std::move(r), std::move(answered));
+    };
+}
+
+std::vector<route> file_routes(const runtime::services& s) {
+    const auto document = net::reply_of<file_document>("file");
+    const net::body_type raw{.name = "file_content",
+                             .schema = nullptr,
+                             .check = nullptr,
+                             .bytes_max = limits::file_bytes_max,
+                             .content_type = "application/octet-stream"};
+    return {
+        {.verb = verb::get,
+         .path = "/projects/{id}/files",
+         .operation = "list_files",
+         .summary = "Lists the files of a project by path.",
+         .tag = plural,
+         .permission = "project:read",
+         .query = net::page_parameters(),
+         .reply = page_of<file_document>("file_list"),
+         .errors = {code::not_found},
+         .run = net::list_items(s, kind, "files")},
+        {.verb = verb::post,
+         .path = "/projects/{id}/files",
+         .operation = "create_file",
+         .summary = "Writes a text file. What was at the path is replaced.",
+         .tag = plural,
+         .permission = "project:write",
+         .body = net::body_of<create_file_body>("create_file"),
+         .reply = document,
+         .success = 201,
+         .errors = {code::not_found, code::conflict, code::path_outside_project},
+         .run = create_file(s)},
+        {.verb = verb::get,
+         .path = "/projects/{id}/files/{path}",
+         .operation = "get_file",
+         .summary = "Gives the contents of a file. Its ETag is the hash of the contents.",
+         .tag = plural,
+         .permission = "project:read",
+         .reply = raw,
+         .errors = {code::not_found},
+         .run = read_file(s)},
+        {.verb = verb::put,
+         .path = "/projects/{id}/files/{path}",
+         .operation = "put_file",
+         .summary = "Writes a file of any kind. If-Match takes the ETag of the contents.",
+         .tag = plural,
+         .permission = "project:write",
+         .query = {{"executable", "Whether it can be executed; as it was when not given.", R"({"type":"boolean"})"}},
+         .body = raw,
+         .reply = document,
+         .errors = {code::not_found, code::conflict, code::precondition_failed, code::path_outside_project},
+         .run = put_file(s)},
+        {.verb = verb::del,
+         .path = "/projects/{id}/files/{path}",
+         .operation = "delete_file",
+         .summary = "Deletes a file.",
+         .tag = plural,
+         .permission = "project:write",
+         .success = 204,
+         .errors = {code::not_found, code::conflict, code::precondition_failed},
+         .run = delete_file_handler(s)},
+    };
+}
+
+} // namespace
+
+std::vector<net::route> project_routes(const runtime::services& s) {
+    const std::vector<std::string> filters{"name", "folder"};
+    const auto document = net::reply_of<project_document>("project");
+    const auto update = [&](verb v, std::string operation) {
+        return route{.verb = v,
+                     .path = "/projects/{id}",
+                     .operation = std::move(operation),
+                     .summary = "Replaces what is given.",
+                     .tag = plural,
+                     .permission = "project:write",
+                     .body = net::body_of<update_project_body>("update_project"),
+                     .reply = document,
+                     .errors = {code::not_found, code::precondition_failed},
+                     .run = net::change_entity(s, kind, net::body_as("update_project"))};
+    };
+    std::vector<route> routes{
+        {.verb = verb::get,
+         .path = "/projects",
+         .operation = "list_projects",
+         .summary = "Lists projects, newest first.",
+         .tag = plural,
+         .permission = "project:read",
+         .query = net::list_parameters(filters),
+         .reply = page_of<project_document>("project_list"),
+         .run = net::list_entities(s, kind, filters)},
+        {.verb = verb::post,
+         .path = "/projects",
+         .operation = "create_project",
+         .summary = "Creates a project.",
+         .tag = plural,
+         .permission = "project:write",
+         .body = net::body_of<create_project_body>("create_project"),
+         .reply = document,
+         .success = 201,
+         .errors = {code::forbidden},
+         .run = net::create_entity(s, kind, plural, "create_project", create_payload)},
+        {.verb = verb::get,
+         .path = "/projects/{id}",
+         .operation = "get_project",
+         .summary = "Shows a project.",
+         .tag = plural,
+         .permission = "project:read",
+         .reply = document,
+         .errors = {code::not_found},
+         .run = net::read_entity(s, kind)},
+        update(verb::put, "update_project"),
+        update(verb::patch, "patch_project"),
+        {.verb = verb::del,
+         .path = "/projects/{id}",
+         .operation = "delete_project",
+         .summary = "Deletes a project.",
+         .tag = plural,
+         .permission = "project:write",
+         .success = 204,
+         .errors = {code::not_found, code::precondition_failed},
+         .run = net::change_entity(s, kind, net::empty_command("delete_project"), 204)},
+    };
+    std::ranges::move(file_routes(s), std::back_inserter(routes));
+    return routes;
+}
+
+} // namespace troupe::actors

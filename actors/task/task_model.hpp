@@ -1,0 +1,162 @@
+#pragma once
+
+#include "actors/common/debts.hpp"
+#include "runtime/entity/entity.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/task.hpp"
+#include "schemas/task_messages.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// A task: a card on the board, and work for the agent that it is assigned to. Pure.
+///
+/// Each assignment has a number. While it is live, the agent has the task queued or in work and moves it; what the
+/// agent says of an older assignment is ignored. A move by a person ends the assignment: the agent is told to stop.
+namespace troupe::actors {
+
+// ---- commands of people; bodies of the API where they have one
+
+struct create_task : create_task_body {};
+BOOST_DESCRIBE_STRUCT(create_task, (create_task_body), ())
+struct update_task : update_task_body {};
+BOOST_DESCRIBE_STRUCT(update_task, (update_task_body), ())
+struct assign_task : assign_task_body {};
+BOOST_DESCRIBE_STRUCT(assign_task, (assign_task_body), ())
+struct move_task : move_task_body {};
+BOOST_DESCRIBE_STRUCT(move_task, (move_task_body), ())
+struct add_message : add_message_body {};
+BOOST_DESCRIBE_STRUCT(add_message, (add_message_body), ())
+struct delete_task {};
+BOOST_DESCRIBE_STRUCT(delete_task, (), ())
+
+// ---- events
+
+/// Without an agent: an assignment is an event of its own.
+struct task_created {
+    uuid organization;
+    std::string title;
+    std::string description;
+    task_priority priority = task_priority::medium;
+    std::vector<std::string> labels;
+    std::optional<timestamp> due;
+    std::optional<uuid> project_id;
+    std::optional<budget> limits;
+};
+BOOST_DESCRIBE_STRUCT(task_created, (), (organization, title, description, priority, labels, due, project_id, limits))
+/// What changed.
+struct task_updated : update_task_body {};
+BOOST_DESCRIBE_STRUCT(task_updated, (update_task_body), ())
+struct task_assigned {
+    uuid agent_id;
+};
+BOOST_DESCRIBE_STRUCT(task_assigned, (), (agent_id))
+/// By a person.
+struct task_moved {
+    task_status from = task_status::inbox;
+    task_status to = task_status::inbox;
+};
+BOOST_DESCRIBE_STRUCT(task_moved, (), (from, to))
+struct message_added {
+    uuid id;
+    std::string author;
+    message_type type = message_type::comment;
+    std::string content;
+    std::optional<uuid> reply_to;
+};
+BOOST_DESCRIBE_STRUCT(message_added, (), (id, author, type, content, reply_to))
+struct task_deleted {};
+BOOST_DESCRIBE_STRUCT(task_deleted, (), ())
+/// The agent began.
+struct work_started {
+    uuid run_id;
+};
+BOOST_DESCRIBE_STRUCT(work_started, (), (run_id))
+/// The agent's run ended; `status` is where the task went.
+struct work_finished {
+    uuid run_id;
+    task_status status = task_status::failed;
+    std::optional<std::string> result;
+    std::optional<std::string> error;
+};
+BOOST_DESCRIBE_STRUCT(work_finished, (), (run_id, status, result, error))
+/// The agent does not take it, or gives it back: it is in the inbox again.
+struct task_returned {
+    std::string error;
+};
+BOOST_DESCRIBE_STRUCT(task_returned, (), (error))
+
+// ---- state
+
+struct task_state {
+    static constexpr int version = 1;
+    uuid id;
+    uuid organization;
+    bool deleted = false;
+    std::string title;
+    std::string description;
+    task_status status = task_status::inbox;
+    task_priority priority = task_priority::medium;
+    std::vector<std::string> labels;
+    std::optional<timestamp> due;
+    std::optional<uuid> project_id;
+    std::optional<budget> limits;
+    std::optional<uuid> agent_id;
+    std::uint32_t assignment = 0; ///< Number of the newest one.
+    bool live = false;            ///< It is with the agent.
+    std::optional<uuid> run_id;
+    std::optional<std::string> result;
+    std::optional<std::string> error;
+    std::uint64_t messages = 0; ///< Only their number: they are items of a collection.
+    std::string created_by;
+    timestamp created_at;
+    timestamp updated_at;
+    debts owed;
+};
+BOOST_DESCRIBE_STRUCT(task_state, (),
+                      (id, organization, deleted, title, description, status, priority, labels, due, project_id, limits,
+                       agent_id, assignment, live, run_id, result, error, messages, created_by, created_at, updated_at,
+                       owed))
+
+} // namespace troupe::actors
+
+TROUPE_NAMED(troupe::actors::create_task)
+TROUPE_NAMED(troupe::actors::update_task)
+TROUPE_NAMED(troupe::actors::assign_task)
+TROUPE_NAMED(troupe::actors::move_task)
+TROUPE_NAMED(troupe::actors::add_message)
+TROUPE_NAMED(troupe::actors::delete_task)
+TROUPE_NAMED(troupe::actors::task_created)
+TROUPE_NAMED(troupe::actors::task_updated)
+TROUPE_NAMED(troupe::actors::task_assigned)
+TROUPE_NAMED(troupe::actors::task_moved)
+TROUPE_NAMED(troupe::actors::message_added)
+TROUPE_NAMED(troupe::actors::task_deleted)
+TROUPE_NAMED(troupe::actors::work_started)
+TROUPE_NAMED(troupe::actors::work_finished)
+TROUPE_NAMED(troupe::actors::task_returned)
+
+namespace troupe::actors {
+
+struct task_model {
+    static constexpr std::string_view kind = "task";
+    using state = task_state;
+    using command = std::variant<create_task, update_task, assign_task, move_task, add_message, delete_task,
+                                 note_task_started, note_task_finished, return_task, debt_settled>;
+    using event = std::variant<task_created, task_updated, task_assigned, task_moved, message_added, task_deleted,
+                               work_started, work_finished, task_returned, debt_cleared>;
+
+    static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
+    static state apply(state, const event&, const runtime::event_context&);
+    static std::vector<runtime::effect> resume(const state&);
+    static runtime::entity_view view(const state&, const runtime::view_context&);
+    /// Collection "messages": `message_document` by its zero-padded number.
+    static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
+    /// The message of a `message_added`, else the task's document.
+    static std::string answer(const state& after, const std::vector<event>&, const runtime::view_context&);
+};
+
+} // namespace troupe::actors

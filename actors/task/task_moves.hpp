@@ -1,0 +1,19 @@
+#pragma once
+
+#include "schemas/base/problem.hpp"
+#include "schemas/task.hpp"
+
+#include <span>
+
+/// How people may move a task over the board. Agents move it by working: see task_model.
+namespace troupe::actors {
+
+/// Where a task may go from here, in the order of the board.
+std::span<const task_status> moves_from(task_status from);
+
+bool may_move(task_status from, task_status to);
+
+/// `conflict` that names the allowed moves.
+problem move_refused(task_status from, task_status to);
+
+} // namespace troupe::actors

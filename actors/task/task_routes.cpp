@@ -1,0 +1,155 @@
+#include "actors/task/task_routes.hpp"
+
+#include "actors/common/model.hpp"
+#include "actors/common/routes.hpp"
+#include "net/http/handlers.hpp"
+#include "schemas/task.hpp"
+#include "storage/views.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+
+namespace troupe::actors {
+namespace {
+
+using net::route;
+using net::verb;
+
+const std::string kind = "task";
+const std::string plural = "tasks";
+
+/// POST /agents/{id}/tasks: the agent is the one of the path, by id or name.
+net::handler create_for_agent(const runtime::services& s) {
+    return [&s](net::request r, net::responder respond) {
+        auto agent = net::resolve_id(s, r, "agent", "name");
+        auto document = agent ? storage::read_document(*s.store, {r.who.organization, "agent", *agent})
+                              : expected<std::optional<storage::stored_document>>(agent.error());
+        if (!document || !*document) {
+            respond(net::to_response(document ? no_such("agent", *agent) : document.error(), r));
+            return;
+        }
+        const auto with_agent = [id = *agent](const net::request& from) -> expected<net::command_payload> {
+            auto body = from_json<create_task_body>(from.body, strictness::input);
+            if (!body) {
+                return body.error();
+            }
+            body->agent_id = id;
+            return net::command_payload{"create_task", to_json(*body)};
+        };
+        net::create_entity(s, kind, plural, "create_agent_task", with_agent)(std::move(r), std::move(respond));
+    };
+}
+
+std::vector<route> board_routes(const runtime::services& s) {
+    const std::vector<std::string> filters{"agent_id", "project_id", "status"};
+    const auto document = net::reply_of<task_document>("task");
+    const auto change = [&](verb v, std::string path, std::string operation, std::string summary, net::body_type body,
+                            const std::string& command) {
+        return route{.verb = v,
+                     .path = std::move(path),
+                     .operation = std::move(operation),
+                     .summary = std::move(summary),
+                     .tag = plural,
+                     .permission = "task:write",
+                     .body = std::move(body),
+                     .reply = document,
+                     .errors = {code::not_found, code::conflict, code::precondition_failed},
+                     .run = net::change_entity(s, kind, net::body_as(command))};
+    };
+    return {
+        {.verb = verb::get,
+         .path = "/tasks",
+         .operation = "list_tasks",
+         .summary = "Lists tasks, newest first.",
+         .tag = plural,
+         .permission = "task:read",
+         .query = net::list_parameters(filters),
+         .reply = page_of<task_document>("task_list"),
+         .run = net::list_entities(s, kind, filters)},
+        {.verb = verb::post,
+         .path = "/tasks",
+         .operation = "create_task",
+         .summary = "Creates a task; with an agent it is queued for work at once.",
+         .tag = plural,
+         .permission = "task:write",
+         .body = net::body_of<create_task_body>("create_task"),
+         .reply = document,
+         .success = 201,
+         .run = net::create_entity(s, kind, plural, "create_task", net::body_as("create_task"))},
+        {.verb = verb::get,
+         .path = "/tasks/{id}",
+         .operation = "get_task",
+         .summary = "Shows a task.",
+         .tag = plural,
+         .permission = "task:read",
+         .reply = document,
+         .errors = {code::not_found},
+         .run = net::read_entity(s, kind)},
+        change(verb::put, "/tasks/{id}", "update_task", "Replaces what is given.",
+               net::body_of<update_task_body>("update_task"), "update_task"),
+        change(verb::patch, "/tasks/{id}", "patch_task", "Replaces what is given.",
+               net::body_of<update_task_body>("update_task"), "update_task"),
+        change(verb::post, "/tasks/{id}/assign", "assign_task", "Gives the task to an agent, which queues it.",
+               net::body_of<assign_task_body>("assign_task"), "assign_task"),
+        change(verb::post, "/tasks/{id}/status", "move_task",
+               "Moves the task over the board. An agent that works on it stops.",
+               net::body_of<move_task_body>("move_task"), "move_task"),
+        {.verb = verb::del,
+         .path = "/tasks/{id}",
+         .operation = "delete_task",
+         .summary = "Deletes a task. An agent that works on it stops.",
+         .tag = plural,
+         .permission = "task:write",
+         .success = 204,
+         .errors = {code::not_found, code::precondition_failed},
+         .run = net::change_entity(s, kind, net::empty_command("delete_task"), 204)},
+        {.verb = verb::post,
+         .path = "/agents/{id}/tasks",
+         .operation = "create_agent_task",
+         .summary = "Creates a task for an agent, by its id or name, and queues it.",
+         .tag = plural,
+         .permission = "task:write",
+         .body = net::body_of<create_task_body>("create_task"),
+         .reply = document,
+         .success = 201,
+         .errors = {code::not_found},
+         .run = create_for_agent(s)},
+    };
+}
+
+std::vector<route> message_routes(const runtime::services& s) {
+    return {
+        {.verb = verb::get,
+         .path = "/tasks/{id}/messages",
+         .operation = "list_messages",
+         .summary = "Lists the messages of a task, oldest first.",
+         .tag = plural,
+         .permission = "task:read",
+         .query = net::page_parameters(),
+         .reply = page_of<message_document>("message_list"),
+         .errors = {code::not_found},
+         .run = net::list_items(s, kind, "messages")},
+        {.verb = verb::post,
+         .path = "/tasks/{id}/messages",
+         .operation = "add_message",
+         .summary = "Adds a message to a task.",
+         .tag = plural,
+         .permission = "task:write",
+         .body = net::body_of<add_message_body>("add_message"),
+         .reply = net::reply_of<message_document>("message"),
+         .success = 201,
+         .errors = {code::not_found},
+         .run = net::change_entity(s, kind, net::body_as("add_message"), 201)},
+    };
+}
+
+} // namespace
+
+std::vector<net::route> task_routes(const runtime::services& s) {
+    auto routes = board_routes(s);
+    std::ranges::move(message_routes(s), std::back_inserter(routes));
+    return routes;
+}
+
+} // namespace troupe::actors

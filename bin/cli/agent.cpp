@@ -1,0 +1,170 @@
+#include "schemas/agent.hpp"
+#include "bin/cli/print.hpp"
+#include "bin/cli/resolve.hpp"
+#include "bin/cli/show.hpp"
+#include "bin/cli/text.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+namespace troupe::cli {
+namespace {
+
+expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) {
+    std::map<std::string, tool_policy> tools;
+    for (const auto& word : args.values("tool")) {
+        const auto equals = word.find('=');
+        const auto policy =
+            equals == std::string::npos ? std::nullopt : detail::enum_value<tool_policy>(word.substr(equals + 1));
+        if (!policy || equals == 0) {
+            return problem{code::invalid_request,
+                           fmt::format("--tool takes NAME=allow, NAME=ask or NAME=deny, not \"{}\".", word)};
+        }
+        tools[word.substr(0, equals)] = *policy;
+    }
+    return tools;
+}
+
+/// The settings as the flags say; only what was given is sent, the node knows the defaults.
+expected<std::string> settings_of(const arguments& args) {
+    const auto tools = policies_of(args);
+    const auto tasks = args.number("max-tasks", 1, 100);
+    const auto steps = args.number("max-steps", 1, 10'000);
+    if (!tools || !tasks || !steps) {
+        return !tools ? tools.error() : !tasks ? tasks.error() : steps.error();
+    }
+    auto instructions = args.value("instructions");
+    if (instructions && instructions->starts_with("@")) {
+        std::ifstream in(instructions->substr(1), std::ios::binary);
+        if (!in) {
+            return problem{code::invalid_request, fmt::format("{} cannot be read.", instructions->substr(1))};
+        }
+        instructions = std::string(std::istreambuf_iterator<char>(in), {});
+    }
+    std::string out;
+    json::object_writer w(out);
+    w.field("name", args.operand(0));
+    for (const auto& [name, value] :
+         {std::pair("kind", args.value("kind")), std::pair("role", args.value("role")),
+          std::pair("model", args.value("model")), std::pair("instructions", instructions)}) {
+        if (value) {
+            w.field(name, *value);
+        }
+    }
+    if (const auto capabilities = args.values("capability"); !capabilities.empty()) {
+        std::string list;
+        detail::write(list, capabilities);
+        w.raw_field("capabilities", list);
+    }
+    if (!tools->empty()) {
+        std::string map;
+        detail::write(map, *tools);
+        w.raw_field("tools", map);
+    }
+    if (*tasks) {
+        w.field("max_concurrent_tasks", **tasks);
+    }
+    if (*steps) {
+        w.raw_field("limits", fmt::format("{{\"steps\":{}}}", **steps));
+    }
+    w.end();
+    return out;
+}
+
+expected<int> agent_create(context& c) {
+    const auto settings = settings_of(c.args());
+    if (!settings) {
+        return c.usage(settings.error());
+    }
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    return print_document<agent_document>(c, (*node)->post("/agents", *settings),
+                                          [&](const auto& a) { return show_agent(c.out_screen(), a, c.now()); });
+}
+
+expected<int> agent_list(context& c) {
+    return print_list<agent_document>(c, "/agents", {}, "No agents. Make one with `troupe agent create NAME`.",
+                                      [&](const auto& agents) { return show_agents(c.out_screen(), agents, c.now()); });
+}
+
+expected<std::pair<api*, std::string>> find_agent(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto id = resolve_agent(**node, c.args().operand(0));
+    return id ? expected<std::pair<api*, std::string>>(std::pair(*node, "/agents/" + to_string(*id)))
+              : expected<std::pair<api*, std::string>>(id.error());
+}
+
+expected<int> agent_show(context& c) {
+    const auto found = find_agent(c);
+    if (!found) {
+        return found.error();
+    }
+    return print_document<agent_document>(c, found->first->get(found->second),
+                                          [&](const auto& a) { return show_agent(c.out_screen(), a, c.now()); });
+}
+
+expected<int> agent_do(context& c, std::string_view action, std::string_view done) {
+    const auto found = find_agent(c);
+    return found ? print_done(c, found->first->post(fmt::format("{}/{}", found->second, action), "{}"),
+                              fmt::format("{} {}.", clean_line(c.args().operand(0)), done))
+                 : expected<int>(found.error());
+}
+
+expected<int> agent_start(context& c) { return agent_do(c, "start", "works"); }
+expected<int> agent_stop(context& c) { return agent_do(c, "stop", "is stopped"); }
+expected<int> agent_pause(context& c) { return agent_do(c, "pause", "takes no new task until `troupe agent resume`"); }
+expected<int> agent_resume(context& c) { return agent_do(c, "resume", "works on"); }
+
+expected<int> agent_delete(context& c) {
+    const auto found = find_agent(c);
+    return found ? print_done(c, found->first->remove(found->second),
+                              fmt::format("{} is deleted.", clean_line(c.args().operand(0))))
+                 : expected<int>(found.error());
+}
+
+grammar one_agent() { return {.operands = "AGENT", .operands_min = 1, .operands_max = 1}; }
+
+} // namespace
+
+std::vector<command> agent_commands() {
+    return {
+        {"agent create",
+         "Make an agent.",
+         {.flags = {{"role", "ROLE", "Role, as in the session key agent:ROLE:NAME."},
+                    {"kind", "KIND", "Agent kind; custom by default."},
+                    {"model", "M", "Model to use; the node's default otherwise.", 'm'},
+                    {"instructions", "TEXT|@FILE", "System prompt."},
+                    {"capability", "C", "What it can do, for assignment.", 0, true},
+                    {"tool", "NAME=POLICY", "allow, ask or deny a tool.", 0, true},
+                    {"max-tasks", "N", "Tasks at the same time."},
+                    {"max-steps", "N", "Model calls of a run at most."}},
+          .operands = "NAME",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe agent create scout --role research --capability search\n"
+         "troupe agent create builder --instructions @builder.md --tool run_command=ask",
+         agent_create},
+        {"agent list",
+         "All agents, with what they work on.",
+         {.flags = {limit_flag()}},
+         "troupe agent list",
+         agent_list},
+        {"agent show", "An agent's settings and state.", one_agent(), "troupe agent show scout", agent_show},
+        {"agent start", "Let an agent work.", one_agent(), "troupe agent start scout", agent_start},
+        {"agent stop", "Stop an agent: what it works on is ended.", one_agent(), "troupe agent stop scout", agent_stop},
+        {"agent pause", "Let an agent finish its work and take no new task.", one_agent(), "troupe agent pause scout",
+         agent_pause},
+        {"agent resume", "Let a paused agent go on.", one_agent(), "troupe agent resume scout", agent_resume},
+        {"agent delete", "Delete an agent.", one_agent(), "troupe agent delete scout", agent_delete},
+    };
+}
+
+} // namespace troupe::cli

@@ -1,0 +1,214 @@
+#include "bin/cli/commands.hpp"
+
+#include "bin/cli/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <ostream>
+#include <set>
+#include <unistd.h>
+#include <utility>
+
+namespace troupe::cli {
+namespace {
+
+constexpr int exit_usage = 2;
+
+std::vector<command> serve_row() {
+    return {{.name = "serve",
+             .summary = "Run the node.",
+             .takes = {.flags = {{"config", "FILE", "Configuration file (YAML or JSON)."},
+                                 {"listen", "ADDR:PORT", "Where it answers HTTP; port 0 picks a free one."}}},
+             .examples = "troupe serve\ntroupe serve --data ./data --listen 127.0.0.1:7070"}};
+}
+
+std::string first_word(std::string_view name) { return std::string(name.substr(0, name.find(' '))); }
+
+/// The row of `word second`, or of `word` alone; how many words its name took.
+std::pair<const command*, std::size_t> find_command(std::span<const std::string> words) {
+    const auto named = [](const std::string& name) -> const command* {
+        const auto found = std::ranges::find(all_commands(), name, &command::name);
+        return found == all_commands().end() ? nullptr : &*found;
+    };
+    if (words.size() >= 2) {
+        if (const auto* two = named(words[0] + " " + words[1])) {
+            return {two, 2};
+        }
+    }
+    return {words.empty() ? nullptr : named(words[0]), 1};
+}
+
+bool is_group(std::string_view word) {
+    return std::ranges::any_of(all_commands(),
+                               [&](const command& c) { return c.name.starts_with(std::string(word) + " "); });
+}
+
+/// What is wrong with words that name no command, and what was probably meant.
+problem unknown_command(std::span<const std::string> words) {
+    const bool group = is_group(words[0]);
+    const auto wrong = group ? words[0] + " " + words[1] : words[0];
+    std::set<std::string> names;
+    for (const auto& c : all_commands()) {
+        if (!group) {
+            names.insert(first_word(c.name));
+        } else if (c.name.starts_with(words[0] + " ")) {
+            names.insert(c.name.substr(words[0].size() + 1));
+        }
+    }
+    const std::vector<std::string_view> candidates(names.begin(), names.end());
+    const auto near = nearest(group ? words[1] : words[0], candidates);
+    return {code::invalid_request, near.empty()
+                                       ? fmt::format("There is no command \"troupe {}\".", wrong)
+                                       : fmt::format("There is no command \"troupe {}\". Did you mean \"troupe {}{}\"?",
+                                                     wrong, group ? words[0] + " " : "", near)};
+}
+
+int report_usage(const problem& p, std::string_view command_name, const surroundings& around) {
+    *around.err << problem_text(problem{p.code, p.detail, p.errors}, around.err_screen)
+                << paint(around.err_screen, tone::faint,
+                         fmt::format("Help: troupe {}{}--help", command_name, command_name.empty() ? "" : " "))
+                << "\n";
+    return exit_usage;
+}
+
+int run_found(const command& found, std::span<const std::string> words, const surroundings& around) {
+    auto given = parse_arguments(found.takes, words);
+    if (!given) {
+        return report_usage(given.error(), found.name, around);
+    }
+    if (given->has("help")) {
+        *around.out << help_text(found.name, around.out_screen);
+        return 0;
+    }
+    if (!found.run) {
+        return report_usage({code::invalid_request, "\"serve\" has to be the first word: troupe serve [flags]."},
+                            found.name, around);
+    }
+    context running(around, std::move(*given), found.name);
+    auto result = found.run(running);
+    around.out->flush();
+    if (result) {
+        return *result;
+    }
+    *around.err << problem_text(result.error(), around.err_screen);
+    if (result.error().code != code::connection_failed) {
+        *around.err << paint(around.err_screen, tone::faint,
+                             fmt::format("More: troupe problems {}", explain(result.error().code).name))
+                    << "\n";
+    }
+    return exit_code_of(result.error());
+}
+
+} // namespace
+
+surroundings surroundings_here() {
+    const auto out = screen_of(STDOUT_FILENO);
+    return {.out = &std::cout,
+            .err = &std::cerr,
+            .out_screen = out,
+            .err_screen = screen_of(STDERR_FILENO),
+            .can_ask = out.interactive && ::isatty(STDIN_FILENO) == 1,
+            .search = search_here()};
+}
+
+context::context(const surroundings& around, arguments given, std::string_view command_name)
+    : around_(around), args_(std::move(given)), command_name_(command_name), now_(system_now()) {}
+
+void context::print(std::string_view text) { *around_.out << text << std::flush; }
+void context::print_json(std::string_view json) { *around_.out << json << std::endl; }
+void context::note(std::string_view text) { *around_.err << text << "\n" << std::flush; }
+void context::progress(std::string_view text) { *around_.err << "\r\x1b[K" << text << std::flush; }
+int context::usage(const problem& p) { return report_usage(p, command_name_, around_); }
+
+node_search context::search() const {
+    auto search = around_.search;
+    search.url = args_.value("url");
+    search.key = args_.value("key");
+    search.data = args_.value("data");
+    return search;
+}
+
+expected<api*> context::node() {
+    if (!api_) {
+        auto where = find_node(search());
+        if (!where) {
+            return where.error();
+        }
+        api_ = std::make_unique<api>(std::move(*where));
+    }
+    return api_.get();
+}
+
+void context::find_node_again() {
+    if (auto where = find_node(search()); where && api_) {
+        api_->move_to(std::move(*where));
+    }
+}
+
+const std::vector<command>& all_commands() {
+    static const std::vector<command> rows = [] {
+        std::vector<command> all;
+        for (auto group : {serve_row(), status_commands(), run_commands(), approval_commands(), agent_commands(),
+                           task_commands(), project_commands(), event_commands(), local_commands()}) {
+            std::ranges::move(group, std::back_inserter(all));
+        }
+        return all;
+    }();
+    return rows;
+}
+
+int run_cli(const std::vector<std::string>& given, const surroundings& around) {
+    // Flags before the command's name move behind it.
+    std::vector<std::string> words = given;
+    const auto leading = static_cast<std::ptrdiff_t>(leading_flags(words));
+    std::vector<std::string> flags(words.begin(), words.begin() + leading);
+    words.erase(words.begin(), words.begin() + leading);
+    const bool wants_help =
+        std::ranges::find_if(flags, [](const auto& w) { return w == "--help" || w == "-h"; }) != flags.end();
+    if (std::ranges::find(flags, "--version") != flags.end()) {
+        words = {"version"};
+        flags.clear();
+    }
+    if (!words.empty() && words[0] == "help") {
+        words.erase(words.begin());
+        words.emplace_back("--help");
+    }
+    if (words.empty() || words[0] == "--help") {
+        *(wants_help || !words.empty() ? around.out : around.err) << help_text("", around.out_screen);
+        return wants_help || !words.empty() ? 0 : exit_usage;
+    }
+    const auto [found, count] = find_command(words);
+    if (found) {
+        std::vector<std::string> rest(words.begin() + static_cast<std::ptrdiff_t>(count), words.end());
+        rest.insert(rest.begin(), flags.begin(), flags.end());
+        return run_found(*found, rest, around);
+    }
+    if (is_group(words[0]) && (words.size() == 1 || words[1].starts_with("-"))) {
+        const bool help = wants_help || (words.size() > 1 && (words[1] == "--help" || words[1] == "-h"));
+        *(help ? around.out : around.err) << help_text(words[0], around.out_screen);
+        return help ? 0 : exit_usage;
+    }
+    return report_usage(unknown_command(words), is_group(words[0]) ? words[0] : "", around);
+}
+
+std::string problem_text(const problem& p, const screen& s) {
+    std::string out;
+    std::string lead = paint(s, tone::bad, "error:") + " ";
+    for (const auto& line :
+         wrap(clean(p.detail.empty() ? explain(p.code).title : p.detail), s.width > 7 ? s.width - 7 : 0)) {
+        out += lead + line + "\n";
+        lead = "       ";
+    }
+    for (const auto& e : p.errors) {
+        out += "  " + paint(s, tone::strong, clean_line(e.pointer)) + ": " + clean_line(e.message) + "\n";
+    }
+    if (p.retry_after_s) {
+        out += fmt::format("  Try again in {} s.\n", *p.retry_after_s);
+    }
+    return out;
+}
+
+} // namespace troupe::cli

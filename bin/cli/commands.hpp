@@ -1,0 +1,106 @@
+#pragma once
+
+#include "bin/cli/api.hpp"
+#include "bin/cli/args.hpp"
+#include "bin/cli/node.hpp"
+#include "bin/cli/terminal.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The subcommands of `troupe` as data, and what each of them has at hand.
+namespace troupe::cli {
+
+/// `troupe serve`: the node itself. Written beside this table in serve.cpp; `args` is what follows "serve".
+int serve_main(const std::vector<std::string>& args);
+
+/// What a program does with its surroundings; tests give their own.
+struct surroundings {
+    std::ostream* out = nullptr;
+    std::ostream* err = nullptr;
+    screen out_screen;
+    screen err_screen;
+    bool can_ask = false; ///< Standard input and output are a terminal.
+    node_search search;
+};
+surroundings surroundings_here();
+
+/// What a running command has.
+class context {
+public:
+    context(const surroundings& around, arguments given, std::string_view command_name);
+
+    [[nodiscard]] const arguments& args() const { return args_; }
+    [[nodiscard]] bool json() const { return args_.has("json"); }
+    [[nodiscard]] const screen& out_screen() const { return around_.out_screen; }
+    [[nodiscard]] const screen& err_screen() const { return around_.err_screen; }
+    [[nodiscard]] bool can_ask() const { return around_.can_ask && !json(); }
+    /// The time that relative times are given against.
+    [[nodiscard]] timestamp now() const { return now_; }
+
+    void print(std::string_view text);
+    /// JSON as one line, as the API sent it.
+    void print_json(std::string_view json);
+    /// For people, beside the output: hints and progress.
+    void note(std::string_view text);
+    /// For people at a terminal: replaces the progress shown before; empty text removes it.
+    void progress(std::string_view text);
+
+    /// Says what is wrong with the command line and answers its exit code.
+    int usage(const problem& p);
+
+    /// The node, found when it is first needed.
+    expected<api*> node();
+    /// The node once more, when it may have moved (a restart on another port). Keeps the old one when none is found.
+    void find_node_again();
+    [[nodiscard]] node_search search() const;
+
+private:
+    const surroundings& around_;
+    arguments args_;
+    std::string command_name_;
+    timestamp now_;
+    std::unique_ptr<api> api_;
+};
+
+/// One command: declaration and handler on one row. The handler answers the exit code, or a problem.
+struct command {
+    std::string name; ///< "run start"
+    std::string summary;
+    grammar takes = {};
+    std::string examples = {};                ///< Lines, without indentation.
+    expected<int> (*run)(context&) = nullptr; ///< Null: `serve`, which `main` starts.
+};
+
+/// Every command, grouped by first word.
+const std::vector<command>& all_commands();
+
+// The rows of each file.
+std::vector<command> status_commands();
+std::vector<command> project_commands();
+std::vector<command> agent_commands();
+std::vector<command> task_commands();
+std::vector<command> run_commands();
+std::vector<command> approval_commands();
+std::vector<command> event_commands();
+std::vector<command> local_commands();
+
+/// Runs a command line (without the program's name) other than `serve` and answers the exit code: 0 ok, 1 failed,
+/// 2 usage, 3 no node, 4 not found, 5 refused.
+int run_cli(const std::vector<std::string>& words, const surroundings& around);
+
+/// Help: of everything, of a group ("run") or of one command.
+std::string help_text(std::string_view name, const screen& s);
+/// A script for bash: commands, flags and nothing that needs a node.
+std::string bash_completion();
+/// "error: …" with places and remedy.
+std::string problem_text(const problem& p, const screen& s);
+
+} // namespace troupe::cli

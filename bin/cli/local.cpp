@@ -1,0 +1,208 @@
+#include "bin/cli/commands.hpp"
+#include "bin/cli/node.hpp"
+#include "bin/cli/print.hpp"
+#include "bin/cli/text.hpp"
+#include "runtime/config/config.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/store.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+/// Commands that need no node: they read this program, a configuration or a data folder.
+namespace troupe::cli {
+namespace {
+
+expected<int> version(context& c) {
+    c.json() ? c.print_json("{\"version\":" + json::quoted(TROUPE_VERSION) + "}")
+             : c.print("troupe " TROUPE_VERSION "\n");
+    return 0;
+}
+
+std::string code_json(const code_info& info) {
+    std::string out;
+    json::object_writer w(out);
+    w.field("code", info.name)
+        .field("status", info.http_status)
+        .field("title", info.title)
+        .field("cause", info.cause)
+        .field("remedy", info.remedy);
+    w.end();
+    return out;
+}
+
+expected<int> problems(context& c) {
+    const auto& s = c.out_screen();
+    if (c.args().operands().empty()) {
+        std::string list;
+        std::vector<std::vector<cell>> rows;
+        for (const auto& info : all_codes()) {
+            list += (list.empty() ? "" : ",") + code_json(info);
+            rows.push_back({{std::string(info.name), tone::accent},
+                            {std::to_string(info.http_status)},
+                            {std::string(info.title)}});
+        }
+        c.json() ? c.print_json("{\"items\":[" + list + "],\"next_cursor\":null}")
+                 : c.print(table(s, {{"CODE"}, {"HTTP", true}, {"TITLE", false, true, 16}}, rows));
+        return 0;
+    }
+    const auto& word = c.args().operand(0);
+    const auto named = code_named(word);
+    if (!named) {
+        std::vector<std::string_view> names;
+        for (const auto& info : all_codes()) {
+            names.push_back(info.name);
+        }
+        const auto near = nearest(word, names);
+        return problem{code::not_found,
+                       near.empty() ? fmt::format("There is no problem code \"{}\". `troupe problems` lists all.", word)
+                                    : fmt::format("There is no problem code \"{}\". Did you mean {}?", word, near)};
+    }
+    const auto& info = explain(*named);
+    c.json() ? c.print_json(code_json(info))
+             : c.print(details(s, {{"code", {std::string(info.name), tone::accent}},
+                                   {"http", {std::to_string(info.http_status)}},
+                                   {"title", {std::string(info.title), tone::strong}},
+                                   {"cause", {std::string(info.cause)}},
+                                   {"remedy", {std::string(info.remedy)}}}));
+    return 0;
+}
+
+expected<int> completion(context& c) {
+    if (c.args().operand(0) != "bash") {
+        return c.usage(
+            {code::invalid_request, fmt::format("There is no completion for \"{}\": only bash.", c.args().operand(0))});
+    }
+    c.print(bash_completion());
+    return 0;
+}
+
+expected<runtime::loaded_config> load(context& c) {
+    runtime::config_sources sources;
+    sources.environment = runtime::config_environment();
+    const auto& operands = c.args().operands();
+    if (const auto file = operands.empty() ? c.args().value("config") : std::optional(operands.front())) {
+        sources.file = *file;
+    }
+    return runtime::load_config(sources);
+}
+
+expected<int> config_check(context& c) {
+    const auto loaded = load(c);
+    if (!loaded) {
+        return loaded.error();
+    }
+    for (const auto& warning : loaded->warnings) {
+        c.note(paint(c.err_screen(), tone::warn, "warning: ") + clean_line(warning));
+    }
+    c.json() ? c.print_json("{\"ok\":true}")
+             : c.print(paint(c.out_screen(), tone::good, "✓") + " The configuration is good.\n");
+    return 0;
+}
+
+expected<int> config_show(context& c) {
+    const auto loaded = load(c);
+    if (!loaded) {
+        return loaded.error();
+    }
+    if (!c.json()) {
+        c.print(runtime::show_config(*loaded));
+        return 0;
+    }
+    std::string out;
+    json::object_writer w(out);
+    for (const auto& p : runtime::properties()) {
+        w.field(p.name, runtime::shown_value(loaded->values, p));
+    }
+    w.end();
+    c.print_json(out);
+    return 0;
+}
+
+std::optional<std::filesystem::path> data_folder(context& c) {
+    const auto search = c.search();
+    if (!c.args().operands().empty()) {
+        return search.working_folder / c.args().operand(0);
+    }
+    return find_data_folder(search);
+}
+
+expected<int> journal_verify(context& c) {
+    const auto folder = data_folder(c);
+    if (!folder) {
+        return c.usage({code::invalid_request,
+                        "Which data folder? Give it: troupe journal verify DIR, --data DIR or TROUPE_DATA."});
+    }
+    storage::store_options options;
+    options.directory = *folder;
+    options.read_only = true;
+    const auto store = storage::store::open(options);
+    if (!store) {
+        return store.error();
+    }
+    const bool live = c.err_screen().interactive && !c.json();
+    const auto found = storage::verify_journal(**store, [&](std::uint64_t records) {
+        if (live) {
+            c.progress(fmt::format("{} records", count_text(records)));
+        }
+    });
+    if (live) {
+        c.progress("");
+    }
+    const bool good = !found.first_bad && found.snapshots_damaged == 0;
+    if (c.json()) {
+        std::string out;
+        json::object_writer w(out);
+        w.field("ok", good)
+            .field("records", found.records)
+            .field("shards", found.shards)
+            .field("snapshots", found.snapshots);
+        w.field("snapshots_damaged", found.snapshots_damaged);
+        if (found.first_bad) {
+            w.raw_field("first_bad", to_problem_json(*found.first_bad));
+        }
+        w.end();
+        c.print_json(out);
+        return good ? 0 : 1;
+    }
+    c.print(details(c.out_screen(),
+                    {{"journal", {folder->string()}},
+                     {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
+                     {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
+                     {"verdict", {good ? "✓ every record is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
+    return found.first_bad ? expected<int>(*found.first_bad) : expected<int>(good ? 0 : 1);
+}
+
+} // namespace
+
+std::vector<command> local_commands() {
+    const grammar config_takes{.flags = {{"config", "FILE", "Configuration file (YAML or JSON)."}},
+                               .operands = "[FILE]",
+                               .operands_min = 0,
+                               .operands_max = 1};
+    return {
+        {"journal verify",
+         "Read the whole journal of a data folder and name the first bad record.",
+         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
+         "troupe journal verify ./data",
+         journal_verify},
+        {"config check", "Check a configuration; every mistake is named with its line.", config_takes,
+         "troupe config check troupe.yaml", config_check},
+        {"config show", "The configuration that a node would run with, and where each value comes from.", config_takes,
+         "troupe config show troupe.yaml", config_show},
+        {"problems",
+         "Explain a problem code: cause and remedy.",
+         {.operands = "[CODE]", .operands_min = 0, .operands_max = 1},
+         "troupe problems\ntroupe problems conflict",
+         problems},
+        {"version", "The version of this program.", {}, "troupe version", version},
+        {"completion",
+         "A completion script for the shell.",
+         {.operands = "bash", .operands_min = 1, .operands_max = 1},
+         "source <(troupe completion bash)",
+         completion},
+    };
+}
+
+} // namespace troupe::cli

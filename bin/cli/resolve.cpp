@@ -1,0 +1,128 @@
+#include "bin/cli/resolve.hpp"
+
+#include "schemas/agent.hpp"
+#include "schemas/approval.hpp"
+#include "schemas/project.hpp"
+#include "schemas/run.hpp"
+#include "schemas/task.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace troupe::cli {
+namespace {
+
+/// How far a list is searched for a shortened id: beyond, the whole id is asked for.
+constexpr std::size_t searched_max = 1000;
+constexpr std::size_t uuid_length = 36;
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+}
+
+template <class Document>
+expected<uuid> resolve(api& node, std::string_view what, std::string_view path, std::string_view word,
+                       const std::function<std::string(const Document&)>& name_of) {
+    if (const auto id = parse_uuid(word)) {
+        return *id;
+    }
+    auto list = node.list<Document>(path, {}, searched_max);
+    if (!list) {
+        return list.error();
+    }
+    std::vector<candidate> candidates;
+    for (const auto& item : list->items) {
+        candidates.push_back({item.id, name_of ? name_of(item) : std::string()});
+    }
+    auto chosen = choose(what, word, candidates);
+    if (!chosen && chosen.error().code == code::not_found && list->more) {
+        return problem{code::not_found, fmt::format("No {} among the newest {} begins with \"{}\": give the whole id.",
+                                                    what, searched_max, word)};
+    }
+    return chosen;
+}
+
+} // namespace
+
+expected<uuid> choose(std::string_view what, std::string_view word, const std::vector<candidate>& candidates) {
+    const auto wanted = lower(word);
+    std::vector<const candidate*> fits;
+    for (const auto& c : candidates) {
+        if (!c.name.empty() && c.name == word) {
+            fits.push_back(&c);
+        }
+    }
+    if (fits.empty() && word.size() >= prefix_min) {
+        for (const auto& c : candidates) {
+            if (to_string(c.id).starts_with(wanted)) {
+                fits.push_back(&c);
+            }
+        }
+    }
+    if (fits.size() == 1) {
+        return fits.front()->id;
+    }
+    if (fits.empty()) {
+        return problem{code::not_found,
+                       word.size() < prefix_min &&
+                               word.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos
+                           ? fmt::format("No {} is \"{}\". The beginning of an id needs at least {} characters.", what,
+                                         word, prefix_min)
+                           : fmt::format("No {} is \"{}\". See `troupe {} list`.", what, word, what)};
+    }
+    problem several{code::conflict,
+                    fmt::format("\"{}\" fits {} {}s: give more characters of the id.", word, fits.size(), what)};
+    constexpr std::size_t shown_max = 5;
+    for (const auto* c : fits) {
+        if (several.errors.size() < shown_max) {
+            several.errors.push_back({to_string(c->id), c->name.empty() ? std::string(what) : c->name});
+        }
+    }
+    return several;
+}
+
+std::size_t short_length(const std::vector<uuid>& ids) {
+    constexpr std::size_t time_length = 13;
+    std::vector<std::string> texts;
+    for (const auto& id : ids) {
+        texts.push_back(to_string(id));
+    }
+    std::ranges::sort(texts);
+    std::size_t length = time_length;
+    for (std::size_t i = 1; i < texts.size(); ++i) {
+        const auto [a, b] = std::ranges::mismatch(texts[i - 1], texts[i]);
+        length = std::max(length, static_cast<std::size_t>(a - texts[i - 1].begin()) + 1);
+    }
+    return std::min(length, uuid_length);
+}
+
+std::string short_id(const uuid& id, std::size_t length) { return to_string(id).substr(0, length); }
+
+expected<uuid> resolve_run(api& node, std::string_view word) {
+    return resolve<run_document>(node, "run", "/runs", word, {});
+}
+
+expected<uuid> resolve_task(api& node, std::string_view word) {
+    return resolve<task_document>(node, "task", "/tasks", word, [](const task_document& t) { return t.title; });
+}
+
+expected<uuid> resolve_agent(api& node, std::string_view word) {
+    return resolve<agent_document>(node, "agent", "/agents", word,
+                                   [](const agent_document& a) { return a.settings.name; });
+}
+
+expected<uuid> resolve_project(api& node, std::string_view word) {
+    return resolve<project_document>(node, "project", "/projects", word,
+                                     [](const project_document& p) { return p.name; });
+}
+
+expected<uuid> resolve_approval(api& node, std::string_view word) {
+    return resolve<approval_document>(node, "approval", "/approvals", word, {});
+}
+
+} // namespace troupe::cli

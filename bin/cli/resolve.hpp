@@ -1,0 +1,37 @@
+#pragma once
+
+#include "bin/cli/api.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Finds what a person means: a whole id, the beginning of one, or a name.
+namespace troupe::cli {
+
+/// An entity that a word may mean.
+struct candidate {
+    uuid id;
+    std::string name; ///< Empty: it has none.
+};
+
+inline constexpr std::size_t prefix_min = 4;
+
+/// The one candidate whose name is `word` or whose id starts with it (at least `prefix_min` characters). `not_found`,
+/// or `conflict` with the candidates when several fit. `what` is "run", "task", … for the sentence. Pure.
+expected<uuid> choose(std::string_view what, std::string_view word, const std::vector<candidate>& candidates);
+
+/// How many characters of each id are needed to tell them apart: 13 (the time of a UUIDv7) or more.
+std::size_t short_length(const std::vector<uuid>& ids);
+std::string short_id(const uuid& id, std::size_t length = 13);
+
+expected<uuid> resolve_run(api& node, std::string_view word);
+expected<uuid> resolve_task(api& node, std::string_view word);
+expected<uuid> resolve_agent(api& node, std::string_view word);
+expected<uuid> resolve_project(api& node, std::string_view word);
+expected<uuid> resolve_approval(api& node, std::string_view word);
+
+} // namespace troupe::cli

@@ -1,0 +1,139 @@
+#include "bin/cli/run_start.hpp"
+
+#include "actors/tool/tool.hpp"
+#include "bin/cli/find_project.hpp"
+#include "bin/cli/resolve.hpp"
+#include "bin/cli/watch.hpp"
+#include "schemas/run.hpp"
+
+#include <fmt/format.h>
+
+#include <iostream>
+#include <iterator>
+#include <utility>
+
+namespace troupe::cli {
+namespace {
+
+constexpr std::uint64_t steps_max = 10'000;
+constexpr std::uint64_t tokens_max = 1'000'000'000'000;
+
+/// The goal: the operands, or standard input for "-".
+std::string goal_of(const arguments& args) {
+    return args.operands() == std::vector<std::string>{"-"} ? std::string(std::istreambuf_iterator<char>(std::cin), {})
+                                                            : args.text_from(0);
+}
+
+/// --yes allows all that has an effect; --ask and --deny name tools. Questions stay questions.
+expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) {
+    std::map<std::string, tool_policy> tools;
+    for (const auto& tool : actors::all_tools()) {
+        if (args.has("yes") && tool.safety != actors::repeat_safety::control) {
+            tools[std::string(tool.name)] = tool_policy::allow;
+        }
+    }
+    for (const auto& [flag_name, policy] : {std::pair("ask", tool_policy::ask), std::pair("deny", tool_policy::deny)}) {
+        for (const auto& name : args.values(flag_name)) {
+            if (!actors::find_tool(name)) {
+                std::vector<std::string_view> names;
+                for (const auto& tool : actors::all_tools()) {
+                    names.push_back(tool.name);
+                }
+                return problem{code::invalid_request,
+                               fmt::format("There is no tool \"{}\": the tools are {}.", name, fmt::join(names, ", "))};
+            }
+            tools[name] = policy;
+        }
+    }
+    return tools;
+}
+
+expected<create_run_body> body_of(const arguments& args) {
+    create_run_body body;
+    body.goal = goal_of(args);
+    body.model = args.value_or("model", "");
+    body.instructions = args.value_or("instructions", "");
+    const auto steps = args.number("max-steps", 1, steps_max);
+    const auto tokens = args.number("max-tokens", 1, tokens_max);
+    auto tools = policies_of(args);
+    if (!steps || !tokens || !tools) {
+        return !steps ? steps.error() : !tokens ? tokens.error() : tools.error();
+    }
+    body.limits.steps = static_cast<std::uint32_t>(steps->value_or(0));
+    body.limits.tokens = tokens->value_or(0);
+    body.tools = std::move(*tools);
+    if (body.goal.find_first_not_of(" \t\r\n") == std::string::npos) {
+        return problem{code::invalid_request, "The goal is empty: say what the run is to reach."};
+    }
+    return body;
+}
+
+expected<int> run_start(context& c) {
+    auto body = body_of(c.args());
+    if (!body) {
+        return c.usage(body.error());
+    }
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    if (const auto word = c.args().value("project")) {
+        const auto project = find_project(**node, *word, c.search().working_folder);
+        if (!project) {
+            return project.error();
+        }
+        body->project_id = project->id;
+    }
+    if (const auto word = c.args().value("agent")) {
+        const auto agent = resolve_agent(**node, *word);
+        if (!agent) {
+            return agent.error();
+        }
+        body->agent_id = *agent;
+    }
+    const auto made = (*node)->post("/runs", to_json(*body));
+    if (!made) {
+        return made.error();
+    }
+    const auto run = from_json<run_document>(*made, strictness::stored);
+    if (!run) {
+        return run.error();
+    }
+    if (!c.args().has("detach")) {
+        return watch_run(c, run->id);
+    }
+    if (c.json()) {
+        c.print_json(*made);
+    } else {
+        c.print(to_string(run->id) + "\n");
+        c.note(fmt::format("Watch it: troupe run watch {}", short_id(run->id)));
+    }
+    return 0;
+}
+
+} // namespace
+
+command run_start_command() {
+    return {
+        .name = "run start",
+        .summary = "Start a run and watch it. It goes on without the terminal, and after a crash of the node.",
+        .takes = {.flags = {{"project", "DIR|ID|NAME", "Files to work on: a folder of yours (.), or a project.", 'p'},
+                            {"model", "M", "Model to use: rehearsal, rehearsal:FILE, openai/NAME.", 'm'},
+                            {"agent", "NAME", "Take instructions, model, tools and limits from this agent."},
+                            {"instructions", "TEXT", "System prompt, without an agent."},
+                            {"max-steps", "N", "Model calls at most."},
+                            {"max-tokens", "N", "Tokens at most, input and output."},
+                            {"yes", "", "Allow every tool without asking.", 'y'},
+                            {"ask", "TOOL", "Ask before each call of this tool.", 0, true},
+                            {"deny", "TOOL", "Never let it call this tool.", 0, true},
+                            {"detach", "", "Only start it, and print its id.", 'd'}},
+                  .operands = "GOAL",
+                  .operands_min = 1,
+                  .operands_max = any_number},
+        .examples = "troupe run start --project . \"Add a subtract function and its test\"\n"
+                    "troupe run start -p . --ask run_command --max-steps 20 \"Make the build pass\"\n"
+                    "troupe run start -p calculator --agent scout --detach - < goal.md",
+        .run = run_start};
+}
+
+} // namespace troupe::cli

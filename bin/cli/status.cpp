@@ -1,0 +1,125 @@
+#include "bin/cli/commands.hpp"
+#include "bin/cli/print.hpp"
+#include "bin/cli/resolve.hpp"
+#include "bin/cli/supervision_text.hpp"
+#include "bin/cli/text.hpp"
+#include "schemas/base/json.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace troupe::cli {
+namespace {
+
+std::string number_text(const json::value& from, std::string_view name) {
+    const auto member = from.find(name);
+    const auto number = member ? member->as_uint() : std::nullopt;
+    return number ? count_text(*number) : "";
+}
+
+std::string show_status(const screen& s, const json::value& root) {
+    const auto uptime = root.find("uptime_s");
+    const auto free = root.find("disk_free_bytes");
+    const auto seconds = uptime ? uptime->as_double() : std::nullopt;
+    const auto bytes = free ? free->as_uint() : std::nullopt;
+    const auto word = root.text_or("status", "ok");
+    return details(s, {{"node", {root.text_or("node"), tone::strong}},
+                       {"status", {status_text(word), tone_of_status(word)}},
+                       {"url", {root.text_or("url"), tone::accent}},
+                       {"version", {root.text_or("version")}},
+                       {"up for", {seconds ? duration_text(static_cast<std::int64_t>(*seconds * 1000)) : ""}},
+                       {"data", {root.text_or("data_dir")}},
+                       {"disk free", {bytes ? bytes_text(*bytes) : ""}},
+                       {"shards", {number_text(root, "shards")}},
+                       {"entities", {number_text(root, "entities_active") + " active"}},
+                       {"commands", {number_text(root, "commands_total")}},
+                       {"runs", {number_text(root, "runs_active") + " active"}},
+                       {"model", {root.text_or("model")}},
+                       {"sandbox", {root.text_or("sandbox")}}});
+}
+
+expected<int> print_parsed(context& c, const expected<std::string>& body,
+                           std::string (*show)(const screen&, const json::value&)) {
+    if (!body) {
+        return body.error();
+    }
+    if (c.json()) {
+        c.print_json(*body);
+        return 0;
+    }
+    const auto parsed = json::document::parse(*body);
+    if (!parsed) {
+        return parsed.error();
+    }
+    c.print(show(c.out_screen(), parsed->root()));
+    return 0;
+}
+
+expected<int> status(context& c) {
+    auto node = c.node();
+    return node ? print_parsed(c, (*node)->get("/status"), show_status) : expected<int>(node.error());
+}
+
+expected<int> tree(context& c) {
+    const auto depth = c.args().number("depth", 1, 64);
+    if (!depth) {
+        return c.usage(depth.error());
+    }
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto prefix = c.args().operands().empty() ? "" : c.args().operand(0);
+    return print_parsed(c,
+                        (*node)->get(with_query(
+                            "/supervision", {{"prefix", prefix}, {"depth", *depth ? std::to_string(**depth) : ""}})),
+                        show_supervision);
+}
+
+/// "run 018f", "run/018f", or a run alone.
+expected<int> why(context& c) {
+    auto kind = c.args().operand(0);
+    std::string word = c.args().operands().size() > 1 ? c.args().operand(1) : "";
+    if (word.empty()) {
+        const auto slash = kind.find('/');
+        word = slash == std::string::npos ? kind : kind.substr(slash + 1);
+        kind = slash == std::string::npos ? "run" : kind.substr(0, slash);
+    }
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto id = kind == "run"     ? resolve_run(**node, word)
+                    : kind == "task"  ? resolve_task(**node, word)
+                    : kind == "agent" ? resolve_agent(**node, word)
+                    : kind == "project"
+                        ? resolve_project(**node, word)
+                        : expected<uuid>(problem{code::invalid_request,
+                                                 fmt::format("\"{}\" is no kind: run, task, agent or project.", kind)});
+    if (!id) {
+        return id.error().code == code::invalid_request ? expected<int>(c.usage(id.error()))
+                                                        : expected<int>(id.error());
+    }
+    return print_parsed(c, (*node)->get("/why/" + encode_segment(kind) + "/" + to_string(*id)), show_why);
+}
+
+} // namespace
+
+std::vector<command> status_commands() {
+    return {
+        {"status", "The node at a glance.", {}, "troupe status\ntroupe status --json", status},
+        {"tree",
+         "The supervision tree: what runs, restarts and last failures.",
+         {.flags = {{"depth", "N", "Levels to show."}}, .operands = "[PREFIX]", .operands_min = 0, .operands_max = 1},
+         "troupe tree\ntroupe tree /nodes/n1/shards --depth 2",
+         tree},
+        {"why",
+         "Why something is in the state that it is in, and what to do.",
+         {.operands = "[KIND] ID", .operands_min = 1, .operands_max = 2},
+         "troupe why run 018f3c1e-7d2a\ntroupe why agent scout",
+         why},
+    };
+}
+
+} // namespace troupe::cli

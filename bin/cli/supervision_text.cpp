@@ -1,0 +1,93 @@
+#include "bin/cli/supervision_text.hpp"
+
+#include "bin/cli/text.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace troupe::cli {
+namespace {
+
+/// A failure as text: a sentence, or an object with one.
+std::string failure_text(const json::value& node) {
+    const auto failure = node.find("last_failure");
+    if (!failure) {
+        return {};
+    }
+    if (const auto text = failure->as_string()) {
+        return clean_line(*text);
+    }
+    return clean_line(failure->text_or("detail", failure->text_or("reason")));
+}
+
+std::string last_segment(const std::string& path) {
+    const auto slash = path.find_last_of('/');
+    return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
+}
+
+void add_node(std::string& out, const screen& s, const json::value& node, const std::string& lead,
+              const std::string& below, bool top) {
+    const auto path = clean_line(node.text_or("path"));
+    const auto status = node.text_or("status");
+    std::string line = top ? path : last_segment(path);
+    const auto kind = clean_line(node.text_or("kind"));
+    const auto restarts = node.int_or("restarts");
+    std::string extra = kind.empty() ? "" : "  " + kind;
+    extra += restarts > 0 ? fmt::format("  {} restarts", restarts) : "";
+    const auto failure = failure_text(node);
+    const auto used = display_width(lead) + 2 + display_width(line) + display_width(extra);
+    out += lead + paint(s, tone_of_status(status), symbol_of_status(status == "running" ? "ok" : status)) + " " + line +
+           paint(s, tone::faint, extra);
+    if (status != "running" && !status.empty()) {
+        out += "  " + paint(s, tone_of_status(status), clean_line(status));
+    }
+    if (!failure.empty()) {
+        out += "  " + paint(s, tone::warn,
+                            shorten(failure, s.width > used + 16 ? s.width - used - 14
+                                             : s.width == 0      ? 0
+                                                                 : 16));
+    }
+    out += '\n';
+    const auto children = node.find("children");
+    const auto count = children ? children->size() : 0;
+    const auto more = node.find("more");
+    const auto left_out = more ? more->as_uint().value_or(more->as_bool().value_or(false) ? 1 : 0) : 0;
+    std::size_t i = 0;
+    if (children) {
+        children->each_element([&](json::value child) {
+            const bool last = ++i == count && left_out == 0;
+            add_node(out, s, child, below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "), false);
+        });
+    }
+    if (left_out > 0) {
+        const bool counted = more->as_uint().has_value();
+        out += below + "└─ " + paint(s, tone::faint, counted ? fmt::format("… {} more", left_out) : "… more") + "\n";
+    }
+}
+
+} // namespace
+
+std::string show_supervision(const screen& s, const json::value& root) {
+    std::string out;
+    add_node(out, s, root, "", "", true);
+    return out;
+}
+
+std::string show_why(const screen& s, const json::value& root) {
+    std::string out;
+    for (const auto& line : wrap(clean(root.text_or("summary")), s.width)) {
+        out += paint(s, tone::strong, line) + "\n";
+    }
+    if (const auto reasons = root.find("reasons")) {
+        reasons->each_element([&](json::value reason) {
+            out += "\n" + details(s, {{"reason", {reason.text_or("reason"), tone::warn}},
+                                      {"since", {reason.text_or("since")}},
+                                      {"detail", {reason.text_or("detail")}},
+                                      {"what to do", {reason.text_or("remedy"), tone::accent}}});
+        });
+    }
+    return out;
+}
+
+} // namespace troupe::cli

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "bin/cli/terminal.hpp"
+#include "schemas/base/json.hpp"
+
+#include <string>
+
+namespace troupe::cli {
+
+/// GET /supervision as a tree. Pure.
+std::string show_supervision(const screen& s, const json::value& root);
+/// GET /why/{kind}/{id}: the summary, then each reason with its remedy. Pure.
+std::string show_why(const screen& s, const json::value& root);
+
+} // namespace troupe::cli

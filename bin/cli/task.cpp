@@ -1,0 +1,206 @@
+#include "schemas/task.hpp"
+#include "bin/cli/find_project.hpp"
+#include "bin/cli/print.hpp"
+#include "bin/cli/resolve.hpp"
+#include "bin/cli/show.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+namespace troupe::cli {
+namespace {
+
+constexpr std::string_view statuses = "inbox, assigned, in_progress, review, done, blocked, cancelled or failed";
+
+struct named_task {
+    api* node = nullptr;
+    uuid id;
+    [[nodiscard]] std::string path(std::string_view rest = "") const {
+        return "/tasks/" + to_string(id) + std::string(rest);
+    }
+};
+
+expected<named_task> find_task(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto id = resolve_task(**node, c.args().operand(0));
+    return id ? expected<named_task>(named_task{*node, *id}) : expected<named_task>(id.error());
+}
+
+auto shown_task(context& c) {
+    return [&c](const task_document& t) { return show_task(c.out_screen(), t, c.now()); };
+}
+
+expected<int> task_create(context& c) {
+    create_task_body body;
+    body.title = c.args().text_from(0);
+    body.description = c.args().value_or("description", "");
+    body.labels = c.args().values("label");
+    const auto priority = detail::enum_value<task_priority>(c.args().value_or("priority", "medium"));
+    if (!priority) {
+        return c.usage({code::invalid_request, "--priority takes low, medium, high or urgent."});
+    }
+    body.priority = *priority;
+    if (const auto due = c.args().value("due")) {
+        body.due = parse_timestamp(due->size() == 10 ? *due + "T00:00:00Z" : *due);
+        if (!body.due) {
+            return c.usage({code::invalid_request, "--due takes a date (2026-12-24) or an RFC 3339 time."});
+        }
+    }
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    if (const auto word = c.args().value("agent")) {
+        const auto agent = resolve_agent(**node, *word);
+        if (!agent) {
+            return agent.error();
+        }
+        body.agent_id = *agent;
+    }
+    if (const auto word = c.args().value("project")) {
+        const auto project = find_project(**node, *word, c.search().working_folder);
+        if (!project) {
+            return project.error();
+        }
+        body.project_id = project->id;
+    }
+    return print_document<task_document>(c, (*node)->post("/tasks", to_json(body)), shown_task(c));
+}
+
+expected<int> task_list(context& c) {
+    query_list query{{"status", c.args().value_or("status", "")}};
+    if (const auto word = c.args().value("agent")) {
+        auto node = c.node();
+        if (!node) {
+            return node.error();
+        }
+        const auto agent = resolve_agent(**node, *word);
+        if (!agent) {
+            return agent.error();
+        }
+        query.emplace_back("agent_id", to_string(*agent));
+    }
+    return print_list<task_document>(c, "/tasks", std::move(query),
+                                     "No tasks. Make one with `troupe task create TITLE`.",
+                                     [&](const auto& tasks) { return show_tasks(c.out_screen(), tasks, c.now()); });
+}
+
+expected<int> task_show(context& c) {
+    const auto task = find_task(c);
+    return task ? print_document<task_document>(c, task->node->get(task->path()), shown_task(c))
+                : expected<int>(task.error());
+}
+
+expected<int> task_move(context& c) {
+    const auto status = detail::enum_value<task_status>(c.args().operand(1));
+    if (!status) {
+        return c.usage({code::invalid_request, fmt::format("\"{}\" is no status: {}.", c.args().operand(1), statuses)});
+    }
+    const auto task = find_task(c);
+    return task ? print_document<task_document>(
+                      c, task->node->post(task->path("/status"), to_json(move_task_body{*status})), shown_task(c))
+                : expected<int>(task.error());
+}
+
+expected<int> task_assign(context& c) {
+    const auto task = find_task(c);
+    if (!task) {
+        return task.error();
+    }
+    const auto agent = resolve_agent(*task->node, c.args().operand(1));
+    if (!agent) {
+        return agent.error();
+    }
+    return print_document<task_document>(c, task->node->post(task->path("/assign"), to_json(assign_task_body{*agent})),
+                                         shown_task(c));
+}
+
+expected<int> task_comment(context& c) {
+    const auto type = detail::enum_value<message_type>(c.args().value_or("type", "comment"));
+    if (!type) {
+        return c.usage({code::invalid_request, "--type takes comment, status_update, question or answer."});
+    }
+    const auto task = find_task(c);
+    if (!task) {
+        return task.error();
+    }
+    const add_message_body body{c.args().text_from(1), *type, std::nullopt};
+    return print_done(c, task->node->post(task->path("/messages"), to_json(body)), "Said.");
+}
+
+expected<int> task_messages(context& c) {
+    const auto task = find_task(c);
+    if (!task) {
+        return task.error();
+    }
+    return print_list<message_document>(
+        c, task->path("/messages"), {}, "Nobody has said anything yet.",
+        [&](const auto& messages) { return show_messages(c.out_screen(), messages, c.now()); });
+}
+
+expected<int> task_delete(context& c) {
+    const auto task = find_task(c);
+    return task ? print_done(c, task->node->remove(task->path()), "The task is deleted.") : expected<int>(task.error());
+}
+
+grammar one_task() { return {.operands = "TASK", .operands_min = 1, .operands_max = 1}; }
+
+} // namespace
+
+std::vector<command> task_commands() {
+    return {
+        {"task create",
+         "Make a task; with --agent it is queued for work at once.",
+         {.flags = {{"agent", "NAME", "Who does it."},
+                    {"project", "DIR|ID|NAME", "Files to work on.", 'p'},
+                    {"description", "TEXT", "All that the agent has to know."},
+                    {"priority", "P", "low, medium, high or urgent."},
+                    {"label", "L", "A label.", 0, true},
+                    {"due", "TIME", "When it has to be done."}},
+          .operands = "TITLE",
+          .operands_min = 1,
+          .operands_max = any_number},
+         "troupe task create Write the release notes\n"
+         "troupe task create --agent scout --project . --priority high \"Find the slow query\"",
+         task_create},
+        {"task list",
+         "Tasks, newest first.",
+         {.flags = {{"status", "STATUS", "inbox, assigned, in_progress, review, done, blocked, cancelled or failed."},
+                    {"agent", "NAME", "Only those of this agent."},
+                    limit_flag()}},
+         "troupe task list --status in_progress",
+         task_list},
+        {"task show", "All about a task.", one_task(), "troupe task show 018f3c1e-7d2a", task_show},
+        {"task move",
+         "Move a task to another column of the board.",
+         {.operands = "TASK STATUS", .operands_min = 2, .operands_max = 2},
+         "troupe task move 018f3c1e-7d2a done",
+         task_move},
+        {"task assign",
+         "Give a task to an agent.",
+         {.operands = "TASK AGENT", .operands_min = 2, .operands_max = 2},
+         "troupe task assign 018f3c1e-7d2a scout",
+         task_assign},
+        {"task comment",
+         "Say something on a task.",
+         {.flags = {{"type", "TYPE", "comment, status_update, question or answer."}},
+          .operands = "TASK TEXT",
+          .operands_min = 2,
+          .operands_max = any_number},
+         "troupe task comment 018f3c1e-7d2a \"Please use the new API\"",
+         task_comment},
+        {"task messages",
+         "What was said on a task.",
+         {.flags = {limit_flag()}, .operands = "TASK", .operands_min = 1, .operands_max = 1},
+         "troupe task messages 018f3c1e-7d2a",
+         task_messages},
+        {"task delete", "Delete a task.", one_task(), "troupe task delete 018f3c1e-7d2a", task_delete},
+    };
+}
+
+} // namespace troupe::cli

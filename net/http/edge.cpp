@@ -1,0 +1,143 @@
+#include "net/http/edge.hpp"
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/log.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <ctime>
+#include <exception>
+
+namespace troupe::net {
+
+namespace {
+namespace asio = boost::asio;
+spdlog::logger& log() {
+    static auto& logger = log_for("edge");
+    return logger;
+}
+} // namespace
+
+void connection_count::remove() {
+    if (--count_ == 0) {
+        const std::lock_guard lock(mutex_); // orders the change before a waiter's check
+        changed_.notify_all();
+    }
+}
+
+bool connection_count::wait_until_none(std::int64_t deadline_ms) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::milliseconds(deadline_ms), [&] { return count_ == 0; });
+}
+
+io_thread::io_thread() = default;
+
+void io_thread::start() {
+    thread_ = std::thread([this] {
+        for (;;) {
+            try {
+                context_.run();
+                return;
+            } catch (const std::exception& e) {
+                // A hook or a handler let one escape. Its connection is lost, the others go on.
+                log().error("an exception reached the io thread, please report this: {}", e.what());
+            }
+        }
+    });
+}
+
+void io_thread::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(stopped_, true))
+            return;
+        inbox_.clear();
+    }
+    context_.stop();
+    if (thread_.joinable())
+        thread_.join();
+    connections_.clear();
+}
+
+void io_thread::post(std::function<void()> task) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopped_)
+            return;
+        first = inbox_.empty();
+        inbox_.push_back(std::move(task));
+    }
+    if (first)
+        asio::post(context_, [this] { run_inbox(); });
+}
+
+bool io_thread::is_current() const { return std::this_thread::get_id() == thread_.get_id(); }
+
+void io_thread::run_inbox() {
+    std::vector<std::function<void()>> tasks;
+    {
+        const std::lock_guard lock(mutex_);
+        tasks.swap(inbox_);
+    }
+    for (auto& task : tasks)
+        task();
+}
+
+void io_thread::add(std::shared_ptr<connection> c) {
+    const auto* key = c.get();
+    connections_.emplace(key, std::move(c));
+    schedule_tick();
+}
+
+void io_thread::remove(const connection* c) { connections_.erase(c); }
+
+template <class Visit>
+void io_thread::for_each(Visit visit) {
+    // A visit may end connections: they are held and the table is not walked meanwhile.
+    std::vector<std::shared_ptr<connection>> held;
+    held.reserve(connections_.size());
+    for (const auto& [key, c] : connections_)
+        held.push_back(c);
+    for (const auto& c : held)
+        visit(*c);
+}
+
+void io_thread::drain_all() {
+    for_each([](connection& c) { c.drain(); });
+}
+
+void io_thread::abort_all() {
+    for_each([](connection& c) { c.abort(); });
+}
+
+void io_thread::schedule_tick() {
+    if (ticking_ || connections_.empty())
+        return; // an idle node sleeps
+    ticking_ = true;
+    timer_.expires_after(std::chrono::milliseconds(tick_ms));
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        ticking_ = false;
+        if (error)
+            return;
+        const auto now_ms = monotonic_ms();
+        for_each([&](connection& c) { c.tick(now_ms); });
+        schedule_tick();
+    });
+}
+
+const std::string& io_thread::date_line() {
+    const auto second = system_now().ms / 1000;
+    if (second != date_second_) {
+        date_second_ = second;
+        const auto t = static_cast<std::time_t>(second);
+        std::tm parts{};
+        gmtime_r(&t, &parts);
+        char text[64];
+        const auto length = std::strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+        date_line_.assign(text, length);
+    }
+    return date_line_;
+}
+
+} // namespace troupe::net

@@ -1,0 +1,146 @@
+#pragma once
+
+#include "net/http/router.hpp"
+#include "net/http/server.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+/// What the connections of a server share. Private to net/http and net/websocket: it knows Asio.
+namespace troupe::net {
+
+/// The concrete executor keeps Asio free of type erasure.
+using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+
+/// Counts the open connections, so that `stop` can wait for the last.
+class connection_count {
+public:
+    void add() { ++count_; }
+    void remove();
+    [[nodiscard]] std::size_t now() const { return count_; }
+    /// False: some are left after the deadline.
+    bool wait_until_none(std::int64_t deadline_ms);
+
+private:
+    std::atomic<std::size_t> count_ = 0;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+};
+
+/// Immutable while the server runs, except for the counts.
+struct edge {
+    server_settings settings;
+    server_hooks hooks;
+    net::router router;
+    std::string server_name; ///< The `Server` header.
+    connection_count connections;
+    std::atomic<bool> draining = false;
+};
+
+/// Something that holds a socket. Lives on one io thread; all its functions are called there.
+class connection : public std::enable_shared_from_this<connection> {
+public:
+    explicit connection(std::shared_ptr<edge> e) : edge_(std::move(e)) { edge_->connections.add(); }
+    virtual ~connection() { edge_->connections.remove(); }
+    connection(const connection&) = delete;
+    connection& operator=(const connection&) = delete;
+
+    /// Called about ten times a second: the place for all time-outs, so that none costs a timer.
+    virtual void tick(std::int64_t now_ms) = 0;
+    /// Ends as soon as that is polite.
+    virtual void drain() = 0;
+    /// Ends now.
+    virtual void abort() = 0;
+
+protected:
+    std::shared_ptr<edge> edge_;
+};
+
+/// A thread with an io_context and the connections that live on it.
+class io_thread : public std::enable_shared_from_this<io_thread> {
+public:
+    io_thread();
+    void start();
+    /// Ends the loop and joins. Connections that are left die with their pending operations.
+    void stop();
+
+    /// Runs `task` on this thread. From any thread; many calls before the thread wakes cost one wake-up.
+    void post(std::function<void()> task);
+    [[nodiscard]] bool is_current() const;
+
+    void add(std::shared_ptr<connection> c);
+    void remove(const connection* c);
+    void drain_all();
+    void abort_all();
+
+    boost::asio::io_context& context() { return context_; }
+    /// "Date: Sat, 21 Nov 2026 07:14:41 GMT\r\n", renewed each second.
+    const std::string& date_line();
+
+private:
+    static constexpr std::int64_t tick_ms = 100;
+    void run_inbox();
+    void schedule_tick();
+    template <class Visit>
+    void for_each(Visit visit);
+
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{context_.get_executor()};
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
+                                      boost::asio::io_context::executor_type>
+        timer_{context_};
+    bool ticking_ = false;
+    std::mutex mutex_;
+    std::vector<std::function<void()>> inbox_;
+    bool stopped_ = false;
+    std::unordered_map<const connection*, std::shared_ptr<connection>> connections_;
+    std::int64_t date_second_ = 0;
+    std::string date_line_;
+    std::thread thread_;
+};
+
+/// Says to its one asker what came out, exactly once, from any thread; an answer that is never given is given by
+/// its destructor. The state behind a `responder`.
+template <class Answer>
+class promised {
+public:
+    /// `deliver` runs on the io thread.
+    promised(std::shared_ptr<io_thread> io, std::function<void(Answer)> deliver, std::function<Answer()> forgotten)
+        : io_(std::move(io)), deliver_(std::move(deliver)), forgotten_(std::move(forgotten)) {}
+    ~promised() {
+        if (!given_)
+            give(forgotten_());
+    }
+    promised(const promised&) = delete;
+    promised& operator=(const promised&) = delete;
+
+    void give(Answer answer) {
+        if (given_.exchange(true))
+            return;
+        if (io_->is_current())
+            deliver_(std::move(answer));
+        else
+            io_->post([deliver = std::move(deliver_), a = std::move(answer)]() mutable { deliver(std::move(a)); });
+    }
+
+private:
+    std::shared_ptr<io_thread> io_;
+    std::function<void(Answer)> deliver_;
+    std::function<Answer()> forgotten_;
+    std::atomic<bool> given_ = false;
+};
+
+} // namespace troupe::net

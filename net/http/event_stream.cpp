@@ -1,0 +1,174 @@
+#include "net/http/event_stream.hpp"
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/json.hpp"
+#include "schemas/base/log.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::net {
+
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+/// One write carries about this much: enough to fill a socket, little enough to stay fair to the others.
+constexpr std::size_t write_bytes = 64 * limits::kib;
+
+std::string to_event(const runtime::live_event& e) {
+    std::string data = runtime::to_envelope(e);
+    std::replace(data.begin(), data.end(), '\n', ' '); // between JSON tokens only: a line feed would end the event
+    std::string out;
+    out.reserve(data.size() + e.id.size() + e.kind.size() + 32);
+    if (!e.id.empty())
+        out.append("id: ").append(e.id).append("\n");
+    out.append("event: ").append(e.kind).append("\ndata: ").append(data).append("\n\n");
+    return out;
+}
+
+/// An event of the edge itself, in the same envelope.
+std::string to_last_event(std::string_view kind, std::string_view cursor, std::string_view reason) {
+    runtime::live_event e;
+    e.id = cursor;
+    e.ts = system_now();
+    e.kind = kind;
+    json::object_writer data(e.data);
+    data.field("since", cursor).field("reason", reason);
+    data.end();
+    return to_event(e);
+}
+
+} // namespace
+
+event_stream::event_stream(std::shared_ptr<edge> e, io_thread& io)
+    : connection(std::move(e)), io_(io), socket_(io.context()) {}
+
+event_stream::~event_stream() {
+    if (feed_)
+        feed_->close();
+}
+
+std::shared_ptr<event_stream> event_stream::self() {
+    return std::static_pointer_cast<event_stream>(shared_from_this());
+}
+
+expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge> e, io_thread& io, const principal& who,
+                                                           const stream_spec& spec) {
+    if (e->hooks.bus == nullptr)
+        return problem{code::unavailable, "This node has no live feed at the moment: try again later."};
+    const auto& settings = e->settings;
+    auto& bus = *e->hooks.bus;
+    auto out = std::make_shared<event_stream>(e, io);
+    out->feed_ = std::make_shared<live_feed>(
+        bus, live_feed::limits{settings.stream_queue_bytes_max, settings.stream_queue_events_max}, to_event,
+        [thread = io.shared_from_this(), stream = std::weak_ptr(out)] {
+            thread->post([stream] {
+                if (const auto s = stream.lock())
+                    s->flush();
+            });
+        });
+    auto subscribed = out->feed_->subscribe("", {who.organization, spec.channels, spec.since});
+    if (!subscribed)
+        return subscribed.error();
+    return out;
+}
+
+void event_stream::start(tcp_socket socket, std::string head) {
+    socket_ = std::move(socket);
+    started_ = true;
+    next_ = std::move(head);
+    next_ += "retry: 2000\n: connected\n\n"; // the comment makes proxies and clients show the stream at once
+    heartbeat_at_ms_ = monotonic_ms() + edge_->settings.heartbeat_ms;
+    io_.add(shared_from_this());
+    read();
+    flush();
+    if (edge_->draining)
+        drain();
+}
+
+void event_stream::flush() {
+    if (!started_ || !socket_.is_open())
+        return;
+    if (!ending_ && (writing_.empty() || feed_->dropped())) {
+        auto taken = feed_->take(write_bytes);
+        for (const auto& message : taken.messages)
+            next_ += message;
+        if (taken.dropped)
+            finish(to_last_event("dropped", taken.resume.empty() ? "" : taken.resume.front().since,
+                                 "The reader was too slow. Connect again with Last-Event-ID to go on from there."));
+    }
+    write();
+}
+
+void event_stream::write() {
+    if (!writing_.empty() || !socket_.is_open())
+        return;
+    if (next_.empty()) {
+        if (ending_)
+            abort();
+        return;
+    }
+    writing_.swap(next_);
+    const auto now_ms = monotonic_ms();
+    write_deadline_ms_ = now_ms + edge_->settings.write_time_out_ms;
+    heartbeat_at_ms_ = now_ms + edge_->settings.heartbeat_ms;
+    asio::async_write(socket_, asio::buffer(writing_), [s = self()](error_code error, std::size_t) {
+        s->writing_.clear();
+        if (error)
+            s->abort();
+        else
+            s->flush();
+    });
+}
+
+/// Nothing is expected from the client: this only notices that it has gone.
+void event_stream::read() {
+    socket_.async_read_some(asio::buffer(ignored_), [s = self()](error_code error, std::size_t) {
+        if (error)
+            s->abort();
+        else
+            s->read();
+    });
+}
+
+void event_stream::finish(const std::string& last_event) {
+    ending_ = true;
+    next_ += last_event;
+    feed_->close();
+}
+
+void event_stream::tick(std::int64_t now_ms) {
+    if (!writing_.empty()) {
+        if (now_ms >= write_deadline_ms_) {
+            log_for("edge").debug("event stream closed: the client does not read");
+            abort();
+        }
+    } else if (now_ms >= heartbeat_at_ms_) {
+        next_ += ": heartbeat\n\n";
+        write();
+    }
+}
+
+void event_stream::drain() {
+    if (ending_)
+        return;
+    finish(to_last_event("closed", "", "The node is stopping. Connect again."));
+    write();
+}
+
+void event_stream::abort() {
+    if (!socket_.is_open())
+        return;
+    feed_->close();
+    error_code ignored; // the peer may be gone already
+    socket_.shutdown(tcp_socket::shutdown_both, ignored);
+    socket_.close(ignored);
+    io_.remove(this);
+}
+
+} // namespace troupe::net

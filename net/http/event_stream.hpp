@@ -1,0 +1,49 @@
+#pragma once
+
+#include "net/http/edge.hpp"
+#include "net/http/live_feed.hpp"
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe::net {
+
+/// A connection that carries `text/event-stream` until one side ends it. Made by the HTTP connection, whose socket
+/// it takes over.
+class event_stream : public connection {
+public:
+    /// Subscribes. Nothing is sent before `start`. Problems are the bus's, or `unavailable` without one.
+    static expected<std::shared_ptr<event_stream>> open(std::shared_ptr<edge> e, io_thread& io, const principal& who,
+                                                        const stream_spec& spec);
+    event_stream(std::shared_ptr<edge> e, io_thread& io);
+    ~event_stream() override;
+
+    /// `head` is the status line and header of the answer.
+    void start(tcp_socket socket, std::string head);
+
+    void tick(std::int64_t now_ms) override;
+    void drain() override;
+    void abort() override;
+
+private:
+    std::shared_ptr<event_stream> self();
+    void flush();
+    void write();
+    void read();
+    void finish(const std::string& last_event);
+
+    io_thread& io_;
+    tcp_socket socket_;
+    std::shared_ptr<live_feed> feed_;
+    std::string next_;    // to be written after what is on its way
+    std::string writing_; // on its way
+    bool started_ = false;
+    bool ending_ = false; // after `next_` the connection ends
+    std::int64_t write_deadline_ms_ = 0;
+    std::int64_t heartbeat_at_ms_ = 0;
+    std::array<char, 256> ignored_{};
+};
+
+} // namespace troupe::net

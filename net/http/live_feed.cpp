@@ -1,0 +1,196 @@
+#include "net/http/live_feed.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::net {
+
+bool channel_matches(std::string_view pattern, std::string_view channel) {
+    if (pattern.ends_with('*'))
+        return channel.starts_with(pattern.substr(0, pattern.size() - 1));
+    return pattern == channel;
+}
+
+live_feed::live_feed(runtime::bus& bus, limits bounds, encoder encode, std::function<void()> wake)
+    : bus_(bus), bounds_(bounds), encode_(encode), wake_(std::move(wake)) {}
+
+live_feed::~live_feed() { close(); }
+
+expected<live_feed::subscription_ptr> live_feed::begin(const std::shared_ptr<source>& s,
+                                                       runtime::subscription_request request) {
+    return bus_.subscribe(std::move(request), [feed = weak_from_this(), s](const runtime::live_event& e) {
+        if (const auto self = feed.lock())
+            self->push(s, e);
+    });
+}
+
+expected<void> live_feed::subscribe(const std::string& name, runtime::subscription_request request) {
+    auto s = std::make_shared<source>(source{.name = name,
+                                             .request = request,
+                                             .subscribed_at = system_now(),
+                                             .queued = request.since,
+                                             .sent = request.since});
+    auto begun = begin(s, std::move(request));
+    if (!begun)
+        return begun.error();
+    sources_.insert_or_assign(name, entry{std::move(s), std::move(*begun)});
+    return {};
+}
+
+bool live_feed::unsubscribe(const std::string& name) {
+    const auto found = sources_.find(name);
+    if (found == sources_.end())
+        return false;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto& s = found->second.state;
+        s->open = false;
+        const auto of_source = [&](const item& i) { return i.from == s; };
+        for (const auto& i : queue_)
+            queued_bytes_ -= of_source(i) ? i.text.size() : 0;
+        queue_.erase(std::remove_if(queue_.begin(), queue_.end(), of_source), queue_.end());
+    }
+    sources_.erase(found);
+    return true;
+}
+
+std::size_t live_feed::unsubscribe_channels(const std::vector<std::string>& channels) {
+    std::size_t found = 0;
+    std::vector<std::string> ended;
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& [name, e] : sources_) {
+            const auto removed = std::erase_if(e.state->request.channels, [&](const auto& channel) {
+                return std::find(channels.begin(), channels.end(), channel) != channels.end();
+            });
+            found += removed;
+            e.state->filtered = e.state->filtered || removed > 0;
+            if (e.state->request.channels.empty())
+                ended.push_back(name);
+        }
+    }
+    for (const auto& name : ended)
+        unsubscribe(name);
+    return found;
+}
+
+std::size_t live_feed::channels() const {
+    const std::lock_guard lock(mutex_);
+    std::size_t out = 0;
+    for (const auto& [name, e] : sources_)
+        out += e.state->request.channels.size();
+    return out;
+}
+
+void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event& e) {
+    auto text = encode_(e);
+    bool wake = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!s->open || s->paused || dropped_)
+            return;
+        const auto& wanted = s->request.channels;
+        if (s->filtered && std::none_of(wanted.begin(), wanted.end(),
+                                        [&](const auto& pattern) { return channel_matches(pattern, e.channel); }))
+            return;
+        const bool full =
+            !queue_.empty() && (queue_.size() >= bounds_.events_max || queued_bytes_ + text.size() > bounds_.bytes_max);
+        if (full) {
+            const bool past = e.ts < s->subscribed_at && !e.id.empty() && !s->queued.empty();
+            if (past)
+                s->paused = any_paused_ = true;
+            else
+                drop();
+        } else {
+            if (!e.id.empty())
+                s->queued = e.id;
+            queued_bytes_ += text.size();
+            queue_.push_back({s, e.id, std::move(text)});
+        }
+        wake = !std::exchange(awake_, true) || dropped_; // a reader that is stuck in a write has to know
+    }
+    if (wake)
+        wake_();
+}
+
+/// With the mutex held.
+void live_feed::drop() {
+    dropped_ = true;
+    queue_.clear();
+    queued_bytes_ = 0;
+}
+
+bool live_feed::dropped() const {
+    const std::lock_guard lock(mutex_);
+    return dropped_;
+}
+
+live_feed::taken live_feed::take(std::size_t bytes_max) {
+    resume_paused();
+    taken out;
+    const std::lock_guard lock(mutex_);
+    if (dropped_) {
+        out.dropped = true;
+        for (const auto& [name, e] : sources_)
+            out.resume.push_back({name, e.state->sent});
+        return out;
+    }
+    std::size_t bytes = 0;
+    while (!queue_.empty() && bytes < bytes_max) {
+        auto& next = queue_.front();
+        bytes += next.text.size();
+        if (!next.cursor.empty())
+            next.from->sent = std::move(next.cursor);
+        out.messages.push_back(std::move(next.text));
+        queue_.pop_front();
+    }
+    queued_bytes_ -= bytes;
+    if (out.messages.empty())
+        awake_ = false;
+    return out;
+}
+
+void live_feed::resume_paused() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!any_paused_ || !queue_.empty() || dropped_)
+            return;
+        any_paused_ = false;
+    }
+    for (auto& [name, e] : sources_) {
+        auto request = runtime::subscription_request();
+        {
+            const std::lock_guard lock(mutex_);
+            if (!e.state->paused)
+                continue;
+            e.state->open = false; // what the old subscription still sends is not wanted
+            request = e.state->request;
+            request.since = e.state->queued;
+        }
+        e.subscription.reset();
+        auto s = std::make_shared<source>(*e.state);
+        s->open = true;
+        s->paused = false;
+        s->subscribed_at = system_now();
+        e.state = s;
+        if (auto begun = begin(s, std::move(request))) {
+            e.subscription = std::move(*begun);
+        } else {
+            const std::lock_guard lock(mutex_);
+            drop(); // the reader is told where to go on, and meets the problem there
+        }
+    }
+}
+
+void live_feed::close() {
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& [name, e] : sources_)
+            e.state->open = false;
+        queue_.clear();
+        queued_bytes_ = 0;
+    }
+    sources_.clear();
+}
+
+} // namespace troupe::net

@@ -1,0 +1,116 @@
+#pragma once
+
+#include "runtime/bus/bus.hpp"
+#include "schemas/base/clock.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::net {
+
+/// Whether a channel is meant by a name or a pattern with one trailing "*".
+bool channel_matches(std::string_view pattern, std::string_view channel);
+
+/// What one reader of live events has yet to be sent: a bounded queue between the bus's threads and the reader's io
+/// thread, over any number of subscriptions.
+///
+/// A reader that falls behind the present is dropped: what waits is forgotten and the cursors to resume from remain.
+/// A reader that is still catching up with the past is not: its subscription is ended and asked for again, from the
+/// last event that was queued, when all that waits has been sent.
+class live_feed : public std::enable_shared_from_this<live_feed> {
+public:
+    struct limits {
+        std::size_t bytes_max;
+        std::size_t events_max;
+    };
+    /// How an event is written to this reader. Called on the bus's threads.
+    using encoder = std::string (*)(const runtime::live_event&);
+
+    /// `wake` is called from any thread when there is something to take after `take` had returned nothing,
+    /// and when the reader is dropped.
+    live_feed(runtime::bus& bus, limits bounds, encoder encode, std::function<void()> wake);
+    ~live_feed();
+
+    // The functions below belong to the reader's thread.
+
+    /// Begins to fill from these channels, under a name of the reader's choice.
+    expected<void> subscribe(const std::string& name, runtime::subscription_request request);
+    /// Ends one subscription, by name. False: there is none.
+    bool unsubscribe(const std::string& name);
+    /// Takes these channels out of all subscriptions; one that has none left ends. Returns how many were found.
+    std::size_t unsubscribe_channels(const std::vector<std::string>& channels);
+    /// Subscribed channels, over all subscriptions.
+    [[nodiscard]] std::size_t channels() const;
+
+    struct place {
+        std::string name;
+        std::string since; ///< The cursor to resume from; empty: there was none yet.
+    };
+    struct taken {
+        std::vector<std::string> messages;
+        bool dropped = false;           ///< The reader was too slow: nothing more will come.
+        std::vector<place> resume = {}; ///< When dropped.
+    };
+    /// What to send next, about `bytes_max` of it. Call again after each send until it returns nothing.
+    taken take(std::size_t bytes_max);
+
+    /// Whether the reader was too slow: `take` says where it can resume.
+    [[nodiscard]] bool dropped() const;
+
+    /// Ends all subscriptions. No event is queued afterwards.
+    void close();
+
+private:
+    struct source {
+        std::string name;
+        runtime::subscription_request request;
+        timestamp subscribed_at; // what is older is the past
+        std::string queued;      // cursor of the last event in the queue
+        std::string sent;        // cursor of the last event that was taken
+        bool open = true;
+        bool paused = false;   // behind in the past: to be resumed from `queued`
+        bool filtered = false; // some channels were taken out
+    };
+    struct item {
+        std::shared_ptr<source> from;
+        std::string cursor;
+        std::string text;
+    };
+    using subscription_ptr = std::unique_ptr<runtime::subscription>;
+
+    expected<subscription_ptr> begin(const std::shared_ptr<source>& s, runtime::subscription_request request);
+    void push(const std::shared_ptr<source>& s, const runtime::live_event& e);
+    void drop();
+    void resume_paused();
+
+    runtime::bus& bus_;
+    const limits bounds_;
+    const encoder encode_;
+    const std::function<void()> wake_;
+
+    // Only the reader's thread touches the map; ending a subscription may wait for the bus, so never under the mutex.
+    struct entry {
+        std::shared_ptr<source> state;
+        subscription_ptr subscription;
+    };
+    std::map<std::string, entry> sources_;
+
+    mutable std::mutex mutex_; // guards all below, and every `source`
+    std::deque<item> queue_;
+    std::size_t queued_bytes_ = 0;
+    bool awake_ = false; // the reader was woken and has not yet found the queue empty
+    bool dropped_ = false;
+    bool any_paused_ = false;
+};
+
+} // namespace troupe::net

@@ -1,0 +1,53 @@
+#include "net/http/route.hpp"
+
+#include <algorithm>
+
+namespace troupe::net {
+
+namespace {
+
+std::optional<std::string_view> find_in(const std::map<std::string, std::string>& map, std::string_view name) {
+    // The maps are small; a transparent comparator is not part of the contract.
+    const auto found = std::find_if(map.begin(), map.end(), [&](const auto& entry) { return entry.first == name; });
+    return found == map.end() ? std::nullopt : std::optional<std::string_view>(found->second);
+}
+
+} // namespace
+
+std::string_view name_of(verb v) {
+    switch (v) {
+    case verb::get:
+        return "GET";
+    case verb::post:
+        return "POST";
+    case verb::put:
+        return "PUT";
+    case verb::patch:
+        return "PATCH";
+    case verb::del:
+        return "DELETE";
+    }
+    return "";
+}
+
+std::string_view request::param(std::string_view name) const { return find_in(params, name).value_or(""); }
+
+std::optional<std::string_view> request::header(std::string_view lower_name) const {
+    return find_in(headers, lower_name);
+}
+
+std::optional<std::string_view> request::query_value(std::string_view name) const { return find_in(query, name); }
+
+response to_response(const problem& p, const request& from) {
+    response out;
+    out.status = explain(p.code).http_status;
+    out.body = to_problem_json(p, from.id.empty() ? std::string() : "urn:troupe:request:" + from.id);
+    out.content_type = "application/problem+json";
+    if (p.retry_after_s)
+        out.headers.emplace_back("Retry-After", std::to_string(*p.retry_after_s));
+    if (out.status == 401)
+        out.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return out;
+}
+
+} // namespace troupe::net

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "net/http/route.hpp"
+#include "runtime/bus/bus.hpp"
+#include "schemas/base/limits.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::net {
+
+/// Where the edge listens, and a bound on everything a client can make it hold or wait for.
+struct server_settings {
+    std::string listen = "127.0.0.1:7117"; ///< "ADDRESS:PORT"; IPv6 in brackets; port 0 picks a free one.
+    unsigned io_threads = 2;
+    std::size_t connections_max = 16'384; ///< Beyond, a connection gets 503 and is closed.
+    std::size_t header_bytes_max = 16 * limits::kib;
+    std::int64_t header_time_out_ms = 10'000;  ///< From the first byte of a request to the end of its header.
+    std::int64_t body_time_out_ms = 60'000;    ///< From the end of the header to the end of the body.
+    std::int64_t idle_time_out_ms = 75'000;    ///< Between two requests of a connection.
+    std::int64_t request_time_out_ms = 30'000; ///< Until a handler has answered; `X-Request-Timeout-Ms` lowers it.
+    std::int64_t write_time_out_ms = 30'000;   ///< One write; a client that does not read is disconnected.
+    // Live streams, SSE and WebSocket.
+    std::size_t stream_queue_bytes_max = 1 * limits::mib; ///< What waits for a reader; beyond, it is told and dropped.
+    std::size_t stream_queue_events_max = 4096;
+    std::int64_t heartbeat_ms = 15'000;          ///< SSE comments.
+    std::int64_t websocket_time_out_ms = 40'000; ///< Silence that ends a socket; a ping goes out after half of it.
+    std::size_t websocket_message_bytes_max = 64 * limits::kib;
+    std::size_t websocket_channels_max = 64; ///< Subscribed channels of one connection.
+};
+
+/// What the edge asks the rest of the node. Every hook is called on an io thread and must not block.
+struct server_hooks {
+    std::vector<route> routes;
+    /// Who asks, from the headers. Not asked for routes that are open to everyone. None: everything else is 401.
+    std::function<expected<principal>(const request&)> authenticate;
+    /// Whether the principal has the route's permission. None: forbidden.
+    std::function<expected<void>(const principal&, std::string_view permission)> authorize;
+    /// Whether the principal may subscribe that channel or pattern on a WebSocket. None: forbidden.
+    std::function<expected<void>(const principal&, std::string_view channel)> authorize_channel;
+    runtime::bus* bus = nullptr; ///< For live streams; outlives the server. None: they answer `unavailable`.
+    std::string instance;        ///< The node's name, shown in the `Server` header.
+    /// One answered request: its operation (empty: no route), status and the time from the end of its header.
+    std::function<void(std::string_view operation, int status, std::int64_t microseconds)> on_request;
+};
+
+/// The HTTP and WebSocket edge of a node.
+class server {
+public:
+    /// Listens and serves on its own threads until `stop`. Problems: `config_invalid` (routes), `address_in_use`,
+    /// `listen_failed`.
+    static expected<std::unique_ptr<server>> start(server_settings settings, server_hooks hooks);
+
+    /// Stops at once if `stop` was not called.
+    ~server();
+
+    /// The port that it listens on.
+    [[nodiscard]] std::uint16_t port() const;
+    /// "http://127.0.0.1:7117"
+    [[nodiscard]] std::string url() const;
+    /// Open connections.
+    [[nodiscard]] std::size_t connections() const;
+
+    /// Drains: accepts nothing new, answers what is in flight with `Connection: close`, ends streams with a reason;
+    /// cuts what is left after `deadline_ms`. Blocks until all is closed. Not from an io thread. A second call does
+    /// nothing. Responders may still be called afterwards.
+    void stop(std::int64_t deadline_ms);
+
+private:
+    struct impl;
+    explicit server(std::unique_ptr<impl> i);
+    std::unique_ptr<impl> impl_;
+};
+
+} // namespace troupe::net

@@ -1,0 +1,300 @@
+#include "runtime/bus/hub.hpp"
+
+#include "schemas/base/described.hpp"
+#include "schemas/base/log.hpp"
+#include "storage/log_reader.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+namespace troupe::runtime {
+
+namespace {
+
+/// Live-only events since a channel's last journaled one, for late joiners: about one model call of text.
+constexpr std::size_t kept_bytes_max = 1 << 20;
+
+bool matches(const std::string& pattern, std::string_view channel) {
+    if (!pattern.empty() && pattern.back() == '*') {
+        return channel.substr(0, pattern.size() - 1) == std::string_view(pattern).substr(0, pattern.size() - 1);
+    }
+    return pattern == channel;
+}
+
+std::string own_channel(const entity_address& a) { return a.kind + "s/" + to_string(a.id); }
+
+/// What a journaled event shows: the event's members, and where it belongs.
+std::string data_of(const storage::record& r) {
+    std::string out;
+    json::object_writer w(out);
+    w.field("entity", r.entity.kind + "/" + to_string(r.entity.id)).field("version", r.entity_seq).field("principal", r.principal);
+    w.field("correlation", r.correlation).raw_field("event", r.payload);
+    w.end();
+    return out;
+}
+
+} // namespace
+
+std::vector<channel_alias> default_aliases() {
+    return {{"activities", "", {}},
+            {"task_completion", "task", {"task_finished", "task_moved"}},
+            {"agent_status", "agent", {}}};
+}
+
+/// One subscriber. Its lock is taken inside the hub's, never the other way round.
+struct live_subscriber {
+    subscription_request request;
+    std::function<void(const live_event&)> sink;
+    std::mutex delivering; ///< One call of the sink at a time.
+    std::vector<std::uint64_t> positions;
+    std::vector<std::uint32_t> shards;  ///< Where its events can be; all for patterns.
+    bool past = false;                  ///< The past is still being read: journaled events need not be queued.
+    std::atomic<bool> ended{false};
+};
+
+struct hub::state : std::enable_shared_from_this<hub::state> {
+    state(storage::store& s, std::vector<channel_alias> a, cursor_codec c) : store(s), aliases(std::move(a)), cursors(std::move(c)) {
+        for (std::uint32_t shard = 0; shard < store.who().shards; ++shard) {
+            heads.push_back(storage::last_seq(store, shard));
+        }
+    }
+
+    storage::store& store;
+    std::vector<channel_alias> aliases;
+    cursor_codec cursors;
+    std::mutex mutex; ///< Of everything below.
+    std::vector<std::uint64_t> heads; ///< Last published seq of each shard.
+    std::vector<std::shared_ptr<live_subscriber>> subscribers;
+    std::map<std::string, std::pair<std::deque<live_event>, std::size_t>> kept; ///< By channel, with bytes.
+    std::deque<std::shared_ptr<live_subscriber>> to_catch_up;
+    std::condition_variable work;
+    bool stopping = false;
+    std::thread reader;
+
+    /// The channel under which this subscriber sees the record, or nothing.
+    std::optional<std::string> channel_for(const live_subscriber& s, const storage::record& r, const std::string& own) const {
+        if (r.entity.organization != s.request.organization) {
+            return std::nullopt;
+        }
+        for (const auto& pattern : s.request.channels) {
+            if (matches(pattern, own)) {
+                return own;
+            }
+            for (const auto& alias : aliases) {
+                if (matches(pattern, alias.channel) && (alias.kind.empty() || alias.kind == r.entity.kind) &&
+                    (alias.types.empty() || std::find(alias.types.begin(), alias.types.end(), r.type) != alias.types.end())) {
+                    return alias.channel;
+                }
+            }
+        }
+        return std::nullopt;
+    }
+
+    /// Delivers a record to one subscriber if it is new to it and on its channels. The caller holds `s.delivering`.
+    void deliver(live_subscriber& s, const storage::record& r, const std::string& own, std::string& data) {
+        if (r.seq <= s.positions[r.shard]) {
+            return;
+        }
+        const auto channel = channel_for(s, r, own);
+        s.positions[r.shard] = s.shards.size() == 1 && s.shards[0] != r.shard ? s.positions[r.shard] : r.seq;
+        if (!channel || s.ended) {
+            return;
+        }
+        if (data.empty()) {
+            data = data_of(r);
+        }
+        s.sink({cursors.encode(s.positions), r.time, *channel, r.type, data, r.entity.organization});
+    }
+
+    void read_past(const std::shared_ptr<live_subscriber>& s);
+    void run_reader();
+};
+
+namespace {
+
+class handle final : public subscription {
+public:
+    handle(std::function<void()> end) : end_(std::move(end)) {}
+    ~handle() override { end_(); }
+
+private:
+    std::function<void()> end_;
+};
+
+} // namespace
+
+void hub::state::read_past(const std::shared_ptr<live_subscriber>& s) {
+    for (const auto shard : s->shards) {
+        // Round after round until the log's end was reached under the hub's lock: from there the live path goes on.
+        for (bool at_end = false; !at_end && !s->ended;) {
+            std::uint64_t from = 0;
+            {
+                const std::lock_guard lock(s->delivering);
+                from = s->positions[shard];
+            }
+            const auto read = storage::read_log(store, shard, from, [&](storage::record&& r) {
+                const std::lock_guard lock(s->delivering);
+                std::string data;
+                deliver(*s, r, own_channel(r.entity), data);
+                return !s->ended.load();
+            });
+            if (!read) {
+                log_for("bus").error("a subscriber's past cannot be read: {}", read.error().detail);
+                s->ended = true;
+                return;
+            }
+            const std::lock_guard lock(mutex);
+            const std::lock_guard delivering(s->delivering);
+            at_end = s->positions[shard] >= heads[shard];
+        }
+    }
+}
+
+void hub::state::run_reader() {
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+        if (to_catch_up.empty()) {
+            work.wait(lock);
+            continue;
+        }
+        const auto s = to_catch_up.front();
+        to_catch_up.pop_front();
+        lock.unlock();
+        read_past(s);
+        lock.lock();
+        // What was committed between the end of the last shard's round and now is still missing.
+        const bool behind = std::any_of(s->shards.begin(), s->shards.end(), [&](auto shard) { return s->positions[shard] < heads[shard]; });
+        if (behind && !s->ended) {
+            to_catch_up.push_back(s);
+            continue;
+        }
+        const std::lock_guard delivering(s->delivering);
+        s->past = false;
+        for (const auto& [channel, events] : kept) {
+            const auto wanted = std::any_of(s->request.channels.begin(), s->request.channels.end(), [&](const auto& p) { return matches(p, channel); });
+            for (const auto& e : events.first) {
+                if (wanted && e.organization == s->request.organization && !s->ended) {
+                    s->sink(e);
+                }
+            }
+        }
+    }
+}
+
+hub::hub(std::shared_ptr<state> s) : state_(std::move(s)) {
+    state_->reader = std::thread([state = state_.get()] { state->run_reader(); });
+}
+
+expected<std::unique_ptr<hub>> hub::start(storage::store& s, std::vector<channel_alias> aliases) {
+    auto cursors = cursor_codec::open(s.directory());
+    if (!cursors) {
+        return cursors.error();
+    }
+    return std::unique_ptr<hub>(new hub(std::make_shared<state>(s, std::move(aliases), std::move(*cursors))));
+}
+
+hub::~hub() {
+    {
+        const std::lock_guard lock(state_->mutex);
+        state_->stopping = true;
+        for (const auto& s : state_->subscribers) {
+            s->ended = true;
+        }
+    }
+    state_->work.notify_all();
+    state_->reader.join();
+}
+
+expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request request, std::function<void(const live_event&)> sink) {
+    auto s = std::make_shared<live_subscriber>();
+    const auto shards = state_->store.who().shards;
+    s->positions.assign(shards, 0);
+    bool from_now = false;
+    if (request.since.empty()) {
+        from_now = true;
+    } else if (request.since != "start") {
+        auto positions = state_->cursors.decode(request.since, shards);
+        if (!positions) {
+            return positions.error();
+        }
+        s->positions = std::move(*positions);
+    }
+    if (const auto slash = request.channels.size() == 1 ? request.channels[0].find("s/") : std::string::npos; slash != std::string::npos) {
+        if (const auto id = parse_uuid(std::string_view(request.channels[0]).substr(slash + 2))) {
+            s->shards.push_back(state_->store.shard_of({request.organization, request.channels[0].substr(0, slash), *id}));
+        }
+    }
+    if (s->shards.empty()) {
+        for (std::uint32_t shard = 0; shard < shards; ++shard) {
+            s->shards.push_back(shard);
+        }
+    }
+    s->request = std::move(request);
+    s->sink = std::move(sink);
+    s->past = true;
+    const std::lock_guard lock(state_->mutex);
+    for (const auto shard : s->shards) {
+        if (from_now || s->positions[shard] > state_->heads[shard]) {
+            s->positions[shard] = state_->heads[shard];
+        }
+    }
+    state_->subscribers.push_back(s);
+    state_->to_catch_up.push_back(s);
+    state_->work.notify_one();
+    return std::unique_ptr<subscription>(new handle([state = state_, s] {
+        s->ended = true;
+        {
+            const std::lock_guard ending(state->mutex);
+            std::erase(state->subscribers, s);
+        }
+        const std::lock_guard delivering(s->delivering); // no call of the sink goes on after this
+    }));
+}
+
+void hub::committed(const std::vector<storage::record>& records) {
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& r : records) {
+        state_->heads[r.shard] = r.seq;
+        const auto own = own_channel(r.entity);
+        state_->kept.erase(own);
+        std::string data;
+        for (const auto& s : state_->subscribers) {
+            if (s->past) {
+                continue; // its reader finds the record in the log
+            }
+            const std::lock_guard delivering(s->delivering);
+            state_->deliver(*s, r, own, data);
+        }
+    }
+}
+
+void hub::publish(live_event e) {
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& s : state_->subscribers) {
+        const bool wanted = e.organization == s->request.organization && !s->past && !s->ended &&
+                            std::any_of(s->request.channels.begin(), s->request.channels.end(), [&](const auto& p) { return matches(p, e.channel); });
+        if (wanted) {
+            const std::lock_guard delivering(s->delivering);
+            s->sink(e);
+        }
+    }
+    auto& [events, bytes] = state_->kept[e.channel];
+    bytes += e.data.size();
+    events.push_back(std::move(e));
+    while (bytes > kept_bytes_max) {
+        bytes -= events.front().data.size();
+        events.pop_front();
+    }
+}
+
+std::size_t hub::subscribers() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->subscribers.size();
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "runtime/bus/bus.hpp"
+#include "storage/record.hpp"
+#include "storage/store.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+/// The bus of a node: committed records of the journal and live-only events, to subscribers by channel.
+namespace troupe::runtime {
+
+/// A channel that shows some events of a kind beside the entity's own channel "<kind>s/<id>".
+struct channel_alias {
+    std::string channel;            ///< "task_completion"
+    std::string kind;               ///< "task"; "" for every kind.
+    std::vector<std::string> types; ///< Event types; empty: all.
+};
+
+/// ED-3's channels.
+std::vector<channel_alias> default_aliases();
+
+class hub final : public bus {
+public:
+    /// Starts the thread that reads the past for new subscribers.
+    static expected<std::unique_ptr<hub>> start(storage::store& s, std::vector<channel_alias> aliases);
+    ~hub() override;
+
+    expected<std::unique_ptr<subscription>> subscribe(subscription_request request,
+                                                      std::function<void(const live_event&)> sink) override;
+    void publish(live_event e) override;
+
+    /// Called by the committer after each append, in commit order.
+    void committed(const std::vector<storage::record>& records);
+
+    [[nodiscard]] std::size_t subscribers() const;
+
+private:
+    struct state;
+    explicit hub(std::shared_ptr<state> s);
+    std::shared_ptr<state> state_;
+};
+
+/// Positions per shard as opaque text: sealed with the node's key, so that it shows nothing of other organizations.
+class cursor_codec {
+public:
+    /// The key is kept in DIR/cursor.key (mode 600), made on first use.
+    static expected<cursor_codec> open(const std::filesystem::path& directory);
+
+    [[nodiscard]] std::string encode(std::span<const std::uint64_t> positions) const;
+    /// `invalid_request` when the text is no cursor of this node.
+    [[nodiscard]] expected<std::vector<std::uint64_t>> decode(std::string_view text, std::size_t shards) const;
+
+private:
+    explicit cursor_codec(std::string key) : key_(std::move(key)) {}
+    std::string key_;
+};
+
+} // namespace troupe::runtime

@@ -1,0 +1,107 @@
+#include "runtime/entity/timer_actor.hpp"
+
+#include "schemas/base/log.hpp"
+#include "storage/views.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+
+#include <chrono>
+#include <limits>
+#include <unordered_map>
+
+namespace troupe::runtime {
+
+namespace {
+
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t send_again_ms = 5000;
+constexpr std::size_t timers_per_tick = 256; ///< Of a shard: a storm of timers does not flood the routers.
+
+using tick_atom = caf::atom_constant<caf::atom("tick")>;
+
+class timer_impl : public caf::event_based_actor {
+public:
+    timer_impl(caf::actor_config& config, host_services& services, timer_board& board)
+        : caf::event_based_actor(config), services_(services), board_(board) {}
+
+    const char* name() const override { return "timers"; }
+
+    caf::behavior make_behavior() override {
+        tick_later();
+        return {[this](tick_atom) {
+            const auto now = services_.clock();
+            for (std::uint32_t shard = 0; shard < board_.shards(); ++shard) {
+                if (board_.is_due(shard, now)) {
+                    fire(shard, now);
+                }
+            }
+            tick_later();
+        }};
+    }
+
+private:
+    void tick_later() { delayed_send(this, std::chrono::milliseconds(timer_tick_ms), tick_atom::value); }
+
+    void fire(std::uint32_t shard, timestamp now) {
+        board_.set(shard, never); // entities lower it from here on; what the table says comes below
+        std::optional<timestamp> next;
+        const auto due = storage::read_timers(*services_.store, shard, now, timers_per_tick, next);
+        const auto clock = monotonic_ms();
+        for (const auto& t : due) {
+            auto& sent = sent_[t.row];
+            if (sent == 0 || clock - sent >= send_again_ms) {
+                sent = clock;
+                send_command(t);
+            }
+        }
+        if (next) {
+            board_.lower(shard, *next);
+        }
+        if (!due.empty()) {
+            board_.lower(shard, now + send_again_ms); // look again whether they are gone
+        }
+        std::erase_if(sent_, [&](const auto& s) { return clock - s.second > 2 * send_again_ms; });
+    }
+
+    void send_command(const storage::due_timer& t) {
+        command c;
+        c.to = t.entity;
+        c.type = t.type;
+        c.payload = t.payload;
+        c.id = "timer/" + t.key + "/" + std::to_string(t.due.ms);
+        c.principal = "node";
+        services_.dispatch(std::move(c), [address = to_string(t.entity), key = t.key](const reply& r) {
+            if (!r) {
+                log_for("timers").warn("timer {} of {}: {}", key, address, r.error().detail);
+            }
+        });
+    }
+
+    host_services& services_;
+    timer_board& board_;
+    std::unordered_map<std::string, std::int64_t> sent_; ///< By row: when it was sent, on the monotonic clock.
+};
+
+} // namespace
+
+timer_board::timer_board(const storage::store& s) : next_(s.who().shards) {
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        std::optional<timestamp> next;
+        storage::read_timers(s, shard, {std::numeric_limits<std::int64_t>::min()}, 1, next);
+        next_[shard] = next ? next->ms : never;
+    }
+}
+
+void timer_board::lower(std::uint32_t shard, timestamp due) {
+    auto& next = next_[shard];
+    auto seen = next.load(std::memory_order_relaxed);
+    while (due.ms < seen && !next.compare_exchange_weak(seen, due.ms, std::memory_order_relaxed)) {
+    }
+}
+
+caf::actor spawn_timers(caf::actor_system& system, host_services& services, timer_board& board) {
+    return system.spawn<timer_impl>(services, board);
+}
+
+} // namespace troupe::runtime

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "runtime/config/config.hpp"
+#include "runtime/entity/kind.hpp"
+#include "runtime/services.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace troupe::runtime {
+
+/// What `GET /status` and the metrics say of a node.
+struct node_statistics {
+    std::uint64_t entities_active = 0;
+    std::uint64_t commands_accepted = 0;
+    std::uint64_t commands_refused = 0;
+    std::uint64_t commands_repeated = 0;
+    std::uint64_t commands_outstanding = 0;
+    std::uint64_t commits = 0;
+    std::uint64_t subscribers = 0;
+};
+
+/// A node: the data directory, the actors of the durable path, bus and timers. Knows nothing of HTTP or the domain.
+///
+///     auto n = node::open(config);             // opens the data directory
+///     (*n)->start(kinds);                      // from here on commands are taken
+class node {
+public:
+    /// Opens the data directory and makes the shared parts. Problems as of `storage::store::open`.
+    static expected<std::unique_ptr<node>> open(const config& settings);
+    /// Stops as `stop` does.
+    ~node();
+
+    /// Valid from `open` on; commands may be submitted after `start`.
+    [[nodiscard]] services& parts();
+
+    /// Starts routers, committer and timers, and wakes the entities that owe effects. Call once.
+    void start(kind_registry kinds);
+
+    /// Ends: no new commands, what is decided is committed, entities write snapshots. Blocks at most `deadline_ms`.
+    /// Work of performers is left where it is: it goes on after the next start.
+    void stop(std::int64_t deadline_ms);
+
+    [[nodiscard]] node_statistics statistics() const;
+
+private:
+    node();
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
+
+} // namespace troupe::runtime

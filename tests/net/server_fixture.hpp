@@ -1,0 +1,163 @@
+#pragma once
+
+#include "net/http/server.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/base/log.hpp"
+#include "tests/net/fake_bus.hpp"
+#include "tests/net/loopback.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace troupe::net::test {
+
+struct echo_body {
+    std::string text;
+    std::optional<std::int64_t> weight;
+    static constexpr field_rule rules[] = {{.name = "text", .required = true, .min = 1, .max = 4000}};
+};
+BOOST_DESCRIBE_STRUCT(echo_body, (), (text, weight))
+
+/// A server on a free port with a few routes; whoever has the key "good" may do everything.
+struct server_fixture {
+    explicit server_fixture(server_settings settings = {}) {
+        settings.listen = "127.0.0.1:0";
+        BOOST_REQUIRE(set_log_levels("off").has_value()); // refusals are expected here
+        server_hooks hooks;
+        hooks.routes = routes();
+        hooks.bus = &bus;
+        hooks.instance = "n1";
+        hooks.authenticate = [](const request& r) -> expected<principal> {
+            if (r.header("authorization").value_or("") != "Bearer good")
+                return problem{code::unauthenticated, "Send a key."};
+            return principal{.name = "key/1"};
+        };
+        hooks.authorize = [](const principal&, std::string_view permission) -> expected<void> {
+            if (permission == "nobody")
+                return problem{code::forbidden, "Nobody may do this."};
+            return {};
+        };
+        hooks.authorize_channel = [](const principal&, std::string_view channel) -> expected<void> {
+            if (channel.starts_with("secret"))
+                return problem{code::forbidden, "This channel is not yours."};
+            return {};
+        };
+        hooks.on_request = [this](std::string_view operation, int status, std::int64_t) {
+            const std::lock_guard lock(mutex);
+            requests.emplace_back(operation, status);
+        };
+        auto started = server::start(settings, std::move(hooks));
+        BOOST_REQUIRE_MESSAGE(started.has_value(), (started ? std::string() : started.error().detail));
+        edge = std::move(*started);
+    }
+
+    [[nodiscard]] std::uint16_t port() const { return edge->port(); }
+
+    /// One request on a connection of its own.
+    reply ask(std::string_view method, std::string_view target, std::string_view body = {},
+              std::string_view headers = "Authorization: Bearer good\r\n") const {
+        raw_client client(port());
+        client.send(raw_client::request(method, target, body, headers));
+        return client.read_reply(method != "HEAD");
+    }
+
+    /// Takes the responder that the route /held has stored.
+    responder take_held() {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return held != nullptr; });
+        return std::exchange(held, nullptr);
+    }
+
+    std::vector<route> routes() {
+        route hello{.verb = verb::get,
+                    .path = "/hello",
+                    .operation = "hello",
+                    .query = {{"name", ""}},
+                    .run = [](request r, responder answer) {
+                        answer({.body = R"({"hello":")" + std::string(r.query_value("name").value_or("")) + "\"}"});
+                    }};
+        route echo{.verb = verb::post,
+                   .path = "/echo",
+                   .operation = "echo",
+                   .permission = "echo:write",
+                   .body = body_of<echo_body>("echo_body", 8192),
+                   .run = [](request r, responder answer) { answer({.body = r.body}); }};
+        route raw{.verb = verb::put,
+                  .path = "/files/{path}",
+                  .operation = "put_file",
+                  .permission = "file:write",
+                  .body = body_type{.name = "file",
+                                    .schema = {},
+                                    .check = {},
+                                    .bytes_max = 1 << 20,
+                                    .content_type = "application/octet-stream"},
+                  .run = [](request r, responder answer) {
+                      answer({.body = std::move(r.body), .content_type = "application/octet-stream"});
+                  }};
+        route headers{
+            .verb = verb::get, .path = "/headers", .operation = "headers", .run = [](request r, responder answer) {
+                answer({.body = "{}", .headers = {{"X-Trace", r.trace}, {"X-Evil", "a\r\nSet-Cookie: b"}}});
+            }};
+        route lost{.verb = verb::get, .path = "/lost", .operation = "lost", .run = [](request, responder) {}};
+        route held_route{
+            .verb = verb::get, .path = "/held", .operation = "held", .run = [this](request, responder answer) {
+                const std::lock_guard lock(mutex);
+                held = std::move(answer);
+                changed.notify_all();
+            }};
+        route twice{.verb = verb::get, .path = "/twice", .operation = "twice", .run = [](request, responder answer) {
+                        answer({.body = R"("first")"});
+                        answer({.body = R"("second")"});
+                    }};
+        route throws{.verb = verb::get, .path = "/throws", .operation = "throws", .run = [](request, responder) {
+                         throw std::runtime_error("a defect");
+                     }};
+        route forbidden{.verb = verb::get,
+                        .path = "/forbidden",
+                        .operation = "forbidden",
+                        .permission = "nobody",
+                        .run = [](request, responder answer) { answer({}); }};
+        route live{.verb = verb::get,
+                   .path = "/live/{id}",
+                   .operation = "live",
+                   .permission = "live:read",
+                   .run = [](request, responder answer) { answer({.body = R"({"live":false})"}); },
+                   .stream =
+                       [](request r, std::function<void(expected<stream_spec>)> show) {
+                           if (r.param("id") == "none")
+                               return show(problem{code::not_found, "There is no such thing."});
+                           if (r.param("id") != "lost")
+                               show(stream_spec{{"runs/" + std::string(r.param("id"))}, {}});
+                       }};
+        route socket{.verb = verb::get,
+                     .path = "/ws/runs/{id}",
+                     .operation = "ws_run",
+                     .permission = "live:read",
+                     .stream = live.stream};
+        return {hello, echo, raw, headers, lost, held_route, twice, throws, forbidden, live, socket};
+    }
+
+    fake_bus bus;
+    std::mutex mutex;
+    std::condition_variable changed;
+    responder held;
+    std::vector<std::pair<std::string, int>> requests;
+    std::unique_ptr<server> edge; // last: its threads use the rest
+};
+
+/// The default settings with some changed.
+inline server_settings settings_with(const std::function<void(server_settings&)>& change) {
+    server_settings out;
+    change(out);
+    return out;
+}
+
+} // namespace troupe::net::test

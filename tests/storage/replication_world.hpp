@@ -1,0 +1,146 @@
+#pragma once
+
+// What replication_simulation.cpp is made of: disks, messages, nodes, randomness.
+
+#include "storage/replication/replica.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <stdexcept>
+#include <variant>
+#include <vector>
+
+namespace troupe::storage::replication::simulated {
+
+inline void require(bool holds, const char* claim) {
+    if (!holds) {
+        throw std::runtime_error(claim);
+    }
+}
+
+class random_source { // splitmix64
+public:
+    explicit random_source(std::uint64_t seed) : state_(seed) {}
+    std::uint64_t below(std::uint64_t bound) {
+        state_ += 0x9e3779b97f4a7c15;
+        auto z = state_;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return (z ^ (z >> 31)) % bound;
+    }
+    std::uint64_t one_of(std::initializer_list<std::uint64_t> choices) {
+        return choices.begin()[below(choices.size())];
+    }
+    bool percent(std::uint64_t chance) { return below(100) < chance; }
+
+private:
+    std::uint64_t state_;
+};
+
+struct entry {
+    std::uint64_t epoch = 0;
+    std::uint64_t payload = 0;
+    bool operator==(const entry&) const = default;
+};
+using entries = std::vector<entry>;
+
+struct appended {
+    append message;
+    entries body;
+};
+struct pulled {
+    append message;
+    entries body;
+};
+struct checkpoint {
+    entries prefix;
+};
+struct envelope {
+    std::size_t from = 0;
+    std::size_t to = 0;
+    std::variant<appended, ack, seal, sealed, pull, pulled, checkpoint> message;
+};
+
+struct disk {
+    std::uint64_t promise = 0;
+    std::uint64_t base = 0;
+    std::uint64_t commit = 0; // Written without fsync.
+    entries log;
+};
+struct pending_write {
+    persist order;
+    entries body;
+};
+struct candidacy {
+    replica_set old;
+    replica_set next;
+    std::vector<seal_answer> answers;
+};
+struct node {
+    disk stored;
+    std::optional<replica> core; // Empty while crashed.
+    entries log;                 // In memory.
+    std::vector<pending_write> writes;
+    std::optional<candidacy> candidate;
+    replica_set led;
+};
+
+inline replica_id id_of(std::size_t index) {
+    replica_id id;
+    id.bytes[15] = static_cast<std::uint8_t>(index + 1);
+    return id;
+}
+inline std::size_t index_of(replica_id id) { return id.bytes[15] - 1U; }
+
+inline void store(disk& d, const pending_write& w) {
+    if (w.order.truncate_from != 0) {
+        d.log.resize(w.order.truncate_from - 1);
+    }
+    if (w.order.has_entries()) {
+        require(d.log.size() + 1 == w.order.first, "a write leaves a gap in the log");
+        d.log.insert(d.log.end(), w.body.begin(), w.body.end());
+    }
+    d.promise = std::max(d.promise, w.order.promise);
+}
+
+/// What was committed in an epoch: by whom, up to where.
+struct commits {
+    std::size_t leader = 0;
+    std::uint64_t commit = 0;
+};
+
+/// How the worlds differ: each seed draws its own, since some faults hide others.
+struct rates {
+    explicit rates(random_source& random)
+        : sync(random.one_of({100, 260, 400})),
+          propose(random.one_of({10, 60, 120})),
+          crash(random.one_of({2, 10, 25})),
+          fail_over(random.one_of({4, 10, 40})),
+          change_set(random.one_of({0, 14, 28})),
+          trim(random.one_of({0, 8, 8})) {}
+    std::uint64_t sync, propose, crash, fail_over, change_set, trim;
+};
+
+/// How often the simulation came to what it is there for.
+struct coverage {
+    std::size_t entries = 0;
+    std::size_t epochs = 0;
+    std::size_t truncations = 0;
+    std::size_t pulls = 0;
+    std::size_t checkpoints = 0;
+    std::size_t changed_sets = 0;
+
+    void add(const coverage& other) {
+        entries += other.entries;
+        epochs += other.epochs;
+        truncations += other.truncations;
+        pulls += other.pulls;
+        checkpoints += other.checkpoints;
+        changed_sets += other.changed_sets;
+    }
+};
+
+} // namespace troupe::storage::replication::simulated
