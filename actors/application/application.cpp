@@ -200,7 +200,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.system.model = model ? (*model)->describe() : model.error().detail;
     me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;
     publish_metrics(*me.node);
-    me.node->start(me.kinds());
+    if (auto hosted = me.node->start(me.kinds()); !hosted) {
+        return hosted.error();
+    }
     if (auto served = me.serve(); !served) {
         return served.error();
     }
