@@ -142,8 +142,12 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     return out;
 }
 
-void node::start(kind_registry kinds) {
+expected<void> node::start(kind_registry kinds) {
     auto& me = *impl_;
+    auto committer = storage::committer::open(*me.store, static_cast<std::uint64_t>(me.settings.storage_free_bytes_min));
+    if (!committer) {
+        return committer.error();
+    }
     me.kinds = std::move(kinds);
     me.board = std::make_unique<timer_board>(*me.store);
     auto& host = me.host;
@@ -153,7 +157,6 @@ void node::start(kind_registry kinds) {
     host.letters = &me.letters;
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.idle_ms = me.settings.entity_idle_ms;
-    host.settings.free_bytes_min = static_cast<std::uint64_t>(me.settings.storage_free_bytes_min);
     host.shard_times = std::vector<std::atomic<std::int64_t>>(me.store->who().shards);
     for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
         host.shard_times[shard] = storage::last_time(*me.store, shard).ms;
@@ -164,12 +167,13 @@ void node::start(kind_registry kinds) {
     host.publish = [&me](const entity_address& from, std::string_view channel, std::string_view kind, std::string data) {
         me.live->publish({{}, system_now(), std::string(channel), std::string(kind), std::move(data), from.organization});
     };
-    me.committer = spawn_committer(me.system, host, true);
+    me.committer = spawn_committer(me.system, host, std::move(*committer), true);
     for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
         me.shards.push_back(spawn_shard(me.system, host, me.committer, shard));
     }
     me.timers = spawn_timers(me.system, host, *me.board);
     me.wake_debtors();
+    return {};
 }
 
 void node::stop(std::int64_t deadline_ms) {

@@ -40,8 +40,9 @@ public:
     /// Valid from `open` on; commands may be submitted after `start`.
     [[nodiscard]] services& parts();
 
-    /// Starts routers, committer and timers, and wakes the entities that owe effects. Call once.
-    void start(kind_registry kinds);
+    /// Starts routers, committer and timers, and wakes the entities that owe effects. Call once. Fails when the shards'
+    /// logs cannot be recovered.
+    expected<void> start(kind_registry kinds);
 
     /// Ends: no new commands, what is decided is committed, entities write snapshots. Blocks at most `deadline_ms`.
     /// Work of performers is left where it is: it goes on after the next start.

@@ -9,6 +9,8 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <set>
+
 namespace troupe::storage {
 
 namespace {
@@ -19,14 +21,18 @@ constexpr std::int64_t space_check_interval_ms = 500;
 
 struct committer::writer {
     rocksdb::WriteBatch batch;
-    std::vector<std::uint32_t> touched; ///< Shards whose applied mark moves.
+    std::set<std::uint32_t> touched; ///< Shards whose applied mark moves.
 };
 
-committer::committer(store& s, std::uint64_t free_bytes_min)
-    : store_(s), writer_(std::make_unique<writer>()), free_bytes_min_(free_bytes_min) {
-    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        last_seq_.push_back(storage::last_seq(s, shard));
+committer::committer(store& s, shard_logs logs, std::uint64_t free_bytes_min)
+    : store_(s), writer_(std::make_unique<writer>()), logs_(std::move(logs)), free_bytes_min_(free_bytes_min) {}
+
+expected<std::unique_ptr<committer>> committer::open(store& s, std::uint64_t free_bytes_min) {
+    auto logs = shard_logs::open(s);
+    if (!logs) {
+        return logs.error();
     }
+    return std::unique_ptr<committer>(new committer(s, std::move(*logs), free_bytes_min));
 }
 
 committer::~committer() = default;
@@ -62,7 +68,7 @@ bool committer::space_left() {
     return space_left_;
 }
 
-expected<appended> committer::accept(append& a) {
+expected<void> committer::accept(const append& a) {
     const auto found = active_.find(a.entity);
     if (found == active_.end() || found->second.activation != a.activation) {
         return problem{code::conflict, "this activation of " + to_string(a.entity) + " was replaced; ask again"};
@@ -80,19 +86,26 @@ expected<appended> committer::accept(append& a) {
     if (a.derived.snapshot_version != 0) {
         found->second.snapshot_version = a.derived.snapshot_version;
     }
-    write(a);
-    return appended{last_seq_[store_.shard_of(a.entity)]};
+    return {};
 }
 
-void committer::write(append& a) {
+expected<appended> committer::write(append& a) {
     auto& batch = writer_->batch;
     auto& db = store_.db();
     const auto shard = store_.shard_of(a.entity);
     const auto& state = active_[a.entity];
+    replication::position at{logs_.last_seq(shard) + 1, 0};
+    if (!a.records.empty()) {
+        auto first = logs_.propose(shard, a.records.size(), batch);
+        if (!first) {
+            return first.error();
+        }
+        at = *first;
+    }
     for (auto& r : a.records) {
         r.shard = shard;
-        r.seq = ++last_seq_[shard];
-        r.epoch = 1; // of the built-in coordinator: one node owns every shard for good
+        r.seq = at.seq++;
+        r.epoch = at.epoch;
         const auto value = encode_record(r);
         batch.Put(db.log, keys::log(shard, r.seq), value);
         std::string history;
@@ -111,7 +124,8 @@ void committer::write(append& a) {
         batch.Put(db.derived, key, value);
     }
     batch.Put(db.derived, keys::entity(shard, keys::table::head, a.entity), encode_head_row({state.version, state.snapshot_version}));
-    writer_->touched.push_back(shard);
+    writer_->touched.insert(shard);
+    return appended{at.seq - 1};
 }
 
 expected<void> committer::commit(std::span<append> batch, std::vector<expected<appended>>& results) {
@@ -119,20 +133,28 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
     writer_->batch.Clear();
     writer_->touched.clear();
     for (auto& a : batch) {
-        results.push_back(accept(a));
+        if (auto accepted = accept(a); !accepted) {
+            results.emplace_back(accepted.error());
+            continue;
+        }
+        auto written = write(a);
+        if (!written) {
+            return written.error();
+        }
+        results.emplace_back(*written);
     }
     if (writer_->touched.empty()) {
         return {};
     }
     for (const auto shard : writer_->touched) {
         std::string applied;
-        put_big_endian(applied, last_seq_[shard]);
+        put_big_endian(applied, logs_.last_seq(shard));
         writer_->batch.Put(store_.db().derived, keys::shard_table(shard, keys::table::applied), applied);
     }
     rocksdb::WriteOptions options;
     options.sync = true;
     const auto status = store_.db().db->Write(options, &writer_->batch);
-    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot write the journal"));
+    return status.ok() ? logs_.persisted() : expected<void>(to_problem(status, "cannot write the journal"));
 }
 
 } // namespace troupe::storage

@@ -2,6 +2,7 @@
 
 #include "schemas/base/problem.hpp"
 #include "storage/record.hpp"
+#include "storage/shard_logs.hpp"
 #include "storage/store.hpp"
 
 #include <cstdint>
@@ -50,7 +51,8 @@ struct activation {
 /// one write, which saves half the writes; with more replicas the apply batch follows the quorum.
 class committer {
 public:
-    explicit committer(store& s, std::uint64_t free_bytes_min);
+    /// Recovers the shards' logs and begins a new epoch of each. Problems as of `shard_logs::open`.
+    static expected<std::unique_ptr<committer>> open(store& s, std::uint64_t free_bytes_min);
     ~committer();
 
     /// A barrier: all earlier appends of the entity are committed or refused; from now on only this activation appends.
@@ -64,12 +66,12 @@ public:
     /// On success batch[i].records carry their shard and seq.
     expected<void> commit(std::span<append> batch, std::vector<expected<appended>>& results);
 
-    [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const { return last_seq_[shard]; }
-
 private:
     struct writer;
-    expected<appended> accept(append& a);
-    void write(append& a);
+    committer(store& s, shard_logs logs, std::uint64_t free_bytes_min);
+    /// Whether the append may be written; notes its version when it may.
+    expected<void> accept(const append& a);
+    expected<appended> write(append& a);
     bool space_left();
 
     struct active {
@@ -79,7 +81,7 @@ private:
     };
     store& store_;
     std::unique_ptr<writer> writer_;
-    std::vector<std::uint64_t> last_seq_;
+    shard_logs logs_;
     std::unordered_map<entity_address, active> active_;
     std::uint64_t next_activation_ = 1;
     std::uint64_t free_bytes_min_;

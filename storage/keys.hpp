@@ -13,6 +13,7 @@
 ///   log      shard:2 seq:8                                           -> record
 ///   derived  shard:2 table:1 …                                       big-endian numbers, so that bytes order as numbers
 ///     'a'                                                            -> seq applied up to
+///     'e'                                                            -> promise, and the epochs of the log
 ///     'v' organization:16 id:16 kind                                 -> head: version, snapshot version
 ///     'h' organization:16 id:16 kind 0 entity_seq:8                  -> record (history)
 ///     's' organization:16 id:16 kind 0 entity_seq:8                  -> snapshot
@@ -27,6 +28,7 @@ namespace troupe::storage::keys {
 
 enum class table : char {
     applied = 'a',
+    epochs = 'e',
     head = 'v',
     history = 'h',
     snapshot = 's',

@@ -22,7 +22,7 @@ std::vector<command> serve_row() {
              .summary = "Run the node.",
              .takes = {.flags = {{"config", "FILE", "Configuration file (YAML or JSON)."},
                                  {"listen", "ADDR:PORT", "Where it answers HTTP; port 0 picks a free one."}}},
-             .examples = "troupe serve\ntroupe serve --data ./data --listen 127.0.0.1:7070"}};
+             .examples = "troupe serve\ntroupe serve --data ./data --listen 127.0.0.1:7117"}};
 }
 
 std::string first_word(std::string_view name) { return std::string(name.substr(0, name.find(' '))); }

@@ -77,11 +77,9 @@ std::optional<data_folder> locate_data_folder(const node_search& search) {
         return data_folder{search.working_folder / *named, true};
     }
     for (fs::path folder = search.working_folder;; folder = folder.parent_path()) {
-        for (const std::string_view name : {".troupe", "troupe-data"}) { // the second is the node's default
-            std::error_code ignored;                                     // an unreadable folder is one without a node
-            if (fs::exists(folder / name / "node.json", ignored)) {
-                return data_folder{folder / name, false};
-            }
+        std::error_code ignored; // an unreadable folder is one without a node
+        if (fs::exists(folder / ".troupe" / "node.json", ignored)) {
+            return data_folder{folder / ".troupe", false};
         }
         if (!folder.has_parent_path() || folder == folder.parent_path()) {
             return std::nullopt;

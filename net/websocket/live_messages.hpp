@@ -25,7 +25,7 @@ struct client_message {
     static constexpr field_rule rules[] = {
         {.name = "op", .required = true, .doc = "What to do."},
         {.name = "channels", .max = 64, .doc = "Names, or patterns with one trailing *."},
-        {.name = "since", .max = 4096, .doc = "Cursor to go on after, or \"start\"; nothing: from now."},
+        {.name = "since", .max = 16384, .doc = "Cursor to go on after, or \"start\"; nothing: from now."},
         {.name = "ref", .max = 256, .doc = "Comes back in the answer."},
     };
 };

@@ -19,8 +19,8 @@ namespace troupe::runtime {
 /// What the node runs with. A member is the property of the same name with "_" for "." (`log_level` is
 /// `log.level`); its initial value is the default. Meaning, unit and bounds stand in the table (`properties`).
 struct config {
-    std::string listen = "127.0.0.1:7070";
-    std::string data = "troupe-data";
+    std::string listen = "127.0.0.1:7117";
+    std::string data = ".troupe";
     std::int64_t shards = 256;
 
     std::string log_level = "info";

@@ -296,7 +296,7 @@ expected<config_sources> parse_config_arguments(std::span<const std::string> arg
         const auto& argument = arguments[i];
         if (!argument.starts_with("--") || argument.size() == 2) {
             return refuse(argument,
-                          fmt::format("\"{}\" is no flag; flags look like --listen 127.0.0.1:7070", argument));
+                          fmt::format("\"{}\" is no flag; flags look like --listen 127.0.0.1:7117", argument));
         }
         const auto equals = std::min(argument.find('='), argument.size());
         const auto name = argument.substr(2, equals - 2);

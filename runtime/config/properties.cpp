@@ -24,7 +24,7 @@ std::optional<std::string> check_address(std::string_view text) {
     const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     if (colon == text.npos || colon == 0 || status != std::errc{} || end != digits.data() + digits.size() ||
         port > 65535) {
-        return fmt::format("\"{}\" is no ADDRESS:PORT, as in 127.0.0.1:7070 or [::1]:7070", text);
+        return fmt::format("\"{}\" is no ADDRESS:PORT, as in 127.0.0.1:7117 or [::1]:7117", text);
     }
     return {};
 }

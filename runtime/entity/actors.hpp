@@ -6,12 +6,14 @@
 #include <caf/actor_system.hpp>
 
 #include <cstdint>
+#include <memory>
 
 /// The actors of the durable command path. `services` has to outlive them.
 namespace troupe::runtime {
 
 /// Detached in a node; not detached under the deterministic scheduler of tests.
-committer_actor spawn_committer(caf::actor_system& system, host_services& services, bool detached);
+committer_actor spawn_committer(caf::actor_system& system, host_services& services, std::unique_ptr<storage::committer> owned,
+                                bool detached);
 
 shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer, std::uint32_t shard);
 

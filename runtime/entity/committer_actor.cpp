@@ -22,8 +22,8 @@ namespace {
 
 class committer_impl : public committer_actor::base {
 public:
-    committer_impl(caf::actor_config& config, host_services& services)
-        : committer_actor::base(config), services_(services), committer_(*services.store, services.settings.free_bytes_min) {}
+    committer_impl(caf::actor_config& config, host_services& services, std::unique_ptr<storage::committer> owned)
+        : committer_actor::base(config), services_(services), committer_(std::move(owned)) {}
 
     const char* name() const override { return "committer"; }
 
@@ -32,7 +32,7 @@ public:
                     if (std::any_of(waiting_.begin(), waiting_.end(), [&](const job& j) { return j.append->entity == m.entity; })) {
                         flush();
                     }
-                    return activated_msg{committer_.activate(m.entity)};
+                    return activated_msg{committer_->activate(m.entity)};
                 },
                 [this](const append_msg& m) {
                     auto promise = make_response_promise<appended_msg>();
@@ -43,7 +43,7 @@ public:
                     waiting_.push_back({m.append, promise});
                     return promise;
                 },
-                [this](const release_msg& m) { committer_.release(m.entity, m.activation); },
+                [this](const release_msg& m) { committer_->release(m.entity, m.activation); },
                 [this](const flush_msg&) { flush(); }};
     }
 
@@ -78,7 +78,7 @@ private:
         for (auto& j : jobs) {
             batch_.push_back(std::move(*j.append));
         }
-        if (auto written = committer_.commit(batch_, results_); !written) {
+        if (auto written = committer_->commit(batch_, results_); !written) {
             fatal(written.error().detail);
         }
         ++services_.commits;
@@ -91,7 +91,7 @@ private:
     }
 
     host_services& services_;
-    storage::committer committer_;
+    std::unique_ptr<storage::committer> committer_;
     std::vector<job> waiting_;
     std::vector<storage::append> batch_;
     std::vector<expected<storage::appended>> results_;
@@ -99,8 +99,10 @@ private:
 
 } // namespace
 
-committer_actor spawn_committer(caf::actor_system& system, host_services& services, bool detached) {
-    return detached ? system.spawn<committer_impl, caf::detached>(services) : system.spawn<committer_impl>(services);
+committer_actor spawn_committer(caf::actor_system& system, host_services& services, std::unique_ptr<storage::committer> owned,
+                                bool detached) {
+    return detached ? system.spawn<committer_impl, caf::detached>(services, std::move(owned))
+                    : system.spawn<committer_impl>(services, std::move(owned));
 }
 
 } // namespace troupe::runtime

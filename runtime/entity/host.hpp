@@ -24,7 +24,6 @@ struct host_settings {
     std::int64_t idle_ms = 60'000;            ///< Idle entities are passivated after this.
     std::int64_t sweep_ms = 10'000;           ///< How often a router looks for them.
     std::size_t batch_commands_max = 512;     ///< Commands that one append takes at most; bounds latency of the first.
-    std::uint64_t free_bytes_min = 256 << 20; ///< Below, writes are refused.
 };
 
 /// What every router and entity of a node shares. Made before the actors and outlives them. Thread-safe.

@@ -34,7 +34,7 @@ public:
         options.directory = directory_;
         options.shards = 4;
         store_ = std::move(*storage::store::open(options));
-        committer_ = std::make_unique<storage::committer>(*store_, 0);
+        committer_ = std::move(storage::committer::open(*store_, 0).value());
         services.store = store_.get();
         services.submit = [this](runtime::command c, const runtime::reply_port& port) { port(decide(c)); };
     }

@@ -7,6 +7,7 @@
 #include "tests/net/server_fixture.hpp"
 
 #include <future>
+#include <random>
 #include <thread>
 
 using namespace troupe;
@@ -147,6 +148,35 @@ BOOST_AUTO_TEST_CASE(a_request_that_ends_in_the_middle_gets_a_problem) {
         BOOST_TEST(r.status == 400);
         BOOST_TEST(r.code() == "malformed_http");
         BOOST_TEST(client.read_to_end() == "");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(damaged_requests_always_get_an_http_answer) {
+    const std::string good = raw_client::request("POST", "/api/v1/echo?x=%41", R"({"text":"a","weight":1})", with_key) +
+                             "POST /api/echo HTTP/1.1\r\nHost: a\r\n" + with_key +
+                             "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"tex\r\n0\r\n\r\n";
+    std::mt19937 random(20261121); // the seed is the bug report
+    for (int round = 0; round < 400; ++round) {
+        std::string bytes = good.substr(round % 2 == 0 ? 0 : good.rfind("POST"));
+        for (auto damage = 1 + random() % 3; damage > 0; --damage) {
+            const auto at = 1 + random() % (bytes.size() - 1);
+            switch (random() % 3) {
+            case 0:
+                bytes[at] = static_cast<char>(random());
+                break;
+            case 1:
+                bytes.erase(at, random() % 8);
+                break;
+            default:
+                bytes.insert(at, 1, "\r\n:%\0 {"[random() % 7]);
+                break;
+            }
+        }
+        raw_client client(port());
+        client.send(bytes);
+        client.end_sending();
+        const auto answer = client.read_to_end();
+        BOOST_REQUIRE_MESSAGE(answer.starts_with("HTTP/1.1 "), "round " << round << " got '" << answer << "'");
     }
 }
 

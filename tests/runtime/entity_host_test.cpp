@@ -270,8 +270,8 @@ BOOST_AUTO_TEST_CASE(a_full_disk_refuses_writes_and_changes_nothing) {
     const auto id = make_uuid();
     host_fixture host(directory.path);
     host.ask(host.make(id, add{1}));
-    host.services.settings.free_bytes_min = std::numeric_limits<std::uint64_t>::max();
-    auto full = runtime::spawn_committer(host.system, host.services, false);
+    auto no_space = storage::committer::open(*host.store, std::numeric_limits<std::uint64_t>::max());
+    auto full = runtime::spawn_committer(host.system, host.services, std::move(*no_space), false);
     auto shard = runtime::spawn_shard(host.system, host.services, full, host.store->shard_of(host.address(id)));
     auto held = std::make_shared<runtime::held_command>();
     held->command = host.make(id, add{5}, "k");

@@ -56,12 +56,11 @@ public:
         services.kinds = &kinds;
         services.letters = &letters;
         services.settings.snapshot_events = snapshot_events;
-        services.settings.free_bytes_min = 0;
         services.clock = [this] { return now; };
         services.shard_times = std::vector<std::atomic<std::int64_t>>(4);
         services.dispatch = [this](runtime::command c, runtime::reply_port port) { submit(std::move(c), std::move(port)); };
         services.on_committed = [this](const std::vector<storage::record>& records) { committed.insert(committed.end(), records.begin(), records.end()); };
-        committer = runtime::spawn_committer(system, services, false);
+        committer = runtime::spawn_committer(system, services, std::move(storage::committer::open(*store, 0).value()), false);
         for (std::uint32_t shard = 0; shard < 4; ++shard) {
             shards.push_back(runtime::spawn_shard(system, services, committer, shard));
         }

@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(all_errors_come_at_once_with_their_lines) {
                          "entity:\n"
                          "  idle_ms: soon\n"
                          "data: \"\"\n") ==
-               "1 listen: \"127.0.0.1\" is no ADDRESS:PORT, as in 127.0.0.1:7070 or [::1]:7070\n"
+               "1 listen: \"127.0.0.1\" is no ADDRESS:PORT, as in 127.0.0.1:7117 or [::1]:7117\n"
                "2 shards: \"0\" is outside 1 to 65536\n"
                "4 log.level: \"loud\" is none of trace|debug|info|warn|error|off\n"
                "5 log.json: \"perhaps\" is neither true nor false\n"
@@ -285,7 +285,7 @@ BOOST_AUTO_TEST_CASE(what_is_shown_loads_as_the_same) {
     loaded.values.budget_tokens = 7;
     loaded.origins["listen"] = "--listen";
     const auto text = show_config(loaded);
-    BOOST_TEST(text.starts_with("listen: \"[::1]:99\" # --listen\ndata: \"troupe-data\" # default\n"));
+    BOOST_TEST(text.starts_with("listen: \"[::1]:99\" # --listen\ndata: \".troupe\" # default\n"));
     const auto again = load_text(text);
     BOOST_REQUIRE(again.has_value());
     BOOST_TEST((again->values == loaded.values));

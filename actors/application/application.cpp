@@ -1,0 +1,252 @@
+#include "actors/application/application.hpp"
+
+#include "actors/agent/agent_model.hpp"
+#include "actors/agent/agent_routes.hpp"
+#include "actors/application/admin_key.hpp"
+#include "actors/approval/approval_model.hpp"
+#include "actors/approval/approval_routes.hpp"
+#include "actors/name/name_model.hpp"
+#include "actors/project/project_model.hpp"
+#include "actors/project/project_routes.hpp"
+#include "actors/project/project_workspaces.hpp"
+#include "actors/provider/provider.hpp"
+#include "actors/run/run_model.hpp"
+#include "actors/run/run_performer.hpp"
+#include "actors/system/system_routes.hpp"
+#include "actors/task/task_model.hpp"
+#include "actors/task/task_routes.hpp"
+#include "net/http/openapi.hpp"
+#include "net/http/server.hpp"
+#include "runtime/metrics/metrics.hpp"
+#include "runtime/node.hpp"
+#include "runtime/process/sandbox.hpp"
+#include "schemas/base/durable_file.hpp"
+#include "schemas/base/log.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <thread>
+
+namespace troupe::actors {
+
+namespace {
+
+/// DIR/node.json: how programs on the same machine find the running node.
+struct node_file {
+    std::string url;
+    std::int64_t pid = 0;
+    std::string key_file;
+};
+BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file))
+
+provider_settings providers_of(const runtime::config& c) {
+    provider_settings out;
+    out.default_model = c.model_default;
+    out.openai_base_url = c.model_openai_base_url;
+    out.openai_api_key = c.model_openai_api_key;
+    out.openai_model = c.model_openai_model;
+    out.openai_ca_file = c.model_openai_ca_file;
+    out.scripts = c.model_scripts;
+    return out;
+}
+
+} // namespace
+
+struct application::impl {
+    explicit impl(model_registry m) : models(std::move(m)) {}
+
+    runtime::config settings;
+    std::unique_ptr<runtime::node> node;
+    model_registry models;
+    std::unique_ptr<runtime::sandbox> sandbox;
+    std::unique_ptr<project_workspaces> workspaces;
+    std::optional<admin_key> key;
+    system_parts system;
+    std::string openapi;
+    std::unique_ptr<net::server> edge;
+    std::atomic<bool> ready{false};
+
+    std::vector<net::route> routes() {
+        std::vector<net::route> out = system_routes(system);
+        auto& parts = node->parts();
+        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts)}) {
+            std::move(feature.begin(), feature.end(), std::back_inserter(out));
+        }
+        return out;
+    }
+
+    runtime::kind_registry kinds() {
+        runtime::kind_registry out;
+        const auto add = [&](runtime::entity_kind k) { out.emplace(k.name, k); };
+        add(runtime::make_kind<name_model>());
+        add(runtime::make_kind<agent_model>());
+        add(runtime::make_kind<task_model>());
+        add(runtime::make_kind<project_model>());
+        add(runtime::make_kind<approval_model>());
+        add(runtime::make_kind<run_model>(make_run_performer(run_parts())));
+        return out;
+    }
+
+    run_services run_parts() {
+        run_services out;
+        out.store = node->parts().store;
+        out.find_model = [this](std::string_view name) -> expected<chosen_model> {
+            auto model = models.find(name);
+            if (!model) {
+                return model.error();
+            }
+            return chosen_model{*model, std::string(name), models.model_name(name)};
+        };
+        out.folders = workspaces.get();
+        out.commands = sandbox.get();
+        out.default_limits = {static_cast<std::uint32_t>(settings.budget_steps), static_cast<std::uint64_t>(settings.budget_tokens),
+                              settings.budget_cost_micros, settings.budget_time_ms};
+        return out;
+    }
+
+    /// A key as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.
+    expected<net::principal> authenticate(const net::request& r) const {
+        constexpr std::string_view bearer = "Bearer ";
+        std::string_view given = r.header("x-api-key").value_or("");
+        if (const auto header = r.header("authorization"); header && header->starts_with(bearer)) {
+            given = header->substr(bearer.size());
+        }
+        if (given.empty()) {
+            return problem{code::unauthenticated, "send the key as `Authorization: Bearer KEY`; the administrator's is in " + key->file().string()};
+        }
+        if (!key->matches(given)) {
+            return problem{code::unauthenticated, "this key is not known; the administrator's is in " + key->file().string()};
+        }
+        return net::principal{"key/admin", node->parts().store->who().default_organization, true};
+    }
+
+    expected<void> serve();
+    expected<void> write_node_file() const;
+};
+
+expected<void> application::impl::serve() {
+    net::server_settings s;
+    s.listen = settings.listen;
+    s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads) : std::max(1U, std::thread::hardware_concurrency());
+    s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
+    net::server_hooks hooks;
+    hooks.routes = routes();
+    openapi = net::make_openapi(hooks.routes, TROUPE_VERSION);
+    hooks.authenticate = [this](const net::request& r) { return authenticate(r); };
+    hooks.authorize = [](const net::principal& who, std::string_view) {
+        return who.admin ? expected<void>() : expected<void>(problem{code::forbidden, "this key may not do that"});
+    };
+    hooks.authorize_channel = [](const net::principal& who, std::string_view) {
+        return who.admin ? expected<void>() : expected<void>(problem{code::forbidden, "this key may not subscribe that channel"});
+    };
+    hooks.bus = node->parts().live;
+    hooks.instance = "n1";
+    auto& latency = runtime::metrics().make_histogram("troupe_http_request_seconds", "Time from the end of a request's header to its answer.");
+    auto& requests = runtime::metrics().make_counter("troupe_http_requests_total", "Answered requests.");
+    hooks.on_request = [&latency, &requests](std::string_view, int, std::int64_t microseconds) {
+        requests.add();
+        latency.observe(static_cast<double>(microseconds) / 1e6);
+    };
+    auto started = net::server::start(s, std::move(hooks));
+    if (!started) {
+        return started.error();
+    }
+    edge = std::move(*started);
+    return write_node_file();
+}
+
+expected<void> application::impl::write_node_file() const {
+    const auto directory = std::filesystem::absolute(settings.data);
+    return replace_file(directory / "node.json", to_json(node_file{edge->url(), ::getpid(), (directory / "admin.key").string()}) + "\n", 0644);
+}
+
+application::application() = default;
+
+application::~application() {
+    if (impl_) {
+        stop(1000);
+    }
+}
+
+namespace {
+
+void publish_metrics(const runtime::node& node) {
+    auto& m = runtime::metrics();
+    m.read_counter("troupe_commands_total", "Commands that were accepted.", [&node] { return static_cast<double>(node.statistics().commands_accepted); });
+    m.read_counter("troupe_commands_refused_total", "Commands that were refused.", [&node] { return static_cast<double>(node.statistics().commands_refused); });
+    m.read_counter("troupe_commands_repeated_total", "Repeats that got the answer of the first.", [&node] { return static_cast<double>(node.statistics().commands_repeated); });
+    m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.", [&node] { return static_cast<double>(node.statistics().commits); });
+    m.read_gauge("troupe_commands_outstanding", "Commands in hand.", [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
+    m.read_gauge("troupe_entities_active", "Entities in memory.", [&node] { return static_cast<double>(node.statistics().entities_active); });
+    m.read_gauge("troupe_subscribers", "Live subscriptions.", [&node] { return static_cast<double>(node.statistics().subscribers); });
+}
+
+} // namespace
+
+expected<std::unique_ptr<application>> application::start(const runtime::config& settings, const std::filesystem::path& runner) {
+    auto models = model_registry::make(with_environment(providers_of(settings)));
+    if (!models) {
+        return models.error();
+    }
+    auto node = runtime::node::open(settings);
+    if (!node) {
+        return node.error();
+    }
+    auto key = admin_key::open(settings.data);
+    if (!key) {
+        return key.error();
+    }
+    std::unique_ptr<application> out(new application);
+    out->impl_ = std::make_unique<impl>(std::move(*models));
+    auto& me = *out->impl_;
+    me.settings = settings;
+    me.node = std::move(*node);
+    me.key = std::move(*key);
+    const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
+    me.sandbox = runtime::make_sandbox(mode, std::filesystem::absolute(settings.data) / "commands", runner);
+    me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store, std::filesystem::absolute(settings.data) / "projects");
+    const auto confined = me.sandbox->probe();
+    if (!confined) {
+        log_for("sandbox").warn("{}", confined.error().detail);
+    }
+    const auto model = me.models.find("");
+    me.system.node = me.node.get();
+    me.system.started_at = system_now();
+    me.system.url = [&me] { return me.edge ? me.edge->url() : std::string(); };
+    me.system.ready = [&me] { return me.ready.load(); };
+    me.system.openapi = [&me] { return me.openapi; };
+    me.system.model = model ? (*model)->describe() : model.error().detail;
+    me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;
+    publish_metrics(*me.node);
+    if (auto hosted = me.node->start(me.kinds()); !hosted) {
+        return hosted.error();
+    }
+    if (auto served = me.serve(); !served) {
+        return served.error();
+    }
+    me.ready = true;
+    return out;
+}
+
+std::string application::url() const { return impl_->edge->url(); }
+std::filesystem::path application::key_file() const { return impl_->key->file(); }
+bool application::made_key() const { return impl_->key->was_made(); }
+std::string application::model() const { return impl_->system.model; }
+std::string application::sandbox() const { return impl_->system.sandbox; }
+
+void application::stop(std::int64_t deadline_ms) {
+    auto& me = *impl_;
+    me.ready = false;
+    if (me.edge) {
+        me.edge->stop(deadline_ms / 2);
+        std::error_code ignored;
+        std::filesystem::remove(std::filesystem::path(me.settings.data) / "node.json", ignored);
+    }
+    me.node->stop(deadline_ms / 2);
+    runtime::metrics().forget_functions();
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,115 @@
+#include "actors/application/application.hpp"
+#include "bin/cli/commands.hpp"
+#include "runtime/config/config.hpp"
+#include "schemas/base/log.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+namespace troupe::cli {
+
+namespace {
+
+constexpr std::string_view usage = R"(Usage: troupe serve [--config FILE] [--data DIR] [--listen ADDR:PORT] [--PROPERTY VALUE]...
+
+Starts a node. On its first start it makes keys and an administrator's API key in DIR/admin.key.
+When it serves it prints one line: troupe ready http://ADDR:PORT. SIGTERM and Ctrl-C drain it.
+
+Examples:
+  troupe serve                                  data in ./.troupe, on 127.0.0.1:7117
+  troupe serve --data /var/lib/troupe --listen 0.0.0.0:7117
+  troupe serve --listen 127.0.0.1:0             picks a free port
+  troupe serve --config cluster-configs/single-node.yaml --log.level debug
+
+`troupe config show` lists every property with its value and source.
+)";
+
+int fail(const problem& p) {
+    std::cerr << "error: " << p.detail << "\n";
+    for (const auto& e : p.errors) {
+        std::cerr << "  " << e.pointer << ": " << e.message << "\n";
+    }
+    return p.code == code::config_invalid ? 2 : 1;
+}
+
+/// The runner stands beside this program.
+std::filesystem::path runner_path() {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    return self.parent_path() / "troupe-runner";
+}
+
+log_settings logging(const runtime::config& c) {
+    log_settings out;
+    out.level = c.log_level;
+    out.modules = c.log_modules;
+    out.file = c.log_file;
+    out.json = c.log_json;
+    out.file_bytes_max = static_cast<std::size_t>(c.log_file_bytes_max);
+    out.files_max = static_cast<std::size_t>(c.log_files_max);
+    return out;
+}
+
+} // namespace
+
+int serve_main(const std::vector<std::string>& args) {
+    for (const auto& arg : args) {
+        if (arg == "--help" || arg == "-h") {
+            std::cout << usage;
+            return 0;
+        }
+    }
+    auto sources = runtime::parse_config_arguments(args);
+    if (!sources) {
+        return fail(sources.error());
+    }
+    sources->environment = runtime::config_environment();
+    auto loaded = runtime::load_config(*sources);
+    if (!loaded) {
+        return fail(loaded.error());
+    }
+    if (auto logs = configure_logging(logging(loaded->values)); !logs) {
+        return fail(logs.error());
+    }
+    for (const auto& warning : loaded->warnings) {
+        log_for("config").warn("{}", warning);
+    }
+
+    // Before any thread starts, so that every thread inherits it: signals are taken by sigwait below.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+
+    auto node = actors::application::start(loaded->values, runner_path());
+    if (!node) {
+        return fail(node.error());
+    }
+    if ((*node)->made_key()) {
+        std::cerr << "The administrator's API key is in " << (*node)->key_file().string() << " (mode 600).\n";
+    }
+    std::cerr << "Model: " << (*node)->model() << ". Sandbox: " << (*node)->sandbox() << ".\n";
+    std::cout << "troupe ready " << (*node)->url() << std::endl;
+
+    int signal = 0;
+    sigwait(&signals, &signal);
+    log_for("runtime").info("{}: draining", signal == SIGTERM ? "SIGTERM" : "interrupted");
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr); // a second one ends the process at once
+    (*node)->stop(loaded->values.edge_drain_ms);
+    log_for("runtime").info("stopped");
+    log_for("runtime").flush();
+    std::cout.flush();
+    // Threads of performers may still wait for a model or a command: what they owe is journaled and goes on with the
+    // next start, so nobody waits for them here.
+    std::_Exit(0);
+}
+
+} // namespace troupe::cli

@@ -1,0 +1,195 @@
+#include "storage/shard_logs.hpp"
+
+#include "storage/bytes.hpp"
+#include "storage/keys.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/rocks.hpp"
+
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::storage {
+
+namespace {
+
+constexpr std::uint8_t epochs_format = 1;
+constexpr std::string_view epoch_started = "$epoch_started";
+
+/// What the row `epochs` of a shard keeps: the promise, and which epoch each entry has.
+struct epochs_row {
+    std::uint64_t promise = 0;
+    std::vector<replication::epoch_run> runs;
+};
+
+std::string encode(const replication::replica& core) {
+    std::string out;
+    put_fixed(out, epochs_format);
+    put_varint(out, core.promise());
+    put_varint(out, core.log().runs().size());
+    for (const auto& run : core.log().runs()) {
+        put_varint(out, run.epoch);
+        put_varint(out, run.first_seq);
+    }
+    return out;
+}
+
+expected<epochs_row> read_epochs(const store& s, std::uint32_t shard) {
+    epochs_row row;
+    std::string value;
+    const auto status = s.db().db->Get({}, s.db().derived, keys::shard_table(shard, keys::table::epochs), &value);
+    if (status.IsNotFound()) {
+        return row;
+    }
+    byte_reader in(value);
+    const auto format = in.fixed<std::uint8_t>();
+    row.promise = in.varint();
+    const auto count = in.varint();
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+        const auto epoch = in.varint();
+        row.runs.push_back({epoch, in.varint()});
+    }
+    if (!status.ok() || format != epochs_format || !in.at_end()) {
+        return problem{code::journal_damaged, "the epochs of shard " + std::to_string(shard) + " cannot be read; restore a backup"};
+    }
+    return row;
+}
+
+std::string epoch_record(const store& s, std::uint32_t shard, replication::position at) {
+    record r;
+    r.shard = shard;
+    r.seq = at.seq;
+    r.epoch = at.epoch;
+    r.type = epoch_started;
+    r.time = std::max(system_now(), last_time(s, shard));
+    r.principal = "node";
+    r.payload = "{}";
+    return encode_record(r);
+}
+
+problem defect(std::string_view what) {
+    return {code::internal, "the replication core of a single node " + std::string(what) + "; please report this"};
+}
+
+} // namespace
+
+expected<void> shard_logs::recover(std::uint32_t shard) {
+    auto row = read_epochs(*store_, shard);
+    if (!row) {
+        return row.error();
+    }
+    const auto last = storage::last_seq(*store_, shard);
+    replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(), applied_seq(*store_, shard)};
+    for (std::size_t i = 0; i < row->runs.size(); ++i) {
+        const auto end = i + 1 < row->runs.size() ? row->runs[i + 1].first_seq - 1 : last;
+        if (row->runs[i].first_seq != disk.log.last().seq + 1 || end < row->runs[i].first_seq) {
+            return problem{code::journal_damaged, "the epochs of shard " + std::to_string(shard) + " do not fit its log; restore a backup"};
+        }
+        disk.log.append(row->runs[i].epoch, end - disk.log.last().seq);
+    }
+    if (disk.log.last().seq != last) {
+        return problem{code::journal_damaged, "the log of shard " + std::to_string(shard) + " has records of no known epoch; restore a backup"};
+    }
+    auto core = replication::replica::recover(std::move(disk));
+    if (!core) {
+        return core.error();
+    }
+    logs_.push_back({std::move(*core), row->promise + 1, 0});
+    return {};
+}
+
+expected<shard_logs> shard_logs::open(store& s) {
+    shard_logs out(s);
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        if (auto recovered = out.recover(shard); !recovered) {
+            return recovered.error();
+        }
+    }
+    if (auto sealed = out.seal_all(); !sealed) {
+        return sealed.error();
+    }
+    return out;
+}
+
+expected<void> shard_logs::seal_all() {
+    rocksdb::WriteBatch batch;
+    for (std::uint32_t shard = 0; shard < logs_.size(); ++shard) {
+        auto& l = logs_[shard];
+        actions_.clear();
+        l.core.on_seal(l.core.self(), {l.epoch}, actions_);
+        if (auto noted = note_actions(l); !noted) {
+            return noted;
+        }
+        unsynced_.push_back(shard);
+        batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), encode(l.core));
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    if (const auto status = store_->db().db->Write(options, &batch); !status.ok()) {
+        return to_problem(status, "cannot write the epochs");
+    }
+    return persisted();
+}
+
+/// Remembers which write has to be fsynced. Anything that only a cluster asks for is a defect here.
+expected<void> shard_logs::note_actions(log& l) {
+    for (const auto& action : actions_) {
+        if (const auto* write = std::get_if<replication::persist>(&action)) {
+            l.write = write->write;
+        } else if (std::holds_alternative<replication::halt>(action)) {
+            return defect("halted: " + std::get<replication::halt>(action).reason);
+        } else if (!std::holds_alternative<replication::committed>(action) && !std::holds_alternative<replication::send_sealed>(action)) {
+            return defect("wants to send to others");
+        }
+    }
+    return {};
+}
+
+expected<void> shard_logs::lead(std::uint32_t shard, rocksdb::WriteBatch& batch) {
+    auto& l = logs_[shard];
+    actions_.clear();
+    const auto self = l.core.self();
+    if (auto leading = l.core.lead({l.epoch, self, {self}, {}}, l.core.log().last(), actions_); !leading) {
+        return leading;
+    }
+    batch.Put(store_->db().log, keys::log(shard, l.core.log().last().seq), epoch_record(*store_, shard, l.core.log().last()));
+    batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), encode(l.core));
+    return note_actions(l);
+}
+
+expected<replication::position> shard_logs::propose(std::uint32_t shard, std::uint64_t count, rocksdb::WriteBatch& batch) {
+    auto& l = logs_[shard];
+    if (l.core.role() != replication::replica_role::leader) {
+        if (auto leading = lead(shard, batch); !leading) {
+            return leading.error();
+        }
+    }
+    actions_.clear();
+    auto first = l.core.propose(count, actions_);
+    if (auto noted = note_actions(l); !noted) {
+        return noted.error();
+    }
+    unsynced_.push_back(shard);
+    return first;
+}
+
+expected<void> shard_logs::persisted() {
+    for (const auto shard : std::exchange(unsynced_, {})) {
+        auto& l = logs_[shard];
+        if (l.write == 0) {
+            continue; // proposed more than once in this batch
+        }
+        actions_.clear();
+        l.core.persisted(std::exchange(l.write, 0), actions_);
+        if (auto noted = note_actions(l); !noted) {
+            return noted;
+        }
+        if (l.core.role() == replication::replica_role::leader && l.core.commit() != l.core.log().last().seq) {
+            return defect("did not commit what it has fsynced");
+        }
+    }
+    return {};
+}
+
+} // namespace troupe::storage

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "schemas/base/problem.hpp"
+#include "storage/replication/replica.hpp"
+#include "storage/store.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace rocksdb {
+class WriteBatch;
+}
+
+namespace troupe::storage {
+
+/// The logs of all shards at this node: each a `replication::replica` that leads with itself as the only voter. The
+/// built-in coordinator of a single node: it owns every shard, and every start is a new epoch (R6).
+/// One thread owns it (the committer).
+class shard_logs {
+public:
+    /// Recovers every shard and promises a new epoch, with one fsync for all.
+    static expected<shard_logs> open(store& s);
+
+    /// Seqs for `count` entries of a shard, which the caller adds to `batch`. The first proposal of a shard leads its
+    /// epoch: the epoch-start record is added before.
+    expected<replication::position> propose(std::uint32_t shard, std::uint64_t count, rocksdb::WriteBatch& batch);
+
+    /// The batch with all proposals since the last call is fsynced. At factor 1 that commits them; a problem is a defect.
+    expected<void> persisted();
+
+    [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const { return logs_[shard].core.log().last().seq; }
+    [[nodiscard]] std::uint64_t commit(std::uint32_t shard) const { return logs_[shard].core.commit(); }
+
+private:
+    struct log {
+        replication::replica core;
+        std::uint64_t epoch = 0; ///< Promised at this start; led from the first proposal on.
+        std::uint64_t write = 0; ///< Of the core, still to be fsynced; 0: none.
+    };
+    explicit shard_logs(store& s) : store_(&s) {}
+    expected<void> recover(std::uint32_t shard);
+    expected<void> seal_all();
+    expected<void> lead(std::uint32_t shard, rocksdb::WriteBatch& batch);
+    expected<void> note_actions(log& l);
+
+    store* store_;
+    std::vector<log> logs_;
+    std::vector<std::uint32_t> unsynced_;
+    replication::actions actions_;
+};
+
+} // namespace troupe::storage
