@@ -12,6 +12,7 @@
 #include "actors/provider/provider.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/run/run_performer.hpp"
+#include "actors/run/run_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_model.hpp"
 #include "actors/task/task_routes.hpp"
@@ -72,7 +73,7 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts)}) {
+        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts), run_routes(parts, *workspaces)}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -90,6 +91,12 @@ struct application::impl {
         return out;
     }
 
+    std::string default_model() const {
+        const auto all = models.list();
+        const auto found = std::find_if(all.begin(), all.end(), [](const auto& m) { return m.is_default; });
+        return found == all.end() ? std::string() : found->name;
+    }
+
     run_services run_parts() {
         run_services out;
         out.store = node->parts().store;
@@ -98,7 +105,7 @@ struct application::impl {
             if (!model) {
                 return model.error();
             }
-            return chosen_model{*model, std::string(name), models.model_name(name)};
+            return chosen_model{*model, name.empty() ? default_model() : std::string(name), models.model_name(name)};
         };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
