@@ -523,6 +523,30 @@ BOOST_AUTO_TEST_CASE(a_cursor_shows_nothing_of_positions) {
     BOOST_TEST(again.wait_for(1).front().id != id); // sealed with a fresh nonce: equal positions look different
 }
 
+BOOST_AUTO_TEST_CASE(a_subscriber_of_all_goes_live_although_commits_never_pause) {
+    temporary_directory directory;
+    live_journal journal(directory.path, 256);
+    const auto all = addresses(journal, 256);
+    journal.write_all(all);
+    listener l;
+    const auto s = journal.subscribe(l, {"*"});
+    const auto is_live = [&] { // only who is live hears of it before the next journaled event of that channel
+        journal.hub->publish({{}, {}, channel_of(all[0]), "token", "\"token\"", system_organization});
+        const auto heard = l.now();
+        journal.write_all(all);
+        return std::any_of(heard.begin(), heard.end(), [](const auto& e) { return e.id.empty(); });
+    };
+    int rounds = 0;
+    while (!is_live() && rounds < 400) {
+        ++rounds;
+    }
+    BOOST_TEST(rounds < 400);
+    BOOST_TEST_MESSAGE("live after " << rounds);
+    check_runs(
+        by_channel(l.wait_for(256 * static_cast<std::size_t>(rounds + 1) + 1)), [](const auto&) { return 2; },
+        rounds + 2);
+}
+
 BOOST_AUTO_TEST_CASE(after_its_end_a_subscription_hears_nothing) {
     temporary_directory directory;
     live_journal journal(directory.path);
