@@ -90,7 +90,7 @@ struct node::impl {
 
     shard_actor router_of(std::uint32_t shard) const {
         const std::shared_lock lock(handles);
-        return shards[shard];
+        return shard < shards.size() ? shards[shard] : shard_actor();
     }
 
     /// The edge's way in: within the bounds of outstanding commands and bytes.
@@ -188,6 +188,9 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     auto& me = *out->impl_;
     me.store = std::move(*store);
     me.live = std::move(*live);
+    me.tree.listen([&me](const supervision_change& change) {
+        me.live->publish({{}, change.at, "supervision", "changed", to_json(change), me.store->who().default_organization});
+    });
     me.shared.store = me.store.get();
     me.shared.settings = &me.settings;
     me.shared.live = me.live.get();
@@ -222,7 +225,10 @@ expected<void> node::start(kind_registry kinds) {
     host.publish = [&me](const entity_address& from, std::string_view channel, std::string_view kind, std::string data) {
         me.live->publish({{}, system_now(), std::string(channel), std::string(kind), std::move(data), from.organization});
     };
-    me.shards.resize(me.store->who().shards);
+    {
+        const std::unique_lock lock(me.handles);
+        me.shards.resize(me.store->who().shards);
+    }
     std::vector<supervised_child> routers;
     for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
         routers.push_back(me.shard_child(shard));

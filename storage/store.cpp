@@ -75,7 +75,7 @@ private:
 std::string in_directory(const fs::path& directory) { return "data directory " + directory.string(); }
 
 expected<identity> make_identity(const store_options& options) {
-    if (options.read_only) {
+    if (options.read_only || options.must_exist) {
         return problem{code::data_dir_unusable, in_directory(options.directory) + " does not exist or holds no Troupe data"};
     }
     std::error_code error;

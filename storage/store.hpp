@@ -35,6 +35,7 @@ struct store_options {
     std::uint32_t shards = 256;  ///< For a new directory. An existing one with another count is refused.
     bool shards_given = false;   ///< Whether the operator asked for that count.
     bool read_only = false;      ///< Inspect without the lock, beside a running node or on damage.
+    bool must_exist = false;     ///< Never make a new directory.
     std::size_t cache_bytes = 128 << 20;
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< Older de-duplication rows are dropped by compaction.
 };

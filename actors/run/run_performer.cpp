@@ -5,9 +5,9 @@
 #include "actors/tool/tool.hpp"
 #include "schemas/base/log.hpp"
 
+#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -123,6 +123,7 @@ private:
                                             {},
                                             false});
         }
+        no_more_repeats(ctx.self().id);
         forget_commands(p, ctx);
         const auto chosen = services_.find_model(p.model);
         if (!chosen) {
@@ -181,15 +182,16 @@ private:
     }
 
     /// Whether this call may have been performed before. The record time of its intent tells of other incarnations.
-    bool is_repeat(const std::string& key, const call_state& call) {
+    bool is_repeat(const uuid& run, const std::string& key, const call_state& call) {
         const std::scoped_lock lock(mutex_);
-        const bool ours = !tried_.insert(key).second;
+        const bool ours = std::exchange(last_call_[run], key) == key;
         return ours || !call.started_at || *call.started_at < born_;
     }
 
-    void done_with(const std::string& key) {
+    /// The next model call: no tool call of the run is performed again.
+    void no_more_repeats(const uuid& run) {
         const std::scoped_lock lock(mutex_);
-        tried_.erase(key);
+        last_call_.erase(run);
     }
 
     commands call_tool(const perform_effect& e, const run_progress& p, effect_context& ctx) {
@@ -209,8 +211,8 @@ private:
             out.is_error = true;
             return one(out);
         }
-        auto result =
-            perform_tool(call.tool, call.arguments, environment(ctx, *ref, key, folder->path, is_repeat(key, call)));
+        auto result = perform_tool(call.tool, call.arguments,
+                                   environment(ctx, *ref, key, folder->path, is_repeat(ctx.self().id, key, call)));
         out.content = std::move(result.content);
         out.is_error = result.is_error;
         out.unknown = result.unknown;
@@ -219,7 +221,6 @@ private:
         if (tool && tool->writes && !save(p, ctx, out)) {
             return {};
         }
-        done_with(key);
         return one(out);
     }
 
@@ -267,7 +268,7 @@ private:
     const run_services services_;
     const timestamp born_;
     std::mutex mutex_;
-    std::set<std::string> tried_; ///< Keys of calls under way.
+    std::map<uuid, std::string> last_call_; ///< Of each run: the key of the call that was performed last.
 };
 
 } // namespace
