@@ -173,6 +173,7 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     storage::store_options options;
     options.directory = settings.data;
     options.shards = static_cast<std::uint32_t>(settings.shards);
+    options.shards_given = settings.shards != config().shards;
     options.cache_bytes = static_cast<std::size_t>(settings.storage_cache_bytes);
     options.dedup_window_ms = settings.dedup_window_ms;
     auto store = storage::store::open(options);

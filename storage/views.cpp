@@ -119,7 +119,8 @@ public:
         return suffix;
     }
     [[nodiscard]] bool at_end() const { return heap_.empty(); }
-    [[nodiscard]] rocksdb::Status status() const { return iterator_->status(); }
+    /// The first failure in any shard: the iterator itself forgets it with the next seek.
+    [[nodiscard]] rocksdb::Status status() const { return failed_.ok() ? iterator_->status() : failed_; }
 
 private:
     using position = std::pair<std::string, std::uint32_t>;
@@ -142,6 +143,9 @@ private:
                 iterator_->Next();
             }
         }
+        if (!iterator_->Valid() && failed_.ok()) {
+            failed_ = iterator_->status();
+        }
         if (iterator_->Valid() && iterator_->key().starts_with(prefix)) {
             heap_.emplace(iterator_->key().ToString().substr(prefix.size()), shard);
         }
@@ -150,6 +154,7 @@ private:
     const store& store_;
     const list_query& query_;
     std::unique_ptr<rocksdb::Iterator> iterator_;
+    rocksdb::Status failed_;
     std::priority_queue<position, std::vector<position>, later> heap_{later{query_.descending}};
 };
 
