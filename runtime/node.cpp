@@ -4,6 +4,7 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/supervisor_actor.hpp"
 #include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
@@ -16,7 +17,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <random>
+#include <shared_mutex>
 #include <thread>
 
 namespace troupe::runtime {
@@ -27,6 +31,29 @@ std::uint32_t jittered_retry_s() {
     thread_local std::minstd_rand random(std::random_device{}());
     return 1 + random() % 3;
 }
+
+} // namespace
+
+namespace {
+
+/// Opens once; later openings (a restart of the last child) change nothing.
+class once_latch {
+public:
+    void count_down() {
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        opened_.notify_all();
+    }
+    void wait() {
+        std::unique_lock lock(mutex_);
+        opened_.wait(lock, [this] { return open_; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable opened_;
+    bool open_ = false;
+};
 
 } // namespace
 
@@ -53,12 +80,17 @@ struct node::impl {
     }
 
     void route(held_ptr held) {
-        const auto shard = store->shard_of(held->command.to);
-        if (shards.empty() || stopping) {
+        const auto shard = router_of(store->shard_of(held->command.to));
+        if (!shard || stopping) {
             held->answer(problem{code::unavailable, "the node is starting or stopping; try again in a moment", {}, 1});
             return;
         }
-        caf::anon_send(shards[shard], submit_msg{std::move(held)});
+        caf::anon_send(shard, submit_msg{std::move(held)});
+    }
+
+    shard_actor router_of(std::uint32_t shard) const {
+        const std::shared_lock lock(handles);
+        return shard < shards.size() ? shards[shard] : shard_actor();
     }
 
     /// The edge's way in: within the bounds of outstanding commands and bytes.
@@ -77,17 +109,38 @@ struct node::impl {
         route(std::move(held));
     }
 
-    void wake_debtors() {
-        std::size_t count = 0;
-        for (std::uint32_t shard = 0; shard < shards.size(); ++shard) {
-            for (auto& a : storage::read_owed(*store, shard)) {
-                caf::anon_send(shards[shard], wake_msg{std::move(a)});
-                ++count;
-            }
-        }
-        if (count > 0) {
-            log_for("runtime").info("{} entities go on with what they owe", count);
-        }
+    supervised_child committer_child(std::unique_ptr<storage::committer> first) {
+        auto opened = std::make_shared<std::unique_ptr<storage::committer>>(std::move(first));
+        return {{.id = "committer", .label = "committer"}, [this, opened](const child_context&) {
+                    auto owned = std::move(*opened);
+                    if (!owned) {
+                        auto again = storage::committer::open(*store, static_cast<std::uint64_t>(settings.storage_free_bytes_min));
+                        owned = std::move(again.value()); // a failure of the child: the supervisor says so
+                    }
+                    const std::unique_lock lock(handles);
+                    committer = spawn_committer(system, host, std::move(owned), true);
+                    return caf::actor_cast<caf::actor>(committer);
+                }};
+    }
+
+    /// A router, and those of its entities that owe effects.
+    supervised_child shard_child(std::uint32_t shard) {
+        return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context&) {
+                    const std::unique_lock lock(handles);
+                    shards[shard] = spawn_shard(system, host, committer, shard);
+                    for (auto& a : storage::read_owed(*store, shard)) {
+                        caf::anon_send(shards[shard], wake_msg{std::move(a)});
+                    }
+                    return caf::actor_cast<caf::actor>(shards[shard]);
+                }};
+    }
+
+    supervised_child timers_child() {
+        return {{.id = "timers", .label = "timers"}, [this](const child_context&) {
+                    auto timers = spawn_timers(system, host, *board);
+                    started.count_down();
+                    return timers;
+                }};
     }
 
     config settings;
@@ -101,9 +154,11 @@ struct node::impl {
     services shared;
     caf::actor_system_config caf_config;
     caf::actor_system system;
+    mutable std::shared_mutex handles; ///< Of the two below: a restart replaces them.
     committer_actor committer;
-    caf::actor timers;
     std::vector<shard_actor> shards;
+    caf::actor root;
+    once_latch started;
     std::atomic<std::int64_t> outstanding_commands{0};
     std::atomic<std::int64_t> outstanding_bytes{0};
     std::atomic<bool> stopping{false};
@@ -133,6 +188,9 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     auto& me = *out->impl_;
     me.store = std::move(*store);
     me.live = std::move(*live);
+    me.tree.listen([&me](const supervision_change& change) {
+        me.live->publish({{}, change.at, "supervision", "changed", to_json(change), me.store->who().default_organization});
+    });
     me.shared.store = me.store.get();
     me.shared.settings = &me.settings;
     me.shared.live = me.live.get();
@@ -167,24 +225,42 @@ expected<void> node::start(kind_registry kinds) {
     host.publish = [&me](const entity_address& from, std::string_view channel, std::string_view kind, std::string data) {
         me.live->publish({{}, system_now(), std::string(channel), std::string(kind), std::move(data), from.organization});
     };
-    me.committer = spawn_committer(me.system, host, std::move(*committer), true);
-    for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
-        me.shards.push_back(spawn_shard(me.system, host, me.committer, shard));
+    {
+        const std::unique_lock lock(me.handles);
+        me.shards.resize(me.store->who().shards);
     }
-    me.timers = spawn_timers(me.system, host, *me.board);
-    me.wake_debtors();
+    std::vector<supervised_child> routers;
+    for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
+        routers.push_back(me.shard_child(shard));
+    }
+    // What stands later needs what stands before it: a new committer means new routers.
+    supervisor_spec spec;
+    spec.strategy = restart_strategy::rest_for_one;
+    std::vector<supervised_child> children;
+    children.push_back(me.committer_child(std::move(*committer)));
+    children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50}, std::move(routers), &me.tree));
+    children.push_back(me.timers_child());
+    supervisor_options options;
+    options.path = host.settings.node_path;
+    options.tree = &me.tree;
+    options.on_escalation = [](const std::string& reason) { fatal("the supervisor of the node gave up: " + reason); };
+    auto root = spawn_supervisor(me.system, std::move(spec), std::move(children), std::move(options));
+    if (!root) {
+        return root.error();
+    }
+    me.root = *root;
+    me.started.wait();
     return {};
 }
 
 void node::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
-    if (me.stopping.exchange(true) || me.shards.empty()) {
+    if (me.stopping.exchange(true) || !me.root) {
         return;
     }
     const auto deadline = monotonic_ms() + deadline_ms;
-    caf::anon_send_exit(me.timers, caf::exit_reason::user_shutdown);
-    for (const auto& shard : me.shards) {
-        caf::anon_send(shard, sweep_msg{true});
+    for (std::uint32_t shard = 0; shard < me.shards.size(); ++shard) {
+        caf::anon_send(me.router_of(shard), sweep_msg{true});
     }
     while (me.host.entities_active > 0 && monotonic_ms() < deadline) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -195,10 +271,9 @@ void node::stop(std::int64_t deadline_ms) {
     if (auto flushed = me.store->flush(); !flushed) {
         log_for("runtime").error("{}", flushed.error().detail);
     }
-    for (const auto& shard : me.shards) {
-        caf::anon_send_exit(shard, caf::exit_reason::user_shutdown);
+    if (!end_supervisor(me.system, me.root, std::max<std::int64_t>(1000, deadline - monotonic_ms()))) {
+        log_for("runtime").warn("some actors did not end in time");
     }
-    caf::anon_send_exit(me.committer, caf::exit_reason::user_shutdown);
 }
 
 node_statistics node::statistics() const {

@@ -8,8 +8,11 @@
 #include "actors/name/name_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/project/project_routes.hpp"
+#include "actors/project/project_workspaces.hpp"
 #include "actors/provider/provider.hpp"
 #include "actors/run/run_model.hpp"
+#include "actors/run/run_performer.hpp"
+#include "actors/run/run_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_model.hpp"
 #include "actors/task/task_routes.hpp"
@@ -60,6 +63,7 @@ struct application::impl {
     std::unique_ptr<runtime::node> node;
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
+    std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;
     system_parts system;
     std::string openapi;
@@ -69,7 +73,7 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts)}) {
+        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts), run_routes(parts, *workspaces)}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -83,7 +87,30 @@ struct application::impl {
         add(runtime::make_kind<task_model>());
         add(runtime::make_kind<project_model>());
         add(runtime::make_kind<approval_model>());
-        add(runtime::make_kind<run_model>());
+        add(runtime::make_kind<run_model>(make_run_performer(run_parts())));
+        return out;
+    }
+
+    std::string default_model() const {
+        const auto all = models.list();
+        const auto found = std::find_if(all.begin(), all.end(), [](const auto& m) { return m.is_default; });
+        return found == all.end() ? std::string() : found->name;
+    }
+
+    run_services run_parts() {
+        run_services out;
+        out.store = node->parts().store;
+        out.find_model = [this](std::string_view name) -> expected<chosen_model> {
+            auto model = models.find(name);
+            if (!model) {
+                return model.error();
+            }
+            return chosen_model{*model, name.empty() ? default_model() : std::string(name), models.model_name(name)};
+        };
+        out.folders = workspaces.get();
+        out.commands = sandbox.get();
+        out.default_limits = {static_cast<std::uint32_t>(settings.budget_steps), static_cast<std::uint64_t>(settings.budget_tokens),
+                              settings.budget_cost_micros, settings.budget_time_ms};
         return out;
     }
 
@@ -187,6 +214,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.key = std::move(*key);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     me.sandbox = runtime::make_sandbox(mode, std::filesystem::absolute(settings.data) / "commands", runner);
+    me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store, std::filesystem::absolute(settings.data) / "projects");
     const auto confined = me.sandbox->probe();
     if (!confined) {
         log_for("sandbox").warn("{}", confined.error().detail);

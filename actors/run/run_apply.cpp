@@ -51,7 +51,6 @@ void apply(run_progress& p, const model_call_started& e, const event_context& at
         ++p.used.steps;
         p.failures = 0;
         p.invalid_replies = 0;
-        p.calls.clear();
     }
     p.step = e.step;
     p.attempt = e.attempt;
@@ -105,19 +104,6 @@ void apply(run_progress& p, const continuation_asked&, const event_context&) {
     p.continuing = true;
 }
 
-void note_changes(run_progress& p, const std::vector<project_change>& changes) {
-    for (const auto& change : changes) {
-        auto [known, is_new] = p.changes.try_emplace(change.path);
-        if (is_new) {
-            known->second.before_sha256 = change.before_sha256;
-        }
-        known->second.after_sha256 = change.after_sha256;
-        if (known->second.before_sha256 == known->second.after_sha256) {
-            p.changes.erase(known);
-        }
-    }
-}
-
 void apply(run_progress& p, const tool_call_started& e, const event_context& at) {
     if (auto* call = call_at(p, e.step, e.call)) {
         call->phase = call_phase::started;
@@ -131,14 +117,12 @@ void apply(run_progress& p, const tool_call_finished& e, const event_context&) {
         call->phase = call_phase::finished;
         call->is_error = e.is_error;
     }
-    note_changes(p, e.changes);
 }
 
 void apply(run_progress& p, const tool_call_unknown& e, const event_context&) {
     if (auto* call = call_at(p, e.step, e.call)) {
         call->phase = call_phase::unknown;
     }
-    note_changes(p, e.changes);
 }
 
 void close_without_outcome(run_progress& p, std::uint32_t step, std::uint32_t number) {

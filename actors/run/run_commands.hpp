@@ -30,14 +30,6 @@ struct model_price {
 };
 BOOST_DESCRIBE_STRUCT(model_price, (), (input_micros, output_micros))
 
-/// A path that a step changed in the project. Without a hash the file was not there.
-struct project_change {
-    std::string path;
-    std::optional<std::string> before_sha256;
-    std::optional<std::string> after_sha256;
-};
-BOOST_DESCRIBE_STRUCT(project_change, (), (path, before_sha256, after_sha256))
-
 /// Everything that the run needs is there.
 struct begin_run {
     std::string model; ///< The name it resolved to.
@@ -95,9 +87,8 @@ struct record_tool_result {
     bool is_error = false;
     bool unknown = false; ///< It may have happened.
     json::raw details;
-    std::vector<project_change> changes; ///< Saved already.
 };
-BOOST_DESCRIBE_STRUCT(record_tool_result, (), (step, call, attempt, content, is_error, unknown, details, changes))
+BOOST_DESCRIBE_STRUCT(record_tool_result, (), (step, call, attempt, content, is_error, unknown, details))
 
 /// Timer: the failed attempt may be followed by the next one.
 struct end_back_off {

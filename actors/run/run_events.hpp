@@ -100,9 +100,8 @@ struct tool_call_finished {
     std::string content;
     bool is_error = false;
     json::raw details;
-    std::vector<project_change> changes;
 };
-BOOST_DESCRIBE_STRUCT(tool_call_finished, (), (step, call, attempt, tool, content, is_error, details, changes))
+BOOST_DESCRIBE_STRUCT(tool_call_finished, (), (step, call, attempt, tool, content, is_error, details))
 
 /// Nobody knows whether it happened.
 struct tool_call_unknown {
@@ -110,9 +109,8 @@ struct tool_call_unknown {
     std::uint32_t call = 0;
     std::uint32_t attempt = 0;
     std::string tool;
-    std::vector<project_change> changes; ///< What it left behind in the project, if anything.
 };
-BOOST_DESCRIBE_STRUCT(tool_call_unknown, (), (step, call, attempt, tool, changes))
+BOOST_DESCRIBE_STRUCT(tool_call_unknown, (), (step, call, attempt, tool))
 
 /// By a policy or a person. `content` is what the model reads.
 struct tool_call_denied {

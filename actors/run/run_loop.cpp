@@ -86,7 +86,7 @@ struct numbered_call {
 };
 
 run_event answered(const numbered_call& c, std::string content, bool is_error) {
-    return tool_call_finished{c.p.step, c.number, 0, c.state.tool, std::move(content), is_error, {}, {}};
+    return tool_call_finished{c.p.step, c.number, 0, c.state.tool, std::move(content), is_error, {}};
 }
 
 run_event denied(const numbered_call& c, std::string content) {

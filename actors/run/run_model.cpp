@@ -215,11 +215,11 @@ decision_result decide(const run_progress& p, const record_tool_result& c, const
         return nothing;
     }
     if (c.unknown) {
-        return go_on(p, ctx, tool_call_unknown{c.step, c.call, c.attempt, call->tool, c.changes});
+        return go_on(p, ctx, tool_call_unknown{c.step, c.call, c.attempt, call->tool});
     }
     return go_on(p, ctx,
                  tool_call_finished{c.step, c.call, c.attempt, call->tool, bounded_content(c.content), c.is_error,
-                                    bounded_details(c.details), c.changes});
+                                    bounded_details(c.details)});
 }
 
 decision_result decide(const run_progress& p, const resolve_approval& c, const context& ctx) {

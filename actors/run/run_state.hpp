@@ -8,7 +8,6 @@
 #include "schemas/run_messages.hpp"
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,13 +58,6 @@ BOOST_DESCRIBE_STRUCT(call_state, (),
                       (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
                        decided_by, started_at))
 
-/// A path that the run changed: as it was before the first change, and as it is.
-struct changed_path {
-    std::optional<std::string> before_sha256;
-    std::optional<std::string> after_sha256;
-};
-BOOST_DESCRIBE_STRUCT(changed_path, (), (before_sha256, after_sha256))
-
 /// Where the loop stands: everything but the context's messages, so that a decision can try events on a copy.
 struct run_progress {
     uuid id;
@@ -94,7 +86,6 @@ struct run_progress {
     std::vector<call_state> calls;   ///< Of the current step; call 1 first.
 
     std::uint64_t context_bytes = 0;
-    std::map<std::string, changed_path> changes;
     debts owed;
     std::optional<std::string> result;
     std::optional<std::string> error;
@@ -108,8 +99,8 @@ struct run_progress {
 BOOST_DESCRIBE_STRUCT(run_progress, (),
                       (id, organization, request, status, model, limits, used, price, version_before, step, attempt,
                        replied, model_call, failures, invalid_replies, retry_at, trouble, step_started_at, last_finish,
-                       answer, continuations, continuing, calls, context_bytes, changes, owed, result, error,
-                       working_since, created_at, started_at, finished_at, updated_at))
+                       answer, continuations, continuing, calls, context_bytes, owed, result, error, working_since,
+                       created_at, started_at, finished_at, updated_at))
 
 struct run_state {
     static constexpr int version = 1;

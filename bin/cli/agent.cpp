@@ -159,7 +159,7 @@ std::vector<command> agent_commands() {
          agent_list},
         {"agent show", "An agent's settings and state.", one_agent(), "troupe agent show scout", agent_show},
         {"agent start", "Let an agent work.", one_agent(), "troupe agent start scout", agent_start},
-        {"agent stop", "Stop an agent: what it works on is ended.", one_agent(), "troupe agent stop scout", agent_stop},
+        {"agent stop", "Stop an agent: it starts no further task; what it works on goes on.", one_agent(), "troupe agent stop scout", agent_stop},
         {"agent pause", "Let an agent finish its work and take no new task.", one_agent(), "troupe agent pause scout",
          agent_pause},
         {"agent resume", "Let a paused agent go on.", one_agent(), "troupe agent resume scout", agent_resume},

@@ -28,8 +28,8 @@ bool matches(const std::string& pattern, std::string_view channel) {
 
 std::string own_channel(const entity_address& a) { return a.kind + "s/" + to_string(a.id); }
 
-/// What a journaled event shows: the event's members, and where it belongs.
-std::string data_of(const storage::record& r) {
+/// What an event shows on a channel of many entities: its members, and where it belongs.
+std::string described(const storage::record& r) {
     std::string out;
     json::object_writer w(out);
     w.field("entity", r.entity.kind + "/" + to_string(r.entity.id)).field("version", r.entity_seq).field("principal", r.principal);
@@ -96,7 +96,7 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     }
 
     /// Delivers a record to one subscriber if it is new to it and on its channels. The caller holds `s.delivering`.
-    void deliver(live_subscriber& s, const storage::record& r, const std::string& own, std::string& data) {
+    void deliver(live_subscriber& s, const storage::record& r, const std::string& own) {
         if (r.seq <= s.positions[r.shard]) {
             return;
         }
@@ -105,10 +105,7 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
         if (!channel || s.ended) {
             return;
         }
-        if (data.empty()) {
-            data = data_of(r);
-        }
-        s.sink({cursors.encode(s.positions), r.time, *channel, r.type, data, r.entity.organization});
+        s.sink({cursors.encode(s.positions), r.time, *channel, r.type, *channel == own ? r.payload : described(r), r.entity.organization});
     }
 
     void read_past(const std::shared_ptr<live_subscriber>& s);
@@ -139,8 +136,7 @@ void hub::state::read_past(const std::shared_ptr<live_subscriber>& s) {
             }
             const auto read = storage::read_log(store, shard, from, [&](storage::record&& r) {
                 const std::lock_guard lock(s->delivering);
-                std::string data;
-                deliver(*s, r, own_channel(r.entity), data);
+                deliver(*s, r, own_channel(r.entity));
                 return !s->ended.load();
             });
             if (!read) {
@@ -262,13 +258,12 @@ void hub::committed(const std::vector<storage::record>& records) {
         state_->heads[r.shard] = r.seq;
         const auto own = own_channel(r.entity);
         state_->kept.erase(own);
-        std::string data;
         for (const auto& s : state_->subscribers) {
             if (s->past) {
                 continue; // its reader finds the record in the log
             }
             const std::lock_guard delivering(s->delivering);
-            state_->deliver(*s, r, own, data);
+            state_->deliver(*s, r, own);
         }
     }
 }
@@ -335,7 +330,7 @@ expected<event_page> hub::read(const uuid& organization, std::string_view after,
             }
             (*positions)[r.shard] = r.seq;
             if (r.entity.organization == organization) {
-                out.envelopes.push_back(to_envelope({state_->cursors.encode(*positions), r.time, own_channel(r.entity), r.type, data_of(r), organization}));
+                out.envelopes.push_back(to_envelope({state_->cursors.encode(*positions), r.time, own_channel(r.entity), r.type, r.payload, organization}));
             }
         }
     }

@@ -32,12 +32,10 @@ struct config {
 
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
-    std::int64_t edge_body_bytes_max = 1 << 20;
     std::int64_t edge_drain_ms = 10'000;
 
     std::int64_t limits_outstanding_commands = 16384;
     std::int64_t limits_outstanding_bytes = 64 << 20;
-    std::int64_t limits_activities = 256;
 
     std::int64_t entity_idle_ms = 60'000;
     std::int64_t snapshot_events = 200;
@@ -47,13 +45,12 @@ struct config {
 
     std::string sandbox = "bubblewrap";
 
-    std::string model_default = "rehearsal";
+    std::string model_default;
     std::string model_scripts;
-    std::string model_openai_base_url = "https://api.openai.com/v1";
+    std::string model_openai_base_url;
     std::string model_openai_api_key;
     std::string model_openai_model;
     std::string model_openai_ca_file;
-    std::int64_t model_openai_idle_time_out_ms = 90'000;
 
     std::int64_t budget_steps = 50;
     std::int64_t budget_tokens = 1'000'000;

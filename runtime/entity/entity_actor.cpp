@@ -1,6 +1,7 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
+#include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
@@ -50,6 +51,7 @@ public:
     }
 
     behavior_type make_behavior() override {
+        report_failures(*this, to_string(self_), services_.letters);
         const auto kind = services_.kinds->find(self_.kind);
         if (kind == services_.kinds->end()) {
             broken_ = problem{code::not_found, "there is no entity kind '" + self_.kind + "' on this node"};

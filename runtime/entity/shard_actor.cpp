@@ -1,5 +1,6 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 
@@ -39,7 +40,8 @@ constexpr std::int64_t restart_max_ms = 5000;
 class shard_impl : public shard_actor::base {
 public:
     shard_impl(caf::actor_config& config, host_services& services, committer_actor committer, std::uint32_t shard)
-        : shard_actor::base(config), services_(services), committer_(std::move(committer)), shard_(shard) {
+        : shard_actor::base(config), services_(services), committer_(std::move(committer)), shard_(shard),
+          path_(services.settings.node_path + "/shards/" + std::to_string(shard) + "/") {
         set_down_handler([this](caf::down_msg& down) { entity_ended(down.source, down.reason); });
     }
 
@@ -71,6 +73,7 @@ private:
         bool careful = false;     ///< After a crash: one command on offer at a time, to find the guilty one.
         bool passivating = false; ///< New commands wait until it is gone.
         bool resting = false;     ///< Waits before its restart.
+        supervision_tree::entry entry;
     };
 
     void submit(const held_ptr& held) {
@@ -109,6 +112,11 @@ private:
         s.actor = spawn_entity(system(), services_, committer_, this, shard_, a);
         monitor(s.actor);
         by_actor_[s.actor.address()] = a;
+        if (services_.tree && s.crashes_in_a_row == 0) {
+            s.entry = services_.tree->add(path_ + a.kind + "s/" + to_string(a.id), a.kind);
+        } else {
+            s.entry.restarted();
+        }
         if (s.careful) {
             offer_next(s);
             return;
@@ -178,6 +186,7 @@ private:
         }
         s.careful = true;
         s.resting = true;
+        s.entry.failed(last_failure_);
         const auto wait = std::min(restart_max_ms, restart_first_ms << std::min(s.crashes_in_a_row++, 7));
         delayed_send(this, std::chrono::milliseconds(wait), wake_msg{a});
     }
@@ -201,6 +210,7 @@ private:
     host_services& services_;
     committer_actor committer_;
     std::uint32_t shard_;
+    std::string path_; ///< In the supervision tree.
     std::unordered_map<entity_address, slot> slots_;
     std::unordered_map<caf::actor_addr, entity_address> by_actor_;
     std::string last_failure_;

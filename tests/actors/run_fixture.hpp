@@ -54,7 +54,7 @@ inline record_model_failure failure(const run& r, code c, std::optional<std::uin
 inline record_tool_result result(const run& r, std::uint32_t call, std::string content = "done",
                                  bool is_error = false) {
     const auto& p = r.state().progress;
-    return {p.step, call, p.calls.at(call - 1).attempt, std::move(content), is_error, false, {}, {}};
+    return {p.step, call, p.calls.at(call - 1).attempt, std::move(content), is_error, false, {}};
 }
 
 inline record_tool_result unknown_result(const run& r, std::uint32_t call) {

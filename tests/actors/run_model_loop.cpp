@@ -322,24 +322,6 @@ BOOST_AUTO_TEST_CASE(filtered_answer_is_a_refusal) {
     BOOST_TEST(the<run_failed>(r.accepted(x)).code == "model_refused");
 }
 
-BOOST_AUTO_TEST_CASE(changes_of_the_project_keep_the_first_before_and_the_last_after) {
-    auto r = started();
-    const auto change = [&](project_change c) {
-        r.accepted(reply(r, {shell_call()}));
-        auto x = result(r, 1);
-        x.changes = {std::move(c)};
-        r.accepted(x);
-    };
-    change({"a", "1", "2"});
-    change({"a", "2", "3"});
-    change({"b", {}, "5"});
-    change({"b", "5", {}});
-    const auto& changes = r.state().progress.changes;
-    BOOST_TEST_REQUIRE(changes.size() == 1u);
-    BOOST_TEST(changes.at("a").before_sha256.value() == "1");
-    BOOST_TEST(changes.at("a").after_sha256.value() == "3");
-}
-
 BOOST_AUTO_TEST_CASE(events_of_a_hundred_calls_grow_linearly) {
     auto r = started(wish(), begin({}));
     const std::string content(5000, 'x');

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "runtime/entity/entity.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/problem.hpp"
+#include "schemas/project_messages.hpp"
+#include "storage/store.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The folders in which tools work on projects. Whoever runs tools needs them; the project feature has them.
+namespace troupe::actors {
+
+/// A path that was changed. Without a hash the file was not there.
+struct project_change {
+    std::string path;
+    std::optional<std::string> before_sha256;
+    std::optional<std::string> after_sha256;
+
+    bool operator==(const project_change&) const = default;
+};
+
+/// Thread-safe; all calls block on disk and on the project entity.
+class working_folders {
+public:
+    virtual ~working_folders() = default;
+
+    struct prepared {
+        std::filesystem::path path; ///< Absolute.
+        std::uint64_t version = 0;  ///< The project's version that the folder holds, beside unsaved changes.
+    };
+    /// Brings the folder up to date with the project. Changes in it that were not saved yet stay. With `first`, a
+    /// folder of the operator's own is saved before, so that the project begins with what is there.
+    virtual expected<prepared> prepare(const entity_address& project, bool first, runtime::effect_context& ctx) = 0;
+
+    struct saved {
+        std::vector<project_change> changes;
+        std::vector<refused_file> refused;
+    };
+    /// Tells the project what changed in the folder, as `by`. Repeated: nothing is left to tell.
+    virtual expected<saved> save(const entity_address& project, const std::string& by,
+                                 runtime::effect_context& ctx) = 0;
+
+    /// All that `by` ever changed in the project, by path: before its first change and after its last one.
+    [[nodiscard]] virtual expected<std::vector<project_change>> changes_by(const entity_address& project,
+                                                                           const std::string& by) const = 0;
+};
+
+/// The changes as one unified diff. Contents that are too large are named without their lines; at most about
+/// `bytes_max`.
+expected<std::string> diff_of(const storage::store& s, const uuid& organization,
+                              const std::vector<project_change>& changes, std::size_t bytes_max);
+
+} // namespace troupe::actors

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "schemas/base/described.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+/// What a working folder holds, cheaply: contents are only read where the file's times or size changed.
+namespace troupe::actors {
+
+/// A path that folder and manifest once had in common, and the file's marks when it was last hashed.
+struct indexed_file {
+    std::string sha256;
+    bool executable = false;
+    std::string seen_sha256; ///< Of the file with these marks; `sha256` unless it was changed since.
+    std::uint64_t bytes = 0;
+    std::int64_t modified_ns = 0;
+    std::int64_t changed_ns = 0;
+    std::int64_t hashed_ns = 0; ///< When.
+};
+BOOST_DESCRIBE_STRUCT(indexed_file, (), (sha256, executable, seen_sha256, bytes, modified_ns, changed_ns, hashed_ns))
+
+struct folder_index {
+    std::uint64_t version = 0; ///< Of the project.
+    std::map<std::string, indexed_file> files;
+};
+BOOST_DESCRIBE_STRUCT(folder_index, (), (version, files))
+
+struct scanned_file {
+    std::string sha256;
+    std::uint64_t bytes = 0;
+    bool executable = false;
+};
+
+struct folder_scan {
+    std::map<std::string, scanned_file> files;
+    std::set<std::string> skipped; ///< Too large, or not readable: neither changed nor deleted.
+};
+
+/// Called with each content that differs from the index, while it is in memory.
+using content_sink = std::function<expected<void>(const std::string& path, const std::string& content)>;
+
+/// Looks at all files below `root`, except `.git` folders, symbolic links, special files and names that are no text.
+/// Notes what it hashed in the index.
+expected<folder_scan> scan_folder(const std::filesystem::path& root, folder_index& index, const content_sink& changed);
+
+/// One path, or nothing when there is no plain file.
+expected<std::optional<scanned_file>> scan_file(const std::filesystem::path& root, const std::string& path,
+                                                folder_index& index, const content_sink& changed);
+
+} // namespace troupe::actors

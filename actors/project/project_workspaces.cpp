@@ -1,0 +1,414 @@
+#include "actors/project/project_workspaces.hpp"
+
+#include "actors/common/model.hpp"
+#include "actors/project/folder_scan.hpp"
+#include "actors/project/project_model.hpp"
+#include "actors/tool/project_folder.hpp"
+#include "schemas/base/durable_file.hpp"
+#include "schemas/base/limits.hpp"
+#include "schemas/base/log.hpp"
+#include "storage/blobs.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/views.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <system_error>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t index_bytes_max = 64 << 20;
+/// Of one `save_files`, so that its payload and events stay small.
+constexpr std::size_t changes_per_command = 500;
+
+using remote_files = std::map<std::string, file_document>;
+
+expected<project_document> read_project(const storage::store& s, const entity_address& project) {
+    auto stored = storage::read_document(s, project);
+    if (!stored || !*stored) {
+        return stored ? no_such(project_model::kind, project.id) : stored.error();
+    }
+    return from_json<project_document>((*stored)->json, strictness::stored);
+}
+
+expected<remote_files> read_files(const storage::store& s, const entity_address& project) {
+    remote_files out;
+    storage::item_query query{project, "files", false, 1000, {}};
+    for (;;) {
+        auto page = storage::read_items(s, query);
+        if (!page) {
+            return page.error();
+        }
+        for (const auto& row : page->items) {
+            auto file = from_json<file_document>(row, strictness::stored);
+            if (!file) {
+                return file.error();
+            }
+            auto path = file->path;
+            out.emplace(std::move(path), std::move(*file));
+        }
+        if (!page->next_cursor) {
+            return out;
+        }
+        query.cursor = *page->next_cursor;
+    }
+}
+
+} // namespace
+
+/// One folder with its index. Its mutex is held over whole merges: they are rare and mostly short.
+class project_workspaces::workspace {
+public:
+    workspace(storage::store& store, entity_address project, const fs::path& directory)
+        : store_(store),
+          project_(std::move(project)),
+          managed_(directory / to_string(project_.id)),
+          index_path_(directory / (to_string(project_.id) + ".json")) {}
+
+    expected<prepared> prepare(bool first, runtime::effect_context& ctx) {
+        const std::scoped_lock lock(mutex_);
+        auto document = open();
+        if (!document) {
+            return document.error();
+        }
+        if (first && document->folder) {
+            if (auto ok = save_locked("node/folder", ctx); !ok) {
+                return ok.error();
+            }
+            document = read_project(store_, project_);
+            if (!document) {
+                return document.error();
+            }
+        }
+        if (document->version != index_.version) {
+            if (auto ok = merge(document->version); !ok) {
+                return ok.error();
+            }
+        }
+        return prepared{root_, document->version};
+    }
+
+    expected<saved> save(const std::string& by, runtime::effect_context& ctx) {
+        const std::scoped_lock lock(mutex_);
+        auto document = open();
+        return document ? save_locked(by, ctx) : expected<saved>(document.error());
+    }
+
+private:
+    /// The project as it is, with the folder and the index at hand.
+    expected<project_document> open() {
+        auto document = read_project(store_, project_);
+        if (!document) {
+            return document;
+        }
+        root_ = document->folder ? fs::path(*document->folder) : managed_;
+        std::error_code failed;
+        const bool made = !document->folder && fs::create_directories(root_, failed);
+        fs::create_directories(index_path_.parent_path(), failed);
+        if (failed || !fs::is_directory(root_, failed)) {
+            return problem{code::storage_failed, "The project's folder " + root_.string() + " cannot be used" +
+                                                     (failed ? ": " + failed.message() : ": it is no folder.")};
+        }
+        if (!loaded_) {
+            const auto text = read_whole_file(index_path_, index_bytes_max);
+            auto index =
+                text ? from_json<folder_index>(*text, strictness::stored) : expected<folder_index>(folder_index{});
+            if ((!text && text.error().code != code::not_found) || !index) {
+                log_for("project").warn("the index {} cannot be read and is made anew", index_path_.string());
+                index = folder_index{};
+            }
+            index_ = std::move(*index);
+            loaded_ = true;
+        }
+        if (made) {
+            index_ = {}; // a cache that was thrown away is filled again: nothing in it was deleted by anybody
+        }
+        return document;
+    }
+
+    expected<void> keep_index() { return replace_file(index_path_, to_json(index_), 0600); }
+
+    expected<void> put_blob(const std::string& content) {
+        auto name = storage::put_blob(store_, project_.organization, content);
+        return name ? expected<void>() : expected<void>(name.error());
+    }
+
+    // ---- manifest → folder
+
+    expected<void> merge(std::uint64_t version) {
+        auto remote = read_files(store_, project_);
+        auto folder = remote ? project_folder::open(root_) : expected<project_folder>(remote.error());
+        if (!folder) {
+            return folder.error();
+        }
+        std::vector<std::string> gone;
+        for (const auto& [path, base] : index_.files) {
+            if (!remote->contains(path)) {
+                gone.push_back(path);
+            }
+        }
+        for (const auto& path : gone) {
+            if (auto ok = take_away(path); !ok) {
+                return ok;
+            }
+        }
+        for (const auto& [path, file] : *remote) {
+            const auto base = index_.files.find(path);
+            const bool as_before = base != index_.files.end() && base->second.sha256 == file.sha256 &&
+                                   base->second.executable == file.executable;
+            if (!as_before) {
+                if (auto ok = bring(*folder, file); !ok) {
+                    return ok;
+                }
+            }
+        }
+        index_.version = version;
+        return keep_index();
+    }
+
+    /// Somebody deleted it in the project. What was changed here meanwhile stays, as a new file.
+    expected<void> take_away(const std::string& path) {
+        auto here = scan_file(root_, path, index_, [](const auto&, const auto&) { return expected<void>(); });
+        if (!here) {
+            return here.error();
+        }
+        if (*here && (*here)->sha256 == index_.files.at(path).sha256) {
+            std::error_code ignored; // the next scan shows whether it is there
+            fs::remove(root_ / path, ignored);
+            for (auto parent = fs::path(path).parent_path(); !parent.empty(); parent = parent.parent_path()) {
+                if (::rmdir((root_ / parent).c_str()) != 0) {
+                    break; // not empty
+                }
+            }
+        }
+        index_.files.erase(path);
+        return {};
+    }
+
+    /// Somebody wrote it in the project: it wins over what is here.
+    expected<void> bring(const project_folder& folder, const file_document& file) {
+        std::optional<std::string> unsaved;
+        auto here = scan_file(root_, file.path, index_, [&](const auto&, const std::string& content) {
+            unsaved = content;
+            return expected<void>();
+        });
+        if (!here) {
+            return here.error();
+        }
+        const bool is_there = *here && (*here)->sha256 == file.sha256 && (*here)->executable == file.executable;
+        if (!is_there) {
+            if (unsaved && (*here)->sha256 != file.sha256) {
+                if (auto ok = put_blob(*unsaved); !ok) {
+                    return ok;
+                }
+                log_for("project").warn("{} in {} was changed here and in the project; the project's content is taken, "
+                                        "what was here is the blob {}",
+                                        file.path, root_.string(), (*here)->sha256);
+            }
+            if (auto ok = write(folder, file); !ok) {
+                return ok;
+            }
+        }
+        index_.files[file.path] = {};
+        index_.files[file.path].sha256 = file.sha256;
+        index_.files[file.path].executable = file.executable;
+        return {};
+    }
+
+    expected<void> write(const project_folder& folder, const file_document& file) {
+        const auto content = storage::get_blob(store_, project_.organization, file.sha256, limits::file_bytes_max);
+        auto place = content ? folder.make_parents(file.path) : expected<project_folder::place>(content.error());
+        if (!place) {
+            return place.error();
+        }
+        return replace_file(path_of(place->folder) + "/" + place->name, *content, file.executable ? 0755 : 0644);
+    }
+
+    // ---- folder → manifest
+
+    expected<saved> save_locked(const std::string& by, runtime::effect_context& ctx) {
+        auto scan =
+            scan_folder(root_, index_, [&](const auto&, const std::string& content) { return put_blob(content); });
+        if (!scan) {
+            return scan.error();
+        }
+        std::vector<file_change> changes;
+        for (const auto& [path, file] : scan->files) {
+            const auto base = index_.files.find(path);
+            if (base == index_.files.end() || base->second.sha256 != file.sha256 ||
+                base->second.executable != file.executable) {
+                changes.push_back({path, file.sha256, file.bytes, file.executable});
+            }
+        }
+        for (const auto& [path, base] : index_.files) {
+            if (!scan->files.contains(path) && !scan->skipped.contains(path)) {
+                changes.push_back({path, std::nullopt, 0, false});
+            }
+        }
+        saved out;
+        for (std::size_t begin = 0; begin < changes.size(); begin += changes_per_command) {
+            const auto count = std::min(changes_per_command, changes.size() - begin);
+            if (auto ok = tell({changes.begin() + static_cast<std::ptrdiff_t>(begin),
+                                changes.begin() + static_cast<std::ptrdiff_t>(begin + count)},
+                               by, ctx, out);
+                !ok) {
+                return ok.error();
+            }
+        }
+        if (!changes.empty()) {
+            if (auto ok = keep_index(); !ok) {
+                return ok.error();
+            }
+        }
+        return out;
+    }
+
+    expected<void> tell(std::vector<file_change> changes, const std::string& by, runtime::effect_context& ctx,
+                        saved& out) {
+        runtime::command c;
+        c.to = project_;
+        c.type = wire_name<save_files>::value;
+        c.payload = to_json(save_files{changes, index_.version, by});
+        c.principal = by;
+        const auto answer = ctx.ask(std::move(c));
+        auto result = answer ? from_json<save_files_result>(answer->document, strictness::stored)
+                             : expected<save_files_result>(answer.error());
+        if (!result) {
+            return result.error();
+        }
+        std::set<std::string_view> refused;
+        for (const auto& each : result->refused) {
+            refused.insert(each.path);
+        }
+        for (const auto& change : changes) {
+            if (!refused.contains(change.path)) {
+                const auto base = index_.files.find(change.path);
+                const auto before = base == index_.files.end() ? std::nullopt : std::optional(base->second.sha256);
+                out.changes.push_back({change.path, before, change.sha256});
+                took(change);
+            }
+        }
+        // Only when nobody else changed anything in between is the folder at the new version.
+        const auto events = result->saved.size() + result->deleted.size() + result->refused.size();
+        if (result->version == index_.version + events) {
+            index_.version = result->version;
+        }
+        for (auto& each : result->refused) {
+            if (auto ok = undo(each); !ok) {
+                return ok;
+            }
+            out.refused.push_back(std::move(each));
+        }
+        return {};
+    }
+
+    void took(const file_change& change) {
+        if (!change.sha256) {
+            index_.files.erase(change.path);
+            return;
+        }
+        auto& entry = index_.files[change.path];
+        entry = {};
+        entry.sha256 = *change.sha256;
+        entry.executable = change.executable;
+    }
+
+    /// Somebody else's version stands against it: it is what the next step has to see.
+    expected<void> undo(const refused_file& refused) {
+        if (code_named(refused.code) != code::conflict) {
+            return {};
+        }
+        auto row = storage::read_item(store_, project_, "files", refused.path);
+        if (!row || !*row) {
+            return row ? expected<void>() : expected<void>(row.error());
+        }
+        auto file = from_json<file_document>(**row, strictness::stored);
+        auto folder = file ? project_folder::open(root_) : expected<project_folder>(file.error());
+        return folder ? bring(*folder, *file) : expected<void>(folder.error());
+    }
+
+    storage::store& store_;
+    const entity_address project_;
+    const fs::path managed_;
+    const fs::path index_path_;
+    std::mutex mutex_;
+    fs::path root_;
+    bool loaded_ = false;
+    folder_index index_;
+};
+
+project_workspaces::project_workspaces(storage::store& store, fs::path directory)
+    : store_(store), directory_(std::move(directory)) {}
+
+project_workspaces::~project_workspaces() = default;
+
+std::shared_ptr<project_workspaces::workspace> project_workspaces::workspace_of(const entity_address& project) {
+    const std::scoped_lock lock(mutex_);
+    auto& found = workspaces_[project];
+    if (!found) {
+        found = std::make_shared<workspace>(store_, project, directory_);
+    }
+    return found;
+}
+
+expected<working_folders::prepared> project_workspaces::prepare(const entity_address& project, bool first,
+                                                                runtime::effect_context& ctx) {
+    return workspace_of(project)->prepare(first, ctx);
+}
+
+expected<working_folders::saved> project_workspaces::save(const entity_address& project, const std::string& by,
+                                                          runtime::effect_context& ctx) {
+    return workspace_of(project)->save(by, ctx);
+}
+
+expected<std::vector<project_change>> project_workspaces::changes_by(const entity_address& project,
+                                                                     const std::string& by) const {
+    std::map<std::string, std::string> files;
+    std::map<std::string, project_change> changes;
+    const auto note = [&](const std::string& path, const std::string& author, std::optional<std::string> after) {
+        const auto before = files.find(path);
+        if (author == by) {
+            auto [change, is_new] = changes.try_emplace(path);
+            if (is_new) {
+                change->second = {path, before == files.end() ? std::nullopt : std::optional(before->second), {}};
+            }
+            change->second.after_sha256 = after;
+        }
+        after ? void(files.insert_or_assign(path, std::move(*after))) : void(files.erase(path));
+    };
+    auto read = storage::read_history(store_, project, 0, [&](storage::record&& r) -> expected<void> {
+        if (r.type == wire_name<file_saved>::value) {
+            auto e = from_json<file_saved>(r.payload, strictness::stored);
+            if (!e) {
+                return e.error();
+            }
+            note(e->path, e->by, e->sha256);
+        } else if (r.type == wire_name<file_deleted>::value) {
+            auto e = from_json<file_deleted>(r.payload, strictness::stored);
+            if (!e) {
+                return e.error();
+            }
+            note(e->path, e->by, std::nullopt);
+        }
+        return {};
+    });
+    if (!read) {
+        return read.error();
+    }
+    std::vector<project_change> out;
+    for (auto& [path, change] : changes) {
+        if (change.before_sha256 != change.after_sha256) {
+            out.push_back(std::move(change));
+        }
+    }
+    return out;
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,281 @@
+#include "actors/run/run_performer.hpp"
+
+#include "actors/run/live_output.hpp"
+#include "actors/run/run_context.hpp"
+#include "actors/tool/tool.hpp"
+#include "schemas/base/log.hpp"
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace troupe::actors {
+namespace {
+
+using runtime::effect_context;
+using runtime::perform_effect;
+using commands = std::vector<runtime::self_command>;
+
+/// Of the diff that goes into a result's details.
+constexpr std::size_t diff_bytes_max = 64 << 10;
+
+template <class Command>
+commands one(const Command& c) {
+    return {{std::string(wire_name<Command>::value), to_json(c), {}}};
+}
+
+std::string name_of(const problem& p) { return std::string(explain(p.code).name); }
+
+/// Trying the whole effect again later may help, and does no harm.
+bool is_transient(const problem& p) {
+    return p.code == code::overloaded || p.code == code::unavailable || p.code == code::deadline_exceeded ||
+           p.code == code::storage_full || p.code == code::cancelled;
+}
+
+/// Adds a member to an object that is kept as text.
+void add_text(json::raw& object, std::string_view name, std::string_view text) {
+    if (object.text.empty() || object.text.back() != '}') {
+        object.text = "{}";
+    }
+    object.text.pop_back();
+    object.text += (object.text.size() > 1 ? "," : "") + json::quoted(name) + ":" + json::quoted(text) + "}";
+}
+
+bool has_member(const json::raw& object, std::string_view name) {
+    const auto parsed = json::document::parse(object.text);
+    return parsed && parsed->root().find(name);
+}
+
+reply_end end_of(net::finish_reason reason) {
+    switch (reason) {
+    case net::finish_reason::tool_calls:
+        return reply_end::tool_calls;
+    case net::finish_reason::length:
+        return reply_end::length;
+    case net::finish_reason::content_filter:
+        return reply_end::content_filter;
+    case net::finish_reason::stop:
+        break;
+    }
+    return reply_end::stop;
+}
+
+/// One node's performer, shared by all runs and called from many threads.
+class performer {
+public:
+    explicit performer(run_services services) : services_(std::move(services)), born_(system_now()) {}
+
+    commands perform(const perform_effect& e, const run_state& s, effect_context& ctx) {
+        if (e.type == run_effects::start) {
+            return start(s.progress, ctx);
+        }
+        if (e.type == run_effects::call_model) {
+            return call_model(e, s, ctx);
+        }
+        if (e.type == run_effects::call_tool) {
+            return call_tool(e, s.progress, ctx);
+        }
+        log_for("run").error("{} owes an effect of the unknown type '{}'", to_string(ctx.self()), e.type);
+        return {};
+    }
+
+private:
+    static entity_address project_of(const run_progress& p, const effect_context& ctx) {
+        return {ctx.self().organization, "project", p.request.project_id.value_or(uuid{})};
+    }
+
+    commands start(const run_progress& p, effect_context& ctx) {
+        const auto chosen = services_.find_model(p.request.model);
+        if (!chosen) {
+            return one(record_start_failure{name_of(chosen.error()), chosen.error().detail});
+        }
+        begin_run begin{chosen->name, 0, services_.default_limits, {}};
+        if (services_.price) {
+            begin.price = services_.price(chosen->name);
+        }
+        if (p.request.project_id) {
+            const auto folder = services_.folders->prepare(project_of(p, ctx), true, ctx);
+            if (!folder && is_transient(folder.error())) {
+                return {};
+            }
+            if (!folder) {
+                return one(record_start_failure{name_of(folder.error()), folder.error().detail});
+            }
+            begin.version_before = folder->version;
+        }
+        return one(begin);
+    }
+
+    // ---- models
+
+    commands call_model(const perform_effect& e, const run_state& s, effect_context& ctx) {
+        const auto& p = s.progress;
+        if (!p.model_call) {
+            return {};
+        }
+        if (p.model_call->sent) {
+            return one(record_model_failure{p.step,
+                                            p.attempt,
+                                            std::string(explain(code::unknown_outcome).name),
+                                            "The node stopped during this call; what it used counts as spent.",
+                                            {},
+                                            false});
+        }
+        no_more_repeats(ctx.self().id);
+        forget_commands(p, ctx);
+        const auto chosen = services_.find_model(p.model);
+        if (!chosen) {
+            return one(failure(p, chosen.error(), false));
+        }
+        // An id of its own: the answer to an earlier mark under the same effect must not look like ours.
+        const auto marked =
+            ctx.tell_self({std::string(wire_name<mark_model_call>::value), to_json(mark_model_call{p.step, p.attempt}),
+                           e.key + "/mark/" + to_string(make_uuid())});
+        if (!marked) {
+            log_for("run").info("{} does not call its model: {}", to_string(ctx.self()), marked.error().detail);
+            return {};
+        }
+        auto request = request_of(s);
+        request.model = chosen->provider_name;
+        token_stream tokens(ctx, p.step, p.attempt);
+        const auto reply =
+            chosen->model->complete(request, ctx.stop(), [&](std::string_view text) { tokens.add(text); });
+        tokens.finish();
+        if (!reply && (ctx.stop().stop_requested() || reply.error().code == code::cancelled)) {
+            return {}; // the run ended, or the node drains: then the call is lost
+        }
+        return reply ? one(outcome(p, *reply)) : one(failure(p, reply.error(), tokens.any()));
+    }
+
+    static record_model_failure failure(const run_progress& p, const problem& why, bool streamed) {
+        return {p.step, p.attempt, name_of(why), why.detail, why.retry_after_s, streamed};
+    }
+
+    static record_model_reply outcome(const run_progress& p, const net::model_reply& reply) {
+        record_model_reply out{p.step,     p.attempt,         reply.content,      reply.reasoning,
+                               {},         reply.usage.input, reply.usage.output, end_of(reply.finish),
+                               reply.model};
+        for (const auto& call : reply.tool_calls) {
+            out.tool_calls.push_back({call.id, call.name, call.arguments});
+        }
+        return out;
+    }
+
+    // ---- tools
+
+    static std::string command_key(const uuid& run, std::uint32_t step, std::uint32_t call, std::uint32_t attempt) {
+        return to_string(run) + "/" + std::to_string(step) + "/" + std::to_string(call) + "/" + std::to_string(attempt);
+    }
+
+    /// The calls of the step before have their outcomes in the journal: the runner's files have done their work.
+    void forget_commands(const run_progress& p, const effect_context& ctx) {
+        for (std::uint32_t number = 1; services_.commands && p.attempt == 1 && number <= p.calls.size(); ++number) {
+            const auto& call = p.calls[number - 1];
+            const auto* tool = find_tool(call.tool);
+            for (std::uint32_t attempt = 1; tool && tool->safety == repeat_safety::recorded && attempt <= call.attempt;
+                 ++attempt) {
+                services_.commands->forget(command_key(ctx.self().id, p.step - 1, number, attempt));
+            }
+        }
+    }
+
+    /// Whether this call may have been performed before. The record time of its intent tells of other incarnations.
+    bool is_repeat(const uuid& run, const std::string& key, const call_state& call) {
+        const std::scoped_lock lock(mutex_);
+        const bool ours = std::exchange(last_call_[run], key) == key;
+        return ours || !call.started_at || *call.started_at < born_;
+    }
+
+    /// The next model call: no tool call of the run is performed again.
+    void no_more_repeats(const uuid& run) {
+        const std::scoped_lock lock(mutex_);
+        last_call_.erase(run);
+    }
+
+    commands call_tool(const perform_effect& e, const run_progress& p, effect_context& ctx) {
+        const auto ref = from_json<call_reference>(e.payload, strictness::stored);
+        if (!ref || ref->step != p.step || ref->call < 1 || ref->call > p.calls.size()) {
+            return {};
+        }
+        const auto& call = p.calls[ref->call - 1];
+        const auto key = command_key(ctx.self().id, ref->step, ref->call, ref->attempt);
+        const auto folder = services_.folders->prepare(project_of(p, ctx), false, ctx);
+        if (!folder && is_transient(folder.error())) {
+            return {};
+        }
+        record_tool_result out{ref->step, ref->call, ref->attempt, {}, false, false, {}};
+        if (!folder) {
+            out.content = "The project cannot be used: " + folder.error().detail;
+            out.is_error = true;
+            return one(out);
+        }
+        auto result = perform_tool(call.tool, call.arguments,
+                                   environment(ctx, *ref, key, folder->path, is_repeat(ctx.self().id, key, call)));
+        out.content = std::move(result.content);
+        out.is_error = result.is_error;
+        out.unknown = result.unknown;
+        out.details = std::move(result.details);
+        const auto* tool = find_tool(call.tool);
+        if (tool && tool->writes && !save(p, ctx, out)) {
+            return {};
+        }
+        return one(out);
+    }
+
+    tool_environment environment(effect_context& ctx, const call_reference& ref, const std::string& key,
+                                 const std::filesystem::path& folder, bool repeat) const {
+        tool_environment where;
+        where.project = folder;
+        where.commands = services_.commands;
+        where.limits = services_.command_limits;
+        where.key = key;
+        where.network = services_.command_network;
+        where.repeat = repeat;
+        where.stop = ctx.stop();
+        where.on_output = [live = std::make_shared<output_stream>(ctx, ref.step, ref.call)](
+                              bool is_stderr, std::string_view text) { live->add(is_stderr, text); };
+        return where;
+    }
+
+    /// Saves what the call wrote, and tells of it in the result. False: not now, the whole call is tried again.
+    bool save(const run_progress& p, effect_context& ctx, record_tool_result& out) {
+        const auto saved = services_.folders->save(project_of(p, ctx), to_string(ctx.self()), ctx);
+        if (!saved) {
+            if (is_transient(saved.error())) {
+                return false;
+            }
+            out.content += "\nThe files could not be saved in the project: " + saved.error().detail + "\n";
+            out.is_error = true;
+            return true;
+        }
+        for (const auto& refused : saved->refused) {
+            out.content += "\n" + refused.path + " was not saved: " + refused.detail + "\n";
+            out.is_error = true;
+        }
+        if (!saved->changes.empty() && !has_member(out.details, "diff")) {
+            const auto diff = diff_of(*services_.store, ctx.self().organization, saved->changes, diff_bytes_max);
+            if (diff && !diff->empty()) {
+                add_text(out.details, "diff", *diff);
+            } else if (!diff) {
+                log_for("run").warn("{}: no diff of what it wrote: {}", to_string(ctx.self()), diff.error().detail);
+            }
+        }
+        return true;
+    }
+
+    const run_services services_;
+    const timestamp born_;
+    std::mutex mutex_;
+    std::map<uuid, std::string> last_call_; ///< Of each run: the key of the call that was performed last.
+};
+
+} // namespace
+
+runtime::performer_of<run_model> make_run_performer(run_services services) {
+    return [shared = std::make_shared<performer>(std::move(services))](
+               const perform_effect& e, const run_state& s, effect_context& ctx) { return shared->perform(e, s, ctx); };
+}
+
+} // namespace troupe::actors

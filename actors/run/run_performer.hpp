@@ -1,0 +1,41 @@
+#pragma once
+
+#include "actors/common/working_folders.hpp"
+#include "actors/run/run_commands.hpp"
+#include "actors/run/run_model.hpp"
+#include "net/model/model.hpp"
+#include "runtime/entity/kind.hpp"
+#include "runtime/process/sandbox.hpp"
+#include "storage/store.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+/// Does what runs owe: prepares projects, calls models, performs tools.
+namespace troupe::actors {
+
+/// A model as a name led to it.
+struct chosen_model {
+    std::shared_ptr<net::model> model;
+    std::string name;          ///< What the run is told; finds the same model again.
+    std::string provider_name; ///< What the provider is told.
+};
+
+/// What the performer works with; all of it outlives the kind. Functions are thread-safe.
+struct run_services {
+    storage::store* store = nullptr;
+    std::function<expected<chosen_model>(std::string_view name)> find_model; ///< "" is the node's default.
+    std::function<model_price(std::string_view name)> price;                 ///< May be empty: everything is free.
+    working_folders* folders = nullptr;
+    runtime::sandbox* commands = nullptr; ///< May be null: run_command then says so.
+    runtime::command_limits command_limits;
+    bool command_network = false;
+    budget default_limits; ///< 0: no limit.
+};
+
+/// Tokens appear on the channel "runs/<id>" as `token_data`, output of commands as `output_data`.
+runtime::performer_of<run_model> make_run_performer(run_services services);
+
+} // namespace troupe::actors

@@ -1,0 +1,219 @@
+#include "actors/run/run_routes.hpp"
+
+#include "actors/common/model.hpp"
+#include "actors/common/routes.hpp"
+#include "actors/run/run_model.hpp"
+#include "net/http/handlers.hpp"
+#include "schemas/agent.hpp"
+#include "schemas/run.hpp"
+#include "schemas/run_messages.hpp"
+#include "storage/views.hpp"
+
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+using net::route;
+using net::verb;
+
+const std::string kind{run_model::kind};
+const std::string plural = "runs";
+
+/// Of GET /runs/{id}/diff: an answer is one piece of memory.
+constexpr std::size_t diff_bytes_max = 8 << 20;
+
+/// The document of something that the body names; a reference to nothing is an error of the body.
+expected<std::string> read_named(const runtime::services& s, const net::request& r, std::string_view named,
+                                 const uuid& id) {
+    auto stored = storage::read_document(*s.store, {r.who.organization, std::string(named), id});
+    if (!stored) {
+        return stored.error();
+    }
+    if (!*stored) {
+        return problem{code::invalid_request,
+                       "There is no " + std::string(named) + " " + to_string(id) + ".",
+                       {{"/" + std::string(named) + "_id", "names nothing"}}};
+    }
+    return std::move((*stored)->json);
+}
+
+/// What the body leaves open comes from the agent.
+void fill_in(create_run& c, const agent_settings& from) {
+    const auto fill = [](auto& value, const auto& other) {
+        if (value == std::remove_cvref_t<decltype(value)>{}) {
+            value = other;
+        }
+    };
+    fill(c.instructions, from.instructions);
+    fill(c.model, from.model);
+    fill(c.limits.steps, from.limits.steps);
+    fill(c.limits.tokens, from.limits.tokens);
+    fill(c.limits.cost_micros, from.limits.cost_micros);
+    fill(c.limits.time_ms, from.limits.time_ms);
+    c.tools.insert(from.tools.begin(), from.tools.end());
+}
+
+expected<net::command_payload> create_payload(const runtime::services& s, const net::request& r) {
+    auto body = from_json<create_run_body>(r.body, strictness::input);
+    if (!body) {
+        return body.error();
+    }
+    create_run c;
+    c.goal = std::move(body->goal);
+    c.project_id = body->project_id;
+    c.agent_id = body->agent_id;
+    c.instructions = std::move(body->instructions);
+    c.model = std::move(body->model);
+    c.tools = std::move(body->tools);
+    c.limits = body->limits;
+    c.created_by = r.who.name;
+    if (c.project_id) {
+        if (auto project = read_named(s, r, "project", *c.project_id); !project) {
+            return project.error();
+        }
+    }
+    auto on_unknown = unknown_policy::ask;
+    if (c.agent_id) {
+        const auto text = read_named(s, r, "agent", *c.agent_id);
+        const auto agent =
+            text ? from_json<agent_document>(*text, strictness::stored) : expected<agent_document>(text.error());
+        if (!agent) {
+            return agent.error();
+        }
+        fill_in(c, agent->settings);
+        on_unknown = agent->settings.on_unknown;
+    }
+    c.on_unknown = body->on_unknown.value_or(on_unknown);
+    return net::command_payload{std::string(wire_name<create_run>::value), to_json(c)};
+}
+
+expected<std::string> diff_of_run(const runtime::services& s, const working_folders& folders, const net::request& r) {
+    const auto id = net::resolve_id(s, r, kind);
+    if (!id) {
+        return id.error();
+    }
+    const entity_address address{r.who.organization, kind, *id};
+    const auto stored = storage::read_document(*s.store, address);
+    if (!stored || !*stored) {
+        return stored ? no_such(kind, *id) : stored.error();
+    }
+    const auto run = from_json<run_document>((*stored)->json, strictness::stored);
+    if (!run) {
+        return run.error();
+    }
+    if (!run->project_id) {
+        return std::string();
+    }
+    const auto changes = folders.changes_by({r.who.organization, "project", *run->project_id}, to_string(address));
+    return changes ? diff_of(*s.store, r.who.organization, *changes, diff_bytes_max)
+                   : expected<std::string>(changes.error());
+}
+
+net::handler read_diff(const runtime::services& s, const working_folders& folders) {
+    return [&s, &folders](const net::request& r, const net::responder& respond) {
+        auto diff = diff_of_run(s, folders, r);
+        respond(
+            diff ? net::response{.status = 200, .body = std::move(*diff), .content_type = "text/x-diff; charset=utf-8"}
+                 : net::to_response(diff.error(), r));
+    };
+}
+
+net::stream_handler watch(const runtime::services& s) {
+    return [&s](const net::request& r, const std::function<void(expected<net::stream_spec>)>& answer) {
+        const auto id = net::resolve_id(s, r, kind);
+        const auto run = id ? storage::read_document(*s.store, {r.who.organization, kind, *id})
+                            : expected<std::optional<storage::stored_document>>(id.error());
+        if (!run || !*run) {
+            answer(run ? no_such(kind, *id) : run.error());
+            return;
+        }
+        answer(net::stream_spec{{"runs/" + to_string(*id)}, ""});
+    };
+}
+
+std::vector<route> life_routes(const runtime::services& s) {
+    const std::vector<std::string> filters{"agent_id", "project_id", "task_id", "status"};
+    const auto document = net::reply_of<run_document>("run");
+    return {{.verb = verb::get,
+             .path = "/runs",
+             .operation = "list_runs",
+             .summary = "Lists runs, newest first.",
+             .tag = plural,
+             .permission = "run:read",
+             .query = net::list_parameters(filters),
+             .reply = page_of<run_document>("run_list"),
+             .run = net::list_entities(s, kind, filters)},
+            {.verb = verb::post,
+             .path = "/runs",
+             .operation = "create_run",
+             .summary = "Starts a run: an agent's work on one goal.",
+             .tag = plural,
+             .permission = "run:write",
+             .body = net::body_of<create_run_body>("create_run"),
+             .reply = document,
+             .success = 201,
+             .run = net::create_entity(s, kind, plural, "create_run",
+                                       [&s](const net::request& r) { return create_payload(s, r); })},
+            {.verb = verb::get,
+             .path = "/runs/{id}",
+             .operation = "get_run",
+             .summary = "Shows a run: where it stands and what it waits for.",
+             .tag = plural,
+             .permission = "run:read",
+             .reply = document,
+             .errors = {code::not_found},
+             .run = net::read_entity(s, kind)},
+            {.verb = verb::post,
+             .path = "/runs/{id}/cancel",
+             .operation = "cancel_run",
+             .summary = "Ends a run. One that has ended stays as it is.",
+             .tag = plural,
+             .permission = "run:write",
+             .body = net::body_of<cancel_run_body>("cancel_run"),
+             .reply = document,
+             .errors = {code::not_found, code::precondition_failed},
+             .run = net::change_entity(s, kind, net::body_as(std::string(wire_name<cancel_run>::value)))}};
+}
+
+} // namespace
+
+std::vector<net::route> run_routes(const runtime::services& s, const working_folders& folders) {
+    auto routes = life_routes(s);
+    routes.push_back({.verb = verb::get,
+                      .path = "/runs/{id}/steps",
+                      .operation = "list_steps",
+                      .summary = "Lists the model and tool calls of a run, oldest first.",
+                      .tag = plural,
+                      .permission = "run:read",
+                      .query = net::page_parameters(),
+                      .reply = page_of<step_document>("step_list"),
+                      .errors = {code::not_found},
+                      .run = net::list_items(s, kind, "steps")});
+    routes.push_back({.verb = verb::get,
+                      .path = "/runs/{id}/diff",
+                      .operation = "get_run_diff",
+                      .summary = "What the run changed in its project, as a unified diff.",
+                      .tag = plural,
+                      .permission = "run:read",
+                      .reply = net::body_type{.name = "diff",
+                                              .schema = [] { return R"({"type":"string"})"; },
+                                              .check = nullptr,
+                                              .content_type = "text/x-diff"},
+                      .errors = {code::not_found},
+                      .run = read_diff(s, folders)});
+    routes.push_back({.verb = verb::get,
+                      .path = "/runs/{id}/events",
+                      .operation = "watch_run",
+                      .summary = "The events of a run as they come, with tokens and output, as text/event-stream.",
+                      .tag = plural,
+                      .permission = "run:read",
+                      .errors = {code::not_found},
+                      .stream = watch(s)});
+    return routes;
+}
+
+} // namespace troupe::actors
