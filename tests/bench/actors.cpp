@@ -5,6 +5,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <atomic>
 #include <thread>
 
 /// Actors in memory, under the scheduler settings of a node: calls, spawning, bytes of an idle one.
@@ -26,8 +27,8 @@ caf::behavior echo(caf::event_based_actor*) {
 /// Calls, one after the other, until the count is used up; then ends.
 class caller : public caf::event_based_actor {
 public:
-    caller(caf::actor_config& config, caf::actor server, std::uint64_t calls)
-        : caf::event_based_actor(config), server_(std::move(server)), left_(calls) {}
+    caller(caf::actor_config& config, caf::actor server, std::uint64_t calls, std::atomic<std::size_t>& running)
+        : caf::event_based_actor(config), server_(std::move(server)), left_(calls), running_(running) {}
     caf::behavior make_behavior() override {
         call();
         return {[](caf::unit_t) {}};
@@ -37,12 +38,15 @@ private:
     void call() {
         if (left_-- == 0) {
             quit();
+            --running_;
+            running_.notify_one();
             return;
         }
         request(server_, caf::infinite, left_).then([this](std::uint64_t) { call(); });
     }
     caf::actor server_;
     std::uint64_t left_;
+    std::atomic<std::size_t>& running_;
 };
 
 /// `callers` actors call, each has one call in flight.
@@ -53,12 +57,16 @@ void calls(std::size_t callers, std::size_t servers, std::uint64_t each) {
     for (std::size_t i = 0; i < servers; ++i) {
         targets.push_back(system.spawn(echo));
     }
+    std::atomic<std::size_t> running{0};
     const auto run = [&](std::uint64_t count) {
+        running = callers;
         const auto began = now_us();
         for (std::size_t i = 0; i < callers; ++i) {
-            system.spawn<caller>(targets[i % servers], count);
+            system.spawn<caller>(targets[i % servers], count, running);
         }
-        system.registry().await_running_count_equal(servers);
+        for (auto left = running.load(); left > 0; left = running.load()) {
+            running.wait(left);
+        }
         return seconds_since(began);
     };
     run(each / 10);

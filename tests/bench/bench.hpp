@@ -113,7 +113,9 @@ inline runtime::node& open_node(const runtime::config& settings) {
 inline void start_node(runtime::node& node) {
     runtime::kind_registry kinds;
     kinds.emplace(notebook_model::kind, runtime::make_kind<notebook_model>());
-    node.start(std::move(kinds));
+    if (auto started = node.start(std::move(kinds)); !started) {
+        give_up(started.error().detail);
+    }
 }
 
 /// The ids of the first entities: the same in every process.
@@ -216,14 +218,14 @@ public:
 
     /// Until `count` were answered or, when that is 0, for so many seconds.
     load_figures run(std::size_t outstanding, std::uint64_t count, double seconds) {
-        lanes_.assign(outstanding, {});
+        lanes_ = std::vector<lane_state>(outstanding);
         count_ = count;
         began_us_ = now_us();
         until_us_ = count > 0 ? INT64_MAX : began_us_ + static_cast<std::int64_t>(seconds * 1e6);
         running_ = outstanding;
         issued_ = 0;
         const auto cpu_before = cpu_us();
-        for (std::size_t lane = 0; lane < outstanding; ++lane) {
+        for (auto& lane : lanes_) {
             submit(lane);
         }
         for (auto left = running_.load(); left > 0; left = running_.load()) {
@@ -233,29 +235,40 @@ public:
     }
 
 private:
+    enum class handing : std::uint8_t { over, returned, answered };
     struct lane_state { ///< Touched by one command at a time.
+        std::atomic<handing> state{handing::over};
         std::int64_t sent_us = 0;
         std::uint64_t errors = 0;
         std::vector<std::uint32_t> took_us;
     };
 
-    void submit(std::size_t lane) {
-        auto& l = lanes_[lane];
-        l.sent_us = now_us();
-        const auto n = issued_.fetch_add(1, std::memory_order_relaxed);
-        if ((count_ > 0 && n >= count_) || l.sent_us >= until_us_) {
-            --running_;
-            running_.notify_one();
-            return;
-        }
-        node_.parts().submit(next_(n), [this, lane](const runtime::reply& r) {
-            auto& mine = lanes_[lane];
-            mine.took_us.push_back(static_cast<std::uint32_t>(now_us() - mine.sent_us));
-            if (!r && mine.errors++ == 0) {
+    /// Submits until one is not answered at once: its answer goes on from there.
+    void submit(lane_state& lane) {
+        do {
+            lane.state = handing::over;
+            lane.sent_us = now_us();
+            const auto n = issued_.fetch_add(1, std::memory_order_relaxed);
+            if ((count_ > 0 && n >= count_) || lane.sent_us >= until_us_) {
+                --running_;
+                running_.notify_one();
+                return;
+            }
+            node_.parts().submit(next_(n), [this, &lane](const runtime::reply& r) { answered(lane, r); });
+        } while (lane.state.exchange(handing::returned) == handing::answered);
+    }
+
+    void answered(lane_state& lane, const runtime::reply& r) {
+        lane.took_us.push_back(static_cast<std::uint32_t>(now_us() - lane.sent_us));
+        if (!r) {
+            ++lane.errors;
+            if (!told_.exchange(true)) {
                 std::cerr << "bench: a command was refused: " << r.error().detail << "\n";
             }
+        }
+        if (lane.state.exchange(handing::answered) == handing::returned) {
             submit(lane);
-        });
+        }
     }
 
     load_figures figures(std::int64_t cpu) const {
@@ -281,6 +294,7 @@ private:
     std::vector<lane_state> lanes_;
     std::atomic<std::size_t> running_{0};
     std::atomic<std::uint64_t> issued_{0};
+    std::atomic<bool> told_{false};
     std::uint64_t count_ = 0;
     std::int64_t began_us_ = 0;
     std::int64_t until_us_ = 0;
