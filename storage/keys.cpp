@@ -81,6 +81,7 @@ std::string index_prefix(std::uint32_t shard, const uuid& organization, std::str
 std::string index(std::uint32_t shard, const entity_address& a, std::string_view filter, std::string_view sort) {
     auto out = index_prefix(shard, a.organization, a.kind, filter);
     out += sort;
+    out += '\0'; // so that a sort value stands before all that it begins, whatever the ids
     put_uuid(out, a.id);
     return out;
 }

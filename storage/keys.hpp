@@ -20,7 +20,7 @@
 ///     'c' organization:16 id:16 kind 0 command id                    -> de-duplication
 ///     'd' organization:16 id:16 kind                                 -> document
 ///     'm' organization:16 id:16 kind 0 collection 0 key              -> item
-///     'i' organization:16 kind 0 filter 0 sort id:16                 -> empty
+///     'i' organization:16 kind 0 filter 0 sort 0 id:16               -> empty
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head

@@ -66,11 +66,12 @@ std::optional<head_row> decode_head_row(std::string_view bytes) {
 }
 
 std::string encode_snapshot_row(const snapshot_row& row) {
+    std::string summed;
+    put_fixed(summed, row.state_version);
+    summed += row.state;
     auto out = start_row();
-    put_fixed(out, checksum(row.state));
-    put_fixed(out, row.state_version);
-    out += row.state;
-    return out;
+    put_fixed(out, checksum(summed));
+    return out + summed;
 }
 
 std::optional<snapshot_row> decode_snapshot_row(std::uint64_t version, std::string_view bytes) {
@@ -81,9 +82,10 @@ std::optional<snapshot_row> decode_snapshot_row(std::uint64_t version, std::stri
         return std::nullopt;
     }
     const auto crc = in.fixed<std::uint32_t>();
+    const bool good = crc == checksum(in.rest());
     row.state_version = in.fixed<std::uint16_t>();
     row.state = in.rest();
-    return in.ok() && crc == checksum(row.state) ? std::optional(std::move(row)) : std::nullopt;
+    return in.ok() && good ? std::optional(std::move(row)) : std::nullopt;
 }
 
 std::string encode_document_row(const document_row& row) {

@@ -5,6 +5,7 @@
 #include "runtime/supervision/dead_letters.hpp"
 #include "storage/views.hpp"
 #include "tests/runtime/counter.hpp"
+#include "tests/temporary_directory.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -22,18 +23,6 @@
 #include <vector>
 
 namespace troupe::test {
-
-/// A data directory that is removed at the end.
-struct temporary_directory {
-    temporary_directory() : path(std::filesystem::temp_directory_path() / ("troupe-test-" + to_string(make_uuid()))) {
-        std::filesystem::create_directories(path);
-    }
-    ~temporary_directory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    std::filesystem::path path;
-};
 
 struct testing_config : caf::actor_system_config {
     testing_config() { set("scheduler.policy", caf::atom("testing")); }
