@@ -6,6 +6,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
 #include "storage/tables.hpp"
+#include "storage/write_ahead_log.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
@@ -154,23 +155,6 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
     return out;
 }
 
-/// RocksDB has always a write-ahead log, and begins without a word and without the data when it is gone. The file
-/// OPTIONS-* says that an opening came to its end once.
-expected<void> check_log_is_there(const fs::path& database) {
-    bool was_opened = false;
-    bool has_log = false;
-    std::error_code error; // a folder that cannot be read shows when it is opened
-    for (fs::directory_iterator at(database, error); !error && at != fs::directory_iterator(); at.increment(error)) {
-        was_opened = was_opened || at->path().filename().native().starts_with("OPTIONS-");
-        has_log = has_log || at->path().extension() == ".log";
-    }
-    if (was_opened && !has_log) {
-        return problem{code::journal_damaged, "the write-ahead log (*.log) in " + database.string() +
-                                                  " is lost, and with it what was written last; restore it, or a backup"};
-    }
-    return {};
-}
-
 expected<void> open_database(rocks& into, const store_options& options, const window_filter* filter) {
     rocksdb::DBOptions db;
     db.create_if_missing = true;
@@ -203,8 +187,8 @@ expected<void> open_database(rocks& into, const store_options& options, const wi
 
     const std::vector<rocksdb::ColumnFamilyDescriptor> families{
         {rocksdb::kDefaultColumnFamilyName, {}}, {"log", log}, {"derived", derived}, {"blobs", blobs}};
-    if (auto there = check_log_is_there(options.directory / "db"); !there) {
-        return there;
+    if (auto whole = check_write_ahead_logs(options.directory / "db"); !whole) {
+        return whole;
     }
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* opened = nullptr;
