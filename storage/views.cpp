@@ -5,6 +5,8 @@
 #include "storage/rocks.hpp"
 #include "storage/tables.hpp"
 
+#include <rocksdb/write_batch.h>
+
 #include <algorithm>
 #include <array>
 #include <queue>
@@ -117,7 +119,8 @@ public:
         return suffix;
     }
     [[nodiscard]] bool at_end() const { return heap_.empty(); }
-    [[nodiscard]] rocksdb::Status status() const { return iterator_->status(); }
+    /// The first failure in any shard: the iterator itself forgets it with the next seek.
+    [[nodiscard]] rocksdb::Status status() const { return failed_.ok() ? iterator_->status() : failed_; }
 
 private:
     using position = std::pair<std::string, std::uint32_t>;
@@ -140,6 +143,9 @@ private:
                 iterator_->Next();
             }
         }
+        if (!iterator_->Valid() && failed_.ok()) {
+            failed_ = iterator_->status();
+        }
         if (iterator_->Valid() && iterator_->key().starts_with(prefix)) {
             heap_.emplace(iterator_->key().ToString().substr(prefix.size()), shard);
         }
@@ -148,6 +154,7 @@ private:
     const store& store_;
     const list_query& query_;
     std::unique_ptr<rocksdb::Iterator> iterator_;
+    rocksdb::Status failed_;
     std::priority_queue<position, std::vector<position>, later> heap_{later{query_.descending}};
 };
 
@@ -283,6 +290,53 @@ expected<void> each_entity(const store& s, std::uint32_t shard, const std::funct
         }
     }
     return scan.status().ok() ? expected<void>() : expected<void>(to_problem(scan.status(), "cannot read the entities"));
+}
+
+namespace {
+
+constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item, keys::table::timer, keys::table::owed};
+
+} // namespace
+
+void each_view_row(const store& s, std::uint32_t shard, const std::function<void(std::string_view, std::string_view)>& visit) {
+    for (const auto table : view_tables) {
+        for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, table)); scan.valid(); scan.next()) {
+            visit(scan.key(), scan.value());
+        }
+    }
+}
+
+expected<void> write_view_rows(store& s, const view_rows& rows) {
+    rocksdb::WriteBatch batch;
+    for (const auto& key : rows.deletes) {
+        batch.Delete(s.db().derived, key);
+    }
+    for (const auto& [key, value] : rows.puts) {
+        batch.Put(s.db().derived, key, value);
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const auto status = s.db().db->Write(options, &batch);
+    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot write the views"));
+}
+
+std::string owner_text(const entity_address& a) {
+    std::string out(reinterpret_cast<const char*>(a.organization.bytes.data()), a.organization.bytes.size());
+    out.append(reinterpret_cast<const char*>(a.id.bytes.data()), a.id.bytes.size());
+    return out;
+}
+
+std::optional<std::string> owner_of_view_row(std::string_view key) {
+    constexpr std::size_t begin = 3; // after shard and table
+    if (key.size() < keys::entity_prefix_bytes) {
+        return std::nullopt;
+    }
+    const auto table = static_cast<keys::table>(key[2]);
+    if (table == keys::table::index) { // organization first, id last
+        return std::string(key.substr(begin, 16)) + std::string(key.substr(key.size() - 16));
+    }
+    const std::size_t due = table == keys::table::timer ? 8 : 0;
+    return key.size() < begin + due + 32 ? std::nullopt : std::optional(std::string(key.substr(begin + due, 32)));
 }
 
 } // namespace troupe::storage

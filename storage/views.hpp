@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// Reads of documents, lists and items. They never wake an entity. All thread-safe.
@@ -81,6 +82,18 @@ std::vector<entity_address> read_owed(const store& s, std::uint32_t shard);
 
 /// Every entity with a head in a shard: for rebuilds and statistics.
 expected<void> each_entity(const store& s, std::uint32_t shard, const std::function<bool(const entity_address&)>& visit);
+
+/// Rows of the view tables (document, index, item, timer, owed), for rebuilds.
+struct view_rows {
+    std::vector<std::pair<std::string, std::string>> puts;
+    std::vector<std::string> deletes;
+};
+void each_view_row(const store& s, std::uint32_t shard, const std::function<void(std::string_view key, std::string_view value)>& visit);
+/// Written in one batch with fsync.
+expected<void> write_view_rows(store& s, const view_rows& rows);
+/// Organization and id of the entity that a view row belongs to, as `owner_text` gives them; nothing for a foreign key.
+std::optional<std::string> owner_of_view_row(std::string_view key);
+std::string owner_text(const entity_address& a);
 
 /// Opaque text for cursors.
 std::string encode_cursor(std::string_view bytes);

@@ -1,20 +1,15 @@
 #include "actors/application/application.hpp"
 
-#include "actors/agent/agent_model.hpp"
 #include "actors/agent/agent_routes.hpp"
 #include "actors/application/admin_key.hpp"
-#include "actors/approval/approval_model.hpp"
+#include "actors/application/kinds.hpp"
 #include "actors/approval/approval_routes.hpp"
-#include "actors/name/name_model.hpp"
-#include "actors/project/project_model.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/provider.hpp"
-#include "actors/run/run_model.hpp"
 #include "actors/run/run_performer.hpp"
 #include "actors/run/run_routes.hpp"
 #include "actors/system/system_routes.hpp"
-#include "actors/task/task_model.hpp"
 #include "actors/task/task_routes.hpp"
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
@@ -76,18 +71,6 @@ struct application::impl {
         for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts), run_routes(parts, *workspaces)}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
-        return out;
-    }
-
-    runtime::kind_registry kinds() {
-        runtime::kind_registry out;
-        const auto add = [&](runtime::entity_kind k) { out.emplace(k.name, k); };
-        add(runtime::make_kind<name_model>());
-        add(runtime::make_kind<agent_model>());
-        add(runtime::make_kind<task_model>());
-        add(runtime::make_kind<project_model>());
-        add(runtime::make_kind<approval_model>());
-        add(runtime::make_kind<run_model>(make_run_performer(run_parts())));
         return out;
     }
 
@@ -228,7 +211,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.system.model = model ? (*model)->describe() : model.error().detail;
     me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;
     publish_metrics(*me.node);
-    if (auto hosted = me.node->start(me.kinds()); !hosted) {
+    if (auto hosted = me.node->start(entity_kinds(make_run_performer(me.run_parts()))); !hosted) {
         return hosted.error();
     }
     if (auto served = me.serve(); !served) {

@@ -117,6 +117,10 @@ private:
                                                      (failed ? ": " + failed.message() : ": it is no folder.")};
         }
         if (!loaded_) {
+            // A kill in the middle of a write must not show its half as a file of the project.
+            if (auto clean = remove_leftovers(root_); !clean) {
+                return clean.error();
+            }
             const auto text = read_whole_file(index_path_, index_bytes_max);
             auto index =
                 text ? from_json<folder_index>(*text, strictness::stored) : expected<folder_index>(folder_index{});

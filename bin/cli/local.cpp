@@ -1,8 +1,10 @@
+#include "actors/application/kinds.hpp"
 #include "bin/cli/commands.hpp"
 #include "bin/cli/node.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/text.hpp"
 #include "runtime/config/config.hpp"
+#include "runtime/entity/rebuild.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/store.hpp"
 
@@ -174,6 +176,56 @@ expected<int> journal_verify(context& c) {
     return found.first_bad ? expected<int>(*found.first_bad) : expected<int>(good ? 0 : 1);
 }
 
+expected<int> views(context& c, bool mend) {
+    const auto folder = data_folder(c);
+    if (!folder) {
+        return c.usage({code::invalid_request, "Which data folder? Give it: troupe views check DIR, --data DIR or TROUPE_DATA."});
+    }
+    storage::store_options options;
+    options.directory = *folder;
+    options.must_exist = true;
+    const auto store = storage::store::open(options);
+    if (!store) {
+        return store.error();
+    }
+    const bool live = c.err_screen().interactive && !c.json();
+    const auto result = runtime::rebuild_views(**store, actors::entity_kinds({}), mend, [&](std::uint64_t entities) {
+        if (live) {
+            c.progress(fmt::format("{} entities", count_text(entities)));
+        }
+    });
+    if (live) {
+        c.progress("");
+    }
+    if (!result) {
+        return result.error();
+    }
+    const bool good = mend ? result->quarantined.empty() : result->equal();
+    if (c.json()) {
+        std::string out;
+        json::object_writer w(out);
+        w.field("ok", good).field("entities", result->entities).field("rows", result->rows).field("missing", result->missing);
+        w.field("extra", result->extra).field("different", result->different);
+        w.field("quarantined", std::uint64_t{result->quarantined.size()}).field("mended", mend);
+        w.end();
+        c.print_json(out);
+        return good ? 0 : 1;
+    }
+    const auto wrong = result->missing + result->extra + result->different;
+    const std::string verdict = wrong == 0 ? "✓ every view follows from the journal"
+                                : mend     ? "✓ mended: every view follows from the journal now"
+                                           : "✗ not what the journal says; mend it with `troupe views rebuild`";
+    c.print(details(c.out_screen(), {{"data", {folder->string()}},
+                                     {"entities", {count_text(result->entities)}},
+                                     {"rows", {fmt::format("{}, {} missing, {} extra, {} different", count_text(result->rows),
+                                                           result->missing, result->extra, result->different)}},
+                                     {"verdict", {verdict, good ? tone::good : tone::bad}}}));
+    for (const auto& entity : result->quarantined) {
+        c.note("cannot be replayed: " + entity);
+    }
+    return good ? 0 : 1;
+}
+
 } // namespace
 
 std::vector<command> local_commands() {
@@ -187,6 +239,16 @@ std::vector<command> local_commands() {
          {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
          "troupe journal verify ./data",
          journal_verify},
+        {"views check",
+         "Make every view again from the journal and compare. The node must not run.",
+         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
+         "troupe views check ./data",
+         [](context& c) { return views(c, false); }},
+        {"views rebuild",
+         "Make every view again from the journal and mend what differs. The node must not run.",
+         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
+         "troupe views rebuild ./data",
+         [](context& c) { return views(c, true); }},
         {"config check", "Check a configuration; every mistake is named with its line.", config_takes,
          "troupe config check troupe.yaml", config_check},
         {"config show", "The configuration that a node would run with, and where each value comes from.", config_takes,

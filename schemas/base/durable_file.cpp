@@ -10,8 +10,21 @@
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
+#include <vector>
 
 namespace troupe {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view temporary_prefix = ".troupe-";
+
+bool is_temporary(const std::string& name) {
+    return name.starts_with(temporary_prefix) && parse_uuid(std::string_view(name).substr(temporary_prefix.size()));
+}
+
+} // namespace
 
 problem file_problem(std::string_view doing, std::string_view name, int error_number) {
     const auto what = error_number == ENOSPC || error_number == EDQUOT ? code::storage_full
@@ -75,7 +88,7 @@ expected<void> sync_folder(const std::filesystem::path& folder) {
 
 expected<void> replace_file(const std::filesystem::path& path, std::string_view content, unsigned mode) {
     // The name is short and its own: a file name of full length still has room for its neighbour.
-    const auto temporary = path.parent_path() / (".troupe-" + to_string(make_uuid()));
+    const auto temporary = path.parent_path() / (std::string(temporary_prefix) + to_string(make_uuid()));
     const auto give_up = [&](problem p) {
         ::unlink(temporary.c_str());
         return p;
@@ -94,6 +107,28 @@ expected<void> replace_file(const std::filesystem::path& path, std::string_view 
         return give_up(file_problem("replace", path.native(), errno));
     }
     return sync_folder(path.parent_path());
+}
+
+expected<void> remove_leftovers(const fs::path& root) {
+    std::vector<fs::path> leftovers;
+    std::error_code failed;
+    fs::recursive_directory_iterator at(root, fs::directory_options::skip_permission_denied, failed);
+    for (; !failed && at != fs::recursive_directory_iterator(); at.increment(failed)) {
+        std::error_code gone; // it went away meanwhile
+        const auto status = at->symlink_status(gone);
+        const auto name = at->path().filename().native();
+        if (fs::is_directory(status) && name == ".git") {
+            at.disable_recursion_pending();
+        } else if (fs::is_regular_file(status) && is_temporary(name)) {
+            leftovers.push_back(at->path());
+        }
+    }
+    for (const auto& path : leftovers) {
+        if (!failed) {
+            fs::remove(path, failed);
+        }
+    }
+    return failed ? expected<void>(file_problem("clean", root.native(), failed.value())) : expected<void>();
 }
 
 } // namespace troupe

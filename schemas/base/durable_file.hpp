@@ -14,6 +14,10 @@ namespace troupe {
 /// is fsynced. `mode` is set as given, whatever the umask. `storage_full` or `storage_failed`.
 expected<void> replace_file(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644);
 
+/// Removes the neighbours that `replace_file` left in `root` and below when its process was killed in the middle.
+/// Only for a tree where no other thread or process replaces files meanwhile. Folders named .git are left alone.
+expected<void> remove_leftovers(const std::filesystem::path& root);
+
 /// The whole content. `not_found`, `payload_too_large` over `bytes_max`, `storage_failed`.
 expected<std::string> read_whole_file(const std::filesystem::path& path, std::size_t bytes_max);
 

@@ -38,6 +38,22 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_replaced_stays_and_leaves_no_neighbou
     BOOST_TEST(std::distance(fs::directory_iterator(f.path), {}) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(leftovers_of_a_killed_process_are_removed_and_nothing_else) {
+    const folder f;
+    const auto left = ".troupe-" + to_string(make_uuid());
+    fs::create_directories(f.path / "a/.git");
+    for (const auto& name : {"a/" + left, left, "a/.git/" + left, std::string(".troupe-notes"), std::string("b")}) {
+        BOOST_TEST(!!replace_file(f.path / name, "x"));
+    }
+    BOOST_TEST(!!remove_leftovers(f.path));
+    BOOST_TEST(!fs::exists(f.path / left));
+    BOOST_TEST(!fs::exists(f.path / "a" / left));
+    BOOST_TEST(fs::exists(f.path / "a/.git" / left));
+    BOOST_TEST(fs::exists(f.path / ".troupe-notes"));
+    BOOST_TEST(fs::exists(f.path / "b"));
+    BOOST_TEST((remove_leftovers(f.path / "none").error().code == code::not_found));
+}
+
 BOOST_AUTO_TEST_CASE(reading_is_bounded) {
     const folder f;
     replace_file(f.path / "a", "12345").value();

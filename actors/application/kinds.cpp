@@ -1,0 +1,25 @@
+#include "actors/application/kinds.hpp"
+
+#include "actors/agent/agent_model.hpp"
+#include "actors/approval/approval_model.hpp"
+#include "actors/name/name_model.hpp"
+#include "actors/project/project_model.hpp"
+#include "actors/task/task_model.hpp"
+
+#include <utility>
+
+namespace troupe::actors {
+
+runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer) {
+    runtime::kind_registry out;
+    const auto add = [&](runtime::entity_kind kind) { out.emplace(kind.name, std::move(kind)); };
+    add(runtime::make_kind<name_model>());
+    add(runtime::make_kind<agent_model>());
+    add(runtime::make_kind<task_model>());
+    add(runtime::make_kind<project_model>());
+    add(runtime::make_kind<approval_model>());
+    add(runtime::make_kind<run_model>(std::move(run_performer)));
+    return out;
+}
+
+} // namespace troupe::actors

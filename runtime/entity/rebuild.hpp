@@ -1,0 +1,30 @@
+#pragma once
+
+#include "runtime/entity/kind.hpp"
+#include "storage/store.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+/// Views made again from the journal, and compared with what is stored.
+namespace troupe::runtime {
+
+struct rebuild_result {
+    std::uint64_t entities = 0;
+    std::uint64_t rows = 0;    ///< That there should be: documents, index keys, items, timers, owed marks.
+    std::uint64_t missing = 0; ///< Rows that were not there.
+    std::uint64_t extra = 0;   ///< Rows that should not be there.
+    std::uint64_t different = 0;
+    std::vector<std::string> quarantined; ///< Entities whose history cannot be replayed: their rows are left as they are.
+
+    [[nodiscard]] bool equal() const { return missing + extra + different == 0 && quarantined.empty(); }
+};
+
+/// Replays every entity from its first event. With `write` the differences are mended, shard by shard. The store must
+/// have no committer: a node that runs changes rows meanwhile.
+expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& kinds, bool write,
+                                       const std::function<void(std::uint64_t entities)>& progress);
+
+} // namespace troupe::runtime
