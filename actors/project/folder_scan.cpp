@@ -1,6 +1,7 @@
 #include "actors/project/folder_scan.hpp"
 
 #include "actors/project/project_manifest.hpp"
+#include "actors/tool/project_folder.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/limits.hpp"
@@ -65,6 +66,12 @@ std::string hash_of(const std::string& content) {
     return to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
 }
 
+/// Commands of other runs may swap names at any time: neither a link is followed nor a pipe waited for.
+expected<unique_fd> open_file(const fs::path& root, const std::string& path) {
+    const auto folder = project_folder::open(root);
+    return folder ? folder->open_at(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) : expected<unique_fd>(folder.error());
+}
+
 bool is_as_indexed(const folder_index& index, const std::string& path, const std::string& sha256) {
     const auto found = index.files.find(path);
     return found != index.files.end() && found->second.sha256 == sha256;
@@ -87,10 +94,19 @@ expected<std::optional<scanned_file>> scan_file(const fs::path& root, const std:
         }
     }
     const auto at_ns = now_ns(); // before the content is read: a change meanwhile shows as racy
-    const auto content = read_whole_file(full, limits::file_bytes_max);
+    const auto fd = open_file(root, path);
+    if (!fd) {
+        return fd.error().code == code::path_outside_project ? expected<std::optional<scanned_file>>(std::nullopt)
+                                                             : fd.error();
+    }
+    if (::fstat(fd->get(), &s) != 0 || !S_ISREG(s.st_mode)) {
+        return std::optional<scanned_file>();
+    }
+    const auto content = read_whole(fd->get(), limits::file_bytes_max, full.native());
     if (!content) {
         return content.error();
     }
+    out.executable = (s.st_mode & S_IXUSR) != 0;
     out.sha256 = hash_of(*content);
     out.bytes = content->size();
     if (!is_as_indexed(index, path, out.sha256)) {

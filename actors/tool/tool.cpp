@@ -173,7 +173,9 @@ tool_result perform_tool(std::string_view name, std::string_view arguments, cons
         result.content = valid_utf8(result.content);
         return result;
     } catch (const std::exception& e) {
-        return refuse(fmt::format("{} failed: {}", name, e.what()));
+        auto r = refuse(fmt::format("{} failed: {}", name, e.what()));
+        r.unknown = find_tool(name)->safety == repeat_safety::recorded;
+        return r;
     }
 }
 

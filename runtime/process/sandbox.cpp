@@ -236,14 +236,14 @@ public:
         for (int attempt = 0; attempt < 2; ++attempt) {
             const auto folder = folder_of(key);
             if (auto free = wait_for_runner(folder, stop); !free) {
-                return free.error();
+                return unsure(free.error());
             }
             const auto state = look_at(folder);
             if (!state) {
-                return state.error();
+                return unsure(state.error());
             }
             if (*state == attempt_state::finished) {
-                return result_of(key);
+                return stored_result(key);
             }
             if (*state == attempt_state::unknown) {
                 return problem{code::unknown_outcome, "the command was started before and left no result"};
@@ -264,11 +264,11 @@ public:
             }
             const bool not_first = WIFEXITED(end.status) && WEXITSTATUS(end.status) == runner_exit::not_first;
             if (!not_first) {
-                return fs::exists(folder / runner_file::result) ? result_of(key)
+                return fs::exists(folder / runner_file::result) ? stored_result(key)
                                                                 : no_result(key, "the runner was killed");
             }
         }
-        return problem{code::conflict, "another runner holds this command's key"};
+        return unsure({code::conflict, "another runner holds this command's key"});
     }
 
     void forget(std::string_view key) override {
@@ -287,6 +287,16 @@ private:
     [[nodiscard]] fs::path folder_of(std::string_view key) const {
         const auto hash = sha256(key);
         return state_dir_ / to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+    }
+
+    /// Whatever kept us from seeing it: the command may have run, or may still do.
+    static problem unsure(const problem& why) {
+        return {code::unknown_outcome, "it is not known what became of the command: " + why.detail};
+    }
+
+    expected<command_result> stored_result(std::string_view key) {
+        auto result = result_of(key);
+        return result ? std::move(result) : expected<command_result>(unsure(result.error()));
     }
 
     expected<void> probe_once() {
@@ -339,8 +349,11 @@ private:
     /// the command, as one of our own.
     static expected<void> wait_for_runner(const fs::path& folder, const std::stop_token& stop) {
         const unique_fd fd(::open((folder / runner_file::lock).c_str(), O_RDWR | O_CLOEXEC));
-        if (!fd) {
+        if (!fd && errno == ENOENT) {
             return {}; // No runner ever came to its lock.
+        }
+        if (!fd) {
+            return file_problem("open", (folder / runner_file::lock).native(), errno);
         }
         std::optional<std::int64_t> deadline_ms;
         for (bool told = false;;) {

@@ -116,6 +116,27 @@ BOOST_AUTO_TEST_CASE(a_mark_without_a_result_is_unknown) {
     BOOST_TEST((w.open()->state_of("key").value() == attempt_state::unknown));
 }
 
+BOOST_AUTO_TEST_CASE(a_damaged_result_is_unknown_and_nothing_runs_again) {
+    const workplace w;
+    const auto spec = w.shell("echo x >> count");
+    w.open()->run("key", spec, {}, {}).value();
+    std::ofstream(w.folder_of("key") / "result.json") << "{";
+    BOOST_TEST((w.open()->run("key", spec, {}, {}).error().code == code::unknown_outcome));
+    BOOST_TEST(w.read("count") == "x\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_runner_that_does_not_end_leaves_an_unknown_outcome) {
+    const workplace w;
+    fs::create_directories(w.folder_of("key"));
+    std::ofstream(w.folder_of("key") / "spec.json") << R"({"limits":{"time_ms":-30000}})"; // It should be over now.
+    const unique_fd held(::open((w.folder_of("key") / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    struct flock whole = {};
+    whole.l_type = F_WRLCK;
+    BOOST_REQUIRE(::fcntl(held.get(), F_OFD_SETLK, &whole) == 0);
+    BOOST_TEST((w.open()->run("key", w.shell("touch ran"), {}, {}).error().code == code::unknown_outcome));
+    BOOST_TEST(!w.has("ran"));
+}
+
 BOOST_AUTO_TEST_CASE(a_result_that_is_written_after_the_death_of_the_node_counts) {
     const workplace w;
     const auto node = start_node(w, waiting);
