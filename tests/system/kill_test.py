@@ -83,7 +83,15 @@ class Desk:
             return self.url
 
 
-class LoadTest(NodeTest):
+class KillTest(NodeTest):
+    def check_disk(self, node):
+        """Of a node that does not run: the journal is whole, and all that is shown follows from it."""
+        for command in (("journal", "verify"), ("views", "check")):
+            done = node.cli(*command, "--json")
+            self.assertEqual((done.returncode, json.loads(done.stdout or "{}").get("ok")), (0, True), (command, done))
+
+
+class LoadTest(KillTest):
     TASKS, WRITERS, KILLS = 20, 8, 8
 
     def test_acknowledged_messages_survive_kills_exactly_once(self):
@@ -91,8 +99,13 @@ class LoadTest(NodeTest):
         with self.subTest(seed=seed):
             self.load(random.Random(seed))
 
-    def load(self, dice):
-        node = self.node().start()
+    def test_the_same_with_entities_that_come_and_go_by_snapshots(self):
+        seed = random.randrange(1 << 30)
+        with self.subTest(seed=seed):
+            self.load(random.Random(seed), "--snapshot.events", 7, "--entity.idle_ms", 100, "--shards", 5)
+
+    def load(self, dice, *flags):
+        node = self.node(*flags).start()
         tasks = [node.client().create("/tasks", {"title": f"t{n}"})["id"] for n in range(self.TASKS)]
         desk, done = Desk(), threading.Event()
         desk.set(node.url)
@@ -121,6 +134,8 @@ class LoadTest(NodeTest):
         node.kill9()
         node.start()
         self.check(node, tasks, results)
+        node.kill9()
+        self.check_disk(node)
 
     @staticmethod
     def fingerprint(event):
@@ -196,7 +211,7 @@ class LoadTest(NodeTest):
             self.assertEqual((again.status, again.json["id"], again.headers.get("idempotent-replayed")), (201, made, "true"))
 
 
-class BoardTest(NodeTest):
+class BoardTest(KillTest):
     """Tasks, agents and names are entities that tell each other: kills between the messages."""
 
     WORK = """
@@ -230,6 +245,8 @@ rules:
             node.start()
         with self.subTest(seed=seed):
             self.check_board(node.client(), work, agents, made, done)
+            node.kill9()
+            self.check_disk(node)
 
     def drive(self, node, bodies, keys, made):
         """Creates what is not there yet, and waits for all to end. Nothing when the node went away."""
@@ -288,9 +305,11 @@ rules:
             self.assertEqual(sorted(r.status for r in replies), [201, 409], (name, replies))
         found = collections.Counter(a["settings"]["name"] for a in api.all("/agents"))
         self.assertEqual(found, collections.Counter(list(keys)))
+        node.kill9()
+        self.check_disk(node)
 
 
-class RunKillTest(NodeTest):
+class RunKillTest(KillTest):
     def prepare(self, name):
         flags, model = self.script("steps", STEPS)
         work = self.work_folder(f"work-{name}")
@@ -450,6 +469,8 @@ rules:
         self.assertGreater(lives, 10)
         node.start()
         self.check(node, work, project, run, *self.finish(node, run, lambda key: self.fail(f"{key} is unknown")))
+        node.kill9()
+        self.check_disk(node)
 
     def test_sample_is_mended_without_a_person_whenever_the_node_is_killed(self):
         numbers = (1, 4, 7, 10, 12, 15, 16, 20, 24, 28, 30)
