@@ -36,23 +36,25 @@ std::uint32_t jittered_retry_s() {
 
 namespace {
 
-/// Opens once; later openings (a restart of the last child) change nothing.
-class once_latch {
+/// Waits until a number of parts have started for the first time.
+class start_latch {
 public:
+    void expect(std::size_t count) { missing_ = count; }
     void count_down() {
         const std::lock_guard lock(mutex_);
-        open_ = true;
-        opened_.notify_all();
+        if (--missing_ == 0) {
+            opened_.notify_all();
+        }
     }
     void wait() {
         std::unique_lock lock(mutex_);
-        opened_.wait(lock, [this] { return open_; });
+        opened_.wait(lock, [this] { return missing_ == 0; });
     }
 
 private:
     std::mutex mutex_;
     std::condition_variable opened_;
-    bool open_ = false;
+    std::size_t missing_ = 0;
 };
 
 } // namespace
@@ -81,7 +83,7 @@ struct node::impl {
 
     void route(held_ptr held) {
         const auto shard = router_of(store->shard_of(held->command.to));
-        if (!shard || stopping) {
+        if (!shard) {
             held->answer(problem{code::unavailable, "the node is starting or stopping; try again in a moment", {}, 1});
             return;
         }
@@ -102,6 +104,10 @@ struct node::impl {
             --outstanding_commands;
             outstanding_bytes -= static_cast<std::int64_t>(size);
         };
+        if (stopping) {
+            held->answer(problem{code::unavailable, "the node is stopping; try again in a moment", {}, 1});
+            return;
+        }
         if (commands > settings.limits_outstanding_commands || bytes > settings.limits_outstanding_bytes) {
             held->answer(problem{code::overloaded, "the node has as many commands in hand as it may; try again after the time in Retry-After", {}, jittered_retry_s()});
             return;
@@ -127,7 +133,11 @@ struct node::impl {
     supervised_child shard_child(std::uint32_t shard) {
         return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context&) {
                     const std::unique_lock lock(handles);
+                    if (!shards[shard]) {
+                        started.count_down();
+                    }
                     shards[shard] = spawn_shard(system, host, committer, shard);
+                    board->lower(shard, host.clock()); // timers that nobody announced
                     for (auto& a : storage::read_owed(*store, shard)) {
                         caf::anon_send(shards[shard], wake_msg{std::move(a)});
                     }
@@ -137,9 +147,7 @@ struct node::impl {
 
     supervised_child timers_child() {
         return {{.id = "timers", .label = "timers"}, [this](const child_context&) {
-                    auto timers = spawn_timers(system, host, *board);
-                    started.count_down();
-                    return timers;
+                    return spawn_timers(system, host, *board);
                 }};
     }
 
@@ -158,7 +166,7 @@ struct node::impl {
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
-    once_latch started;
+    start_latch started; ///< Every router: commands may come.
     std::atomic<std::int64_t> outstanding_commands{0};
     std::atomic<std::int64_t> outstanding_bytes{0};
     std::atomic<bool> stopping{false};
@@ -176,6 +184,7 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     options.shards_given = settings.shards != config().shards;
     options.cache_bytes = static_cast<std::size_t>(settings.storage_cache_bytes);
     options.dedup_window_ms = settings.dedup_window_ms;
+    options.free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
     auto store = storage::store::open(options);
     if (!store) {
         return store.error();
@@ -229,6 +238,7 @@ expected<void> node::start(kind_registry kinds) {
     {
         const std::unique_lock lock(me.handles);
         me.shards.resize(me.store->who().shards);
+        me.started.expect(me.store->who().shards);
     }
     std::vector<supervised_child> routers;
     for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
@@ -260,11 +270,17 @@ void node::stop(std::int64_t deadline_ms) {
         return;
     }
     const auto deadline = monotonic_ms() + deadline_ms;
-    for (std::uint32_t shard = 0; shard < me.shards.size(); ++shard) {
-        caf::anon_send(me.router_of(shard), sweep_msg{true});
-    }
-    while (me.host.entities_active > 0 && monotonic_ms() < deadline) {
+    const auto ask_all = [&] {
+        for (std::uint32_t shard = 0; shard < me.shards.size(); ++shard) {
+            caf::anon_send(me.router_of(shard), sweep_msg{true});
+        }
+    };
+    ask_all();
+    for (int round = 1; me.host.entities_active > 0 && monotonic_ms() < deadline; ++round) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        if (round % 20 == 0) {
+            ask_all(); // those that were busy
+        }
     }
     if (me.host.entities_active > 0) {
         log_for("runtime").warn("{} entities were still busy; what they owe goes on after the next start", me.host.entities_active.load());

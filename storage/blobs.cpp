@@ -58,6 +58,9 @@ expected<std::string> put_blob(store& s, const uuid& organization, std::string_v
         return known.error();
     }
     if (!*known) {
+        if (auto space = s.check_space(s.free_bytes_min()); !space) {
+            return space.error();
+        }
         rocksdb::WriteBatch batch;
         std::string head;
         put_fixed(head, head_format);

@@ -78,9 +78,7 @@ expected<void> committer::accept(const append& a) {
                                            std::to_string(a.expected_version) + "; ask again"};
     }
     if (!space_left()) {
-        return problem{code::storage_full, "the disk of " + store_.directory().string() + " has less than " +
-                                               std::to_string(free_bytes_min_ >> 20) +
-                                               " MiB free, writes are refused; free some space, reads go on", {}, 5};
+        return store_.check_space(free_bytes_min_);
     }
     found->second.version += a.records.size();
     if (a.derived.snapshot_version != 0) {

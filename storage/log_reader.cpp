@@ -81,13 +81,13 @@ std::uint64_t applied_seq(const store& s, std::uint32_t shard) {
 }
 
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
-                            const std::function<expected<void>(record&&)>& visit) {
+                            const std::function<expected<void>(record&&)>& visit, std::uint64_t last_version) {
     const auto shard = s.shard_of(a);
     prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(shard, keys::table::history, a));
     std::string from;
     put_big_endian(from, after_version + 1);
     scan.seek(from);
-    for (auto wanted = after_version + 1; scan.valid(); scan.next(), ++wanted) {
+    for (auto wanted = after_version + 1; scan.valid() && wanted <= last_version; scan.next(), ++wanted) {
         const auto version = get_big_endian<std::uint64_t>(scan.rest());
         byte_reader value(scan.value()); // seq, then the record as it stands in the log
         const auto seq = value.fixed<std::uint64_t>();

@@ -26,9 +26,9 @@ timestamp last_time(const store& s, std::uint32_t shard);
 /// The seq up to which the shard's records were applied to the derived tables.
 std::uint64_t applied_seq(const store& s, std::uint32_t shard);
 
-/// Visits an entity's records after `after_version`, in order. A gap is `journal_damaged`.
+/// Visits an entity's records after `after_version` up to `last_version`, in order. A gap is `journal_damaged`.
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
-                            const std::function<expected<void>(record&&)>& visit);
+                            const std::function<expected<void>(record&&)>& visit, std::uint64_t last_version = UINT64_MAX);
 
 /// The head of an entity, or nothing when it has no event.
 expected<std::optional<head_row>> read_head(const store& s, const entity_address& a);

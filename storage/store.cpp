@@ -6,6 +6,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
 #include "storage/tables.hpp"
+#include "storage/write_ahead_log.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
@@ -64,6 +65,11 @@ public:
         if (key.size() < 3 || key[2] != static_cast<char>(keys::table::command)) {
             return false;
         }
+        // An effect that is still owed may be sent again at any time: its row stays.
+        const auto end_of_kind = key.ToStringView().find('\0', keys::entity_prefix_bytes);
+        if (end_of_kind != std::string_view::npos && key.ToStringView().substr(end_of_kind + 1).starts_with("effect/")) {
+            return false;
+        }
         const auto row = decode_command_row({value.data(), value.size()});
         return row && system_now() - row->time > window_ms_;
     }
@@ -83,6 +89,7 @@ expected<identity> make_identity(const store_options& options) {
     if (error) {
         return problem{code::data_dir_unusable, "cannot create " + in_directory(options.directory) + ": " + error.message()};
     }
+    fs::permissions(options.directory, fs::perms::owner_all, error); // the journal is nobody else's business
     if (fs::exists(options.directory / "db", error)) {
         return problem{code::data_dir_unusable, in_directory(options.directory) +
                                                     " has a database but no identity.json; restore that file from a backup"};
@@ -148,23 +155,6 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
     return out;
 }
 
-/// RocksDB has always a write-ahead log, and begins without a word and without the data when it is gone. The file
-/// OPTIONS-* says that an opening came to its end once.
-expected<void> check_log_is_there(const fs::path& database) {
-    bool was_opened = false;
-    bool has_log = false;
-    std::error_code error; // a folder that cannot be read shows when it is opened
-    for (fs::directory_iterator at(database, error); !error && at != fs::directory_iterator(); at.increment(error)) {
-        was_opened = was_opened || at->path().filename().native().starts_with("OPTIONS-");
-        has_log = has_log || at->path().extension() == ".log";
-    }
-    if (was_opened && !has_log) {
-        return problem{code::journal_damaged, "the write-ahead log (*.log) in " + database.string() +
-                                                  " is lost, and with it what was written last; restore it, or a backup"};
-    }
-    return {};
-}
-
 expected<void> open_database(rocks& into, const store_options& options, const window_filter* filter) {
     rocksdb::DBOptions db;
     db.create_if_missing = true;
@@ -181,8 +171,12 @@ expected<void> open_database(rocks& into, const store_options& options, const wi
 
     const auto cache = rocksdb::NewLRUCache(options.cache_bytes);
     auto log = family_options(cache);
+    // Rows of a shard's log, and of an entity, come in order: the memtable finds the place from the last one of the same
+    // prefix (measured: 16 k -> 19.5 k commands/s over HTTP at 64 connections).
+    log.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(2));
     auto derived = family_options(cache);
     derived.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(keys::entity_prefix_bytes));
+    derived.memtable_insert_with_hint_prefix_extractor = derived.prefix_extractor;
     derived.memtable_prefix_bloom_size_ratio = 0.1;
     derived.memtable_whole_key_filtering = true;
     derived.compaction_filter = filter;
@@ -193,8 +187,8 @@ expected<void> open_database(rocks& into, const store_options& options, const wi
 
     const std::vector<rocksdb::ColumnFamilyDescriptor> families{
         {rocksdb::kDefaultColumnFamilyName, {}}, {"log", log}, {"derived", derived}, {"blobs", blobs}};
-    if (auto there = check_log_is_there(options.directory / "db"); !there) {
-        return there;
+    if (auto whole = check_write_ahead_logs(options.directory / "db"); !whole) {
+        return whole;
     }
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* opened = nullptr;
@@ -237,6 +231,7 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     std::unique_ptr<store> out(new store);
     out->identity_ = *who;
     out->directory_ = options.directory;
+    out->free_bytes_min_ = options.free_bytes_min;
     // RocksDB keeps a plain pointer to its filter: one per process and window is enough, and outlives every database.
     static const window_filter filter(options.dedup_window_ms);
     out->rocks_ = std::make_unique<rocks>();
@@ -263,6 +258,14 @@ std::uint64_t store::free_bytes() const {
         return 0;
     }
     return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+expected<void> store::check_space(std::uint64_t free_bytes_min) const {
+    if (free_bytes() >= free_bytes_min) {
+        return {};
+    }
+    return problem{code::storage_full, "the disk of " + directory_.string() + " has less than " + std::to_string(free_bytes_min >> 20) +
+                                           " MiB free, writes are refused; free some space, reads go on", {}, 5};
 }
 
 expected<void> store::flush() {

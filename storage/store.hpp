@@ -37,6 +37,7 @@ struct store_options {
     bool read_only = false;      ///< Inspect without the lock, beside a running node or on damage.
     bool must_exist = false;     ///< Never make a new directory.
     std::size_t cache_bytes = 128 << 20;
+    std::uint64_t free_bytes_min = 0; ///< Below, blobs are refused; the committer has the same bound for events.
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< Older de-duplication rows are dropped by compaction.
 };
 
@@ -57,6 +58,9 @@ public:
     [[nodiscard]] std::uint32_t shard_of(const entity_address& a) const;
     /// Bytes free on the file system of the directory.
     [[nodiscard]] std::uint64_t free_bytes() const;
+    /// `storage_full` when less than `free_bytes_min` is left.
+    [[nodiscard]] expected<void> check_space(std::uint64_t free_bytes_min) const;
+    [[nodiscard]] std::uint64_t free_bytes_min() const { return free_bytes_min_; }
     /// Syncs everything written so far; for shutdown.
     expected<void> flush();
 
@@ -66,6 +70,7 @@ private:
     store();
     identity identity_;
     std::filesystem::path directory_;
+    std::uint64_t free_bytes_min_ = 0;
     std::unique_ptr<rocks> rocks_;
 };
 

@@ -262,8 +262,8 @@ decision_result decide(const run_progress& p, const debt_settled& c, const conte
 
 // ---- what is owed
 
-runtime::effect perform(std::string key, std::string_view type, std::string payload) {
-    return runtime::perform_effect{std::move(key), std::string(type), std::move(payload)};
+runtime::effect perform(std::string key, std::string_view type, std::string payload, bool survives = false) {
+    return runtime::perform_effect{std::move(key), std::string(type), std::move(payload), survives};
 }
 
 template <class Command>
@@ -301,7 +301,7 @@ std::vector<runtime::effect> run_model::resume(const state& s) {
         const auto& call = p.calls[number - 1];
         if (call.phase == call_phase::started) {
             effects.push_back(perform(fmt::format("tool/{}/{}/{}", p.step, number, call.attempt),
-                                      run_effects::call_tool, to_json(call_reference{p.step, number, call.attempt})));
+                                      run_effects::call_tool, to_json(call_reference{p.step, number, call.attempt}), true));
         }
     }
     if (p.retry_at) {

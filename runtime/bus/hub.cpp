@@ -18,6 +18,8 @@ namespace {
 
 /// Live-only events since a channel's last journaled one, for late joiners: about one model call of text.
 constexpr std::size_t kept_bytes_max = 1 << 20;
+/// Channels for which they are kept: more than runs are at work at once.
+constexpr std::size_t kept_channels_max = 1024;
 
 bool matches(const std::string& pattern, std::string_view channel) {
     if (!pattern.empty() && pattern.back() == '*') {
@@ -108,6 +110,7 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
         s.sink({cursors.encode(s.positions), r.time, *channel, r.type, *channel == own ? r.payload : described(r), r.entity.organization});
     }
 
+    void go_live(live_subscriber& s);
     void read_past(const std::shared_ptr<live_subscriber>& s);
     void run_reader();
 };
@@ -141,6 +144,8 @@ void hub::state::read_past(const std::shared_ptr<live_subscriber>& s) {
             });
             if (!read) {
                 log_for("bus").error("a subscriber's past cannot be read: {}", read.error().detail);
+                const std::lock_guard lock(s->delivering);
+                s->sink({"", system_now(), s->request.channels.front(), "reset", to_problem_json(read.error()), s->request.organization});
                 s->ended = true;
                 return;
             }
@@ -169,14 +174,19 @@ void hub::state::run_reader() {
             to_catch_up.push_back(s);
             continue;
         }
-        const std::lock_guard delivering(s->delivering);
-        s->past = false;
-        for (const auto& [channel, events] : kept) {
-            const auto wanted = std::any_of(s->request.channels.begin(), s->request.channels.end(), [&](const auto& p) { return matches(p, channel); });
-            for (const auto& e : events.first) {
-                if (wanted && e.organization == s->request.organization && !s->ended) {
-                    s->sink(e);
-                }
+        go_live(*s);
+    }
+}
+
+/// The past is delivered: live-only events since each channel's last journaled one follow. The caller holds the mutex.
+void hub::state::go_live(live_subscriber& s) {
+    const std::lock_guard delivering(s.delivering);
+    s.past = false;
+    for (const auto& [channel, events] : kept) {
+        const auto wanted = std::any_of(s.request.channels.begin(), s.request.channels.end(), [&](const auto& p) { return matches(p, channel); });
+        for (const auto& e : events.first) {
+            if (wanted && e.organization == s.request.organization && !s.ended) {
+                s.sink(e);
             }
         }
     }
@@ -235,13 +245,19 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
     s->past = true;
     const std::lock_guard lock(state_->mutex);
     for (const auto shard : s->shards) {
-        if (from_now || s->positions[shard] > state_->heads[shard]) {
+        // A reader of the past may be ahead of what was published; a position beyond the log is of a data directory that
+        // was set back: its events from here on are new.
+        if (from_now || s->positions[shard] > storage::last_seq(state_->store, shard)) {
             s->positions[shard] = state_->heads[shard];
         }
     }
     state_->subscribers.push_back(s);
-    state_->to_catch_up.push_back(s);
-    state_->work.notify_one();
+    if (std::all_of(s->shards.begin(), s->shards.end(), [&](auto shard) { return s->positions[shard] >= state_->heads[shard]; })) {
+        state_->go_live(*s); // nothing to read: no waiting behind others who have much
+    } else {
+        state_->to_catch_up.push_back(s);
+        state_->work.notify_one();
+    }
     return std::unique_ptr<subscription>(new handle([state = state_, s] {
         s->ended = true;
         {
@@ -281,6 +297,10 @@ void hub::publish(live_event e) {
     auto& [events, bytes] = state_->kept[e.channel];
     bytes += e.data.size();
     events.push_back(std::move(e));
+    if (state_->kept.size() > kept_channels_max) {
+        state_->kept.erase(state_->kept.begin());
+        return;
+    }
     while (bytes > kept_bytes_max) {
         bytes -= events.front().data.size();
         events.pop_front();
@@ -289,24 +309,53 @@ void hub::publish(live_event e) {
 
 namespace {
 
-/// The next records of every shard after `positions`, at most `limit` each, in the order of time.
-expected<std::vector<storage::record>> records_after(const storage::store& s, const std::vector<std::uint64_t>& positions, std::size_t limit) {
-    std::vector<storage::record> out;
-    for (std::uint32_t shard = 0; shard < positions.size(); ++shard) {
-        std::size_t count = 0;
-        timestamp latest; // two entities of a shard may commit in another order than they took their times
-        auto read = storage::read_log(s, shard, positions[shard], [&](storage::record&& r) {
-            latest = r.time = std::max(latest, r.time);
-            out.push_back(std::move(r));
-            return ++count < limit;
-        });
-        if (!read) {
-            return read.error();
-        }
+/// The records of all shards after given positions, in the order of time: one record of each shard in hand.
+class merged_feed {
+public:
+    merged_feed(const storage::store& s, std::vector<std::uint64_t> positions) : store_(s), positions_(std::move(positions)) {
+        latest_.resize(positions_.size());
     }
-    std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
-    return out;
-}
+
+    expected<void> start() {
+        for (std::uint32_t shard = 0; shard < positions_.size(); ++shard) {
+            if (auto taken = take(shard); !taken) {
+                return taken;
+            }
+        }
+        return {};
+    }
+
+    /// The next record, or nothing at the end.
+    expected<std::optional<storage::record>> next() {
+        if (heads_.empty()) {
+            return std::optional<storage::record>();
+        }
+        auto node = heads_.extract(heads_.begin());
+        auto r = std::move(node.mapped());
+        positions_[r.shard] = r.seq;
+        if (auto taken = take(r.shard); !taken) {
+            return taken.error();
+        }
+        return std::optional(std::move(r));
+    }
+    [[nodiscard]] const std::vector<std::uint64_t>& positions() const { return positions_; }
+    [[nodiscard]] bool at_end() const { return heads_.empty(); }
+
+private:
+    expected<void> take(std::uint32_t shard) {
+        return storage::read_log(store_, shard, positions_[shard], [&](storage::record&& r) {
+            // Two entities of a shard may commit in another order than they took their times.
+            latest_[shard] = std::max(latest_[shard], r.time);
+            heads_.emplace(std::pair(latest_[shard], shard), std::move(r));
+            return false;
+        });
+    }
+
+    const storage::store& store_;
+    std::vector<std::uint64_t> positions_;
+    std::vector<timestamp> latest_;
+    std::map<std::pair<timestamp, std::uint32_t>, storage::record> heads_;
+};
 
 } // namespace
 
@@ -316,23 +365,26 @@ expected<event_page> hub::read(const uuid& organization, std::string_view after,
     if (!positions) {
         return positions.error();
     }
+    merged_feed feed(state_->store, std::move(*positions));
+    if (auto started = feed.start(); !started) {
+        return started.error();
+    }
     event_page out;
-    for (bool more = true; more;) {
-        auto records = records_after(state_->store, *positions, limit);
-        if (!records) {
-            return records.error();
+    while (out.envelopes.size() < limit) {
+        auto r = feed.next();
+        if (!r) {
+            return r.error();
         }
-        more = !records->empty();
-        for (const auto& r : *records) {
-            if (out.envelopes.size() == limit) {
-                out.next = state_->cursors.encode(*positions);
-                return out;
-            }
-            (*positions)[r.shard] = r.seq;
-            if (r.entity.organization == organization) {
-                out.envelopes.push_back(to_envelope({state_->cursors.encode(*positions), r.time, own_channel(r.entity), r.type, r.payload, organization}));
-            }
+        if (!*r) {
+            return out;
         }
+        if ((*r)->entity.organization == organization) {
+            out.envelopes.push_back(to_envelope(
+                {state_->cursors.encode(feed.positions()), (*r)->time, own_channel((*r)->entity), (*r)->type, (*r)->payload, organization}));
+        }
+    }
+    if (!feed.at_end()) {
+        out.next = state_->cursors.encode(feed.positions());
     }
     return out;
 }

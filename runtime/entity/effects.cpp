@@ -19,12 +19,27 @@ namespace {
 
 constexpr std::int64_t retry_first_ms = 100;
 constexpr std::int64_t retry_max_ms = 30'000;
+/// Effects in work on a node, each on a thread of its own; further ones wait and are tried again.
+constexpr std::uint64_t performing_max = 512;
 
 std::int64_t back_off(std::uint32_t attempts) { return std::min(retry_max_ms, retry_first_ms << std::min(attempts, 9U)); }
 
 /// Whether asking again may help: the receiver did not judge the command.
 bool is_transient(code c) {
-    return c == code::overloaded || c == code::unavailable || c == code::deadline_exceeded || c == code::storage_full;
+    switch (c) {
+    case code::overloaded:
+    case code::unavailable:
+    case code::deadline_exceeded:
+    case code::storage_full:
+    case code::storage_failed:
+    case code::unknown_outcome:
+    case code::quarantined: // until somebody mends it: what is owed stays owed
+    case code::journal_damaged:
+    case code::internal:
+        return true;
+    default:
+        return false;
+    }
 }
 
 const std::string& key_of(const effect& e) {
@@ -77,6 +92,14 @@ private:
 
 } // namespace
 
+effect_table::~effect_table() {
+    for (auto& [key, f] : flights_) {
+        if (!f.survives) {
+            f.stop.request_stop();
+        }
+    }
+}
+
 effect_table::effect_table(host_services& services, caf::actor_system& system, entity_address self)
     : services_(services), system_(system), self_(std::move(self)) {}
 
@@ -122,6 +145,7 @@ void effect_table::start(const effect& e, const std::string&, flight& f, const e
     if (const auto* send = std::get_if<send_effect>(&e)) {
         send_command(*send, owner);
     } else if (const auto* work = std::get_if<perform_effect>(&e)) {
+        f.survives = work->survives;
         perform(*work, f, instance, owner);
     }
 }
@@ -160,8 +184,13 @@ void effect_table::perform(const perform_effect& e, const flight& f, const entit
         caf::anon_send(owner, effect_done_msg{e.key, {}, true, "the kind has no performer"});
         return;
     }
+    if (services_.performing.fetch_add(1) >= performing_max) {
+        --services_.performing;
+        caf::anon_send(owner, effect_done_msg{e.key, {}, true, "as many effects are in work as may be"});
+        return;
+    }
     auto& services = services_;
-    system_.spawn<caf::detached>([work = std::move(work), &services, self = self_, stop = f.stop.get_token(), key = e.key, owner] {
+    auto run = [work = std::move(work), &services, self = self_, stop = f.stop.get_token(), key = e.key, owner] {
         effect_done_msg done{key, {}, false, {}};
         try {
             performing ctx(services, self, stop, key);
@@ -170,8 +199,15 @@ void effect_table::perform(const perform_effect& e, const flight& f, const entit
             done.crashed = true;
             done.cause = defect.what();
         }
+        --services.performing;
         caf::anon_send(owner, std::move(done));
-    });
+    };
+    try {
+        system_.spawn<caf::detached>(std::move(run));
+    } catch (const std::exception& defect) { // no thread to be had
+        --services_.performing;
+        caf::anon_send(owner, effect_done_msg{e.key, {}, true, defect.what()});
+    }
 }
 
 namespace {

@@ -16,6 +16,8 @@ namespace troupe::runtime {
 class effect_table {
 public:
     effect_table(host_services& services, caf::actor_system& system, entity_address self);
+    /// Stops what does not survive its entity: the next incarnation starts it again.
+    ~effect_table();
 
     /// Starts what is owed and not in flight, cancels what is in flight and owed no more. Returns in how many
     /// milliseconds it wants to be called again (a back-off ends); -1: not by itself.
@@ -29,6 +31,7 @@ public:
 private:
     struct flight {
         std::stop_source stop;
+        bool survives = false;      ///< See `perform_effect`.
         bool working = false;       ///< The work or its commands are on the way.
         bool delivered = false;     ///< Its commands were answered: should `resume` still name it, it rests first.
         std::uint32_t attempts = 0; ///< For the back-off.

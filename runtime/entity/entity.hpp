@@ -131,6 +131,7 @@ struct perform_effect {
     std::string key;  ///< Stable for one attempt: "tool/3/0/1". When `resume` stops naming it, it is cancelled.
     std::string type; ///< What the performer switches on.
     std::string payload = "{}";
+    bool survives = false; ///< Goes on when its entity leaves memory (a command under the runner); otherwise it is stopped.
 };
 
 /// What an entity owes. `resume` alone defines it; the host performs the difference between what is owed

@@ -28,6 +28,8 @@ namespace {
 
 /// The host's own event: a command was set aside because it crashed the entity again and again.
 constexpr std::string_view poisoned_event = "$poisoned";
+/// After a refused append (a full disk) an entity that owes effects looks again.
+constexpr std::int64_t wake_after_refusal_ms = 5000;
 
 /// Hosts one entity: decide → commit → apply → reply → effects. Commands that arrive while an append is in flight wait;
 /// when it returns, all of them are decided together and appended as one batch.
@@ -60,8 +62,8 @@ public:
             request(committer_, caf::infinite, activate_msg{self_})
                 .then([this](activated_msg& m) { activated(m.result); }, [this](caf::error& e) { quit(std::move(e)); });
         }
-        return {[this](const offer_msg& m) { enqueue({m.held, std::nullopt, m.report}); },
-                [this](const poison_msg& m) { enqueue({m.held, m.cause, true}); },
+        return {[this](const offer_msg& m) { enqueue({m.held, std::nullopt}); },
+                [this](const poison_msg& m) { enqueue({m.held, m.cause}); },
                 [this](const passivate_msg& m) { passivate(m.drain); }, [this](const reconcile_msg&) { reconcile(); },
                 [this](const effect_done_msg& m) {
                     effects_.done(m, this);
@@ -73,7 +75,6 @@ private:
     struct waiting {
         held_ptr held;
         std::optional<std::string> poison_cause;
-        bool report = false;
     };
     /// A command of the batch that is being decided, with its answer, given when the batch is on disk.
     struct decision {
@@ -91,16 +92,29 @@ private:
     // ---- activation
 
     void activated(expected<storage::activation>& result) {
-        auto loaded = result ? load(*result) : expected<void>(result.error());
+        auto loaded = result ? load_safely(*result) : expected<void>(result.error());
         if (!loaded) {
             broken_ = problem{code::quarantined, to_string(self_) + " cannot be loaded: " + loaded.error().detail};
             log_for("entity").error("{}", broken_->detail);
         } else {
-            before_ = rows_of(*instance_, {self_.id, version_}, nullptr);
             ready_ = true;
+            announce_timers();
             reconcile();
         }
         pump();
+    }
+
+    /// A model that throws while it is loaded would do so for ever: that is quarantine, not a crash.
+    expected<void> load_safely(const storage::activation& a) {
+        try {
+            auto loaded = load(a);
+            if (loaded) {
+                before_ = rows_of(*instance_, {self_.id, version_}, nullptr);
+            }
+            return loaded;
+        } catch (const std::exception& defect) {
+            return problem{code::quarantined, defect.what()};
+        }
     }
 
     /// The newest snapshot that can be restored, then the events after it.
@@ -173,12 +187,12 @@ private:
         if (broken_) {
             return *broken_;
         }
-        if (c.deadline_ms != 0 && monotonic_ms() > c.deadline_ms) {
-            return problem{code::deadline_exceeded, "the command waited longer than its deadline and was not decided; send it again"};
-        }
         if (auto earlier = repeated(c)) {
             ++services_.commands_repeated;
             return std::move(*earlier);
+        }
+        if (c.deadline_ms != 0 && monotonic_ms() > c.deadline_ms) {
+            return problem{code::deadline_exceeded, "the command waited longer than its deadline and was not decided; send it again"};
         }
         const auto version = version_ + b.append->records.size();
         if (w.poison_cause) {
@@ -189,7 +203,9 @@ private:
                                                           "; read it again and repeat the change"};
         }
         const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
+        w.held->deciding = true; // should this throw, the router knows whom to blame
         auto result = instance_->handle(c, ctx);
+        w.held->deciding = false;
         if (!result) {
             ++services_.commands_refused;
             return result.error();
@@ -264,16 +280,16 @@ private:
         const auto last = row.first_version + row.events - 1;
         const auto then = services_.kinds->find(self_.kind)->second.make();
         std::vector<storage::record> events;
-        auto read = storage::read_history(*services_.store, self_, 0, [&](storage::record&& r) -> expected<void> {
-            if (r.entity_seq > last) {
-                return {};
-            }
-            auto replayed = then->replay(r);
-            if (r.entity_seq >= row.first_version) {
-                events.push_back(std::move(r));
-            }
-            return replayed;
-        });
+        auto read = storage::read_history(
+            *services_.store, self_, 0,
+            [&](storage::record&& r) {
+                auto replayed = then->replay(r);
+                if (r.entity_seq >= row.first_version) {
+                    events.push_back(std::move(r));
+                }
+                return replayed;
+            },
+            last);
         if (!read) {
             return read.error();
         }
@@ -323,6 +339,8 @@ private:
                     d.of.held->answer(result.error());
                 }
             }
+            // What it owes is not lost: it is woken again.
+            caf::delayed_anon_send(owner_, std::chrono::milliseconds(wake_after_refusal_ms), wake_msg{self_});
             quit(caf::exit_reason::normal);
             return;
         }
@@ -351,15 +369,10 @@ private:
                 d.of.held->answer(std::move(same));
             }
         }
-        bool report = false;
         for (auto& d : b.decisions) {
             if (d.answer) {
                 d.of.held->answer(std::move(*d.answer));
             }
-            report = report || d.of.report;
-        }
-        if (report) {
-            send(owner_, settled_msg{self_});
         }
     }
 

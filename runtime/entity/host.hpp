@@ -40,6 +40,7 @@ struct host_services {
     std::function<void(const entity_address&, std::string_view channel, std::string_view kind, std::string data)> publish; ///< Live only.
     supervision_tree* tree = nullptr;    ///< May be null.
     dead_letters* letters = nullptr;     ///< May be null.
+    std::atomic<std::uint64_t> performing{0}; ///< Effects in work.
     std::atomic<std::uint64_t> entities_active{0};
     std::atomic<std::uint64_t> commands_accepted{0};
     std::atomic<std::uint64_t> commands_refused{0};

@@ -2,6 +2,7 @@
 
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
+#include "schemas/base/limits.hpp"
 #include "storage/record.hpp"
 
 #include <cstdint>
@@ -117,11 +118,18 @@ public:
             return events.error();
         }
         decided out;
-        auto version = ctx.version;
         for (const auto& e : *events) {
             auto [type, payload] = encode_named(e);
+            if (payload.size() > limits::event_bytes_max) {
+                return problem{code::payload_too_large, "the event '" + std::string(type) + "' would have " + std::to_string(payload.size()) +
+                                                            " bytes, over the limit of " + std::to_string(limits::event_bytes_max) +
+                                                            "; put large contents into files"};
+            }
             const auto type_version = std::visit([](const auto& m) { return detail::version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
             out.events.push_back({std::string(type), type_version, std::move(payload)});
+        }
+        auto version = ctx.version;
+        for (const auto& e : *events) {
             apply(e, {ctx.self.id, ++version, ctx.now, ctx.principal});
         }
         out.answer = answer_of(*events, {ctx.self.id, version});

@@ -22,7 +22,9 @@ struct held_command {
     troupe::runtime::command command;
     reply_port port;
     std::size_t bytes = 0;
-    int crashes = 0;                   ///< Of its entity while this was the only command on offer. Router only.
+    int crashes = 0;                   ///< How often its entity died while deciding it. Router only.
+    std::atomic<bool> deciding{false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
+    std::atomic<bool> offered{false};  ///< The entity may have committed it.
     std::atomic<bool> answered{false}; ///< Set once, by whoever answers.
     std::function<void()> on_answered; ///< Gives back credits.
 
@@ -48,15 +50,10 @@ struct sweep_msg {
 struct busy_msg {
     entity_address entity;
 };
-/// From an entity: the command that was offered with `report` is answered.
-struct settled_msg {
-    entity_address entity;
-};
 
 /// Messages to an entity.
 struct offer_msg {
     held_ptr held;
-    bool report = false; ///< Say `settled_msg` when it is answered.
 };
 /// Sets the command aside: it crashed the entity too often. Journaled and answered with `poison`.
 struct poison_msg {
@@ -101,7 +98,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::submit_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::wake_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::sweep_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::busy_msg)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::settled_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::offer_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::poison_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::passivate_msg)
@@ -129,7 +125,7 @@ using committer_actor = caf::typed_actor<
 
 /// One per shard: holds commands until they are answered, starts and passivates entities.
 using shard_actor = caf::typed_actor<caf::reacts_to<submit_msg>, caf::reacts_to<wake_msg>, caf::reacts_to<sweep_msg>,
-                                     caf::reacts_to<busy_msg>, caf::reacts_to<settled_msg>>;
+                                     caf::reacts_to<busy_msg>>;
 
 /// One per active entity. Only its shard sends to it.
 using entity_actor = caf::typed_actor<caf::reacts_to<offer_msg>, caf::reacts_to<poison_msg>, caf::reacts_to<passivate_msg>,

@@ -27,7 +27,11 @@ void held_command::answer(reply r) {
 }
 
 held_command::~held_command() {
-    answer(problem{code::unavailable, "the command was dropped before it was decided; send it again with the same Idempotency-Key", {}, 1});
+    if (offered) {
+        answer(problem{code::unknown_outcome, "the node stopped while this command was in work: it may be done; send it again with the same Idempotency-Key to find out", {}, 1});
+    } else {
+        answer(problem{code::unavailable, "the node stopped before this command was decided; send it again", {}, 1});
+    }
 }
 
 namespace {
@@ -61,7 +65,7 @@ public:
     behavior_type make_behavior() override {
         sweep_later();
         return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m.entity); },
-                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); }, [this](const settled_msg& m) { settled(m.entity); }};
+                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); }};
     }
 
 private:
@@ -70,7 +74,6 @@ private:
         std::deque<held_ptr> held; ///< Oldest first; answered ones are dropped from the front.
         std::int64_t last_used_ms = 0;
         int crashes_in_a_row = 0;
-        bool careful = false;     ///< After a crash: one command on offer at a time, to find the guilty one.
         bool passivating = false; ///< New commands wait until it is gone.
         bool resting = false;     ///< Waits before its restart.
         supervision_tree::entry entry;
@@ -86,7 +89,16 @@ private:
         }
         if (!s.actor) {
             start(held->command.to, s);
-        } else if (!s.careful || s.held.size() == 1) {
+        } else {
+            offer(s, held);
+        }
+    }
+
+    void offer(slot& s, const held_ptr& held) {
+        held->offered = true;
+        if (held->crashes >= limits::poison_crashes) {
+            send(s.actor, poison_msg{held, last_failure_});
+        } else {
             send(s.actor, offer_msg{held});
         }
     }
@@ -102,10 +114,11 @@ private:
     static void drop_answered(slot& s) {
         while (!s.held.empty() && s.held.front()->answered) {
             s.held.pop_front();
+            s.crashes_in_a_row = 0;
         }
     }
 
-    /// Starts the entity and offers what is held: all of it, or only the first after a crash.
+    /// Starts the entity and offers all that is held, in order.
     void start(const entity_address& a, slot& s) {
         drop_answered(s);
         s.last_used_ms = monotonic_ms();
@@ -117,35 +130,8 @@ private:
         } else {
             s.entry.restarted();
         }
-        if (s.careful) {
-            offer_next(s);
-            return;
-        }
         for (const auto& held : s.held) {
-            send(s.actor, offer_msg{held});
-        }
-    }
-
-    /// In careful mode: the next one goes out when the one before is answered.
-    void offer_next(slot& s) {
-        drop_answered(s);
-        if (s.held.empty()) {
-            s.careful = false;
-            return;
-        }
-        const auto& first = s.held.front();
-        if (first->crashes >= limits::poison_crashes) {
-            send(s.actor, poison_msg{first, last_failure_});
-        } else {
-            send(s.actor, offer_msg{first, true});
-        }
-    }
-
-    void settled(const entity_address& a) {
-        const auto found = slots_.find(a);
-        if (found != slots_.end() && found->second.actor) {
-            found->second.crashes_in_a_row = 0;
-            offer_next(found->second);
+            offer(s, held);
         }
     }
 
@@ -155,7 +141,7 @@ private:
         if (found != slots_.end() && found->second.actor) {
             found->second.passivating = false;
             for (const auto& held : found->second.held) {
-                send(found->second.actor, offer_msg{held});
+                offer(found->second, held);
             }
         }
     }
@@ -181,10 +167,9 @@ private:
         if (services_.letters) {
             services_.letters->record("crash", to_string(a), s.held.empty() ? "" : s.held.front()->command.type, last_failure_);
         }
-        if (s.careful && !s.held.empty()) {
-            ++s.held.front()->crashes;
+        for (const auto& held : s.held) {
+            held->crashes += held->deciding.exchange(false) ? 1 : 0;
         }
-        s.careful = true;
         s.resting = true;
         s.entry.failed(last_failure_);
         const auto wait = std::min(restart_max_ms, restart_first_ms << std::min(s.crashes_in_a_row++, 7));
@@ -197,7 +182,7 @@ private:
         const auto oldest = monotonic_ms() - services_.settings.idle_ms;
         for (auto& [a, s] : slots_) {
             drop_answered(s);
-            if (s.actor && !s.passivating && !s.careful && s.held.empty() && (drain || s.last_used_ms <= oldest)) {
+            if (s.actor && !s.passivating && s.held.empty() && (drain || s.last_used_ms <= oldest)) {
                 s.passivating = true;
                 send(s.actor, passivate_msg{drain});
             }

@@ -46,7 +46,7 @@ private:
     void fire(std::uint32_t shard, timestamp now) {
         board_.set(shard, never); // entities lower it from here on; what the table says comes below
         std::optional<timestamp> next;
-        const auto due = storage::read_timers(*services_.store, shard, now, timers_per_tick, next);
+        const auto due = storage::read_timers(*services_.store, shard, now, timers_per_tick + sent_.size(), next);
         const auto clock = monotonic_ms();
         for (const auto& t : due) {
             auto& sent = sent_[t.row];

@@ -225,6 +225,39 @@ BOOST_AUTO_TEST_CASE(a_flipped_byte_in_the_journal_stops_the_start) {
     BOOST_TEST(last_seq(*journal.store, 0) == 301u); // nothing was changed by the refusals
 }
 
+BOOST_AUTO_TEST_CASE(damage_that_looks_like_a_torn_tail_stops_the_start) {
+    temporary_directory directory;
+    write_records(directory.path, 20);
+    const auto wal = newest_wal(directory.path);
+    const auto good = read_file(wal);
+    constexpr std::size_t header_bytes = 7;
+    std::vector<std::size_t> records; // their places
+    for (std::size_t at = 0; at + header_bytes <= good.size();) {
+        records.push_back(at);
+        at += header_bytes + static_cast<unsigned char>(good[at + 4]) + 256U * static_cast<unsigned char>(good[at + 5]);
+    }
+    BOOST_REQUIRE(good.size() < 32768U); // one block
+    BOOST_REQUIRE(records.size() > 10U);
+    const auto middle = records[records.size() / 2];
+    auto too_long = good;
+    too_long[middle + 5] = '\x7f';
+    write_file(wal, too_long);
+    check_refused(options_for(directory.path), code::journal_damaged, "at byte " + std::to_string(middle));
+    auto zeros = good;
+    std::fill_n(zeros.begin() + static_cast<std::ptrdiff_t>(middle), records[records.size() / 2 + 1] - middle, '\0');
+    write_file(wal, zeros);
+    check_refused(options_for(directory.path), code::journal_damaged, "at byte " + std::to_string(middle));
+    write_file(wal, good);
+    BOOST_TEST(store::open(options_for(directory.path)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_write_ahead_log_that_is_gone_stops_the_start) {
+    temporary_directory directory;
+    write_records(directory.path, 3);
+    fs::remove(newest_wal(directory.path));
+    check_refused(options_for(directory.path), code::journal_damaged, "lost");
+}
+
 BOOST_AUTO_TEST_CASE(a_torn_tail_loses_at_most_the_write_that_was_not_finished) {
     temporary_directory directory;
     const auto sizes = write_records(directory.path, 20);

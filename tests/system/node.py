@@ -177,7 +177,8 @@ class Node:
         return (self.directory / "admin.key").read_text().strip()
 
     def launch(self):
-        """Starts the process and returns at once."""
+        """Starts the process and returns at once. One that is still there is ended first."""
+        self.kill9()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([TROUPE, "serve", "--data", self.directory, "--listen", "127.0.0.1:0", *self.flags],
                                             stdout=subprocess.PIPE, stderr=log, env=self.environment)

@@ -1,0 +1,124 @@
+#include "storage/write_ahead_log.hpp"
+
+#include <boost/crc.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace troupe::storage {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// The format: blocks of 32 KiB, each a row of records {masked CRC-32C 4 bytes, length 2, type 1, payload}. What does
+// not fit goes on in the next block: first, middle, last; else it is a full one. A block's last bytes are zero when no
+// header fits any more.
+constexpr std::size_t block_bytes = 32 * 1024;
+constexpr std::size_t header_bytes = 7;
+constexpr unsigned type_first = 1;
+constexpr unsigned type_last = 4;
+
+struct record_header {
+    std::uint32_t crc = 0;
+    std::size_t length = 0;
+    unsigned type = 0;
+};
+
+/// There have to be `header_bytes` at that place.
+record_header header_at(std::string_view block, std::size_t at) {
+    const auto byte = [&](std::size_t i) -> std::uint32_t { return static_cast<unsigned char>(block[at + i]); };
+    return {byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24), byte(4) | (byte(5) << 8), byte(6)};
+}
+
+/// Whether a whole record begins there, by its checksum.
+bool is_record(std::string_view block, std::size_t at) {
+    if (block.size() - at < header_bytes) {
+        return false;
+    }
+    const auto h = header_at(block, at);
+    if (h.type < type_first || h.type > type_last || h.length > block.size() - at - header_bytes) {
+        return false;
+    }
+    boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+    crc.process_bytes(block.data() + at + header_bytes - 1, h.length + 1); // type and payload
+    const auto plain = static_cast<std::uint32_t>(crc.checksum());
+    return ((plain >> 15) | (plain << 17)) + 0xa282ead8U == h.crc;
+}
+
+bool has_content(std::string_view bytes) { return bytes.find_first_not_of('\0') != std::string_view::npos; }
+
+problem damaged(const fs::path& file, std::uint64_t at) {
+    return {code::journal_damaged, "the write-ahead log " + file.string() + " is damaged at byte " +
+                                       std::to_string(at) +
+                                       ", with records behind it; nothing was changed. Restore it, or a backup"};
+}
+
+expected<void> check_log(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) {
+        return problem{code::storage_failed, "cannot read " + file.string() + "; check its permissions"};
+    }
+    std::string buffer(block_bytes, '\0');
+    std::optional<std::uint64_t> zeros; // where a record should begin
+    for (std::uint64_t begin = 0; in; begin += block_bytes) {
+        in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+        const auto block = std::string_view(buffer).substr(0, static_cast<std::size_t>(in.gcount()));
+        if (zeros && has_content(block)) {
+            return damaged(file, *zeros);
+        }
+        for (std::size_t at = 0; block.size() - at >= header_bytes;) {
+            const auto h = header_at(block, at);
+            if (h.type == 0 && h.length == 0) {
+                zeros = begin + at;
+                if (has_content(block.substr(at))) {
+                    return damaged(file, *zeros);
+                }
+                break;
+            }
+            if (h.length > block.size() - at - header_bytes) {
+                // In a whole block RocksDB refuses it itself.
+                for (auto next = at + 1; block.size() < block_bytes && next < block.size(); ++next) {
+                    if (is_record(block, next)) {
+                        return damaged(file, begin + at);
+                    }
+                }
+                break;
+            }
+            at += header_bytes + h.length;
+        }
+    }
+    return in.bad() ? expected<void>(problem{code::storage_failed, "cannot read " + file.string() + "; check the disk"})
+                    : expected<void>();
+}
+
+} // namespace
+
+expected<void> check_write_ahead_logs(const fs::path& database) {
+    bool was_opened = false; // once, to its end
+    bool has_log = false;
+    std::error_code error; // a folder that cannot be read shows when it is opened
+    for (fs::directory_iterator at(database, error); !error && at != fs::directory_iterator(); at.increment(error)) {
+        was_opened = was_opened || at->path().filename().native().starts_with("OPTIONS-");
+        if (at->path().extension() != ".log") {
+            continue;
+        }
+        has_log = true;
+        if (auto checked = check_log(at->path()); !checked) {
+            return checked;
+        }
+    }
+    if (was_opened && !has_log) { // RocksDB keeps always one, and begins without it in silence
+        return problem{code::journal_damaged,
+                       "the write-ahead log (*.log) in " + database.string() +
+                           " is lost, and with it what was written last; restore it, or a backup"};
+    }
+    return {};
+}
+
+} // namespace troupe::storage

@@ -1,0 +1,623 @@
+#include "runtime/bus/hub.hpp"
+
+#include "tests/storage/journal_fixture.hpp"
+#include "tests/temporary_directory.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace troupe;
+using namespace troupe::test;
+using runtime::live_event;
+
+namespace {
+
+/// Long: only a test that fails waits this long.
+constexpr std::chrono::seconds patience{60};
+
+/// Collects what a subscription delivers.
+class listener {
+public:
+    std::function<void(const live_event&)> sink() {
+        return [this](const live_event& e) {
+            inside_ = inside_ || entered_.exchange(true);
+            const std::lock_guard lock(mutex_);
+            events_.push_back(e);
+            changed_.notify_all();
+            entered_ = false;
+        };
+    }
+
+    /// Waits until that many events have come, and gives all.
+    std::vector<live_event> wait_for(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, patience, [&] { return events_.size() >= count; });
+        BOOST_TEST(events_.size() == count);
+        return events_;
+    }
+
+    /// Waits until an event with these data has come.
+    std::vector<live_event> wait_for(const std::string& data) {
+        std::unique_lock lock(mutex_);
+        const auto found = [&] {
+            return std::any_of(events_.begin(), events_.end(), [&](const auto& e) { return e.data == data; });
+        };
+        changed_.wait_for(lock, patience, found);
+        BOOST_TEST(found(), "no event " << data);
+        return events_;
+    }
+
+    std::vector<live_event> now() {
+        const std::lock_guard lock(mutex_);
+        return events_;
+    }
+
+    [[nodiscard]] bool two_at_once() const { return inside_; }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<live_event> events_;
+    std::atomic<bool> entered_{false};
+    std::atomic<bool> inside_{false};
+};
+
+std::string channel_of(const entity_address& a) { return a.kind + "s/" + to_string(a.id); }
+
+/// A journal with a hub that hears of each commit.
+class live_journal : public journal_fixture {
+public:
+    explicit live_journal(const std::filesystem::path& directory, std::uint32_t shards = 4)
+        : journal_fixture(directory, shards) {
+        start_hub();
+    }
+
+    void start_hub() {
+        hub.reset();
+        auto started = runtime::hub::start(*store, runtime::default_aliases());
+        BOOST_REQUIRE(started.has_value());
+        hub = std::move(*started);
+    }
+
+    /// Commits one command of each and publishes its events, as the committer's actor does. Payloads are numbers
+    /// from 1.
+    void write_all(const std::vector<entity_address>& all, std::uint32_t events = 1) {
+        std::vector<storage::append> batch;
+        for (const auto& a : all) {
+            batch.push_back(prepare(a, events));
+            for (auto& r : batch.back().records) {
+                r.payload = std::to_string(r.entity_seq);
+            }
+        }
+        for (const auto& result : commit(batch)) {
+            BOOST_REQUIRE(result.has_value());
+        }
+        for (const auto& a : batch) {
+            hub->committed(a.records);
+        }
+    }
+
+    void write_typed(const entity_address& a, std::string type, std::string payload) {
+        std::vector<storage::append> batch;
+        batch.push_back(prepare(a));
+        batch.back().records.front().type = std::move(type);
+        batch.back().records.front().payload = std::move(payload);
+        BOOST_REQUIRE(commit(batch).front().has_value());
+        hub->committed(batch.front().records);
+    }
+
+    std::unique_ptr<runtime::subscription> subscribe(listener& to, std::vector<std::string> channels,
+                                                     std::string since = {},
+                                                     const uuid& organization = system_organization) {
+        auto s = hub->subscribe({organization, std::move(channels), std::move(since)}, to.sink());
+        BOOST_REQUIRE_MESSAGE(s.has_value(), (s ? "" : s.error().detail));
+        return std::move(*s);
+    }
+
+    std::unique_ptr<runtime::hub> hub;
+};
+
+/// A subscriber that does its own work only: nothing of its past is still on the way when this returns.
+void wait_until_live(live_journal& journal, listener& l, const std::string& channel,
+                     const uuid& organization = system_organization) {
+    static std::atomic<int> number = 0;
+    const auto mark = "\"mark " + std::to_string(++number) + "\"";
+    journal.hub->publish({{}, {}, channel, "mark", mark, organization});
+    l.wait_for(mark);
+}
+
+using sequences = std::map<std::string, std::vector<std::uint64_t>>;
+
+/// The numbers of the journaled events of each channel, in the order of delivery.
+sequences by_channel(const std::vector<live_event>& events) {
+    sequences out;
+    for (const auto& e : events) {
+        if (!e.id.empty()) {
+            out[e.channel].push_back(std::stoull(e.data));
+        }
+    }
+    return out;
+}
+
+std::vector<entity_address> addresses(const live_journal& journal, std::size_t count,
+                                      const uuid& organization = system_organization) {
+    std::vector<entity_address> out;
+    for (std::size_t i = 0; i < count; ++i) {
+        out.push_back(journal.address_in(static_cast<std::uint32_t>(i % journal.store->who().shards), organization));
+    }
+    return out;
+}
+
+/// Each channel holds first … last without gap or duplicate.
+void check_runs(const sequences& seen, const std::function<std::uint64_t(const std::string&)>& first,
+                std::uint64_t last) {
+    for (const auto& [channel, numbers] : seen) {
+        std::vector<std::uint64_t> wanted;
+        for (auto n = first(channel); n <= last; ++n) {
+            wanted.push_back(n);
+        }
+        BOOST_TEST((numbers == wanted), channel << " has " << numbers.size() << " from " << numbers.front() << " to "
+                                                << numbers.back() << ", wanted " << wanted.size());
+    }
+}
+
+void check_refused(live_journal& journal, const std::string& since) {
+    listener l;
+    const auto refused = journal.hub->subscribe({system_organization, {"*"}, since}, l.sink());
+    BOOST_REQUIRE(refused.has_error());
+    BOOST_TEST((refused.error().code == code::invalid_request));
+    BOOST_TEST(journal.hub->subscribers() == 0u);
+    const auto unread = journal.hub->read(system_organization, since, 10);
+    BOOST_REQUIRE(unread.has_error());
+    BOOST_TEST((unread.error().code == code::invalid_request));
+}
+
+/// The text of a member of an envelope; numbers too.
+std::string member(const std::string& envelope, const std::string& name) {
+    const auto at = envelope.find("\"" + name + "\":") + name.size() + 3;
+    const bool text = envelope[at] == '"';
+    return text ? envelope.substr(at + 1, envelope.find('"', at + 1) - at - 1)
+                : envelope.substr(at, envelope.find_first_of(",}", at) - at);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(live_hub)
+
+BOOST_AUTO_TEST_CASE(from_now_only_what_comes_later_is_delivered) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 3);
+    journal.write_all(all, 2);
+    listener l;
+    const auto s = journal.subscribe(l, {"*"});
+    journal.write_all(all);
+    check_runs(
+        by_channel(l.wait_for(3)), [](const auto&) { return 3; }, 3);
+    const auto first = l.now().front();
+    BOOST_TEST(first.channel == channel_of(all[0]));
+    BOOST_TEST(first.kind == "added");
+    BOOST_TEST(first.data == "3");
+    BOOST_TEST(!first.id.empty());
+    BOOST_TEST(first.ts.ms > 0);
+    BOOST_TEST((first.organization == system_organization));
+}
+
+BOOST_AUTO_TEST_CASE(from_the_start_the_past_comes_before_the_present) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 8);
+    for (int i = 0; i < 10; ++i) {
+        journal.write_all(all, 3);
+    }
+    listener l;
+    const auto s = journal.subscribe(l, {"counters/*"}, "start");
+    journal.write_all(all, 2);
+    const auto seen = by_channel(l.wait_for(8 * 32));
+    BOOST_TEST(seen.size() == 8u);
+    check_runs(
+        seen, [](const auto&) { return 1; }, 32);
+}
+
+BOOST_AUTO_TEST_CASE(every_subscriber_sees_each_event_once_in_order_while_commits_go_on) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 12);
+    constexpr int rounds = 120;
+    constexpr std::uint64_t last = rounds * 3;
+    struct joined {
+        listener heard;
+        std::string since;
+        std::size_t entity;  ///< Number of the only entity it listens to; beyond the last: all.
+        std::uint64_t floor; ///< Of a subscription from now: what was certainly committed before.
+        std::unique_ptr<runtime::subscription> handle;
+    };
+    std::vector<std::unique_ptr<joined>> subscribers;
+    std::atomic<std::uint64_t> committed{0};
+    std::atomic<bool> over{false};
+    std::thread joiner([&] {
+        std::minstd_rand random(7);
+        while (!over && subscribers.size() < 60) {
+            const auto wait_until = committed + random() % 7; // a random point of the stream
+            while (!over && committed < wait_until) {
+                std::this_thread::yield();
+            }
+            auto s = std::make_unique<joined>();
+            s->since = random() % 2 == 0 ? "start" : "";
+            s->entity = random() % 3 == 0 ? random() % all.size() : all.size();
+            s->floor = committed;
+            const auto channel = s->entity < all.size() ? channel_of(all[s->entity]) : "counters/*";
+            auto made = journal.hub->subscribe({system_organization, {channel}, s->since}, s->heard.sink());
+            if (made) {
+                s->handle = std::move(*made);
+                subscribers.push_back(std::move(s));
+            }
+        }
+    });
+    for (int i = 0; i < rounds; ++i) {
+        journal.write_all(all, 3);
+        committed += 3;
+    }
+    over = true;
+    joiner.join();
+    BOOST_TEST(subscribers.size() > 5u);
+    for (auto& s : subscribers) {
+        wait_until_live(journal, s->heard, s->entity < all.size() ? channel_of(all[s->entity]) : "counters/mark");
+        const auto seen = by_channel(s->heard.now());
+        BOOST_TEST(!s->heard.two_at_once());
+        if (s->since == "start") {
+            BOOST_TEST(seen.size() == (s->entity < all.size() ? 1u : all.size()));
+        }
+        check_runs(
+            seen, [&](const auto& channel) { return s->since == "start" ? 1 : seen.at(channel).front(); }, last);
+        for (const auto& [channel, numbers] : seen) {
+            BOOST_TEST((s->since == "start" || numbers.front() > s->floor));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(after_a_cursor_exactly_the_rest_is_delivered_also_while_commits_go_on) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 9);
+    listener first;
+    const auto s = journal.subscribe(first, {"*"}, "start");
+    for (int i = 0; i < 30; ++i) {
+        journal.write_all(all, 2);
+    }
+    const auto events = first.wait_for(9 * 60);
+    std::vector<std::unique_ptr<listener>> later;
+    std::vector<std::unique_ptr<runtime::subscription>> handles;
+    std::vector<std::size_t> points;
+    for (std::size_t at = 0; at < events.size(); at += 61) {
+        points.push_back(at);
+        later.push_back(std::make_unique<listener>());
+        handles.push_back(journal.subscribe(*later.back(), {"*"}, events[at].id));
+        journal.write_all(all, 1);
+    }
+    const auto whole = first.wait_for(9 * (60 + points.size()));
+    for (std::size_t i = 0; i < points.size(); ++i) {
+        const auto rest = later[i]->wait_for(whole.size() - points[i] - 1);
+        BOOST_TEST(
+            (by_channel(rest) == by_channel({whole.begin() + static_cast<std::ptrdiff_t>(points[i]) + 1, whole.end()})),
+            "after event " << points[i]);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_of_one_channel_goes_on_with_that_channel_after_a_restart) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 5);
+    journal.write_all(all, 4);
+    std::string cursor;
+    {
+        listener l;
+        const auto s = journal.subscribe(l, {channel_of(all[2])}, "start");
+        cursor = l.wait_for(4)[1].id;
+    }
+    journal.start_hub(); // the key of cursors is kept in the directory
+    journal.write_all(all, 1);
+    listener l;
+    const auto s = journal.subscribe(l, {channel_of(all[2])}, cursor);
+    const auto seen = by_channel(l.wait_for(3));
+    BOOST_TEST(seen.size() == 1u);
+    check_runs(
+        seen, [](const auto&) { return 3; }, 5);
+}
+
+BOOST_AUTO_TEST_CASE(patterns_and_names_choose_the_channels) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    auto task = journal.address_in(1);
+    task.kind = "task";
+    const auto counter = journal.address_in(2);
+    const auto count = [&](std::vector<std::string> channels) {
+        listener l;
+        channels.emplace_back("mark");
+        const auto s = journal.subscribe(l, channels, "start");
+        wait_until_live(journal, l, "mark");
+        const auto heard = l.now();
+        return std::count_if(heard.begin(), heard.end(), [](const auto& e) { return !e.id.empty(); });
+    };
+    journal.write_typed(task, "task_created", "{}");
+    journal.write_typed(task, "task_moved", "{}");
+    journal.write_typed(counter, "added", "{}");
+    BOOST_TEST(count({"*"}) == 3);
+    BOOST_TEST(count({"tasks/*"}) == 2);
+    BOOST_TEST(count({"t*"}) == 2); // an alias matches as well, but an event comes once
+    BOOST_TEST(count({channel_of(counter)}) == 1);
+    BOOST_TEST(count({channel_of(counter), channel_of(counter), "counters/*"}) == 1);
+    BOOST_TEST(count({channel_of(counter), channel_of(task)}) == 3);
+    BOOST_TEST(count({"tasks"}) == 0);
+    BOOST_TEST(count({"tasks/"}) == 0);
+    BOOST_TEST(count({channel_of(task) + "0"}) == 0);
+    BOOST_TEST(count({"counters/" + to_string(task.id)}) == 0);
+    BOOST_TEST(count({"activities"}) == 3);
+    BOOST_TEST(count({"task_completion"}) == 1);
+    BOOST_TEST(count({"agent_status"}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_alias_shows_where_the_event_belongs) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    auto task = journal.address_in(1);
+    task.kind = "task";
+    listener l;
+    const auto s = journal.subscribe(l, {"task_completion"});
+    journal.write_typed(task, "task_created", "{}");
+    journal.write_typed(task, "task_finished", R"({"ok":true})");
+    const auto event = l.wait_for(1).front();
+    BOOST_TEST(event.channel == "task_completion");
+    BOOST_TEST(event.kind == "task_finished");
+    BOOST_TEST(event.data.find("task/" + to_string(task.id)) != std::string::npos);
+    BOOST_TEST(event.data.find(R"("version":2)") != std::string::npos);
+    BOOST_TEST(event.data.find(R"({"ok":true})") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(another_organization_sees_nothing) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto other = make_uuid();
+    const auto mine = journal.address_in(1);
+    const auto theirs = journal.address_in(1, other); // in the same shard
+    journal.write_all({mine}, 3);
+    listener l;
+    const auto s = journal.subscribe(l, {"*", channel_of(mine)}, "start", other);
+    journal.write_all({mine}, 3);
+    journal.hub->publish({{}, {}, channel_of(mine), "token", "\"secret\"", system_organization});
+    journal.write_all({theirs});
+    const auto seen = by_channel(l.wait_for(1));
+    BOOST_TEST(seen.contains(channel_of(theirs)));
+    listener late;
+    const auto again = journal.subscribe(late, {"*", channel_of(mine)}, {}, other);
+    wait_until_live(journal, late, "mark", other);
+    BOOST_TEST(late.now().size() == 1u);
+    const auto page = journal.hub->read(other, "start", 100);
+    BOOST_REQUIRE(page.has_value());
+    BOOST_TEST(page->envelopes.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(the_start_of_an_epoch_is_shown_to_nobody) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    journal.write_all(addresses(journal, 4)); // each shard's first record is its epoch's start
+    const auto page = journal.hub->read(system_organization, "start", 100);
+    BOOST_REQUIRE(page.has_value());
+    BOOST_TEST(page->envelopes.size() == 4u);
+    listener l;
+    const auto s = journal.subscribe(l, {"*", "activities", "s/*"}, "start");
+    wait_until_live(journal, l, "mark");
+    for (const auto& e : l.wait_for(5)) {
+        BOOST_TEST((e.kind == "added" || e.kind == "mark"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(live_only_events_reach_who_listens_and_are_kept_for_who_comes_late) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto a = journal.address_in(0);
+    const auto other = journal.address_in(0);
+    journal.write_all({a, other});
+    listener early;
+    const auto s = journal.subscribe(early, {channel_of(a)});
+    wait_until_live(journal, early, channel_of(a));
+    for (const auto* token : {"\"a\"", "\"b\""}) {
+        journal.hub->publish({{}, {5}, channel_of(a), "token", token, system_organization});
+    }
+    journal.hub->publish({{}, {5}, channel_of(other), "token", "\"x\"", system_organization});
+    const auto heard = early.wait_for(3);
+    BOOST_TEST(heard[1].data == "\"a\"");
+    BOOST_TEST(heard[2].data == "\"b\"");
+    BOOST_TEST(heard[2].id.empty());
+    listener late;
+    const auto t = journal.subscribe(late, {channel_of(a)}, "start");
+    const auto seen = late.wait_for(4); // the journaled past first
+    BOOST_TEST(seen[0].data == "1");
+    BOOST_TEST(seen[2].data == "\"a\"");
+    BOOST_TEST(seen[3].data == "\"b\"");
+}
+
+BOOST_AUTO_TEST_CASE(the_next_journaled_event_of_a_channel_clears_its_live_only_past) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto a = journal.address_in(0);
+    const auto other = journal.address_in(0);
+    journal.hub->publish({{}, {5}, channel_of(a), "token", "\"a\"", system_organization});
+    journal.hub->publish({{}, {5}, channel_of(other), "token", "\"x\"", system_organization});
+    journal.write_all({a});
+    listener l;
+    const auto s = journal.subscribe(l, {"*"});
+    const auto seen = l.wait_for("\"x\"");
+    BOOST_TEST(seen.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(the_live_only_past_is_bounded_and_keeps_the_newest) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const std::string big(300'000, 'x');
+    for (int i = 0; i < 10; ++i) {
+        journal.hub->publish({{}, {5}, "runs/1", "token", "\"" + std::to_string(i) + big + "\"", system_organization});
+    }
+    listener l;
+    const auto s = journal.subscribe(l, {"runs/1"});
+    const auto seen = l.wait_for(3);
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+        BOOST_TEST(seen[i].data[1] == static_cast<char>('7' + i));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_cursor_is_refused) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto a = journal.address_in(0);
+    std::string good;
+    {
+        listener l;
+        const auto s = journal.subscribe(l, {"*"});
+        journal.write_all({a});
+        good = l.wait_for(1).front().id;
+    }
+    for (const auto& bad : {std::string("x"), std::string("Start"), std::string("!"), std::string(200, 'A'),
+                            good.substr(1), good + "A", good.substr(0, good.size() / 2)}) {
+        check_refused(journal, bad);
+    }
+    auto flipped = good;
+    flipped[good.size() / 2] = flipped[good.size() / 2] == 'A' ? 'B' : 'A';
+    check_refused(journal, flipped);
+    BOOST_TEST(journal.hub->read(system_organization, good, 10).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_of_another_node_is_refused) {
+    temporary_directory one;
+    temporary_directory two;
+    live_journal journal(one.path);
+    live_journal other(two.path);
+    listener l;
+    const auto s = other.subscribe(l, {"*"});
+    other.write_all({other.address_in(0)});
+    check_refused(journal, l.wait_for(1).front().id);
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_shows_nothing_of_positions) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    listener l;
+    const auto s = journal.subscribe(l, {"*"});
+    const auto a = journal.address_in(0);
+    journal.write_all({a});
+    const auto id = l.wait_for(1).front().id;
+    listener again;
+    const auto t = journal.subscribe(again, {"*"}, "start");
+    BOOST_TEST(again.wait_for(1).front().id != id); // sealed with a fresh nonce: equal positions look different
+}
+
+BOOST_AUTO_TEST_CASE(after_its_end_a_subscription_hears_nothing) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 4);
+    for (int i = 0; i < 20; ++i) {
+        journal.write_all(all, 5);
+    }
+    for (int i = 0; i < 30; ++i) { // ended while its past is being read, or before, or after
+        listener l;
+        auto s = journal.subscribe(l, {"*"}, "start");
+        BOOST_TEST(journal.hub->subscribers() == 1u);
+        while (l.now().size() < static_cast<std::size_t>(i * 10)) {
+            std::this_thread::yield();
+        }
+        s.reset();
+        const auto heard = l.now().size();
+        BOOST_TEST(journal.hub->subscribers() == 0u);
+        if (i % 10 == 0) {
+            journal.write_all(all);
+        }
+        journal.hub->publish({{}, {}, "x", "token", "1", system_organization});
+        BOOST_TEST(l.now().size() == heard);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_subscription_may_outlive_the_hub) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    journal.write_all(addresses(journal, 4), 5);
+    listener l;
+    const auto s = journal.subscribe(l, {"*"}, "start");
+    journal.hub.reset();
+    const auto heard = l.now().size();
+    BOOST_TEST(heard <= 20u);
+}
+
+BOOST_AUTO_TEST_CASE(the_feed_is_read_in_pages_each_event_once_in_order) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 7);
+    const auto foreign = addresses(journal, 5, make_uuid());
+    for (int i = 0; i < 10; ++i) {
+        journal.write_all(all, 2);
+        journal.write_all(foreign, 3);
+    }
+    std::vector<std::string> whole;
+    for (const std::size_t limit : {1000u, 1u, 7u, 140u}) {
+        std::vector<std::string> envelopes;
+        std::string after = "start";
+        for (bool more = true; more;) {
+            const auto page = journal.hub->read(system_organization, after, limit);
+            BOOST_REQUIRE(page.has_value());
+            BOOST_TEST(page->envelopes.size() <= limit);
+            envelopes.insert(envelopes.end(), page->envelopes.begin(), page->envelopes.end());
+            more = page->next.has_value();
+            after = page->next.value_or("");
+            BOOST_REQUIRE(envelopes.size() <= 140u);
+        }
+        BOOST_TEST(envelopes.size() == 140u, "limit " << limit);
+        sequences seen;
+        for (const auto& e : envelopes) {
+            seen[member(e, "channel")].push_back(std::stoull(member(e, "data")));
+            BOOST_TEST(member(e, "kind") == "added");
+        }
+        BOOST_TEST(seen.size() == 7u);
+        check_runs(
+            seen, [](const auto&) { return 1; }, 20);
+        whole = limit == 1000 ? envelopes : whole;
+    }
+    for (const std::size_t at : {0u, 50u, 138u, 139u}) { // the id of an envelope is a cursor behind it
+        const auto rest = journal.hub->read(system_organization, member(whole[at], "id"), 1000);
+        BOOST_REQUIRE(rest.has_value());
+        BOOST_TEST(rest->envelopes.size() == 139 - at);
+        BOOST_TEST(!rest->next.has_value());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_of_the_feed_is_one_for_a_subscription) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 4);
+    journal.write_all(all, 10);
+    const auto page = journal.hub->read(system_organization, "start", 25);
+    BOOST_REQUIRE(page.has_value() && page->next.has_value());
+    listener l;
+    const auto s = journal.subscribe(l, {"*"}, *page->next);
+    sequences seen;
+    for (const auto& e : page->envelopes) {
+        seen[member(e, "channel")].push_back(std::stoull(member(e, "data")));
+    }
+    for (auto& [channel, numbers] : by_channel(l.wait_for(15))) {
+        seen[channel].insert(seen[channel].end(), numbers.begin(), numbers.end());
+    }
+    check_runs(
+        seen, [](const auto&) { return 1; }, 10);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

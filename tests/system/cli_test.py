@@ -1,0 +1,209 @@
+"""The command line against a live node: what it prints, its exit codes, its errors."""
+
+import json
+import os
+import subprocess
+
+from tests.system.node import TROUPE, NodeTest, poll
+
+SLOW = """
+rules:
+  - when: {step: 1}
+    say: I wait.
+    call: [{tool: run_command, arguments: {command: "echo one >> log; sleep 0.3"}}]
+  - when: {step: 2}
+    say: I write.
+    call: [{tool: write_file, arguments: {path: a.txt, content: "new\\n"}}]
+  - when: {step: 3}
+    call: [{tool: finish, arguments: {result: All is done.}}]
+"""
+FAILING = """
+rules:
+  - call: [{tool: finish, arguments: {success: false, result: It cannot be done.}}]
+"""
+ASKING = """
+rules:
+  - when: {step: 1}
+    call: [{tool: ask_human, arguments: {question: "Which colour?"}}]
+  - when: {step: 2}
+    call: [{tool: finish, arguments: {result: "It is ${result}."}}]
+"""
+OK, FAILED, USAGE, NO_NODE, NOT_FOUND, REFUSED = range(6)
+
+
+class CliTest(NodeTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = NodeTest("run")
+        cls.shared.setUp()
+        cls.addClassCleanup(cls.shared.tidy)
+        for name, text in (("slow", SLOW), ("failing", FAILING), ("asking", ASKING)):
+            cls.flags, _ = cls.shared.script(name, text)
+        cls.server = cls.shared.node(*cls.flags).start()
+
+    def setUp(self):
+        super().setUp()
+        self.api = self.server.client()
+        self.addCleanup(self.api.close)
+
+    def cli(self, *arguments, code=OK, **more):
+        done = self.server.cli(*arguments, **more)
+        self.assertEqual(done.returncode, code, (arguments, done.stdout[-600:], done.stderr[-600:]))
+        return done
+
+    def json(self, *arguments, **more):
+        done = self.cli(*arguments, "--json", **more)
+        self.assertEqual(done.stdout.count("\n"), 1, done.stdout)
+        return json.loads(done.stdout)
+
+    def start(self, script, **body):
+        return self.api.create("/runs", {"goal": script, "model": f"rehearsal:{script}", **body})["id"]
+
+    # ---- looking
+
+    def test_status(self):
+        self.assertEqual(self.json("status")["url"], self.server.url)
+        self.assertIn(self.server.url, self.cli("status").stdout)
+
+    def test_tree(self):
+        self.assertIn("supervisor", self.cli("tree", "--depth", "5").stdout)
+        self.assertTrue(self.json("tree", "--depth", "5")["children"])
+        self.cli("tree", "/no/such/entry", code=NOT_FOUND)
+        self.cli("tree", "--depth", "x", code=USAGE)
+
+    def test_run_list_and_show(self):
+        run = self.start("failing")
+        self.api.wait_run(run)
+        self.assertIn(run, [r["id"] for r in self.json("run", "list", "--status", "failed")["items"]])
+        self.assertNotIn(run, [r["id"] for r in self.json("run", "list", "--status", "running")["items"]])
+        self.assertEqual(self.json("run", "show", run)["error"], "It cannot be done.")
+        self.assertIn("It cannot be done.", self.cli("run", "show", run).stdout)
+        self.assertEqual([s["key"] for s in self.json("run", "steps", run)["items"]], ["00001.000", "00001.001"])
+
+    def test_events_go_on_where_the_page_before_ended(self):
+        for number in range(5):
+            self.api.create("/tasks", {"title": f"e{number}"})
+        first = self.json("events", "--limit", 3)
+        self.assertEqual(len(first["items"]), 3)
+        second = self.json("events", "--limit", 200, "--after", first["next_cursor"])
+        ids = [e["id"] for e in first["items"] + second["items"]]
+        self.assertEqual(len(ids), len(set(ids)))
+        self.assertIn("task_created", self.cli("events", "--limit", 200).stdout)
+        self.cli("events", "--after", "nonsense", code=FAILED)
+
+    def test_why(self):
+        run = self.start("asking")
+        self.api.wait_run(run, until=("waiting",))
+        self.assertEqual(self.json("why", "run", run)["reasons"][0]["reason"], "question")
+        said = self.cli("why", run).stdout
+        self.assertIn("Which colour?", said)
+        self.assertIn("troupe run answer", said)
+        self.cli("run", "answer", run, "blue")
+        self.assertEqual(self.api.wait_run(run)["result"], "It is blue.")
+        self.cli("why", "nothing", run, code=USAGE)
+        self.cli("why", "run", "zzz", code=NOT_FOUND)
+
+    # ---- without a node
+
+    def test_config_check(self):
+        file = self.folder / "troupe.yaml"
+        file.write_text("log:\n  level: debug\n")
+        self.assertEqual(self.json("config", "check", file), {"ok": True})
+        file.write_text("log:\n  level: loud\nshards: x\n")
+        said = self.cli("config", "check", file, code=FAILED).stderr
+        self.assertRegex(said, r"troupe\.yaml:2\b")
+        self.assertRegex(said, r"troupe\.yaml:3\b")
+        shown = self.cli("config", "show").stdout
+        file.write_text(shown)
+        self.cli("config", "check", file)
+
+    def test_journal_verify_beside_a_live_node(self):
+        self.api.create("/tasks", {"title": "t"})
+        found = self.json("journal", "verify", "--data", self.server.directory)
+        self.assertTrue(found["ok"])
+        self.assertGreater(found["records"], 0)
+
+    def test_views_follow_from_the_journal(self):
+        node = self.node(*self.flags).start()
+        api = node.client()
+        work = self.work_folder()
+        project = api.create("/projects", {"name": "p", "folder": str(work)})["id"]
+        api.wait_run(api.create("/runs", {"goal": "slow", "model": "rehearsal:slow", "project_id": project})["id"])
+        self.assertNotEqual(node.cli("views", "check").returncode, OK, "the node runs")
+        self.assertEqual(node.stop(), 0)
+        done = node.cli("views", "check", "--json")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["ok"]), (OK, True), done)
+
+    def test_problems_are_explained(self):
+        self.assertEqual(self.json("problems", "conflict")["status"], 409)
+        self.cli("problems", "nothing", code=NOT_FOUND)
+
+    def test_errors_have_their_exit_codes(self):
+        self.cli(code=USAGE)
+        self.cli("nonsense", code=USAGE)
+        self.cli("status", "--bogus", code=USAGE)
+        self.cli("run", "show", code=USAGE)
+        self.cli("status", "--url", "http://127.0.0.1:1", code=NO_NODE)
+        self.cli("status", "--key", "wrong", code=REFUSED)
+        self.cli("task", "show", "zzz", code=NOT_FOUND)
+        self.cli("--help")
+        self.cli("run", "start", "--help")
+        empty = self.node(name="empty")
+        self.assertEqual(empty.cli("status").returncode, NO_NODE)
+
+    def test_errors_are_no_output(self):
+        done = self.cli("task", "show", "zzz", "--json", code=NOT_FOUND)
+        self.assertEqual(done.stdout, "")
+        self.assertTrue(done.stderr)
+
+    # ---- working
+
+    def test_agent_and_task(self):
+        agent = self.json("agent", "create", "cli-agent", "--model", "rehearsal:failing")
+        self.assertEqual(self.json("agent", "show", "cli-agent")["id"], agent["id"])
+        task = self.json("task", "create", "Try it", "--agent", "cli-agent")
+        poll("the task's end", lambda: self.json("task", "show", task["id"])["status"] in ("failed", "blocked", "review"))
+        self.json("task", "comment", task["id"], "Well.")
+        self.assertIn("Well.", [m["content"] for m in self.json("task", "messages", task["id"])["items"]])
+        self.assertNotEqual(self.server.cli("agent", "create", "cli-agent").returncode, OK)
+        self.cli("agent", "delete", "cli-agent")
+        self.cli("agent", "show", "cli-agent", code=NOT_FOUND)
+
+    def test_run_start_watches_to_the_end(self):
+        work = self.work_folder()
+        (work / "b.txt").write_text("b\n")
+        done = self.cli("run", "start", "--project", work, "--model", "rehearsal:slow", "Write it")
+        self.assertIn("All is done.", done.stdout)
+        self.assertEqual((work / "a.txt").read_text(), "new\n")
+        run = self.json("run", "list")["items"][0]["id"]
+        self.assertIn("+new", self.cli("run", "diff", run).stdout)
+        self.cli("run", "start", "--project", work, "--model", "rehearsal:failing", "Try it", code=FAILED)
+        self.cli("run", "start", "--model", "rehearsal:none", "Try it", code=FAILED)
+
+    def test_output_has_no_control_characters_of_the_data(self):
+        self.api.create("/tasks", {"title": "red \x1b[31m alert \x07 \x9b2J"})
+        for command in (("task", "list"), ("events", "--limit", 200)):
+            said = self.cli(*command).stdout
+            self.assertFalse(set(said) & set("\x1b\x07\x9b"), command)
+
+    def test_watch_goes_on_over_a_kill_of_the_node(self):
+        node = self.node(*self.flags).start()
+        api, work = node.client(), self.work_folder()
+        project = api.create("/projects", {"name": "p", "folder": str(work)})["id"]
+        run = api.create("/runs", {"goal": "slow", "model": "rehearsal:slow", "project_id": project})["id"]
+        watch = subprocess.Popen([TROUPE, "run", "watch", run, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 env={**os.environ, "TROUPE_DATA": str(node.directory)})
+        try:
+            poll("the command", lambda: (work / "log").exists())
+            node.kill9()
+            node.start()
+            out, err = watch.communicate(timeout=30)
+        finally:
+            watch.kill()
+            watch.communicate()
+        self.assertEqual(watch.returncode, OK, err)
+        kinds = [(e["kind"], json.dumps(e["data"], sort_keys=True)) for e in map(json.loads, out.splitlines()) if e["id"]]
+        self.assertEqual(len(kinds), len(set(kinds)))
+        self.assertEqual((kinds[0][0], kinds[-1][0]), ("run_created", "run_finished"))
+        self.assertEqual((work / "log").read_text(), "one\n")
+        self.assertEqual([k for k, _ in kinds].count("tool_call_finished"), 3)
