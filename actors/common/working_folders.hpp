@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +48,10 @@ public:
     /// Tells the project what changed in the folder, as `by`. Repeated: nothing is left to tell.
     virtual expected<saved> save(const entity_address& project, const std::string& by,
                                  runtime::effect_context& ctx) = 0;
+
+    /// Tools that change the folder take turns, from before the tool to after its save: else one run would save what
+    /// another one is just writing. The turn ends with what is returned; null when `stop` came before the turn.
+    [[nodiscard]] virtual std::shared_ptr<void> take_turn(const entity_address& project, std::stop_token stop) = 0;
 
     /// All that `by` ever changed in the project, by path: before its first change and after its last one.
     [[nodiscard]] virtual expected<std::vector<project_change>> changes_by(const entity_address& project,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <fmt/format.h>
 #include <system_error>
 #include <utility>
@@ -93,6 +94,19 @@ public:
             }
         }
         return prepared{root_, document->version};
+    }
+
+    static std::shared_ptr<void> take_turn(const std::shared_ptr<workspace>& me, const std::stop_token& stop) {
+        std::unique_lock lock(me->turn_mutex_);
+        if (!me->turn_ended_.wait(lock, stop, [&] { return !me->turn_taken_; })) {
+            return nullptr;
+        }
+        me->turn_taken_ = true;
+        return {me.get(), [me](void*) {
+                    const std::scoped_lock again(me->turn_mutex_);
+                    me->turn_taken_ = false;
+                    me->turn_ended_.notify_one();
+                }};
     }
 
     expected<saved> save(const std::string& by, runtime::effect_context& ctx) {
@@ -184,8 +198,11 @@ private:
             return here.error();
         }
         if (*here && (*here)->sha256 == index_.files.at(path).sha256) {
-            std::error_code ignored; // the next scan shows whether it is there
-            fs::remove(root_ / path, ignored);
+            const auto folder = project_folder::open(root_);
+            const auto place = folder ? folder->make_parents(path) : expected<project_folder::place>(folder.error());
+            if (place) { // the next scan shows whether it is there
+                ::unlinkat(place->folder.get(), place->name.c_str(), 0);
+            }
             for (auto parent = fs::path(path).parent_path(); !parent.empty(); parent = parent.parent_path()) {
                 if (::rmdir((root_ / parent).c_str()) != 0) {
                     break; // not empty
@@ -342,6 +359,9 @@ private:
     const entity_address project_;
     const fs::path managed_;
     const fs::path index_path_;
+    std::mutex turn_mutex_; ///< Only of the turn's mark; never held while waiting for `mutex_`.
+    std::condition_variable_any turn_ended_;
+    bool turn_taken_ = false;
     std::mutex mutex_;
     fs::path root_;
     bool loaded_ = false;
@@ -364,12 +384,27 @@ std::shared_ptr<project_workspaces::workspace> project_workspaces::workspace_of(
 
 expected<working_folders::prepared> project_workspaces::prepare(const entity_address& project, bool first,
                                                                 runtime::effect_context& ctx) {
+    std::shared_ptr<void> turn;
+    if (first) {
+        const auto document = read_project(store_, project);
+        if (!document) {
+            return document.error();
+        }
+        turn = document->folder ? take_turn(project, ctx.stop()) : nullptr; // then it saves what is there
+        if (document->folder && !turn) {
+            return problem{code::cancelled, "ended before the project's folder was free"};
+        }
+    }
     return workspace_of(project)->prepare(first, ctx);
 }
 
 expected<working_folders::saved> project_workspaces::save(const entity_address& project, const std::string& by,
                                                           runtime::effect_context& ctx) {
     return workspace_of(project)->save(by, ctx);
+}
+
+std::shared_ptr<void> project_workspaces::take_turn(const entity_address& project, std::stop_token stop) {
+    return workspace::take_turn(workspace_of(project), stop);
 }
 
 expected<std::vector<project_change>> project_workspaces::changes_by(const entity_address& project,

@@ -15,7 +15,8 @@
 /// before a crash is neither lost nor overwritten, and somebody else's change is not undone. Where both changed a file
 /// the manifest wins; the folder's content stays as a blob that the log names.
 ///
-/// Runs that work on one project at the same time share its folder: who saves first is named as the author.
+/// Runs that work on one project at the same time share its folder; those that change it take turns, so that a save
+/// holds what its author wrote. Only what a crash left unsaved is saved by whoever comes next.
 namespace troupe::actors {
 
 class project_workspaces final : public working_folders {
@@ -27,6 +28,7 @@ public:
     /// `not_found` without the project; `storage_failed` and the like where the folder cannot be used.
     expected<prepared> prepare(const entity_address& project, bool first, runtime::effect_context& ctx) override;
     expected<saved> save(const entity_address& project, const std::string& by, runtime::effect_context& ctx) override;
+    [[nodiscard]] std::shared_ptr<void> take_turn(const entity_address& project, std::stop_token stop) override;
     [[nodiscard]] expected<std::vector<project_change>> changes_by(const entity_address& project,
                                                                    const std::string& by) const override;
 

@@ -108,6 +108,7 @@ void apply(run_progress& p, const tool_call_started& e, const event_context& at)
     if (auto* call = call_at(p, e.step, e.call)) {
         call->phase = call_phase::started;
         call->attempt = e.attempt;
+        call->intent_at = at.time;
         call->started_at = call->started_at.value_or(at.time);
     }
 }
@@ -166,7 +167,7 @@ void apply(run_progress& p, const approval_resolved& e, const event_context& at)
     p.working_since = at.time;
 }
 
-/// The calls and the model call stay as they are, for the history; `resume` looks at the status first.
+/// The calls stay as they are until they are cleaned up; `resume` looks at the status first.
 void end(run_progress& p, run_status status, const event_context& at, std::string_view why) {
     p.status = status;
     p.finished_at = at.time;
@@ -196,6 +197,8 @@ void apply(run_progress& p, const run_cancelled& e, const event_context& at) {
     p.error = e.reason.empty() ? "cancelled" : "cancelled: " + e.reason;
     end(p, run_status::cancelled, at, "The run was cancelled.");
 }
+
+void apply(run_progress& p, const run_cleaned_up&, const event_context&) { p.calls.clear(); }
 
 void apply(run_progress& p, const debt_cleared& e, const event_context&) { clear_debt(p.owed, e.number); }
 

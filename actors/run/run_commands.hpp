@@ -101,6 +101,10 @@ BOOST_DESCRIBE_STRUCT(end_back_off, (), (step, attempt))
 struct check_time {};
 BOOST_DESCRIBE_STRUCT(check_time, (), ())
 
+/// The run has ended, and so has all that its tools had started.
+struct record_clean_up {};
+BOOST_DESCRIBE_STRUCT(record_clean_up, (), ())
+
 } // namespace troupe::actors
 
 TROUPE_NAMED(troupe::actors::begin_run)
@@ -111,11 +115,12 @@ TROUPE_NAMED(troupe::actors::record_model_failure)
 TROUPE_NAMED(troupe::actors::record_tool_result)
 TROUPE_NAMED(troupe::actors::end_back_off)
 TROUPE_NAMED(troupe::actors::check_time)
+TROUPE_NAMED(troupe::actors::record_clean_up)
 
 namespace troupe::actors {
 
-using run_command =
-    std::variant<create_run, begin_run, record_start_failure, mark_model_call, record_model_reply, record_model_failure,
-                 record_tool_result, resolve_approval, cancel_run, end_back_off, check_time, debt_settled>;
+using run_command = std::variant<create_run, begin_run, record_start_failure, mark_model_call, record_model_reply,
+                                 record_model_failure, record_tool_result, resolve_approval, cancel_run, end_back_off,
+                                 check_time, record_clean_up, debt_settled>;
 
 } // namespace troupe::actors

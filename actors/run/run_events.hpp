@@ -168,6 +168,10 @@ struct run_cancelled {
 };
 BOOST_DESCRIBE_STRUCT(run_cancelled, (), (reason))
 
+/// After the end: nothing that the run's tools had started is left.
+struct run_cleaned_up {};
+BOOST_DESCRIBE_STRUCT(run_cleaned_up, (), ())
+
 } // namespace troupe::actors
 
 TROUPE_NAMED(troupe::actors::run_created)
@@ -187,12 +191,14 @@ TROUPE_NAMED(troupe::actors::approval_resolved)
 TROUPE_NAMED(troupe::actors::run_finished)
 TROUPE_NAMED(troupe::actors::run_failed)
 TROUPE_NAMED(troupe::actors::run_cancelled)
+TROUPE_NAMED(troupe::actors::run_cleaned_up)
 
 namespace troupe::actors {
 
-using run_event = std::variant<run_created, run_started, model_call_started, model_call_sent, model_call_finished,
-                               model_call_failed, continuation_asked, tool_call_started, tool_call_finished,
-                               tool_call_unknown, tool_call_denied, tool_call_skipped, approval_requested,
-                               approval_resolved, run_finished, run_failed, run_cancelled, debt_cleared>;
+using run_event =
+    std::variant<run_created, run_started, model_call_started, model_call_sent, model_call_finished, model_call_failed,
+                 continuation_asked, tool_call_started, tool_call_finished, tool_call_unknown, tool_call_denied,
+                 tool_call_skipped, approval_requested, approval_resolved, run_finished, run_failed, run_cancelled,
+                 run_cleaned_up, debt_cleared>;
 
 } // namespace troupe::actors

@@ -73,6 +73,10 @@ decision_result decide(const run_progress& p, const cancel_run& c, const context
     return has_ended(p) ? nothing : events{run_cancelled{c.reason}};
 }
 
+decision_result decide(const run_progress& p, const record_clean_up&, const context&) {
+    return owes_clean_up(p) ? events{run_cleaned_up{}} : nothing;
+}
+
 // ---- model calls
 
 decision_result decide(const run_progress& p, const mark_model_call& c, const context&) {
@@ -280,6 +284,9 @@ expected<std::vector<run_event>> run_model::decide(const state& s, const command
 std::vector<runtime::effect> run_model::resume(const state& s) {
     const auto& p = s.progress;
     auto effects = effects_of(p.owed, p.organization);
+    if (owes_clean_up(p)) {
+        effects.push_back(perform("clean_up", run_effects::clean_up, "{}"));
+    }
     if (!exists(p) || has_ended(p)) {
         return effects;
     }

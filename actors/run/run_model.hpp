@@ -22,7 +22,8 @@
 /// the next attempt begins. An attempt without the mark never left and is simply performed again. *Tools.* The same key
 /// is performed again after a crash: idempotent tools repeat themselves, `run_command` finds in the runner's files what
 /// happened. `unknown` then goes to the policy `on_unknown`. *People.* A question waits in an approval of its own, for
-/// weeks if need be, and costs nothing meanwhile: working time stands still.
+/// weeks if need be, and costs nothing meanwhile: working time stands still. *The end.* A run whose last calls were
+/// performed owes a clean-up: a command that outlived its node is ended, and the runner's files are forgotten.
 ///
 /// The tool table (actors/tool) is a library of this floor, not a feature: bad calls are answered here, purely.
 namespace troupe::actors {
@@ -59,6 +60,7 @@ namespace run_effects {
 inline constexpr std::string_view start = "start_run";       ///< Outcome: begin_run or record_start_failure.
 inline constexpr std::string_view call_model = "call_model"; ///< Payload: mark_model_call.
 inline constexpr std::string_view call_tool = "call_tool";   ///< Payload: call_reference.
+inline constexpr std::string_view clean_up = "clean_up";     ///< Of an ended run. Outcome: record_clean_up.
 } // namespace run_effects
 
 /// Which tool call an effect is about.

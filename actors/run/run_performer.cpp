@@ -4,10 +4,13 @@
 #include "actors/run/run_context.hpp"
 #include "actors/tool/tool.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/log_reader.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -65,7 +68,11 @@ reply_end end_of(net::finish_reason reason) {
 /// One node's performer, shared by all runs and called from many threads.
 class performer {
 public:
-    explicit performer(run_services services) : services_(std::move(services)), born_(system_now()) {}
+    explicit performer(run_services services) : services_(std::move(services)) {
+        for (std::uint32_t shard = 0; shard < services_.store->who().shards; ++shard) {
+            before_.push_back(storage::last_time(*services_.store, shard));
+        }
+    }
 
     commands perform(const perform_effect& e, const run_state& s, effect_context& ctx) {
         if (e.type == run_effects::start) {
@@ -76,6 +83,9 @@ public:
         }
         if (e.type == run_effects::call_tool) {
             return call_tool(e, s.progress, ctx);
+        }
+        if (e.type == run_effects::clean_up) {
+            return clean_up(s.progress, ctx);
         }
         log_for("run").error("{} owes an effect of the unknown type '{}'", to_string(ctx.self()), e.type);
         return {};
@@ -124,7 +134,9 @@ private:
                                             false});
         }
         no_more_repeats(ctx.self().id);
-        forget_commands(p, ctx);
+        if (p.attempt == 1) {
+            forget_commands(p, p.step - 1, ctx);
+        }
         const auto chosen = services_.find_model(p.model);
         if (!chosen) {
             return one(failure(p, chosen.error(), false));
@@ -169,23 +181,61 @@ private:
         return to_string(run) + "/" + std::to_string(step) + "/" + std::to_string(call) + "/" + std::to_string(attempt);
     }
 
-    /// The calls of the step before have their outcomes in the journal: the runner's files have done their work.
-    void forget_commands(const run_progress& p, const effect_context& ctx) {
-        for (std::uint32_t number = 1; services_.commands && p.attempt == 1 && number <= p.calls.size(); ++number) {
+    /// The keys of the last calls' commands, which belong to `step`.
+    std::vector<std::string> commands_of(const run_progress& p, std::uint32_t step, const effect_context& ctx) const {
+        std::vector<std::string> keys;
+        for (std::uint32_t number = 1; services_.commands && number <= p.calls.size(); ++number) {
             const auto& call = p.calls[number - 1];
             const auto* tool = find_tool(call.tool);
             for (std::uint32_t attempt = 1; tool && tool->safety == repeat_safety::recorded && attempt <= call.attempt;
                  ++attempt) {
-                services_.commands->forget(command_key(ctx.self().id, p.step - 1, number, attempt));
+                keys.push_back(command_key(ctx.self().id, step, number, attempt));
             }
+        }
+        return keys;
+    }
+
+    /// The calls of the step before have their outcomes in the journal: the runner's files have done their work.
+    void forget_commands(const run_progress& p, std::uint32_t step, const effect_context& ctx) {
+        for (const auto& key : commands_of(p, step, ctx)) {
+            services_.commands->forget(key);
         }
     }
 
-    /// Whether this call may have been performed before. The record time of its intent tells of other incarnations.
-    bool is_repeat(const uuid& run, const std::string& key, const call_state& call) {
+    /// After the end of a run nothing goes on in its name, not even what a node that died has left.
+    commands clean_up(const run_progress& p, effect_context& ctx) {
+        // The calls are those of the last reply; a model call that was open at the end is one step further.
+        const auto step = p.replied ? p.step : p.step - 1;
+        std::stop_source stopped;
+        stopped.request_stop();
+        for (const auto& key : commands_of(p, step, ctx)) {
+            // What comes back does not matter any more; only a runner that does not end does.
+            (void)services_.commands->run(key, {}, stopped.get_token(), {});
+            if (const auto state = services_.commands->state_of(key); !state) {
+                log_for("run").error("{}: a command of the ended run may go on: {}", to_string(ctx.self()),
+                                     state.error().detail);
+                return {};
+            }
+        }
+        const bool open = std::ranges::any_of(p.calls, [](const auto& c) { return c.phase == call_phase::started; });
+        if (open && p.request.project_id) {
+            const auto turn = services_.folders->take_turn(project_of(p, ctx), ctx.stop());
+            record_tool_result unread;
+            if (!turn || !save(p, ctx, unread)) {
+                return {};
+            }
+        }
+        forget_commands(p, step, ctx);
+        no_more_repeats(ctx.self().id);
+        return one(record_clean_up{});
+    }
+
+    /// Whether this call may have been performed before: by this process, or by one before it. Record times never go
+    /// back in a log, so an intent that is no later than what the log held at the start is not of this process.
+    bool is_repeat(const entity_address& run, const std::string& key, const call_state& call) {
         const std::scoped_lock lock(mutex_);
-        const bool ours = std::exchange(last_call_[run], key) == key;
-        return ours || !call.started_at || *call.started_at < born_;
+        const bool ours = std::exchange(last_call_[run.id], key) == key;
+        return ours || !call.intent_at || *call.intent_at <= before_[services_.store->shard_of(run)];
     }
 
     /// The next model call: no tool call of the run is performed again.
@@ -201,24 +251,30 @@ private:
         }
         const auto& call = p.calls[ref->call - 1];
         const auto key = command_key(ctx.self().id, ref->step, ref->call, ref->attempt);
+        const auto* tool = find_tool(call.tool);
+        const bool writes = tool && tool->writes;
+        const auto turn = writes ? services_.folders->take_turn(project_of(p, ctx), ctx.stop()) : nullptr;
+        if (writes && !turn) {
+            return {}; // the run ended, or the node drains
+        }
         const auto folder = services_.folders->prepare(project_of(p, ctx), false, ctx);
         if (!folder && is_transient(folder.error())) {
             return {};
         }
+        const bool repeat = is_repeat(ctx.self(), key, call);
         record_tool_result out{ref->step, ref->call, ref->attempt, {}, false, false, {}};
         if (!folder) {
             out.content = "The project cannot be used: " + folder.error().detail;
             out.is_error = true;
+            out.unknown = repeat && tool && tool->safety == repeat_safety::recorded;
             return one(out);
         }
-        auto result = perform_tool(call.tool, call.arguments,
-                                   environment(ctx, *ref, key, folder->path, is_repeat(ctx.self().id, key, call)));
+        auto result = perform_tool(call.tool, call.arguments, environment(ctx, *ref, key, folder->path, repeat));
         out.content = std::move(result.content);
         out.is_error = result.is_error;
         out.unknown = result.unknown;
         out.details = std::move(result.details);
-        const auto* tool = find_tool(call.tool);
-        if (tool && tool->writes && !save(p, ctx, out)) {
+        if (writes && !save(p, ctx, out)) {
             return {};
         }
         return one(out);
@@ -266,7 +322,7 @@ private:
     }
 
     const run_services services_;
-    const timestamp born_;
+    std::vector<timestamp> before_; ///< Of each shard: the time of the last record when this process began.
     std::mutex mutex_;
     std::map<uuid, std::string> last_call_; ///< Of each run: the key of the call that was performed last.
 };

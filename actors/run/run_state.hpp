@@ -7,6 +7,7 @@
 #include "schemas/run.hpp"
 #include "schemas/run_messages.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,11 +53,12 @@ struct call_state {
     std::optional<troupe::decision> decision;
     std::string answer;
     std::string decided_by;
-    std::optional<timestamp> started_at;
+    std::optional<timestamp> started_at; ///< When it was first asked for or started.
+    std::optional<timestamp> intent_at;  ///< Record time of the last attempt's intent.
 };
 BOOST_DESCRIBE_STRUCT(call_state, (),
                       (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
-                       decided_by, started_at))
+                       decided_by, started_at, intent_at))
 
 /// Where the loop stands: everything but the context's messages, so that a decision can try events on a copy.
 struct run_progress {
@@ -113,6 +115,11 @@ inline bool exists(const run_progress& p) { return !p.id.is_nil(); }
 
 inline bool has_ended(const run_progress& p) {
     return p.status == run_status::succeeded || p.status == run_status::failed || p.status == run_status::cancelled;
+}
+
+/// An ended run whose last calls may have left something: a command that goes on without its node, files of commands.
+inline bool owes_clean_up(const run_progress& p) {
+    return has_ended(p) && std::ranges::any_of(p.calls, [](const call_state& call) { return call.attempt > 0; });
 }
 
 /// "00003.001"; a model call is call 0.

@@ -79,7 +79,8 @@ public:
 
     /// Runs the command under the key, at most once for all time: a key that is finished returns its result,
     /// an unknown one is `unknown_outcome`, and so is whatever keeps the node from seeing what became of it (a damaged
-    /// result, a runner of before that does not end). Every other problem means: not started. `on_output(is_stderr, text)` sees output as it comes.
+    /// result, a runner of before that does not end). Every other problem means: not started. `on_output(is_stderr,
+    /// text)` sees output as it comes.
     virtual expected<command_result> run(std::string_view key, const command_spec& spec, std::stop_token stop,
                                          const std::function<void(bool, std::string_view)>& on_output) = 0;
 

@@ -275,6 +275,24 @@ BOOST_AUTO_TEST_CASE(steps_under_way_at_the_end_do_not_stay_started) {
     BOOST_TEST(d.error.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(ended_run_owes_the_end_of_its_command_until_it_is_reported) {
+    auto r = started();
+    r.accepted(reply(r, {shell_call()}));
+    BOOST_TEST(r.accepted(record_clean_up{}).empty()); // it goes on
+    r.accepted(cancel_run{"enough"});
+    BOOST_TEST(r.owed() == texts{"clean_up"}, each);
+    BOOST_TEST(names_of(r.accepted(record_clean_up{})) == texts{"run_cleaned_up"}, each);
+    BOOST_TEST(r.owed().empty());
+    BOOST_TEST(r.accepted(record_clean_up{}).empty());
+    BOOST_TEST((document(r).status == run_status::cancelled));
+}
+
+BOOST_AUTO_TEST_CASE(ended_run_that_performed_nothing_last_owes_no_clean_up) {
+    auto r = started();
+    r.accepted(reply(r, {finish_call()}));
+    BOOST_TEST(r.owed().empty());
+}
+
 BOOST_AUTO_TEST_CASE(run_of_an_agent_reports_its_end_until_it_is_heard) {
     auto c = wish();
     c.agent_id = agent_id;
@@ -359,6 +377,7 @@ BOOST_AUTO_TEST_CASE(run_can_be_cancelled_in_every_phase) {
         r.accepted(cancel_run{"enough"});
         BOOST_TEST((document(r).status == run_status::cancelled));
         BOOST_TEST(document(r).error.value() == "cancelled: enough");
+        r.accepted(record_clean_up{});
         BOOST_TEST(r.owed().empty());
         BOOST_TEST(r.accepted(cancel_run{"again"}).empty());
     }

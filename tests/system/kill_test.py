@@ -443,7 +443,8 @@ rules:
         api = node.client()
         waiting = api.wait_run(run, until=("waiting",))["waiting"]
         self.assertEqual([w["reason"] for w in waiting], ["unknown_step"])
-        pending = api.read(f"/approvals?run_id={run}&status=pending")["items"]
+        # The run names its question before the approval is opened.
+        pending = poll("the question", lambda: api.read(f"/approvals?run_id={run}&status=pending")["items"])
         self.assertEqual([(a["id"], a["step_key"], a["tool"]) for a in pending], [(waiting[0]["approval_id"], "00001.001", "run_command")])
         node.kill9()
         node.start()  # the question is still there
