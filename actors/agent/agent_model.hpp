@@ -98,8 +98,9 @@ struct running_task {
     uuid task_id;
     std::uint32_t assignment = 0;
     bool cancelling = false;
+    bool announced = false; ///< The task is told of its run only when the run is there.
 };
-BOOST_DESCRIBE_STRUCT(running_task, (), (task_id, assignment, cancelling))
+BOOST_DESCRIBE_STRUCT(running_task, (), (task_id, assignment, cancelling, announced))
 
 struct agent_state {
     static constexpr int version = 1;

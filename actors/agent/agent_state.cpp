@@ -123,9 +123,16 @@ void apply(agent_state& s, const task_started& e, const runtime::event_context&)
     }
     const auto& task = found->second;
     owe(s.owed, run_kind, e.run_id, run_for(s, task));
-    owe(s.owed, task_kind, task.task_id, note_task_started{e.run_id, task.assignment});
-    s.running[to_string(e.run_id)] = {task.task_id, task.assignment, false};
+    s.running[to_string(e.run_id)] = {task.task_id, task.assignment, false, false};
     s.queue.erase(found);
+}
+
+/// Who follows a task to its run has to find it there.
+void announce(agent_state& s, const uuid& run_id, running_task& task) {
+    if (!task.announced) {
+        task.announced = true;
+        owe(s.owed, task_kind, task.task_id, note_task_started{run_id, task.assignment});
+    }
 }
 
 void apply(agent_state& s, const task_cancel_requested& e, const runtime::event_context&) {
@@ -142,6 +149,7 @@ void apply(agent_state& s, const task_finished& e, const runtime::event_context&
     }
     s.completed += e.status == run_status::succeeded ? 1 : 0;
     s.failed += e.status == run_status::failed ? 1 : 0;
+    announce(s, e.run_id, found->second);
     owe(s.owed, task_kind, e.task_id,
         note_task_finished{e.run_id, found->second.assignment, e.status, e.result, e.error});
     s.running.erase(found);
@@ -152,7 +160,12 @@ void apply(agent_state& s, const debt_cleared& e, const runtime::event_context&)
     if (paid && paid->type == wire_name<confirm_name>::value && paid->to == name_of(s, s.settings.name)) {
         s.error = e.ok ? std::nullopt : std::optional(e.detail);
     }
+    const auto started = paid && e.ok && paid->type == wire_name<create_run>::value ? s.running.find(to_string(paid->to))
+                                                                                    : s.running.end();
     clear_debt(s.owed, e.number);
+    if (started != s.running.end()) {
+        announce(s, *parse_uuid(started->first), started->second);
+    }
 }
 
 } // namespace
