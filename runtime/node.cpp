@@ -99,7 +99,8 @@ struct node::impl {
     void submit(command&& c, reply_port&& port) {
         auto held = hold(std::move(c), std::move(port));
         const auto commands = outstanding_commands.fetch_add(1) + 1;
-        const auto bytes = outstanding_bytes.fetch_add(static_cast<std::int64_t>(held->bytes)) + static_cast<std::int64_t>(held->bytes);
+        const auto bytes = outstanding_bytes.fetch_add(static_cast<std::int64_t>(held->bytes)) +
+                           static_cast<std::int64_t>(held->bytes);
         held->on_answered = [this, size = held->bytes] {
             --outstanding_commands;
             outstanding_bytes -= static_cast<std::int64_t>(size);
@@ -109,7 +110,11 @@ struct node::impl {
             return;
         }
         if (commands > settings.limits_outstanding_commands || bytes > settings.limits_outstanding_bytes) {
-            held->answer(problem{code::overloaded, "the node has as many commands in hand as it may; try again after the time in Retry-After", {}, jittered_retry_s()});
+            held->answer(
+                problem{code::overloaded,
+                        "the node has as many commands in hand as it may; try again after the time in Retry-After",
+                        {},
+                        jittered_retry_s()});
             return;
         }
         route(std::move(held));
@@ -120,7 +125,8 @@ struct node::impl {
         return {{.id = "committer", .label = "committer"}, [this, opened](const child_context&) {
                     auto owned = std::move(*opened);
                     if (!owned) {
-                        auto again = storage::committer::open(*store, static_cast<std::uint64_t>(settings.storage_free_bytes_min));
+                        auto again = storage::committer::open(
+                            *store, static_cast<std::uint64_t>(settings.storage_free_bytes_min));
                         owned = std::move(again.value()); // a failure of the child: the supervisor says so
                     }
                     const std::unique_lock lock(handles);
@@ -146,9 +152,8 @@ struct node::impl {
     }
 
     supervised_child timers_child() {
-        return {{.id = "timers", .label = "timers"}, [this](const child_context&) {
-                    return spawn_timers(system, host, *board);
-                }};
+        return {{.id = "timers", .label = "timers"},
+                [this](const child_context&) { return spawn_timers(system, host, *board); }};
     }
 
     config settings;
@@ -199,7 +204,8 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.store = std::move(*store);
     me.live = std::move(*live);
     me.tree.listen([&me](const supervision_change& change) {
-        me.live->publish({{}, change.at, "supervision", "changed", to_json(change), me.store->who().default_organization});
+        me.live->publish(
+            {{}, change.at, "supervision", "changed", to_json(change), me.store->who().default_organization});
     });
     me.shared.store = me.store.get();
     me.shared.settings = &me.settings;
@@ -212,7 +218,8 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
 
 expected<void> node::start(kind_registry kinds) {
     auto& me = *impl_;
-    auto committer = storage::committer::open(*me.store, static_cast<std::uint64_t>(me.settings.storage_free_bytes_min));
+    auto committer =
+        storage::committer::open(*me.store, static_cast<std::uint64_t>(me.settings.storage_free_bytes_min));
     if (!committer) {
         return committer.error();
     }
@@ -232,8 +239,10 @@ expected<void> node::start(kind_registry kinds) {
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
     host.on_committed = [&me](const std::vector<storage::record>& records) { me.live->committed(records); };
     host.on_timer = [&me](std::uint32_t shard, timestamp due) { me.board->lower(shard, due); };
-    host.publish = [&me](const entity_address& from, std::string_view channel, std::string_view kind, std::string data) {
-        me.live->publish({{}, system_now(), std::string(channel), std::string(kind), std::move(data), from.organization});
+    host.publish = [&me](const entity_address& from, std::string_view channel, std::string_view kind,
+                         std::string data) {
+        me.live->publish(
+            {{}, system_now(), std::string(channel), std::string(kind), std::move(data), from.organization});
     };
     {
         const std::unique_lock lock(me.handles);
@@ -249,7 +258,8 @@ expected<void> node::start(kind_registry kinds) {
     spec.strategy = restart_strategy::rest_for_one;
     std::vector<supervised_child> children;
     children.push_back(me.committer_child(std::move(*committer)));
-    children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50}, std::move(routers), &me.tree));
+    children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
+                                        std::move(routers), &me.tree));
     children.push_back(me.timers_child());
     supervisor_options options;
     options.path = host.settings.node_path;
@@ -283,7 +293,8 @@ void node::stop(std::int64_t deadline_ms) {
         }
     }
     if (me.host.entities_active > 0) {
-        log_for("runtime").warn("{} entities were still busy; what they owe goes on after the next start", me.host.entities_active.load());
+        log_for("runtime").warn("{} entities were still busy; what they owe goes on after the next start",
+                                me.host.entities_active.load());
     }
     if (auto flushed = me.store->flush(); !flushed) {
         log_for("runtime").error("{}", flushed.error().detail);

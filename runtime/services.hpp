@@ -14,7 +14,7 @@ class supervision_tree;
 class dead_letters;
 
 struct services {
-    storage::store* store = nullptr;  ///< Documents, lists, items, blobs: see storage/views.hpp and storage/blobs.hpp.
+    storage::store* store = nullptr; ///< Documents, lists, items, blobs: see storage/views.hpp and storage/blobs.hpp.
     const config* settings = nullptr;
     runtime::bus* live = nullptr;
     supervision_tree* tree = nullptr;

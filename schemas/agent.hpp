@@ -13,10 +13,10 @@ BOOST_DEFINE_ENUM_CLASS(task_priority, low, medium, high, urgent)
 
 /// What a run may use up; 0: the default of the node.
 struct budget {
-    std::uint32_t steps = 0;       ///< Model calls.
-    std::uint64_t tokens = 0;      ///< Input and output.
-    std::int64_t cost_micros = 0;  ///< Micro-units of the currency of the price table.
-    std::int64_t time_ms = 0;      ///< From start to end, without waits for people.
+    std::uint32_t steps = 0;      ///< Model calls.
+    std::uint64_t tokens = 0;     ///< Input and output.
+    std::int64_t cost_micros = 0; ///< Micro-units of the currency of the price table.
+    std::int64_t time_ms = 0;     ///< From start to end, without waits for people.
     static constexpr field_rule rules[] = {{.name = "steps", .max = 10000, .doc = "Model calls."},
                                            {.name = "tokens", .doc = "Input and output tokens."},
                                            {.name = "cost_micros", .min = 0, .doc = "Millionths of the currency unit."},
@@ -38,7 +38,12 @@ struct agent_settings {
     unknown_policy on_unknown = unknown_policy::ask;
     json::raw custom_parameters;
     static constexpr field_rule rules[] = {
-        {.name = "name", .required = true, .min = 1, .max = 100, .doc = "Unique in the organization.", .example = "\"scout\""},
+        {.name = "name",
+         .required = true,
+         .min = 1,
+         .max = 100,
+         .doc = "Unique in the organization.",
+         .example = "\"scout\""},
         {.name = "kind", .min = 1, .max = 64, .doc = "Agent kind."},
         {.name = "role", .max = 100, .doc = "Role, as in the session key agent:<role>:<instance>."},
         {.name = "capabilities", .max = 100, .doc = "What it can do, for assignment."},
@@ -49,8 +54,8 @@ struct agent_settings {
         {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."}};
 };
 BOOST_DESCRIBE_STRUCT(agent_settings, (),
-                      (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks, on_unknown,
-                       custom_parameters))
+                      (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks,
+                       on_unknown, custom_parameters))
 
 /// PUT and PATCH /agents/{id}: what is given is replaced.
 struct update_agent_body {
@@ -77,8 +82,8 @@ struct update_agent_body {
         {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."}};
 };
 BOOST_DESCRIBE_STRUCT(update_agent_body, (),
-                      (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks, on_unknown,
-                       custom_parameters))
+                      (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks,
+                       on_unknown, custom_parameters))
 
 /// GET /agents/{id}
 struct agent_document {

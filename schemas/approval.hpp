@@ -16,7 +16,9 @@ struct decide_approval_body {
     std::string answer;                 ///< Of a question; or the reason of a denial, which the model reads.
     std::optional<json::raw> arguments; ///< Edit and continue: the tool's arguments to use instead.
     static constexpr field_rule rules[] = {
-        {.name = "decision", .required = true, .doc = "approve or deny a call, answer a question, retry or skip an unknown step."},
+        {.name = "decision",
+         .required = true,
+         .doc = "approve or deny a call, answer a question, retry or skip an unknown step."},
         {.name = "answer", .max = 100000, .doc = "The answer, or the reason."},
         {.name = "arguments", .doc = "Arguments to use instead of those that the model gave."}};
 };
@@ -38,6 +40,7 @@ struct approval_document {
     std::optional<timestamp> decided_at;
 };
 BOOST_DESCRIBE_STRUCT(approval_document, (),
-                      (id, run_id, step_key, reason, status, text, tool, arguments, answer, decided_by, created_at, decided_at))
+                      (id, run_id, step_key, reason, status, text, tool, arguments, answer, decided_by, created_at,
+                       decided_at))
 
 } // namespace troupe

@@ -13,7 +13,12 @@ struct create_project_body {
     std::string description;
     std::optional<std::string> folder; ///< An existing folder on the node to work in, instead of a managed one (admin).
     static constexpr field_rule rules[] = {
-        {.name = "name", .required = true, .min = 1, .max = 200, .doc = "Name for people.", .example = "\"calculator\""},
+        {.name = "name",
+         .required = true,
+         .min = 1,
+         .max = 200,
+         .doc = "Name for people.",
+         .example = "\"calculator\""},
         {.name = "description", .max = 10000, .doc = "What it is."},
         {.name = "folder", .min = 1, .max = 4096, .doc = "Absolute path of a folder on the node to work in directly."}};
 };

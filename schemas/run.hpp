@@ -76,8 +76,8 @@ struct run_document {
     timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(run_document, (),
-                      (id, goal, status, project_id, agent_id, task_id, model, step, limits, used, waiting, result, error,
-                       version_before, created_by, created_at, started_at, finished_at, updated_at))
+                      (id, goal, status, project_id, agent_id, task_id, model, step, limits, used, waiting, result,
+                       error, version_before, created_by, created_at, started_at, finished_at, updated_at))
 
 /// An item of GET /runs/{id}/steps, oldest first. Key: step and call ("00003.001"; a model call is call 0).
 struct step_document {
@@ -87,10 +87,10 @@ struct step_document {
     step_type type = step_type::model;
     step_status status = step_status::started;
     std::uint32_t attempt = 1;
-    std::string tool;      ///< Of a tool call.
-    json::raw arguments;   ///< Of a tool call.
-    std::string content;   ///< The model's text, or the tool's result, shortened for display.
-    json::raw details;     ///< exit_code, duration_ms, diff, … of a tool call.
+    std::string tool;    ///< Of a tool call.
+    json::raw arguments; ///< Of a tool call.
+    std::string content; ///< The model's text, or the tool's result, shortened for display.
+    json::raw details;   ///< exit_code, duration_ms, diff, … of a tool call.
     std::uint64_t input_tokens = 0;
     std::uint64_t output_tokens = 0;
     std::optional<std::string> error;
@@ -98,8 +98,8 @@ struct step_document {
     std::optional<timestamp> finished_at;
 };
 BOOST_DESCRIBE_STRUCT(step_document, (),
-                      (key, step, call, type, status, attempt, tool, arguments, content, details, input_tokens, output_tokens,
-                       error, started_at, finished_at))
+                      (key, step, call, type, status, attempt, tool, arguments, content, details, input_tokens,
+                       output_tokens, error, started_at, finished_at))
 
 /// Live only, channel runs/{id}, kind "token": text of the model call in flight. `offset` counts bytes, so that a
 /// reader can resume; the past of the call in flight is given first to late joiners.

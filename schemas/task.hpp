@@ -37,8 +37,9 @@ struct update_task_body {
     std::optional<task_priority> priority;
     std::optional<std::vector<std::string>> labels;
     std::optional<timestamp> due;
-    static constexpr field_rule rules[] = {{.name = "title", .min = 1, .max = 300, .doc = "What is to be done, in a line."},
-                                           {.name = "description", .max = 100000, .doc = "All that the agent has to know."}};
+    static constexpr field_rule rules[] = {
+        {.name = "title", .min = 1, .max = 300, .doc = "What is to be done, in a line."},
+        {.name = "description", .max = 100000, .doc = "All that the agent has to know."}};
 };
 BOOST_DESCRIBE_STRUCT(update_task_body, (), (title, description, priority, labels, due))
 
@@ -61,7 +62,8 @@ struct add_message_body {
     std::string content;
     message_type type = message_type::comment;
     std::optional<uuid> reply_to;
-    static constexpr field_rule rules[] = {{.name = "content", .required = true, .min = 1, .max = 65536, .doc = "Markdown."}};
+    static constexpr field_rule rules[] = {
+        {.name = "content", .required = true, .min = 1, .max = 65536, .doc = "Markdown."}};
 };
 BOOST_DESCRIBE_STRUCT(add_message_body, (), (content, type, reply_to))
 
@@ -87,8 +89,8 @@ struct task_document {
     timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(task_document, (),
-                      (id, title, description, status, priority, labels, due, project_id, agent_id, run_id, result, error,
-                       messages, created_by, created_at, updated_at))
+                      (id, title, description, status, priority, labels, due, project_id, agent_id, run_id, result,
+                       error, messages, created_by, created_at, updated_at))
 
 /// An item of GET /tasks/{id}/messages.
 struct message_document {

@@ -43,7 +43,8 @@ expected<std::optional<blob_head>> read_head(const store& s, const uuid& organiz
     }
     byte_reader in(value);
     if (!status.ok() || in.fixed<std::uint8_t>() != head_format) {
-        return status.ok() ? problem{code::journal_damaged, "the head of a blob cannot be read"} : to_problem(status, "cannot read a blob");
+        return status.ok() ? problem{code::journal_damaged, "the head of a blob cannot be read"}
+                           : to_problem(status, "cannot read a blob");
     }
     return std::optional(blob_head{in.varint()});
 }
@@ -68,7 +69,8 @@ expected<std::string> put_blob(store& s, const uuid& organization, std::string_v
         batch.Put(s.db().blobs, keys::blob_piece(organization, hash, 0), head);
         for (std::uint32_t piece = 1; !bytes.empty(); ++piece) {
             const auto part = bytes.substr(0, blob_piece_bytes);
-            batch.Put(s.db().blobs, keys::blob_piece(organization, hash, piece), rocksdb::Slice(part.data(), part.size()));
+            batch.Put(s.db().blobs, keys::blob_piece(organization, hash, piece),
+                      rocksdb::Slice(part.data(), part.size()));
             bytes.remove_prefix(part.size());
         }
         // Not synced: it lies in the WAL before the event that names it, whose fsync covers both.
@@ -104,7 +106,8 @@ expected<void> read_blob(const store& s, const uuid& organization, std::string_v
     auto piece = static_cast<std::uint32_t>(1 + offset / blob_piece_bytes);
     for (auto position = offset; position < **size; ++piece) {
         std::string value;
-        if (const auto status = s.db().db->Get({}, s.db().blobs, keys::blob_piece(organization, hash, piece), &value); !status.ok()) {
+        if (const auto status = s.db().db->Get({}, s.db().blobs, keys::blob_piece(organization, hash, piece), &value);
+            !status.ok()) {
             return to_problem(status, "cannot read blob " + std::string(name));
         }
         const auto skip = static_cast<std::size_t>(position % blob_piece_bytes);
@@ -125,8 +128,8 @@ expected<std::string> get_blob(const store& s, const uuid& organization, std::st
         return size.error();
     }
     if (*size && **size > bytes_max) {
-        return problem{code::payload_too_large, "blob " + std::string(name) + " has " + std::to_string(**size) + " bytes, over the limit of " +
-                                                    std::to_string(bytes_max)};
+        return problem{code::payload_too_large, "blob " + std::string(name) + " has " + std::to_string(**size) +
+                                                    " bytes, over the limit of " + std::to_string(bytes_max)};
     }
     std::string out;
     auto read = read_blob(s, organization, name, 0, [&](std::string_view piece) {

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-/// Big things, content-addressed inside their organization. Written to the same WAL before the event that names them, so
-/// that the event's fsync makes them durable too. All thread-safe.
+/// Big things, content-addressed inside their organization. Written to the same WAL before the event that names them,
+/// so that the event's fsync makes them durable too. All thread-safe.
 namespace troupe::storage {
 
 /// Pieces keep a blob streamable and a write batch small.

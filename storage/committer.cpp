@@ -74,8 +74,8 @@ expected<void> committer::accept(const append& a) {
         return problem{code::conflict, "this activation of " + to_string(a.entity) + " was replaced; ask again"};
     }
     if (found->second.version != a.expected_version) {
-        return problem{code::conflict, to_string(a.entity) + " is at version " + std::to_string(found->second.version) + ", not " +
-                                           std::to_string(a.expected_version) + "; ask again"};
+        return problem{code::conflict, to_string(a.entity) + " is at version " + std::to_string(found->second.version) +
+                                           ", not " + std::to_string(a.expected_version) + "; ask again"};
     }
     if (!space_left()) {
         return store_.check_space(free_bytes_min_);
@@ -121,7 +121,8 @@ expected<appended> committer::write(append& a) {
     for (const auto& [key, value] : a.derived.puts) {
         batch.Put(db.derived, key, value);
     }
-    batch.Put(db.derived, keys::entity(shard, keys::table::head, a.entity), encode_head_row({state.version, state.snapshot_version}));
+    batch.Put(db.derived, keys::entity(shard, keys::table::head, a.entity),
+              encode_head_row({state.version, state.snapshot_version}));
     writer_->touched.insert(shard);
     return appended{at.seq - 1};
 }

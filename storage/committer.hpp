@@ -15,8 +15,8 @@
 
 namespace troupe::storage {
 
-/// What follows from records for the derived tables beyond history, heads and de-duplication, which the committer writes
-/// itself: documents, index keys, items, timers, owed marks, snapshots. Keys are whole keys of storage/keys.hpp.
+/// What follows from records for the derived tables beyond history, heads and de-duplication, which the committer
+/// writes itself: documents, index keys, items, timers, owed marks, snapshots. Keys are whole keys of storage/keys.hpp.
 struct derived_changes {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;
@@ -61,9 +61,9 @@ public:
     void release(const entity_address& a, std::uint64_t activation_id);
 
     /// Commits all appends in one write. results[i] is for batch[i]: `conflict` for a foreign activation or version,
-    /// `storage_full` when space is short; those are not written, the others are. Any I/O error is returned as the whole
-    /// call's problem: the outcome is then unknown and the process has to end.
-    /// On success batch[i].records carry their shard and seq.
+    /// `storage_full` when space is short; those are not written, the others are. Any I/O error is returned as the
+    /// whole call's problem: the outcome is then unknown and the process has to end. On success batch[i].records carry
+    /// their shard and seq.
     expected<void> commit(std::span<append> batch, std::vector<expected<appended>>& results);
 
 private:

@@ -68,7 +68,8 @@ std::string item(std::uint32_t shard, const entity_address& a, std::string_view 
     return out;
 }
 
-std::string index_prefix(std::uint32_t shard, const uuid& organization, std::string_view kind, std::string_view filter) {
+std::string index_prefix(std::uint32_t shard, const uuid& organization, std::string_view kind,
+                         std::string_view filter) {
     auto out = shard_table(shard, table::index);
     put_uuid(out, organization);
     out += kind;

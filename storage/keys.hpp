@@ -11,7 +11,8 @@
 ///
 /// Column families: `log` (the journal), `derived` (all that follows from it), `blobs`.
 ///   log      shard:2 seq:8                                           -> record
-///   derived  shard:2 table:1 …                                       big-endian numbers, so that bytes order as numbers
+///   derived  shard:2 table:1 …                                       big-endian numbers, so that bytes order as
+///   numbers
 ///     'a'                                                            -> seq applied up to
 ///     'e'                                                            -> promise, and the epochs of the log
 ///     'v' organization:16 id:16 kind                                 -> head: version, snapshot version

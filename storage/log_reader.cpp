@@ -9,9 +9,10 @@ namespace troupe::storage {
 namespace {
 
 problem gap(std::uint32_t shard, std::uint64_t wanted, std::uint64_t found) {
-    return {code::journal_damaged, "the log of shard " + std::to_string(shard) + " has a gap: record " + std::to_string(wanted) +
-                                       " is missing, record " + std::to_string(found) +
-                                       " follows; restore a backup, or ask `troupe journal verify` for all that is damaged"};
+    return {code::journal_damaged,
+            "the log of shard " + std::to_string(shard) + " has a gap: record " + std::to_string(wanted) +
+                " is missing, record " + std::to_string(found) +
+                " follows; restore a backup, or ask `troupe journal verify` for all that is damaged"};
 }
 
 expected<std::string> get(const store& s, const std::string& key, bool& found) {
@@ -92,7 +93,8 @@ expected<void> read_history(const store& s, const entity_address& a, std::uint64
         byte_reader value(scan.value()); // seq, then the record as it stands in the log
         const auto seq = value.fixed<std::uint64_t>();
         if (version != wanted) {
-            return problem{code::journal_damaged, "the history of " + to_string(a) + " lacks event " + std::to_string(wanted)};
+            return problem{code::journal_damaged,
+                           "the history of " + to_string(a) + " lacks event " + std::to_string(wanted)};
         }
         auto r = decode_record(shard, seq, value.rest());
         if (!r) {
@@ -102,7 +104,8 @@ expected<void> read_history(const store& s, const entity_address& a, std::uint64
             return visited;
         }
     }
-    return scan.status().ok() ? expected<void>() : expected<void>(to_problem(scan.status(), "cannot read the history of " + to_string(a)));
+    return scan.status().ok() ? expected<void>()
+                              : expected<void>(to_problem(scan.status(), "cannot read the history of " + to_string(a)));
 }
 
 expected<std::optional<head_row>> read_head(const store& s, const entity_address& a) {
@@ -132,7 +135,8 @@ std::vector<snapshot_row> read_snapshots(const store& s, const entity_address& a
     return out;
 }
 
-expected<std::optional<command_row>> read_command(const store& s, const entity_address& a, std::string_view command_id) {
+expected<std::optional<command_row>> read_command(const store& s, const entity_address& a,
+                                                  std::string_view command_id) {
     bool found = false;
     auto value = get(s, keys::command(s.shard_of(a), a, command_id), found);
     if (!value) {
@@ -153,9 +157,10 @@ expected<void> check_tails(const store& s) {
         const auto applied = applied_seq(s, shard);
         const auto last = last_seq(s, shard);
         if (last < applied) {
-            return problem{code::journal_damaged, "the log of shard " + std::to_string(shard) + " ends at record " + std::to_string(last) +
-                                                      ", but record " + std::to_string(applied) +
-                                                      " was applied before: the end of the log is lost; restore a backup"};
+            return problem{code::journal_damaged,
+                           "the log of shard " + std::to_string(shard) + " ends at record " + std::to_string(last) +
+                               ", but record " + std::to_string(applied) +
+                               " was applied before: the end of the log is lost; restore a backup"};
         }
         if (last > applied) {
             if (auto whole = read_log(s, shard, applied, [](record&&) { return true; }); !whole) {
@@ -173,7 +178,8 @@ class batch_checker {
 public:
     std::optional<problem> next(const record& r) {
         if (r.index_in_batch != expected_index_ || (expected_index_ > 0 && r.command_id != command_id_)) {
-            return problem{code::journal_damaged, "record " + std::to_string(r.seq) + " of shard " + std::to_string(r.shard) +
+            return problem{code::journal_damaged, "record " + std::to_string(r.seq) + " of shard " +
+                                                      std::to_string(r.shard) +
                                                       " does not continue the batch of its command"};
         }
         command_id_ = r.command_id;
@@ -187,7 +193,8 @@ private:
     std::string command_id_;
 };
 
-void verify_shard(const store& s, std::uint32_t shard, verification& out, const std::function<void(std::uint64_t)>& progress) {
+void verify_shard(const store& s, std::uint32_t shard, verification& out,
+                  const std::function<void(std::uint64_t)>& progress) {
     batch_checker batches;
     std::optional<problem> bad;
     const auto before = out.records;
@@ -201,7 +208,8 @@ void verify_shard(const store& s, std::uint32_t shard, verification& out, const 
     if (!read) {
         bad = read.error();
     } else if (!bad && !batches.whole()) {
-        bad = problem{code::journal_damaged, "the log of shard " + std::to_string(shard) + " ends within the batch of a command"};
+        bad = problem{code::journal_damaged,
+                      "the log of shard " + std::to_string(shard) + " ends within the batch of a command"};
     }
     out.shards += out.records > before ? 1 : 0;
     if (bad && !out.first_bad) {
@@ -221,7 +229,8 @@ verification verify_journal(const store& s, const std::function<void(std::uint64
             out.snapshots_damaged += decode_snapshot_row(0, snapshots.value()) ? 0 : 1;
         }
         if (!snapshots.status().ok() && !out.first_bad) {
-            out.first_bad = to_problem(snapshots.status(), "cannot read the snapshots of shard " + std::to_string(shard));
+            out.first_bad =
+                to_problem(snapshots.status(), "cannot read the snapshots of shard " + std::to_string(shard));
         }
     }
     return out;

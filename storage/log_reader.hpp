@@ -28,7 +28,8 @@ std::uint64_t applied_seq(const store& s, std::uint32_t shard);
 
 /// Visits an entity's records after `after_version` up to `last_version`, in order. A gap is `journal_damaged`.
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
-                            const std::function<expected<void>(record&&)>& visit, std::uint64_t last_version = UINT64_MAX);
+                            const std::function<expected<void>(record&&)>& visit,
+                            std::uint64_t last_version = UINT64_MAX);
 
 /// The head of an entity, or nothing when it has no event.
 expected<std::optional<head_row>> read_head(const store& s, const entity_address& a);
@@ -45,7 +46,7 @@ expected<void> check_tails(const store& s);
 /// The result of `troupe journal verify`.
 struct verification {
     std::uint64_t records = 0;
-    std::uint64_t shards = 0;    ///< That have records.
+    std::uint64_t shards = 0; ///< That have records.
     std::uint64_t snapshots = 0;
     std::uint64_t snapshots_damaged = 0;
     std::optional<problem> first_bad; ///< Names shard and seq, or the entity.

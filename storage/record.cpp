@@ -35,8 +35,9 @@ uuid get_uuid(byte_reader& in) {
 }
 
 problem damaged(std::uint32_t shard, std::uint64_t seq, std::string_view why) {
-    return {code::journal_damaged, "record " + std::to_string(seq) + " of shard " + std::to_string(shard) + " " +
-                                       std::string(why) + "; restore a backup, or ask `troupe journal verify` how far the journal is good"};
+    return {code::journal_damaged,
+            "record " + std::to_string(seq) + " of shard " + std::to_string(shard) + " " + std::string(why) +
+                "; restore a backup, or ask `troupe journal verify` how far the journal is good"};
 }
 
 } // namespace
@@ -89,7 +90,8 @@ expected<record> decode_record(std::uint32_t shard, std::uint64_t seq, std::stri
     if (format != record_format || flags != 0) {
         return problem{code::data_dir_newer, "record " + std::to_string(seq) + " of shard " + std::to_string(shard) +
                                                  " has format " + std::to_string(format) + " and flags " +
-                                                 std::to_string(flags) + ", which this version does not know; run a newer Troupe"};
+                                                 std::to_string(flags) +
+                                                 ", which this version does not know; run a newer Troupe"};
     }
     r.epoch = in.varint();
     r.entity.organization = get_uuid(in);

@@ -51,7 +51,8 @@ expected<epochs_row> read_epochs(const store& s, std::uint32_t shard) {
         row.runs.push_back({epoch, in.varint()});
     }
     if (!status.ok() || format != epochs_format || !in.at_end()) {
-        return problem{code::journal_damaged, "the epochs of shard " + std::to_string(shard) + " cannot be read; restore a backup"};
+        return problem{code::journal_damaged,
+                       "the epochs of shard " + std::to_string(shard) + " cannot be read; restore a backup"};
     }
     return row;
 }
@@ -80,16 +81,19 @@ expected<void> shard_logs::recover(std::uint32_t shard) {
         return row.error();
     }
     const auto last = storage::last_seq(*store_, shard);
-    replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(), applied_seq(*store_, shard)};
+    replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(),
+                                        applied_seq(*store_, shard)};
     for (std::size_t i = 0; i < row->runs.size(); ++i) {
         const auto end = i + 1 < row->runs.size() ? row->runs[i + 1].first_seq - 1 : last;
         if (row->runs[i].first_seq != disk.log.last().seq + 1 || end < row->runs[i].first_seq) {
-            return problem{code::journal_damaged, "the epochs of shard " + std::to_string(shard) + " do not fit its log; restore a backup"};
+            return problem{code::journal_damaged,
+                           "the epochs of shard " + std::to_string(shard) + " do not fit its log; restore a backup"};
         }
         disk.log.append(row->runs[i].epoch, end - disk.log.last().seq);
     }
     if (disk.log.last().seq != last) {
-        return problem{code::journal_damaged, "the log of shard " + std::to_string(shard) + " has records of no known epoch; restore a backup"};
+        return problem{code::journal_damaged, "the log of shard " + std::to_string(shard) +
+                                                  " has records of no known epoch; restore a backup"};
     }
     auto core = replication::replica::recover(std::move(disk));
     if (!core) {
@@ -139,7 +143,8 @@ expected<void> shard_logs::note_actions(log& l) {
             l.write = write->write;
         } else if (std::holds_alternative<replication::halt>(action)) {
             return defect("halted: " + std::get<replication::halt>(action).reason);
-        } else if (!std::holds_alternative<replication::committed>(action) && !std::holds_alternative<replication::send_sealed>(action)) {
+        } else if (!std::holds_alternative<replication::committed>(action) &&
+                   !std::holds_alternative<replication::send_sealed>(action)) {
             return defect("wants to send to others");
         }
     }
@@ -153,12 +158,14 @@ expected<void> shard_logs::lead(std::uint32_t shard, rocksdb::WriteBatch& batch)
     if (auto leading = l.core.lead({l.epoch, self, {self}, {}}, l.core.log().last(), actions_); !leading) {
         return leading;
     }
-    batch.Put(store_->db().log, keys::log(shard, l.core.log().last().seq), epoch_record(*store_, shard, l.core.log().last()));
+    batch.Put(store_->db().log, keys::log(shard, l.core.log().last().seq),
+              epoch_record(*store_, shard, l.core.log().last()));
     batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), encode(l.core));
     return note_actions(l);
 }
 
-expected<replication::position> shard_logs::propose(std::uint32_t shard, std::uint64_t count, rocksdb::WriteBatch& batch) {
+expected<replication::position> shard_logs::propose(std::uint32_t shard, std::uint64_t count,
+                                                    rocksdb::WriteBatch& batch) {
     auto& l = logs_[shard];
     if (l.core.role() != replication::replica_role::leader) {
         if (auto leading = lead(shard, batch); !leading) {

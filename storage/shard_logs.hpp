@@ -25,7 +25,8 @@ public:
     /// epoch: the epoch-start record is added before.
     expected<replication::position> propose(std::uint32_t shard, std::uint64_t count, rocksdb::WriteBatch& batch);
 
-    /// The batch with all proposals since the last call is fsynced. At factor 1 that commits them; a problem is a defect.
+    /// The batch with all proposals since the last call is fsynced. At factor 1 that commits them; a problem is a
+    /// defect.
     expected<void> persisted();
 
     [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const { return logs_[shard].core.log().last().seq; }

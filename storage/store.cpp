@@ -67,7 +67,8 @@ public:
         }
         // An effect that is still owed may be sent again at any time: its row stays.
         const auto end_of_kind = key.ToStringView().find('\0', keys::entity_prefix_bytes);
-        if (end_of_kind != std::string_view::npos && key.ToStringView().substr(end_of_kind + 1).starts_with("effect/")) {
+        if (end_of_kind != std::string_view::npos &&
+            key.ToStringView().substr(end_of_kind + 1).starts_with("effect/")) {
             return false;
         }
         const auto row = decode_command_row({value.data(), value.size()});
@@ -82,17 +83,20 @@ std::string in_directory(const fs::path& directory) { return "data directory " +
 
 expected<identity> make_identity(const store_options& options) {
     if (options.read_only || options.must_exist) {
-        return problem{code::data_dir_unusable, in_directory(options.directory) + " does not exist or holds no Troupe data"};
+        return problem{code::data_dir_unusable,
+                       in_directory(options.directory) + " does not exist or holds no Troupe data"};
     }
     std::error_code error;
     fs::create_directories(options.directory, error);
     if (error) {
-        return problem{code::data_dir_unusable, "cannot create " + in_directory(options.directory) + ": " + error.message()};
+        return problem{code::data_dir_unusable,
+                       "cannot create " + in_directory(options.directory) + ": " + error.message()};
     }
     fs::permissions(options.directory, fs::perms::owner_all, error); // the journal is nobody else's business
     if (fs::exists(options.directory / "db", error)) {
-        return problem{code::data_dir_unusable, in_directory(options.directory) +
-                                                    " has a database but no identity.json; restore that file from a backup"};
+        return problem{code::data_dir_unusable,
+                       in_directory(options.directory) +
+                           " has a database but no identity.json; restore that file from a backup"};
     }
     identity who;
     who.cluster = make_uuid();
@@ -104,7 +108,8 @@ expected<identity> make_identity(const store_options& options) {
     who.created_by_version = TROUPE_VERSION;
     who.created_at = system_now();
     if (auto written = replace_file(options.directory / "identity.json", to_json(who) + "\n"); !written) {
-        return problem{code::data_dir_unusable, written.error().detail + "; choose a directory that this user may write with --data"};
+        return problem{code::data_dir_unusable,
+                       written.error().detail + "; choose a directory that this user may write with --data"};
     }
     return who;
 }
@@ -116,26 +121,30 @@ expected<identity> load_identity(const store_options& options) {
         return make_identity(options);
     }
     if (!text) {
-        return problem{code::data_dir_unusable, text.error().detail + "; check its permissions, or choose another directory with --data"};
+        return problem{code::data_dir_unusable,
+                       text.error().detail + "; check its permissions, or choose another directory with --data"};
     }
     auto who = from_json<identity>(*text, strictness::stored);
     if (!who) {
-        return problem{code::data_dir_unusable, file.string() + " cannot be read: " + who.error().detail +
-                                                    "; restore that file from a backup"};
+        return problem{code::data_dir_unusable,
+                       file.string() + " cannot be read: " + who.error().detail + "; restore that file from a backup"};
     }
     if (who->format > directory_format) {
-        return problem{code::data_dir_newer, in_directory(options.directory) + " has format " + std::to_string(who->format) +
-                                                 ", this version knows up to " + std::to_string(directory_format) +
+        return problem{code::data_dir_newer, in_directory(options.directory) + " has format " +
+                                                 std::to_string(who->format) + ", this version knows up to " +
+                                                 std::to_string(directory_format) +
                                                  "; run a newer Troupe, or choose another directory with --data"};
     }
     if (who->hash != "xxh64" || who->shards == 0 || who->shards > shards_max) {
         return problem{code::data_dir_unusable, file.string() + " names the hash '" + who->hash + "' with " +
-                                                    std::to_string(who->shards) + " shards, which cannot be; restore that file from a backup"};
+                                                    std::to_string(who->shards) +
+                                                    " shards, which cannot be; restore that file from a backup"};
     }
     if (options.shards_given && who->shards != options.shards) {
-        return problem{code::data_dir_unusable, in_directory(options.directory) + " was made with " + std::to_string(who->shards) +
-                                                    " shards, the configuration says " + std::to_string(options.shards) +
-                                                    "; the count cannot change: leave `shards` out, or use a new directory"};
+        return problem{code::data_dir_unusable,
+                       in_directory(options.directory) + " was made with " + std::to_string(who->shards) +
+                           " shards, the configuration says " + std::to_string(options.shards) +
+                           "; the count cannot change: leave `shards` out, or use a new directory"};
     }
     return who;
 }
@@ -171,8 +180,8 @@ expected<void> open_database(rocks& into, const store_options& options, const wi
 
     const auto cache = rocksdb::NewLRUCache(options.cache_bytes);
     auto log = family_options(cache);
-    // Rows of a shard's log, and of an entity, come in order: the memtable finds the place from the last one of the same
-    // prefix (measured: 16 k -> 19.5 k commands/s over HTTP at 64 connections).
+    // Rows of a shard's log, and of an entity, come in order: the memtable finds the place from the last one of the
+    // same prefix (measured: 16 k -> 19.5 k commands/s over HTTP at 64 connections).
     log.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(2));
     auto derived = family_options(cache);
     derived.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(keys::entity_prefix_bytes));
@@ -197,13 +206,15 @@ expected<void> open_database(rocks& into, const store_options& options, const wi
                                           : rocksdb::DB::Open(db, path, families, &handles, &opened);
     if (!status.ok()) {
         if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
-            return problem{code::data_dir_in_use, in_directory(options.directory) +
-                                                      " is in use by another node; stop it, or choose another directory with --data"};
+            return problem{code::data_dir_in_use,
+                           in_directory(options.directory) +
+                               " is in use by another node; stop it, or choose another directory with --data"};
         }
         auto why = to_problem(status, "cannot open the database in " + options.directory.string());
         if (why.code == code::journal_damaged) {
-            why.detail += "; nothing was changed. Restore a backup, or look at the damage with `troupe journal verify --data " +
-                          options.directory.string() + "`";
+            why.detail +=
+                "; nothing was changed. Restore a backup, or look at the damage with `troupe journal verify --data " +
+                options.directory.string() + "`";
         }
         return why;
     }
@@ -264,8 +275,11 @@ expected<void> store::check_space(std::uint64_t free_bytes_min) const {
     if (free_bytes() >= free_bytes_min) {
         return {};
     }
-    return problem{code::storage_full, "the disk of " + directory_.string() + " has less than " + std::to_string(free_bytes_min >> 20) +
-                                           " MiB free, writes are refused; free some space, reads go on", {}, 5};
+    return problem{code::storage_full,
+                   "the disk of " + directory_.string() + " has less than " + std::to_string(free_bytes_min >> 20) +
+                       " MiB free, writes are refused; free some space, reads go on",
+                   {},
+                   5};
 }
 
 expected<void> store::flush() {

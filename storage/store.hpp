@@ -25,17 +25,18 @@ struct identity {
     timestamp created_at;
 };
 BOOST_DESCRIBE_STRUCT(identity, (),
-                      (format, cluster, replica, default_organization, shards, hash, hash_seed, created_by_version, created_at))
+                      (format, cluster, replica, default_organization, shards, hash, hash_seed, created_by_version,
+                       created_at))
 
 inline constexpr std::uint32_t directory_format = 1;
 inline constexpr std::uint32_t shards_max = 4096;
 
 struct store_options {
     std::filesystem::path directory;
-    std::uint32_t shards = 256;  ///< For a new directory. An existing one with another count is refused.
-    bool shards_given = false;   ///< Whether the operator asked for that count.
-    bool read_only = false;      ///< Inspect without the lock, beside a running node or on damage.
-    bool must_exist = false;     ///< Never make a new directory.
+    std::uint32_t shards = 256; ///< For a new directory. An existing one with another count is refused.
+    bool shards_given = false;  ///< Whether the operator asked for that count.
+    bool read_only = false;     ///< Inspect without the lock, beside a running node or on damage.
+    bool must_exist = false;    ///< Never make a new directory.
     std::size_t cache_bytes = 128 << 20;
     std::uint64_t free_bytes_min = 0; ///< Below, blobs are refused; the committer has the same bound for events.
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< Older de-duplication rows are dropped by compaction.

@@ -19,7 +19,8 @@ constexpr std::string_view cursor_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh
 constexpr char cursor_version = '\x01';
 
 problem bad_cursor() {
-    return {code::invalid_request, "the cursor cannot be read; take `next_cursor` of the page before as it is, or start without one",
+    return {code::invalid_request,
+            "the cursor cannot be read; take `next_cursor` of the page before as it is, or start without one",
             {{"cursor", "is not a cursor of this list"}}};
 }
 
@@ -77,7 +78,8 @@ std::optional<std::string> decode_cursor(std::string_view text) {
 
 expected<std::optional<stored_document>> read_document(const store& s, const entity_address& a) {
     std::string value;
-    const auto status = s.db().db->Get({}, s.db().derived, keys::entity(s.shard_of(a), keys::table::document, a), &value);
+    const auto status =
+        s.db().db->Get({}, s.db().derived, keys::entity(s.shard_of(a), keys::table::document, a), &value);
     if (status.IsNotFound()) {
         return std::optional<stored_document>();
     }
@@ -86,7 +88,8 @@ expected<std::optional<stored_document>> read_document(const store& s, const ent
     }
     auto row = decode_document_row(value);
     if (!row) {
-        return problem{code::journal_damaged, "the document of " + to_string(a) + " cannot be read; make it again with `troupe views rebuild`"};
+        return problem{code::journal_damaged, "the document of " + to_string(a) +
+                                                  " cannot be read; make it again with `troupe views rebuild`"};
     }
     return std::optional(stored_document{a.id, row->version, std::move(row->json)});
 }
@@ -126,7 +129,9 @@ private:
     using position = std::pair<std::string, std::uint32_t>;
     struct later {
         bool descending;
-        bool operator()(const position& a, const position& b) const { return descending ? a.first < b.first : a.first > b.first; }
+        bool operator()(const position& a, const position& b) const {
+            return descending ? a.first < b.first : a.first > b.first;
+        }
     };
 
     /// Pushes the first suffix of the shard that follows `after` ("" = from the start).
@@ -134,7 +139,8 @@ private:
         const auto prefix = keys::index_prefix(shard, query_.organization, query_.kind, query_.filter);
         if (query_.descending) {
             iterator_->SeekForPrev(after.empty() ? keys::after_prefix(prefix) : prefix + after);
-            if (iterator_->Valid() && (after.empty() ? !iterator_->key().starts_with(prefix) : iterator_->key() == rocksdb::Slice(prefix + after))) {
+            if (iterator_->Valid() && (after.empty() ? !iterator_->key().starts_with(prefix)
+                                                     : iterator_->key() == rocksdb::Slice(prefix + after))) {
                 iterator_->Prev(); // the bound itself is not part of the list
             }
         } else {
@@ -181,7 +187,8 @@ expected<list_page> read_list(const store& s, const list_query& query) {
         }
         ++scanned;
         last = *suffix;
-        const entity_address a{query.organization, query.kind, uuid_from(std::string_view(last).substr(last.size() - 16))};
+        const entity_address a{query.organization, query.kind,
+                               uuid_from(std::string_view(last).substr(last.size() - 16))};
         auto document = read_document(s, a);
         if (!document) {
             return document.error();
@@ -208,7 +215,8 @@ expected<item_page> read_items(const store& s, const item_query& query) {
         }
         after = std::move(*decoded);
     }
-    prefix_scan scan(*s.db().db, s.db().derived, keys::collection(s.shard_of(query.entity), query.entity, query.collection));
+    prefix_scan scan(*s.db().db, s.db().derived,
+                     keys::collection(s.shard_of(query.entity), query.entity, query.collection));
     const auto step = [&] { query.descending ? scan.previous() : scan.next(); };
     if (query.descending) {
         after.empty() ? scan.seek_last() : scan.seek_before(after);
@@ -233,7 +241,8 @@ expected<item_page> read_items(const store& s, const item_query& query) {
     return page;
 }
 
-expected<std::optional<std::string>> read_item(const store& s, const entity_address& a, std::string_view collection, std::string_view key) {
+expected<std::optional<std::string>> read_item(const store& s, const entity_address& a, std::string_view collection,
+                                               std::string_view key) {
     std::string value;
     const auto status = s.db().db->Get({}, s.db().derived, keys::item(s.shard_of(a), a, collection, key), &value);
     if (status.IsNotFound()) {
@@ -254,7 +263,8 @@ std::vector<due_timer> read_timers(const store& s, std::uint32_t shard, timestam
                                    std::optional<timestamp>& next_due) {
     std::vector<due_timer> out;
     next_due.reset();
-    for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::timer)); scan.valid(); scan.next()) {
+    for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::timer)); scan.valid();
+         scan.next()) {
         due_timer t;
         t.due.ms = static_cast<std::int64_t>(get_big_endian<std::uint64_t>(scan.rest()));
         if (t.due > now || out.size() == limit) {
@@ -276,29 +286,34 @@ std::vector<due_timer> read_timers(const store& s, std::uint32_t shard, timestam
 
 std::vector<entity_address> read_owed(const store& s, std::uint32_t shard) {
     std::vector<entity_address> out;
-    for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::owed)); scan.valid(); scan.next()) {
+    for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::owed)); scan.valid();
+         scan.next()) {
         out.push_back(address_from(scan.rest()));
     }
     return out;
 }
 
-expected<void> each_entity(const store& s, std::uint32_t shard, const std::function<bool(const entity_address&)>& visit) {
+expected<void> each_entity(const store& s, std::uint32_t shard,
+                           const std::function<bool(const entity_address&)>& visit) {
     prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::head));
     for (; scan.valid(); scan.next()) {
         if (!visit(address_from(scan.rest()))) {
             return {};
         }
     }
-    return scan.status().ok() ? expected<void>() : expected<void>(to_problem(scan.status(), "cannot read the entities"));
+    return scan.status().ok() ? expected<void>()
+                              : expected<void>(to_problem(scan.status(), "cannot read the entities"));
 }
 
 namespace {
 
-constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item, keys::table::timer, keys::table::owed};
+constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item, keys::table::timer,
+                                 keys::table::owed};
 
 } // namespace
 
-void each_view_row(const store& s, std::uint32_t shard, const std::function<void(std::string_view, std::string_view)>& visit) {
+void each_view_row(const store& s, std::uint32_t shard,
+                   const std::function<void(std::string_view, std::string_view)>& visit) {
     for (const auto table : view_tables) {
         for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, table)); scan.valid(); scan.next()) {
             visit(scan.key(), scan.value());

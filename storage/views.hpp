@@ -73,7 +73,8 @@ struct due_timer {
 };
 /// The value of a timer row.
 std::string encode_timer_row(std::string_view type, std::string_view payload);
-/// Timers of a shard that are due at `now`, oldest first, at most `limit`; `next_due` is set to that of the first that is not.
+/// Timers of a shard that are due at `now`, oldest first, at most `limit`; `next_due` is set to that of the first that
+/// is not.
 std::vector<due_timer> read_timers(const store& s, std::uint32_t shard, timestamp now, std::size_t limit,
                                    std::optional<timestamp>& next_due);
 
@@ -81,14 +82,16 @@ std::vector<due_timer> read_timers(const store& s, std::uint32_t shard, timestam
 std::vector<entity_address> read_owed(const store& s, std::uint32_t shard);
 
 /// Every entity with a head in a shard: for rebuilds and statistics.
-expected<void> each_entity(const store& s, std::uint32_t shard, const std::function<bool(const entity_address&)>& visit);
+expected<void> each_entity(const store& s, std::uint32_t shard,
+                           const std::function<bool(const entity_address&)>& visit);
 
 /// Rows of the view tables (document, index, item, timer, owed), for rebuilds.
 struct view_rows {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;
 };
-void each_view_row(const store& s, std::uint32_t shard, const std::function<void(std::string_view key, std::string_view value)>& visit);
+void each_view_row(const store& s, std::uint32_t shard,
+                   const std::function<void(std::string_view key, std::string_view value)>& visit);
 /// Written in one batch with fsync.
 expected<void> write_view_rows(store& s, const view_rows& rows);
 /// Organization and id of the entity that a view row belongs to, as `owner_text` gives them; nothing for a foreign key.

@@ -160,8 +160,9 @@ void apply(agent_state& s, const debt_cleared& e, const runtime::event_context&)
     if (paid && paid->type == wire_name<confirm_name>::value && paid->to == name_of(s, s.settings.name)) {
         s.error = e.ok ? std::nullopt : std::optional(e.detail);
     }
-    const auto started = paid && e.ok && paid->type == wire_name<create_run>::value ? s.running.find(to_string(paid->to))
-                                                                                    : s.running.end();
+    const auto started = paid && e.ok && paid->type == wire_name<create_run>::value
+                             ? s.running.find(to_string(paid->to))
+                             : s.running.end();
     clear_debt(s.owed, e.number);
     if (started != s.running.end()) {
         announce(s, *parse_uuid(started->first), started->second);

@@ -37,7 +37,8 @@ expected<admin_key> admin_key::open(const std::filesystem::path& directory) {
         key.remove_suffix(1);
     }
     if (key.size() < key_bytes_min) {
-        return problem{code::data_dir_unusable, out.file_.string() + " holds no key of at least " + std::to_string(key_bytes_min) +
+        return problem{code::data_dir_unusable, out.file_.string() + " holds no key of at least " +
+                                                    std::to_string(key_bytes_min) +
                                                     " characters; remove the file and start again to get a new one"};
     }
     out.hash_ = hash_of(key);

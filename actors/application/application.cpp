@@ -68,7 +68,8 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts), run_routes(parts, *workspaces)}) {
+        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+                             run_routes(parts, *workspaces)}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -92,8 +93,9 @@ struct application::impl {
         };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
-        out.default_limits = {static_cast<std::uint32_t>(settings.budget_steps), static_cast<std::uint64_t>(settings.budget_tokens),
-                              settings.budget_cost_micros, settings.budget_time_ms};
+        out.default_limits = {static_cast<std::uint32_t>(settings.budget_steps),
+                              static_cast<std::uint64_t>(settings.budget_tokens), settings.budget_cost_micros,
+                              settings.budget_time_ms};
         return out;
     }
 
@@ -105,10 +107,13 @@ struct application::impl {
             given = header->substr(bearer.size());
         }
         if (given.empty()) {
-            return problem{code::unauthenticated, "send the key as `Authorization: Bearer KEY`; the administrator's is in " + key->file().string()};
+            return problem{code::unauthenticated,
+                           "send the key as `Authorization: Bearer KEY`; the administrator's is in " +
+                               key->file().string()};
         }
         if (!key->matches(given)) {
-            return problem{code::unauthenticated, "this key is not known; the administrator's is in " + key->file().string()};
+            return problem{code::unauthenticated,
+                           "this key is not known; the administrator's is in " + key->file().string()};
         }
         return net::principal{"key/admin", node->parts().store->who().default_organization, true};
     }
@@ -120,7 +125,8 @@ struct application::impl {
 expected<void> application::impl::serve() {
     net::server_settings s;
     s.listen = settings.listen;
-    s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads) : std::max(1U, std::thread::hardware_concurrency());
+    s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads)
+                                             : std::max(1U, std::thread::hardware_concurrency());
     s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
     net::server_hooks hooks;
     hooks.routes = routes();
@@ -130,11 +136,13 @@ expected<void> application::impl::serve() {
         return who.admin ? expected<void>() : expected<void>(problem{code::forbidden, "this key may not do that"});
     };
     hooks.authorize_channel = [](const net::principal& who, std::string_view) {
-        return who.admin ? expected<void>() : expected<void>(problem{code::forbidden, "this key may not subscribe that channel"});
+        return who.admin ? expected<void>()
+                         : expected<void>(problem{code::forbidden, "this key may not subscribe that channel"});
     };
     hooks.bus = node->parts().live;
     hooks.instance = "n1";
-    auto& latency = runtime::metrics().make_histogram("troupe_http_request_seconds", "Time from the end of a request's header to its answer.");
+    auto& latency = runtime::metrics().make_histogram("troupe_http_request_seconds",
+                                                      "Time from the end of a request's header to its answer.");
     auto& requests = runtime::metrics().make_counter("troupe_http_requests_total", "Answered requests.");
     hooks.on_request = [&latency, &requests](std::string_view, int, std::int64_t microseconds) {
         requests.add();
@@ -150,7 +158,8 @@ expected<void> application::impl::serve() {
 
 expected<void> application::impl::write_node_file() const {
     const auto directory = std::filesystem::absolute(settings.data);
-    return replace_file(directory / "node.json", to_json(node_file{edge->url(), ::getpid(), (directory / "admin.key").string()}) + "\n", 0644);
+    return replace_file(directory / "node.json",
+                        to_json(node_file{edge->url(), ::getpid(), (directory / "admin.key").string()}) + "\n", 0644);
 }
 
 application::application() = default;
@@ -165,18 +174,26 @@ namespace {
 
 void publish_metrics(const runtime::node& node) {
     auto& m = runtime::metrics();
-    m.read_counter("troupe_commands_total", "Commands that were accepted.", [&node] { return static_cast<double>(node.statistics().commands_accepted); });
-    m.read_counter("troupe_commands_refused_total", "Commands that were refused.", [&node] { return static_cast<double>(node.statistics().commands_refused); });
-    m.read_counter("troupe_commands_repeated_total", "Repeats that got the answer of the first.", [&node] { return static_cast<double>(node.statistics().commands_repeated); });
-    m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.", [&node] { return static_cast<double>(node.statistics().commits); });
-    m.read_gauge("troupe_commands_outstanding", "Commands in hand.", [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
-    m.read_gauge("troupe_entities_active", "Entities in memory.", [&node] { return static_cast<double>(node.statistics().entities_active); });
-    m.read_gauge("troupe_subscribers", "Live subscriptions.", [&node] { return static_cast<double>(node.statistics().subscribers); });
+    m.read_counter("troupe_commands_total", "Commands that were accepted.",
+                   [&node] { return static_cast<double>(node.statistics().commands_accepted); });
+    m.read_counter("troupe_commands_refused_total", "Commands that were refused.",
+                   [&node] { return static_cast<double>(node.statistics().commands_refused); });
+    m.read_counter("troupe_commands_repeated_total", "Repeats that got the answer of the first.",
+                   [&node] { return static_cast<double>(node.statistics().commands_repeated); });
+    m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.",
+                   [&node] { return static_cast<double>(node.statistics().commits); });
+    m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
+                 [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
+    m.read_gauge("troupe_entities_active", "Entities in memory.",
+                 [&node] { return static_cast<double>(node.statistics().entities_active); });
+    m.read_gauge("troupe_subscribers", "Live subscriptions.",
+                 [&node] { return static_cast<double>(node.statistics().subscribers); });
 }
 
 } // namespace
 
-expected<std::unique_ptr<application>> application::start(const runtime::config& settings, const std::filesystem::path& runner) {
+expected<std::unique_ptr<application>> application::start(const runtime::config& settings,
+                                                          const std::filesystem::path& runner) {
     auto models = model_registry::make(with_environment(providers_of(settings)));
     if (!models) {
         return models.error();
@@ -197,7 +214,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.key = std::move(*key);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     me.sandbox = runtime::make_sandbox(mode, std::filesystem::absolute(settings.data) / "commands", runner);
-    me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store, std::filesystem::absolute(settings.data) / "projects");
+    me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
+                                                         std::filesystem::absolute(settings.data) / "projects");
     const auto confined = me.sandbox->probe();
     if (!confined) {
         log_for("sandbox").warn("{}", confined.error().detail);

@@ -8,15 +8,17 @@
 #include <memory>
 #include <string>
 
-/// The whole product in one object: a node with every feature and its edge. What `troupe serve` runs, and what a program
-/// that embeds a node starts.
+/// The whole product in one object: a node with every feature and its edge. What `troupe serve` runs, and what a
+/// program that embeds a node starts.
 namespace troupe::actors {
 
 class application {
 public:
-    /// Opens the data directory, makes keys on the first start, hosts all features and serves. `runner` is the path of the
-    /// runner program. Problems: those of the data directory, the model configuration and the edge, each with what to do.
-    static expected<std::unique_ptr<application>> start(const runtime::config& settings, const std::filesystem::path& runner);
+    /// Opens the data directory, makes keys on the first start, hosts all features and serves. `runner` is the path of
+    /// the runner program. Problems: those of the data directory, the model configuration and the edge, each with what
+    /// to do.
+    static expected<std::unique_ptr<application>> start(const runtime::config& settings,
+                                                        const std::filesystem::path& runner);
     ~application();
 
     /// "http://127.0.0.1:7117"

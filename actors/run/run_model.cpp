@@ -301,7 +301,8 @@ std::vector<runtime::effect> run_model::resume(const state& s) {
         const auto& call = p.calls[number - 1];
         if (call.phase == call_phase::started) {
             effects.push_back(perform(fmt::format("tool/{}/{}/{}", p.step, number, call.attempt),
-                                      run_effects::call_tool, to_json(call_reference{p.step, number, call.attempt}), true));
+                                      run_effects::call_tool, to_json(call_reference{p.step, number, call.attempt}),
+                                      true));
         }
     }
     if (p.retry_at) {

@@ -45,7 +45,8 @@ struct status_document {
 };
 BOOST_DESCRIBE_STRUCT(status_document, (),
                       (status, version, node, url, pid, uptime_s, data_dir, shards, entities_active, commands_total,
-                       commands_outstanding, commits_total, runs_active, subscribers, model, sandbox, disk_free_bytes, dead_letters))
+                       commands_outstanding, commits_total, runs_active, subscribers, model, sandbox, disk_free_bytes,
+                       dead_letters))
 
 struct health_document {
     std::string status;
@@ -59,13 +60,18 @@ net::body_type any_object(std::string name) {
 }
 
 net::body_type any_list(std::string name) {
-    return {std::move(name),
-            [] { return std::string(R"({"type":"object","properties":{"items":{"type":"array","items":{"type":"object","additionalProperties":true}}}})"); },
-            nullptr};
+    return {
+        std::move(name),
+        [] {
+            return std::string(
+                R"({"type":"object","properties":{"items":{"type":"array","items":{"type":"object","additionalProperties":true}}}})");
+        },
+        nullptr};
 }
 
 net::body_type text_reply(std::string name, std::string content_type) {
-    return {std::move(name), [] { return std::string(R"({"type":"string"})"); }, nullptr, limits::body_bytes_max, std::move(content_type)};
+    return {std::move(name), [] { return std::string(R"({"type":"string"})"); }, nullptr, limits::body_bytes_max,
+            std::move(content_type)};
 }
 
 template <class Document>
@@ -112,7 +118,8 @@ status_document status_of(const system_parts& parts, const uuid& organization) {
     return out;
 }
 
-route health(const system_parts& parts, std::string path, std::string operation, std::string summary, bool needs_ready) {
+route health(const system_parts& parts, std::string path, std::string operation, std::string summary,
+             bool needs_ready) {
     return {.verb = verb::get,
             .path = std::move(path),
             .operation = std::move(operation),
@@ -123,7 +130,8 @@ route health(const system_parts& parts, std::string path, std::string operation,
             .run =
                 [&parts, needs_ready](const request& r, const responder& respond) {
                     if (needs_ready && !parts.ready()) {
-                        respond(net::to_response({code::unavailable, "the node is starting or draining; ask again in a moment", {}, 1}, r));
+                        respond(net::to_response(
+                            {code::unavailable, "the node is starting or draining; ask again in a moment", {}, 1}, r));
                         return;
                     }
                     answer(respond, health_document{"ok", TROUPE_VERSION, "n1"});
@@ -138,7 +146,8 @@ expected<std::size_t> number(const request& r, std::string_view name, std::size_
     if (text) {
         const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), out);
         if (error != std::errc() || end != text->data() + text->size() || out > max) {
-            return problem{code::invalid_request, std::string(name) + " has to be a number up to " + std::to_string(max),
+            return problem{code::invalid_request,
+                           std::string(name) + " has to be a number up to " + std::to_string(max),
                            {{std::string(name), "is not a number up to " + std::to_string(max)}}};
         }
     }
@@ -155,7 +164,9 @@ void supervision(const system_parts& parts, const request& r, const responder& r
     const auto prefix = std::string(r.query_value("prefix").value_or("/"));
     auto tree = parts.node->parts().tree->to_json(prefix, *depth, *limit);
     if (!tree) {
-        respond(net::to_response({code::not_found, "there is nothing at '" + prefix + "' in the supervision tree; leave `prefix` out to see all"}, r));
+        respond(net::to_response({code::not_found, "there is nothing at '" + prefix +
+                                                       "' in the supervision tree; leave `prefix` out to see all"},
+                                 r));
         return;
     }
     response out;
@@ -170,7 +181,8 @@ void why(const system_parts& parts, const request& r, const responder& respond) 
     auto document = id ? storage::read_document(*s.store, {r.who.organization, kind, *id})
                        : expected<std::optional<storage::stored_document>>(id.error());
     if (!document || !*document) {
-        respond(net::to_response(document ? problem{code::not_found, "there is no " + kind + " " + to_string(*id)} : document.error(), r));
+        respond(net::to_response(
+            document ? problem{code::not_found, "there is no " + kind + " " + to_string(*id)} : document.error(), r));
         return;
     }
     answer(respond, explain_waiting(kind, *id, (*document)->json));
@@ -192,13 +204,18 @@ void events(const system_parts& parts, const request& r, const responder& respon
 void problem_page(const request& r, const responder& respond) {
     const auto found = code_named(r.param("code"));
     if (!found) {
-        respond(net::to_response({code::not_found, "there is no problem code '" + std::string(r.param("code")) + "'"}, r));
+        respond(
+            net::to_response({code::not_found, "there is no problem code '" + std::string(r.param("code")) + "'"}, r));
         return;
     }
     const auto& info = explain(*found);
     response out;
     json::object_writer w(out.body);
-    w.field("code", info.name).field("status", info.http_status).field("title", info.title).field("cause", info.cause).field("remedy", info.remedy);
+    w.field("code", info.name)
+        .field("status", info.http_status)
+        .field("title", info.title)
+        .field("cause", info.cause)
+        .field("remedy", info.remedy);
     w.end();
     respond(std::move(out));
 }
@@ -240,26 +257,31 @@ std::vector<route> system_routes(const system_parts& parts) {
                    .tag = "system",
                    .permission = "system:read",
                    .reply = net::reply_of<status_document>("status"),
-                   .run = [&parts](const request& r, const responder& respond) { answer(respond, status_of(parts, r.who.organization)); }});
-    out.push_back({.verb = verb::get,
-                   .path = "/metrics",
-                   .operation = "metrics",
-                   .summary = "Metrics in Prometheus text.",
-                   .tag = "system",
-                   .permission = "system:read",
-                   .reply = text_reply("metrics", "text/plain; version=0.0.4"),
-                   .run =
-                       [](const request&, const responder& respond) {
-                           respond({200, runtime::metrics().to_prometheus(), "text/plain; version=0.0.4; charset=utf-8", {}});
-                       },
-                   .rooted = true});
+                   .run = [&parts](const request& r, const responder& respond) {
+                       answer(respond, status_of(parts, r.who.organization));
+                   }});
+    out.push_back(
+        {.verb = verb::get,
+         .path = "/metrics",
+         .operation = "metrics",
+         .summary = "Metrics in Prometheus text.",
+         .tag = "system",
+         .permission = "system:read",
+         .reply = text_reply("metrics", "text/plain; version=0.0.4"),
+         .run =
+             [](const request&, const responder& respond) {
+                 respond({200, runtime::metrics().to_prometheus(), "text/plain; version=0.0.4; charset=utf-8", {}});
+             },
+         .rooted = true});
     out.push_back({.verb = verb::get,
                    .path = "/supervision",
                    .operation = "supervision",
                    .summary = "The supervision tree.",
                    .tag = "system",
                    .permission = "system:read",
-                   .query = {{"prefix", "Path of the entry to start at."}, {"depth", "Levels below it."}, {"limit", "Children of each."}},
+                   .query = {{"prefix", "Path of the entry to start at."},
+                             {"depth", "Levels below it."},
+                             {"limit", "Children of each."}},
                    .reply = any_object("supervision"),
                    .errors = {code::not_found},
                    .run = [&parts](const request& r, const responder& respond) { supervision(parts, r, respond); }});
@@ -270,16 +292,15 @@ std::vector<route> system_routes(const system_parts& parts) {
                    .tag = "system",
                    .permission = "system:read",
                    .reply = any_list("dead_letters"),
-                   .run =
-                       [&parts](const request&, const responder& respond) {
-                           std::vector<std::string> items;
-                           for (const auto& letter : parts.node->parts().letters->list()) {
-                               items.push_back(runtime::to_json(letter));
-                           }
-                           response answered;
-                           answered.body = net::list_body(items, std::nullopt);
-                           respond(std::move(answered));
-                       }});
+                   .run = [&parts](const request&, const responder& respond) {
+                       std::vector<std::string> items;
+                       for (const auto& letter : parts.node->parts().letters->list()) {
+                           items.push_back(runtime::to_json(letter));
+                       }
+                       response answered;
+                       answered.body = net::list_body(items, std::nullopt);
+                       respond(std::move(answered));
+                   }});
     out.push_back({.verb = verb::get,
                    .path = "/why/{kind}/{id}",
                    .operation = "why",
@@ -295,12 +316,15 @@ std::vector<route> system_routes(const system_parts& parts) {
                    .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
                    .tag = "system",
                    .permission = "event:read",
-                   .query = {{"after", "Cursor of the page before; without one from the start."}, {"limit", "Events per page."}, {"since", "For streams."}},
+                   .query = {{"after", "Cursor of the page before; without one from the start."},
+                             {"limit", "Events per page."},
+                             {"since", "For streams."}},
                    .reply = any_list("events"),
                    .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
-                   .stream = [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
-                       answer_stream(net::stream_spec{{"*"}, ""});
-                   }});
+                   .stream =
+                       [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
+                           answer_stream(net::stream_spec{{"*"}, ""});
+                       }});
     return out;
 }
 

@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 8> left_out = {".git",        ".troupe", "node_modules", "build",      "target",
-                                                      "__pycache__", ".venv",   ".cache"};
+constexpr std::array<std::string_view, 8> left_out = {".git",   ".troupe",     "node_modules", "build",
+                                                      "target", "__pycache__", ".venv",        ".cache"};
 constexpr std::size_t files_max = 20'000;
 
 } // namespace

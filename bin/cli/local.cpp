@@ -179,7 +179,8 @@ expected<int> journal_verify(context& c) {
 expected<int> views(context& c, bool mend) {
     const auto folder = data_folder(c);
     if (!folder) {
-        return c.usage({code::invalid_request, "Which data folder? Give it: troupe views check DIR, --data DIR or TROUPE_DATA."});
+        return c.usage(
+            {code::invalid_request, "Which data folder? Give it: troupe views check DIR, --data DIR or TROUPE_DATA."});
     }
     storage::store_options options;
     options.directory = *folder;
@@ -204,7 +205,10 @@ expected<int> views(context& c, bool mend) {
     if (c.json()) {
         std::string out;
         json::object_writer w(out);
-        w.field("ok", good).field("entities", result->entities).field("rows", result->rows).field("missing", result->missing);
+        w.field("ok", good)
+            .field("entities", result->entities)
+            .field("rows", result->rows)
+            .field("missing", result->missing);
         w.field("extra", result->extra).field("different", result->different);
         w.field("quarantined", std::uint64_t{result->quarantined.size()}).field("mended", mend);
         w.end();
@@ -217,8 +221,9 @@ expected<int> views(context& c, bool mend) {
                                            : "✗ not what the journal says; mend it with `troupe views rebuild`";
     c.print(details(c.out_screen(), {{"data", {folder->string()}},
                                      {"entities", {count_text(result->entities)}},
-                                     {"rows", {fmt::format("{}, {} missing, {} extra, {} different", count_text(result->rows),
-                                                           result->missing, result->extra, result->different)}},
+                                     {"rows",
+                                      {fmt::format("{}, {} missing, {} extra, {} different", count_text(result->rows),
+                                                   result->missing, result->extra, result->different)}},
                                      {"verdict", {verdict, good ? tone::good : tone::bad}}}));
     for (const auto& entity : result->quarantined) {
         c.note("cannot be replayed: " + entity);

@@ -16,7 +16,8 @@ namespace troupe::cli {
 
 namespace {
 
-constexpr std::string_view usage = R"(Usage: troupe serve [--config FILE] [--data DIR] [--listen ADDR:PORT] [--PROPERTY VALUE]...
+constexpr std::string_view usage =
+    R"(Usage: troupe serve [--config FILE] [--data DIR] [--listen ADDR:PORT] [--PROPERTY VALUE]...
 
 Starts a node. On its first start it makes keys and an administrator's API key in DIR/admin.key.
 When it serves it prints one line: troupe ready http://ADDR:PORT. SIGTERM and Ctrl-C drain it.

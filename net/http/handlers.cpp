@@ -13,7 +13,8 @@ namespace {
 std::string etag(std::uint64_t version) { return "\"" + std::to_string(version) + "\""; }
 
 problem no_such(std::string_view kind, std::string_view id) {
-    return {code::not_found, "there is no " + std::string(kind) + " '" + std::string(id) + "'; see the list for what there is"};
+    return {code::not_found,
+            "there is no " + std::string(kind) + " '" + std::string(id) + "'; see the list for what there is"};
 }
 
 /// The version of an `If-Match` header: "3" with or without quotes, or "*" for any.
@@ -29,7 +30,8 @@ expected<std::optional<std::uint64_t>> if_match(const request& r) {
     std::uint64_t version = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
     if (error != std::errc() || end != text.data() + text.size()) {
-        return problem{code::precondition_failed, "If-Match is not an ETag of this API; send the ETag of the last read as it was"};
+        return problem{code::precondition_failed,
+                       "If-Match is not an ETag of this API; send the ETag of the last read as it was"};
     }
     return std::optional(version);
 }
@@ -53,7 +55,8 @@ std::string member_text(const json::value& document, const std::string& name) {
 
 } // namespace
 
-expected<uuid> resolve_id(const runtime::services& s, const request& r, std::string_view kind, std::string_view name_filter) {
+expected<uuid> resolve_id(const runtime::services& s, const request& r, std::string_view kind,
+                          std::string_view name_filter) {
     const auto text = r.param("id");
     if (auto id = parse_uuid(text)) {
         return *id;
@@ -80,7 +83,8 @@ uuid id_for_create(const request& r, std::string_view operation) {
     return key ? derive_uuid({to_string(r.who.organization), r.who.name, operation, *key}) : make_uuid();
 }
 
-expected<runtime::command> make_command(const request& r, entity_address to, std::string_view type, std::string payload) {
+expected<runtime::command> make_command(const request& r, entity_address to, std::string_view type,
+                                        std::string payload) {
     auto version = if_match(r);
     if (!version) {
         return version.error();
@@ -91,7 +95,9 @@ expected<runtime::command> make_command(const request& r, entity_address to, std
     c.payload = std::move(payload);
     if (const auto key = r.header("idempotency-key")) {
         if (key->empty() || key->size() > limits::command_id_bytes_max) {
-            return problem{code::invalid_request, "Idempotency-Key has to have 1 to " + std::to_string(limits::command_id_bytes_max) + " bytes",
+            return problem{code::invalid_request,
+                           "Idempotency-Key has to have 1 to " + std::to_string(limits::command_id_bytes_max) +
+                               " bytes",
                            {{"Idempotency-Key", "is empty or too long"}}};
         }
         // Keys of one principal mean nothing to another.
@@ -106,8 +112,10 @@ expected<runtime::command> make_command(const request& r, entity_address to, std
     return c;
 }
 
-void submit_and_answer(const runtime::services& s, request r, runtime::command c, int status, std::string location, responder respond) {
-    s.submit(std::move(c), [r = std::move(r), status, location = std::move(location), respond = std::move(respond)](runtime::reply answer) {
+void submit_and_answer(const runtime::services& s, request r, runtime::command c, int status, std::string location,
+                       responder respond) {
+    s.submit(std::move(c), [r = std::move(r), status, location = std::move(location),
+                            respond = std::move(respond)](runtime::reply answer) {
         if (!answer) {
             respond(to_response(answer.error(), r));
             return;
@@ -126,7 +134,8 @@ void submit_and_answer(const runtime::services& s, request r, runtime::command c
     });
 }
 
-handler create_entity(const runtime::services& s, std::string kind, std::string plural, std::string operation, to_command make) {
+handler create_entity(const runtime::services& s, std::string kind, std::string plural, std::string operation,
+                      to_command make) {
     return [&s, kind, plural, operation, make = std::move(make)](request r, responder respond) {
         auto payload = make(r);
         const auto id = id_for_create(r, operation);
@@ -140,7 +149,8 @@ handler create_entity(const runtime::services& s, std::string kind, std::string 
     };
 }
 
-handler change_entity(const runtime::services& s, std::string kind, to_command make, int status, std::string name_filter) {
+handler change_entity(const runtime::services& s, std::string kind, to_command make, int status,
+                      std::string name_filter) {
     return [&s, kind, make = std::move(make), status, name_filter](request r, responder respond) {
         auto id = resolve_id(s, r, kind, name_filter);
         auto payload = id ? make(r) : expected<command_payload>(id.error());
@@ -161,7 +171,9 @@ to_command body_as(std::string type) {
 }
 
 to_command empty_command(std::string type) {
-    return [type = std::move(type)](const request&) -> expected<command_payload> { return command_payload{type, "{}"}; };
+    return [type = std::move(type)](const request&) -> expected<command_payload> {
+        return command_payload{type, "{}"};
+    };
 }
 
 handler read_entity(const runtime::services& s, std::string kind, std::string name_filter) {
@@ -193,7 +205,8 @@ expected<std::size_t> page_limit(const request& r) {
     std::size_t limit = 0;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
     if (error != std::errc() || end != text->data() + text->size() || limit == 0 || limit > limits::page_max) {
-        return problem{code::invalid_request, "limit has to be a number from 1 to " + std::to_string(limits::page_max),
+        return problem{code::invalid_request,
+                       "limit has to be a number from 1 to " + std::to_string(limits::page_max),
                        {{"limit", "is not a number from 1 to " + std::to_string(limits::page_max)}}};
     }
     return limit;
@@ -215,7 +228,8 @@ std::string list_body(const std::vector<std::string>& items, const std::optional
 
 namespace {
 
-expected<storage::list_query> query_of(const request& r, const std::string& kind, const std::vector<std::string>& filters) {
+expected<storage::list_query> query_of(const request& r, const std::string& kind,
+                                       const std::vector<std::string>& filters) {
     storage::list_query query;
     query.organization = r.who.organization;
     query.kind = kind;
@@ -227,7 +241,9 @@ expected<storage::list_query> query_of(const request& r, const std::string& kind
     query.cursor = r.query_value("cursor").value_or("");
     const auto sort = r.query_value("sort").value_or("-created_at");
     if (sort != "created_at" && sort != "-created_at") {
-        return problem{code::invalid_request, "sort can be created_at or -created_at", {{"sort", "can be created_at or -created_at"}}};
+        return problem{code::invalid_request,
+                       "sort can be created_at or -created_at",
+                       {{"sort", "can be created_at or -created_at"}}};
     }
     query.descending = sort.front() == '-';
     std::vector<std::pair<std::string, std::string>> rest;
@@ -243,7 +259,9 @@ expected<storage::list_query> query_of(const request& r, const std::string& kind
     if (!rest.empty()) {
         query.keep = [rest](const storage::stored_document& d) {
             const auto parsed = json::document::parse(d.json);
-            return parsed && std::all_of(rest.begin(), rest.end(), [&](const auto& f) { return member_text(parsed->root(), f.first) == f.second; });
+            return parsed && std::all_of(rest.begin(), rest.end(), [&](const auto& f) {
+                       return member_text(parsed->root(), f.first) == f.second;
+                   });
         };
     }
     return query;
@@ -271,20 +289,23 @@ handler list_entities(const runtime::services& s, std::string kind, std::vector<
 
 std::vector<query_parameter> page_parameters() {
     return {{"limit", "Items per page, 1 to " + std::to_string(limits::page_max) + ".",
-             R"({"type":"integer","minimum":1,"maximum":)" + std::to_string(limits::page_max) + R"(,"default":)" + std::to_string(limits::page_default) + "}"},
+             R"({"type":"integer","minimum":1,"maximum":)" + std::to_string(limits::page_max) + R"(,"default":)" +
+                 std::to_string(limits::page_default) + "}"},
             {"cursor", "`next_cursor` of the page before."}};
 }
 
 std::vector<query_parameter> list_parameters(const std::vector<std::string>& filters) {
     auto out = page_parameters();
-    out.push_back({"sort", "Order by time of creation; newest first by default.", R"({"type":"string","enum":["created_at","-created_at"],"default":"-created_at"})"});
+    out.push_back({"sort", "Order by time of creation; newest first by default.",
+                   R"({"type":"string","enum":["created_at","-created_at"],"default":"-created_at"})"});
     for (const auto& name : filters) {
         out.push_back({name, "Only those with this value."});
     }
     return out;
 }
 
-handler list_items(const runtime::services& s, std::string kind, std::string collection, bool newest_first, std::string name_filter) {
+handler list_items(const runtime::services& s, std::string kind, std::string collection, bool newest_first,
+                   std::string name_filter) {
     return [&s, kind, collection, newest_first, name_filter](request r, responder respond) {
         auto id = resolve_id(s, r, kind, name_filter);
         auto limit = id ? page_limit(r) : expected<std::size_t>(id.error());
@@ -298,7 +319,8 @@ handler list_items(const runtime::services& s, std::string kind, std::string col
             respond(to_response(owner ? no_such(kind, r.param("id")) : owner.error(), r));
             return;
         }
-        auto page = storage::read_items(*s.store, {a, collection, newest_first, *limit, std::string(r.query_value("cursor").value_or(""))});
+        auto page = storage::read_items(
+            *s.store, {a, collection, newest_first, *limit, std::string(r.query_value("cursor").value_or(""))});
         if (!page) {
             respond(to_response(page.error(), r));
             return;

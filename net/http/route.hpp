@@ -29,14 +29,14 @@ struct principal {
 /// A request as a handler sees it: routed, authenticated, its body validated against the route's type.
 struct request {
     troupe::net::verb verb = verb::get;
-    std::string path;                         ///< Without prefix and query: "/tasks/018f…".
-    std::map<std::string, std::string> params; ///< From the template: {"id": …}. A trailing {path} takes slashes.
-    std::map<std::string, std::string> query;  ///< Decoded.
+    std::string path;                           ///< Without prefix and query: "/tasks/018f…".
+    std::map<std::string, std::string> params;  ///< From the template: {"id": …}. A trailing {path} takes slashes.
+    std::map<std::string, std::string> query;   ///< Decoded.
     std::map<std::string, std::string> headers; ///< Lower-case names.
     std::string body;
     principal who;
-    std::string id;    ///< Request id: taken from `X-Request-Id` or made; returned in the answer.
-    std::string trace; ///< traceparent, taken or made.
+    std::string id;               ///< Request id: taken from `X-Request-Id` or made; returned in the answer.
+    std::string trace;            ///< traceparent, taken or made.
     std::int64_t deadline_ms = 0; ///< Monotonic.
 
     [[nodiscard]] std::string_view param(std::string_view name) const;
@@ -103,9 +103,9 @@ struct query_parameter {
 
 struct route {
     troupe::net::verb verb = verb::get;
-    std::string path;      ///< Under the base path: "/tasks/{id}/messages". "{path}" at the end takes slashes.
-    std::string operation; ///< OpenAPI operationId, unique.
-    std::string summary = {};   ///< One sentence.
+    std::string path;         ///< Under the base path: "/tasks/{id}/messages". "{path}" at the end takes slashes.
+    std::string operation;    ///< OpenAPI operationId, unique.
+    std::string summary = {}; ///< One sentence.
     std::string tag = {};
     std::string permission = {}; ///< "task:write"; empty: open to everyone (only GET).
     std::vector<query_parameter> query = {};

@@ -32,7 +32,7 @@ struct message {
     std::vector<tool_call> tool_calls = {}; ///< Of an assistant.
     std::string tool_call_id = {};          ///< Of a tool's result: which call it answers.
     std::string tool_name = {};             ///< Of a tool's result: the tool's name.
-    bool is_error = false;             ///< Of a tool's result.
+    bool is_error = false;                  ///< Of a tool's result.
     std::string reasoning = {};             ///< Kept where the provider wants it back.
 };
 

@@ -23,7 +23,8 @@ unsigned char* bytes(std::string& s) { return reinterpret_cast<unsigned char*>(s
 const unsigned char* bytes(std::string_view s) { return reinterpret_cast<const unsigned char*>(s.data()); }
 
 problem bad_cursor() {
-    return {code::invalid_request, "the cursor cannot be read; use an id of this node as it was given, or start without one",
+    return {code::invalid_request,
+            "the cursor cannot be read; use an id of this node as it was given, or start without one",
             {{"since", "is not a cursor of this node"}}};
 }
 
@@ -69,7 +70,8 @@ expected<cursor_codec> cursor_codec::open(const std::filesystem::path& directory
         }
     }
     if (key.size() != key_bytes) {
-        return problem{code::data_dir_unusable, file.string() + " is damaged; remove it: open streams then have to start anew"};
+        return problem{code::data_dir_unusable,
+                       file.string() + " is damaged; remove it: open streams then have to start anew"};
     }
     return cursor_codec(std::move(key));
 }
@@ -112,7 +114,8 @@ expected<std::vector<std::uint64_t>> cursor_codec::decode(std::string_view text,
             out.insert(out.end(), run, 0);
         }
     }
-    return in.ok() && out.size() == shards ? expected<std::vector<std::uint64_t>>(std::move(out)) : expected<std::vector<std::uint64_t>>(bad_cursor());
+    return in.ok() && out.size() == shards ? expected<std::vector<std::uint64_t>>(std::move(out))
+                                           : expected<std::vector<std::uint64_t>>(bad_cursor());
 }
 
 } // namespace troupe::runtime

@@ -34,7 +34,9 @@ std::string own_channel(const entity_address& a) { return a.kind + "s/" + to_str
 std::string described(const storage::record& r) {
     std::string out;
     json::object_writer w(out);
-    w.field("entity", r.entity.kind + "/" + to_string(r.entity.id)).field("version", r.entity_seq).field("principal", r.principal);
+    w.field("entity", r.entity.kind + "/" + to_string(r.entity.id))
+        .field("version", r.entity_seq)
+        .field("principal", r.principal);
     w.field("correlation", r.correlation).raw_field("event", r.payload);
     w.end();
     return out;
@@ -54,13 +56,14 @@ struct live_subscriber {
     std::function<void(const live_event&)> sink;
     std::mutex delivering; ///< One call of the sink at a time.
     std::vector<std::uint64_t> positions;
-    std::vector<std::uint32_t> shards;  ///< Where its events can be; all for patterns.
-    bool past = false;                  ///< The past is still being read: journaled events need not be queued.
+    std::vector<std::uint32_t> shards; ///< Where its events can be; all for patterns.
+    bool past = false;                 ///< The past is still being read: journaled events need not be queued.
     std::atomic<bool> ended{false};
 };
 
 struct hub::state : std::enable_shared_from_this<hub::state> {
-    state(storage::store& s, std::vector<channel_alias> a, cursor_codec c) : store(s), aliases(std::move(a)), cursors(std::move(c)) {
+    state(storage::store& s, std::vector<channel_alias> a, cursor_codec c)
+        : store(s), aliases(std::move(a)), cursors(std::move(c)) {
         for (std::uint32_t shard = 0; shard < store.who().shards; ++shard) {
             heads.push_back(storage::last_seq(store, shard));
         }
@@ -69,7 +72,7 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     storage::store& store;
     std::vector<channel_alias> aliases;
     cursor_codec cursors;
-    std::mutex mutex; ///< Of everything below.
+    std::mutex mutex;                 ///< Of everything below.
     std::vector<std::uint64_t> heads; ///< Last published seq of each shard.
     std::vector<std::shared_ptr<live_subscriber>> subscribers;
     std::map<std::string, std::pair<std::deque<live_event>, std::size_t>> kept; ///< By channel, with bytes.
@@ -79,7 +82,8 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     std::thread reader;
 
     /// The channel under which this subscriber sees the record, or nothing.
-    std::optional<std::string> channel_for(const live_subscriber& s, const storage::record& r, const std::string& own) const {
+    std::optional<std::string> channel_for(const live_subscriber& s, const storage::record& r,
+                                           const std::string& own) const {
         if (r.entity.organization != s.request.organization) {
             return std::nullopt;
         }
@@ -89,7 +93,8 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
             }
             for (const auto& alias : aliases) {
                 if (matches(pattern, alias.channel) && (alias.kind.empty() || alias.kind == r.entity.kind) &&
-                    (alias.types.empty() || std::find(alias.types.begin(), alias.types.end(), r.type) != alias.types.end())) {
+                    (alias.types.empty() ||
+                     std::find(alias.types.begin(), alias.types.end(), r.type) != alias.types.end())) {
                     return alias.channel;
                 }
             }
@@ -107,7 +112,8 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
         if (!channel || s.ended) {
             return;
         }
-        s.sink({cursors.encode(s.positions), r.time, *channel, r.type, *channel == own ? r.payload : described(r), r.entity.organization});
+        s.sink({cursors.encode(s.positions), r.time, *channel, r.type, *channel == own ? r.payload : described(r),
+                r.entity.organization});
     }
 
     void go_live(live_subscriber& s);
@@ -145,7 +151,8 @@ void hub::state::read_past(const std::shared_ptr<live_subscriber>& s) {
             if (!read) {
                 log_for("bus").error("a subscriber's past cannot be read: {}", read.error().detail);
                 const std::lock_guard lock(s->delivering);
-                s->sink({"", system_now(), s->request.channels.front(), "reset", to_problem_json(read.error()), s->request.organization});
+                s->sink({"", system_now(), s->request.channels.front(), "reset", to_problem_json(read.error()),
+                         s->request.organization});
                 s->ended = true;
                 return;
             }
@@ -169,7 +176,8 @@ void hub::state::run_reader() {
         read_past(s);
         lock.lock();
         // What was committed between the end of the last shard's round and now is still missing.
-        const bool behind = std::any_of(s->shards.begin(), s->shards.end(), [&](auto shard) { return s->positions[shard] < heads[shard]; });
+        const bool behind = std::any_of(s->shards.begin(), s->shards.end(),
+                                        [&](auto shard) { return s->positions[shard] < heads[shard]; });
         if (behind && !s->ended) {
             to_catch_up.push_back(s);
             continue;
@@ -183,7 +191,8 @@ void hub::state::go_live(live_subscriber& s) {
     const std::lock_guard delivering(s.delivering);
     s.past = false;
     for (const auto& [channel, events] : kept) {
-        const auto wanted = std::any_of(s.request.channels.begin(), s.request.channels.end(), [&](const auto& p) { return matches(p, channel); });
+        const auto wanted = std::any_of(s.request.channels.begin(), s.request.channels.end(),
+                                        [&](const auto& p) { return matches(p, channel); });
         for (const auto& e : events.first) {
             if (wanted && e.organization == s.request.organization && !s.ended) {
                 s.sink(e);
@@ -216,7 +225,8 @@ hub::~hub() {
     state_->reader.join();
 }
 
-expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request request, std::function<void(const live_event&)> sink) {
+expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request request,
+                                                       std::function<void(const live_event&)> sink) {
     auto s = std::make_shared<live_subscriber>();
     const auto shards = state_->store.who().shards;
     s->positions.assign(shards, 0);
@@ -230,9 +240,11 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
         }
         s->positions = std::move(*positions);
     }
-    if (const auto slash = request.channels.size() == 1 ? request.channels[0].find("s/") : std::string::npos; slash != std::string::npos) {
+    if (const auto slash = request.channels.size() == 1 ? request.channels[0].find("s/") : std::string::npos;
+        slash != std::string::npos) {
         if (const auto id = parse_uuid(std::string_view(request.channels[0]).substr(slash + 2))) {
-            s->shards.push_back(state_->store.shard_of({request.organization, request.channels[0].substr(0, slash), *id}));
+            s->shards.push_back(
+                state_->store.shard_of({request.organization, request.channels[0].substr(0, slash), *id}));
         }
     }
     if (s->shards.empty()) {
@@ -245,14 +257,15 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
     s->past = true;
     const std::lock_guard lock(state_->mutex);
     for (const auto shard : s->shards) {
-        // A reader of the past may be ahead of what was published; a position beyond the log is of a data directory that
-        // was set back: its events from here on are new.
+        // A reader of the past may be ahead of what was published; a position beyond the log is of a data directory
+        // that was set back: its events from here on are new.
         if (from_now || s->positions[shard] > storage::last_seq(state_->store, shard)) {
             s->positions[shard] = state_->heads[shard];
         }
     }
     state_->subscribers.push_back(s);
-    if (std::all_of(s->shards.begin(), s->shards.end(), [&](auto shard) { return s->positions[shard] >= state_->heads[shard]; })) {
+    if (std::all_of(s->shards.begin(), s->shards.end(),
+                    [&](auto shard) { return s->positions[shard] >= state_->heads[shard]; })) {
         state_->go_live(*s); // nothing to read: no waiting behind others who have much
     } else {
         state_->to_catch_up.push_back(s);
@@ -288,7 +301,8 @@ void hub::publish(live_event e) {
     const std::lock_guard lock(state_->mutex);
     for (const auto& s : state_->subscribers) {
         const bool wanted = e.organization == s->request.organization && !s->past && !s->ended &&
-                            std::any_of(s->request.channels.begin(), s->request.channels.end(), [&](const auto& p) { return matches(p, e.channel); });
+                            std::any_of(s->request.channels.begin(), s->request.channels.end(),
+                                        [&](const auto& p) { return matches(p, e.channel); });
         if (wanted) {
             const std::lock_guard delivering(s->delivering);
             s->sink(e);
@@ -312,7 +326,8 @@ namespace {
 /// The records of all shards after given positions, in the order of time: one record of each shard in hand.
 class merged_feed {
 public:
-    merged_feed(const storage::store& s, std::vector<std::uint64_t> positions) : store_(s), positions_(std::move(positions)) {
+    merged_feed(const storage::store& s, std::vector<std::uint64_t> positions)
+        : store_(s), positions_(std::move(positions)) {
         latest_.resize(positions_.size());
     }
 
@@ -361,7 +376,8 @@ private:
 
 expected<event_page> hub::read(const uuid& organization, std::string_view after, std::size_t limit) {
     const auto shards = state_->store.who().shards;
-    auto positions = after == "start" ? expected<std::vector<std::uint64_t>>(std::vector<std::uint64_t>(shards, 0)) : state_->cursors.decode(after, shards);
+    auto positions = after == "start" ? expected<std::vector<std::uint64_t>>(std::vector<std::uint64_t>(shards, 0))
+                                      : state_->cursors.decode(after, shards);
     if (!positions) {
         return positions.error();
     }
@@ -379,8 +395,8 @@ expected<event_page> hub::read(const uuid& organization, std::string_view after,
             return out;
         }
         if ((*r)->entity.organization == organization) {
-            out.envelopes.push_back(to_envelope(
-                {state_->cursors.encode(feed.positions()), (*r)->time, own_channel((*r)->entity), (*r)->type, (*r)->payload, organization}));
+            out.envelopes.push_back(to_envelope({state_->cursors.encode(feed.positions()), (*r)->time,
+                                                 own_channel((*r)->entity), (*r)->type, (*r)->payload, organization}));
         }
     }
     if (!feed.at_end()) {

@@ -12,13 +12,14 @@
 namespace troupe::runtime {
 
 /// Detached in a node; not detached under the deterministic scheduler of tests.
-committer_actor spawn_committer(caf::actor_system& system, host_services& services, std::unique_ptr<storage::committer> owned,
-                                bool detached);
+committer_actor spawn_committer(caf::actor_system& system, host_services& services,
+                                std::unique_ptr<storage::committer> owned, bool detached);
 
-shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer, std::uint32_t shard);
+shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer,
+                        std::uint32_t shard);
 
 /// Called by its shard only.
-entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer, shard_actor owner,
-                          std::uint32_t shard, entity_address address);
+entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer,
+                          shard_actor owner, std::uint32_t shard, entity_address address);
 
 } // namespace troupe::runtime

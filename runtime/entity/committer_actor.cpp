@@ -29,7 +29,8 @@ public:
 
     behavior_type make_behavior() override {
         return {[this](const activate_msg& m) {
-                    if (std::any_of(waiting_.begin(), waiting_.end(), [&](const job& j) { return j.append->entity == m.entity; })) {
+                    if (std::any_of(waiting_.begin(), waiting_.end(),
+                                    [&](const job& j) { return j.append->entity == m.entity; })) {
                         flush();
                     }
                     return activated_msg{committer_->activate(m.entity)};
@@ -65,7 +66,8 @@ private:
         auto rest = std::exchange(waiting_, {});
         for (std::size_t begin = 0; begin < rest.size();) {
             std::size_t end = begin;
-            for (std::size_t bytes = 0; end < rest.size() && (end == begin || bytes < limits::commit_batch_bytes); ++end) {
+            for (std::size_t bytes = 0; end < rest.size() && (end == begin || bytes < limits::commit_batch_bytes);
+                 ++end) {
                 bytes += bytes_of(*rest[end].append);
             }
             commit(std::span(rest).subspan(begin, end - begin));
@@ -99,8 +101,8 @@ private:
 
 } // namespace
 
-committer_actor spawn_committer(caf::actor_system& system, host_services& services, std::unique_ptr<storage::committer> owned,
-                                bool detached) {
+committer_actor spawn_committer(caf::actor_system& system, host_services& services,
+                                std::unique_ptr<storage::committer> owned, bool detached) {
     return detached ? system.spawn<committer_impl, caf::detached>(services, std::move(owned))
                     : system.spawn<committer_impl>(services, std::move(owned));
 }

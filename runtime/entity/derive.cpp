@@ -73,7 +73,9 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
     } else if (before.exists) {
         out.deletes.push_back(document_key);
     }
-    const auto has = [](const std::vector<index_key>& list, const index_key& key) { return std::find(list.begin(), list.end(), key) != list.end(); };
+    const auto has = [](const std::vector<index_key>& list, const index_key& key) {
+        return std::find(list.begin(), list.end(), key) != list.end();
+    };
     for (const auto& key : before.keys) {
         if (!has(now.keys, key)) {
             out.deletes.push_back(keys::index(shard, a, key.filter, key.sort));
@@ -96,7 +98,8 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
         if (timer) {
             const auto found = before.timers.find(timer->key);
             if (found == before.timers.end() || found->second != timer->due) {
-                out.puts.emplace_back(keys::timer(shard, timer->due, a, timer->key), storage::encode_timer_row(timer->type, timer->payload));
+                out.puts.emplace_back(keys::timer(shard, timer->due, a, timer->key),
+                                      storage::encode_timer_row(timer->type, timer->payload));
             }
         }
     }

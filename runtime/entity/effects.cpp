@@ -22,7 +22,9 @@ constexpr std::int64_t retry_max_ms = 30'000;
 /// Effects in work on a node, each on a thread of its own; further ones wait and are tried again.
 constexpr std::uint64_t performing_max = 512;
 
-std::int64_t back_off(std::uint32_t attempts) { return std::min(retry_max_ms, retry_first_ms << std::min(attempts, 9U)); }
+std::int64_t back_off(std::uint32_t attempts) {
+    return std::min(retry_max_ms, retry_first_ms << std::min(attempts, 9U));
+}
 
 /// Whether asking again may help: the receiver did not judge the command.
 bool is_transient(code c) {
@@ -103,7 +105,8 @@ effect_table::~effect_table() {
 effect_table::effect_table(host_services& services, caf::actor_system& system, entity_address self)
     : services_(services), system_(system), self_(std::move(self)) {}
 
-std::int64_t effect_table::reconcile(const std::vector<effect>& owed, const entity_instance& instance, const entity_actor& owner) {
+std::int64_t effect_table::reconcile(const std::vector<effect>& owed, const entity_instance& instance,
+                                     const entity_actor& owner) {
     const auto now = monotonic_ms();
     std::int64_t again_ms = -1;
     std::set<std::string_view> wanted;
@@ -139,7 +142,8 @@ std::int64_t effect_table::reconcile(const std::vector<effect>& owed, const enti
     return again_ms;
 }
 
-void effect_table::start(const effect& e, const std::string&, flight& f, const entity_instance& instance, const entity_actor& owner) {
+void effect_table::start(const effect& e, const std::string&, flight& f, const entity_instance& instance,
+                         const entity_actor& owner) {
     f.working = true;
     f.stop = std::stop_source();
     if (const auto* send = std::get_if<send_effect>(&e)) {
@@ -177,7 +181,8 @@ void effect_table::send_command(const send_effect& e, const entity_actor& owner)
     });
 }
 
-void effect_table::perform(const perform_effect& e, const flight& f, const entity_instance& instance, const entity_actor& owner) const {
+void effect_table::perform(const perform_effect& e, const flight& f, const entity_instance& instance,
+                           const entity_actor& owner) const {
     auto work = instance.bind(e);
     if (!work) {
         log_for("entity").error("{} owes '{}', but its kind has no performer", to_string(self_), e.type);
@@ -246,7 +251,8 @@ struct delivery : std::enable_shared_from_this<delivery> {
             return;
         }
         if (!r) {
-            log_for("entity").warn("{} refused the outcome '{}' of effect {}: {}", to_string(self), commands[next].type, key, r.error().detail);
+            log_for("entity").warn("{} refused the outcome '{}' of effect {}: {}", to_string(self), commands[next].type,
+                                   key, r.error().detail);
             if (services.letters) {
                 services.letters->record("effect", to_string(self), commands[next].type, r.error().detail);
             }

@@ -23,7 +23,8 @@ public:
     /// milliseconds it wants to be called again (a back-off ends); -1: not by itself.
     std::int64_t reconcile(const std::vector<effect>& owed, const entity_instance& instance, const entity_actor& owner);
 
-    /// The outcome of an effect. Its commands are on the way when this returns; it stays in flight until they are answered.
+    /// The outcome of an effect. Its commands are on the way when this returns; it stays in flight until they are
+    /// answered.
     void done(const effect_done_msg& m, const entity_actor& owner);
 
     [[nodiscard]] bool empty() const { return flights_.empty(); }
@@ -38,9 +39,11 @@ private:
         std::int64_t rest_until_ms = 0;
     };
 
-    void start(const effect& e, const std::string& key, flight& f, const entity_instance& instance, const entity_actor& owner);
+    void start(const effect& e, const std::string& key, flight& f, const entity_instance& instance,
+               const entity_actor& owner);
     void send_command(const send_effect& e, const entity_actor& owner) const;
-    void perform(const perform_effect& e, const flight& f, const entity_instance& instance, const entity_actor& owner) const;
+    void perform(const perform_effect& e, const flight& f, const entity_instance& instance,
+                 const entity_actor& owner) const;
 
     host_services& services_;
     caf::actor_system& system_;

@@ -35,15 +35,15 @@ namespace troupe::runtime {
 /// A request to an entity: data, so that it can be held, offered again and sent to another node.
 struct command {
     entity_address to;
-    std::string type;    ///< Wire name of one alternative of the model's `command`.
-    std::string payload; ///< Its JSON.
-    std::string id;      ///< De-duplication key within the entity; empty: never de-duplicated.
-    std::uint64_t request_hash = 0; ///< The same id with another hash is refused (`idempotency_mismatch`).
-    std::string principal;   ///< Who: "key/<id>", "user/<id>", "run/<id>", "node".
-    std::string cause;       ///< Id of the command or event this follows from.
-    std::string correlation; ///< Request id of the outermost request.
-    std::string trace;       ///< W3C traceparent.
-    std::int64_t deadline_ms = 0; ///< On the monotonic clock; 0: none.
+    std::string type;                      ///< Wire name of one alternative of the model's `command`.
+    std::string payload;                   ///< Its JSON.
+    std::string id;                        ///< De-duplication key within the entity; empty: never de-duplicated.
+    std::uint64_t request_hash = 0;        ///< The same id with another hash is refused (`idempotency_mismatch`).
+    std::string principal;                 ///< Who: "key/<id>", "user/<id>", "run/<id>", "node".
+    std::string cause;                     ///< Id of the command or event this follows from.
+    std::string correlation;               ///< Request id of the outermost request.
+    std::string trace;                     ///< W3C traceparent.
+    std::int64_t deadline_ms = 0;          ///< On the monotonic clock; 0: none.
     std::optional<std::uint64_t> if_match; ///< Expected version, judged at the moment of decision.
 };
 
@@ -131,7 +131,8 @@ struct perform_effect {
     std::string key;  ///< Stable for one attempt: "tool/3/0/1". When `resume` stops naming it, it is cancelled.
     std::string type; ///< What the performer switches on.
     std::string payload = "{}";
-    bool survives = false; ///< Goes on when its entity leaves memory (a command under the runner); otherwise it is stopped.
+    bool survives =
+        false; ///< Goes on when its entity leaves memory (a command under the runner); otherwise it is stopped.
 };
 
 /// What an entity owes. `resume` alone defines it; the host performs the difference between what is owed

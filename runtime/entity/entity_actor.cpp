@@ -39,8 +39,13 @@ class entity_impl : public entity_actor::base {
 public:
     entity_impl(caf::actor_config& config, host_services& services, committer_actor committer, shard_actor owner,
                 std::uint32_t shard, entity_address address)
-        : entity_actor::base(config), services_(services), committer_(std::move(committer)), owner_(std::move(owner)),
-          shard_(shard), self_(std::move(address)), effects_(services, system(), self_) {
+        : entity_actor::base(config),
+          services_(services),
+          committer_(std::move(committer)),
+          owner_(std::move(owner)),
+          shard_(shard),
+          self_(std::move(address)),
+          effects_(services, system(), self_) {
         ++services_.entities_active;
     }
     ~entity_impl() override { --services_.entities_active; }
@@ -62,8 +67,12 @@ public:
             request(committer_, caf::infinite, activate_msg{self_})
                 .then([this](activated_msg& m) { activated(m.result); }, [this](caf::error& e) { quit(std::move(e)); });
         }
-        return {[this](const offer_msg& m) { enqueue({m.held, std::nullopt}); },
-                [this](const poison_msg& m) { enqueue({m.held, m.cause}); },
+        return {[this](const offer_msg& m) {
+                    enqueue({m.held, std::nullopt});
+                },
+                [this](const poison_msg& m) {
+                    enqueue({m.held, m.cause});
+                },
                 [this](const passivate_msg& m) { passivate(m.drain); }, [this](const reconcile_msg&) { reconcile(); },
                 [this](const effect_done_msg& m) {
                     effects_.done(m, this);
@@ -133,7 +142,8 @@ private:
             return instance_->replay(r);
         });
         if (read && version_ != a.version) {
-            return problem{code::journal_damaged, "its history ends at event " + std::to_string(version_) + " of " + std::to_string(a.version)};
+            return problem{code::journal_damaged, "its history ends at event " + std::to_string(version_) + " of " +
+                                                      std::to_string(a.version)};
         }
         instance_->take_items(); // those of replayed events are in the tables already
         snapshot_version_ = from;
@@ -150,7 +160,8 @@ private:
     void pump() {
         while (!in_flight_ && !waiting_.empty() && (ready_ || broken_)) {
             batch b;
-            while (!waiting_.empty() && b.decisions.size() < services_.settings.batch_commands_max && b.bytes < limits::commit_batch_bytes) {
+            while (!waiting_.empty() && b.decisions.size() < services_.settings.batch_commands_max &&
+                   b.bytes < limits::commit_batch_bytes) {
                 auto w = std::move(waiting_.front());
                 waiting_.pop_front();
                 if (!w.held->answered) {
@@ -192,14 +203,16 @@ private:
             return std::move(*earlier);
         }
         if (c.deadline_ms != 0 && monotonic_ms() > c.deadline_ms) {
-            return problem{code::deadline_exceeded, "the command waited longer than its deadline and was not decided; send it again"};
+            return problem{code::deadline_exceeded,
+                           "the command waited longer than its deadline and was not decided; send it again"};
         }
         const auto version = version_ + b.append->records.size();
         if (w.poison_cause) {
             return set_aside(b, c, *w.poison_cause);
         }
         if (c.if_match && *c.if_match != version) {
-            return problem{code::precondition_failed, "the entity is at version " + std::to_string(version) + ", not " + std::to_string(*c.if_match) +
+            return problem{code::precondition_failed, "the entity is at version " + std::to_string(version) + ", not " +
+                                                          std::to_string(*c.if_match) +
                                                           "; read it again and repeat the change"};
         }
         const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
@@ -251,12 +264,14 @@ private:
     }
 
     static problem poison(const command& c, std::string_view cause) {
-        return {code::poison, "the command '" + c.type + "' crashed its entity " + std::to_string(limits::poison_crashes) +
+        return {code::poison, "the command '" + c.type + "' crashed its entity " +
+                                  std::to_string(limits::poison_crashes) +
                                   " times and was set aside: " + std::string(cause)};
     }
 
     static problem mismatch(const command& c) {
-        return {code::idempotency_mismatch, "the key '" + c.id + "' was used before with another request; use a new one for a new request"};
+        return {code::idempotency_mismatch,
+                "the key '" + c.id + "' was used before with another request; use a new one for a new request"};
     }
 
     // ---- repeats
@@ -434,8 +449,8 @@ private:
 
 } // namespace
 
-entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer, shard_actor owner,
-                          std::uint32_t shard, entity_address address) {
+entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer,
+                          shard_actor owner, std::uint32_t shard, entity_address address) {
     return system.spawn<entity_impl>(services, std::move(committer), std::move(owner), shard, std::move(address));
 }
 

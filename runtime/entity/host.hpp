@@ -20,10 +20,10 @@ class supervision_tree;
 /// What a host does by policy. Fixed at start.
 struct host_settings {
     std::string node_path = "/nodes/n1";
-    std::uint64_t snapshot_events = 200;      ///< A snapshot every N events, and on passivation.
-    std::int64_t idle_ms = 60'000;            ///< Idle entities are passivated after this.
-    std::int64_t sweep_ms = 10'000;           ///< How often a router looks for them.
-    std::size_t batch_commands_max = 512;     ///< Commands that one append takes at most; bounds latency of the first.
+    std::uint64_t snapshot_events = 200;  ///< A snapshot every N events, and on passivation.
+    std::int64_t idle_ms = 60'000;        ///< Idle entities are passivated after this.
+    std::int64_t sweep_ms = 10'000;       ///< How often a router looks for them.
+    std::size_t batch_commands_max = 512; ///< Commands that one append takes at most; bounds latency of the first.
 };
 
 /// What every router and entity of a node shares. Made before the actors and outlives them. Thread-safe.
@@ -33,13 +33,16 @@ struct host_services {
     host_settings settings;
     std::function<timestamp()> clock = system_now; ///< Replaced by tests.
     std::function<uuid()> make_id = make_uuid;     ///< Likewise.
-    std::vector<std::atomic<std::int64_t>> shard_times; ///< Last record time of each shard: time never goes back in a log.
+    std::vector<std::atomic<std::int64_t>>
+        shard_times; ///< Last record time of each shard: time never goes back in a log.
     std::function<void(command, reply_port)> dispatch; ///< Sends a command to any entity.
-    std::function<void(const std::vector<storage::record>&)> on_committed; ///< In commit order, on the committer's thread.
-    std::function<void(std::uint32_t shard, timestamp due)> on_timer;      ///< A timer was set.
-    std::function<void(const entity_address&, std::string_view channel, std::string_view kind, std::string data)> publish; ///< Live only.
-    supervision_tree* tree = nullptr;    ///< May be null.
-    dead_letters* letters = nullptr;     ///< May be null.
+    std::function<void(const std::vector<storage::record>&)>
+        on_committed;                                                 ///< In commit order, on the committer's thread.
+    std::function<void(std::uint32_t shard, timestamp due)> on_timer; ///< A timer was set.
+    std::function<void(const entity_address&, std::string_view channel, std::string_view kind, std::string data)>
+        publish;                              ///< Live only.
+    supervision_tree* tree = nullptr;         ///< May be null.
+    dead_letters* letters = nullptr;          ///< May be null.
     std::atomic<std::uint64_t> performing{0}; ///< Effects in work.
     std::atomic<std::uint64_t> entities_active{0};
     std::atomic<std::uint64_t> commands_accepted{0};

@@ -71,9 +71,14 @@ using kind_registry = std::map<std::string, entity_kind, std::less<>>;
 namespace detail {
 
 template <class M>
-concept has_items = requires(const typename M::state& s, const typename M::event& e, const event_context& c) { M::items(s, e, c); };
+concept has_items = requires(const typename M::state& s, const typename M::event& e, const event_context& c) {
+    M::items(s, e, c);
+};
 template <class M>
-concept has_answer = requires(const typename M::state& s, const std::vector<typename M::event>& e, const view_context& c) { M::answer(s, e, c); };
+concept has_answer = requires(const typename M::state& s, const std::vector<typename M::event>& e,
+                              const view_context& c) {
+    M::answer(s, e, c);
+};
 template <class T>
 constexpr std::uint16_t version_of() {
     if constexpr (requires { T::version; }) {
@@ -121,11 +126,13 @@ public:
         for (const auto& e : *events) {
             auto [type, payload] = encode_named(e);
             if (payload.size() > limits::event_bytes_max) {
-                return problem{code::payload_too_large, "the event '" + std::string(type) + "' would have " + std::to_string(payload.size()) +
-                                                            " bytes, over the limit of " + std::to_string(limits::event_bytes_max) +
-                                                            "; put large contents into files"};
+                return problem{code::payload_too_large,
+                               "the event '" + std::string(type) + "' would have " + std::to_string(payload.size()) +
+                                   " bytes, over the limit of " + std::to_string(limits::event_bytes_max) +
+                                   "; put large contents into files"};
             }
-            const auto type_version = std::visit([](const auto& m) { return detail::version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
+            const auto type_version =
+                std::visit([](const auto& m) { return detail::version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
             out.events.push_back({std::string(type), type_version, std::move(payload)});
         }
         auto version = ctx.version;
@@ -142,8 +149,8 @@ public:
         }
         auto e = detail::decode_event<M>(r);
         if (!e) {
-            return problem{code::quarantined, "event " + std::to_string(r.entity_seq) + " of " + to_string(r.entity) + " (" + r.type +
-                                                  ") cannot be read: " + e.error().detail};
+            return problem{code::quarantined, "event " + std::to_string(r.entity_seq) + " of " + to_string(r.entity) +
+                                                  " (" + r.type + ") cannot be read: " + e.error().detail};
         }
         apply(*e, {r.entity.id, r.entity_seq, r.time, r.principal});
         return {};

@@ -22,8 +22,9 @@ struct held_command {
     troupe::runtime::command command;
     reply_port port;
     std::size_t bytes = 0;
-    int crashes = 0;                   ///< How often its entity died while deciding it. Router only.
-    std::atomic<bool> deciding{false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
+    int crashes = 0; ///< How often its entity died while deciding it. Router only.
+    std::atomic<bool> deciding{
+        false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
     std::atomic<bool> offered{false};  ///< The entity may have committed it.
     std::atomic<bool> answered{false}; ///< Set once, by whoever answers.
     std::function<void()> on_answered; ///< Gives back credits.
@@ -128,7 +129,8 @@ using shard_actor = caf::typed_actor<caf::reacts_to<submit_msg>, caf::reacts_to<
                                      caf::reacts_to<busy_msg>>;
 
 /// One per active entity. Only its shard sends to it.
-using entity_actor = caf::typed_actor<caf::reacts_to<offer_msg>, caf::reacts_to<poison_msg>, caf::reacts_to<passivate_msg>,
-                                      caf::reacts_to<reconcile_msg>, caf::reacts_to<effect_done_msg>>;
+using entity_actor =
+    caf::typed_actor<caf::reacts_to<offer_msg>, caf::reacts_to<poison_msg>, caf::reacts_to<passivate_msg>,
+                     caf::reacts_to<reconcile_msg>, caf::reacts_to<effect_done_msg>>;
 
 } // namespace troupe::runtime

@@ -15,7 +15,8 @@ namespace {
 using rows = std::map<std::string, std::string>;
 
 /// The view rows of one entity, from its whole history.
-expected<void> replay(const storage::store& s, const entity_kind& kind, const entity_address& a, std::uint32_t shard, rows& into) {
+expected<void> replay(const storage::store& s, const entity_kind& kind, const entity_address& a, std::uint32_t shard,
+                      rows& into) {
     const auto instance = kind.make();
     derived_rows before;
     std::uint64_t version = 0;
@@ -68,8 +69,9 @@ expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& k
         std::set<std::string> left_alone;
         auto visited = storage::each_entity(s, shard, [&](const entity_address& a) {
             const auto kind = kinds.find(a.kind);
-            const auto replayed = kind == kinds.end() ? expected<void>(problem{code::quarantined, "its kind is not known here"})
-                                                      : replay(s, kind->second, a, shard, expected_rows);
+            const auto replayed = kind == kinds.end()
+                                      ? expected<void>(problem{code::quarantined, "its kind is not known here"})
+                                      : replay(s, kind->second, a, shard, expected_rows);
             if (!replayed) {
                 result.quarantined.push_back(to_string(a) + ": " + replayed.error().detail);
                 left_alone.insert(storage::owner_text(a));

@@ -17,7 +17,8 @@ struct rebuild_result {
     std::uint64_t missing = 0; ///< Rows that were not there.
     std::uint64_t extra = 0;   ///< Rows that should not be there.
     std::uint64_t different = 0;
-    std::vector<std::string> quarantined; ///< Entities whose history cannot be replayed: their rows are left as they are.
+    std::vector<std::string>
+        quarantined; ///< Entities whose history cannot be replayed: their rows are left as they are.
 
     [[nodiscard]] bool equal() const { return missing + extra + different == 0 && quarantined.empty(); }
 };

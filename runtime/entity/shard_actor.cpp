@@ -28,7 +28,11 @@ void held_command::answer(reply r) {
 
 held_command::~held_command() {
     if (offered) {
-        answer(problem{code::unknown_outcome, "the node stopped while this command was in work: it may be done; send it again with the same Idempotency-Key to find out", {}, 1});
+        answer(problem{code::unknown_outcome,
+                       "the node stopped while this command was in work: it may be done; send it again with the same "
+                       "Idempotency-Key to find out",
+                       {},
+                       1});
     } else {
         answer(problem{code::unavailable, "the node stopped before this command was decided; send it again", {}, 1});
     }
@@ -44,7 +48,10 @@ constexpr std::int64_t restart_max_ms = 5000;
 class shard_impl : public shard_actor::base {
 public:
     shard_impl(caf::actor_config& config, host_services& services, committer_actor committer, std::uint32_t shard)
-        : shard_actor::base(config), services_(services), committer_(std::move(committer)), shard_(shard),
+        : shard_actor::base(config),
+          services_(services),
+          committer_(std::move(committer)),
+          shard_(shard),
           path_(services.settings.node_path + "/shards/" + std::to_string(shard) + "/") {
         set_down_handler([this](caf::down_msg& down) { entity_ended(down.source, down.reason); });
     }
@@ -165,7 +172,8 @@ private:
         last_failure_ = system().render(reason);
         log_for("entity").error("{} crashed: {}", to_string(a), last_failure_);
         if (services_.letters) {
-            services_.letters->record("crash", to_string(a), s.held.empty() ? "" : s.held.front()->command.type, last_failure_);
+            services_.letters->record("crash", to_string(a), s.held.empty() ? "" : s.held.front()->command.type,
+                                      last_failure_);
         }
         for (const auto& held : s.held) {
             held->crashes += held->deciding.exchange(false) ? 1 : 0;
@@ -203,7 +211,8 @@ private:
 
 } // namespace
 
-shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer, std::uint32_t shard) {
+shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer,
+                        std::uint32_t shard) {
     return system.spawn<shard_impl>(services, std::move(committer), shard);
 }
 

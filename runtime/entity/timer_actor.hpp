@@ -20,7 +20,9 @@ public:
     timer_board(const storage::store& s);
 
     void lower(std::uint32_t shard, timestamp due);
-    [[nodiscard]] bool is_due(std::uint32_t shard, timestamp now) const { return next_[shard].load(std::memory_order_relaxed) <= now.ms; }
+    [[nodiscard]] bool is_due(std::uint32_t shard, timestamp now) const {
+        return next_[shard].load(std::memory_order_relaxed) <= now.ms;
+    }
     void set(std::uint32_t shard, std::int64_t due_ms) { next_[shard].store(due_ms, std::memory_order_relaxed); }
     [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(next_.size()); }
 
@@ -31,8 +33,8 @@ private:
 /// A timer fires at most this late on a node that is not overloaded.
 inline constexpr std::int64_t timer_tick_ms = 50;
 
-/// Sends the command of each due timer, with an id made of its key and time, so that it is applied once; asks again every
-/// few seconds while the row is there.
+/// Sends the command of each due timer, with an id made of its key and time, so that it is applied once; asks again
+/// every few seconds while the row is there.
 caf::actor spawn_timers(caf::actor_system& system, host_services& services, timer_board& board);
 
 } // namespace troupe::runtime

@@ -232,7 +232,8 @@ private:
 
     void end_child(const std::string& id, caf::exit_reason reason) {
         if (const auto found = children_.find(id); found != children_.end() && found->second.actor) {
-            // Without a sender: CAF undoes the link to the sender of an exit message, and with it our notice of the end.
+            // Without a sender: CAF undoes the link to the sender of an exit message, and with it our notice of the
+            // end.
             caf::anon_send_exit(found->second.actor, reason);
         }
     }

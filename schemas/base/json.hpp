@@ -31,11 +31,11 @@ class value {
 public:
     [[nodiscard]] kind type() const;
     [[nodiscard]] std::optional<bool> as_bool() const;
-    [[nodiscard]] std::optional<std::int64_t> as_int() const;      ///< An integer that fits.
-    [[nodiscard]] std::optional<std::uint64_t> as_uint() const;    ///< A non-negative integer that fits.
-    [[nodiscard]] std::optional<double> as_double() const;         ///< Any number.
+    [[nodiscard]] std::optional<std::int64_t> as_int() const;   ///< An integer that fits.
+    [[nodiscard]] std::optional<std::uint64_t> as_uint() const; ///< A non-negative integer that fits.
+    [[nodiscard]] std::optional<double> as_double() const;      ///< Any number.
     [[nodiscard]] std::optional<std::string_view> as_string() const;
-    [[nodiscard]] std::size_t size() const;                        ///< Elements or members; 0 for scalars.
+    [[nodiscard]] std::size_t size() const; ///< Elements or members; 0 for scalars.
 
     /// The member of that name, or nothing when this is no object or has none.
     [[nodiscard]] std::optional<value> find(std::string_view name) const;

@@ -16,10 +16,10 @@ spdlog::logger& log_for(std::string_view module);
 
 /// How a process logs; set once at start-up.
 struct log_settings {
-    std::string level = "info";  ///< trace, debug, info, warn, error, off
-    std::string modules = {};    ///< "storage=debug,edge=warn": overrides per module
-    std::string file = {};       ///< empty: stderr
-    bool json = false;           ///< one JSON object a line; otherwise text for people
+    std::string level = "info";            ///< trace, debug, info, warn, error, off
+    std::string modules = {};              ///< "storage=debug,edge=warn": overrides per module
+    std::string file = {};                 ///< empty: stderr
+    bool json = false;                     ///< one JSON object a line; otherwise text for people
     std::size_t file_bytes_max = 64 << 20; ///< rotation
     std::size_t files_max = 5;
 };

@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(task_starts_at_once_when_a_place_is_free) {
     BOOST_TEST((run.tools.at("run_command") == tool_policy::ask));
     BOOST_TEST(run.limits.steps == 3u);     // the task's
     BOOST_TEST(run.limits.tokens == 2000u); // the agent's
-    a.accepted(settled("create_run/2")); // the task hears of its run when it is there
+    a.accepted(settled("create_run/2"));    // the task hears of its run when it is there
     BOOST_TEST(a.owed() == texts{"note_task_started/3"}, boost::test_tools::per_element());
     const auto [task_address, note] = a.sent<note_task_started>("note_task_started/3");
     BOOST_TEST((task_address == entity_address{organization, "task", id_of(2)}));

@@ -388,8 +388,9 @@ BOOST_AUTO_TEST_CASE(what_it_does_not_know_is_said) {
                std::string::npos);
     conversation other(default_rehearsal_script(), "Write a poem.");
     other.next();
-    BOOST_TEST(other.result("poem.txt\n").next().find("→ finish {\"success\":false,\"result\":\"Nothing was changed.") !=
-               std::string::npos);
+    BOOST_TEST(
+        other.result("poem.txt\n").next().find("→ finish {\"success\":false,\"result\":\"Nothing was changed.") !=
+        std::string::npos);
     conversation bare(default_rehearsal_script(), "x");
     bare.request().tools.clear();
     BOOST_TEST(bare.next().find("does not have all of them") != std::string::npos);

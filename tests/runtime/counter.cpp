@@ -13,24 +13,30 @@ visitor(Lambdas...) -> visitor<Lambdas...>;
 
 } // namespace
 
-expected<std::vector<counter_model::event>> counter_model::decide(const state& s, const command& c, const runtime::context& ctx) {
+expected<std::vector<counter_model::event>> counter_model::decide(const state& s, const command& c,
+                                                                  const runtime::context& ctx) {
     using events = std::vector<event>;
     return std::visit(
-        visitor{[&](const add& x) -> expected<events> {
-                    if (x.by == 0) {
-                        return problem{code::conflict, "adding nothing changes nothing"};
-                    }
-                    return events{added{x.by}};
-                },
-                [&](const add_later& x) -> expected<events> { return events{timer_set{ctx.now + x.after_ms, x.by}}; },
-                [&](const timer_over&) -> expected<events> {
-                    return s.timer ? events{timer_cleared{}, added{s.timer->by}} : events{};
-                },
-                [&](const tell& x) -> expected<events> { return events{telling{x.to, x.by}}; },
-                [&](const test::told& x) -> expected<events> { return s.pending ? events{telling_over{x.ok}} : events{}; },
-                [&](const work& x) -> expected<events> { return events{work_wanted{x.what}}; },
-                [&](const work_done& x) -> expected<events> { return s.wanted ? events{work_over{x.result}} : events{}; },
-                [&](const crash&) -> expected<events> { throw std::runtime_error("the model is broken"); }},
+        visitor{
+            [&](const add& x) -> expected<events> {
+                if (x.by == 0) {
+                    return problem{code::conflict, "adding nothing changes nothing"};
+                }
+                return events{added{x.by}};
+            },
+            [&](const add_later& x) -> expected<events> {
+                return events{timer_set{ctx.now + x.after_ms, x.by}};
+            },
+            [&](const timer_over&) -> expected<events> {
+                return s.timer ? events{timer_cleared{}, added{s.timer->by}} : events{};
+            },
+            [&](const tell& x) -> expected<events> {
+                return events{telling{x.to, x.by}};
+            },
+            [&](const test::told& x) -> expected<events> { return s.pending ? events{telling_over{x.ok}} : events{}; },
+            [&](const work& x) -> expected<events> { return events{work_wanted{x.what}}; },
+            [&](const work_done& x) -> expected<events> { return s.wanted ? events{work_over{x.result}} : events{}; },
+            [&](const crash&) -> expected<events> { throw std::runtime_error("the model is broken"); }},
         c);
 }
 
@@ -59,8 +65,11 @@ std::vector<runtime::effect> counter_model::resume(const state& s) {
         out.push_back(runtime::timer_effect{"later", s.timer->due, "timer_over", "{}"});
     }
     if (s.pending) {
-        out.push_back(runtime::send_effect{"tell/" + std::to_string(s.told), {system_organization, "counter", s.pending->to}, "add",
-                                           to_json(add{s.pending->by}), "told"});
+        out.push_back(runtime::send_effect{"tell/" + std::to_string(s.told),
+                                           {system_organization, "counter", s.pending->to},
+                                           "add",
+                                           to_json(add{s.pending->by}),
+                                           "told"});
     }
     if (s.wanted) {
         out.push_back(runtime::perform_effect{"work/" + *s.wanted, "work", "{}"});
@@ -69,12 +78,16 @@ std::vector<runtime::effect> counter_model::resume(const state& s) {
 }
 
 runtime::entity_view counter_model::view(const state& s, const runtime::view_context&) {
-    return {to_json(s), {{"", runtime::sort_key(s.created_at)}, {s.total % 2 == 0 ? "parity=even" : "parity=odd", runtime::sort_key(s.created_at)}}, true};
+    return {to_json(s),
+            {{"", runtime::sort_key(s.created_at)},
+             {s.total % 2 == 0 ? "parity=even" : "parity=odd", runtime::sort_key(s.created_at)}},
+            true};
 }
 
 std::vector<runtime::item> counter_model::items(const state& after, const event& e, const runtime::event_context& ctx) {
     if (const auto* x = std::get_if<added>(&e)) {
-        return {{"additions", runtime::sort_key(ctx.version), "{\"by\":" + std::to_string(x->by) + ",\"total\":" + std::to_string(after.total) + "}"}};
+        return {{"additions", runtime::sort_key(ctx.version),
+                 "{\"by\":" + std::to_string(x->by) + ",\"total\":" + std::to_string(after.total) + "}"}};
     }
     return {};
 }

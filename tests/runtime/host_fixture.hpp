@@ -47,9 +47,14 @@ public:
         services.settings.snapshot_events = snapshot_events;
         services.clock = [this] { return now; };
         services.shard_times = std::vector<std::atomic<std::int64_t>>(4);
-        services.dispatch = [this](runtime::command c, runtime::reply_port port) { submit(std::move(c), std::move(port)); };
-        services.on_committed = [this](const std::vector<storage::record>& records) { committed.insert(committed.end(), records.begin(), records.end()); };
-        committer = runtime::spawn_committer(system, services, std::move(storage::committer::open(*store, 0).value()), false);
+        services.dispatch = [this](runtime::command c, runtime::reply_port port) {
+            submit(std::move(c), std::move(port));
+        };
+        services.on_committed = [this](const std::vector<storage::record>& records) {
+            committed.insert(committed.end(), records.begin(), records.end());
+        };
+        committer =
+            runtime::spawn_committer(system, services, std::move(storage::committer::open(*store, 0).value()), false);
         for (std::uint32_t shard = 0; shard < 4; ++shard) {
             shards.push_back(runtime::spawn_shard(system, services, committer, shard));
         }
@@ -67,7 +72,9 @@ public:
         scheduler().inline_all_enqueues(); // what is sent while the system ends is worked on at once
     }
 
-    caf::scheduler::test_coordinator& scheduler() { return dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler()); }
+    caf::scheduler::test_coordinator& scheduler() {
+        return dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+    }
     void run() { scheduler().run(); }
     void advance(std::int64_t ms) {
         now = now + ms;
