@@ -6,6 +6,7 @@
 #include "net/http/handlers.hpp"
 #include "schemas/base/limits.hpp"
 #include "storage/blobs.hpp"
+#include "storage/store.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
