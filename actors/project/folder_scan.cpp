@@ -134,7 +134,8 @@ expected<folder_scan> scan_folder(const fs::path& root, folder_index& index, con
             failed.clear(); // it went away meanwhile
             continue;
         }
-        if (fs::is_directory(status) && at->path().filename() == ".git") {
+        const auto name = at->path().filename();
+        if (fs::is_directory(status) && (name == ".git" || name == limits::node_data_name)) {
             at.disable_recursion_pending();
         }
         const auto path = at->path().lexically_relative(root).string();

@@ -1,6 +1,7 @@
 #include "actors/project/project_manifest.hpp"
 
 #include "schemas/base/json.hpp"
+#include "schemas/base/limits.hpp"
 
 #include <algorithm>
 
@@ -34,6 +35,10 @@ expected<void> check_project_path(std::string_view path) {
         const auto segment = path.substr(begin, end - begin);
         if (segment == "..") {
             return bad_path(code::path_outside_project, path, "has a '..' segment. A path may not leave the project.");
+        }
+        if (segment == limits::node_data_name) {
+            return bad_path(code::path_outside_project, path,
+                            "leads into the data of a node, which is no part of the project.");
         }
         if (segment.empty() || segment == ".") {
             return bad_path(code::invalid_request, path,

@@ -6,6 +6,7 @@
 #include "net/http/handlers.hpp"
 #include "schemas/base/limits.hpp"
 #include "storage/blobs.hpp"
+#include "storage/store.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
@@ -24,7 +25,20 @@ using net::verb;
 const std::string kind{project_model::kind};
 const std::string plural = "projects";
 
-expected<net::command_payload> create_payload(const net::request& r) {
+bool is_within(const std::filesystem::path& inner, const std::filesystem::path& outer) {
+    return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+/// Tools and commands must not reach the node's keys and journal. In a folder of its usual name the tools leave it
+/// alone.
+bool reaches_node_data(const runtime::services& s, const std::filesystem::path& asked) {
+    std::error_code failed; // a folder that cannot be resolved is refused, too
+    const auto folder = std::filesystem::canonical(asked, failed);
+    const auto data = failed ? folder : std::filesystem::canonical(s.store->directory(), failed);
+    return failed || is_within(folder, data) || (is_within(data, folder) && data != folder / limits::node_data_name);
+}
+
+expected<net::command_payload> create_payload(const runtime::services& s, const net::request& r) {
     const auto body = from_json<create_project_body>(r.body, strictness::input);
     if (!body) {
         return body.error();
@@ -37,6 +51,13 @@ expected<net::command_payload> create_payload(const net::request& r) {
         return problem{code::invalid_request,
                        "There is no folder " + *body->folder + " on the node. Make it first.",
                        {{"/folder", "is no folder on the node"}}};
+    }
+    if (body->folder && reaches_node_data(s, *body->folder)) {
+        return problem{
+            code::invalid_request,
+            "The folder " + *body->folder +
+                " shares files with the node's own data. Choose another, or start the node with --data elsewhere.",
+            {{"/folder", "shares files with the node's own data"}}};
     }
     return net::command_payload{"create_project", r.body};
 }
@@ -282,7 +303,8 @@ std::vector<net::route> project_routes(const runtime::services& s) {
          .reply = document,
          .success = 201,
          .errors = {code::forbidden},
-         .run = net::create_entity(s, kind, plural, "create_project", create_payload)},
+         .run = net::create_entity(s, kind, plural, "create_project",
+                                   [&s](const net::request& r) { return create_payload(s, r); })},
         {.verb = verb::get,
          .path = "/projects/{id}",
          .operation = "get_project",

@@ -3,6 +3,7 @@
 #include "schemas/base/clock.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/json.hpp"
+#include "schemas/base/limits.hpp"
 
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -55,7 +56,8 @@ expected<listing> walk(const project_folder& project, const std::string& path, s
     std::error_code failed;
     fs::recursive_directory_iterator it(base / ".", fs::directory_options::skip_permission_denied, failed), end;
     for (; !failed && it != end; it.increment(failed)) {
-        if (it->path().filename() == ".git") {
+        const auto name = it->path().filename();
+        if (name == ".git" || name == limits::node_data_name) {
             it.disable_recursion_pending();
             continue;
         }

@@ -1,6 +1,7 @@
 #include "actors/tool/project_folder.hpp"
 
 #include "schemas/base/durable_file.hpp"
+#include "schemas/base/limits.hpp"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -8,8 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <system_error>
 
 namespace troupe::actors {
 
@@ -45,6 +48,24 @@ int open_beneath(int root, const fs::path& root_path, const std::string& path, i
         return detail::open_checked(root_path, path, flags);
     }
     return static_cast<int>(fd);
+}
+
+problem node_data(std::string_view path) {
+    return {code::path_outside_project,
+            fmt::format("{} leads into the data of a node, which is no part of the project", path)};
+}
+
+bool names_node_data(const fs::path& path) {
+    return std::find(path.begin(), path.end(), limits::node_data_name) != path.end();
+}
+
+/// Whether that is a node's data, by whatever links the way led there.
+bool is_node_data(const unique_fd& root, const unique_fd& found) {
+    std::error_code no_root;
+    std::error_code no_place;
+    const auto top = fs::read_symlink(path_of(root), no_root);
+    const auto place = fs::read_symlink(path_of(found), no_place);
+    return no_root || no_place || names_node_data(place.lexically_relative(top));
 }
 
 std::string or_dot(std::string path) { return path.empty() ? "." : path; }
@@ -107,6 +128,9 @@ expected<unique_fd> project_folder::open_at(std::string_view path, int flags) co
     if (!fd) {
         return open_problem(path, errno);
     }
+    if (is_node_data(root_, fd)) {
+        return node_data(path);
+    }
     return fd;
 }
 
@@ -117,6 +141,9 @@ expected<project_folder::place> project_folder::make_parents(std::string_view pa
     }
     if (clean->empty()) {
         return problem{code::invalid_request, "the path names the project's folder, not a file in it"};
+    }
+    if (names_node_data(*clean)) {
+        return node_data(path);
     }
     constexpr int flags = O_PATH | O_DIRECTORY;
     fs::path done;
@@ -135,6 +162,9 @@ expected<project_folder::place> project_folder::make_parents(std::string_view pa
         }
         if (!next) {
             return open_problem(done.native(), errno);
+        }
+        if (is_node_data(root_, next)) {
+            return node_data(path);
         }
         folder = std::move(next);
     }

@@ -11,8 +11,8 @@ namespace troupe::actors {
 
 /// A project's files, by paths that cannot leave it: neither by "..", nor as absolute paths, nor through symbolic
 /// links, not even when these change meanwhile (openat2 with RESOLVE_BENEATH; a check before the open where the kernel
-/// has none). Problems: `path_outside_project`, `invalid_request` for names that no file can have, `not_found`,
-/// `storage_failed`.
+/// has none), nor lead into the data of a node that lies in the project (`limits::node_data_name`). Problems:
+/// `path_outside_project`, `invalid_request` for names that no file can have, `not_found`, `storage_failed`.
 class project_folder {
 public:
     static expected<project_folder> open(const std::filesystem::path& root);

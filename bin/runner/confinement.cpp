@@ -1,5 +1,7 @@
 #include "bin/runner/confinement.hpp"
 
+#include "schemas/base/limits.hpp"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -49,6 +51,15 @@ void add_system(std::vector<std::string>& to, bool network) {
     }
 }
 
+/// The data of a node that lies in the project, keys among it, is covered by an empty folder.
+void add_node_data_cover(std::vector<std::string>& to, const fs::path& project) {
+    std::error_code missing;
+    if (fs::is_directory(fs::symlink_status(project / limits::node_data_name, missing))) {
+        const auto inner = inner_project + (std::string("/") + limits::node_data_name);
+        add(to, {"--size", "4096", "--tmpfs", inner, "--remount-ro", inner});
+    }
+}
+
 void set_limit(__rlimit_resource resource, rlim_t value) {
     rlimit now{};
     ::getrlimit(resource, &now);
@@ -73,7 +84,9 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
         add(all, {"--proc", "/proc", "--dev", "/dev"});
         add(all, {"--size", std::to_string(spec.limits.memory_bytes), "--tmpfs", "/tmp"});
         add(all, {"--ro-bind", self, inner_runner});
-        add(all, {"--bind", spec.project, inner_project, "--remount-ro", "/", "--chdir"});
+        add(all, {"--bind", spec.project, inner_project});
+        add_node_data_cover(all, spec.project);
+        add(all, {"--remount-ro", "/", "--chdir"});
         add(all,
             {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
     }

@@ -360,7 +360,7 @@ private:
     expected<void> take(std::uint32_t shard) {
         return storage::read_log(store_, shard, positions_[shard], [&](storage::record&& r) {
             // Two entities of a shard may commit in another order than they took their times.
-            latest_[shard] = r.time = std::max(latest_[shard], r.time);
+            latest_[shard] = std::max(latest_[shard], r.time);
             heads_.emplace(std::pair(latest_[shard], shard), std::move(r));
             return false;
         });

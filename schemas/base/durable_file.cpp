@@ -1,6 +1,7 @@
 #include "schemas/base/durable_file.hpp"
 
 #include "schemas/base/ids.hpp"
+#include "schemas/base/limits.hpp"
 #include "schemas/base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -117,7 +118,7 @@ expected<void> remove_leftovers(const fs::path& root) {
         std::error_code gone; // it went away meanwhile
         const auto status = at->symlink_status(gone);
         const auto name = at->path().filename().native();
-        if (fs::is_directory(status) && name == ".git") {
+        if (fs::is_directory(status) && (name == ".git" || name == limits::node_data_name)) {
             at.disable_recursion_pending();
         } else if (fs::is_regular_file(status) && is_temporary(name)) {
             leftovers.push_back(at->path());

@@ -33,6 +33,9 @@ inline constexpr std::size_t page_max = 200;
 /// `Idempotency-Key` and other command ids.
 inline constexpr std::size_t command_id_bytes_max = 255;
 
+/// A folder of this name is a node's own data, keys among it, and no part of the project that it lies in.
+inline constexpr const char* node_data_name = ".troupe";
+
 static_assert(event_bytes_max >= body_bytes_max, "a body has to fit into the event that it becomes");
 
 } // namespace troupe::limits

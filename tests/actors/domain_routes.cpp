@@ -9,6 +9,7 @@
 #include "actors/task/task_routes.hpp"
 #include "schemas/run_messages.hpp"
 #include "tests/actors/mini_node.hpp"
+#include "tests/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -257,13 +258,18 @@ BOOST_AUTO_TEST_CASE(file_outside_the_project_or_of_no_project_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(only_an_administrator_opens_a_folder_that_is_there) {
-    const auto here =
-        R"({"name":"calculator","folder":)" + json::quoted(std::filesystem::temp_directory_path().string()) + "}";
+    const auto project_in = [](const std::filesystem::path& folder) {
+        return R"({"name":"calculator","folder":)" + json::quoted(folder.string()) + "}";
+    };
+    const troupe::test::temporary_directory folder;
+    const auto here = project_in(folder.path);
     admin = false;
     BOOST_TEST(call(post, "/projects", here).status == 403);
     admin = true;
     BOOST_TEST(call(post, "/projects", here).status == 201);
-    BOOST_TEST(call(post, "/projects", R"({"name":"calculator","folder":"/no/such/folder"})").status == 422);
+    BOOST_TEST(call(post, "/projects", project_in("/no/such/folder")).status == 422);
+    // The node's own data lies in there.
+    BOOST_TEST(call(post, "/projects", project_in(std::filesystem::temp_directory_path())).status == 422);
 }
 
 BOOST_AUTO_TEST_CASE(approval_is_decided_through_its_route) {

@@ -26,11 +26,12 @@ def includes(text):
 
 
 def floor_of(path):
-    """The floor of a file, from 0; a test belongs to the floor that its folder mirrors. None: no floor's."""
+    """The floor of a file, from 0; a test belongs to the floor that its folder mirrors. None: no floor's, as the
+    headers that all tests share."""
     parts = path.split("/")
     if parts[0] == "tests":
         parts = parts[1:]
-        if parts[0] == "bench" or len(parts) == 1:
+        if parts[0] == "bench":
             return len(FLOORS) - 1
     return FLOORS.index(parts[0]) if parts[0] in FLOORS else None
 
@@ -88,6 +89,7 @@ class Floors(unittest.TestCase):
         self.assertFalse(climbs("runtime/node.cpp", '"storage/store.hpp"'))
         self.assertFalse(climbs("runtime/node.cpp", '"runtime/node.hpp"'))
         self.assertFalse(climbs("tests/storage/store_test.cpp", '"storage/store.hpp"'))
+        self.assertFalse(climbs("tests/storage/store_test.cpp", '"tests/temporary_directory.hpp"'))
         self.assert_nowhere(climbs)
 
     def test_no_feature_includes_another(self):

@@ -279,3 +279,9 @@ class NodeTest(unittest.TestCase):
         if code:
             self.assertEqual(reply.code, code, reply)
         return reply
+
+    def check_disk(self, node):
+        """Of a node that does not run: the journal is whole, and all that is shown follows from it."""
+        for command in (("journal", "verify"), ("views", "check")):
+            done = node.cli(*command, "--json")
+            self.assertEqual((done.returncode, json.loads(done.stdout or "{}").get("ok")), (0, True), (command, done))
