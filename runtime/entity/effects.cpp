@@ -94,7 +94,7 @@ private:
 
 } // namespace
 
-effect_table::~effect_table() {
+void effect_table::stop() {
     for (auto& [key, f] : flights_) {
         if (!f.survives) {
             f.stop.request_stop();

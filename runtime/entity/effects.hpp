@@ -16,8 +16,9 @@ namespace troupe::runtime {
 class effect_table {
 public:
     effect_table(host_services& services, caf::actor_system& system, entity_address self);
-    /// Stops what does not survive its entity: the next incarnation starts it again.
-    ~effect_table();
+    /// Its entity ends: stops what does not survive it; the next incarnation starts it again. The work holds the
+    /// entity's actor, so this cannot wait for a destructor.
+    void stop();
 
     /// Starts what is owed and not in flight, cancels what is in flight and owed no more. Returns in how many
     /// milliseconds it wants to be called again (a back-off ends); -1: not by itself.

@@ -48,11 +48,11 @@ public:
           effects_(services, system(), self_) {
         ++services_.entities_active;
     }
-    ~entity_impl() override { --services_.entities_active; }
-
     const char* name() const override { return "entity"; }
 
     void on_exit() override {
+        --services_.entities_active; // work that survives may hold the actor longer
+        effects_.stop();
         owner_ = nullptr;
         committer_ = nullptr;
     }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <limits>
 #include <unordered_map>
+#include <utility>
 
 namespace troupe::runtime {
 
@@ -46,12 +47,20 @@ private:
     void fire(std::uint32_t shard, timestamp now) {
         board_.set(shard, never); // entities lower it from here on; what the table says comes below
         std::optional<timestamp> next;
-        const auto due = storage::read_timers(*services_.store, shard, now, timers_per_tick + sent_.size(), next);
+        // Those that were sent and are still there do not keep others from their turn; only they are remembered.
+        const auto before = std::exchange(sent_[shard], {});
+        const auto due = storage::read_timers(*services_.store, shard, now, timers_per_tick + before.size(), next);
         const auto clock = monotonic_ms();
+        std::size_t sending = 0;
         for (const auto& t : due) {
-            auto& sent = sent_[t.row];
-            if (sent == 0 || clock - sent >= send_again_ms) {
-                sent = clock;
+            const auto known = before.find(t.row);
+            const bool again = known == before.end() || clock - known->second >= send_again_ms;
+            if (again && ++sending > timers_per_tick) {
+                next = t.due;
+                break;
+            }
+            sent_[shard].emplace(t.row, again ? clock : known->second);
+            if (again) {
                 send_command(t);
             }
         }
@@ -61,7 +70,6 @@ private:
         if (!due.empty()) {
             board_.lower(shard, now + send_again_ms); // look again whether they are gone
         }
-        std::erase_if(sent_, [&](const auto& s) { return clock - s.second > 2 * send_again_ms; });
     }
 
     void send_command(const storage::due_timer& t) {
@@ -80,7 +88,8 @@ private:
 
     host_services& services_;
     timer_board& board_;
-    std::unordered_map<std::string, std::int64_t> sent_; ///< By row: when it was sent, on the monotonic clock.
+    /// By shard and row: when it was sent, on the monotonic clock.
+    std::unordered_map<std::uint32_t, std::unordered_map<std::string, std::int64_t>> sent_;
 };
 
 } // namespace

@@ -15,7 +15,8 @@ namespace troupe {
 expected<void> replace_file(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644);
 
 /// Removes the neighbours that `replace_file` left in `root` and below when its process was killed in the middle.
-/// Only for a tree where no other thread or process replaces files meanwhile. Folders named .git and .troupe are left alone.
+/// Only for a tree where no other thread or process replaces files meanwhile. Folders named .git and .troupe are left
+/// alone.
 expected<void> remove_leftovers(const std::filesystem::path& root);
 
 /// The whole content. `not_found`, `payload_too_large` over `bytes_max`, `storage_failed`.

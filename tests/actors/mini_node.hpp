@@ -108,16 +108,7 @@ public:
     void settle() {
         for (bool any = true; any;) {
             any = false;
-            std::vector<std::pair<entity_address, runtime::send_effect>> due;
-            for (const auto& [address, host] : entities_) {
-                for (const auto& effect : host.instance->resume()) {
-                    const auto* send = std::get_if<runtime::send_effect>(&effect);
-                    if (send && kinds_.contains(send->to.kind)) {
-                        due.emplace_back(address, *send);
-                    }
-                }
-            }
-            for (const auto& [from, send] : due) {
+            for (const auto& [from, send] : owed(true)) {
                 any = true;
                 const auto id = to_string(from) + "/" + send.key;
                 deliver(from, send, decide(command(send.to, send.type, send.payload, id)));
@@ -125,16 +116,12 @@ public:
         }
     }
 
-    /// What is owed to kinds that are not hosted here, by type.
-    std::vector<runtime::send_effect> owed_outside() {
+    /// The kinds that are not hosted here take what is owed to them; what that was.
+    std::vector<runtime::send_effect> take_outside() {
         std::vector<runtime::send_effect> out;
-        for (const auto& [address, host] : entities_) {
-            for (const auto& effect : host.instance->resume()) {
-                const auto* send = std::get_if<runtime::send_effect>(&effect);
-                if (send && !kinds_.contains(send->to.kind)) {
-                    out.push_back(*send);
-                }
-            }
+        for (const auto& [from, send] : owed(false)) {
+            deliver(from, send, runtime::outcome{});
+            out.push_back(send);
         }
         return out;
     }
@@ -164,6 +151,20 @@ private:
         runtime::derived_rows rows;
         std::map<std::string, std::string> answered;
     };
+
+    /// What entities owe the kinds that are hosted here, or the others, and who owes it.
+    std::vector<std::pair<entity_address, runtime::send_effect>> owed(bool hosted_here) const {
+        std::vector<std::pair<entity_address, runtime::send_effect>> out;
+        for (const auto& [address, host] : entities_) {
+            for (const auto& effect : host.instance->resume()) {
+                const auto* send = std::get_if<runtime::send_effect>(&effect);
+                if (send && kinds_.contains(send->to.kind) == hosted_here) {
+                    out.emplace_back(address, *send);
+                }
+            }
+        }
+        return out;
+    }
 
     hosted& entity_of(const entity_address& a) {
         auto& host = entities_[a];
