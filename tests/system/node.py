@@ -266,7 +266,9 @@ class NodeTest(unittest.TestCase):
         """A rehearsal script; returns the flags of a node that finds it and the model's name."""
         scripts = self.folder / "scripts"
         scripts.mkdir(exist_ok=True)
-        (scripts / f"{name}.yaml").write_text(text)
+        written = scripts / f"{name}.{threading.get_ident()}"  # at once: other nodes of the test may read it
+        written.write_text(text)
+        written.rename(scripts / f"{name}.yaml")
         return ("--model.scripts", scripts), f"rehearsal:{name}"
 
     def work_folder(self, name="work"):

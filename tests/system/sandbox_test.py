@@ -85,7 +85,7 @@ class SandboxTest(NodeTest):
         for _, content in said:
             self.assertNotIn(node.key, content)
         self.assertIn(node.key, (work / ".troupe" / "admin.key").read_text())
-        self.assertEqual([f["path"] for f in self.api.all(f"/projects/{self.project}/files")], ["a.txt", "b.txt"])
+        self.assertEqual([f["path"] for f in self.api.all(f"/projects/{self.project}/files")], [node.log.name, "a.txt", "b.txt"])
         node.kill9()
         node.start()
         self.assertEqual(node.client().read(f"/projects/{self.project}")["name"], "p")
