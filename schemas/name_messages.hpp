@@ -2,6 +2,7 @@
 
 #include "schemas/base/described.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,15 +23,16 @@ struct confirm_name {
     std::string kind;
     std::string name;
     uuid owner;
+    std::uint64_t claim = 0; ///< The version of the owner that took the name.
 };
-BOOST_DESCRIBE_STRUCT(confirm_name, (), (kind, name, owner))
+BOOST_DESCRIBE_STRUCT(confirm_name, (), (kind, name, owner, claim))
 
-/// Free again, when `owner` has it; otherwise nothing changes.
+/// Free again, when `owner` has it and did not take it anew since; otherwise nothing changes.
 struct release_name {
     uuid owner;
-    bool unconfirmed_only = false; ///< Gives up a reservation, but never a name that was confirmed.
+    std::uint64_t claim = 0; ///< The version of the owner that gave the name up; 0 gives up no more than a reservation.
 };
-BOOST_DESCRIBE_STRUCT(release_name, (), (owner, unconfirmed_only))
+BOOST_DESCRIBE_STRUCT(release_name, (), (owner, claim))
 
 /// Names that differ in the case of ASCII letters only are the same.
 std::string fold_name(std::string_view name);

@@ -52,11 +52,31 @@ void with_name(const runtime::services& s, net::request r, std::string name, uui
                 return;
             }
             // Also when the outcome is unknown: the agent's own confirmation takes a name that is free again.
-            auto release = name_command(r, name, release_name{agent, true});
+            auto release = name_command(r, name, release_name{agent, 0});
             release.deadline_ms = 0;
             s.submit(std::move(release), [respond, answer = std::move(answer)](runtime::reply) { respond(answer); });
         });
     });
+}
+
+std::string name_in(const storage::stored_document& agent) {
+    auto decoded = from_json<agent_document>(agent.json, strictness::stored);
+    return decoded ? std::move(decoded->settings.name) : std::string();
+}
+
+/// Who is answered that a name was given up finds it free. The agent's outbox releases it too, should the node end
+/// meanwhile.
+net::responder once_released(const runtime::services& s, net::request r, std::string name, uuid agent,
+                             net::responder respond) {
+    return [&s, r = std::move(r), name = std::move(name), agent, respond = std::move(respond)](net::response answer) {
+        const auto version = net::version_made(answer);
+        if (!version) {
+            respond(std::move(answer));
+            return;
+        }
+        auto release = name_command(r, name, release_name{agent, *version});
+        s.submit(std::move(release), [respond, answer = std::move(answer)](runtime::reply) { respond(answer); });
+    };
 }
 
 net::handler create(const runtime::services& s) {
@@ -92,7 +112,23 @@ net::handler update(const runtime::services& s) {
             return;
         }
         r.params["id"] = to_string(*id);
+        if (const auto before = name_in(**document); fold_name(before) != fold_name(*body->name)) {
+            respond = once_released(s, r, before, *id, std::move(respond));
+        }
         with_name(s, std::move(r), *body->name, *id, std::move(respond), change);
+    };
+}
+
+net::handler remove(const runtime::services& s) {
+    return [&s, change = net::change_entity(s, kind, net::empty_command("delete_agent"), 204, by_name)](
+               net::request r, net::responder respond) {
+        const auto id = net::resolve_id(s, r, kind, by_name);
+        const auto document = id ? storage::read_document(*s.store, {r.who.organization, kind, *id})
+                                 : expected<std::optional<storage::stored_document>>(id.error());
+        if (document && *document) {
+            respond = once_released(s, r, name_in(**document), *id, std::move(respond));
+        }
+        change(std::move(r), std::move(respond));
     };
 }
 
@@ -165,7 +201,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .permission = "agent:write",
          .success = 204,
          .errors = {code::not_found, code::precondition_failed},
-         .run = net::change_entity(s, kind, net::empty_command("delete_agent"), 204, by_name)},
+         .run = remove(s)},
         lifecycle(s, "start", "Starts a stopped agent: it works on its queue again."),
         lifecycle(s, "stop", "Stops an agent: what runs goes on, nothing new starts, it shows as offline."),
         lifecycle(s, "pause", "Pauses an agent: what runs goes on, nothing new starts."),

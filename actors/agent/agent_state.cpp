@@ -61,15 +61,15 @@ void apply(agent_state& s, const agent_created& e, const runtime::event_context&
     s.created_by = at.principal;
     s.created_at = at.time;
     owe(s.owed, name_kind, name_of(s, s.settings.name),
-        confirm_name{std::string(agent_model::kind), s.settings.name, s.id});
+        confirm_name{std::string(agent_model::kind), s.settings.name, s.id, at.version});
 }
 
-void apply(agent_state& s, const agent_updated& e, const runtime::event_context&) {
+void apply(agent_state& s, const agent_updated& e, const runtime::event_context& at) {
     const auto before = name_of(s, s.settings.name);
     s.settings = e.settings;
     if (const auto after = name_of(s, s.settings.name); before != after) {
-        owe(s.owed, name_kind, after, confirm_name{std::string(agent_model::kind), s.settings.name, s.id});
-        owe(s.owed, name_kind, before, release_name{s.id, false});
+        owe(s.owed, name_kind, after, confirm_name{std::string(agent_model::kind), s.settings.name, s.id, at.version});
+        owe(s.owed, name_kind, before, release_name{s.id, at.version});
     }
 }
 
@@ -83,9 +83,9 @@ void apply(agent_state& s, const agent_resumed&, const runtime::event_context&) 
 
 void apply(agent_state& s, const agent_heartbeat&, const runtime::event_context& at) { s.heartbeat_at = at.time; }
 
-void apply(agent_state& s, const agent_deleted&, const runtime::event_context&) {
+void apply(agent_state& s, const agent_deleted&, const runtime::event_context& at) {
     s.deleted = true;
-    owe(s.owed, name_kind, name_of(s, s.settings.name), release_name{s.id, false});
+    owe(s.owed, name_kind, name_of(s, s.settings.name), release_name{s.id, at.version});
     for (const auto& [key, task] : s.queue) {
         owe(s.owed, task_kind, task.task_id,
             return_task{task.assignment, "The agent '" + s.settings.name + "' was deleted."});

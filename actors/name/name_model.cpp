@@ -24,13 +24,14 @@ decision_result decide(const name_state& s, const confirm_name& c, const runtime
     if (s.status != name_status::free && s.owner != c.owner) {
         return taken(s);
     }
-    return s.status == name_status::confirmed ? events{} : events{name_confirmed{c.kind, c.name, c.owner}};
+    const bool late = s.status != name_status::reserved && s.owner == c.owner && s.claim >= c.claim;
+    return late ? events{} : events{name_confirmed{c.kind, c.name, c.owner, c.claim}};
 }
 
 decision_result decide(const name_state& s, const release_name& c, const runtime::context&) {
     const bool released =
-        s.status == name_status::reserved || (s.status == name_status::confirmed && !c.unconfirmed_only);
-    return released && s.owner == c.owner ? events{name_released{}} : events{};
+        s.status == name_status::reserved || (s.status == name_status::confirmed && c.claim > s.claim);
+    return released && s.owner == c.owner ? events{name_released{c.owner, c.claim}} : events{};
 }
 
 decision_result decide(const name_state& s, const expire_name& c, const runtime::context& context) {
@@ -54,12 +55,18 @@ expected<std::vector<name_model::event>> name_model::decide(const state& s, cons
 name_state name_model::apply(state s, const event& e, const runtime::event_context&) {
     return std::visit(
         visitor{[&](const name_reserved& x) {
-                    return state{name_status::reserved, x.kind, x.name, x.owner, x.until, s.reservations + 1};
+                    return state{name_status::reserved, x.kind, x.name, x.owner, x.until, s.reservations + 1, 0};
                 },
                 [&](const name_confirmed& x) {
-                    return state{name_status::confirmed, x.kind, x.name, x.owner, {}, s.reservations};
+                    return state{name_status::confirmed, x.kind, x.name, x.owner, {}, s.reservations, x.claim};
                 },
-                [&](const name_released&) { return freed(s); }, [&](const name_expired&) { return freed(s); }},
+                [&](const name_released& x) {
+                    auto out = freed(s);
+                    out.owner = x.owner;
+                    out.claim = x.claim;
+                    return out;
+                },
+                [&](const name_expired&) { return freed(s); }},
         e);
 }
 

@@ -34,11 +34,15 @@ struct name_confirmed {
     std::string kind;
     std::string name;
     uuid owner;
+    std::uint64_t claim = 0;
 };
-BOOST_DESCRIBE_STRUCT(name_confirmed, (), (kind, name, owner))
+BOOST_DESCRIBE_STRUCT(name_confirmed, (), (kind, name, owner, claim))
 
-struct name_released {};
-BOOST_DESCRIBE_STRUCT(name_released, (), ())
+struct name_released {
+    uuid owner;
+    std::uint64_t claim = 0;
+};
+BOOST_DESCRIBE_STRUCT(name_released, (), (owner, claim))
 
 struct name_expired {};
 BOOST_DESCRIBE_STRUCT(name_expired, (), ())
@@ -51,8 +55,11 @@ struct name_state {
     uuid owner;
     timestamp until;                ///< Of a reservation.
     std::uint64_t reservations = 0; ///< Numbers them: a late timer of an older one does nothing.
+    /// The owner's newest, confirmed or, of a name that is free again, given up: what comes late of older ones does
+    /// nothing.
+    std::uint64_t claim = 0;
 };
-BOOST_DESCRIBE_STRUCT(name_state, (), (status, kind, name, owner, until, reservations))
+BOOST_DESCRIBE_STRUCT(name_state, (), (status, kind, name, owner, until, reservations, claim))
 
 } // namespace troupe::actors
 

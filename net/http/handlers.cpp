@@ -10,6 +10,8 @@ namespace troupe::net {
 
 namespace {
 
+constexpr std::string_view replayed_header = "Idempotent-Replayed";
+
 std::string etag(std::uint64_t version) { return "\"" + std::to_string(version) + "\""; }
 
 problem no_such(std::string_view kind, std::string_view id) {
@@ -17,23 +19,29 @@ problem no_such(std::string_view kind, std::string_view id) {
             "there is no " + std::string(kind) + " '" + std::string(id) + "'; see the list for what there is"};
 }
 
-/// The version of an `If-Match` header: "3" with or without quotes, or "*" for any.
-expected<std::optional<std::uint64_t>> if_match(const request& r) {
-    auto value = r.header("if-match");
-    if (!value || *value == "*") {
-        return std::optional<std::uint64_t>();
-    }
-    auto text = *value;
+/// With or without quotes.
+std::optional<std::uint64_t> version_of_etag(std::string_view text) {
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
         text = text.substr(1, text.size() - 2);
     }
     std::uint64_t version = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
-    if (error != std::errc() || end != text.data() + text.size()) {
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    return whole ? std::optional(version) : std::nullopt;
+}
+
+/// The version of an `If-Match` header; "*" is any.
+expected<std::optional<std::uint64_t>> if_match(const request& r) {
+    auto value = r.header("if-match");
+    if (!value || *value == "*") {
+        return std::optional<std::uint64_t>();
+    }
+    const auto version = version_of_etag(*value);
+    if (!version) {
         return problem{code::precondition_failed,
                        "If-Match is not an ETag of this API; send the ETag of the last read as it was"};
     }
-    return std::optional(version);
+    return version;
 }
 
 std::uint64_t hash_of(const request& r) {
@@ -112,6 +120,19 @@ expected<runtime::command> make_command(const request& r, entity_address to, std
     return c;
 }
 
+std::optional<std::uint64_t> version_made(const response& answer) {
+    std::optional<std::uint64_t> version;
+    for (const auto& [name, value] : answer.headers) {
+        if (name == replayed_header) {
+            return {};
+        }
+        if (name == "ETag") {
+            version = version_of_etag(value);
+        }
+    }
+    return answer.status < 300 ? version : std::nullopt;
+}
+
 void submit_and_answer(const runtime::services& s, request r, runtime::command c, int status, std::string location,
                        responder respond) {
     s.submit(std::move(c), [r = std::move(r), status, location = std::move(location),
@@ -128,7 +149,7 @@ void submit_and_answer(const runtime::services& s, request r, runtime::command c
             out.headers.emplace_back("Location", "/api/v1" + location);
         }
         if (answer->repeated) {
-            out.headers.emplace_back("Idempotent-Replayed", "true");
+            out.headers.emplace_back(replayed_header, "true");
         }
         respond(std::move(out));
     });

@@ -5,7 +5,9 @@
 #include "runtime/services.hpp"
 #include "storage/views.hpp"
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +34,9 @@ expected<runtime::command> make_command(const request& r, entity_address to, std
 /// With `location` (a path under /api/v1) a 201 carries it.
 void submit_and_answer(const runtime::services& s, request r, runtime::command c, int status, std::string location,
                        responder respond);
+
+/// The version that a command made, of its answer; nothing for a refusal, a repeat and a read.
+std::optional<std::uint64_t> version_made(const response& answer);
 
 /// How a body becomes a command. Decodes again what the edge has validated.
 struct command_payload {

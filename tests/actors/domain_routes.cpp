@@ -135,9 +135,22 @@ BOOST_AUTO_TEST_CASE(deleted_agent_is_gone_and_its_name_is_free) {
     agent("scout");
     settle();
     BOOST_TEST(call(del, "/agents/scout").status == 204);
-    settle();
     BOOST_TEST(call(get, "/agents/scout").status == 404);
+    const auto next = agent("scout"); // at once
+    settle();
+    BOOST_TEST((read<agent_document>(call(get, "/agents/scout")).id == next.id));
+}
+
+BOOST_AUTO_TEST_CASE(name_that_an_agent_gave_up_is_free_at_once) {
     agent("scout");
+    BOOST_TEST(call(put, "/agents/scout", R"({"name":"ranger"})").status == 200);
+    agent("scout");
+    settle();
+    BOOST_TEST(call(post, "/agents", R"({"name":"ranger"})").status == 409);
+    BOOST_TEST(call(put, "/agents/ranger", R"({"name":"warden"})").status == 200);
+    BOOST_TEST(call(put, "/agents/warden", R"({"name":"ranger"})").status == 200);
+    settle();
+    BOOST_TEST(call(post, "/agents", R"({"name":"ranger"})").status == 409);
 }
 
 BOOST_AUTO_TEST_CASE(agent_is_stopped_and_started_by_its_routes) {

@@ -34,11 +34,11 @@ BOOST_AUTO_TEST_CASE(repeated_commands_change_nothing) {
     name n;
     n.accepted(by_one);
     BOOST_TEST(n.accepted(by_one).empty());
-    n.accepted(confirm_name{"agent", "Scout", id_of(11)});
-    BOOST_TEST(n.accepted(confirm_name{"agent", "Scout", id_of(11)}).empty());
+    n.accepted(confirm_name{"agent", "Scout", id_of(11), 1});
+    BOOST_TEST(n.accepted(confirm_name{"agent", "Scout", id_of(11), 1}).empty());
     BOOST_TEST(n.accepted(by_one).empty());
-    n.accepted(release_name{id_of(11), false});
-    BOOST_TEST(n.accepted(release_name{id_of(11), false}).empty());
+    n.accepted(release_name{id_of(11), 5});
+    BOOST_TEST(n.accepted(release_name{id_of(11), 5}).empty());
 }
 
 BOOST_AUTO_TEST_CASE(only_a_reservation_has_a_timer) {
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(only_a_reservation_has_a_timer) {
     BOOST_TEST(n.owed().empty());
     n.accepted(by_one);
     BOOST_TEST(n.owed() == texts{"expire/1"}, boost::test_tools::per_element());
-    n.accepted(confirm_name{"agent", "Scout", id_of(11)});
+    n.accepted(confirm_name{"agent", "Scout", id_of(11), 1});
     BOOST_TEST(n.owed().empty());
 }
 
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(unconfirmed_reservation_expires_and_the_name_is_free_again)
 BOOST_AUTO_TEST_CASE(late_timer_of_an_older_reservation_does_not_end_the_newer_one) {
     name n;
     n.accepted(by_one);
-    n.accepted(release_name{id_of(11), false});
+    n.accepted(release_name{id_of(11), 5});
     n.accepted(by_two);
     n.now = n.now + name_reservation_ms;
     BOOST_TEST(n.accepted(expire_name{1}).empty());
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(confirmation_after_expiry_takes_a_name_that_is_still_free) 
     n.accepted(by_one);
     n.now = n.now + name_reservation_ms;
     n.accepted(expire_name{1});
-    BOOST_TEST(names_of(n.accepted(confirm_name{"agent", "Scout", id_of(11)})) == texts{"name_confirmed"},
+    BOOST_TEST(names_of(n.accepted(confirm_name{"agent", "Scout", id_of(11), 1})) == texts{"name_confirmed"},
                boost::test_tools::per_element());
     BOOST_TEST((n.refused(by_two).code == code::already_exists));
 }
@@ -87,28 +87,49 @@ BOOST_AUTO_TEST_CASE(confirmation_after_expiry_is_refused_when_another_has_the_n
     n.now = n.now + name_reservation_ms;
     n.accepted(expire_name{1});
     n.accepted(by_two);
-    BOOST_TEST((n.refused(confirm_name{"agent", "Scout", id_of(11)}).code == code::already_exists));
+    BOOST_TEST((n.refused(confirm_name{"agent", "Scout", id_of(11), 1}).code == code::already_exists));
 }
 
 BOOST_AUTO_TEST_CASE(only_the_owner_can_release) {
     name n;
     n.accepted(by_one);
-    n.accepted(confirm_name{"agent", "Scout", id_of(11)});
-    BOOST_TEST(n.accepted(release_name{id_of(12), false}).empty());
+    n.accepted(confirm_name{"agent", "Scout", id_of(11), 1});
+    BOOST_TEST(n.accepted(release_name{id_of(12), 5}).empty());
     BOOST_TEST(n.view().exists);
-    n.accepted(release_name{id_of(11), false});
+    n.accepted(release_name{id_of(11), 5});
     BOOST_TEST(!n.view().exists);
 }
 
 BOOST_AUTO_TEST_CASE(given_up_reservation_is_free_and_a_confirmed_name_is_not) {
     name n;
     n.accepted(by_one);
-    n.accepted(release_name{id_of(11), true});
+    n.accepted(release_name{id_of(11), 0});
     BOOST_TEST(!n.view().exists);
     n.accepted(by_one);
-    n.accepted(confirm_name{"agent", "Scout", id_of(11)});
-    BOOST_TEST(n.accepted(release_name{id_of(11), true}).empty());
+    n.accepted(confirm_name{"agent", "Scout", id_of(11), 1});
+    BOOST_TEST(n.accepted(release_name{id_of(11), 0}).empty());
     BOOST_TEST(n.view().exists);
+}
+
+BOOST_AUTO_TEST_CASE(late_release_leaves_a_name_that_its_owner_took_again) {
+    name n;
+    n.accepted(by_one);
+    n.accepted(confirm_name{"agent", "Scout", id_of(11), 1});
+    n.accepted(confirm_name{"agent", "Scout", id_of(11), 7});
+    BOOST_TEST(n.accepted(release_name{id_of(11), 5}).empty());
+    BOOST_TEST(n.view().exists);
+    n.accepted(release_name{id_of(11), 8});
+    BOOST_TEST(!n.view().exists);
+}
+
+BOOST_AUTO_TEST_CASE(late_confirmation_does_not_take_back_what_was_given_up) {
+    name n;
+    n.accepted(by_one);
+    n.accepted(release_name{id_of(11), 2}); // of a deleted owner, ahead of its outbox
+    BOOST_TEST(n.accepted(confirm_name{"agent", "Scout", id_of(11), 1}).empty());
+    BOOST_TEST(!n.view().exists);
+    n.accepted(by_two);
+    BOOST_TEST((n.state().owner == id_of(12)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
