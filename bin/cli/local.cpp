@@ -80,14 +80,18 @@ expected<int> completion(context& c) {
     return 0;
 }
 
-expected<runtime::loaded_config> load(context& c) {
+expected<runtime::loaded_config> load_file(const std::optional<std::string>& file) {
     runtime::config_sources sources;
     sources.environment = runtime::config_environment();
-    const auto& operands = c.args().operands();
-    if (const auto file = operands.empty() ? c.args().value("config") : std::optional(operands.front())) {
+    if (file) {
         sources.file = *file;
     }
     return runtime::load_config(sources);
+}
+
+expected<runtime::loaded_config> load(context& c) {
+    const auto& operands = c.args().operands();
+    return load_file(operands.empty() ? c.args().value("config") : std::optional(operands.front()));
 }
 
 expected<int> config_check(context& c) {
@@ -119,6 +123,38 @@ expected<int> config_show(context& c) {
     }
     w.end();
     c.print_json(out);
+    return 0;
+}
+
+/// What changes for a node that goes from one configuration to another; with one file, from none.
+expected<int> config_diff(context& c) {
+    const auto& files = c.args().operands();
+    const auto to = load_file(files.back());
+    const auto from = load_file(files.size() > 1 ? std::optional(files.front()) : std::nullopt);
+    if (!from || !to) {
+        return from ? to.error() : from.error();
+    }
+    const auto changes = runtime::config_changes(from->values, to->values);
+    if (c.json()) {
+        std::string out = "[";
+        for (const auto& change : changes) {
+            out += out.size() > 1 ? "," : "";
+            json::object_writer w(out);
+            w.field("name", change.name).field("from", change.from).field("to", change.to);
+            w.field("restart", !change.reloadable);
+            w.end();
+        }
+        c.print_json(out + "]");
+        return 0;
+    }
+    for (const auto& change : changes) {
+        c.print(fmt::format("{}: {} → {}{}\n", paint(c.out_screen(), tone::accent, change.name),
+                            json::quoted(change.from), json::quoted(change.to),
+                            change.reloadable ? "" : paint(c.out_screen(), tone::faint, "  (takes a restart)")));
+    }
+    if (changes.empty()) {
+        c.print("No property differs.\n");
+    }
     return 0;
 }
 
@@ -258,6 +294,11 @@ std::vector<command> local_commands() {
          "troupe config check troupe.yaml", config_check},
         {"config show", "The configuration that a node would run with, and where each value comes from.", config_takes,
          "troupe config show troupe.yaml", config_show},
+        {"config diff",
+         "What differs between two configuration files, or between one and none.",
+         {.operands = "[FILE] FILE", .operands_min = 1, .operands_max = 2},
+         "troupe config diff troupe.yaml\ntroupe config diff /etc/troupe/old.yaml /etc/troupe/new.yaml",
+         config_diff},
         {"problems",
          "Explain a problem code: cause and remedy.",
          {.operands = "[CODE]", .operands_min = 0, .operands_max = 1},

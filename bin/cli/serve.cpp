@@ -21,6 +21,7 @@ constexpr std::string_view usage =
 
 Starts a node. On its first start it makes keys and an administrator's API key in DIR/admin.key.
 When it serves it prints one line: troupe ready http://ADDR:PORT. SIGTERM and Ctrl-C drain it.
+SIGHUP reads the configuration again: log levels change at once, the log names what takes a restart.
 
 Examples:
   troupe serve                                  data in ./.troupe, on 127.0.0.1:7117
@@ -57,6 +58,33 @@ log_settings logging(const runtime::config& c) {
     return out;
 }
 
+/// On SIGHUP: a bad configuration changes nothing.
+void reload(const runtime::config_sources& sources, runtime::config& running) {
+    auto& log = log_for("config");
+    const auto fresh = runtime::load_config(sources);
+    if (!fresh) {
+        log.error("not reloaded: {}", fresh.error().detail);
+        for (const auto& e : fresh.error().errors) {
+            log.error("not reloaded: {}: {}", e.pointer, e.message);
+        }
+        return;
+    }
+    const auto changes = runtime::config_changes(running, fresh->values);
+    running = runtime::reloaded_config(running, fresh->values);
+    auto levels = set_log_levels(running.log_level);
+    if (levels && !running.log_modules.empty()) {
+        levels = set_log_levels(running.log_modules);
+    }
+    if (!levels) {
+        log.error("log levels stay as they are: {}", levels.error().detail);
+    }
+    for (const auto& c : changes) {
+        log.warn("{} was \"{}\" and is \"{}\"{}", c.name, c.from, c.to,
+                 c.reloadable ? "" : " after a restart: it cannot change in a running node");
+    }
+    log.warn("reloaded: {} changed", changes.size());
+}
+
 } // namespace
 
 int serve_main(const std::vector<std::string>& args) {
@@ -87,6 +115,7 @@ int serve_main(const std::vector<std::string>& args) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
 
@@ -100,11 +129,14 @@ int serve_main(const std::vector<std::string>& args) {
     std::cerr << "Model: " << (*node)->model() << ". Sandbox: " << (*node)->sandbox() << ".\n";
     std::cout << "troupe ready " << (*node)->url() << std::endl;
 
+    auto running = loaded->values;
     int signal = 0;
-    sigwait(&signals, &signal);
+    while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
+        reload(*sources, running);
+    }
     log_for("runtime").info("{}: draining", signal == SIGTERM ? "SIGTERM" : "interrupted");
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr); // a second one ends the process at once
-    (*node)->stop(loaded->values.edge_drain_ms);
+    (*node)->stop(running.edge_drain_ms);
     log_for("runtime").info("stopped");
     log_for("runtime").flush();
     std::cout.flush();

@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(nobody_there_is_connection_failed) {
     BOOST_CHECK(refusal(get("http://no-such-host.invalid/")) == code::connection_failed);
 }
 
-BOOST_AUTO_TEST_CASE(names_are_looked_up) {
+BOOST_AUTO_TEST_CASE(localhost_is_this_machine) {
     loopback_server server(answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
     const auto reply = get("http://localhost:" + std::to_string(server.port()) + "/");
     BOOST_REQUIRE(reply);

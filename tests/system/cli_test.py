@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 from tests.system.node import TROUPE, NodeTest, poll
@@ -116,6 +117,28 @@ class CliTest(NodeTest):
         shown = self.cli("config", "show").stdout
         file.write_text(shown)
         self.cli("config", "check", file)
+
+    def test_config_diff(self):
+        old, new = self.folder / "old.yaml", self.folder / "new.yaml"
+        old.write_text("log:\n  level: debug\nlisten: 127.0.0.1:1\n")
+        new.write_text("log:\n  level: debug\nlisten: 127.0.0.1:2\n")
+        changed = {"name": "listen", "from": "127.0.0.1:1", "to": "127.0.0.1:2", "restart": True}
+        self.assertEqual(self.json("config", "diff", old, new), [changed])
+        self.assertEqual([c["name"] for c in self.json("config", "diff", new)], ["listen", "log.level"])
+        self.assertIn("takes a restart", self.cli("config", "diff", old, new).stdout)
+        self.assertEqual(self.json("config", "diff", old, old), [])
+
+    def test_reload_takes_log_levels_and_survives_a_bad_file(self):
+        file = self.folder / "troupe.yaml"
+        file.write_text("log:\n  level: warn\n")
+        node = self.node("--config", file).start()
+        for text, said in (("log:\n  level: loud\n", "not reloaded"), ("log:\n  level: debug\nsnapshot:\n  events: 7\n", "reloaded: 2")):
+            file.write_text(text)
+            node.process.send_signal(signal.SIGHUP)
+            poll(said, lambda: said in node.log.read_text())
+        self.assertRegex(node.log.read_text(), r"snapshot\.events was .* after a restart")
+        node.client().create("/tasks", {"title": "t"})
+        poll("a line of lower level", lambda: " debug " in node.log.read_text() or " info " in node.log.read_text())
 
     def test_journal_verify_beside_a_live_node(self):
         self.api.create("/tasks", {"title": "t"})
