@@ -59,7 +59,12 @@ void memory(const std::filesystem::path& folder) {
         while (node.statistics().entities_active > 0 && now_us() < deadline) {
             std::this_thread::sleep_for(std::chrono::milliseconds(200));
         }
-        const auto asleep = resident_bytes();
+        auto asleep = resident_bytes();
+        for (auto last = asleep + 1; asleep < last;) { // the last actors that ended are freed meanwhile
+            last = asleep;
+            std::this_thread::sleep_for(std::chrono::seconds(1));
+            asleep = resident_bytes();
+        }
         print_case("entity_activation", fmt::format(R"("entities":{},{})", population, to_fields(f)));
         print_case(
             "entity_memory",
