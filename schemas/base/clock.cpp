@@ -144,11 +144,12 @@ timestamp trusted_clock::read(timestamp wall, std::int64_t boot) {
     const auto trusted = offset_ms_.load(std::memory_order_relaxed);
     const auto step = offset - trusted;
     const bool refused = step > step_max_ms || step < -step_max_ms;
-    if (refused != (refused_ms() != 0)) {
-        refused_ms_.store(refused ? step : 0, std::memory_order_relaxed);
-    }
     if (refused) {
+        refused_ms_.store(step, std::memory_order_relaxed);
         return {boot + trusted};
+    }
+    if (refused_ms() != 0) {
+        refused_ms_.store(0, std::memory_order_relaxed);
     }
     if (step != 0) {
         offset_ms_.store(offset, std::memory_order_relaxed);
