@@ -81,6 +81,14 @@ private:
 
 std::string in_directory(const fs::path& directory) { return "data directory " + directory.string(); }
 
+expected<void> write_identity(const fs::path& directory, const identity& who) {
+    auto written = replace_file(directory / "identity.json", to_json(who) + "\n");
+    return written ? expected<void>()
+                   : expected<void>(
+                         problem{code::data_dir_unusable,
+                                 written.error().detail + "; choose a directory that this user may write with --data"});
+}
+
 expected<identity> make_identity(const store_options& options) {
     if (options.read_only || options.must_exist) {
         return problem{code::data_dir_unusable,
@@ -107,9 +115,8 @@ expected<identity> make_identity(const store_options& options) {
     std::memcpy(&who.hash_seed, seed.data(), sizeof who.hash_seed);
     who.created_by_version = TROUPE_VERSION;
     who.created_at = system_now();
-    if (auto written = replace_file(options.directory / "identity.json", to_json(who) + "\n"); !written) {
-        return problem{code::data_dir_unusable,
-                       written.error().detail + "; choose a directory that this user may write with --data"};
+    if (auto written = write_identity(options.directory, who); !written) {
+        return written.error();
     }
     return who;
 }
@@ -164,9 +171,15 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
     return out;
 }
 
-expected<void> open_database(rocks& into, const store_options& options, const window_filter* filter) {
+expected<void> open_database(rocks& into, const store_options& options, bool is_new, const window_filter* filter) {
     rocksdb::DBOptions db;
-    db.create_if_missing = true;
+    if (!is_new && db.env->FileExists((options.directory / "db" / "CURRENT").string()).IsNotFound()) {
+        return problem{code::journal_damaged,
+                       in_directory(options.directory) +
+                           " has no database any more (db/CURRENT is missing): is a disk not mounted? Nothing was "
+                           "changed. Put the folder db back, or restore a backup"};
+    }
+    db.create_if_missing = is_new;
     db.create_missing_column_families = true;
     // The default mode silently stops at damage in the middle of the WAL (FIELD-NOTES): this one cuts a torn tail and
     // refuses anything else.
@@ -246,8 +259,14 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     // RocksDB keeps a plain pointer to its filter: one per process and window is enough, and outlives every database.
     static const window_filter filter(options.dedup_window_ms);
     out->rocks_ = std::make_unique<rocks>();
-    if (auto opened = open_database(*out->rocks_, options, &filter); !opened) {
+    if (auto opened = open_database(*out->rocks_, options, !who->has_database, &filter); !opened) {
         return opened.error();
+    }
+    if (!who->has_database && !options.read_only) {
+        out->identity_.has_database = true;
+        if (auto written = write_identity(options.directory, out->identity_); !written) {
+            return written.error();
+        }
     }
     if (auto whole = check_tails(*out); !whole) {
         return whole.error();

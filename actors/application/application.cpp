@@ -13,9 +13,11 @@
 #include "actors/task/task_routes.hpp"
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
+#include "runtime/config/prices.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/node.hpp"
 #include "runtime/process/sandbox.hpp"
+#include "runtime/supervision/dead_letters.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 
@@ -24,6 +26,8 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <map>
+#include <optional>
 #include <thread>
 
 namespace troupe::actors {
@@ -63,6 +67,7 @@ struct application::impl {
     system_parts system;
     std::string openapi;
     std::unique_ptr<net::server> edge;
+    std::map<std::string, runtime::token_price> prices;
     std::atomic<bool> ready{false};
 
     std::vector<net::route> routes() {
@@ -81,6 +86,17 @@ struct application::impl {
         return found == all.end() ? std::string() : found->name;
     }
 
+    /// A rehearsal costs nothing; of others only the configuration knows.
+    std::optional<model_price> price_of(std::string_view name) const {
+        if (name.starts_with("rehearsal")) {
+            return model_price{};
+        }
+        const auto found = prices.find(name == "openai" ? "openai/" + models.model_name(name) : std::string(name));
+        return found == prices.end()
+                   ? std::nullopt
+                   : std::optional(model_price{found->second.input_micros, found->second.output_micros});
+    }
+
     run_services run_parts() {
         run_services out;
         out.store = node->parts().store;
@@ -91,6 +107,7 @@ struct application::impl {
             }
             return chosen_model{*model, name.empty() ? default_model() : std::string(name), models.model_name(name)};
         };
+        out.price = [this](std::string_view name) { return price_of(name); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
         out.default_limits = {static_cast<std::uint32_t>(settings.budget_steps),
@@ -172,7 +189,7 @@ application::~application() {
 
 namespace {
 
-void publish_metrics(const runtime::node& node) {
+void publish_metrics(runtime::node& node) {
     auto& m = runtime::metrics();
     m.read_counter("troupe_commands_total", "Commands that were accepted.",
                    [&node] { return static_cast<double>(node.statistics().commands_accepted); });
@@ -182,6 +199,14 @@ void publish_metrics(const runtime::node& node) {
                    [&node] { return static_cast<double>(node.statistics().commands_repeated); });
     m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.",
                    [&node] { return static_cast<double>(node.statistics().commits); });
+    m.read_counter("troupe_dead_letters_total", "Messages that nobody worked on; GET /dead-letters lists the newest.",
+                   [letters = node.parts().letters] {
+                       double all = 0;
+                       for (const auto& [kind, count] : letters->counts()) {
+                           all += static_cast<double>(count);
+                       }
+                       return all;
+                   });
     m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
                  [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
     m.read_gauge("troupe_entities_active", "Entities in memory.",
@@ -198,6 +223,10 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!models) {
         return models.error();
     }
+    auto prices = runtime::parse_prices(settings.model_prices);
+    if (!prices) {
+        return prices.error();
+    }
     auto node = runtime::node::open(settings);
     if (!node) {
         return node.error();
@@ -212,6 +241,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.settings = settings;
     me.node = std::move(*node);
     me.key = std::move(*key);
+    me.prices = std::move(*prices);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     me.sandbox = runtime::make_sandbox(mode, std::filesystem::absolute(settings.data) / "commands", runner);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,

@@ -102,9 +102,14 @@ private:
             return one(record_start_failure{name_of(chosen.error()), chosen.error().detail});
         }
         begin_run begin{chosen->name, 0, services_.default_limits, {}};
-        if (services_.price) {
-            begin.price = services_.price(chosen->name);
+        const auto price = services_.price ? services_.price(chosen->name) : model_price{};
+        if (!price && p.request.limits.cost_micros > 0) {
+            return one(record_start_failure{
+                name_of(problem{code::invalid_request, {}}),
+                "The run has a limit of money, but the price of " + chosen->name +
+                    " is not known. Set model.prices in the configuration, or leave limits.cost_micros out."});
         }
+        begin.price = price.value_or(model_price{});
         if (p.request.project_id) {
             const auto folder = services_.folders->prepare(project_of(p, ctx), true, ctx);
             if (!folder && is_transient(folder.error())) {
@@ -308,7 +313,8 @@ private:
         }
         for (const auto& refused : saved->refused) {
             out.content += "\n" + refused.path + " was not saved: " + refused.detail + "\n";
-            out.is_error = true;
+            // A command that left a file which cannot be kept did what it was to do all the same.
+            out.is_error = out.is_error || refused.code == explain(code::conflict).name;
         }
         if (!saved->changes.empty() && !has_member(out.details, "diff")) {
             const auto diff = diff_of(*services_.store, ctx.self().organization, saved->changes, diff_bytes_max);

@@ -118,12 +118,12 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
                                 : expected<std::string>(problem_of(*answer));
 }
 
-expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, query_list query, std::size_t count_max) {
+expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, query_list query, std::size_t count_max,
+                                                     std::string_view cursor_name, std::string cursor) {
     std::string items;
-    std::string cursor;
     std::size_t count = 0;
     query.emplace_back("limit", "");
-    query.emplace_back("cursor", "");
+    query.emplace_back(cursor_name, "");
     do {
         query[query.size() - 2].second = std::to_string(std::min(limits::page_max, count_max - count));
         query.back().second = cursor;
@@ -147,7 +147,7 @@ expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, quer
     return std::pair(std::move(json), !cursor.empty());
 }
 
-expected<bool> api::stream(std::string_view path, std::stop_token stop,
+expected<bool> api::stream(std::string_view path, std::stop_token stop, const std::function<void()>& on_open,
                            const std::function<bool(const stream_event&)>& on_event) {
     net::client_request request;
     request.url = where_.url + std::string(base_path) + std::string(path);
@@ -158,6 +158,7 @@ expected<bool> api::stream(std::string_view path, std::stop_token stop,
     request.idle_time_out_ms = stream_idle_ms;
     request.time_out_ms = 0;
     net::sse_parser parser;
+    bool opened = false;
     bool ended = false;
     const auto on_sse = [&](const net::sse_event& e) {
         const auto parsed = ended ? expected<json::document>(problem{}) : json::document::parse(e.data);
@@ -174,8 +175,12 @@ expected<bool> api::stream(std::string_view path, std::stop_token stop,
                            data ? *data : root};
         ended = !on_event(event);
     };
-    auto answer =
-        net::fetch_stream(request, stop, [&](std::string_view piece) { return parser.feed(piece, on_sse) && !ended; });
+    auto answer = net::fetch_stream(request, stop, [&](std::string_view piece) {
+        if (!std::exchange(opened, true)) {
+            on_open();
+        }
+        return parser.feed(piece, on_sse) && !ended;
+    });
     if (!answer) {
         return answer.error();
     }

@@ -48,6 +48,8 @@ public:
     void print(std::string_view text);
     /// JSON as one line, as the API sent it.
     void print_json(std::string_view json);
+    /// Whether all that was printed so far has been taken. A command that prints without end stops when it is not.
+    [[nodiscard]] bool written() const;
     /// For people, beside the output: hints and progress.
     void note(std::string_view text);
     /// For people at a terminal: replaces the progress shown before; empty text removes it.

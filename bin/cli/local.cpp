@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <variant>
 
 /// Commands that need no node: they read this program, a configuration or a data folder.
 namespace troupe::cli {
@@ -119,7 +120,12 @@ expected<int> config_show(context& c) {
     std::string out;
     json::object_writer w(out);
     for (const auto& p : runtime::properties()) {
-        w.field(p.name, runtime::shown_value(loaded->values, p));
+        std::visit(
+            [&](auto member) {
+                p.secret ? w.field(p.name, runtime::shown_value(loaded->values, p))
+                         : w.field(p.name, loaded->values.*member);
+            },
+            p.member);
     }
     w.end();
     c.print_json(out);

@@ -123,9 +123,8 @@ int serve_main(const std::vector<std::string>& args) {
     if (!node) {
         return fail(node.error());
     }
-    if ((*node)->made_key()) {
-        std::cerr << "The administrator's API key is in " << (*node)->key_file().string() << " (mode 600).\n";
-    }
+    // At every start: one that failed after it made the key said nothing.
+    std::cerr << "The administrator's API key is in " << (*node)->key_file().string() << " (mode 600).\n";
     std::cerr << "Model: " << (*node)->model() << ". Sandbox: " << (*node)->sandbox() << ".\n";
     std::cout << "troupe ready " << (*node)->url() << std::endl;
 

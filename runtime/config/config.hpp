@@ -47,6 +47,7 @@ struct config {
 
     std::string model_default;
     std::string model_scripts;
+    std::string model_prices;
     std::string model_openai_base_url;
     std::string model_openai_api_key;
     std::string model_openai_model;
