@@ -10,6 +10,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice_transform.h>
@@ -166,6 +167,10 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
 
 expected<void> open_database(rocks& into, const store_options& options, const window_filter* filter) {
     rocksdb::DBOptions db;
+    if (options.env) {
+        db.env = options.env;
+        db.max_file_opening_threads = 1; // a simulation has no threads
+    }
     db.create_if_missing = true;
     db.create_missing_column_families = true;
     // The default mode silently stops at damage in the middle of the WAL (FIELD-NOTES): this one cuts a torn tail and
@@ -196,7 +201,7 @@ expected<void> open_database(rocks& into, const store_options& options, const wi
 
     const std::vector<rocksdb::ColumnFamilyDescriptor> families{
         {rocksdb::kDefaultColumnFamilyName, {}}, {"log", log}, {"derived", derived}, {"blobs", blobs}};
-    if (auto whole = check_write_ahead_logs(options.directory / "db"); !whole) {
+    if (auto whole = check_write_ahead_logs(*db.env, options.directory / "db"); !whole) {
         return whole;
     }
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -243,6 +248,7 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     out->identity_ = *who;
     out->directory_ = options.directory;
     out->free_bytes_min_ = options.free_bytes_min;
+    out->env_ = options.env;
     // RocksDB keeps a plain pointer to its filter: one per process and window is enough, and outlives every database.
     static const window_filter filter(options.dedup_window_ms);
     out->rocks_ = std::make_unique<rocks>();
@@ -264,6 +270,10 @@ std::uint32_t store::shard_of(const entity_address& a) const {
 }
 
 std::uint64_t store::free_bytes() const {
+    if (env_) {
+        std::uint64_t free = 0;
+        return env_->GetFreeSpace(directory_.string(), &free).ok() ? free : 0;
+    }
     struct statvfs info {};
     if (::statvfs(directory_.c_str(), &info) != 0) {
         return 0;

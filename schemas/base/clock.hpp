@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -28,5 +29,8 @@ timestamp system_now();
 
 /// Milliseconds on the monotonic clock: for windows, deadlines and leases.
 std::int64_t monotonic_ms();
+
+/// For simulations: both clocks show this number until it is taken back with null. It has to outlive that.
+void use_virtual_time(const std::atomic<std::int64_t>* now_ms);
 
 } // namespace troupe
