@@ -165,6 +165,16 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
     return out;
 }
 
+/// RocksDB syncs what is in its folder, but not that the folder is there: a power cut could take all of it.
+expected<void> sync_names(rocksdb::Env& disk, const fs::path& directory) {
+    std::unique_ptr<rocksdb::Directory> folder;
+    auto status = disk.NewDirectory(directory.string(), &folder);
+    if (status.ok()) {
+        status = folder->Fsync();
+    }
+    return status.ok() ? expected<void>() : to_problem(status, "cannot sync " + directory.string());
+}
+
 expected<void> open_database(rocks& into, const store_options& options, const window_filter* filter) {
     rocksdb::DBOptions db;
     if (options.env) {
@@ -228,7 +238,7 @@ expected<void> open_database(rocks& into, const store_options& options, const wi
     into.log = handles[1];
     into.derived = handles[2];
     into.blobs = handles[3];
-    return {};
+    return options.read_only ? expected<void>() : sync_names(*db.env, options.directory);
 }
 
 } // namespace

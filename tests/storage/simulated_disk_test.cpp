@@ -1,8 +1,88 @@
 #include "tests/storage/simulated_disk.hpp"
 
+#include "storage/committer.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/rocks.hpp"
+#include "tests/storage/simulated_env.hpp"
+#include "tests/temporary_directory.hpp"
+
 #include <boost/test/unit_test.hpp>
 
+using namespace troupe;
 using namespace troupe::test;
+
+namespace {
+
+/// A store on a simulated disk, opened as often as one likes.
+struct simulated_machine {
+    explicit simulated_machine(std::uint64_t seed) : disk(seed, directory.path.string()), env(disk, now_ms) {}
+
+    expected<void> start() {
+        storage::store_options options;
+        options.directory = directory.path;
+        options.shards = 2;
+        options.cache_bytes = 1 << 20;
+        options.env = env.env();
+        auto opened = storage::store::open(options);
+        if (!opened) {
+            return opened.error();
+        }
+        store = std::move(*opened);
+        auto made = storage::committer::open(*store, 0);
+        if (!made) {
+            return made.error();
+        }
+        committer = std::move(*made);
+        activation = committer->activate(entity).value();
+        return {};
+    }
+    void stop() {
+        committer.reset();
+        store.reset();
+    }
+    void run_jobs() {
+        while (env.jobs() > 0) {
+            env.run_job(0);
+        }
+    }
+    void flush() const {
+        rocksdb::FlushOptions options;
+        options.wait = false;
+        options.allow_write_stall = true;
+        (void)store->db().db->Flush(options, {store->db().log, store->db().derived});
+    }
+    expected<void> append(std::string payload) {
+        storage::append a;
+        a.entity = entity;
+        a.activation = activation.id;
+        a.expected_version = activation.version;
+        storage::record r;
+        r.entity = entity;
+        r.entity_seq = activation.version + 1;
+        r.type = "happened";
+        r.batch_size = 1;
+        r.time = {now_ms};
+        r.payload = std::move(payload);
+        a.records.push_back(std::move(r));
+        std::vector<expected<storage::appended>> results;
+        auto written = committer->commit({&a, 1}, results);
+        if (written) {
+            ++activation.version;
+        }
+        return written;
+    }
+
+    temporary_directory directory;
+    std::atomic<std::int64_t> now_ms{1'700'000'000'000};
+    simulated_disk disk;
+    simulated_env env;
+    entity_address entity{system_organization, "thing", uuid()};
+    std::unique_ptr<storage::store> store;
+    std::unique_ptr<storage::committer> committer;
+    storage::activation activation;
+};
+
+} // namespace
 
 BOOST_AUTO_TEST_SUITE(simulated_disks)
 
@@ -80,6 +160,29 @@ BOOST_AUTO_TEST_CASE(a_full_disk_says_so) {
     BOOST_TEST((disk.append("/root/a", file, "abc") == disk_result::ok));
     BOOST_TEST((disk.append("/root/a", file, "def") == disk_result::full));
     BOOST_TEST(disk.free_bytes() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_journal_keeps_what_it_committed_through_a_power_cut_at_any_operation) {
+    for (std::uint64_t at = 1; at < 160; ++at) {
+        simulated_machine machine(at);
+        machine.disk.cut_after(at, disk_end::power);
+        std::uint64_t committed = 0;
+        BOOST_REQUIRE(machine.start());
+        for (int i = 0; i < 12; ++i) {
+            BOOST_REQUIRE(machine.append("{\"number\":" + std::to_string(i) + "}"));
+            committed += machine.disk.is_cut() ? 0 : 1;
+            if (i % 4 == 3) {
+                machine.flush();
+                machine.run_jobs();
+            }
+        }
+        machine.stop();
+        machine.disk.restart();
+        const auto again = machine.start();
+        BOOST_REQUIRE_MESSAGE(again, "cut at operation " << at << ": " << (again ? "" : again.error().detail));
+        BOOST_TEST(machine.activation.version >= committed);
+        BOOST_TEST(!storage::verify_journal(*machine.store, [](std::uint64_t) {}).first_bad);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
