@@ -94,7 +94,7 @@ expected<appended> committer::write(append& a) {
     const auto& state = active_[a.entity];
     replication::position at{logs_.last_seq(shard) + 1, 0};
     if (!a.records.empty()) {
-        auto first = logs_.propose(shard, a.records.size(), batch);
+        auto first = logs_.propose(shard, a.records.size(), a.records.front().time, batch);
         if (!first) {
             return first.error();
         }

@@ -20,7 +20,7 @@ public:
             return;
         }
         disk_.trace_.add(static_cast<std::uint64_t>(kind));
-        disk_.trace_.add(name_of(path)); // the folder is another one each time
+        disk_.trace_.add(path.substr(disk_.root_.size())); // the root is another one each time
         disk_.trace_.add(bytes);
         if (disk_.operations_ == disk_.cut_at_) {
             cut_ = true;
