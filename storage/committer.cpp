@@ -78,7 +78,10 @@ expected<void> committer::accept(const append& a) {
                                            ", not " + std::to_string(a.expected_version) + "; ask again"};
     }
     if (!space_left()) {
-        return store_.check_space(free_bytes_min_);
+        // Seldom asked, so space may be there again: then the append is accepted as any other.
+        if (auto space = store_.check_space(free_bytes_min_); !space) {
+            return space;
+        }
     }
     found->second.version += a.records.size();
     if (a.derived.snapshot_version != 0) {

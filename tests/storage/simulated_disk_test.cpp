@@ -28,7 +28,7 @@ struct simulated_machine {
             return opened.error();
         }
         store = std::move(*opened);
-        auto made = storage::committer::open(*store, 0);
+        auto made = storage::committer::open(*store, free_bytes_min);
         if (!made) {
             return made.error();
         }
@@ -66,14 +66,16 @@ struct simulated_machine {
         a.records.push_back(std::move(r));
         std::vector<expected<storage::appended>> results;
         auto written = committer->commit({&a, 1}, results);
-        if (written) {
-            ++activation.version;
+        if (written && !results.front()) {
+            return results.front().error();
         }
+        activation.version += written ? 1 : 0;
         return written;
     }
 
     temporary_directory directory;
     std::atomic<std::int64_t> now_ms{1'700'000'000'000};
+    std::uint64_t free_bytes_min = 0;
     simulated_disk disk;
     simulated_env env;
     entity_address entity{system_organization, "thing", uuid()};
@@ -183,6 +185,22 @@ BOOST_AUTO_TEST_CASE(the_journal_keeps_what_it_committed_through_a_power_cut_at_
         BOOST_TEST(machine.activation.version >= committed);
         BOOST_TEST(!storage::verify_journal(*machine.store, [](std::uint64_t) {}).first_bad);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_that_has_space_again_takes_writes_as_before) {
+    simulated_machine machine(1);
+    machine.free_bytes_min = 1 << 20;
+    BOOST_REQUIRE(machine.start());
+    use_virtual_time(&machine.now_ms); // no time passes: what the committer knows of the space is old
+    machine.disk.set_capacity(machine.disk.used_bytes());
+    const auto refused = machine.append("{}");
+    BOOST_REQUIRE(refused.has_error());
+    BOOST_TEST((refused.error().code == code::storage_full));
+    machine.disk.set_capacity(1 << 30);
+    const auto written = machine.append("{}");
+    use_virtual_time(nullptr);
+    BOOST_REQUIRE(written);
+    BOOST_TEST(machine.committer->activate(machine.entity)->version == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
