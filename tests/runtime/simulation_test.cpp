@@ -23,6 +23,7 @@ BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_and_nothing_is_done_twice) {
     const auto first = from_environment("TROUPE_SIM_FIRST", 1);
     const auto seeds = from_environment("TROUPE_SIM_SEEDS", 300);
     simulation::statistics sum;
+    std::uint64_t trace = 0;
     for (auto seed = first; seed < first + seeds; ++seed) {
         simulation world(seed);
         const auto wrong = world.run();
@@ -37,12 +38,13 @@ BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_and_nothing_is_done_twice) {
         sum.ends_of_process += c.ends_of_process;
         sum.crashes += c.crashes;
         sum.full += c.full;
+        trace ^= world.trace() * seed;
     }
     BOOST_TEST_MESSAGE(sum.commands << " commands, " << sum.acknowledged << " acknowledged, " << sum.restarts
                                     << " restarts, " << sum.cuts_in_work << " cuts within an operation, "
                                     << sum.disk_failures << " failures of the disk, " << sum.ends_of_process
                                     << " ends of the process, " << sum.crashes << " crashes, " << sum.full
-                                    << " refused by a full disk");
+                                    << " refused by a full disk; trace " << trace);
 }
 
 BOOST_AUTO_TEST_CASE(a_seed_is_the_same_story_each_time) {
