@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -25,6 +26,8 @@ namespace {
 
 constexpr std::uint64_t free_bytes_min = 64 * 1024; ///< The node refuses writes before the disk does.
 constexpr std::size_t operations_max = 250;
+/// Relative to a temporary folder: RocksDB hashes its path, so it has to be the same each time.
+constexpr std::string_view folder = "node";
 
 uuid random_id(seeded_random& random) {
     uuid out;
@@ -65,7 +68,7 @@ struct simulation::life {
 
     expected<void> open_store() {
         storage::store_options options;
-        options.directory = world.directory_.path;
+        options.directory = folder;
         options.cache_bytes = 1 << 20;
         options.free_bytes_min = free_bytes_min;
         options.env = world.env_.env();
@@ -147,7 +150,9 @@ struct simulation::life {
 };
 
 simulation::simulation(std::uint64_t seed)
-    : random_(seed), disk_(seed ^ 0x5eed, directory_.path.string()), env_(disk_, now_ms_) {
+    : random_(seed), disk_(seed ^ 0x5eed, std::string(folder)), env_(disk_, now_ms_) {
+    std::filesystem::current_path(directory_.path);
+    std::filesystem::create_directory(folder);
     use_virtual_time(&now_ms_);
     (void)set_log_levels("off"); // crashes are meant
     kinds_.emplace(ledger_model::kind, runtime::make_kind<ledger_model>());
@@ -160,7 +165,7 @@ simulation::simulation(std::uint64_t seed)
     who.shards = static_cast<std::uint32_t>(shards_);
     who.hash_seed = random_.next();
     who.created_at = {now_ms_};
-    std::ofstream(directory_.path / "identity.json") << to_json(who);
+    std::ofstream(std::filesystem::path(folder) / "identity.json") << to_json(who);
     for (auto count = 2 + random_.below(5); count > 0; --count) {
         entities_.push_back(random_id(random_));
     }
@@ -178,6 +183,7 @@ simulation::~simulation() {
     decision_crashes() = {};
     use_virtual_time(nullptr);
     (void)set_log_levels("info");
+    std::filesystem::current_path(before_);
 }
 
 void simulation::wrong(std::string what) {

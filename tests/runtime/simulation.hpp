@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,6 +73,7 @@ private:
     void wrong(std::string what);
 
     temporary_directory directory_;
+    std::filesystem::path before_ = std::filesystem::current_path();
     std::atomic<std::int64_t> now_ms_{1'700'000'000'000};
     seeded_random random_;
     trace_hash trace_;
