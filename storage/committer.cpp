@@ -78,7 +78,10 @@ expected<void> committer::accept(const append& a) {
                                            ", not " + std::to_string(a.expected_version) + "; ask again"};
     }
     if (!space_left()) {
-        return store_.check_space(free_bytes_min_);
+        // Seldom asked, so space may be there again: then the append is accepted as any other.
+        if (auto space = store_.check_space(free_bytes_min_); !space) {
+            return space;
+        }
     }
     found->second.version += a.records.size();
     if (a.derived.snapshot_version != 0) {
@@ -94,7 +97,7 @@ expected<appended> committer::write(append& a) {
     const auto& state = active_[a.entity];
     replication::position at{logs_.last_seq(shard) + 1, 0};
     if (!a.records.empty()) {
-        auto first = logs_.propose(shard, a.records.size(), batch);
+        auto first = logs_.propose(shard, a.records.size(), a.records.front().time, batch);
         if (!first) {
             return first.error();
         }

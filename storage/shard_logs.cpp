@@ -57,13 +57,13 @@ expected<epochs_row> read_epochs(const store& s, std::uint32_t shard) {
     return row;
 }
 
-std::string epoch_record(const store& s, std::uint32_t shard, replication::position at) {
+std::string epoch_record(const store& s, std::uint32_t shard, replication::position at, timestamp when) {
     record r;
     r.shard = shard;
     r.seq = at.seq;
     r.epoch = at.epoch;
     r.type = epoch_started;
-    r.time = std::max(system_now(), last_time(s, shard));
+    r.time = std::max(when, last_time(s, shard));
     r.principal = "node";
     r.payload = "{}";
     return encode_record(r);
@@ -151,7 +151,7 @@ expected<void> shard_logs::note_actions(log& l) {
     return {};
 }
 
-expected<void> shard_logs::lead(std::uint32_t shard, rocksdb::WriteBatch& batch) {
+expected<void> shard_logs::lead(std::uint32_t shard, timestamp when, rocksdb::WriteBatch& batch) {
     auto& l = logs_[shard];
     actions_.clear();
     const auto self = l.core.self();
@@ -159,16 +159,16 @@ expected<void> shard_logs::lead(std::uint32_t shard, rocksdb::WriteBatch& batch)
         return leading;
     }
     batch.Put(store_->db().log, keys::log(shard, l.core.log().last().seq),
-              epoch_record(*store_, shard, l.core.log().last()));
+              epoch_record(*store_, shard, l.core.log().last(), when));
     batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), encode(l.core));
     return note_actions(l);
 }
 
-expected<replication::position> shard_logs::propose(std::uint32_t shard, std::uint64_t count,
+expected<replication::position> shard_logs::propose(std::uint32_t shard, std::uint64_t count, timestamp when,
                                                     rocksdb::WriteBatch& batch) {
     auto& l = logs_[shard];
     if (l.core.role() != replication::replica_role::leader) {
-        if (auto leading = lead(shard, batch); !leading) {
+        if (auto leading = lead(shard, when, batch); !leading) {
             return leading.error();
         }
     }

@@ -22,8 +22,10 @@ public:
     static expected<shard_logs> open(store& s);
 
     /// Seqs for `count` entries of a shard, which the caller adds to `batch`. The first proposal of a shard leads its
-    /// epoch: the epoch-start record is added before.
-    expected<replication::position> propose(std::uint32_t shard, std::uint64_t count, rocksdb::WriteBatch& batch);
+    /// epoch: the epoch-start record is added before, with the time `when` of the first entry, which was decided before
+    /// this: time never goes back in a log.
+    expected<replication::position> propose(std::uint32_t shard, std::uint64_t count, timestamp when,
+                                            rocksdb::WriteBatch& batch);
 
     /// The batch with all proposals since the last call is fsynced. At factor 1 that commits them; a problem is a
     /// defect.
@@ -41,7 +43,7 @@ private:
     explicit shard_logs(store& s) : store_(&s) {}
     expected<void> recover(std::uint32_t shard);
     expected<void> seal_all();
-    expected<void> lead(std::uint32_t shard, rocksdb::WriteBatch& batch);
+    expected<void> lead(std::uint32_t shard, timestamp when, rocksdb::WriteBatch& batch);
     expected<void> note_actions(log& l);
 
     store* store_;

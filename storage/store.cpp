@@ -10,6 +10,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice_transform.h>
@@ -171,8 +172,22 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
     return out;
 }
 
+/// RocksDB syncs what is in its folder, but not that the folder is there: a power cut could take all of it.
+expected<void> sync_names(rocksdb::Env& disk, const fs::path& directory) {
+    std::unique_ptr<rocksdb::Directory> folder;
+    auto status = disk.NewDirectory(directory.string(), &folder);
+    if (status.ok()) {
+        status = folder->Fsync();
+    }
+    return status.ok() ? expected<void>() : to_problem(status, "cannot sync " + directory.string());
+}
+
 expected<void> open_database(rocks& into, const store_options& options, bool is_new, const window_filter* filter) {
     rocksdb::DBOptions db;
+    if (options.env) {
+        db.env = options.env;
+        db.max_file_opening_threads = 1; // a simulation has no threads
+    }
     if (!is_new && db.env->FileExists((options.directory / "db" / "CURRENT").string()).IsNotFound()) {
         return problem{code::journal_damaged,
                        in_directory(options.directory) +
@@ -209,7 +224,7 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
 
     const std::vector<rocksdb::ColumnFamilyDescriptor> families{
         {rocksdb::kDefaultColumnFamilyName, {}}, {"log", log}, {"derived", derived}, {"blobs", blobs}};
-    if (auto whole = check_write_ahead_logs(options.directory / "db"); !whole) {
+    if (auto whole = check_write_ahead_logs(*db.env, options.directory / "db"); !whole) {
         return whole;
     }
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -236,7 +251,7 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
     into.log = handles[1];
     into.derived = handles[2];
     into.blobs = handles[3];
-    return {};
+    return options.read_only ? expected<void>() : sync_names(*db.env, options.directory);
 }
 
 } // namespace
@@ -256,6 +271,7 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     out->identity_ = *who;
     out->directory_ = options.directory;
     out->free_bytes_min_ = options.free_bytes_min;
+    out->env_ = options.env;
     // RocksDB keeps a plain pointer to its filter: one per process and window is enough, and outlives every database.
     static const window_filter filter(options.dedup_window_ms);
     out->rocks_ = std::make_unique<rocks>();
@@ -283,6 +299,10 @@ std::uint32_t store::shard_of(const entity_address& a) const {
 }
 
 std::uint64_t store::free_bytes() const {
+    if (env_) {
+        std::uint64_t free = 0;
+        return env_->GetFreeSpace(directory_.string(), &free).ok() ? free : 0;
+    }
     struct statvfs info {};
     if (::statvfs(directory_.c_str(), &info) != 0) {
         return 0;

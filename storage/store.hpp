@@ -10,6 +10,10 @@
 #include <memory>
 #include <string>
 
+namespace rocksdb {
+class Env;
+}
+
 namespace troupe::storage {
 
 /// What a data directory is, in DIR/identity.json: written once, checked loudly at every start.
@@ -42,6 +46,7 @@ struct store_options {
     std::size_t cache_bytes = 128 << 20;
     std::uint64_t free_bytes_min = 0; ///< Below, blobs are refused; the committer has the same bound for events.
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< Older de-duplication rows are dropped by compaction.
+    rocksdb::Env* env = nullptr; ///< The disk under the database, for simulations; not owned. By default the machine's.
 };
 
 struct rocks; // storage/rocks.hpp: the open database, for this floor only
@@ -74,6 +79,7 @@ private:
     identity identity_;
     std::filesystem::path directory_;
     std::uint64_t free_bytes_min_ = 0;
+    rocksdb::Env* env_ = nullptr; ///< A simulated disk.
     std::unique_ptr<rocks> rocks_;
 };
 

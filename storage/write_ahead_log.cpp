@@ -1,14 +1,16 @@
 #include "storage/write_ahead_log.hpp"
 
 #include <boost/crc.hpp>
+#include <rocksdb/env.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <vector>
 
 namespace troupe::storage {
 
@@ -59,16 +61,36 @@ problem damaged(const fs::path& file, std::uint64_t at) {
                                        ", with records behind it; nothing was changed. Restore it, or a backup"};
 }
 
-expected<void> check_log(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    if (!in) {
+/// Fills the block, but at the end of the file.
+rocksdb::Status read_block(rocksdb::SequentialFile& in, std::string& buffer, std::string_view& block) {
+    std::size_t filled = 0;
+    for (;;) {
+        rocksdb::Slice piece;
+        auto* const into = buffer.data() + filled;
+        const auto status = in.Read(buffer.size() - filled, &piece, into);
+        if (status.ok() && piece.data() != into) {
+            std::copy_n(piece.data(), piece.size(), into);
+        }
+        filled += piece.size();
+        block = std::string_view(buffer).substr(0, filled);
+        if (!status.ok() || piece.empty() || filled == buffer.size()) {
+            return status;
+        }
+    }
+}
+
+expected<void> check_log(rocksdb::Env& disk, const fs::path& file) {
+    std::unique_ptr<rocksdb::SequentialFile> in;
+    if (!disk.NewSequentialFile(file.string(), &in, rocksdb::EnvOptions()).ok()) {
         return problem{code::storage_failed, "cannot read " + file.string() + "; check its permissions"};
     }
     std::string buffer(block_bytes, '\0');
     std::optional<std::uint64_t> zeros; // where a record should begin
-    for (std::uint64_t begin = 0; in; begin += block_bytes) {
-        in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-        const auto block = std::string_view(buffer).substr(0, static_cast<std::size_t>(in.gcount()));
+    std::string_view block = buffer;
+    for (std::uint64_t begin = 0; block.size() == block_bytes; begin += block_bytes) {
+        if (!read_block(*in, buffer, block).ok()) {
+            return problem{code::storage_failed, "cannot read " + file.string() + "; check the disk"};
+        }
         if (zeros && has_content(block)) {
             return damaged(file, *zeros);
         }
@@ -93,23 +115,23 @@ expected<void> check_log(const fs::path& file) {
             at += header_bytes + h.length;
         }
     }
-    return in.bad() ? expected<void>(problem{code::storage_failed, "cannot read " + file.string() + "; check the disk"})
-                    : expected<void>();
+    return {};
 }
 
 } // namespace
 
-expected<void> check_write_ahead_logs(const fs::path& database) {
+expected<void> check_write_ahead_logs(rocksdb::Env& disk, const fs::path& database) {
     bool was_opened = false; // once, to its end
     bool has_log = false;
-    std::error_code error; // a folder that cannot be read shows when it is opened
-    for (fs::directory_iterator at(database, error); !error && at != fs::directory_iterator(); at.increment(error)) {
-        was_opened = was_opened || at->path().filename().native().starts_with("OPTIONS-");
-        if (at->path().extension() != ".log") {
+    std::vector<std::string> names; // a folder that cannot be read shows when it is opened
+    (void)disk.GetChildren(database.string(), &names);
+    for (const auto& name : names) {
+        was_opened = was_opened || name.starts_with("OPTIONS-");
+        if (!name.ends_with(".log")) {
             continue;
         }
         has_log = true;
-        if (auto checked = check_log(at->path()); !checked) {
+        if (auto checked = check_log(disk, database / name); !checked) {
             return checked;
         }
     }

@@ -4,6 +4,10 @@
 
 #include <filesystem>
 
+namespace rocksdb {
+class Env;
+}
+
 /// What RocksDB's recovery does not tell of its write-ahead logs (*.log).
 namespace troupe::storage {
 
@@ -11,6 +15,6 @@ namespace troupe::storage {
 /// damage that RocksDB takes for the end that a power cut tore off (a record's length beyond the end of the file, with
 /// whole records behind it), for zeros that it skips, and for a log that is gone. A torn end is none of these. Reads
 /// each log once; blocks.
-expected<void> check_write_ahead_logs(const std::filesystem::path& database);
+expected<void> check_write_ahead_logs(rocksdb::Env& disk, const std::filesystem::path& database);
 
 } // namespace troupe::storage

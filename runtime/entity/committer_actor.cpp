@@ -70,18 +70,23 @@ private:
                  ++end) {
                 bytes += bytes_of(*rest[end].append);
             }
-            commit(std::span(rest).subspan(begin, end - begin));
+            if (!commit(std::span(rest).subspan(begin, end - begin))) {
+                return;
+            }
             begin = end;
         }
     }
 
-    void commit(std::span<job> jobs) {
+    /// False after the end of a simulated process: nothing is answered any more.
+    bool commit(std::span<job> jobs) {
         batch_.clear();
         for (auto& j : jobs) {
             batch_.push_back(std::move(*j.append));
         }
         if (auto written = committer_->commit(batch_, results_); !written) {
-            fatal(written.error().detail);
+            services_.end_process(written.error().detail);
+            quit(caf::exit_reason::kill);
+            return false;
         }
         ++services_.commits;
         for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -90,6 +95,7 @@ private:
             }
             jobs[i].promise.deliver(appended_msg{std::move(results_[i])});
         }
+        return true;
     }
 
     host_services& services_;

@@ -189,7 +189,11 @@ private:
             return;
         }
         auto answer = answer_for(b, w);
+        const bool foreign = !answer && answer.error().code == code::idempotency_mismatch;
         b.decisions.push_back({std::move(w), std::move(answer), 0});
+        if (foreign) {
+            return; // the key belongs to an earlier request, which may be repeated in this very batch
+        }
         b.by_id.emplace(b.decisions.back().of.held->command.id, b.decisions.size() - 1);
     }
 

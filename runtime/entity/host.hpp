@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe::runtime {
@@ -26,13 +27,17 @@ struct host_settings {
     std::size_t batch_commands_max = 512; ///< Commands that one append takes at most; bounds latency of the first.
 };
 
+/// Ends the process at once: used where going on could show or do what is not on disk.
+[[noreturn]] void fatal(std::string_view why);
+
 /// What every router and entity of a node shares. Made before the actors and outlives them. Thread-safe.
 struct host_services {
     storage::store* store = nullptr;
     const kind_registry* kinds = nullptr;
     host_settings settings;
-    std::function<timestamp()> clock = system_now; ///< Replaced by tests.
-    std::function<uuid()> make_id = make_uuid;     ///< Likewise.
+    std::function<timestamp()> clock = system_now;             ///< Replaced by tests.
+    std::function<uuid()> make_id = make_uuid;                 ///< Likewise.
+    std::function<void(std::string_view)> end_process = fatal; ///< Likewise: it returns in simulations only.
     std::vector<std::atomic<std::int64_t>>
         shard_times; ///< Last record time of each shard: time never goes back in a log.
     std::function<void(command, reply_port)> dispatch; ///< Sends a command to any entity.
@@ -53,8 +58,5 @@ struct host_services {
 
 /// The time of the next record of a shard: the clock, but never before an earlier record.
 timestamp record_time(host_services& services, std::uint32_t shard);
-
-/// Ends the process at once: used where going on could show or do what is not on disk.
-[[noreturn]] void fatal(std::string_view why);
 
 } // namespace troupe::runtime

@@ -7,6 +7,8 @@
 namespace troupe {
 namespace {
 
+std::atomic<const std::atomic<std::int64_t>*> virtual_ms = nullptr;
+
 constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::int64_t year_0_ms = -62'167'219'200'000;    ///< 0000-01-01T00:00:00.000Z
 constexpr std::int64_t year_9999_ms = 253'402'300'799'999; ///< 9999-12-31T23:59:59.999Z
@@ -128,7 +130,12 @@ std::optional<timestamp> parse_timestamp(std::string_view text) {
     return timestamp{ms};
 }
 
+void use_virtual_time(const std::atomic<std::int64_t>* now_ms) { virtual_ms = now_ms; }
+
 timestamp system_now() {
+    if (const auto* now = virtual_ms.load(std::memory_order_acquire)) {
+        return {now->load(std::memory_order_relaxed)};
+    }
     const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
     return {std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count()};
 }
@@ -158,6 +165,9 @@ timestamp trusted_clock::read(timestamp wall, std::int64_t boot) {
 }
 
 std::int64_t monotonic_ms() {
+    if (const auto* now = virtual_ms.load(std::memory_order_acquire)) {
+        return now->load(std::memory_order_relaxed);
+    }
     const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(since_boot).count();
 }

@@ -53,4 +53,7 @@ private:
     std::atomic<std::int64_t> refused_ms_{0};
 };
 
+/// For simulations: both clocks show this number until it is taken back with null. It has to outlive that.
+void use_virtual_time(const std::atomic<std::int64_t>* now_ms);
+
 } // namespace troupe

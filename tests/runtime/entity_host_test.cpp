@@ -115,6 +115,25 @@ BOOST_AUTO_TEST_CASE(the_same_key_with_another_request_is_refused) {
     BOOST_TEST(host.document(id).total == 5);
 }
 
+BOOST_AUTO_TEST_CASE(a_repeat_is_recognised_behind_another_request_with_its_key) {
+    temporary_directory directory;
+    host_fixture host(directory.path);
+    const auto id = make_uuid();
+    auto first = host.make(id, add{5}, "k");
+    first.request_hash = 1;
+    auto other = host.make(id, add{6}, "k");
+    other.request_hash = 2;
+    host.ask(first);
+    host.begin(host.make(id, add{10})); // while this is written, the next two wait and become one batch
+    const auto refused = host.begin(std::move(other));
+    const auto repeated = host.begin(std::move(first));
+    host.run();
+    BOOST_TEST((refused->value().error().code == code::idempotency_mismatch));
+    BOOST_REQUIRE(repeated->value().has_value());
+    BOOST_TEST(repeated->value()->repeated);
+    BOOST_TEST(host.document(id).total == 15);
+}
+
 BOOST_AUTO_TEST_CASE(if_match_is_judged_at_the_moment_of_decision) {
     temporary_directory directory;
     host_fixture host(directory.path);

@@ -224,6 +224,20 @@ BOOST_AUTO_TEST_CASE(each_opening_is_a_new_epoch_whose_start_stands_before_its_f
     BOOST_TEST(history_of(*journal.store, a).size() == 8u);
 }
 
+BOOST_AUTO_TEST_CASE(an_epoch_does_not_start_after_the_time_of_its_first_record) {
+    temporary_directory directory;
+    journal_fixture journal(directory.path);
+    const auto first = journal.write(journal.address_in(0)).front(); // decided long before it is written
+    std::vector<timestamp> times;
+    BOOST_REQUIRE(storage::read_log(*journal.store, 0, 0, [&](storage::record&& r) {
+        times.push_back(r.time);
+        return true;
+    }));
+    BOOST_REQUIRE(times.size() == 2u);
+    BOOST_TEST((times[0] == first.time));
+    BOOST_TEST((times[1] == first.time));
+}
+
 BOOST_AUTO_TEST_CASE(openings_without_writes_still_raise_the_epoch) {
     temporary_directory directory;
     std::uint64_t first = 0;

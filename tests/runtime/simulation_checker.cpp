@@ -1,0 +1,257 @@
+#include "tests/runtime/simulation_checker.hpp"
+
+#include "runtime/entity/rebuild.hpp"
+#include "storage/log_reader.hpp"
+
+namespace troupe::test {
+
+void simulation_checker::wrong(std::string what) {
+    if (!wrong_) {
+        wrong_ = std::move(what);
+    }
+}
+
+void simulation_checker::wrong_unless(bool right, std::int64_t number, const char* what) {
+    if (!right) {
+        wrong("number " + std::to_string(number) + ": " + what);
+    }
+}
+
+void simulation_checker::shown(const uuid& entity, std::uint64_t version, std::string document) {
+    const auto [at, fresh] = shown_.try_emplace({entity, version}, std::move(document));
+    if (!fresh && at->second != document) {
+        wrong("two documents were shown for the same version of " + to_string(entity));
+    }
+}
+
+std::optional<std::string> simulation_checker::check(storage::store& s, const runtime::kind_registry& kinds,
+                                                     const std::vector<client_operation>& operations, bool settled) {
+    histories_.clear();
+    documents_.clear();
+    facts_ = {};
+    check_tables(s, kinds);
+    read_logs(s);
+    read_histories(s, kinds);
+    check_shown();
+    for (const auto& o : operations) {
+        check_operation(o);
+        if (settled && o.keyed && o.became == fate::open) {
+            wrong_unless(false, o.number, "was never answered");
+        }
+    }
+    check_order(operations);
+    check_outbox(settled);
+    check_timers(settled);
+    return wrong_;
+}
+
+void simulation_checker::check_tables(storage::store& s, const runtime::kind_registry& kinds) {
+    const auto verified = storage::verify_journal(s, [](std::uint64_t) {});
+    if (verified.first_bad) {
+        wrong("the journal is damaged: " + verified.first_bad->detail);
+    }
+    if (verified.snapshots_damaged > 0) {
+        wrong("a snapshot is damaged");
+    }
+    const auto views = runtime::rebuild_views(s, kinds, false, [](std::uint64_t) {});
+    if (!views || !views->equal()) {
+        wrong("the views are not what the journal says: " +
+              (views ? std::to_string(views->missing) + " missing, " + std::to_string(views->extra) + " extra, " +
+                           std::to_string(views->different) + " different"
+                     : views.error().detail));
+    }
+}
+
+/// The logs hold every record that was announced, as it was, in order of time.
+void simulation_checker::read_logs(const storage::store& s) {
+    auto expected_record = told_.begin();
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        timestamp last;
+        const auto read = storage::read_log(s, shard, 0, [&](storage::record&& r) {
+            if (expected_record != told_.end() && expected_record->first == std::pair(r.shard, r.seq)) {
+                if (expected_record->second != storage::encode_record(r)) {
+                    wrong("record " + std::to_string(r.seq) + " of shard " + std::to_string(shard) +
+                          " is another one than was announced");
+                }
+                ++expected_record;
+            }
+            if (r.time < last) {
+                wrong("time goes back in shard " + std::to_string(shard));
+            }
+            last = r.time;
+            if (!r.entity.kind.empty()) {
+                histories_[r.entity.id].push_back(std::move(r));
+            }
+            return true;
+        });
+        if (!read) {
+            wrong("a log cannot be read: " + read.error().detail);
+        }
+    }
+    if (expected_record != told_.end()) {
+        wrong("record " + std::to_string(expected_record->first.second) + " of shard " +
+              std::to_string(expected_record->first.first) + " was announced and is lost");
+    }
+}
+
+void simulation_checker::read_histories(const storage::store& s, const runtime::kind_registry& kinds) {
+    for (const auto& [id, records] : histories_) {
+        const auto instance = kinds.find(ledger_model::kind)->second.make();
+        std::size_t at = 0;
+        const auto read =
+            storage::read_history(s, records.front().entity, 0, [&](storage::record&& r) -> expected<void> {
+                if (at >= records.size() || storage::encode_record(r) != storage::encode_record(records[at])) {
+                    wrong("a history is not what the log says: " + to_string(r.entity));
+                    return {};
+                }
+                ++at;
+                take(r);
+                auto replayed = instance->replay(r);
+                documents_[{id, r.entity_seq}] = instance->view({id, r.entity_seq}).document;
+                return replayed;
+            });
+        const auto head = storage::read_head(s, records.front().entity);
+        if (!head || !*head || (*head)->version != records.size()) {
+            wrong("the head of " + to_string(records.front().entity) + " is not where its history ends");
+        }
+        if (!read || at != records.size()) {
+            wrong("a history cannot be read to its end: " + (read ? to_string(id) : read.error().detail));
+        }
+    }
+}
+
+void simulation_checker::take(const storage::record& r) {
+    const place here{r.entity.id, r.entity_seq, r.time};
+    if (r.type.starts_with('$')) {
+        return;
+    }
+    const auto e = decode_named<ledger_model::event>(r.type, r.payload, strictness::stored);
+    if (!e) {
+        wrong("an event cannot be read: " + e.error().detail);
+        return;
+    }
+    if (const auto* x = std::get_if<noted>(&*e)) {
+        facts_.notes[x->number].emplace_back(here, *x);
+    } else if (const auto* sent = std::get_if<telling_other>(&*e)) {
+        wrong_unless(facts_.sent.try_emplace(sent->number, sending{here, *sent}).second, sent->number,
+                     "was told to another twice");
+    } else if (const auto* got = std::get_if<heard>(&*e)) {
+        wrong_unless(facts_.heard.try_emplace(got->number, here).second, got->number, "was delivered twice");
+    } else if (const auto* answer = std::get_if<told_other>(&*e)) {
+        wrong_unless(facts_.answered.try_emplace(answer->number, answer->ok).second, answer->number,
+                     "was answered twice to its sender");
+    } else if (const auto* set = std::get_if<remind_set>(&*e)) {
+        wrong_unless(facts_.reminders.try_emplace(set->number, reminding{here, set->due}).second, set->number,
+                     "set its timer twice");
+    } else if (const auto* fired = std::get_if<rang>(&*e)) {
+        wrong_unless(facts_.rang.try_emplace(fired->number, here).second, fired->number, "fired twice");
+    }
+}
+
+void simulation_checker::check_shown() {
+    for (const auto& [at, document] : shown_) {
+        const auto found = documents_.find(at);
+        if (found == documents_.end() || found->second != document) {
+            wrong("version " + std::to_string(at.second) + " of " + to_string(at.first) +
+                  " was shown and is not in the journal like that");
+        }
+    }
+}
+
+/// Applied once, as a whole, where the answer said and with that document; or not at all.
+void simulation_checker::check_operation(const client_operation& o) {
+    std::vector<std::uint64_t> versions;
+    if (const auto found = facts_.notes.find(o.number); found != facts_.notes.end()) {
+        for (const auto& [at, x] : found->second) {
+            wrong_unless(at.entity == o.entity, o.number, "is in another entity");
+            wrong_unless(x.part == static_cast<std::int64_t>(versions.size()), o.number, "was applied twice");
+            wrong_unless(versions.empty() || at.version == versions.back() + 1, o.number, "was torn apart");
+            versions.push_back(at.version);
+        }
+    }
+    if (const auto found = facts_.sent.find(o.number); found != facts_.sent.end()) {
+        versions.push_back(found->second.at.version);
+    }
+    if (const auto found = facts_.reminders.find(o.number); found != facts_.reminders.end()) {
+        versions.push_back(found->second.at.version);
+    }
+    wrong_unless(versions.empty() || versions.size() == static_cast<std::size_t>(o.parts), o.number,
+                 "is there in part or twice");
+    switch (o.became) {
+    case fate::done: {
+        wrong_unless(!versions.empty(), o.number, "was acknowledged and is lost");
+        wrong_unless(versions.empty() || versions.back() == o.version, o.number,
+                     "is at another version than its answer said");
+        const auto document = documents_.find({o.entity, o.version});
+        wrong_unless(document != documents_.end() && document->second == o.document, o.number,
+                     "was answered with another document than its history makes");
+        break;
+    }
+    case fate::refused:
+    case fate::set_aside:
+        wrong_unless(versions.empty(), o.number, "was refused and is there");
+        break;
+    case fate::open:
+        wrong_unless(versions.empty() || o.maybe || o.waiting > 0, o.number, "was not accepted and is there");
+        break;
+    }
+}
+
+/// Commands that one life of the node took one after the other were applied in that order.
+void simulation_checker::check_order(const std::vector<client_operation>& operations) {
+    std::map<std::pair<uuid, std::uint64_t>, std::uint64_t> last; // by entity and life
+    for (const auto& o : operations) {
+        if (o.became == fate::done && o.in_one_piece) {
+            auto& before = last[{o.entity, o.life}];
+            wrong_unless(o.version > before, o.number, "overtook an earlier command to its entity");
+            before = o.version;
+        }
+    }
+}
+
+void simulation_checker::check_outbox(bool settled) {
+    std::map<std::pair<uuid, uuid>, std::vector<std::pair<std::uint64_t, std::uint64_t>>> ways;
+    for (const auto& [number, s] : facts_.sent) {
+        const auto got = facts_.heard.find(number);
+        const auto answer = facts_.answered.find(number);
+        if (got != facts_.heard.end()) {
+            wrong_unless(!s.what.refuse, number, "was refused by its receiver and is there");
+            wrong_unless(got->second.entity == s.what.to, number, "went to another");
+            ways[{s.at.entity, s.what.to}].emplace_back(s.at.version, got->second.version);
+        }
+        if (answer != facts_.answered.end()) {
+            wrong_unless(answer->second == !s.what.refuse, number, "has another answer than its receiver gave");
+            wrong_unless(!answer->second || got != facts_.heard.end(), number,
+                         "was answered and never reached its receiver");
+        }
+        wrong_unless(!settled || answer != facts_.answered.end(), number, "is still owed");
+    }
+    for (const auto& [number, at] : facts_.heard) {
+        wrong_unless(facts_.sent.contains(number), number, "was heard and never told");
+    }
+    for (auto& [way, pairs] : ways) {
+        std::sort(pairs.begin(), pairs.end());
+        for (std::size_t i = 1; i < pairs.size(); ++i) {
+            if (pairs[i].second < pairs[i - 1].second) {
+                wrong("messages from " + to_string(way.first) + " to " + to_string(way.second) +
+                      " changed their order");
+            }
+        }
+    }
+}
+
+void simulation_checker::check_timers(bool settled) {
+    for (const auto& [number, set] : facts_.reminders) {
+        const auto fired = facts_.rang.find(number);
+        wrong_unless(!settled || fired != facts_.rang.end(), number, "never fired");
+        if (fired != facts_.rang.end()) {
+            wrong_unless(fired->second.time >= set.due, number, "fired too early");
+            wrong_unless(fired->second.version > set.at.version, number, "fired before it was set");
+        }
+    }
+    for (const auto& [number, at] : facts_.rang) {
+        wrong_unless(facts_.reminders.contains(number), number, "fired and was never set");
+    }
+}
+
+} // namespace troupe::test

@@ -1,0 +1,112 @@
+#include "tests/runtime/simulation_model.hpp"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+namespace troupe::test {
+
+namespace {
+
+template <class... Lambdas>
+struct visitor : Lambdas... {
+    using Lambdas::operator()...;
+};
+template <class... Lambdas>
+visitor(Lambdas...) -> visitor<Lambdas...>;
+
+constexpr std::string_view tell_prefix = "tell/";
+
+} // namespace
+
+std::function<bool()>& decision_crashes() {
+    static std::function<bool()> asked;
+    return asked;
+}
+
+expected<std::vector<ledger_model::event>> ledger_model::decide(const state&, const command& c,
+                                                                const runtime::context& ctx) {
+    using events = std::vector<event>;
+    if (decision_crashes() && decision_crashes()()) {
+        throw std::runtime_error("a simulated crash");
+    }
+    const problem refused{code::conflict, "refused, as it was told to"};
+    return std::visit(
+        visitor{[&](const note& x) -> expected<events> {
+                    if (x.refuse) {
+                        return refused;
+                    }
+                    events out;
+                    for (std::int64_t part = 0; part < x.parts; ++part) {
+                        out.push_back(noted{x.number, part, x.parts});
+                    }
+                    return out;
+                },
+                [&](const tell_other& x) -> expected<events> {
+                    return events{telling_other{x.number, x.to, x.refuse}};
+                },
+                [&](const hear& x) -> expected<events> {
+                    return x.refuse ? expected<events>(refused) : events{heard{x.number}};
+                },
+                [&](const tell_settled& x) -> expected<events> {
+                    return events{told_other{std::stoll(x.key.substr(tell_prefix.size())), x.ok}};
+                },
+                [&](const remind& x) -> expected<events> {
+                    return events{remind_set{x.number, ctx.now + x.after_ms}};
+                },
+                [&](const ring& x) -> expected<events> { return events{rang{x.number}}; },
+                [&](const explode&) -> expected<events> { throw std::runtime_error("as it was told to"); }},
+        c);
+}
+
+ledger_state ledger_model::apply(state s, const event& e, const runtime::event_context& ctx) {
+    if (s.entries.empty()) {
+        s.created_at = ctx.time;
+    }
+    s.entries.push_back(std::visit([](const auto& x) { return x.number; }, e));
+    const auto has_number = [&](const auto& x) { return x.number == s.entries.back(); };
+    std::visit(visitor{[](const noted&) {}, [](const heard&) {}, [&](const telling_other& x) { s.owed.push_back(x); },
+                       [&](const told_other&) { std::erase_if(s.owed, has_number); },
+                       [&](const remind_set& x) { s.reminders.push_back(x); },
+                       [&](const rang&) { std::erase_if(s.reminders, has_number); }},
+               e);
+    return s;
+}
+
+/// The oldest message to each other, so that they arrive in order; all reminders.
+std::vector<runtime::effect> ledger_model::resume(const state& s) {
+    std::vector<runtime::effect> out;
+    std::set<uuid> addressed;
+    for (const auto& x : s.owed) {
+        if (addressed.insert(x.to).second) {
+            out.push_back(runtime::send_effect{std::string(tell_prefix) + std::to_string(x.number),
+                                               {system_organization, std::string(kind), x.to},
+                                               "hear",
+                                               to_json(hear{x.number, x.refuse}),
+                                               "tell_settled"});
+        }
+    }
+    for (const auto& x : s.reminders) {
+        out.push_back(
+            runtime::timer_effect{"remind/" + std::to_string(x.number), x.due, "ring", to_json(ring{x.number})});
+    }
+    return out;
+}
+
+runtime::entity_view ledger_model::view(const state& s, const runtime::view_context&) {
+    return {to_json(s),
+            {{"", runtime::sort_key(s.created_at)},
+             {s.entries.size() % 2 == 0 ? "length=even" : "length=odd", runtime::sort_key(s.created_at)}},
+            true};
+}
+
+std::vector<runtime::item> ledger_model::items(const state& after, const event& e, const runtime::event_context& ctx) {
+    if (const auto* x = std::get_if<noted>(&e)) {
+        return {
+            {"notes", runtime::sort_key(ctx.version),
+             "{\"number\":" + std::to_string(x->number) + ",\"length\":" + std::to_string(after.entries.size()) + "}"}};
+    }
+    return {};
+}
+
+} // namespace troupe::test
