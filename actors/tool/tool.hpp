@@ -71,10 +71,10 @@ struct tool_environment {
 
 /// What the model reads back. A failing command is a result, not an error of the tool.
 struct tool_result {
-    std::string content; ///< Text for the model, shortened to `tool_content_bytes_max` with a marker.
+    std::string content = {}; ///< Text for the model, shortened to `tool_content_bytes_max` with a marker.
     bool is_error = false;
-    bool unknown = false; ///< It may have happened: the run decides (never set for idempotent tools).
-    json::raw details;    ///< For people and programs, an object: exit_code, duration_ms, path, diff, …
+    bool unknown = false;   ///< It may have happened: the run decides (never set for idempotent tools).
+    json::raw details = {}; ///< For people and programs, an object: exit_code, duration_ms, path, diff, …
 };
 
 /// A result that tells the model what went wrong.

@@ -50,7 +50,7 @@ struct counter_model {
         return s;
     }
     static std::vector<runtime::effect> resume(const state&) { return {}; } // it owes nothing to anybody
-    static runtime::entity_view view(const state& s, const runtime::view_context&) { return {to_json(s), {}}; }
+    static runtime::entity_view view(const state& s, const runtime::view_context&) { return {to_json(s)}; }
 };
 
 std::vector<net::route> routes(const runtime::services& s) {

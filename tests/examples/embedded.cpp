@@ -59,7 +59,7 @@ struct order_model {
         }
         return {runtime::perform_effect{.key = "parcel", .type = "send_parcel"}};
     }
-    static runtime::entity_view view(const state& s, const runtime::view_context&) { return {to_json(s), {}}; }
+    static runtime::entity_view view(const state& s, const runtime::view_context&) { return {to_json(s)}; }
 };
 
 int main(int argc, char** argv) {
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
                                  const runtime::perform_effect&, const order& s, runtime::effect_context&) {
         std::cout << "sending " << s.item << std::endl;
         std::this_thread::sleep_for(takes);
-        return std::vector<runtime::self_command>{{"note_sent", "{}", {}}};
+        return std::vector<runtime::self_command>{{.type = "note_sent"}};
     };
     runtime::config settings;
     settings.data = argv[1];

@@ -97,7 +97,7 @@ struct reviewer_model {
         return s;
     }
     static std::vector<runtime::effect> resume(const state& s) { return effects_of(s.owed, s.organization); }
-    static runtime::entity_view view(const state& s, const runtime::view_context&) { return {to_json(s), {}}; }
+    static runtime::entity_view view(const state& s, const runtime::view_context&) { return {to_json(s)}; }
 
     /// What makes this kind of agent: its instructions, its model, what its runs may do. The run tells it of its end.
     static create_run run_for(const review_asked& x, const uuid& self) {
