@@ -1,10 +1,5 @@
-// An event-sourced entity of your own with its HTTP routes, hosted in a node. Start it, and count:
-//
-//     ./counter --data /tmp/counter --listen 127.0.0.1:7117
-//     curl -H "Authorization: Bearer $(cat /tmp/counter/admin.key)" -H "Content-Type: application/json"
-//         -d '{"by":5}' http://127.0.0.1:7117/api/v1/counters/018f3c5e-0000-7000-8000-000000000001/add
-//
-// An answer is on disk before it leaves the node; `kill -9` loses nothing, and an `Idempotency-Key` counts once.
+// An event-sourced entity of your own with its HTTP routes, hosted in a node: README.md says how to start it.
+// An answer is on disk before it leaves the node: `kill -9` loses nothing, and an `Idempotency-Key` counts once.
 #include "actors/application/serve.hpp"
 #include "net/http/handlers.hpp"
 
