@@ -86,7 +86,7 @@ class Examples(NodeTest):
         self.status(client.post(f"{COUNTER}/add", {"by": 51}), 422, "invalid_request")
         self.status(client.post(f"{COUNTER}/add"), 422, "invalid_request")
         self.assertEqual(client.read(COUNTER), {"value": 95})
-        self.assertEqual([e["type"] for e in client.events_of(COUNTER[1:])], ["added"] * 3)
+        self.assertEqual([e["kind"] for e in client.events_of(COUNTER[1:])], ["added"] * 3)
         self.assertIn("/counters/{id}/add", str(client.read("/openapi.json")))
         client.create("/agents", {"name": "beside"})  # the product is there too
         self.assertEqual(node.stop(), 0)
