@@ -27,6 +27,9 @@ namespace troupe::runtime {
 
 namespace {
 
+/// The newest record may be so far ahead of the clock at start without a warning.
+constexpr std::int64_t journal_ahead_ms = 60'000;
+
 std::uint32_t jittered_retry_s() {
     thread_local std::minstd_rand random(std::random_device{}());
     return 1 + random() % 3;
@@ -120,6 +123,39 @@ struct node::impl {
         route(std::move(held));
     }
 
+    /// Of records and timers.
+    timestamp now() {
+        const bool trusted = clock.refused_ms() == 0;
+        const auto out = clock.read(system_now(), boot_ms());
+        const auto refused = clock.refused_ms();
+        if (trusted && refused != 0) {
+            log_for("runtime").error(
+                "the system's clock was set by {} s: refused, the node keeps its time. Set the clock "
+                "right, or restart the node if the new time is right",
+                refused / 1000);
+        } else if (!trusted && refused == 0) {
+            log_for("runtime").info("the system's clock is followed again");
+        }
+        return out;
+    }
+
+    /// Where each log's time stands: it never goes back.
+    void read_shard_times() {
+        host.shard_times = std::vector<std::atomic<std::int64_t>>(store->who().shards);
+        timestamp newest;
+        for (std::uint32_t shard = 0; shard < store->who().shards; ++shard) {
+            const auto last = storage::last_time(*store, shard);
+            host.shard_times[shard] = last.ms;
+            newest = std::max(newest, last);
+        }
+        if (newest - host.clock() > journal_ahead_ms) {
+            log_for("runtime").warn(
+                "the journal's newest record is of {}, ahead of the system's clock: times stand still "
+                "until then. Is the clock right?",
+                to_string(newest));
+        }
+    }
+
     supervised_child committer_child(std::unique_ptr<storage::committer> first) {
         auto opened = std::make_shared<std::unique_ptr<storage::committer>>(std::move(first));
         return {{.id = "committer", .label = "committer"}, [this, opened](const child_context&) {
@@ -157,6 +193,7 @@ struct node::impl {
     }
 
     config settings;
+    trusted_clock clock{system_now(), boot_ms()};
     std::unique_ptr<storage::store> store;
     std::unique_ptr<hub> live;
     supervision_tree tree;
@@ -232,10 +269,8 @@ expected<void> node::start(kind_registry kinds) {
     host.letters = &me.letters;
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.idle_ms = me.settings.entity_idle_ms;
-    host.shard_times = std::vector<std::atomic<std::int64_t>>(me.store->who().shards);
-    for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
-        host.shard_times[shard] = storage::last_time(*me.store, shard).ms;
-    }
+    host.clock = [&me] { return me.now(); };
+    me.read_shard_times();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
     host.on_committed = [&me](const std::vector<storage::record>& records) { me.live->committed(records); };
     host.on_timer = [&me](std::uint32_t shard, timestamp due) { me.board->lower(shard, due); };
@@ -314,6 +349,7 @@ node_statistics node::statistics() const {
     out.commands_outstanding = static_cast<std::uint64_t>(std::max<std::int64_t>(0, me.outstanding_commands));
     out.commits = me.host.commits;
     out.subscribers = me.live->subscribers();
+    out.clock_refused_ms = me.clock.refused_ms();
     return out;
 }
 

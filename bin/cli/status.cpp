@@ -31,6 +31,7 @@ std::string show_status(const screen& s, const json::value& root) {
                        {"up for", {seconds ? duration_text(static_cast<std::int64_t>(*seconds * 1000)) : ""}},
                        {"data", {root.text_or("data_dir")}},
                        {"disk free", {bytes ? bytes_text(*bytes) : ""}},
+                       {"clock", {root.text_or("clock"), tone::bad}},
                        {"shards", {number_text(root, "shards")}},
                        {"entities", {number_text(root, "entities_active") + " active"}},
                        {"commands", {number_text(root, "commands_total")}},
@@ -62,7 +63,7 @@ expected<int> status(context& c) {
 }
 
 expected<int> tree(context& c) {
-    const auto depth = c.args().number("depth", 1, 64);
+    const auto depth = c.args().number("depth", 1, 16);
     if (!depth) {
         return c.usage(depth.error());
     }
