@@ -31,6 +31,7 @@ struct node_statistics {
 ///
 ///     auto n = node::open(config);             // opens the data directory
 ///     (*n)->start(kinds);                      // from here on commands are taken
+///     ask((*n)->parts(), command);             // sends one and waits for its answer
 class node {
 public:
     /// Opens the data directory and makes the shared parts. Problems as of `storage::store::open`.

@@ -23,4 +23,8 @@ struct services {
     std::function<void(command, reply_port)> submit;
 };
 
+/// Submits and waits for the answer: for programs that embed a node. Blocks; neither for handlers nor for performers,
+/// which have `effect_context::ask`.
+reply ask(const services& s, command c);
+
 } // namespace troupe::runtime

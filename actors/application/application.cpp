@@ -42,6 +42,8 @@ struct node_file {
 };
 BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file))
 
+constexpr std::size_t kind_name_bytes_max = 32;
+
 provider_settings providers_of(const runtime::config& c) {
     provider_settings out;
     out.default_model = c.model_default;
@@ -68,13 +70,16 @@ struct application::impl {
     std::string openapi;
     std::unique_ptr<net::server> edge;
     std::map<std::string, runtime::token_price> prices;
+    std::function<std::vector<net::route>(const runtime::services&)> own_routes;
+    std::shared_ptr<void> own_tools;
     std::atomic<bool> ready{false};
 
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-                             run_routes(parts, *workspaces)}) {
+        for (auto feature :
+             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+              run_routes(parts, *workspaces), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -184,6 +189,7 @@ application::application() = default;
 application::~application() {
     if (impl_) {
         stop(1000);
+        impl_->node.reset(); // waits for the performers at work, which use what is destroyed after it
     }
 }
 
@@ -215,17 +221,38 @@ void publish_metrics(runtime::node& node) {
                  [&node] { return static_cast<double>(node.statistics().subscribers); });
 }
 
+/// The product's kinds and the program's own.
+expected<runtime::kind_registry> all_kinds(runtime::kind_registry kinds, std::vector<runtime::entity_kind> own) {
+    for (auto& kind : own) {
+        const bool named = !kind.name.empty() && kind.name.size() <= kind_name_bytes_max &&
+                           std::ranges::all_of(kind.name, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+        const auto name = kind.name;
+        if (!named || !kind.make || !kinds.emplace(name, std::move(kind)).second) {
+            return problem{code::config_invalid, "the kind '" + name +
+                                                     "' cannot be hosted: its name is taken, or is not " + "1 to " +
+                                                     std::to_string(kind_name_bytes_max) + " of a-z and _"};
+        }
+    }
+    return kinds;
+}
+
 } // namespace
 
 expected<std::unique_ptr<application>> application::start(const runtime::config& settings,
-                                                          const std::filesystem::path& runner) {
-    auto models = model_registry::make(with_environment(providers_of(settings)));
+                                                          const std::filesystem::path& runner, extensions own) {
+    auto providers = with_environment(providers_of(settings));
+    providers.own = std::move(own.models);
+    auto models = model_registry::make(std::move(providers));
     if (!models) {
         return models.error();
     }
     auto prices = runtime::parse_prices(settings.model_prices);
     if (!prices) {
         return prices.error();
+    }
+    auto tools = add_tools(std::move(own.tools));
+    if (!tools) {
+        return tools.error();
     }
     auto node = runtime::node::open(settings);
     if (!node) {
@@ -242,6 +269,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.node = std::move(*node);
     me.key = std::move(*key);
     me.prices = std::move(*prices);
+    me.own_routes = std::move(own.routes);
+    me.own_tools = std::move(*tools);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     me.sandbox = runtime::make_sandbox(mode, std::filesystem::absolute(settings.data) / "commands", runner);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
@@ -259,7 +288,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.system.model = model ? (*model)->describe() : model.error().detail;
     me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;
     publish_metrics(*me.node);
-    if (auto hosted = me.node->start(entity_kinds(make_run_performer(me.run_parts()))); !hosted) {
+    auto kinds = all_kinds(entity_kinds(make_run_performer(me.run_parts())), std::move(own.kinds));
+    if (!kinds) {
+        return kinds.error();
+    }
+    if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
     }
     if (auto served = me.serve(); !served) {
@@ -274,6 +307,7 @@ std::filesystem::path application::key_file() const { return impl_->key->file();
 bool application::made_key() const { return impl_->key->was_made(); }
 std::string application::model() const { return impl_->system.model; }
 std::string application::sandbox() const { return impl_->system.sandbox; }
+const runtime::services& application::parts() const { return impl_->node->parts(); }
 
 void application::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;

@@ -262,7 +262,8 @@ private:
         if (writes && !turn) {
             return {}; // the run ended, or the node drains
         }
-        const auto folder = services_.folders->prepare(project_of(p, ctx), false, ctx);
+        const auto folder = p.request.project_id ? services_.folders->prepare(project_of(p, ctx), false, ctx)
+                                                 : expected<working_folders::prepared>(working_folders::prepared{});
         if (!folder && is_transient(folder.error())) {
             return {};
         }
@@ -271,7 +272,7 @@ private:
         if (!folder) {
             out.content = "The project cannot be used: " + folder.error().detail;
             out.is_error = true;
-            out.unknown = repeat && tool && tool->safety == repeat_safety::recorded;
+            out.unknown = repeat && tool && may_have_happened(*tool);
             return one(out);
         }
         auto result = perform_tool(call.tool, call.arguments, environment(ctx, *ref, key, folder->path, repeat));

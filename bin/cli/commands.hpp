@@ -18,9 +18,6 @@
 /// The subcommands of `troupe` as data, and what each of them has at hand.
 namespace troupe::cli {
 
-/// `troupe serve`: the node itself. Written beside this table in serve.cpp; `args` is what follows "serve".
-int serve_main(const std::vector<std::string>& args);
-
 /// What a program does with its surroundings; tests give their own.
 struct surroundings {
     std::ostream* out = nullptr;
