@@ -1,5 +1,6 @@
 #include "runtime/node.hpp"
 
+#include "runtime/backup/backup_desk.hpp"
 #include "runtime/bus/hub.hpp"
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <random>
 #include <shared_mutex>
@@ -162,6 +164,7 @@ struct node::impl {
     supervision_tree tree;
     dead_letters letters;
     std::unique_ptr<timer_board> board;
+    std::unique_ptr<backup_desk> backups;
     kind_registry kinds;
     host_services host;
     services shared;
@@ -212,6 +215,8 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.live = me.live.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;
+    me.backups = std::make_unique<backup_desk>(*me.store, me.settings);
+    me.shared.backups = me.backups.get();
     me.shared.submit = [&me](command c, reply_port port) { me.submit(std::move(c), std::move(port)); };
     return out;
 }
@@ -261,6 +266,7 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
                                         std::move(routers), &me.tree));
     children.push_back(me.timers_child());
+    std::ranges::move(me.backups->children(), std::back_inserter(children));
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;

@@ -9,6 +9,7 @@
 #include "actors/provider/provider.hpp"
 #include "actors/run/run_performer.hpp"
 #include "actors/run/run_routes.hpp"
+#include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
 #include "net/http/openapi.hpp"
@@ -69,7 +70,7 @@ struct application::impl {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
         for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-                             run_routes(parts, *workspaces)}) {
+                             run_routes(parts, *workspaces), backup_routes(parts)}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;

@@ -1,4 +1,4 @@
-#include "runtime/restore.hpp"
+#include "runtime/backup/restore.hpp"
 
 #include "schemas/base/durable_file.hpp"
 #include "storage/backup.hpp"
