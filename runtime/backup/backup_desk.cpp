@@ -5,6 +5,8 @@
 #include "schemas/base/log.hpp"
 #include "storage/backup.hpp"
 
+#include <caf/actor_addr.hpp>
+#include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/event_based_actor.hpp>
@@ -69,12 +71,15 @@ expected<backup_manifest> make_backup(storage::store& s, const std::filesystem::
                                       const std::string& key) {
     static auto& made_count = metrics().make_counter("troupe_backups_total", "Backups that were made.");
     static auto& failed_count = metrics().make_counter("troupe_backup_failures_total", "Backups that failed.");
-    const auto begin = monotonic_ms();
+    const auto begin = system_now();
     auto made = without_exceptions<backup_manifest>([&] { return create_backup(s, directory, made_by, key); });
+    if (made && made->created_at < begin) {
+        return made; // a repeat
+    }
     if (made) {
         made_count.add();
         log_for("backup").info("{}: {} records, {} bytes in {} files, after {} ms", made->directory, made->records,
-                               made->bytes, made->files.size(), monotonic_ms() - begin);
+                               made->bytes, made->files.size(), system_now() - begin);
     } else {
         failed_count.add();
         log_for("backup").error("no backup was made: {}", made.error().detail);
@@ -109,11 +114,12 @@ private:
     backup_desk* desk_;
 };
 
-/// The present incarnations: a restart replaces them.
+/// The present incarnations: a restart replaces them. Weak: the desk outlives the actors, whose end must not wait for
+/// it.
 struct backup_desk::handles {
     std::mutex mutex;
-    caf::actor maker;
-    caf::actor reader;
+    caf::actor_addr maker;
+    caf::actor_addr reader;
 };
 
 backup_desk::backup_desk(storage::store& s, const config& settings)
@@ -139,7 +145,7 @@ void backup_desk::ask(bool changes, std::function<expected<T>()> work, answer<T>
     caf::actor to;
     {
         const std::lock_guard lock(handles_->mutex);
-        to = changes ? handles_->maker : handles_->reader;
+        to = caf::actor_cast<caf::actor>(changes ? handles_->maker : handles_->reader);
     }
     if (to) { // else the waiter's end says that the node is not there
         caf::anon_send(to, backup_job{[owed = std::move(owed), work = std::move(work)] {
@@ -201,12 +207,14 @@ std::vector<supervised_child> backup_desk::children() {
     out.push_back({{.id = "backups", .label = "backups"}, [this](const child_context& c) {
                        auto started = c.system.spawn<worker, caf::detached>(c.path, every_ms_ > 0 ? this : nullptr);
                        const std::lock_guard lock(handles_->mutex);
-                       return handles_->maker = started;
+                       handles_->maker = started.address();
+                       return caf::actor(started);
                    }});
     out.push_back({{.id = "backup_reader", .label = "backups"}, [this](const child_context& c) {
                        auto started = c.system.spawn<worker, caf::detached>(c.path, nullptr);
                        const std::lock_guard lock(handles_->mutex);
-                       return handles_->reader = started;
+                       handles_->reader = started.address();
+                       return caf::actor(started);
                    }});
     return out;
 }

@@ -7,7 +7,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/store.hpp"
 
-#include <algorithm>
+#include <limits>
 #include <memory>
 #include <system_error>
 
@@ -92,6 +92,7 @@ expected<void> make_good(const fs::path& folder, const restore_options& options,
     storage::store_options opening;
     opening.directory = folder;
     opening.must_exist = true;
+    opening.dedup_window_ms = std::numeric_limits<std::int64_t>::max(); // the node that starts here knows its window
     const auto store = storage::store::open(opening);
     if (!store) {
         return store.error();
