@@ -24,6 +24,7 @@
 #include <random>
 #include <shared_mutex>
 #include <thread>
+#include <utility>
 
 namespace troupe::runtime {
 
@@ -153,6 +154,19 @@ struct node::impl {
                 }};
     }
 
+    /// The last ones to start.
+    std::vector<supervised_child> backup_children() {
+        auto out = backups->children();
+        out.back().start = [this, start = out.back().start, first = true](const child_context& c) mutable {
+            auto made = start(c);
+            if (std::exchange(first, false)) {
+                started.count_down();
+            }
+            return made;
+        };
+        return out;
+    }
+
     supervised_child timers_child() {
         return {{.id = "timers", .label = "timers"},
                 [this](const child_context&) { return spawn_timers(system, host, *board); }};
@@ -174,7 +188,7 @@ struct node::impl {
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
-    start_latch started; ///< Every router: commands may come.
+    start_latch started; ///< Every router and the desk of backups: commands may come.
     std::atomic<std::int64_t> outstanding_commands{0};
     std::atomic<std::int64_t> outstanding_bytes{0};
     std::atomic<bool> stopping{false};
@@ -252,7 +266,7 @@ expected<void> node::start(kind_registry kinds) {
     {
         const std::unique_lock lock(me.handles);
         me.shards.resize(me.store->who().shards);
-        me.started.expect(me.store->who().shards);
+        me.started.expect(me.store->who().shards + 1); // and all that stands after them
     }
     std::vector<supervised_child> routers;
     for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
@@ -266,7 +280,7 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
                                         std::move(routers), &me.tree));
     children.push_back(me.timers_child());
-    std::ranges::move(me.backups->children(), std::back_inserter(children));
+    std::ranges::move(me.backup_children(), std::back_inserter(children));
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;
