@@ -302,6 +302,14 @@ rules:
         self.status(api.delete(f"/backups/{first['id']}"), 204)
         self.assertEqual(api.all("/backups"), [])
 
+    def test_request_that_ran_out_of_time_is_asked_again_with_its_key(self):
+        node = self.node().start()
+        key = new_key()
+        reply = node.client().post("/backups", headers={"Idempotency-Key": key, "X-Request-Timeout-Ms": "1"})
+        self.assertIn((reply.status, reply.json.get("code")), ((504, "deadline_exceeded"), (201, None)))
+        made = node.client().create("/backups", {}, headers={"Idempotency-Key": key})
+        self.assertEqual([b["id"] for b in node.client().all("/backups")], [made["id"]])
+
 
 class ExportTest(NodeTest):
     def test_export_holds_every_record_beside_a_running_node(self):
