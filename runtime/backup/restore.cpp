@@ -10,15 +10,13 @@
 #include <limits>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 namespace troupe::runtime {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Inside the target until all is good, so that the target may be a mount of its own.
-constexpr std::string_view unfinished_name = ".restoring";
 
 problem folder_problem(std::string_view doing, const fs::path& folder, const std::error_code& error) {
     return file_problem(doing, folder.native(), error.value());
@@ -28,10 +26,13 @@ problem folder_problem(std::string_view doing, const fs::path& folder, const std
 expected<fs::path> prepare_target(const restore_options& options, std::uint64_t bytes) {
     std::error_code failed;
     const auto& target = options.target;
-    const auto unfinished = target / unfinished_name;
+    const auto unfinished = target / storage::restoring_name; // inside, so that the target may be a mount of its own
     fs::create_directories(target, failed);
-    if (!failed) {
-        fs::remove_all(unfinished, failed); // of a restore that was killed
+    std::error_code unseen; // what cannot be seen is not empty either
+    if (!failed && fs::exists(unfinished, unseen) && !fs::exists(target / "identity.json", unseen)) {
+        for (const auto& left : {target / "db", unfinished}) { // by a restore that was killed
+            fs::remove_all(left, failed);
+        }
     }
     const bool empty = !failed && fs::is_empty(target, failed);
     if (!failed && !empty) {
@@ -163,15 +164,13 @@ expected<restore_result> restore_backup(const restore_options& options, const ki
     if (done) {
         done = make_good(*folder, options, kinds, result, progress);
     }
-    if (done) {
-        done = move_into_place(*folder, options.target);
-    }
     if (!done) {
         std::error_code ignored;
         fs::remove_all(*folder, ignored);
         return done.error();
     }
-    return result;
+    auto moved = move_into_place(*folder, options.target); // half of it shows by the folder that is left
+    return moved ? expected<restore_result>(std::move(result)) : expected<restore_result>(moved.error());
 }
 
 } // namespace troupe::runtime

@@ -216,6 +216,13 @@ BOOST_AUTO_TEST_CASE(restore_needs_an_empty_folder_and_goes_on_after_a_kill) {
     // What a kill in the middle leaves.
     fs::create_directories(target / ".restoring" / "db");
     BOOST_REQUIRE(replace_file(target / ".restoring" / "db" / "CURRENT", "half").has_value());
+    fs::create_directories(target / "db");
+    runtime::config settings;
+    settings.data = target.string();
+    const auto opened = runtime::node::open(settings);
+    BOOST_REQUIRE(opened.has_error());
+    BOOST_TEST((opened.error().code == code::data_dir_unusable));
+    BOOST_TEST(opened.error().detail.find("restore it again") != std::string::npos);
     BOOST_REQUIRE(restore(*made, target).has_value());
     BOOST_TEST(!fs::exists(target / ".restoring"));
     BOOST_TEST((total(*start_node(target)->parts().store, id) == 1));
