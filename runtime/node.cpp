@@ -1,5 +1,6 @@
 #include "runtime/node.hpp"
 
+#include "runtime/backup/backup_desk.hpp"
 #include "runtime/bus/hub.hpp"
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
@@ -18,10 +19,12 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <random>
 #include <shared_mutex>
 #include <thread>
+#include <utility>
 
 namespace troupe::runtime {
 
@@ -187,6 +190,19 @@ struct node::impl {
                 }};
     }
 
+    /// The last ones to start.
+    std::vector<supervised_child> backup_children() {
+        auto out = backups->children();
+        out.back().start = [this, start = out.back().start, first = true](const child_context& c) mutable {
+            auto made = start(c);
+            if (std::exchange(first, false)) {
+                started.count_down();
+            }
+            return made;
+        };
+        return out;
+    }
+
     supervised_child timers_child() {
         return {{.id = "timers", .label = "timers"},
                 [this](const child_context&) { return spawn_timers(system, host, *board); }};
@@ -199,6 +215,7 @@ struct node::impl {
     supervision_tree tree;
     dead_letters letters;
     std::unique_ptr<timer_board> board;
+    std::unique_ptr<backup_desk> backups;
     kind_registry kinds;
     host_services host;
     services shared;
@@ -208,7 +225,7 @@ struct node::impl {
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
-    start_latch started; ///< Every router: commands may come.
+    start_latch started; ///< Every router and the desk of backups: commands may come.
     std::atomic<std::int64_t> outstanding_commands{0};
     std::atomic<std::int64_t> outstanding_bytes{0};
     std::atomic<bool> stopping{false};
@@ -249,6 +266,8 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.live = me.live.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;
+    me.backups = std::make_unique<backup_desk>(*me.store, me.settings);
+    me.shared.backups = me.backups.get();
     me.shared.submit = [&me](command c, reply_port port) { me.submit(std::move(c), std::move(port)); };
     return out;
 }
@@ -282,7 +301,7 @@ expected<void> node::start(kind_registry kinds) {
     {
         const std::unique_lock lock(me.handles);
         me.shards.resize(me.store->who().shards);
-        me.started.expect(me.store->who().shards);
+        me.started.expect(me.store->who().shards + 1); // and all that stands after them
     }
     std::vector<supervised_child> routers;
     for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
@@ -296,6 +315,7 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
                                         std::move(routers), &me.tree));
     children.push_back(me.timers_child());
+    std::ranges::move(me.backup_children(), std::back_inserter(children));
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;

@@ -102,6 +102,10 @@ expected<identity> make_identity(const store_options& options) {
                        "cannot create " + in_directory(options.directory) + ": " + error.message()};
     }
     fs::permissions(options.directory, fs::perms::owner_all, error); // the journal is nobody else's business
+    if (fs::exists(options.directory / restoring_name, error)) {
+        return problem{code::data_dir_unusable, "a backup was being restored into " + options.directory.string() +
+                                                    " and is not whole; restore it again, or use another directory"};
+    }
     if (fs::exists(options.directory / "db", error)) {
         return problem{code::data_dir_unusable,
                        in_directory(options.directory) +

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace rocksdb {
 class Env;
@@ -36,6 +37,8 @@ BOOST_DESCRIBE_STRUCT(identity, (),
 
 inline constexpr std::uint32_t directory_format = 1;
 inline constexpr std::uint32_t shards_max = 4096;
+/// In a directory while a backup is restored into it, with what is not good yet.
+inline constexpr std::string_view restoring_name = ".restoring";
 
 struct store_options {
     std::filesystem::path directory;

@@ -9,6 +9,7 @@
 #include "actors/provider/provider.hpp"
 #include "actors/run/run_performer.hpp"
 #include "actors/run/run_routes.hpp"
+#include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
 #include "net/http/openapi.hpp"
@@ -77,9 +78,9 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature :
-             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-              run_routes(parts, *workspaces), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+                             run_routes(parts, *workspaces), backup_routes(parts),
+                             own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -304,7 +305,6 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
 
 std::string application::url() const { return impl_->edge->url(); }
 std::filesystem::path application::key_file() const { return impl_->key->file(); }
-bool application::made_key() const { return impl_->key->was_made(); }
 std::string application::model() const { return impl_->system.model; }
 std::string application::sandbox() const { return impl_->system.sandbox; }
 const runtime::services& application::parts() const { return impl_->node->parts(); }

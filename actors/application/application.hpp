@@ -47,7 +47,6 @@ public:
     [[nodiscard]] std::string url() const;
     /// DIR/admin.key
     [[nodiscard]] std::filesystem::path key_file() const;
-    [[nodiscard]] bool made_key() const; ///< On this start.
     [[nodiscard]] std::string model() const;
     [[nodiscard]] std::string sandbox() const;
 

@@ -80,8 +80,8 @@ expected<std::string> api::get(std::string_view path, std::string_view accept) {
     return send("GET", path, {}, {}, accept);
 }
 
-expected<std::string> api::post(std::string_view path, std::string_view body) {
-    return send("POST", path, body, "application/json", "application/json");
+expected<std::string> api::post(std::string_view path, std::string_view body, std::string_view key) {
+    return send("POST", path, body, "application/json", "application/json", key);
 }
 
 expected<std::string> api::put(std::string_view path, std::string_view body, std::string_view content_type) {
@@ -91,7 +91,7 @@ expected<std::string> api::put(std::string_view path, std::string_view body, std
 expected<std::string> api::remove(std::string_view path) { return send("DELETE", path, {}, {}, "application/json"); }
 
 expected<std::string> api::send(std::string_view method, std::string_view path, std::string_view body,
-                                std::string_view content_type, std::string_view accept) {
+                                std::string_view content_type, std::string_view accept, std::string_view key) {
     net::client_request request;
     request.method = method;
     request.url = where_.url + std::string(base_path) + std::string(path);
@@ -104,7 +104,7 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
         request.headers.emplace_back("Content-Type", content_type);
     }
     if (method == "POST") {
-        request.headers.emplace_back("Idempotency-Key", to_string(make_uuid()));
+        request.headers.emplace_back("Idempotency-Key", key.empty() ? to_string(make_uuid()) : std::string(key));
     }
     auto answer = net::fetch(request);
     if (!answer && answer.error().code == code::connection_failed && method == "POST") {

@@ -52,8 +52,8 @@ public:
 
     /// `path` is under the base path: "/runs/018f…". The body of the answer, or the API's problem.
     expected<std::string> get(std::string_view path, std::string_view accept = "application/json");
-    /// POST carries an Idempotency-Key of its own, and is sent again once when the connection broke.
-    expected<std::string> post(std::string_view path, std::string_view body);
+    /// POST carries an Idempotency-Key, its own when none is given, and is sent again once when the connection broke.
+    expected<std::string> post(std::string_view path, std::string_view body, std::string_view key = {});
     expected<std::string> put(std::string_view path, std::string_view body, std::string_view content_type);
     expected<std::string> remove(std::string_view path);
 
@@ -97,7 +97,7 @@ public:
 
 private:
     expected<std::string> send(std::string_view method, std::string_view path, std::string_view body,
-                               std::string_view content_type, std::string_view accept);
+                               std::string_view content_type, std::string_view accept, std::string_view key = {});
     connection where_;
 };
 

@@ -121,6 +121,8 @@ context::context(const surroundings& around, arguments given, std::string_view c
     : around_(around), args_(std::move(given)), command_name_(command_name), now_(system_now()) {}
 
 void context::print(std::string_view text) { *around_.out << text << std::flush; }
+void context::write(std::string_view text) { *around_.out << text; }
+bool context::can_write() const { return around_.out->good(); }
 void context::print_json(std::string_view json) { *around_.out << json << std::endl; }
 void context::note(std::string_view text) { *around_.err << text << "\n" << std::flush; }
 void context::progress(std::string_view text) { *around_.err << "\r\x1b[K" << text << std::flush; }
@@ -133,6 +135,11 @@ node_search context::search() const {
     search.key = args_.value("key");
     search.data = args_.value("data");
     return search;
+}
+
+std::optional<std::filesystem::path> context::data_folder() const {
+    const auto where = search();
+    return args_.operands().empty() ? find_data_folder(where) : where.working_folder / args_.operand(0);
 }
 
 expected<api*> context::node() {
@@ -155,8 +162,9 @@ void context::find_node_again() {
 const std::vector<command>& all_commands() {
     static const std::vector<command> rows = [] {
         std::vector<command> all;
-        for (auto group : {serve_row(), status_commands(), run_commands(), approval_commands(), agent_commands(),
-                           task_commands(), project_commands(), event_commands(), local_commands()}) {
+        for (auto group :
+             {serve_row(), status_commands(), run_commands(), approval_commands(), agent_commands(), task_commands(),
+              project_commands(), event_commands(), backup_commands(), journal_commands(), local_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;

@@ -43,6 +43,10 @@ struct config {
     std::int64_t storage_free_bytes_min = 256LL << 20;
     std::int64_t storage_cache_bytes = 256LL << 20;
 
+    std::string backup_directory;
+    std::int64_t backup_every_ms = 0;
+    std::int64_t backup_keep = 7;
+
     std::string sandbox = "bubblewrap";
 
     std::string model_default;
