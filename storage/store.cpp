@@ -282,7 +282,7 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     if (auto opened = open_database(*out->rocks_, options, !who->has_database, &filter); !opened) {
         return opened.error();
     }
-    if (!who->has_database && !options.read_only) {
+    if (!who->has_database && !options.read_only && !options.env) { // identity.json is not on a simulated disk
         out->identity_.has_database = true;
         if (auto written = write_identity(options.directory, out->identity_); !written) {
             return written.error();

@@ -14,7 +14,7 @@ namespace {
 
 template <class T, tool_result (*perform)(const T&, const tool_environment&)>
 tool_result decode_and_perform(std::string_view arguments, const tool_environment& where) {
-    const auto decoded = detail::decode_arguments<T>(arguments);
+    const auto decoded = tool_detail::decode_arguments<T>(arguments);
     return decoded ? perform(*decoded, where) : refuse(decoded.error());
 }
 
@@ -26,7 +26,7 @@ constexpr std::array own_tools = {
               .needs_project = true,
               .permission = "read",
               .schema = json_schema<read_file_arguments>,
-              .check = detail::check_arguments<read_file_arguments>},
+              .check = tool_detail::check_arguments<read_file_arguments>},
     tool_info{.name = "write_file",
               .description =
                   "Writes a whole file of the project. Missing folders are made; a file that exists is replaced.",
@@ -35,7 +35,7 @@ constexpr std::array own_tools = {
               .needs_project = true,
               .permission = "write",
               .schema = json_schema<write_file_arguments>,
-              .check = detail::check_arguments<write_file_arguments>},
+              .check = tool_detail::check_arguments<write_file_arguments>},
     tool_info{.name = "edit_file",
               .description =
                   "Replaces a text that occurs exactly once in a file of the project. Give enough lines around "
@@ -45,7 +45,7 @@ constexpr std::array own_tools = {
               .needs_project = true,
               .permission = "write",
               .schema = json_schema<edit_file_arguments>,
-              .check = detail::check_arguments<edit_file_arguments>},
+              .check = tool_detail::check_arguments<edit_file_arguments>},
     tool_info{.name = "list_files",
               .description = "Lists files and folders of the project with their sizes.",
               .safety = repeat_safety::idempotent,
@@ -53,7 +53,7 @@ constexpr std::array own_tools = {
               .needs_project = true,
               .permission = "read",
               .schema = json_schema<list_files_arguments>,
-              .check = detail::check_arguments<list_files_arguments>},
+              .check = tool_detail::check_arguments<list_files_arguments>},
     tool_info{.name = "search_files",
               .description = "Searches the lines of the project's text files. Answers with path:line: text.",
               .safety = repeat_safety::idempotent,
@@ -61,7 +61,7 @@ constexpr std::array own_tools = {
               .needs_project = true,
               .permission = "read",
               .schema = json_schema<search_files_arguments>,
-              .check = detail::check_arguments<search_files_arguments>},
+              .check = tool_detail::check_arguments<search_files_arguments>},
     tool_info{.name = "run_command",
               .description =
                   "Runs a shell line in a sandbox: only the project is writable. Answers with exit code and output. "
@@ -71,7 +71,7 @@ constexpr std::array own_tools = {
               .needs_project = true,
               .permission = "execute",
               .schema = json_schema<run_command_arguments>,
-              .check = detail::check_arguments<run_command_arguments>},
+              .check = tool_detail::check_arguments<run_command_arguments>},
     tool_info{.name = "ask_human",
               .description = "Asks a person, and waits for the answer.",
               .safety = repeat_safety::control,
@@ -79,7 +79,7 @@ constexpr std::array own_tools = {
               .needs_project = false,
               .permission = "human",
               .schema = json_schema<ask_human_arguments>,
-              .check = detail::check_arguments<ask_human_arguments>},
+              .check = tool_detail::check_arguments<ask_human_arguments>},
     tool_info{.name = "finish",
               .description = "Ends the work with a result. Call it when the goal is reached or cannot be reached.",
               .safety = repeat_safety::control,
@@ -87,7 +87,7 @@ constexpr std::array own_tools = {
               .needs_project = false,
               .permission = "read",
               .schema = json_schema<finish_arguments>,
-              .check = detail::check_arguments<finish_arguments>},
+              .check = tool_detail::check_arguments<finish_arguments>},
 };
 
 using performer = tool_result (*)(std::string_view, const tool_environment&);
@@ -138,7 +138,7 @@ tool_result perform_added(const custom_tool& tool, std::string_view arguments, c
 
 } // namespace
 
-namespace detail {
+namespace tool_detail {
 
 problem wrong_arguments(problem decoding) {
     if (decoding.errors.empty()) {
@@ -156,7 +156,7 @@ std::string_view or_empty_object(std::string_view arguments) {
     return arguments.find_first_not_of(" \t\r\n") == std::string_view::npos ? "{}" : arguments;
 }
 
-} // namespace detail
+} // namespace tool_detail
 
 std::span<const tool_info> product_tools() { return own_tools; }
 

@@ -106,7 +106,7 @@ struct custom_tool {
 /// tool of its past gone tells its model so.
 expected<std::shared_ptr<void>> add_tools(std::vector<custom_tool> tools);
 
-namespace detail {
+namespace tool_detail {
 
 /// `tool_arguments_invalid`, in words for the model.
 problem wrong_arguments(problem decoding);
@@ -125,7 +125,7 @@ expected<void> check_arguments(std::string_view text) {
     return decoded ? expected<void>() : expected<void>(decoded.error());
 }
 
-} // namespace detail
+} // namespace tool_detail
 
 /// A tool whose arguments are a described struct: the schema that the model is told and the check of what it sends come
 /// from it. `perform` takes (const Arguments&, const tool_environment&) and gives a `tool_result`; see `custom_tool`.
@@ -135,9 +135,9 @@ custom_tool make_tool(std::string name, std::string description, Perform perform
     out.name = std::move(name);
     out.description = std::move(description);
     out.schema = json_schema<Arguments>;
-    out.check = detail::check_arguments<Arguments>;
+    out.check = tool_detail::check_arguments<Arguments>;
     out.perform = [perform = std::move(perform)](std::string_view arguments, const tool_environment& where) {
-        const auto decoded = detail::decode_arguments<Arguments>(arguments);
+        const auto decoded = tool_detail::decode_arguments<Arguments>(arguments);
         return decoded ? perform(*decoded, where) : refuse(decoded.error());
     };
     return out;
