@@ -1,5 +1,6 @@
 #include "runtime/node.hpp"
 
+#include "runtime/backup/backup_desk.hpp"
 #include "runtime/bus/hub.hpp"
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
@@ -18,14 +19,19 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <random>
 #include <shared_mutex>
 #include <thread>
+#include <utility>
 
 namespace troupe::runtime {
 
 namespace {
+
+/// The newest record may be so far ahead of the clock at start without a warning.
+constexpr std::int64_t journal_ahead_ms = 60'000;
 
 std::uint32_t jittered_retry_s() {
     thread_local std::minstd_rand random(std::random_device{}());
@@ -120,6 +126,39 @@ struct node::impl {
         route(std::move(held));
     }
 
+    /// Of records and timers.
+    timestamp now() {
+        const bool trusted = clock.refused_ms() == 0;
+        const auto out = clock.read(system_now(), boot_ms());
+        const auto refused = clock.refused_ms();
+        if (trusted && refused != 0) {
+            log_for("runtime").error(
+                "the system's clock was set by {} s: refused, the node keeps its time. Set the clock "
+                "right, or restart the node if the new time is right",
+                refused / 1000);
+        } else if (!trusted && refused == 0) {
+            log_for("runtime").info("the system's clock is followed again");
+        }
+        return out;
+    }
+
+    /// Where each log's time stands: it never goes back.
+    void read_shard_times() {
+        host.shard_times = std::vector<std::atomic<std::int64_t>>(store->who().shards);
+        timestamp newest;
+        for (std::uint32_t shard = 0; shard < store->who().shards; ++shard) {
+            const auto last = storage::last_time(*store, shard);
+            host.shard_times[shard] = last.ms;
+            newest = std::max(newest, last);
+        }
+        if (newest - host.clock() > journal_ahead_ms) {
+            log_for("runtime").warn(
+                "the journal's newest record is of {}, ahead of the system's clock: times stand still "
+                "until then. Is the clock right?",
+                to_string(newest));
+        }
+    }
+
     supervised_child committer_child(std::unique_ptr<storage::committer> first) {
         auto opened = std::make_shared<std::unique_ptr<storage::committer>>(std::move(first));
         return {{.id = "committer", .label = "committer"}, [this, opened](const child_context&) {
@@ -151,17 +190,32 @@ struct node::impl {
                 }};
     }
 
+    /// The last ones to start.
+    std::vector<supervised_child> backup_children() {
+        auto out = backups->children();
+        out.back().start = [this, start = out.back().start, first = true](const child_context& c) mutable {
+            auto made = start(c);
+            if (std::exchange(first, false)) {
+                started.count_down();
+            }
+            return made;
+        };
+        return out;
+    }
+
     supervised_child timers_child() {
         return {{.id = "timers", .label = "timers"},
                 [this](const child_context&) { return spawn_timers(system, host, *board); }};
     }
 
     config settings;
+    trusted_clock clock{system_now(), boot_ms()};
     std::unique_ptr<storage::store> store;
     std::unique_ptr<hub> live;
     supervision_tree tree;
     dead_letters letters;
     std::unique_ptr<timer_board> board;
+    std::unique_ptr<backup_desk> backups;
     kind_registry kinds;
     host_services host;
     services shared;
@@ -171,7 +225,7 @@ struct node::impl {
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
-    start_latch started; ///< Every router: commands may come.
+    start_latch started; ///< Every router and the desk of backups: commands may come.
     std::atomic<std::int64_t> outstanding_commands{0};
     std::atomic<std::int64_t> outstanding_bytes{0};
     std::atomic<bool> stopping{false};
@@ -212,6 +266,8 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.live = me.live.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;
+    me.backups = std::make_unique<backup_desk>(*me.store, me.settings);
+    me.shared.backups = me.backups.get();
     me.shared.submit = [&me](command c, reply_port port) { me.submit(std::move(c), std::move(port)); };
     return out;
 }
@@ -232,10 +288,8 @@ expected<void> node::start(kind_registry kinds) {
     host.letters = &me.letters;
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.idle_ms = me.settings.entity_idle_ms;
-    host.shard_times = std::vector<std::atomic<std::int64_t>>(me.store->who().shards);
-    for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
-        host.shard_times[shard] = storage::last_time(*me.store, shard).ms;
-    }
+    host.clock = [&me] { return me.now(); };
+    me.read_shard_times();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
     host.on_committed = [&me](const std::vector<storage::record>& records) { me.live->committed(records); };
     host.on_timer = [&me](std::uint32_t shard, timestamp due) { me.board->lower(shard, due); };
@@ -247,7 +301,7 @@ expected<void> node::start(kind_registry kinds) {
     {
         const std::unique_lock lock(me.handles);
         me.shards.resize(me.store->who().shards);
-        me.started.expect(me.store->who().shards);
+        me.started.expect(me.store->who().shards + 1); // and all that stands after them
     }
     std::vector<supervised_child> routers;
     for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
@@ -261,6 +315,7 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
                                         std::move(routers), &me.tree));
     children.push_back(me.timers_child());
+    std::ranges::move(me.backup_children(), std::back_inserter(children));
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;
@@ -314,6 +369,7 @@ node_statistics node::statistics() const {
     out.commands_outstanding = static_cast<std::uint64_t>(std::max<std::int64_t>(0, me.outstanding_commands));
     out.commits = me.host.commits;
     out.subscribers = me.live->subscribers();
+    out.clock_refused_ms = me.clock.refused_ms();
     return out;
 }
 

@@ -24,12 +24,14 @@ struct node_statistics {
     std::uint64_t commands_outstanding = 0;
     std::uint64_t commits = 0;
     std::uint64_t subscribers = 0;
+    std::int64_t clock_refused_ms = 0; ///< By how much the system's clock is off and not followed; 0: it is.
 };
 
 /// A node: the data directory, the actors of the durable path, bus and timers. Knows nothing of HTTP or the domain.
 ///
 ///     auto n = node::open(config);             // opens the data directory
 ///     (*n)->start(kinds);                      // from here on commands are taken
+///     ask((*n)->parts(), command);             // sends one and waits for its answer
 class node {
 public:
     /// Opens the data directory and makes the shared parts. Problems as of `storage::store::open`.

@@ -12,6 +12,7 @@ namespace troupe::runtime {
 class bus;
 class supervision_tree;
 class dead_letters;
+class backup_desk;
 
 struct services {
     storage::store* store = nullptr; ///< Documents, lists, items, blobs: see storage/views.hpp and storage/blobs.hpp.
@@ -19,8 +20,13 @@ struct services {
     runtime::bus* live = nullptr;
     supervision_tree* tree = nullptr;
     dead_letters* letters = nullptr;
+    backup_desk* backups = nullptr;
     /// Sends a command within the node's bounds: over them the answer is `overloaded` at once. Thread-safe.
     std::function<void(command, reply_port)> submit;
 };
+
+/// Submits and waits for the answer: for programs that embed a node. Blocks; neither for handlers nor for performers,
+/// which have `effect_context::ask`.
+reply ask(const services& s, command c);
 
 } // namespace troupe::runtime

@@ -15,14 +15,6 @@ struct file_change {
 };
 BOOST_DESCRIBE_STRUCT(file_change, (), (path, sha256, bytes, executable))
 
-/// From a run after a step that wrote: each path is judged for itself. Answered with `save_files_result`.
-struct save_files {
-    std::vector<file_change> changes;
-    std::optional<std::uint64_t> base_version; ///< A path that somebody else changed after this version is refused.
-    std::string by;                            ///< "run/<id>"
-};
-BOOST_DESCRIBE_STRUCT(save_files, (), (changes, base_version, by))
-
 /// Why a path was not saved.
 struct refused_file {
     std::string path;
@@ -30,6 +22,15 @@ struct refused_file {
     std::string detail;
 };
 BOOST_DESCRIBE_STRUCT(refused_file, (), (path, code, detail))
+
+/// From a run after a step that wrote: each path is judged for itself. Answered with `save_files_result`.
+struct save_files {
+    std::vector<file_change> changes;
+    std::optional<std::uint64_t> base_version; ///< A path that somebody else changed after this version is refused.
+    std::string by;                            ///< "run/<id>"
+    std::vector<refused_file> unsaved = {};    ///< What the folder holds and cannot be saved: noted as refused.
+};
+BOOST_DESCRIBE_STRUCT(save_files, (), (changes, base_version, by, unsaved))
 
 /// The answer to `save_files`. Paths that were as given already are in no list. `version` is also in the project
 /// document, which is the answer when nothing had to change: decode either one as this.

@@ -7,8 +7,9 @@
 /// Commands to a run (kind "run") from other features.
 namespace troupe {
 
-/// From an agent for a task, or from the edge. Members as in `run_document`. A run with an agent and a task sends
-/// `run_ended` to that agent when it has ended.
+/// From an agent, or from the edge. Members as in `run_document`. When it has ended, the run sends `run_ended`
+/// (schemas/agent_messages.hpp) to its agent: to one of the product if it works on a task, to one of another kind
+/// always.
 struct create_run {
     std::string goal;
     std::optional<uuid> project_id;
@@ -19,10 +20,12 @@ struct create_run {
     std::map<std::string, tool_policy> tools;
     budget limits;
     unknown_policy on_unknown = unknown_policy::ask;
-    std::string created_by; ///< "agent/<id>", or the principal.
+    std::string created_by;           ///< "agent/<id>", or the principal.
+    std::string agent_kind = "agent"; ///< Of `agent_id`: a program's own agents have a kind of their own.
 };
 BOOST_DESCRIBE_STRUCT(create_run, (),
-                      (goal, project_id, agent_id, task_id, instructions, model, tools, limits, on_unknown, created_by))
+                      (goal, project_id, agent_id, task_id, instructions, model, tools, limits, on_unknown, created_by,
+                       agent_kind))
 
 /// Ends a run that has not ended. Repeated or late: nothing changes.
 struct cancel_run {

@@ -8,6 +8,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace troupe::storage {
@@ -23,17 +24,19 @@ struct epochs_row {
     std::vector<replication::epoch_run> runs;
 };
 
-std::string encode(const replication::replica& core) {
+std::string encode(std::uint64_t promise, std::span<const replication::epoch_run> runs) {
     std::string out;
     put_fixed(out, epochs_format);
-    put_varint(out, core.promise());
-    put_varint(out, core.log().runs().size());
-    for (const auto& run : core.log().runs()) {
+    put_varint(out, promise);
+    put_varint(out, runs.size());
+    for (const auto& run : runs) {
         put_varint(out, run.epoch);
         put_varint(out, run.first_seq);
     }
     return out;
 }
+
+std::string encode(const replication::replica& core) { return encode(core.promise(), core.log().runs()); }
 
 expected<epochs_row> read_epochs(const store& s, std::uint32_t shard) {
     epochs_row row;
@@ -196,6 +199,16 @@ expected<void> shard_logs::persisted() {
             return defect("did not commit what it has fsynced");
         }
     }
+    return {};
+}
+
+expected<void> cut_epochs(const store& s, std::uint32_t shard, std::uint64_t last_seq, rocksdb::WriteBatch& batch) {
+    auto row = read_epochs(s, shard);
+    if (!row) {
+        return row.error();
+    }
+    std::erase_if(row->runs, [&](const auto& run) { return run.first_seq > last_seq; });
+    batch.Put(s.db().derived, keys::shard_table(shard, keys::table::epochs), encode(row->promise, row->runs));
     return {};
 }
 

@@ -52,4 +52,8 @@ private:
     replication::actions actions_;
 };
 
+/// Makes the epochs of a shard end with its record `last_seq`, for a log whose end is cut off. Promises stay, so that
+/// no epoch is used twice.
+expected<void> cut_epochs(const store& s, std::uint32_t shard, std::uint64_t last_seq, rocksdb::WriteBatch& batch);
+
 } // namespace troupe::storage

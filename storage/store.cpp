@@ -82,6 +82,14 @@ private:
 
 std::string in_directory(const fs::path& directory) { return "data directory " + directory.string(); }
 
+expected<void> write_identity(const fs::path& directory, const identity& who) {
+    auto written = replace_file(directory / "identity.json", to_json(who) + "\n");
+    return written ? expected<void>()
+                   : expected<void>(
+                         problem{code::data_dir_unusable,
+                                 written.error().detail + "; choose a directory that this user may write with --data"});
+}
+
 expected<identity> make_identity(const store_options& options) {
     if (options.read_only || options.must_exist) {
         return problem{code::data_dir_unusable,
@@ -94,6 +102,10 @@ expected<identity> make_identity(const store_options& options) {
                        "cannot create " + in_directory(options.directory) + ": " + error.message()};
     }
     fs::permissions(options.directory, fs::perms::owner_all, error); // the journal is nobody else's business
+    if (fs::exists(options.directory / restoring_name, error)) {
+        return problem{code::data_dir_unusable, "a backup was being restored into " + options.directory.string() +
+                                                    " and is not whole; restore it again, or use another directory"};
+    }
     if (fs::exists(options.directory / "db", error)) {
         return problem{code::data_dir_unusable,
                        in_directory(options.directory) +
@@ -108,9 +120,8 @@ expected<identity> make_identity(const store_options& options) {
     std::memcpy(&who.hash_seed, seed.data(), sizeof who.hash_seed);
     who.created_by_version = TROUPE_VERSION;
     who.created_at = system_now();
-    if (auto written = replace_file(options.directory / "identity.json", to_json(who) + "\n"); !written) {
-        return problem{code::data_dir_unusable,
-                       written.error().detail + "; choose a directory that this user may write with --data"};
+    if (auto written = write_identity(options.directory, who); !written) {
+        return written.error();
     }
     return who;
 }
@@ -176,7 +187,7 @@ expected<void> sync_names(rocksdb::Env& disk, const fs::path& directory) {
     return status.ok() ? expected<void>() : to_problem(status, "cannot sync " + directory.string());
 }
 
-expected<void> open_database(rocks& into, const store_options& options, const window_filter* filter) {
+expected<void> open_database(rocks& into, const store_options& options, bool is_new, const window_filter* filter) {
     rocksdb::DBOptions db;
     if (options.env) {
         db.env = options.env;
@@ -184,7 +195,13 @@ expected<void> open_database(rocks& into, const store_options& options, const wi
         db.stats_dump_period_sec = 0;
         db.stats_persist_period_sec = 0;
     }
-    db.create_if_missing = true;
+    if (!is_new && db.env->FileExists((options.directory / "db" / "CURRENT").string()).IsNotFound()) {
+        return problem{code::journal_damaged,
+                       in_directory(options.directory) +
+                           " has no database any more (db/CURRENT is missing): is a disk not mounted? Nothing was "
+                           "changed. Put the folder db back, or restore a backup"};
+    }
+    db.create_if_missing = is_new;
     db.create_missing_column_families = true;
     // The default mode silently stops at damage in the middle of the WAL (FIELD-NOTES): this one cuts a torn tail and
     // refuses anything else.
@@ -265,8 +282,14 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     // RocksDB keeps a plain pointer to its filter: one per process and window is enough, and outlives every database.
     static const window_filter filter(options.dedup_window_ms);
     out->rocks_ = std::make_unique<rocks>();
-    if (auto opened = open_database(*out->rocks_, options, &filter); !opened) {
+    if (auto opened = open_database(*out->rocks_, options, !who->has_database, &filter); !opened) {
         return opened.error();
+    }
+    if (!who->has_database && !options.read_only) {
+        out->identity_.has_database = true;
+        if (auto written = write_identity(options.directory, out->identity_); !written) {
+            return written.error();
+        }
     }
     if (auto whole = check_tails(*out); !whole) {
         return whole.error();

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace rocksdb {
 class Env;
@@ -27,13 +28,17 @@ struct identity {
     std::uint64_t hash_seed = 0;
     std::string created_by_version;
     timestamp created_at;
+    bool has_database =
+        false; ///< Set once the database is there: from then on a missing one is damage, never made anew.
 };
 BOOST_DESCRIBE_STRUCT(identity, (),
                       (format, cluster, replica, default_organization, shards, hash, hash_seed, created_by_version,
-                       created_at))
+                       created_at, has_database))
 
 inline constexpr std::uint32_t directory_format = 1;
 inline constexpr std::uint32_t shards_max = 4096;
+/// In a directory while a backup is restored into it, with what is not good yet.
+inline constexpr std::string_view restoring_name = ".restoring";
 
 struct store_options {
     std::filesystem::path directory;

@@ -30,6 +30,30 @@ uuid uuid_from(std::string_view bytes) {
     return id;
 }
 
+/// Ties a cursor to its list: the first bytes of a hash of what the list is.
+std::string tag_of(std::initializer_list<std::string_view> parts) {
+    std::string all;
+    for (const auto part : parts) {
+        put_text(all, part);
+    }
+    const auto digest = sha256(all);
+    return {digest.begin(), digest.begin() + 4};
+}
+
+std::string tag_of(const list_query& q) {
+    return tag_of({"list", q.kind, q.filter, q.kept, q.descending ? "down" : "up"});
+}
+
+std::string tag_of(const item_query& q) {
+    return tag_of({"items", owner_text(q.entity), q.entity.kind, q.collection, q.descending ? "down" : "up"});
+}
+
+/// What a cursor says after its tag; nothing when it is none of this list.
+std::optional<std::string> place_in(std::string_view cursor, std::string_view tag) {
+    auto decoded = decode_cursor(cursor);
+    return decoded && decoded->starts_with(tag) ? std::optional(decoded->substr(tag.size())) : std::nullopt;
+}
+
 /// organization, id, kind as they stand in per-entity keys after shard and table.
 entity_address address_from(std::string_view rest) {
     return {uuid_from(rest), std::string(rest.substr(32)), uuid_from(rest.substr(16))};
@@ -169,11 +193,11 @@ private:
 expected<list_page> read_list(const store& s, const list_query& query) {
     std::string after;
     if (!query.cursor.empty()) {
-        const auto decoded = decode_cursor(query.cursor);
-        if (!decoded || decoded->size() < 16) {
+        const auto place = place_in(query.cursor, tag_of(query));
+        if (!place || place->size() < 16) {
             return bad_cursor();
         }
-        after = *decoded;
+        after = *place;
     }
     merged_index index(s, query);
     index.start(after);
@@ -201,7 +225,7 @@ expected<list_page> read_list(const store& s, const list_query& query) {
         return to_problem(index.status(), "cannot read the list of " + query.kind);
     }
     if (!index.at_end() && !last.empty()) {
-        page.next_cursor = encode_cursor(last);
+        page.next_cursor = encode_cursor(tag_of(query) + last);
     }
     return page;
 }
@@ -209,11 +233,11 @@ expected<list_page> read_list(const store& s, const list_query& query) {
 expected<item_page> read_items(const store& s, const item_query& query) {
     std::string after;
     if (!query.cursor.empty()) {
-        auto decoded = decode_cursor(query.cursor);
-        if (!decoded) {
+        auto place = place_in(query.cursor, tag_of(query));
+        if (!place) {
             return bad_cursor();
         }
-        after = std::move(*decoded);
+        after = std::move(*place);
     }
     prefix_scan scan(*s.db().db, s.db().derived,
                      keys::collection(s.shard_of(query.entity), query.entity, query.collection));
@@ -236,7 +260,7 @@ expected<item_page> read_items(const store& s, const item_query& query) {
         return to_problem(scan.status(), "cannot read the " + query.collection + " of " + to_string(query.entity));
     }
     if (scan.valid() && !last.empty()) {
-        page.next_cursor = encode_cursor(last);
+        page.next_cursor = encode_cursor(tag_of(query) + last);
     }
     return page;
 }

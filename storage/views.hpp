@@ -34,6 +34,7 @@ struct list_query {
     std::string cursor; ///< From the page before; empty: from the start.
     /// Further conditions on a document; those that fail are skipped. At most `scanned_max` are looked at per page.
     std::function<bool(const stored_document&)> keep;
+    std::string kept; ///< What `keep` keeps, as text: a cursor is refused by a list with other conditions.
 };
 inline constexpr std::size_t scanned_max = 5000;
 
@@ -41,7 +42,7 @@ struct list_page {
     std::vector<stored_document> items;
     std::optional<std::string> next_cursor; ///< Set when more may follow.
 };
-/// `invalid_request` when the cursor cannot be read.
+/// `invalid_request` when the cursor is none, or of another list.
 expected<list_page> read_list(const store& s, const list_query& query);
 
 /// A page of a collection inside an entity, ordered by key.

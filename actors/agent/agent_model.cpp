@@ -1,6 +1,8 @@
 #include "actors/agent/agent_model.hpp"
 
 #include "actors/common/model.hpp"
+#include "actors/tool/policies.hpp"
+#include "schemas/name_messages.hpp"
 #include "schemas/run_messages.hpp"
 
 #include <algorithm>
@@ -201,10 +203,13 @@ expected<void> check_agent_settings(const agent_settings& settings) {
     if (parse_uuid(name)) {
         return bad("/name", "A name must not look like an id. Choose another name.");
     }
+    if (fold_name(name).starts_with("agent:")) {
+        return bad("/name", "A name must not look like a session key. Choose one that does not begin with 'agent:'.");
+    }
     if (settings.max_concurrent_tasks < 1 || settings.max_concurrent_tasks > 100) {
         return bad("/max_concurrent_tasks", "An agent works on 1 to 100 tasks at the same time.");
     }
-    return {};
+    return check_policies(settings.tools);
 }
 
 expected<std::vector<agent_model::event>> agent_model::decide(const state& s, const command& c,

@@ -168,7 +168,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .summary = "Lists agents, newest first.",
          .tag = plural,
          .permission = "agent:read",
-         .query = net::list_parameters(filters),
+         .query = net::list_parameters(filters, {{"status", json_schema<agent_status>()}}),
          .reply = page_of<agent_document>("agent_list"),
          .run = net::list_entities(s, kind, filters)},
         {.verb = verb::post,

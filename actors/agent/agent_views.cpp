@@ -58,7 +58,8 @@ runtime::entity_view agent_model::view(const state& s, const runtime::view_conte
     const auto sort = runtime::sort_key(s.created_at);
     std::vector<runtime::index_key> keys{{"", sort},
                                          {"status=" + std::string(detail::enum_name(status_of(s))), sort},
-                                         {"name=" + s.settings.name, sort}};
+                                         {"name=" + s.settings.name, sort},
+                                         {"name=" + session_key_of(s.settings), sort}};
     if (const auto folded = fold_name(s.settings.name); folded != s.settings.name) {
         keys.push_back({"name=" + folded, sort});
     }

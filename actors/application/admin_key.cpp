@@ -27,7 +27,6 @@ expected<admin_key> admin_key::open(const std::filesystem::path& directory) {
     }
     if (!text) {
         text = "trp_" + make_secret() + "\n";
-        out.made_ = true;
         if (auto written = replace_file(out.file_, *text, 0600); !written) {
             return written.error();
         }

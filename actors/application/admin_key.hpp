@@ -16,12 +16,10 @@ public:
     /// Compares in constant time.
     [[nodiscard]] bool matches(std::string_view key) const;
     [[nodiscard]] const std::filesystem::path& file() const { return file_; }
-    [[nodiscard]] bool was_made() const { return made_; }
 
 private:
     std::filesystem::path file_;
     std::string hash_; ///< SHA-256: the key itself is not kept in memory.
-    bool made_ = false;
 };
 
 } // namespace troupe::actors

@@ -9,13 +9,16 @@
 #include "actors/provider/provider.hpp"
 #include "actors/run/run_performer.hpp"
 #include "actors/run/run_routes.hpp"
+#include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
+#include "runtime/config/prices.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/node.hpp"
 #include "runtime/process/sandbox.hpp"
+#include "runtime/supervision/dead_letters.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 
@@ -24,6 +27,8 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <map>
+#include <optional>
 #include <thread>
 
 namespace troupe::actors {
@@ -37,6 +42,8 @@ struct node_file {
     std::string key_file;
 };
 BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file))
+
+constexpr std::size_t kind_name_bytes_max = 32;
 
 provider_settings providers_of(const runtime::config& c) {
     provider_settings out;
@@ -63,13 +70,17 @@ struct application::impl {
     system_parts system;
     std::string openapi;
     std::unique_ptr<net::server> edge;
+    std::map<std::string, runtime::token_price> prices;
+    std::function<std::vector<net::route>(const runtime::services&)> own_routes;
+    std::shared_ptr<void> own_tools;
     std::atomic<bool> ready{false};
 
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
         for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-                             run_routes(parts, *workspaces)}) {
+                             run_routes(parts, *workspaces), backup_routes(parts),
+                             own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -79,6 +90,17 @@ struct application::impl {
         const auto all = models.list();
         const auto found = std::find_if(all.begin(), all.end(), [](const auto& m) { return m.is_default; });
         return found == all.end() ? std::string() : found->name;
+    }
+
+    /// A rehearsal costs nothing; of others only the configuration knows.
+    std::optional<model_price> price_of(std::string_view name) const {
+        if (name.starts_with("rehearsal")) {
+            return model_price{};
+        }
+        const auto found = prices.find(name == "openai" ? "openai/" + models.model_name(name) : std::string(name));
+        return found == prices.end()
+                   ? std::nullopt
+                   : std::optional(model_price{found->second.input_micros, found->second.output_micros});
     }
 
     run_services run_parts() {
@@ -91,6 +113,7 @@ struct application::impl {
             }
             return chosen_model{*model, name.empty() ? default_model() : std::string(name), models.model_name(name)};
         };
+        out.price = [this](std::string_view name) { return price_of(name); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
         out.default_limits = {static_cast<std::uint32_t>(settings.budget_steps),
@@ -167,12 +190,13 @@ application::application() = default;
 application::~application() {
     if (impl_) {
         stop(1000);
+        impl_->node.reset(); // waits for the performers at work, which use what is destroyed after it
     }
 }
 
 namespace {
 
-void publish_metrics(const runtime::node& node) {
+void publish_metrics(runtime::node& node) {
     auto& m = runtime::metrics();
     m.read_counter("troupe_commands_total", "Commands that were accepted.",
                    [&node] { return static_cast<double>(node.statistics().commands_accepted); });
@@ -182,6 +206,14 @@ void publish_metrics(const runtime::node& node) {
                    [&node] { return static_cast<double>(node.statistics().commands_repeated); });
     m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.",
                    [&node] { return static_cast<double>(node.statistics().commits); });
+    m.read_counter("troupe_dead_letters_total", "Messages that nobody worked on; GET /dead-letters lists the newest.",
+                   [letters = node.parts().letters] {
+                       double all = 0;
+                       for (const auto& [kind, count] : letters->counts()) {
+                           all += static_cast<double>(count);
+                       }
+                       return all;
+                   });
     m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
                  [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
     m.read_gauge("troupe_entities_active", "Entities in memory.",
@@ -190,13 +222,38 @@ void publish_metrics(const runtime::node& node) {
                  [&node] { return static_cast<double>(node.statistics().subscribers); });
 }
 
+/// The product's kinds and the program's own.
+expected<runtime::kind_registry> all_kinds(runtime::kind_registry kinds, std::vector<runtime::entity_kind> own) {
+    for (auto& kind : own) {
+        const bool named = !kind.name.empty() && kind.name.size() <= kind_name_bytes_max &&
+                           std::ranges::all_of(kind.name, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+        const auto name = kind.name;
+        if (!named || !kind.make || !kinds.emplace(name, std::move(kind)).second) {
+            return problem{code::config_invalid, "the kind '" + name +
+                                                     "' cannot be hosted: its name is taken, or is not " + "1 to " +
+                                                     std::to_string(kind_name_bytes_max) + " of a-z and _"};
+        }
+    }
+    return kinds;
+}
+
 } // namespace
 
 expected<std::unique_ptr<application>> application::start(const runtime::config& settings,
-                                                          const std::filesystem::path& runner) {
-    auto models = model_registry::make(with_environment(providers_of(settings)));
+                                                          const std::filesystem::path& runner, extensions own) {
+    auto providers = with_environment(providers_of(settings));
+    providers.own = std::move(own.models);
+    auto models = model_registry::make(std::move(providers));
     if (!models) {
         return models.error();
+    }
+    auto prices = runtime::parse_prices(settings.model_prices);
+    if (!prices) {
+        return prices.error();
+    }
+    auto tools = add_tools(std::move(own.tools));
+    if (!tools) {
+        return tools.error();
     }
     auto node = runtime::node::open(settings);
     if (!node) {
@@ -212,6 +269,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.settings = settings;
     me.node = std::move(*node);
     me.key = std::move(*key);
+    me.prices = std::move(*prices);
+    me.own_routes = std::move(own.routes);
+    me.own_tools = std::move(*tools);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     me.sandbox = runtime::make_sandbox(mode, std::filesystem::absolute(settings.data) / "commands", runner);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
@@ -229,7 +289,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.system.model = model ? (*model)->describe() : model.error().detail;
     me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;
     publish_metrics(*me.node);
-    if (auto hosted = me.node->start(entity_kinds(make_run_performer(me.run_parts()))); !hosted) {
+    auto kinds = all_kinds(entity_kinds(make_run_performer(me.run_parts())), std::move(own.kinds));
+    if (!kinds) {
+        return kinds.error();
+    }
+    if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
     }
     if (auto served = me.serve(); !served) {
@@ -241,9 +305,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
 
 std::string application::url() const { return impl_->edge->url(); }
 std::filesystem::path application::key_file() const { return impl_->key->file(); }
-bool application::made_key() const { return impl_->key->was_made(); }
 std::string application::model() const { return impl_->system.model; }
 std::string application::sandbox() const { return impl_->system.sandbox; }
+const runtime::services& application::parts() const { return impl_->node->parts(); }
 
 void application::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;

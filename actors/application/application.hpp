@@ -1,33 +1,58 @@
 #pragma once
 
+#include "actors/tool/tool.hpp"
+#include "net/http/route.hpp"
+#include "net/model/model.hpp"
 #include "runtime/config/config.hpp"
+#include "runtime/entity/kind.hpp"
+#include "runtime/services.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 /// The whole product in one object: a node with every feature and its edge. What `troupe serve` runs, and what a
 /// program that embeds a node starts.
 namespace troupe::actors {
 
+/// What a program adds to the node that it starts. Names and routes that are taken are refused, never replaced.
+struct extensions {
+    /// Made by `runtime::make_kind<Model>(performer)`. Keep a kind as long as the data directory has entities of it.
+    std::vector<runtime::entity_kind> kinds = {};
+    /// Called once, before the node serves; the services outlive the routes. Rules: `net::route`.
+    std::function<std::vector<net::route>(const runtime::services&)> routes = {};
+    /// Offered to every run whose policies do not deny them; see `add_tools`.
+    std::vector<custom_tool> tools = {};
+    /// By the name that agents and runs give: {"acme", …} for `model: acme`. Not "openai…" and "rehearsal…".
+    std::map<std::string, std::shared_ptr<net::model>> models = {};
+};
+
 class application {
 public:
     /// Opens the data directory, makes keys on the first start, hosts all features and serves. `runner` is the path of
-    /// the runner program. Problems: those of the data directory, the model configuration and the edge, each with what
-    /// to do.
+    /// the program troupe-runner (TROUPE_RUNNER where Troupe is installed); without it commands of agents are refused.
+    /// Problems: those of the data directory, the model configuration and the edge, each with what to do;
+    /// `config_invalid` for an extension that is taken or incomplete. Nothing is left running then.
     static expected<std::unique_ptr<application>> start(const runtime::config& settings,
-                                                        const std::filesystem::path& runner);
+                                                        const std::filesystem::path& runner, extensions own = {});
+    /// Stops within about a second; then waits for the performers at work, which were told to stop.
     ~application();
 
     /// "http://127.0.0.1:7117"
     [[nodiscard]] std::string url() const;
     /// DIR/admin.key
     [[nodiscard]] std::filesystem::path key_file() const;
-    [[nodiscard]] bool made_key() const; ///< On this start.
     [[nodiscard]] std::string model() const;
     [[nodiscard]] std::string sandbox() const;
+
+    /// For commands and reads from within the program (`runtime::ask`, storage/views.hpp); thread-safe. Valid as long
+    /// as this object.
+    [[nodiscard]] const runtime::services& parts() const;
 
     /// Drains the edge and the node. Work of performers stays where it is and goes on after the next start.
     void stop(std::int64_t deadline_ms);

@@ -1,6 +1,7 @@
 #include "actors/approval/approval_model.hpp"
 
 #include "actors/common/model.hpp"
+#include "actors/tool/tool.hpp"
 #include "schemas/run_messages.hpp"
 
 #include <algorithm>
@@ -92,6 +93,14 @@ decision_result decide(const approval_state& s, const decide_approval& c, const 
         return problem{code::invalid_request,
                        "Arguments can only be given with 'approve'. Leave them out.",
                        {{"/arguments", "only with the decision approve"}}};
+    }
+    const auto* tool = c.arguments ? find_tool(s.request.tool) : nullptr;
+    if (auto fits = tool ? tool->check(c.arguments->text) : expected<void>(); !fits) {
+        auto wrong = fits.error();
+        for (auto& e : wrong.errors) {
+            e.pointer.insert(0, "/arguments");
+        }
+        return problem{code::invalid_request, std::move(wrong.detail), std::move(wrong.errors)};
     }
     if (c.decision == decision::answer && c.answer.empty()) {
         return problem{

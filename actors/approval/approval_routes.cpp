@@ -21,7 +21,7 @@ std::vector<net::route> approval_routes(const runtime::services& s) {
          .summary = "Lists approvals, newest first; status=pending are those that wait.",
          .tag = tag,
          .permission = "approval:read",
-         .query = net::list_parameters(filters),
+         .query = net::list_parameters(filters, {{"status", json_schema<approval_status>()}}),
          .reply = page_of<approval_document>("approval_list"),
          .run = net::list_entities(s, kind, filters)},
         {.verb = verb::get,

@@ -1,5 +1,6 @@
 #include "actors/common/working_folders.hpp"
 
+#include "schemas/base/json.hpp"
 #include "schemas/base/unified_diff.hpp"
 #include "storage/blobs.hpp"
 
@@ -11,10 +12,25 @@ namespace {
 /// A diff of more is not read by anybody.
 constexpr std::size_t content_bytes_max = 1 << 20;
 
-expected<std::string> content_of(const storage::store& s, const uuid& organization,
-                                 const std::optional<std::string>& sha256) {
-    return sha256 ? storage::get_blob(s, organization, *sha256, content_bytes_max)
-                  : expected<std::string>(std::string());
+using optional_text = std::optional<std::string>;
+
+expected<optional_text> content_of(const storage::store& s, const uuid& organization, const optional_text& sha256) {
+    if (!sha256) {
+        return optional_text();
+    }
+    auto content = storage::get_blob(s, organization, *sha256, content_bytes_max);
+    return content ? expected<optional_text>(std::move(*content)) : content.error();
+}
+
+expected<std::string> diff_of(const storage::store& s, const uuid& organization, const project_change& change) {
+    const auto before = content_of(s, organization, change.before_sha256);
+    const auto after = content_of(s, organization, change.after_sha256);
+    for (const auto* content : {&before, &after}) {
+        if (!*content) {
+            return content->error();
+        }
+    }
+    return unified_diff(change.path, *before, *after);
 }
 
 } // namespace
@@ -28,16 +44,15 @@ expected<std::string> diff_of(const storage::store& s, const uuid& organization,
             ++left_out;
             continue;
         }
-        const auto before = content_of(s, organization, change.before_sha256);
-        const auto after = content_of(s, organization, change.after_sha256);
-        for (const auto* content : {&before, &after}) {
-            if (!*content && content->error().code != code::payload_too_large) {
-                return content->error();
-            }
+        const auto diff = diff_of(s, organization, change);
+        if (!diff && diff.error().code != code::payload_too_large) {
+            return diff.error();
         }
-        auto diff = before && after ? unified_diff(change.path, *before, *after) : std::string();
-        const bool fits = before && after && all.size() + diff.size() <= bytes_max;
-        all += fits ? diff : fmt::format("diff of {} left out: it is too large\n", change.path);
+        const bool fits = diff && all.size() + diff->size() <= bytes_max;
+        all += fits ? *diff : fmt::format("diff of {} left out: it is too large\n", change.path);
+        if (!change.unsaved.empty()) {
+            all += fmt::format("{} was not saved: {}\n", json::quoted(change.path), json::quoted(change.unsaved));
+        }
     }
     return left_out == 0 ? all : all + fmt::format("{} more files changed\n", left_out);
 }

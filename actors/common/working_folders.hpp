@@ -19,11 +19,12 @@
 /// The folders in which tools work on projects. Whoever runs tools needs them; the project feature has them.
 namespace troupe::actors {
 
-/// A path that was changed. Without a hash the file was not there.
+/// A path that was changed, or that could not be saved. Without a hash the file was not there.
 struct project_change {
     std::string path;
     std::optional<std::string> before_sha256;
     std::optional<std::string> after_sha256;
+    std::string unsaved = {}; ///< Why what was there last is not in the project; else empty.
 
     bool operator==(const project_change&) const = default;
 };
@@ -45,7 +46,8 @@ public:
         std::vector<project_change> changes;
         std::vector<refused_file> refused;
     };
-    /// Tells the project what changed in the folder, as `by`. Repeated: nothing is left to tell.
+    /// Tells the project what changed in the folder, as `by`, and what cannot be saved. Repeated: nothing is left to
+    /// tell.
     virtual expected<saved> save(const entity_address& project, const std::string& by,
                                  runtime::effect_context& ctx) = 0;
 

@@ -3,6 +3,7 @@
 #include "schemas/base/described.hpp"
 #include "schemas/base/problem.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -26,11 +27,21 @@ struct indexed_file {
 };
 BOOST_DESCRIBE_STRUCT(indexed_file, (), (sha256, executable, seen_sha256, bytes, modified_ns, changed_ns, hashed_ns))
 
+/// A path that is not saved, and who was told so last.
+struct told_path {
+    std::int64_t changed_ns = 0;
+    std::string by;
+
+    bool operator==(const told_path&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(told_path, (), (changed_ns, by))
+
 struct folder_index {
     std::uint64_t version = 0; ///< Of the project.
     std::map<std::string, indexed_file> files;
+    std::map<std::string, told_path> told;
 };
-BOOST_DESCRIBE_STRUCT(folder_index, (), (version, files))
+BOOST_DESCRIBE_STRUCT(folder_index, (), (version, files, told))
 
 struct scanned_file {
     std::string sha256;
@@ -38,16 +49,24 @@ struct scanned_file {
     bool executable = false;
 };
 
+/// A file or folder that cannot be saved: too large, not readable, or with a name that a project cannot have.
+struct unsaved_path {
+    problem why;
+    std::int64_t changed_ns = 0;
+};
+inline constexpr std::size_t unsaved_paths_max = 1000;
+
 struct folder_scan {
     std::map<std::string, scanned_file> files;
-    std::set<std::string> skipped; ///< Too large, or not readable: neither changed nor deleted.
+    std::set<std::string> skipped; ///< Of the index; they or their folder is unsaved: neither changed nor deleted.
+    std::map<std::string, unsaved_path> unsaved; ///< By path, as valid text; at most `unsaved_paths_max`.
 };
 
 /// Called with each content that differs from the index, while it is in memory.
 using content_sink = std::function<expected<void>(const std::string& path, const std::string& content)>;
 
-/// Looks at all files below `root`, except `.git` folders, symbolic links, special files and names that are no text.
-/// Notes what it hashed in the index.
+/// Looks at all files below `root`, except git's and nodes' own, symbolic links and special files. Notes what it hashed
+/// in the index.
 expected<folder_scan> scan_folder(const std::filesystem::path& root, folder_index& index, const content_sink& changed);
 
 /// One path, or nothing when there is no plain file.

@@ -1,9 +1,11 @@
 #include "actors/project/project_manifest.hpp"
 
+#include "actors/tool/project_folder.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/limits.hpp"
 
 #include <algorithm>
+#include <climits>
 
 namespace troupe::actors {
 namespace {
@@ -39,6 +41,15 @@ expected<void> check_project_path(std::string_view path) {
         if (segment == limits::node_data_name) {
             return bad_path(code::path_outside_project, path,
                             "leads into the data of a node, which is no part of the project.");
+        }
+        if (segment == git_data_name) {
+            return bad_path(code::path_outside_project, path,
+                            "leads into git's own data, which is no part of the project. Choose another path.");
+        }
+        if (segment.size() > NAME_MAX) {
+            return bad_path(code::invalid_request, path,
+                            "has a name of more than " + std::to_string(NAME_MAX) +
+                                " bytes, which no file can have. Shorten it.");
         }
         if (segment.empty() || segment == ".") {
             return bad_path(code::invalid_request, path,

@@ -28,8 +28,9 @@ BOOST_DESCRIBE_STRUCT(file_entry, (), (sha256, bytes, executable, version, updat
 
 using manifest = std::map<std::string, file_entry>;
 
-/// Relative, with slashes, no empty, "." or ".." segment, no NUL, at most `project_path_bytes_max` bytes.
-/// `path_outside_project` for what would leave the project, else `invalid_request`.
+/// Relative, with slashes, no empty, "." or ".." segment, none of a node's or git's own, no NUL, names that files can
+/// have, at most `project_path_bytes_max` bytes. `path_outside_project` for what would leave the project, else
+/// `invalid_request`.
 expected<void> check_project_path(std::string_view path);
 
 /// 64 lower-case hexadecimal digits.

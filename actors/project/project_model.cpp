@@ -79,14 +79,14 @@ expected<void> check_file(const project_state& s, const std::string& path, const
     if (!exists(s)) {
         return no_such("project", context.self.id);
     }
-    if (auto ok = check_project_path(path); !ok) {
+    const auto* entry = find_file(s, path);
+    if (auto ok = check_project_path(path); !ok && !entry) { // one of an older node may be deleted
         return ok;
     }
     if (s.folder) {
         return problem{code::conflict, "This project works directly in the folder " + *s.folder +
                                            " of the node. Change the file there; runs save what they find."};
     }
-    const auto* entry = find_file(s, path);
     if (expect && (!entry || entry->sha256 != *expect)) {
         return problem{code::precondition_failed,
                        "'" + path + "' was changed or deleted meanwhile. Read it again and make the change on top."};
@@ -173,6 +173,9 @@ decision_result decide(const project_state& s, const save_files& c, const runtim
                 decided.emplace_back(file_deleted{change->path, c.by});
             }
         }
+    }
+    for (const auto& each : c.unsaved) {
+        decided.emplace_back(file_refused{each.path, each.code, each.detail, c.by});
     }
     return decided;
 }

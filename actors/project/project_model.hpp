@@ -72,7 +72,7 @@ struct file_deleted {
 };
 BOOST_DESCRIBE_STRUCT(file_deleted, (), (path, by))
 
-/// A path of `save_files` that was not saved: what a run wrote and the project does not have.
+/// A path of `save_files` that was not saved: what the folder has and the project does not.
 struct file_refused {
     std::string path;
     std::string code;

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <fmt/format.h>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -28,6 +29,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t index_bytes_max = 64 << 20;
 /// Of one `save_files`, so that its payload and events stay small.
 constexpr std::size_t changes_per_command = 500;
+/// More paths that cannot be saved are not named at once: nobody reads them.
+constexpr std::size_t unsaved_told_max = 20;
 
 using remote_files = std::map<std::string, file_document>;
 
@@ -62,6 +65,50 @@ expected<remote_files> read_files(const storage::store& s, const entity_address&
     }
 }
 
+/// Whether the project was there and is not any more. Nothing follows its deletion.
+bool was_deleted(const storage::store& s, const entity_address& project) {
+    const auto head = storage::read_head(s, project);
+    if (!head || !*head || (*head)->version == 0) {
+        return false;
+    }
+    bool deleted = false;
+    const auto read =
+        storage::read_history(s, project, (*head)->version - 1, [&](storage::record&& r) -> expected<void> {
+            deleted = r.type == wire_name<project_deleted>::value;
+            return {};
+        });
+    return read && deleted;
+}
+
+fs::path folder_of(const fs::path& directory, const uuid& project) { return directory / to_string(project); }
+fs::path index_of(const fs::path& directory, const uuid& project) { return directory / (to_string(project) + ".json"); }
+
+/// Commands may have taken rights away from the owner, too, as package managers do with what they fetched.
+void allow_removal(const fs::path& folder) {
+    std::error_code failed;
+    fs::permissions(folder, fs::perms::owner_all, fs::perm_options::add, failed);
+    for (fs::directory_iterator at(folder, failed); !failed && at != fs::directory_iterator(); at.increment(failed)) {
+        if (std::error_code gone; fs::is_directory(at->symlink_status(gone))) {
+            allow_removal(at->path());
+        }
+    }
+}
+
+/// The caches of a deleted project. What cannot be removed now is tried again at the next start.
+void remove_caches(const fs::path& directory, const uuid& project) {
+    for (const auto& each : {folder_of(directory, project), index_of(directory, project)}) {
+        std::error_code failed;
+        fs::remove_all(each, failed);
+        if (failed) {
+            allow_removal(each);
+            fs::remove_all(each, failed);
+        }
+        if (failed) {
+            log_for("project").warn("{} of a deleted project stays: {}", each.string(), failed.message());
+        }
+    }
+}
+
 } // namespace
 
 /// One folder with its index. Its mutex is held over whole merges: they are rare and mostly short.
@@ -70,8 +117,8 @@ public:
     workspace(storage::store& store, entity_address project, const fs::path& directory)
         : store_(store),
           project_(std::move(project)),
-          managed_(directory / to_string(project_.id)),
-          index_path_(directory / (to_string(project_.id) + ".json")) {}
+          managed_(folder_of(directory, project_.id)),
+          index_path_(index_of(directory, project_.id)) {}
 
     expected<prepared> prepare(bool first, runtime::effect_context& ctx) {
         const std::scoped_lock lock(mutex_);
@@ -120,6 +167,9 @@ private:
     expected<project_document> open() {
         auto document = read_project(store_, project_);
         if (!document) {
+            if (was_deleted(store_, project_)) { // while a run worked in it
+                remove_caches(managed_.parent_path(), project_.id);
+            }
             return document;
         }
         root_ = document->folder ? fs::path(*document->folder) : managed_;
@@ -179,6 +229,9 @@ private:
         }
         for (const auto& [path, file] : *remote) {
             const auto base = index_.files.find(path);
+            if (!check_project_path(path)) {
+                continue; // an older node let it in; no folder can hold it
+            }
             const bool as_before = base != index_.files.end() && base->second.sha256 == file.sha256 &&
                                    base->second.executable == file.executable;
             if (!as_before) {
@@ -273,17 +326,25 @@ private:
                 changes.push_back({path, std::nullopt, 0, false});
             }
         }
+        auto told = index_.told;
+        auto unsaved = news(scan->unsaved, by, told);
         saved out;
         for (std::size_t begin = 0; begin < changes.size(); begin += changes_per_command) {
             const auto count = std::min(changes_per_command, changes.size() - begin);
             if (auto ok = tell({changes.begin() + static_cast<std::ptrdiff_t>(begin),
                                 changes.begin() + static_cast<std::ptrdiff_t>(begin + count)},
-                               by, ctx, out);
+                               {}, by, ctx, out);
                 !ok) {
                 return ok.error();
             }
         }
-        if (!changes.empty()) {
+        if (!unsaved.empty()) {
+            if (auto ok = tell({}, std::move(unsaved), by, ctx, out); !ok) {
+                return ok.error();
+            }
+        }
+        if (!changes.empty() || told != index_.told) {
+            index_.told = std::move(told);
             if (auto ok = keep_index(); !ok) {
                 return ok.error();
             }
@@ -291,12 +352,36 @@ private:
         return out;
     }
 
-    expected<void> tell(std::vector<file_change> changes, const std::string& by, runtime::effect_context& ctx,
-                        saved& out) {
+    /// What the author has not heard of yet, unless it was like that before. Notes it as told.
+    static std::vector<refused_file> news(const std::map<std::string, unsaved_path>& unsaved, const std::string& by,
+                                          std::map<std::string, told_path>& told) {
+        std::erase_if(told, [&](const auto& each) { return !unsaved.contains(each.first); });
+        std::vector<refused_file> out;
+        std::size_t more = 0;
+        for (const auto& [path, each] : unsaved) {
+            const auto [known, is_new] = told.try_emplace(path);
+            if (!is_new && (known->second.changed_ns == each.changed_ns || known->second.by == by)) {
+                continue;
+            }
+            known->second = {each.changed_ns, by};
+            if (out.size() < unsaved_told_max) {
+                out.push_back({path, std::string(explain(each.why.code).name), each.why.detail});
+            } else {
+                ++more;
+            }
+        }
+        if (more > 0) {
+            out.back().detail += fmt::format(" {} more paths were not saved either.", more);
+        }
+        return out;
+    }
+
+    expected<void> tell(std::vector<file_change> changes, std::vector<refused_file> unsaved, const std::string& by,
+                        runtime::effect_context& ctx, saved& out) {
         runtime::command c;
         c.to = project_;
         c.type = wire_name<save_files>::value;
-        c.payload = to_json(save_files{changes, index_.version, by});
+        c.payload = to_json(save_files{changes, index_.version, by, std::move(unsaved)});
         c.principal = by;
         const auto answer = ctx.ask(std::move(c));
         auto result = answer ? from_json<save_files_result>(answer->document, strictness::stored)
@@ -369,7 +454,20 @@ private:
 };
 
 project_workspaces::project_workspaces(storage::store& store, fs::path directory)
-    : store_(store), directory_(std::move(directory)) {}
+    : store_(store), directory_(std::move(directory)) {
+    // What was deleted while no run of it was there to notice. The edge has one organization.
+    std::error_code none;
+    std::set<uuid> gone;
+    for (fs::directory_iterator at(directory_, none); !none && at != fs::directory_iterator(); at.increment(none)) {
+        const auto id = parse_uuid(at->path().stem().native());
+        if (id && was_deleted(store_, {store_.who().default_organization, std::string(project_model::kind), *id})) {
+            gone.insert(*id);
+        }
+    }
+    for (const auto& id : gone) {
+        remove_caches(directory_, id);
+    }
+}
 
 project_workspaces::~project_workspaces() = default;
 
@@ -405,49 +503,6 @@ expected<working_folders::saved> project_workspaces::save(const entity_address& 
 
 std::shared_ptr<void> project_workspaces::take_turn(const entity_address& project, std::stop_token stop) {
     return workspace::take_turn(workspace_of(project), stop);
-}
-
-expected<std::vector<project_change>> project_workspaces::changes_by(const entity_address& project,
-                                                                     const std::string& by) const {
-    std::map<std::string, std::string> files;
-    std::map<std::string, project_change> changes;
-    const auto note = [&](const std::string& path, const std::string& author, std::optional<std::string> after) {
-        const auto before = files.find(path);
-        if (author == by) {
-            auto [change, is_new] = changes.try_emplace(path);
-            if (is_new) {
-                change->second = {path, before == files.end() ? std::nullopt : std::optional(before->second), {}};
-            }
-            change->second.after_sha256 = after;
-        }
-        after ? void(files.insert_or_assign(path, std::move(*after))) : void(files.erase(path));
-    };
-    auto read = storage::read_history(store_, project, 0, [&](storage::record&& r) -> expected<void> {
-        if (r.type == wire_name<file_saved>::value) {
-            auto e = from_json<file_saved>(r.payload, strictness::stored);
-            if (!e) {
-                return e.error();
-            }
-            note(e->path, e->by, e->sha256);
-        } else if (r.type == wire_name<file_deleted>::value) {
-            auto e = from_json<file_deleted>(r.payload, strictness::stored);
-            if (!e) {
-                return e.error();
-            }
-            note(e->path, e->by, std::nullopt);
-        }
-        return {};
-    });
-    if (!read) {
-        return read.error();
-    }
-    std::vector<project_change> out;
-    for (auto& [path, change] : changes) {
-        if (change.before_sha256 != change.after_sha256) {
-            out.push_back(std::move(change));
-        }
-    }
-    return out;
 }
 
 } // namespace troupe::actors

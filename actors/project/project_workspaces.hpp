@@ -21,7 +21,8 @@ namespace troupe::actors {
 
 class project_workspaces final : public working_folders {
 public:
-    /// `directory` holds the managed folders and all indexes. The store outlives this.
+    /// `directory` holds the managed folders and all indexes; those of deleted projects are removed. The store outlives
+    /// this.
     project_workspaces(storage::store& store, std::filesystem::path directory);
     ~project_workspaces() override;
 

@@ -69,6 +69,10 @@ provider_settings with_environment(provider_settings settings) {
 
 expected<model_registry> model_registry::make(provider_settings settings) {
     model_registry out(std::move(settings));
+    for (const auto& [name, model] : out.settings_.own)
+        if (name.empty() || name.starts_with("openai") || name.starts_with("rehearsal") || !model)
+            return problem{code::config_invalid, fmt::format("The own model '{}' cannot be used: it {}.", name,
+                                                             model ? "has no name, or one that is taken" : "is null")};
     if (out.has_openai()) {
         net::openai_settings wire;
         if (!out.settings_.openai_base_url.empty())
@@ -96,6 +100,8 @@ std::string_view model_registry::resolve(std::string_view name) const {
 
 expected<std::shared_ptr<net::model>> model_registry::find(std::string_view asked) const {
     const std::string_view name = resolve(asked);
+    if (const auto own = settings_.own.find(std::string(name)); own != settings_.own.end())
+        return own->second;
     if (name == "rehearsal") {
         auto made = make_rehearsal_model(default_rehearsal_script(), "(embedded)");
         if (!made)
@@ -149,6 +155,8 @@ std::vector<model_listing> model_registry::list() const {
         out.push_back({"openai", fmt::format("{}, model {}", openai_->describe(), model_name("openai"))});
         out.push_back({"openai/MODEL", "any other model of the same provider"});
     }
+    for (const auto& [name, model] : settings_.own)
+        out.push_back({name, model->describe()});
     out.push_back({"rehearsal", "the embedded script, for the sample project (scripted, no language model)"});
     std::vector<std::string> scripts;
     std::error_code ec;

@@ -4,6 +4,7 @@
 #include "schemas/base/problem.hpp"
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ struct provider_settings {
     std::string openai_ca_file;    ///< Empty: the system's certificates.
     std::filesystem::path scripts; ///< Folder of rehearsal scripts; empty: only the embedded one.
     bool scripts_anywhere = false; ///< Whether "rehearsal:/absolute/path" is allowed.
+    /// A program's own models, by the name that agents and runs give; "openai…" and "rehearsal…" are taken.
+    std::map<std::string, std::shared_ptr<net::model>> own = {};
 };
 
 inline constexpr std::string_view openai_model_default = "gpt-4.1-mini";
@@ -41,7 +44,7 @@ struct model_listing {
 /// at each call · "openai" → the configured model · "openai/MODEL" → that model of the same provider.
 class model_registry {
 public:
-    /// `config_invalid` when the default model or the base URL cannot be right.
+    /// `config_invalid` when the default model, the base URL or the name of an own model cannot be right.
     static expected<model_registry> make(provider_settings settings);
 
     /// `model_unknown` says what there is; `script_invalid` where a script has an error.

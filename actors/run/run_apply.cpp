@@ -178,8 +178,9 @@ void end(run_progress& p, run_status status, const event_context& at, std::strin
             owe(p.owed, "approval", *call.approval_id, withdraw_approval{std::string(why)});
         }
     }
-    if (p.request.agent_id && p.request.task_id) {
-        owe(p.owed, "agent", *p.request.agent_id, run_ended{p.id, p.request.task_id, status, p.result, p.error});
+    if (p.request.agent_id && (p.request.task_id || p.request.agent_kind != "agent")) {
+        owe(p.owed, p.request.agent_kind, *p.request.agent_id,
+            run_ended{p.id, p.request.task_id, status, p.result, p.error});
     }
 }
 

@@ -69,7 +69,7 @@ tool_policy policy_of(const run_progress& p, std::string_view tool) {
 std::vector<std::string> tools_of(const run_progress& p) {
     std::vector<std::string> names;
     for (const auto& tool : all_tools()) {
-        const bool usable = p.request.project_id || tool.safety == repeat_safety::control;
+        const bool usable = p.request.project_id || !tool.needs_project;
         // `finish` has no effect but the end: denying it would only make the run longer.
         if (usable && (tool.name == "finish" || policy_of(p, tool.name) != tool_policy::deny)) {
             names.emplace_back(tool.name);

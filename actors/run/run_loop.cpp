@@ -136,7 +136,7 @@ std::optional<std::string> mistake_in(const run_progress& p, const call_state& c
     if (auto fits = tool->check(call.arguments); !fits) {
         return fits.error().detail;
     }
-    if (!p.request.project_id && tool->safety != repeat_safety::control) {
+    if (!p.request.project_id && tool->needs_project) {
         return "This run has no project, so there are no files and no commands. Answer without the tool " + call.tool +
                ".";
     }

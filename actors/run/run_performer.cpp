@@ -102,9 +102,14 @@ private:
             return one(record_start_failure{name_of(chosen.error()), chosen.error().detail});
         }
         begin_run begin{chosen->name, 0, services_.default_limits, {}};
-        if (services_.price) {
-            begin.price = services_.price(chosen->name);
+        const auto price = services_.price ? services_.price(chosen->name) : model_price{};
+        if (!price && p.request.limits.cost_micros > 0) {
+            return one(record_start_failure{
+                name_of(problem{code::invalid_request, {}}),
+                "The run has a limit of money, but the price of " + chosen->name +
+                    " is not known. Set model.prices in the configuration, or leave limits.cost_micros out."});
         }
+        begin.price = price.value_or(model_price{});
         if (p.request.project_id) {
             const auto folder = services_.folders->prepare(project_of(p, ctx), true, ctx);
             if (!folder && is_transient(folder.error())) {
@@ -257,7 +262,8 @@ private:
         if (writes && !turn) {
             return {}; // the run ended, or the node drains
         }
-        const auto folder = services_.folders->prepare(project_of(p, ctx), false, ctx);
+        const auto folder = p.request.project_id ? services_.folders->prepare(project_of(p, ctx), false, ctx)
+                                                 : expected<working_folders::prepared>(working_folders::prepared{});
         if (!folder && is_transient(folder.error())) {
             return {};
         }
@@ -266,7 +272,7 @@ private:
         if (!folder) {
             out.content = "The project cannot be used: " + folder.error().detail;
             out.is_error = true;
-            out.unknown = repeat && tool && tool->safety == repeat_safety::recorded;
+            out.unknown = repeat && tool && may_have_happened(*tool);
             return one(out);
         }
         auto result = perform_tool(call.tool, call.arguments, environment(ctx, *ref, key, folder->path, repeat));
@@ -308,7 +314,8 @@ private:
         }
         for (const auto& refused : saved->refused) {
             out.content += "\n" + refused.path + " was not saved: " + refused.detail + "\n";
-            out.is_error = true;
+            // A command that left a file which cannot be kept did what it was to do all the same.
+            out.is_error = out.is_error || refused.code == explain(code::conflict).name;
         }
         if (!saved->changes.empty() && !has_member(out.details, "diff")) {
             const auto diff = diff_of(*services_.store, ctx.self().organization, saved->changes, diff_bytes_max);

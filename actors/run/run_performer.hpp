@@ -27,7 +27,8 @@ struct chosen_model {
 struct run_services {
     storage::store* store = nullptr;
     std::function<expected<chosen_model>(std::string_view name)> find_model; ///< "" is the node's default.
-    std::function<model_price(std::string_view name)> price;                 ///< May be empty: everything is free.
+    /// Nothing: not known. May be empty: everything is free.
+    std::function<std::optional<model_price>(std::string_view name)> price;
     working_folders* folders = nullptr;
     runtime::sandbox* commands = nullptr; ///< May be null: run_command then says so.
     runtime::command_limits command_limits;

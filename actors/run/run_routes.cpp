@@ -1,8 +1,10 @@
 #include "actors/run/run_routes.hpp"
 
 #include "actors/common/model.hpp"
+#include "actors/common/references.hpp"
 #include "actors/common/routes.hpp"
 #include "actors/run/run_model.hpp"
+#include "actors/tool/policies.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/agent.hpp"
 #include "schemas/run.hpp"
@@ -25,21 +27,6 @@ const std::string plural = "runs";
 
 /// Of GET /runs/{id}/diff: an answer is one piece of memory.
 constexpr std::size_t diff_bytes_max = 8 << 20;
-
-/// The document of something that the body names; a reference to nothing is an error of the body.
-expected<std::string> read_named(const runtime::services& s, const net::request& r, std::string_view named,
-                                 const uuid& id) {
-    auto stored = storage::read_document(*s.store, {r.who.organization, std::string(named), id});
-    if (!stored) {
-        return stored.error();
-    }
-    if (!*stored) {
-        return problem{code::invalid_request,
-                       "There is no " + std::string(named) + " " + to_string(id) + ".",
-                       {{"/" + std::string(named) + "_id", "names nothing"}}};
-    }
-    return std::move((*stored)->json);
-}
 
 /// What the body leaves open comes from the agent.
 void fill_in(create_run& c, const agent_settings& from) {
@@ -71,10 +58,11 @@ expected<net::command_payload> create_payload(const runtime::services& s, const 
     c.tools = std::move(body->tools);
     c.limits = body->limits;
     c.created_by = r.who.name;
-    if (c.project_id) {
-        if (auto project = read_named(s, r, "project", *c.project_id); !project) {
-            return project.error();
-        }
+    if (auto named = check_named(s, r, "project", c.project_id); !named) {
+        return named.error();
+    }
+    if (auto known = check_policies(c.tools); !known) {
+        return known.error();
     }
     auto on_unknown = unknown_policy::ask;
     if (c.agent_id) {
@@ -144,7 +132,7 @@ std::vector<route> life_routes(const runtime::services& s) {
              .summary = "Lists runs, newest first.",
              .tag = plural,
              .permission = "run:read",
-             .query = net::list_parameters(filters),
+             .query = net::list_parameters(filters, {{"status", json_schema<run_status>()}}),
              .reply = page_of<run_document>("run_list"),
              .run = net::list_entities(s, kind, filters)},
             {.verb = verb::post,

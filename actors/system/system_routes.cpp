@@ -41,12 +41,13 @@ struct status_document {
     std::string model;
     std::string sandbox;
     std::uint64_t disk_free_bytes = 0;
+    std::optional<std::string> clock; ///< What is wrong with the system's clock.
     std::map<std::string, std::uint64_t> dead_letters;
 };
 BOOST_DESCRIBE_STRUCT(status_document, (),
                       (status, version, node, url, pid, uptime_s, data_dir, shards, entities_active, commands_total,
                        commands_outstanding, commits_total, runs_active, subscribers, model, sandbox, disk_free_bytes,
-                       dead_letters))
+                       clock, dead_letters))
 
 struct health_document {
     std::string status;
@@ -112,6 +113,10 @@ status_document status_of(const system_parts& parts, const uuid& organization) {
     out.model = parts.model;
     out.sandbox = parts.sandbox;
     out.disk_free_bytes = s.store->free_bytes();
+    if (statistics.clock_refused_ms != 0) {
+        out.clock = "off by " + std::to_string(statistics.clock_refused_ms / 1000) +
+                    " s and not followed; set it right, or restart the node if it is right";
+    }
     for (const auto& [kind, count] : s.letters->counts()) {
         out.dead_letters.emplace(kind, count);
     }

@@ -1,6 +1,7 @@
 #include "actors/task/task_routes.hpp"
 
 #include "actors/common/model.hpp"
+#include "actors/common/references.hpp"
 #include "actors/common/routes.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/task.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string>
+#include <utility>
 
 namespace troupe::actors {
 namespace {
@@ -29,10 +31,13 @@ net::handler create_for_agent(const runtime::services& s) {
             respond(net::to_response(document ? no_such("agent", *agent) : document.error(), r));
             return;
         }
-        const auto with_agent = [id = *agent](const net::request& from) -> expected<net::command_payload> {
+        const auto with_agent = [&s, id = *agent](const net::request& from) -> expected<net::command_payload> {
             auto body = from_json<create_task_body>(from.body, strictness::input);
             if (!body) {
                 return body.error();
+            }
+            if (auto named = check_named(s, from, "project", body->project_id); !named) {
+                return named.error();
             }
             body->agent_id = id;
             return net::command_payload{"create_task", to_json(*body)};
@@ -41,11 +46,27 @@ net::handler create_for_agent(const runtime::services& s) {
     };
 }
 
+/// The project and the agent that a body names have to be there.
+template <class Body>
+net::to_command with_references(const runtime::services& s, net::to_command make) {
+    return [&s, make = std::move(make)](const net::request& r) -> expected<net::command_payload> {
+        const auto body = from_json<Body>(r.body, strictness::input);
+        if (!body) {
+            return body.error();
+        }
+        auto named = check_named(s, r, "agent", body->agent_id);
+        if constexpr (requires { body->project_id; }) {
+            named = named ? check_named(s, r, "project", body->project_id) : named;
+        }
+        return named ? make(r) : expected<net::command_payload>(named.error());
+    };
+}
+
 std::vector<route> board_routes(const runtime::services& s) {
     const std::vector<std::string> filters{"agent_id", "project_id", "status"};
     const auto document = net::reply_of<task_document>("task");
     const auto change = [&](verb v, std::string path, std::string operation, std::string summary, net::body_type body,
-                            const std::string& command) {
+                            net::to_command command) {
         return route{.verb = v,
                      .path = std::move(path),
                      .operation = std::move(operation),
@@ -55,7 +76,7 @@ std::vector<route> board_routes(const runtime::services& s) {
                      .body = std::move(body),
                      .reply = document,
                      .errors = {code::not_found, code::conflict, code::precondition_failed},
-                     .run = net::change_entity(s, kind, net::body_as(command))};
+                     .run = net::change_entity(s, kind, std::move(command))};
     };
     return {
         {.verb = verb::get,
@@ -64,7 +85,7 @@ std::vector<route> board_routes(const runtime::services& s) {
          .summary = "Lists tasks, newest first.",
          .tag = plural,
          .permission = "task:read",
-         .query = net::list_parameters(filters),
+         .query = net::list_parameters(filters, {{"status", json_schema<task_status>()}}),
          .reply = page_of<task_document>("task_list"),
          .run = net::list_entities(s, kind, filters)},
         {.verb = verb::post,
@@ -76,7 +97,8 @@ std::vector<route> board_routes(const runtime::services& s) {
          .body = net::body_of<create_task_body>("create_task"),
          .reply = document,
          .success = 201,
-         .run = net::create_entity(s, kind, plural, "create_task", net::body_as("create_task"))},
+         .run = net::create_entity(s, kind, plural, "create_task",
+                                   with_references<create_task_body>(s, net::body_as("create_task")))},
         {.verb = verb::get,
          .path = "/tasks/{id}",
          .operation = "get_task",
@@ -87,14 +109,15 @@ std::vector<route> board_routes(const runtime::services& s) {
          .errors = {code::not_found},
          .run = net::read_entity(s, kind)},
         change(verb::put, "/tasks/{id}", "update_task", "Replaces what is given.",
-               net::body_of<update_task_body>("update_task"), "update_task"),
+               net::body_of<update_task_body>("update_task"), net::body_as("update_task")),
         change(verb::patch, "/tasks/{id}", "patch_task", "Replaces what is given.",
-               net::body_of<update_task_body>("update_task"), "update_task"),
+               net::body_of<update_task_body>("update_task"), net::body_as("update_task")),
         change(verb::post, "/tasks/{id}/assign", "assign_task", "Gives the task to an agent, which queues it.",
-               net::body_of<assign_task_body>("assign_task"), "assign_task"),
+               net::body_of<assign_task_body>("assign_task"),
+               with_references<assign_task_body>(s, net::body_as("assign_task"))),
         change(verb::post, "/tasks/{id}/status", "move_task",
                "Moves the task over the board. An agent that works on it stops.",
-               net::body_of<move_task_body>("move_task"), "move_task"),
+               net::body_of<move_task_body>("move_task"), net::body_as("move_task")),
         {.verb = verb::del,
          .path = "/tasks/{id}",
          .operation = "delete_task",

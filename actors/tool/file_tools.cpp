@@ -71,7 +71,7 @@ struct change {
 tool_result changed(std::string text, const change& c) {
     tool_result r;
     r.content = std::move(text);
-    auto diff = unified_diff(c.path, c.before.value_or(""), c.after);
+    auto diff = unified_diff(c.path, c.before, c.after);
     const bool cut = diff.size() > diff_bytes_max;
     r.details.text.clear();
     json::object_writer w(r.details.text);

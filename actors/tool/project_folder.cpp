@@ -55,17 +55,21 @@ problem node_data(std::string_view path) {
             fmt::format("{} leads into the data of a node, which is no part of the project", path)};
 }
 
-bool names_node_data(const fs::path& path) {
-    return std::find(path.begin(), path.end(), limits::node_data_name) != path.end();
+/// A hook or a setting in there makes the user's git run commands that nobody allowed.
+problem git_data(std::string_view path) {
+    return {code::path_outside_project,
+            fmt::format("{} leads into git's own data, which can be read but not written; use another path", path)};
 }
 
-/// Whether that is a node's data, by whatever links the way led there.
-bool is_node_data(const unique_fd& root, const unique_fd& found) {
+bool names(const fs::path& path, const char* part) { return std::find(path.begin(), path.end(), part) != path.end(); }
+
+/// Whether that is within a folder of this name, by whatever links the way led there.
+bool is_within(const unique_fd& root, const unique_fd& found, const char* name) {
     std::error_code no_root;
     std::error_code no_place;
     const auto top = fs::read_symlink(path_of(root), no_root);
     const auto place = fs::read_symlink(path_of(found), no_place);
-    return no_root || no_place || names_node_data(place.lexically_relative(top));
+    return no_root || no_place || names(place.lexically_relative(top), name);
 }
 
 std::string or_dot(std::string path) { return path.empty() ? "." : path; }
@@ -128,7 +132,7 @@ expected<unique_fd> project_folder::open_at(std::string_view path, int flags) co
     if (!fd) {
         return open_problem(path, errno);
     }
-    if (is_node_data(root_, fd)) {
+    if (is_within(root_, fd, limits::node_data_name)) {
         return node_data(path);
     }
     return fd;
@@ -142,8 +146,11 @@ expected<project_folder::place> project_folder::make_parents(std::string_view pa
     if (clean->empty()) {
         return problem{code::invalid_request, "the path names the project's folder, not a file in it"};
     }
-    if (names_node_data(*clean)) {
+    if (names(*clean, limits::node_data_name)) {
         return node_data(path);
+    }
+    if (names(*clean, git_data_name)) {
+        return git_data(path);
     }
     constexpr int flags = O_PATH | O_DIRECTORY;
     fs::path done;
@@ -163,8 +170,11 @@ expected<project_folder::place> project_folder::make_parents(std::string_view pa
         if (!next) {
             return open_problem(done.native(), errno);
         }
-        if (is_node_data(root_, next)) {
+        if (is_within(root_, next, limits::node_data_name)) {
             return node_data(path);
+        }
+        if (is_within(root_, next, git_data_name)) {
+            return git_data(path);
         }
         folder = std::move(next);
     }

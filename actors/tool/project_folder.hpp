@@ -9,6 +9,9 @@
 
 namespace troupe::actors {
 
+/// What git keeps of a project is no part of it, whether a folder or, in a linked worktree, a file.
+inline constexpr const char* git_data_name = ".git";
+
 /// A project's files, by paths that cannot leave it: neither by "..", nor as absolute paths, nor through symbolic
 /// links, not even when these change meanwhile (openat2 with RESOLVE_BENEATH; a check before the open where the kernel
 /// has none), nor lead into the data of a node that lies in the project (`limits::node_data_name`). Problems:
@@ -23,7 +26,8 @@ public:
     /// Opens what is there, with flags as of open(2).
     [[nodiscard]] expected<unique_fd> open_at(std::string_view path, int flags) const;
 
-    /// The folder that holds `path`, made with its parents where missing, and the last name.
+    /// The folder that holds `path`, made with its parents where missing, and the last name. For what is written: not
+    /// within git's own data.
     struct place {
         unique_fd folder;
         std::string name;

@@ -2,6 +2,7 @@
 
 #include "actors/tool/tool_arguments.hpp"
 #include "actors/tool/tool_performers.hpp"
+#include "actors/tool/tool_table.hpp"
 #include "schemas/base/described.hpp"
 
 #include <algorithm>
@@ -11,103 +12,82 @@ namespace troupe::actors {
 
 namespace {
 
-/// Some models send nothing where no argument is needed.
-std::string_view or_empty_object(std::string_view arguments) {
-    return arguments.find_first_not_of(" \t\r\n") == std::string_view::npos ? "{}" : arguments;
-}
-
-template <class T>
-expected<T> decode(std::string_view arguments) {
-    auto decoded = from_json<T>(or_empty_object(arguments), strictness::input);
-    if (decoded) {
-        return decoded;
-    }
-    auto p = decoded.error();
-    if (p.errors.empty()) {
-        p.errors.push_back({"/", p.detail});
-    }
-    std::string all;
-    for (const auto& e : p.errors) {
-        all += fmt::format("{}{}: {}", all.empty() ? "" : "; ", e.pointer, e.message);
-    }
-    return problem{code::tool_arguments_invalid, "the arguments do not fit the tool's schema: " + all,
-                   std::move(p.errors)};
-}
-
-template <class T>
-expected<void> check(std::string_view arguments) {
-    auto decoded = decode<T>(arguments);
-    return decoded ? expected<void>() : expected<void>(decoded.error());
-}
-
 template <class T, tool_result (*perform)(const T&, const tool_environment&)>
 tool_result decode_and_perform(std::string_view arguments, const tool_environment& where) {
-    const auto decoded = decode<T>(arguments);
+    const auto decoded = detail::decode_arguments<T>(arguments);
     return decoded ? perform(*decoded, where) : refuse(decoded.error());
 }
 
-constexpr std::array tools = {
+constexpr std::array own_tools = {
     tool_info{.name = "read_file",
               .description = "Reads a text file of the project, or a range of its lines.",
               .safety = repeat_safety::idempotent,
               .writes = false,
+              .needs_project = true,
               .permission = "read",
               .schema = json_schema<read_file_arguments>,
-              .check = check<read_file_arguments>},
+              .check = detail::check_arguments<read_file_arguments>},
     tool_info{.name = "write_file",
               .description =
                   "Writes a whole file of the project. Missing folders are made; a file that exists is replaced.",
               .safety = repeat_safety::idempotent,
               .writes = true,
+              .needs_project = true,
               .permission = "write",
               .schema = json_schema<write_file_arguments>,
-              .check = check<write_file_arguments>},
+              .check = detail::check_arguments<write_file_arguments>},
     tool_info{.name = "edit_file",
               .description =
                   "Replaces a text that occurs exactly once in a file of the project. Give enough lines around "
                   "the change to make it the only one.",
               .safety = repeat_safety::idempotent,
               .writes = true,
+              .needs_project = true,
               .permission = "write",
               .schema = json_schema<edit_file_arguments>,
-              .check = check<edit_file_arguments>},
+              .check = detail::check_arguments<edit_file_arguments>},
     tool_info{.name = "list_files",
               .description = "Lists files and folders of the project with their sizes.",
               .safety = repeat_safety::idempotent,
               .writes = false,
+              .needs_project = true,
               .permission = "read",
               .schema = json_schema<list_files_arguments>,
-              .check = check<list_files_arguments>},
+              .check = detail::check_arguments<list_files_arguments>},
     tool_info{.name = "search_files",
               .description = "Searches the lines of the project's text files. Answers with path:line: text.",
               .safety = repeat_safety::idempotent,
               .writes = false,
+              .needs_project = true,
               .permission = "read",
               .schema = json_schema<search_files_arguments>,
-              .check = check<search_files_arguments>},
+              .check = detail::check_arguments<search_files_arguments>},
     tool_info{.name = "run_command",
               .description =
                   "Runs a shell line in a sandbox: only the project is writable. Answers with exit code and output. "
                   "What it leaves in the background is ended with it.",
               .safety = repeat_safety::recorded,
               .writes = true,
+              .needs_project = true,
               .permission = "execute",
               .schema = json_schema<run_command_arguments>,
-              .check = check<run_command_arguments>},
+              .check = detail::check_arguments<run_command_arguments>},
     tool_info{.name = "ask_human",
               .description = "Asks a person, and waits for the answer.",
               .safety = repeat_safety::control,
               .writes = false,
+              .needs_project = false,
               .permission = "human",
               .schema = json_schema<ask_human_arguments>,
-              .check = check<ask_human_arguments>},
+              .check = detail::check_arguments<ask_human_arguments>},
     tool_info{.name = "finish",
               .description = "Ends the work with a result. Call it when the goal is reached or cannot be reached.",
               .safety = repeat_safety::control,
               .writes = false,
+              .needs_project = false,
               .permission = "read",
               .schema = json_schema<finish_arguments>,
-              .check = check<finish_arguments>},
+              .check = detail::check_arguments<finish_arguments>},
 };
 
 using performer = tool_result (*)(std::string_view, const tool_environment&);
@@ -128,7 +108,7 @@ performer performer_of(std::string_view name) {
 
 problem unknown_tool(std::string_view name) {
     std::string names;
-    for (const auto& t : tools) {
+    for (const auto& t : all_tools()) {
         names += fmt::format("{}{}", names.empty() ? "" : ", ", t.name);
     }
     return {code::tool_unknown, fmt::format("there is no tool '{}'; there are {}", name, names)};
@@ -141,14 +121,44 @@ std::string valid_utf8(const std::string& text) {
     return clean ? std::string(*clean) : std::string();
 }
 
+/// A tool of a program's own keeps the same bounds as those of the house.
+tool_result perform_added(const custom_tool& tool, std::string_view arguments, const tool_environment& where) {
+    if (where.repeat && tool.safety == repeat_safety::once) {
+        auto r = refuse(fmt::format("the node stopped during {}, and nobody knows whether it happened", tool.name));
+        r.unknown = true;
+        return r;
+    }
+    auto result = tool.perform(arguments, where);
+    result.content = shorten(result.content, tool_content_bytes_max);
+    if (!result.details.text.empty() && !json::make_raw(result.details.text)) {
+        return refuse(fmt::format("{} gave details that are no JSON", tool.name));
+    }
+    return result;
+}
+
 } // namespace
 
-std::span<const tool_info> all_tools() { return tools; }
+namespace detail {
 
-const tool_info* find_tool(std::string_view name) {
-    const auto* found = std::find_if(tools.begin(), tools.end(), [&](const tool_info& t) { return t.name == name; });
-    return found == tools.end() ? nullptr : found;
+problem wrong_arguments(problem decoding) {
+    if (decoding.errors.empty()) {
+        decoding.errors.push_back({"/", decoding.detail});
+    }
+    std::string all;
+    for (const auto& e : decoding.errors) {
+        all += fmt::format("{}{}: {}", all.empty() ? "" : "; ", e.pointer, e.message);
+    }
+    return problem{code::tool_arguments_invalid, "the arguments do not fit the tool's schema: " + all,
+                   std::move(decoding.errors)};
 }
+
+std::string_view or_empty_object(std::string_view arguments) {
+    return arguments.find_first_not_of(" \t\r\n") == std::string_view::npos ? "{}" : arguments;
+}
+
+} // namespace detail
+
+std::span<const tool_info> product_tools() { return own_tools; }
 
 expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std::string>& names) {
     std::vector<net::tool_declaration> all;
@@ -164,17 +174,19 @@ expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std
 
 tool_result perform_tool(std::string_view name, std::string_view arguments, const tool_environment& where) {
     const auto perform = performer_of(name);
-    if (!perform) {
+    const auto* added = find_added(name);
+    if (!perform && !added) {
         return find_tool(name) ? refuse(fmt::format("'{}' is answered by the run itself, not performed", name))
                                : refuse(unknown_tool(name));
     }
     try {
-        auto result = perform(arguments, where);
+        auto result = added ? perform_added(*added, arguments, where) : perform(arguments, where);
         result.content = valid_utf8(result.content);
         return result;
     } catch (const std::exception& e) {
         auto r = refuse(fmt::format("{} failed: {}", name, e.what()));
-        r.unknown = find_tool(name)->safety == repeat_safety::recorded;
+        const auto* tool = find_tool(name);
+        r.unknown = tool && may_have_happened(*tool);
         return r;
     }
 }

@@ -2,19 +2,23 @@
 
 #include "net/model/model.hpp"
 #include "runtime/process/sandbox.hpp"
+#include "schemas/base/described.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-/// The tools an agent may call: a table of declarations, and one function that performs a call.
+/// The tools an agent may call: a table of declarations, and one function that performs a call. A program that embeds
+/// a node adds its own (`make_tool`, `application::start`).
 namespace troupe::actors {
 
 /// What a repeat of a tool after a crash may do.
@@ -22,6 +26,7 @@ enum class repeat_safety : std::uint8_t {
     idempotent, ///< Reads, and edits that carry the hash before and after: retried without asking.
     recorded,   ///< Runs under the runner, which knows what happened: retried when it never started.
     control,    ///< No effect outside the run (`finish`, `ask_human`): the run's model handles it.
+    once,       ///< Nobody can tell whether it happened: the run's `on_unknown` decides (retry, skip, ask a person).
 };
 
 struct tool_info {
@@ -29,15 +34,22 @@ struct tool_info {
     std::string_view description; ///< What the model reads.
     repeat_safety safety;
     bool writes;                 ///< Changes the project: it is saved after the step.
+    bool needs_project;          ///< Not offered to a run without a project.
     std::string_view permission; ///< What policies name: "read", "write", "execute", "human".
     std::string (*schema)();     ///< JSON Schema of the arguments.
     expected<void> (*check)(
         std::string_view arguments); ///< `tool_arguments_invalid` with pointers, for the model to mend.
 };
 
-/// read_file, write_file, edit_file, list_files, search_files, run_command, ask_human, finish.
+/// read_file, write_file, edit_file, list_files, search_files, run_command, ask_human, finish, and what `add_tools`
+/// added. Thread-safe; what they lead to stays valid until the process ends.
 std::span<const tool_info> all_tools();
 const tool_info* find_tool(std::string_view name);
+
+/// Whether nobody but the run's policy can say what to do with a call that was cut.
+inline bool may_have_happened(const tool_info& tool) {
+    return tool.safety == repeat_safety::recorded || tool.safety == repeat_safety::once;
+}
 
 /// The declarations of the named tools for a model; unknown names are `tool_unknown`.
 expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std::string>& names);
@@ -45,6 +57,7 @@ expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std
 /// Where a call works and what it may use.
 struct tool_environment {
     std::filesystem::path project;        ///< Root of the working folder; all paths are relative to it and stay inside.
+                                          ///< Empty in a run without a project.
     runtime::sandbox* commands = nullptr; ///< May be null: run_command says that it is not available.
     runtime::command_limits limits;
     std::string key;      ///< Stable key of this call's attempt, for the runner.
@@ -58,16 +71,76 @@ struct tool_environment {
 
 /// What the model reads back. A failing command is a result, not an error of the tool.
 struct tool_result {
-    std::string content; ///< Text for the model, shortened to `tool_content_bytes_max` with a marker.
+    std::string content = {}; ///< Text for the model, shortened to `tool_content_bytes_max` with a marker.
     bool is_error = false;
-    bool unknown = false; ///< It may have happened: the run decides (never set for idempotent tools).
-    json::raw details;    ///< For people and programs: exit_code, duration_ms, path, diff, …
+    bool unknown = false;   ///< It may have happened: the run decides (never set for idempotent tools).
+    json::raw details = {}; ///< For people and programs, an object: exit_code, duration_ms, path, diff, …
 };
+
+/// A result that tells the model what went wrong.
+tool_result refuse(std::string why);
+tool_result refuse(const problem& p);
 
 inline constexpr std::size_t tool_content_bytes_max = 32 * 1024;
 
 /// Performs one call of a tool that is not `control`. Bad arguments, a missing file or a failing command come back
 /// as `is_error` results that the model can act on. Blocks its caller.
 tool_result perform_tool(std::string_view name, std::string_view arguments, const tool_environment& where);
+
+/// A tool of a program's own. Made by `make_tool`; its members may be changed before it is added.
+struct custom_tool {
+    std::string name;                           ///< As the model calls it: "count_words".
+    std::string description;                    ///< What the model reads.
+    repeat_safety safety = repeat_safety::once; ///< `idempotent` where a repeat does no harm; no other value.
+    bool writes = false;                        ///< Changes the project: it is saved after the step.
+    bool needs_project = false;                 ///< Not offered to a run without a project.
+    std::string permission = "execute";         ///< What policies name beside the tool's name.
+    std::string (*schema)() = nullptr;          ///< As in `tool_info`.
+    expected<void> (*check)(std::string_view) = nullptr;
+    /// Does the work: called from many threads, may block. What it throws becomes an `is_error` result.
+    std::function<tool_result(std::string_view arguments, const tool_environment&)> perform;
+};
+
+/// Adds tools to the table, for every node of this process, until the handle ends. All or none: `config_invalid` when a
+/// name is taken or cannot be one, or when something is missing. Add them before the node starts: a run that finds a
+/// tool of its past gone tells its model so.
+expected<std::shared_ptr<void>> add_tools(std::vector<custom_tool> tools);
+
+namespace detail {
+
+/// `tool_arguments_invalid`, in words for the model.
+problem wrong_arguments(problem decoding);
+/// Some models send nothing where no argument is needed.
+std::string_view or_empty_object(std::string_view arguments);
+
+template <class Arguments>
+expected<Arguments> decode_arguments(std::string_view text) {
+    auto decoded = from_json<Arguments>(or_empty_object(text), strictness::input);
+    return decoded ? std::move(decoded) : wrong_arguments(decoded.error());
+}
+
+template <class Arguments>
+expected<void> check_arguments(std::string_view text) {
+    auto decoded = decode_arguments<Arguments>(text);
+    return decoded ? expected<void>() : expected<void>(decoded.error());
+}
+
+} // namespace detail
+
+/// A tool whose arguments are a described struct: the schema that the model is told and the check of what it sends come
+/// from it. `perform` takes (const Arguments&, const tool_environment&) and gives a `tool_result`; see `custom_tool`.
+template <class Arguments, class Perform>
+custom_tool make_tool(std::string name, std::string description, Perform perform) {
+    custom_tool out;
+    out.name = std::move(name);
+    out.description = std::move(description);
+    out.schema = json_schema<Arguments>;
+    out.check = detail::check_arguments<Arguments>;
+    out.perform = [perform = std::move(perform)](std::string_view arguments, const tool_environment& where) {
+        const auto decoded = detail::decode_arguments<Arguments>(arguments);
+        return decoded ? perform(*decoded, where) : refuse(decoded.error());
+    };
+    return out;
+}
 
 } // namespace troupe::actors

@@ -16,10 +16,6 @@ tool_result list_files(const list_files_arguments& a, const tool_environment& wh
 tool_result search_files(const search_files_arguments& a, const tool_environment& where);
 tool_result run_command(const run_command_arguments& a, const tool_environment& where);
 
-/// A result that tells the model what went wrong.
-tool_result refuse(std::string why);
-tool_result refuse(const problem& p);
-
 /// Whether the content is not text: a NUL byte near its beginning, as git decides it.
 bool is_binary(std::string_view content);
 

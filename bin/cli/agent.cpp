@@ -111,17 +111,33 @@ expected<int> agent_show(context& c) {
                                           [&](const auto& a) { return show_agent(c.out_screen(), a, c.now()); });
 }
 
-expected<int> agent_do(context& c, std::string_view action, std::string_view done) {
-    const auto found = find_agent(c);
-    return found ? print_done(c, found->first->post(fmt::format("{}/{}", found->second, action), ""),
-                              fmt::format("{} {}.", clean_line(c.args().operand(0)), done))
-                 : expected<int>(found.error());
+/// What an agent does now, and what would change it.
+std::string state_of(const agent_document& a) {
+    const auto name = clean_line(a.settings.name);
+    const bool stopped = a.status == agent_status::offline;
+    if (!stopped && !a.paused) {
+        return a.error ? fmt::format("{} does not work: {}", name, clean_line(*a.error)) : name + " works.";
+    }
+    return fmt::format("{} is {}: it takes no new task until {}{}{}.", name,
+                       !a.paused ? "stopped"
+                       : stopped ? "stopped and paused"
+                                 : "paused",
+                       stopped ? fmt::format("`troupe agent start {}`", name) : "", stopped && a.paused ? " and " : "",
+                       a.paused ? fmt::format("`troupe agent resume {}`", name) : "");
 }
 
-expected<int> agent_start(context& c) { return agent_do(c, "start", "works"); }
-expected<int> agent_stop(context& c) { return agent_do(c, "stop", "is stopped"); }
-expected<int> agent_pause(context& c) { return agent_do(c, "pause", "takes no new task until `troupe agent resume`"); }
-expected<int> agent_resume(context& c) { return agent_do(c, "resume", "works on"); }
+expected<int> agent_do(context& c, std::string_view action) {
+    const auto found = find_agent(c);
+    return found
+               ? print_document<agent_document>(c, found->first->post(fmt::format("{}/{}", found->second, action), ""),
+                                                [](const auto& a) { return state_of(a) + "\n"; })
+               : expected<int>(found.error());
+}
+
+expected<int> agent_start(context& c) { return agent_do(c, "start"); }
+expected<int> agent_stop(context& c) { return agent_do(c, "stop"); }
+expected<int> agent_pause(context& c) { return agent_do(c, "pause"); }
+expected<int> agent_resume(context& c) { return agent_do(c, "resume"); }
 
 expected<int> agent_delete(context& c) {
     const auto found = find_agent(c);

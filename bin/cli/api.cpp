@@ -80,8 +80,8 @@ expected<std::string> api::get(std::string_view path, std::string_view accept) {
     return send("GET", path, {}, {}, accept);
 }
 
-expected<std::string> api::post(std::string_view path, std::string_view body) {
-    return send("POST", path, body, "application/json", "application/json");
+expected<std::string> api::post(std::string_view path, std::string_view body, std::string_view key) {
+    return send("POST", path, body, "application/json", "application/json", key);
 }
 
 expected<std::string> api::put(std::string_view path, std::string_view body, std::string_view content_type) {
@@ -91,7 +91,7 @@ expected<std::string> api::put(std::string_view path, std::string_view body, std
 expected<std::string> api::remove(std::string_view path) { return send("DELETE", path, {}, {}, "application/json"); }
 
 expected<std::string> api::send(std::string_view method, std::string_view path, std::string_view body,
-                                std::string_view content_type, std::string_view accept) {
+                                std::string_view content_type, std::string_view accept, std::string_view key) {
     net::client_request request;
     request.method = method;
     request.url = where_.url + std::string(base_path) + std::string(path);
@@ -104,7 +104,7 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
         request.headers.emplace_back("Content-Type", content_type);
     }
     if (method == "POST") {
-        request.headers.emplace_back("Idempotency-Key", to_string(make_uuid()));
+        request.headers.emplace_back("Idempotency-Key", key.empty() ? to_string(make_uuid()) : std::string(key));
     }
     auto answer = net::fetch(request);
     if (!answer && answer.error().code == code::connection_failed && method == "POST") {
@@ -118,12 +118,12 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
                                 : expected<std::string>(problem_of(*answer));
 }
 
-expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, query_list query, std::size_t count_max) {
+expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, query_list query, std::size_t count_max,
+                                                     std::string_view cursor_name, std::string cursor) {
     std::string items;
-    std::string cursor;
     std::size_t count = 0;
     query.emplace_back("limit", "");
-    query.emplace_back("cursor", "");
+    query.emplace_back(cursor_name, "");
     do {
         query[query.size() - 2].second = std::to_string(std::min(limits::page_max, count_max - count));
         query.back().second = cursor;
@@ -147,7 +147,7 @@ expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, quer
     return std::pair(std::move(json), !cursor.empty());
 }
 
-expected<bool> api::stream(std::string_view path, std::stop_token stop,
+expected<bool> api::stream(std::string_view path, std::stop_token stop, const std::function<void()>& on_open,
                            const std::function<bool(const stream_event&)>& on_event) {
     net::client_request request;
     request.url = where_.url + std::string(base_path) + std::string(path);
@@ -158,6 +158,7 @@ expected<bool> api::stream(std::string_view path, std::stop_token stop,
     request.idle_time_out_ms = stream_idle_ms;
     request.time_out_ms = 0;
     net::sse_parser parser;
+    bool opened = false;
     bool ended = false;
     const auto on_sse = [&](const net::sse_event& e) {
         const auto parsed = ended ? expected<json::document>(problem{}) : json::document::parse(e.data);
@@ -174,8 +175,12 @@ expected<bool> api::stream(std::string_view path, std::stop_token stop,
                            data ? *data : root};
         ended = !on_event(event);
     };
-    auto answer =
-        net::fetch_stream(request, stop, [&](std::string_view piece) { return parser.feed(piece, on_sse) && !ended; });
+    auto answer = net::fetch_stream(request, stop, [&](std::string_view piece) {
+        if (!std::exchange(opened, true)) {
+            on_open();
+        }
+        return parser.feed(piece, on_sse) && !ended;
+    });
     if (!answer) {
         return answer.error();
     }

@@ -52,8 +52,8 @@ public:
 
     /// `path` is under the base path: "/runs/018f…". The body of the answer, or the API's problem.
     expected<std::string> get(std::string_view path, std::string_view accept = "application/json");
-    /// POST carries an Idempotency-Key of its own, and is sent again once when the connection broke.
-    expected<std::string> post(std::string_view path, std::string_view body);
+    /// POST carries an Idempotency-Key, its own when none is given, and is sent again once when the connection broke.
+    expected<std::string> post(std::string_view path, std::string_view body, std::string_view key = {});
     expected<std::string> put(std::string_view path, std::string_view body, std::string_view content_type);
     expected<std::string> remove(std::string_view path);
 
@@ -83,12 +83,13 @@ public:
         });
         return ok ? expected<page<T>>(std::move(out)) : expected<page<T>>(std::move(wrong));
     }
-    /// The merged list as JSON, and whether there is more.
-    expected<std::pair<std::string, bool>> list_raw(std::string_view path, query_list query, std::size_t count_max);
+    /// The merged list as JSON, and whether there is more. `/events` calls its cursor "after".
+    expected<std::pair<std::string, bool>> list_raw(std::string_view path, query_list query, std::size_t count_max,
+                                                    std::string_view cursor_name = "cursor", std::string cursor = "");
 
     /// Follows a stream until `on_event` returns false, the node closes it or `stop` is asked for. Answers whether
-    /// `on_event` ended it.
-    expected<bool> stream(std::string_view path, std::stop_token stop,
+    /// `on_event` ended it. `on_open` is called when the node has begun to send, before the first event.
+    expected<bool> stream(std::string_view path, std::stop_token stop, const std::function<void()>& on_open,
                           const std::function<bool(const stream_event&)>& on_event);
 
     [[nodiscard]] const connection& where() const { return where_; }
@@ -96,7 +97,7 @@ public:
 
 private:
     expected<std::string> send(std::string_view method, std::string_view path, std::string_view body,
-                               std::string_view content_type, std::string_view accept);
+                               std::string_view content_type, std::string_view accept, std::string_view key = {});
     connection where_;
 };
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <iterator>
 #include <ostream>
@@ -105,6 +106,8 @@ int run_found(const command& found, std::span<const std::string> words, const su
 } // namespace
 
 surroundings surroundings_here() {
+    // A reader that has enough (`| head -1`) ends the program in silence, also when our parent ignores the signal.
+    std::signal(SIGPIPE, SIG_DFL);
     const auto out = screen_of(STDOUT_FILENO);
     return {.out = &std::cout,
             .err = &std::cerr,
@@ -118,9 +121,12 @@ context::context(const surroundings& around, arguments given, std::string_view c
     : around_(around), args_(std::move(given)), command_name_(command_name), now_(system_now()) {}
 
 void context::print(std::string_view text) { *around_.out << text << std::flush; }
+void context::write(std::string_view text) { *around_.out << text; }
+bool context::can_write() const { return around_.out->good(); }
 void context::print_json(std::string_view json) { *around_.out << json << std::endl; }
 void context::note(std::string_view text) { *around_.err << text << "\n" << std::flush; }
 void context::progress(std::string_view text) { *around_.err << "\r\x1b[K" << text << std::flush; }
+bool context::written() const { return around_.out->good(); }
 int context::usage(const problem& p) { return report_usage(p, command_name_, around_); }
 
 node_search context::search() const {
@@ -129,6 +135,11 @@ node_search context::search() const {
     search.key = args_.value("key");
     search.data = args_.value("data");
     return search;
+}
+
+std::optional<std::filesystem::path> context::data_folder() const {
+    const auto where = search();
+    return args_.operands().empty() ? find_data_folder(where) : where.working_folder / args_.operand(0);
 }
 
 expected<api*> context::node() {
@@ -151,8 +162,9 @@ void context::find_node_again() {
 const std::vector<command>& all_commands() {
     static const std::vector<command> rows = [] {
         std::vector<command> all;
-        for (auto group : {serve_row(), status_commands(), run_commands(), approval_commands(), agent_commands(),
-                           task_commands(), project_commands(), event_commands(), local_commands()}) {
+        for (auto group :
+             {serve_row(), status_commands(), run_commands(), approval_commands(), agent_commands(), task_commands(),
+              project_commands(), event_commands(), backup_commands(), journal_commands(), local_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;
@@ -160,7 +172,9 @@ const std::vector<command>& all_commands() {
     return rows;
 }
 
-int run_cli(const std::vector<std::string>& given, const surroundings& around) {
+namespace {
+
+int run_words(const std::vector<std::string>& given, const surroundings& around) {
     // Flags before the command's name move behind it.
     std::vector<std::string> words = given;
     const auto leading = static_cast<std::ptrdiff_t>(leading_flags(words));
@@ -192,6 +206,18 @@ int run_cli(const std::vector<std::string>& given, const surroundings& around) {
         return help ? 0 : exit_usage;
     }
     return report_usage(unknown_command(words), is_group(words[0]) ? words[0] : "", around);
+}
+
+} // namespace
+
+int run_cli(const std::vector<std::string>& given, const surroundings& around) {
+    const int result = run_words(given, around);
+    if (around.out->flush()) {
+        return result;
+    }
+    *around.err << problem_text({code::internal, "The output could not be written to its end: is the disk full?"},
+                                around.err_screen);
+    return result == 0 ? 1 : result;
 }
 
 std::string problem_text(const problem& p, const screen& s) {

@@ -6,6 +6,7 @@
 #include "bin/cli/terminal.hpp"
 #include "schemas/base/problem.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <iosfwd>
 #include <memory>
@@ -17,9 +18,6 @@
 
 /// The subcommands of `troupe` as data, and what each of them has at hand.
 namespace troupe::cli {
-
-/// `troupe serve`: the node itself. Written beside this table in serve.cpp; `args` is what follows "serve".
-int serve_main(const std::vector<std::string>& args);
 
 /// What a program does with its surroundings; tests give their own.
 struct surroundings {
@@ -46,8 +44,13 @@ public:
     [[nodiscard]] timestamp now() const { return now_; }
 
     void print(std::string_view text);
+    /// The same without a flush: for much. `can_write` says whether anybody still takes it.
+    void write(std::string_view text);
+    [[nodiscard]] bool can_write() const;
     /// JSON as one line, as the API sent it.
     void print_json(std::string_view json);
+    /// Whether all that was printed so far has been taken. A command that prints without end stops when it is not.
+    [[nodiscard]] bool written() const;
     /// For people, beside the output: hints and progress.
     void note(std::string_view text);
     /// For people at a terminal: replaces the progress shown before; empty text removes it.
@@ -61,6 +64,8 @@ public:
     /// The node once more, when it may have moved (a restart on another port). Keeps the old one when none is found.
     void find_node_again();
     [[nodiscard]] node_search search() const;
+    /// The first operand, else the data folder that is found without it.
+    [[nodiscard]] std::optional<std::filesystem::path> data_folder() const;
 
 private:
     const surroundings& around_;
@@ -90,6 +95,8 @@ std::vector<command> task_commands();
 std::vector<command> run_commands();
 std::vector<command> approval_commands();
 std::vector<command> event_commands();
+std::vector<command> backup_commands();
+std::vector<command> journal_commands();
 std::vector<command> local_commands();
 
 /// Runs a command line (without the program's name) other than `serve` and answers the exit code: 0 ok, 1 failed,

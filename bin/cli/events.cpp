@@ -32,16 +32,16 @@ expected<int> events_page(context& c, api& node) {
     if (!limit) {
         return c.usage(limit.error());
     }
-    auto body = node.get(with_query("/events", {{"after", c.args().value_or("after", "")},
-                                                {"limit", std::to_string(limit->value_or(list_default))}}));
-    if (!body) {
-        return body.error();
+    const auto list =
+        node.list_raw("/events", {}, limit->value_or(list_default), "after", c.args().value_or("after", ""));
+    if (!list) {
+        return list.error();
     }
     if (c.json()) {
-        c.print_json(*body);
+        c.print_json(list->first);
         return 0;
     }
-    const auto parsed = json::document::parse(*body);
+    const auto parsed = json::document::parse(list->first);
     if (!parsed) {
         return parsed.error();
     }
@@ -64,26 +64,40 @@ expected<int> events_page(context& c, api& node) {
 expected<int> events_follow(context& c, api& node) {
     interrupt stop;
     reconnection retry;
+    bool was_open = false; // a node that is lost later may come back
+    // A connection lost before the first event leaves no cursor to go on from: then all that is kept is read again,
+    // and what happened before we began to look is left out.
+    timestamp left_out{};
     std::string cursor = c.args().value_or("after", "");
+    const auto on_open = [&] {
+        was_open = true;
+        if (retry.came_back()) {
+            c.note("(connected again)");
+        }
+    };
+    const auto on_event = [&](const stream_event& e) {
+        if (e.ts < left_out) {
+            return true;
+        }
+        cursor = e.id.empty() ? cursor : e.id;
+        if (c.json()) {
+            c.print_json(e.envelope);
+        } else {
+            c.print(event_line(c.out_screen(), e.ts, e.channel, e.kind, e.data.dump()));
+        }
+        return c.written();
+    };
     for (;;) {
-        const auto streamed =
-            node.stream(with_query("/events", {{"after", cursor}}), stop.token(), [&](const stream_event& e) {
-                if (retry.came_back()) {
-                    c.note("(connected again)");
-                }
-                cursor = e.id.empty() ? cursor : e.id;
-                if (c.json()) {
-                    c.print_json(e.envelope);
-                } else {
-                    c.print(event_line(c.out_screen(), e.ts, e.channel, e.kind, e.data.dump()));
-                }
-                return true;
-            });
-        if (stop.token().stop_requested()) {
+        const auto streamed = node.stream(with_query("/events", {{"since", cursor}}), stop.token(), on_open, on_event);
+        if (stop.token().stop_requested() || !c.written()) {
             return 0;
         }
-        if (!streamed && (!reconnection::worth_it(streamed.error()) || cursor.empty())) {
+        if (!streamed && (!was_open || !reconnection::worth_it(streamed.error()))) {
             return streamed.error();
+        }
+        if (cursor.empty()) {
+            cursor = "start";
+            left_out = c.now();
         }
         if (retry.lost()) {
             c.note("(connection to the node lost; trying again)");

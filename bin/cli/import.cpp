@@ -52,7 +52,8 @@ expected<std::vector<import_file>> files_to_import(const fs::path& folder) {
             }
             continue;
         }
-        if (entry->is_symlink(failed) || !entry->is_regular_file(failed)) {
+        const bool of_git = entry->path().filename() == ".git"; // of a linked work tree: a file
+        if (of_git || entry->is_symlink(failed) || !entry->is_regular_file(failed)) {
             continue;
         }
         auto path = entry->path().lexically_relative(folder).generic_string();

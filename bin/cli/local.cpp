@@ -1,16 +1,15 @@
 #include "actors/application/kinds.hpp"
 #include "bin/cli/commands.hpp"
-#include "bin/cli/node.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/text.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/entity/rebuild.hpp"
-#include "storage/log_reader.hpp"
 #include "storage/store.hpp"
 
 #include <fmt/format.h>
 
 #include <utility>
+#include <variant>
 
 /// Commands that need no node: they read this program, a configuration or a data folder.
 namespace troupe::cli {
@@ -119,7 +118,12 @@ expected<int> config_show(context& c) {
     std::string out;
     json::object_writer w(out);
     for (const auto& p : runtime::properties()) {
-        w.field(p.name, runtime::shown_value(loaded->values, p));
+        std::visit(
+            [&](auto member) {
+                p.secret ? w.field(p.name, runtime::shown_value(loaded->values, p))
+                         : w.field(p.name, loaded->values.*member);
+            },
+            p.member);
     }
     w.end();
     c.print_json(out);
@@ -158,62 +162,8 @@ expected<int> config_diff(context& c) {
     return 0;
 }
 
-std::optional<std::filesystem::path> data_folder(context& c) {
-    const auto search = c.search();
-    if (!c.args().operands().empty()) {
-        return search.working_folder / c.args().operand(0);
-    }
-    return find_data_folder(search);
-}
-
-expected<int> journal_verify(context& c) {
-    const auto folder = data_folder(c);
-    if (!folder) {
-        return c.usage({code::invalid_request,
-                        "Which data folder? Give it: troupe journal verify DIR, --data DIR or TROUPE_DATA."});
-    }
-    storage::store_options options;
-    options.directory = *folder;
-    options.read_only = true;
-    const auto store = storage::store::open(options);
-    if (!store) {
-        return store.error();
-    }
-    const bool live = c.err_screen().interactive && !c.json();
-    const auto found = storage::verify_journal(**store, [&](std::uint64_t records) {
-        if (live) {
-            c.progress(fmt::format("{} records", count_text(records)));
-        }
-    });
-    if (live) {
-        c.progress("");
-    }
-    const bool good = !found.first_bad && found.snapshots_damaged == 0;
-    if (c.json()) {
-        std::string out;
-        json::object_writer w(out);
-        w.field("ok", good)
-            .field("records", found.records)
-            .field("shards", found.shards)
-            .field("snapshots", found.snapshots);
-        w.field("snapshots_damaged", found.snapshots_damaged);
-        if (found.first_bad) {
-            w.raw_field("first_bad", to_problem_json(*found.first_bad));
-        }
-        w.end();
-        c.print_json(out);
-        return good ? 0 : 1;
-    }
-    c.print(details(c.out_screen(),
-                    {{"journal", {folder->string()}},
-                     {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
-                     {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
-                     {"verdict", {good ? "✓ every record is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
-    return found.first_bad ? expected<int>(*found.first_bad) : expected<int>(good ? 0 : 1);
-}
-
 expected<int> views(context& c, bool mend) {
-    const auto folder = data_folder(c);
+    const auto folder = c.data_folder();
     if (!folder) {
         return c.usage(
             {code::invalid_request, "Which data folder? Give it: troupe views check DIR, --data DIR or TROUPE_DATA."});
@@ -275,11 +225,6 @@ std::vector<command> local_commands() {
                                .operands_min = 0,
                                .operands_max = 1};
     return {
-        {"journal verify",
-         "Read the whole journal of a data folder and name the first bad record.",
-         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
-         "troupe journal verify ./data",
-         journal_verify},
         {"views check",
          "Make every view again from the journal and compare. The node must not run.",
          {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},

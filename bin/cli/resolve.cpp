@@ -2,6 +2,7 @@
 
 #include "schemas/agent.hpp"
 #include "schemas/approval.hpp"
+#include "schemas/name_messages.hpp"
 #include "schemas/project.hpp"
 #include "schemas/run.hpp"
 #include "schemas/task.hpp"
@@ -9,7 +10,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
+#include <set>
+#include <utility>
 
 namespace troupe::cli {
 namespace {
@@ -18,13 +22,6 @@ namespace {
 constexpr std::size_t searched_max = 1000;
 constexpr std::size_t uuid_length = 36;
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
-
 template <class Document>
 expected<uuid> resolve(api& node, std::string_view what, std::string_view path, std::string_view word,
                        const std::function<std::string(const Document&)>& name_of, bool named_by_filter = false) {
@@ -32,9 +29,12 @@ expected<uuid> resolve(api& node, std::string_view what, std::string_view path, 
         return *id;
     }
     if (named_by_filter) {
-        auto named = node.list<Document>(path, {{"name", std::string(word)}}, 2);
-        if (named && named->items.size() == 1) {
-            return named->items.front().id;
+        const std::set<std::string> spellings{std::string(word), fold_name(word)};
+        for (const auto& name : spellings) {
+            auto named = node.list<Document>(path, {{"name", name}}, 2);
+            if (named && named->items.size() == 1) {
+                return named->items.front().id;
+            }
         }
     }
     auto list = node.list<Document>(path, {}, searched_max);
@@ -56,19 +56,21 @@ expected<uuid> resolve(api& node, std::string_view what, std::string_view path, 
 } // namespace
 
 expected<uuid> choose(std::string_view what, std::string_view word, const std::vector<candidate>& candidates) {
-    const auto wanted = lower(word);
+    const auto wanted = fold_name(word);
     std::vector<const candidate*> fits;
-    for (const auto& c : candidates) {
-        if (!c.name.empty() && c.name == word) {
-            fits.push_back(&c);
-        }
-    }
-    if (fits.empty() && word.size() >= prefix_min) {
+    const auto look_for = [&](const auto& is_meant) {
         for (const auto& c : candidates) {
-            if (to_string(c.id).starts_with(wanted)) {
+            if (is_meant(c)) {
                 fits.push_back(&c);
             }
         }
+    };
+    look_for([&](const candidate& c) { return !c.name.empty() && c.name == word; });
+    if (fits.empty()) { // names are unique without regard to case
+        look_for([&](const candidate& c) { return !c.name.empty() && fold_name(c.name) == wanted; });
+    }
+    if (fits.empty() && word.size() >= prefix_min) {
+        look_for([&](const candidate& c) { return to_string(c.id).starts_with(wanted); });
     }
     if (fits.size() == 1) {
         return fits.front()->id;
@@ -129,6 +131,62 @@ expected<uuid> resolve_project(api& node, std::string_view word) {
 
 expected<uuid> resolve_approval(api& node, std::string_view word) {
     return resolve<approval_document>(node, "approval", "/approvals", word, {});
+}
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, expected<uuid> (*)(api&, std::string_view)>, 5> kinds = {
+    {{"run", resolve_run},
+     {"task", resolve_task},
+     {"agent", resolve_agent},
+     {"approval", resolve_approval},
+     {"project", resolve_project}}};
+
+/// Whether there is an entity of that kind; a whole id is not looked up by `resolve`.
+expected<bool> exists(api& node, std::string_view kind, const uuid& id) {
+    const auto found = node.get(fmt::format("/{}s/{}", kind, to_string(id)));
+    return found || found.error().code == code::not_found ? expected<bool>(found.has_value())
+                                                          : expected<bool>(found.error());
+}
+
+} // namespace
+
+expected<uuid> resolve_of_kind(api& node, std::string_view kind, std::string_view word) {
+    const auto found = std::ranges::find(kinds, kind, [](const auto& k) { return k.first; });
+    return found == kinds.end()
+               ? expected<uuid>(problem{code::invalid_request,
+                                        fmt::format("\"{}\" is no kind: run, task, agent, approval or project.", kind)})
+               : found->second(node, word);
+}
+
+expected<entity_named> resolve_anything(api& node, std::string_view word) {
+    std::vector<entity_named> fits;
+    for (const auto& [kind, resolve_one] : kinds) {
+        const auto id = resolve_one(node, word);
+        if (!id && id.error().code != code::not_found) {
+            return id.error();
+        }
+        const auto there = id && parse_uuid(word) ? exists(node, kind, *id) : expected<bool>(id.has_value());
+        if (!there) {
+            return there.error();
+        }
+        if (*there) {
+            fits.push_back({std::string(kind), *id});
+        }
+    }
+    if (fits.size() == 1) {
+        return fits.front();
+    }
+    if (fits.empty()) {
+        return problem{code::not_found,
+                       fmt::format("No run, task, agent, approval or project is \"{}\", or begins with it.", word)};
+    }
+    problem several{code::conflict, fmt::format("\"{}\" fits {} things: say the kind, as in `{} {}`.", word,
+                                                fits.size(), fits.front().kind, word)};
+    for (const auto& fit : fits) {
+        several.errors.push_back({fit.kind, to_string(fit.id)});
+    }
+    return several;
 }
 
 } // namespace troupe::cli

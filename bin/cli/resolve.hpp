@@ -20,8 +20,9 @@ struct candidate {
 
 inline constexpr std::size_t prefix_min = 4;
 
-/// The one candidate whose name is `word` or whose id starts with it (at least `prefix_min` characters). `not_found`,
-/// or `conflict` with the candidates when several fit. `what` is "run", "task", … for the sentence. Pure.
+/// The one candidate whose name is `word`, if need be in another case, or whose id starts with it (at least
+/// `prefix_min` characters). `not_found`, or `conflict` with the candidates when several fit. `what` is "run", "task",
+/// … for the sentence. Pure.
 expected<uuid> choose(std::string_view what, std::string_view word, const std::vector<candidate>& candidates);
 
 /// How many characters of each id are needed to tell them apart: 13 (the time of a UUIDv7) or more.
@@ -33,5 +34,15 @@ expected<uuid> resolve_task(api& node, std::string_view word);
 expected<uuid> resolve_agent(api& node, std::string_view word);
 expected<uuid> resolve_project(api& node, std::string_view word);
 expected<uuid> resolve_approval(api& node, std::string_view word);
+
+/// By the name of the kind: "run", "task", "agent", "approval" or "project". `invalid_request`: there is no such kind.
+expected<uuid> resolve_of_kind(api& node, std::string_view kind, std::string_view word);
+
+struct entity_named {
+    std::string kind;
+    uuid id;
+};
+/// The one entity of any kind that the word means; `conflict` names the kinds when several fit.
+expected<entity_named> resolve_anything(api& node, std::string_view word);
 
 } // namespace troupe::cli

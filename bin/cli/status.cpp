@@ -31,6 +31,7 @@ std::string show_status(const screen& s, const json::value& root) {
                        {"up for", {seconds ? duration_text(static_cast<std::int64_t>(*seconds * 1000)) : ""}},
                        {"data", {root.text_or("data_dir")}},
                        {"disk free", {bytes ? bytes_text(*bytes) : ""}},
+                       {"clock", {root.text_or("clock"), tone::bad}},
                        {"shards", {number_text(root, "shards")}},
                        {"entities", {number_text(root, "entities_active") + " active"}},
                        {"commands", {number_text(root, "commands_total")}},
@@ -62,7 +63,7 @@ expected<int> status(context& c) {
 }
 
 expected<int> tree(context& c) {
-    const auto depth = c.args().number("depth", 1, 64);
+    const auto depth = c.args().number("depth", 1, 16);
     if (!depth) {
         return c.usage(depth.error());
     }
@@ -77,31 +78,33 @@ expected<int> tree(context& c) {
                         show_supervision);
 }
 
-/// "run 018f", "run/018f", or a run alone.
+/// "run 018f", "run/018f", or "018f" alone for one of any kind.
 expected<int> why(context& c) {
-    auto kind = c.args().operand(0);
-    std::string word = c.args().operands().size() > 1 ? c.args().operand(1) : "";
-    if (word.empty()) {
-        const auto slash = kind.find('/');
-        word = slash == std::string::npos ? kind : kind.substr(slash + 1);
-        kind = slash == std::string::npos ? "run" : kind.substr(0, slash);
+    std::string kind;
+    std::string word = c.args().operand(0);
+    if (c.args().operands().size() > 1) {
+        kind = std::exchange(word, c.args().operand(1));
+    } else if (const auto slash = word.find('/'); slash != std::string::npos) {
+        kind = word.substr(0, slash);
+        word.erase(0, slash + 1);
     }
     auto node = c.node();
     if (!node) {
         return node.error();
     }
-    const auto id = kind == "run"     ? resolve_run(**node, word)
-                    : kind == "task"  ? resolve_task(**node, word)
-                    : kind == "agent" ? resolve_agent(**node, word)
-                    : kind == "project"
-                        ? resolve_project(**node, word)
-                        : expected<uuid>(problem{code::invalid_request,
-                                                 fmt::format("\"{}\" is no kind: run, task, agent or project.", kind)});
-    if (!id) {
-        return id.error().code == code::invalid_request ? expected<int>(c.usage(id.error()))
-                                                        : expected<int>(id.error());
+    expected<entity_named> found = entity_named{kind, {}};
+    if (kind.empty()) {
+        found = resolve_anything(**node, word);
+    } else if (const auto id = resolve_of_kind(**node, kind, word); id) {
+        found->id = *id;
+    } else {
+        found = id.error();
     }
-    return print_parsed(c, (*node)->get("/why/" + encode_segment(kind) + "/" + to_string(*id)), show_why);
+    if (!found) {
+        return found.error().code == code::invalid_request ? expected<int>(c.usage(found.error()))
+                                                           : expected<int>(found.error());
+    }
+    return print_parsed(c, (*node)->get("/why/" + found->kind + "/" + to_string(found->id)), show_why);
 }
 
 } // namespace
@@ -117,7 +120,7 @@ std::vector<command> status_commands() {
         {"why",
          "Why something is in the state that it is in, and what to do.",
          {.operands = "[KIND] ID", .operands_min = 1, .operands_max = 2},
-         "troupe why run 018f3c1e-7d2a\ntroupe why agent scout",
+         "troupe why 018f3c1e-7d2a\ntroupe why agent scout\ntroupe why approval 018f3c1e-7d2a",
          why},
     };
 }

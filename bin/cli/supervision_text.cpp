@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace troupe::cli {
@@ -51,8 +53,8 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
     out += '\n';
     const auto children = node.find("children");
     const auto count = children ? children->size() : 0;
-    const auto more = node.find("more");
-    const auto left_out = more ? more->as_uint().value_or(more->as_bool().value_or(false) ? 1 : 0) : 0;
+    const auto all = static_cast<std::size_t>(std::max<std::int64_t>(node.int_or("children_count"), 0));
+    const auto left_out = all > count ? all - count : 0;
     std::size_t i = 0;
     if (children) {
         children->each_element([&](json::value child) {
@@ -61,8 +63,8 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
         });
     }
     if (left_out > 0) {
-        const bool counted = more->as_uint().has_value();
-        out += below + "└─ " + paint(s, tone::faint, counted ? fmt::format("… {} more", left_out) : "… more") + "\n";
+        const auto words = fmt::format("… {} {}", left_out, count == 0 ? "below" : "more");
+        out += below + "└─ " + paint(s, tone::faint, words) + "\n";
     }
 }
 

@@ -136,6 +136,9 @@ std::string status_text(std::string_view status) {
 std::vector<std::size_t> fit_columns(const std::vector<column>& columns, std::vector<std::size_t> natural,
                                      std::size_t width) {
     if (width == 0) {
+        for (std::size_t i = 0; i < natural.size(); ++i) {
+            natural[i] = columns[i].flexible ? std::min(natural[i], piped_width_max) : natural[i];
+        }
         return natural;
     }
     const auto total = [&] {

@@ -43,6 +43,9 @@ struct cell {
     troupe::cli::tone tone = troupe::cli::tone::plain;
 };
 
+/// Columns that a flexible column has at most where the screen sets no limit: names stay whole, texts do not.
+inline constexpr std::size_t piped_width_max = 200;
+
 /// Column widths for the natural ones: flexible columns give way, the widest first, until all fits.
 std::vector<std::size_t> fit_columns(const std::vector<column>& columns, std::vector<std::size_t> natural,
                                      std::size_t width);

@@ -30,14 +30,16 @@ public:
         reconnection retry;
         for (;;) {
             const auto path = with_query("/runs/" + to_string(run_id_) + "/events", {{"since", cursor}});
-            const auto streamed = node_.stream(path, interrupt_.token(), [&](const stream_event& e) {
+            const auto on_open = [&] {
                 if (retry.came_back()) {
                     say("connected again");
                 }
+            };
+            const auto streamed = node_.stream(path, interrupt_.token(), on_open, [&](const stream_event& e) {
                 cursor = e.id.empty() ? cursor : e.id;
-                return on_event(e);
+                return on_event(e) && c_.written();
             });
-            if (ended_) {
+            if (ended_ || !c_.written()) {
                 return exit_code();
             }
             if (interrupt_.token().stop_requested()) {

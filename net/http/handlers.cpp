@@ -14,9 +14,35 @@ constexpr std::string_view replayed_header = "Idempotent-Replayed";
 
 std::string etag(std::uint64_t version) { return "\"" + std::to_string(version) + "\""; }
 
+/// Of ASCII letters, as names are compared.
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+}
+
 problem no_such(std::string_view kind, std::string_view id) {
     return {code::not_found,
             "there is no " + std::string(kind) + " '" + std::string(id) + "'; see the list for what there is"};
+}
+
+/// `If-None-Match` as RFC 9110, 13.1.2: "*", or a list in which a tag may be weak.
+bool none_match(std::string_view header, std::string_view tag) {
+    for (std::string_view rest = header; !rest.empty();) {
+        const auto comma = std::min(rest.find(','), rest.size());
+        auto one = rest.substr(0, comma);
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+        one.remove_prefix(std::min(one.find_first_not_of(" \t"), one.size()));
+        one = one.substr(0, one.find_last_not_of(" \t") + 1);
+        if (one.starts_with("W/")) {
+            one.remove_prefix(2);
+        }
+        if (one == tag || one == "*") {
+            return true;
+        }
+    }
+    return false;
 }
 
 /// With or without quotes.
@@ -73,14 +99,16 @@ expected<uuid> resolve_id(const runtime::services& s, const request& r, std::str
         storage::list_query query;
         query.organization = r.who.organization;
         query.kind = kind;
-        query.filter = std::string(name_filter) + "=" + std::string(text);
         query.limit = 1;
-        auto found = storage::read_list(*s.store, query);
-        if (!found) {
-            return found.error();
-        }
-        if (!found->items.empty()) {
-            return found->items.front().id;
+        for (const auto& name : {std::string(text), lower_case(text)}) {
+            query.filter = std::string(name_filter) + "=" + name;
+            auto found = storage::read_list(*s.store, query);
+            if (!found) {
+                return found.error();
+            }
+            if (!found->items.empty()) {
+                return found->items.front().id;
+            }
         }
     }
     return no_such(kind, text);
@@ -209,7 +237,7 @@ handler read_entity(const runtime::services& s, std::string kind, std::string na
         response out;
         const auto tag = etag((*document)->version);
         out.headers.emplace_back("ETag", tag);
-        if (r.header("if-none-match") == std::string_view(tag)) {
+        if (none_match(r.header("if-none-match").value_or(""), tag)) {
             out.status = 304;
         } else {
             out.body = std::move((*document)->json);
@@ -274,6 +302,7 @@ expected<storage::list_query> query_of(const request& r, const std::string& kind
                 query.filter = name + "=" + std::string(*value);
             } else {
                 rest.emplace_back(name, *value);
+                query.kept += name + "=" + std::string(*value) + "\n";
             }
         }
     }
@@ -315,12 +344,17 @@ std::vector<query_parameter> page_parameters() {
             {"cursor", "`next_cursor` of the page before."}};
 }
 
-std::vector<query_parameter> list_parameters(const std::vector<std::string>& filters) {
+std::vector<query_parameter> list_parameters(const std::vector<std::string>& filters,
+                                             const std::map<std::string, std::string>& schemas) {
     auto out = page_parameters();
     out.push_back({"sort", "Order by time of creation; newest first by default.",
                    R"({"type":"string","enum":["created_at","-created_at"],"default":"-created_at"})"});
     for (const auto& name : filters) {
+        const auto schema = schemas.find(name);
         out.push_back({name, "Only those with this value."});
+        if (schema != schemas.end()) {
+            out.back().schema = schema->second;
+        }
     }
     return out;
 }

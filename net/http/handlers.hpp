@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,7 +66,9 @@ handler read_entity(const runtime::services& s, std::string kind, std::string na
 /// (the first that is given), the others from the documents.
 handler list_entities(const runtime::services& s, std::string kind, std::vector<std::string> filters);
 /// The query parameters that `list_entities` reads, for the route's declaration.
-std::vector<query_parameter> list_parameters(const std::vector<std::string>& filters);
+/// `schemas`: of filters that take no free text, as {"status", json_schema<task_status>()}.
+std::vector<query_parameter> list_parameters(const std::vector<std::string>& filters,
+                                             const std::map<std::string, std::string>& schemas = {});
 
 /// GET of a collection inside `{id}`: ?limit=&cursor=, oldest first unless `newest_first`; 404 when the entity is not
 /// there.

@@ -291,6 +291,8 @@ void http_connection::dispatch() {
         return upgrade();
     request_.body = std::move(parser_->get().body());
     if (route_->body && route_->body->check) {
+        if (request_.body.empty())
+            request_.body = "{}"; // nothing is said
         if (auto valid = route_->body->check(request_.body); !valid)
             return write(to_response(valid.error(), request_));
     }
@@ -325,6 +327,12 @@ void http_connection::run_handler() {
 }
 
 void http_connection::run_stream() {
+    // The cursor of the list at the same path: passed over in silence, its reader would miss what it asked for.
+    if (request_.query_value("after"))
+        return write(to_response({code::invalid_request,
+                                  "A stream takes no `after`: give `since` (a cursor, or \"start\") or Last-Event-ID.",
+                                  {{"after", "is for pages; a stream takes `since`"}}},
+                                 request_));
     auto promise = std::make_shared<promised<expected<stream_spec>>>(
         io_.shared_from_this(),
         [c = std::weak_ptr(self()), n = number_](expected<stream_spec> spec) {

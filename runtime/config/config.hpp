@@ -43,10 +43,15 @@ struct config {
     std::int64_t storage_free_bytes_min = 256LL << 20;
     std::int64_t storage_cache_bytes = 256LL << 20;
 
+    std::string backup_directory;
+    std::int64_t backup_every_ms = 0;
+    std::int64_t backup_keep = 7;
+
     std::string sandbox = "bubblewrap";
 
     std::string model_default;
     std::string model_scripts;
+    std::string model_prices;
     std::string model_openai_base_url;
     std::string model_openai_api_key;
     std::string model_openai_model;

@@ -250,7 +250,11 @@ void loader::read_file(const std::filesystem::path& path) {
         return add(file_, "cannot be read: check its permissions");
     }
     try {
-        const auto root = YAML::Load(text);
+        const auto documents = YAML::LoadAll(text);
+        if (documents.size() > 1) {
+            return add(place_of(documents[1].Mark()), "a second document starts here: write all in one, without ---");
+        }
+        const auto root = documents.empty() ? YAML::Node() : documents.front();
         if (root.IsMap()) {
             read_node(root, {});
         } else if (!root.IsNull()) {

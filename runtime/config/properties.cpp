@@ -1,13 +1,17 @@
 #include "runtime/config/config.hpp"
+#include "runtime/config/prices.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <string>
+#include <system_error>
+#include <unistd.h>
 
 namespace troupe::runtime {
 
@@ -44,6 +48,11 @@ std::optional<std::string> check_module_levels(std::string_view text) {
     return {};
 }
 
+std::optional<std::string> check_prices(std::string_view text) {
+    const auto prices = parse_prices(text);
+    return prices ? std::nullopt : std::optional(prices.error().detail);
+}
+
 std::optional<std::string> check_url(std::string_view text) {
     if (!text.starts_with("http://") && !text.starts_with("https://")) {
         return fmt::format("\"{}\" does not start with http:// or https://", text);
@@ -57,6 +66,28 @@ std::optional<std::string> check_header_text(std::string_view text) {
         return "has a blank, a line break or another character that no key has";
     }
     return {};
+}
+
+std::optional<std::string> check_folder(std::string_view text) {
+    const std::string path(text);
+    std::error_code missing; // is said as "no folder"
+    if (!std::filesystem::is_directory(path, missing)) {
+        return fmt::format("\"{}\" is no folder", text);
+    }
+    return ::access(path.c_str(), R_OK | X_OK) == 0
+               ? std::nullopt
+               : std::optional(fmt::format("\"{}\" cannot be read: check its permissions", text));
+}
+
+std::optional<std::string> check_file(std::string_view text) {
+    const std::string path(text);
+    std::error_code missing; // is said as "no file"
+    if (!std::filesystem::is_regular_file(path, missing)) {
+        return fmt::format("\"{}\" is no file", text);
+    }
+    return ::access(path.c_str(), R_OK) == 0
+               ? std::nullopt
+               : std::optional(fmt::format("\"{}\" cannot be read: check its permissions", text));
 }
 
 constexpr property table[] = {
@@ -149,6 +180,19 @@ constexpr property table[] = {
      .unit = "bytes",
      .min = 1 << 20,
      .max = 1LL << 40},
+    {.name = "backup.directory",
+     .member = &config::backup_directory,
+     .doc = "Folder of backups, best on another disk; empty: `backups` in the data folder."},
+    {.name = "backup.every_ms",
+     .member = &config::backup_every_ms,
+     .doc = "Time between two backups on schedule; 0: none.",
+     .unit = "ms",
+     .max = 365 * day_ms},
+    {.name = "backup.keep",
+     .member = &config::backup_keep,
+     .doc = "Backups on schedule that are kept; older ones are deleted. Those that somebody asked for stay.",
+     .min = 1,
+     .max = 10'000},
     {.name = "sandbox",
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
@@ -159,7 +203,14 @@ constexpr property table[] = {
             "when it has a key or a base URL, else `rehearsal`."},
     {.name = "model.scripts",
      .member = &config::model_scripts,
-     .doc = "Folder of scripts of the rehearsal model; empty: only the embedded one."},
+     .doc = "Folder of scripts of the rehearsal model; empty: only the embedded one.",
+     .check = check_folder},
+    {.name = "model.prices",
+     .member = &config::model_prices,
+     .doc = "What models cost for a million input and output tokens, as in `openai/gpt-4.1-mini=0.40/1.60`, by commas. "
+            "Runs with a limit of money need the price of their model.",
+     .max = 65536,
+     .check = check_prices},
     {.name = "model.openai.base_url",
      .member = &config::model_openai_base_url,
      .doc = "Base URL of any server with `/chat/completions`; empty: https://api.openai.com/v1.",
@@ -176,7 +227,8 @@ constexpr property table[] = {
      .doc = "The provider's name of the model that `openai` alone means."},
     {.name = "model.openai.ca_file",
      .member = &config::model_openai_ca_file,
-     .doc = "Certificates (PEM) that the server's is checked against; empty: the system's."},
+     .doc = "Certificates (PEM) that the server's is checked against; empty: the system's.",
+     .check = check_file},
     {.name = "budget.steps",
      .member = &config::budget_steps,
      .doc = "Model calls of a run that sets no limit.",

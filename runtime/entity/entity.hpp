@@ -35,16 +35,16 @@ namespace troupe::runtime {
 /// A request to an entity: data, so that it can be held, offered again and sent to another node.
 struct command {
     entity_address to;
-    std::string type;                      ///< Wire name of one alternative of the model's `command`.
-    std::string payload;                   ///< Its JSON.
-    std::string id;                        ///< De-duplication key within the entity; empty: never de-duplicated.
-    std::uint64_t request_hash = 0;        ///< The same id with another hash is refused (`idempotency_mismatch`).
-    std::string principal;                 ///< Who: "key/<id>", "user/<id>", "run/<id>", "node".
-    std::string cause;                     ///< Id of the command or event this follows from.
-    std::string correlation;               ///< Request id of the outermost request.
-    std::string trace;                     ///< W3C traceparent.
-    std::int64_t deadline_ms = 0;          ///< On the monotonic clock; 0: none.
-    std::optional<std::uint64_t> if_match; ///< Expected version, judged at the moment of decision.
+    std::string type;                           ///< Wire name of one alternative of the model's `command`.
+    std::string payload = "{}";                 ///< Its JSON.
+    std::string id = {};                        ///< De-duplication key within the entity; empty: never de-duplicated.
+    std::uint64_t request_hash = 0;             ///< The same id with another hash is refused (`idempotency_mismatch`).
+    std::string principal = {};                 ///< Who: "key/<id>", "user/<id>", "run/<id>", "node".
+    std::string cause = {};                     ///< Id of the command or event this follows from.
+    std::string correlation = {};               ///< Request id of the outermost request.
+    std::string trace = {};                     ///< W3C traceparent.
+    std::int64_t deadline_ms = 0;               ///< On the monotonic clock; 0: none.
+    std::optional<std::uint64_t> if_match = {}; ///< Expected version, judged at the moment of decision.
 };
 
 /// The answer to an accepted command. It is on disk when this exists.
@@ -97,7 +97,7 @@ std::string sort_key(std::uint64_t number);
 /// The public document and its index keys. `exists = false` (after a delete) removes both.
 struct entity_view {
     std::string document; ///< JSON object.
-    std::vector<index_key> keys;
+    std::vector<index_key> keys = {};
     bool exists = true;
 };
 
@@ -142,8 +142,8 @@ using effect = std::variant<timer_effect, send_effect, perform_effect>;
 /// A command of a performer to its own entity: the outcome of the effect, or progress on the way.
 struct self_command {
     std::string type;
-    std::string payload;
-    std::string id; ///< De-duplication key; by default derived from the effect's key.
+    std::string payload = "{}";
+    std::string id = {}; ///< De-duplication key; by default derived from the effect's key.
 };
 
 /// What a performer may use while it works. All thread-safe.

@@ -195,7 +195,7 @@ problem no_sandbox(const std::string& words) {
 class runner_sandbox final : public sandbox {
 public:
     runner_sandbox(sandbox_mode mode, fs::path state_dir, fs::path runner)
-        : mode_(mode), state_dir_(fs::absolute(state_dir)), runner_(fs::absolute(runner)) {}
+        : mode_(mode), state_dir_(fs::absolute(state_dir)), runner_(runner.empty() ? runner : fs::absolute(runner)) {}
 
     expected<void> probe() override {
         const std::lock_guard held(probe_mutex_);

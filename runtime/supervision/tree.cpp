@@ -76,10 +76,49 @@ struct supervision_tree::node {
     std::atomic<std::uint32_t> restarts = 0;
     std::atomic<node_status> status = node_status::running;
 
+    [[nodiscard]] std::vector<std::shared_ptr<node>> most_telling(std::size_t limit) const;
     [[nodiscard]] std::string path() const {
         return parent ? (parent->parent ? parent->path() : "") + "/" + name : std::string("/");
     }
 };
+
+namespace {
+
+/// Numbers by their value: shard 9 stands before shard 10.
+bool names_in_order(std::string_view a, std::string_view b) {
+    const auto is_number = [](std::string_view s) { return s.find_first_not_of("0123456789") == s.npos; };
+    if (is_number(a) && is_number(b) && a.size() != b.size()) {
+        return a.size() < b.size();
+    }
+    return a < b;
+}
+
+} // namespace
+
+/// At most so many children: those that failed or have something below come before the quiet ones. In order of names.
+/// Called under the mutex.
+std::vector<std::shared_ptr<supervision_tree::node>> supervision_tree::node::most_telling(std::size_t limit) const {
+    std::vector<std::shared_ptr<node>> telling;
+    std::vector<std::shared_ptr<node>> quiet;
+    std::size_t looked_at = 0;
+    for (const auto& [name_of_child, child] : children) {
+        if (telling.size() >= limit || ++looked_at > shown_nodes_max) {
+            break;
+        }
+        bool tells = child->restarts > 0 || child->status != node_status::running;
+        if (!tells) {
+            const std::lock_guard below(child->mutex);
+            tells = !child->children.empty();
+        }
+        if (tells || quiet.size() < limit) {
+            (tells ? telling : quiet).push_back(child);
+        }
+    }
+    quiet.resize(std::min(quiet.size(), limit - telling.size()));
+    telling.insert(telling.end(), quiet.begin(), quiet.end());
+    std::ranges::sort(telling, names_in_order, [](const auto& child) { return std::string_view(child->name); });
+    return telling;
+}
 
 struct supervision_tree::state {
     std::shared_ptr<node> root = std::make_shared<node>();
@@ -189,11 +228,8 @@ void supervision_tree::state::write(std::string& out, const node& n, std::size_t
             w.field("memory_bytes", n.memory_bytes.load());
         }
         count = n.children.size();
-        for (const auto& [name, child] : n.children) {
-            if (depth == 0 || shown.size() >= std::min(limit, budget)) {
-                break;
-            }
-            shown.push_back(child);
+        if (depth > 0) {
+            shown = n.most_telling(std::min(limit, budget));
         }
     }
     w.field("children_count", static_cast<std::uint64_t>(count));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 namespace troupe {
 namespace {
@@ -137,6 +138,30 @@ timestamp system_now() {
     }
     const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
     return {std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count()};
+}
+
+std::int64_t boot_ms() {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1'000'000;
+}
+
+timestamp trusted_clock::read(timestamp wall, std::int64_t boot) {
+    const auto offset = wall.ms - boot;
+    const auto trusted = offset_ms_.load(std::memory_order_relaxed);
+    const auto step = offset - trusted;
+    const bool refused = step > step_max_ms || step < -step_max_ms;
+    if (refused) {
+        refused_ms_.store(step, std::memory_order_relaxed);
+        return {boot + trusted};
+    }
+    if (refused_ms() != 0) {
+        refused_ms_.store(0, std::memory_order_relaxed);
+    }
+    if (step != 0) {
+        offset_ms_.store(offset, std::memory_order_relaxed);
+    }
+    return wall;
 }
 
 std::int64_t monotonic_ms() {

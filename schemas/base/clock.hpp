@@ -30,6 +30,29 @@ timestamp system_now();
 /// Milliseconds on the monotonic clock: for windows, deadlines and leases.
 std::int64_t monotonic_ms();
 
+/// Milliseconds since the machine was started, suspension included. Nobody can set it.
+std::int64_t boot_ms();
+
+/// The system's clock while it can be trusted. A step of more than `step_max_ms` against the time since boot, forwards
+/// or backwards, is refused, and time goes on from before the step: records of a clock set far ahead would hold up
+/// every timer when it is set back. Small steps and slewing are followed. Thread-safe.
+class trusted_clock {
+public:
+    static constexpr std::int64_t step_max_ms = 24LL * 3600 * 1000;
+
+    trusted_clock(timestamp wall, std::int64_t boot) : offset_ms_(wall.ms - boot) {}
+
+    /// The time to use, of both clocks read now.
+    timestamp read(timestamp wall, std::int64_t boot);
+
+    /// By how much the system's clock is off as of the last read; 0: it is trusted.
+    [[nodiscard]] std::int64_t refused_ms() const { return refused_ms_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::int64_t> offset_ms_; ///< Of the system's clock to the time since boot.
+    std::atomic<std::int64_t> refused_ms_{0};
+};
+
 /// For simulations: both clocks show this number until it is taken back with null. It has to outlive that.
 void use_virtual_time(const std::atomic<std::int64_t>* now_ms);
 

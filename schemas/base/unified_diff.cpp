@@ -7,16 +7,25 @@
 #include <memory>
 
 namespace troupe {
+namespace {
 
-std::string unified_diff(std::string_view path, std::string_view before, std::string_view after) {
+/// libgit2 takes null for a file that is not there; an empty one must not look like that.
+const char* data_of(const std::optional<std::string_view>& content) {
+    return !content ? nullptr : content->empty() ? "" : content->data();
+}
+
+} // namespace
+
+std::string unified_diff(std::string_view path, std::optional<std::string_view> before,
+                         std::optional<std::string_view> after) {
     [[maybe_unused]] static const int started = git_libgit2_init();
     if (before == after) {
         return {};
     }
     const std::string name(path);
     git_patch* made = nullptr;
-    if (git_patch_from_buffers(&made, before.data(), before.size(), name.c_str(), after.data(), after.size(),
-                               name.c_str(), nullptr) != 0) {
+    if (git_patch_from_buffers(&made, data_of(before), before.value_or("").size(), name.c_str(), data_of(after),
+                               after.value_or("").size(), name.c_str(), nullptr) != 0) {
         return {};
     }
     const std::unique_ptr<git_patch, decltype(&git_patch_free)> patch(made, git_patch_free);

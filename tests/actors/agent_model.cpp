@@ -95,7 +95,8 @@ BOOST_AUTO_TEST_CASE(created_agent_owes_the_confirmation_of_its_name) {
     BOOST_TEST(a.owed().empty());
     BOOST_TEST((status_of(a) == agent_status::idle));
     BOOST_TEST(shown(a).session_key == "agent:technical:scout");
-    BOOST_TEST(a.filters() == (texts{"", "status=idle", "name=Scout", "name=scout"}), boost::test_tools::per_element());
+    BOOST_TEST(a.filters() == (texts{"", "status=idle", "name=Scout", "name=agent:technical:scout", "name=scout"}),
+               boost::test_tools::per_element());
     BOOST_TEST((a.refused(named("Scout")).code == code::already_exists));
 }
 

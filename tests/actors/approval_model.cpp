@@ -106,6 +106,16 @@ BOOST_AUTO_TEST_CASE(decision_that_does_not_fit_is_refused_with_what_fits) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(arguments_that_the_tool_does_not_take_leave_the_approval_open) {
+    approval a;
+    a.accepted(opened());
+    const auto refused = a.refused(decided(decision::approve, "", json::raw{R"({"command":5})"}));
+    BOOST_TEST((refused.code == code::invalid_request));
+    BOOST_TEST(refused.errors.at(0).pointer == "/arguments/command");
+    BOOST_TEST((a.document<approval_document>().status == approval_status::pending));
+    a.accepted(decided(decision::approve, "", json::raw{R"({"command":"make test"})"}));
+}
+
 BOOST_AUTO_TEST_CASE(question_needs_an_answer_and_only_approve_takes_arguments) {
     approval question;
     question.accepted(opened(wait_reason::question));

@@ -141,6 +141,38 @@ BOOST_AUTO_TEST_CASE(deleted_agent_is_gone_and_its_name_is_free) {
     BOOST_TEST((read<agent_document>(call(get, "/agents/scout")).id == next.id));
 }
 
+BOOST_AUTO_TEST_CASE(policy_of_a_tool_that_does_not_exist_is_refused) {
+    const auto refused = call(post, "/agents", R"({"name":"scout","tools":{"run_comand":"deny","execute":"ask"}})");
+    BOOST_TEST(refused.status == 422);
+    BOOST_TEST(refused.body.find("/tools/run_comand") != std::string::npos);
+    BOOST_TEST(refused.body.find("/tools/execute") == std::string::npos);
+    agent("scout"); // its name is free
+    BOOST_TEST(call(put, "/agents/scout", R"({"tools":{"write_files":"deny"}})").status == 422);
+    BOOST_TEST(call(put, "/agents/scout", R"({"tools":{"write_file":"deny"}})").status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(agent_is_found_by_its_session_key_and_in_any_case) {
+    const auto scout = agent("Scout");
+    for (const std::string name : {"Scout", "SCOUT", "scout", "agent:custom:scout"}) {
+        BOOST_TEST((read<agent_document>(call(get, "/agents/" + name)).id == scout.id));
+    }
+    BOOST_TEST(call(post, "/agents", R"({"name":"agent:custom:scout"})").status == 422);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_task_names_has_to_be_there) {
+    const auto nobody = R"({"title":"Sum","agent_id":")" + to_string(make_uuid()) + R"("})";
+    const auto nowhere = R"({"title":"Sum","project_id":")" + to_string(make_uuid()) + R"("})";
+    agent("scout");
+    const auto task = read<task_document>(call(post, "/tasks", R"({"title":"Sum"})"));
+    for (const auto& refused :
+         {call(post, "/tasks", nobody), call(post, "/tasks", nowhere), call(post, "/agents/scout/tasks", nowhere),
+          call(post, "/tasks/" + to_string(task.id) + "/assign",
+               R"({"agent_id":")" + to_string(make_uuid()) + R"("})")}) {
+        BOOST_TEST(refused.status == 422);
+        BOOST_TEST(refused.body.find("names nothing") != std::string::npos);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(name_that_an_agent_gave_up_is_free_at_once) {
     agent("scout");
     BOOST_TEST(call(put, "/agents/scout", R"({"name":"ranger"})").status == 200);
@@ -189,8 +221,9 @@ BOOST_AUTO_TEST_CASE(task_goes_from_the_board_through_the_agent_to_review) {
 
 BOOST_AUTO_TEST_CASE(task_for_an_agent_that_is_not_there_comes_back) {
     BOOST_TEST(call(post, "/agents/nobody/tasks", R"({"title":"Sum"})").status == 404);
-    const auto task =
-        read<task_document>(call(post, "/tasks", R"({"title":"Sum","agent_id":")" + to_string(make_uuid()) + R"("})"));
+    agent("scout");
+    const auto task = read<task_document>(call(post, "/agents/scout/tasks", R"({"title":"Sum"})"));
+    BOOST_TEST(call(del, "/agents/scout").status == 204); // before it heard of the task
     settle();
     const auto back = read<task_document>(call(get, "/tasks/" + to_string(task.id)));
     BOOST_TEST((back.status == task_status::inbox));

@@ -105,6 +105,9 @@ BOOST_AUTO_TEST_CASE(deleted_file_leaves_manifest_and_collection) {
 
 BOOST_AUTO_TEST_CASE(paths_that_leave_the_project_or_are_odd_are_refused) {
     auto p = made();
+    const auto name = std::string(255, 'x');
+    const auto long_path = name + '/' + name + '/' + name + '/' + name + "/x"; // 1025 bytes with one more
+    BOOST_TEST_REQUIRE(long_path.size() >= 1024u);
     const std::vector<std::pair<std::string, code>> table = {{"", code::invalid_request},
                                                              {"/etc/passwd", code::path_outside_project},
                                                              {"..", code::path_outside_project},
@@ -112,12 +115,16 @@ BOOST_AUTO_TEST_CASE(paths_that_leave_the_project_or_are_odd_are_refused) {
                                                              {"a//b", code::invalid_request},
                                                              {"a/", code::invalid_request},
                                                              {"./a", code::invalid_request},
+                                                             {".git/config", code::path_outside_project},
+                                                             {"a/.git", code::path_outside_project},
                                                              {std::string("a\0b", 3), code::invalid_request},
-                                                             {std::string(1025, 'x'), code::invalid_request}};
+                                                             {"a/" + std::string(256, 'x'), code::invalid_request},
+                                                             {long_path + 'x', code::invalid_request}};
     for (const auto& [path, expected_code] : table) {
         BOOST_TEST((p.refused(write_file{path, hash('a'), 1, false, {}}).code == expected_code), path);
     }
-    p.accepted(write_file{std::string(1024, 'x'), hash('a'), 1, false, {}});
+    p.accepted(write_file{long_path.substr(0, 1022), hash('a'), 1, false, {}});
+    p.accepted(write_file{".gitignore", hash('a'), 1, false, {}});
     p.accepted(write_file{"..a/b..c/...", hash('a'), 1, false, {}});
     BOOST_TEST((p.refused(write_file{"a", "not a hash", 1, false, {}}).code == code::invalid_request));
 }
@@ -148,6 +155,25 @@ BOOST_AUTO_TEST_CASE(many_files_are_saved_with_a_result_for_each) {
     BOOST_TEST(r.refused.at(0).code == "path_outside_project");
     BOOST_TEST(r.version == p.version());
     BOOST_TEST(p.state().files.at("new").updated_by == "run/1");
+}
+
+BOOST_AUTO_TEST_CASE(what_the_folder_cannot_save_is_noted_as_refused) {
+    auto p = made();
+    auto c = save({{"a", hash('a'), 1, false}});
+    c.unsaved.push_back({"large", "payload_too_large", "It is large."});
+    BOOST_TEST(names_of(p.accepted(c)) == (texts{"file_saved", "file_refused"}), boost::test_tools::per_element());
+    BOOST_TEST(answer_of(p).refused.at(0).path == "large");
+    BOOST_TEST(p.document<project_document>().files == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(path_that_an_older_node_let_in_can_be_deleted) {
+    project_state old;
+    old.id = id_of(1);
+    old.files[".git/config"] = {hash('a'), 1, false, 1, {}, "key/tester"};
+    const runtime::context context{{organization, "project", id_of(1)}, 2, {}, "key/tester", make_uuid};
+    BOOST_TEST(!project_model::decide(old, write_file{".git/config", hash('b'), 1, false, {}}, context));
+    BOOST_TEST(names_of(*project_model::decide(old, delete_file{".git/config", {}}, context)) == texts{"file_deleted"},
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(saving_what_is_there_already_changes_nothing_and_answers_the_version) {

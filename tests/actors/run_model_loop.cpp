@@ -312,6 +312,21 @@ BOOST_AUTO_TEST_CASE(run_of_an_agent_reports_its_end_until_it_is_heard) {
     BOOST_TEST(r.accepted(debt_settled{{"run_ended/1", true, "", "", {}}}).empty());
 }
 
+BOOST_AUTO_TEST_CASE(agent_of_another_kind_hears_of_the_end_without_a_task) {
+    auto c = wish();
+    c.agent_id = agent_id;
+    auto r = started(c);
+    r.accepted(reply(r, {}, "42"));
+    BOOST_TEST(r.owed().empty()); // an agent of the product knows runs by their tasks
+    c.agent_kind = "reviewer";
+    r = started(c);
+    r.accepted(reply(r, {}, "42"));
+    const auto [to, message] = r.sent<run_ended>("run_ended/1");
+    BOOST_TEST((to == entity_address{organization, "reviewer", agent_id}));
+    BOOST_TEST(!message.task_id);
+    BOOST_TEST(message.result.value() == "42");
+}
+
 BOOST_AUTO_TEST_CASE(cut_answer_is_continued_a_bounded_number_of_times) {
     auto r = started();
     const auto cut = [&](std::string text) {

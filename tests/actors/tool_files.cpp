@@ -213,6 +213,26 @@ BOOST_AUTO_TEST_CASE(no_tool_leaves_the_project) {
     BOOST_TEST(!fs::exists(p.root / "made"));
 }
 
+BOOST_AUTO_TEST_CASE(data_of_git_can_be_read_but_not_written) {
+    const tool_place p;
+    fs::create_directories(p.project / "sub/.git/hooks");
+    p.write("sub/.git/config", "kept");
+    p.write("sub/link.txt", "");
+    fs::create_directory_symlink("sub/.git", p.project / "link");
+    BOOST_TEST(p.perform("read_file", with_path("sub/.git/config")).content == "kept");
+    for (const char* path : {".git", ".git/hooks/pre-commit", "sub/.git/hooks/pre-commit", "sub/.git/config",
+                             "link/hooks/pre-commit", "link/config"}) {
+        const auto written = p.perform("write_file", write(path, "x"));
+        BOOST_TEST(written.is_error, path);
+        BOOST_TEST(contains(written.content, "git's own data"), path << ": " << written.content);
+        BOOST_TEST(p.perform("edit_file", edit(path, "kept", "x")).is_error, path);
+    }
+    BOOST_TEST(p.read("sub/.git/config") == "kept");
+    BOOST_TEST(!fs::exists(p.project / ".git"));
+    BOOST_TEST(fs::is_empty(p.project / "sub/.git/hooks"));
+    BOOST_TEST(!p.perform("write_file", write(".gitignore", "x")).is_error);
+}
+
 BOOST_AUTO_TEST_CASE(links_that_stay_inside_are_followed) {
     const tool_place p;
     p.write("real.txt", "text");

@@ -1,5 +1,6 @@
 #include "bin/cli/commands.hpp"
 #include "bin/cli/find_project.hpp"
+#include "schemas/base/clock.hpp"
 #include "tests/bin/fake_node.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -218,6 +219,123 @@ BOOST_AUTO_TEST_CASE(a_stream_that_breaks_is_taken_up_after_the_last_event) {
     BOOST_TEST(node.requests().back().line.ends_with("since=1"));
     BOOST_TEST(o.err.find("connection to the node lost") != std::string::npos);
     BOOST_TEST(o.err.find("connected again") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(followed_events_go_on_after_the_last_one) {
+    // The first connection breaks after an event; the second ends with a refusal, so that the command does.
+    fake_node node([](const fake_request& r) {
+        auto reply = streamed(r, "run_finished");
+        return r.line.ends_with("since=start") ? reply : refusal(403, "forbidden", "Enough.");
+    });
+    const auto o = run({"events", "--follow", "--after", "start"}, node.url());
+    BOOST_TEST(o.code == 5);
+    BOOST_REQUIRE(node.requests().size() == 2U);
+    BOOST_TEST(node.requests()[0].line == "GET /api/v1/events?since=start");
+    BOOST_TEST(node.requests()[1].line == "GET /api/v1/events?since=2");
+    BOOST_TEST(o.out.find("run_finished") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(followed_events_that_were_lost_before_the_first_are_read_again_without_the_past) {
+    fake_node node([](const fake_request& r) {
+        auto reply = streamed(r, "run_finished");
+        if (r.line == "GET /api/v1/events") {
+            reply.body = ": hello\n\n";
+        } else if (r.line.ends_with("since=start")) { // an event of today behind those of the past
+            reply.body += fmt::format("id: 3\ndata: {{\"id\":\"3\",\"ts\":\"{}\",\"channel\":\"runs/x\",\"kind\":"
+                                      "\"lost_meanwhile\",\"data\":{{}}}}\n\n",
+                                      to_string(system_now() + 1000));
+        } else {
+            return refusal(403, "forbidden", "Enough.");
+        }
+        return reply;
+    });
+    const auto o = run({"events", "--follow"}, node.url());
+    BOOST_TEST(node.requests().back().line.ends_with("since=3"));
+    BOOST_TEST(o.out.find("lost_meanwhile") != std::string::npos);
+    BOOST_TEST(o.out.find("run_finished") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(events_go_over_pages) {
+    fake_node node([](const fake_request& r) {
+        return fake_reply{200, r.line.find("after=c2") != std::string::npos
+                                   ? items(R"({"id":"c3","kind":"second"})")
+                                   : R"({"items":[{"id":"c2","kind":"first"}],"next_cursor":"c2"})"};
+    });
+    const auto o = run({"events", "--limit", "300", "--after", "c1"}, node.url());
+    BOOST_TEST(o.code == 0);
+    BOOST_REQUIRE(node.requests().size() == 2U);
+    BOOST_TEST(node.requests()[0].line == "GET /api/v1/events?limit=200&after=c1");
+    BOOST_TEST(node.requests()[1].line == "GET /api/v1/events?limit=200&after=c2");
+    BOOST_TEST(o.out.find("second") > o.out.find("first"));
+}
+
+BOOST_AUTO_TEST_CASE(output_that_cannot_be_written_is_a_failure) {
+    fake_node node([](const auto&) { return fake_reply{200, R"({"node":"n1"})"}; });
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"status", "--json", "--url", node.url(), "--key", "k"}, {"--help"}, {"version"}}) {
+        std::ostream full(nullptr); // takes nothing
+        std::ostringstream err;
+        surroundings around;
+        around.out = &full;
+        around.err = &err;
+        around.search.environment = [](const char*) { return std::nullopt; };
+        BOOST_TEST(run_cli(words, around) == 1);
+        BOOST_TEST(err.str().find("could not be written") != std::string::npos);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(why_takes_every_kind_and_finds_it_when_none_is_given) {
+    const std::string id(run_id);
+    // Only an approval has this id.
+    fake_node node([](const fake_request& r) {
+        return r.line.find("/why/approval/") != std::string::npos || r.line.find("/approvals/") != std::string::npos
+                   ? fake_reply{200, R"({"kind":"approval","summary":"It waits.","reasons":[]})"}
+                   : refusal(404, "not_found", "Nothing there.");
+    });
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"why", "approval", id}, {"why", id}}) {
+        BOOST_TEST(run(words, node.url()).code == 0);
+        BOOST_TEST(node.requests().back().line == "GET /api/v1/why/approval/" + id);
+    }
+    BOOST_TEST(run({"why", "run", id}, node.url()).code == 4);
+    BOOST_TEST(run({"why", "018f3c1e-7d2a-7000-8000-0000000000ff", "x"}, node.url()).code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(why_asks_for_the_kind_when_several_fit) {
+    fake_node both([](const fake_request& r) {
+        return r.line.starts_with("GET /api/v1/runs") || r.line.starts_with("GET /api/v1/approvals")
+                   ? fake_reply{200, run_body}
+                   : refusal(404, "not_found", "Nothing there.");
+    });
+    const auto o = run({"why", std::string(run_id)}, both.url());
+    BOOST_TEST(o.code == 1);
+    BOOST_TEST(o.err.find("say the kind") != std::string::npos);
+    BOOST_TEST(o.err.find("  approval: ") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(an_agents_state_is_said_as_the_node_answered_it) {
+    const auto said = [](std::string_view verb, std::string_view state) {
+        fake_node node([&](const auto&) {
+            return fake_reply{200, fmt::format(R"({{"id":"{}","settings":{{"name":"w1"}},{}}})", run_id, state)};
+        });
+        return run({"agent", std::string(verb), std::string(run_id)}, node.url()).out;
+    };
+    BOOST_TEST(said("start", R"("status":"idle","paused":false)") == "w1 works.\n");
+    BOOST_TEST(said("start", R"("status":"idle","paused":true)") ==
+               "w1 is paused: it takes no new task until `troupe agent resume w1`.\n");
+    BOOST_TEST(said("resume", R"("status":"offline","paused":false)") ==
+               "w1 is stopped: it takes no new task until `troupe agent start w1`.\n");
+    BOOST_TEST(said("stop", R"("status":"offline","paused":true)") ==
+               "w1 is stopped and paused: it takes no new task until `troupe agent start w1` and `troupe agent resume "
+               "w1`.\n");
+    BOOST_TEST(said("start", R"("status":"error","paused":false,"error":"No model."  )") ==
+               "w1 does not work: No model.\n");
+}
+
+BOOST_AUTO_TEST_CASE(configuration_as_json_has_numbers_and_switches) {
+    const auto shown = run({"config", "show", "--json"}).out;
+    BOOST_TEST(shown.find("\"shards\":256,") != std::string::npos);
+    BOOST_TEST(shown.find("\"log.json\":false,") != std::string::npos);
+    BOOST_TEST(shown.find("\"log.level\":\"info\",") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(approve_finds_what_the_run_waits_for) {

@@ -26,6 +26,12 @@ BOOST_AUTO_TEST_CASE(a_name_goes_before_a_beginning) {
     BOOST_TEST((choose("agent", "018f3c1e-7d2b", all).value() == third));
 }
 
+BOOST_AUTO_TEST_CASE(the_case_of_a_name_matters_only_when_both_are_there) {
+    BOOST_TEST((choose("agent", "SCOUT", all).value() == first));
+    BOOST_TEST((choose("task", "Scout", {{first, "scout"}, {second, "Scout"}}).value() == second));
+    BOOST_TEST((choose("task", "SCOUT", {{first, "scout"}, {second, "Scout"}}).error().code == code::conflict));
+}
+
 BOOST_AUTO_TEST_CASE(an_ambiguous_beginning_lists_the_candidates) {
     const auto chosen = choose("run", "018f3c1e", all);
     BOOST_REQUIRE(!chosen);

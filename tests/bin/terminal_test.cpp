@@ -46,6 +46,12 @@ BOOST_AUTO_TEST_CASE(a_pipe_gets_everything_and_no_colour) {
     BOOST_TEST(text.find('\x1b') == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_pipe_gets_long_texts_shortened_and_the_rest_whole) {
+    const std::string text(90'000, 'x');
+    const auto piped = table({}, {{"ID"}, {"GOAL", false, true}}, {{{text}, {text}}});
+    BOOST_TEST(widest(piped) == text.size() + 2 + piped_width_max);
+}
+
 BOOST_AUTO_TEST_CASE(colour_does_not_move_columns) {
     const auto text =
         table({.interactive = true, .colour = true, .width = 60}, {{"A"}, {"B"}}, {{{"x", tone::bad}, {"y"}}});

@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(bad_bodies_name_their_mistakes) {
     BOOST_TEST((pointers(ask("POST", "/api/echo", "{}")) == std::vector<std::string>{"/text"}));
     raw_client empty(port());
     empty.send("POST /api/echo HTTP/1.1\r\nHost: a\r\n" + with_key + "Content-Length: 0\r\n\r\n");
-    BOOST_TEST(empty.read_reply().code() == "malformed_json");
+    BOOST_TEST((pointers(empty.read_reply()) == std::vector<std::string>{"/text"})); // nothing is an empty object
 }
 
 BOOST_AUTO_TEST_CASE(a_json_body_has_to_say_so) {

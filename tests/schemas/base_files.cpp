@@ -71,4 +71,19 @@ BOOST_AUTO_TEST_CASE(a_diff_shows_the_change_with_its_lines) {
     BOOST_TEST(unified_diff("a", std::string("a\0", 2), "b").find("Binary files") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_diff_tells_made_and_deleted_files_from_empty_ones) {
+    const auto starts = [](const std::string& diff, std::string_view with) {
+        BOOST_TEST(diff.starts_with(with), diff);
+    };
+    const std::string a = "diff --git a/a b/a\n";
+    starts(unified_diff("a", {}, "x\n"),
+           a + "new file mode 100644\nindex 0000000..587be6b\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+x\n");
+    starts(unified_diff("a", "x\n", {}),
+           a + "deleted file mode 100644\nindex 587be6b..0000000\n--- a/a\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n");
+    starts(unified_diff("a", {}, ""), a + "new file mode 100644\n");
+    starts(unified_diff("a", "", {}), a + "deleted file mode 100644\n");
+    starts(unified_diff("a", "", "x\n"), a + "index e69de29..587be6b 100644\n--- a/a\n+++ b/a\n");
+    BOOST_TEST(unified_diff("a", {}, {}).empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 #include "storage/store.hpp"
 
+#include "schemas/base/durable_file.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
@@ -319,6 +320,32 @@ BOOST_AUTO_TEST_CASE(a_lost_end_of_a_log_stops_the_start) {
         BOOST_REQUIRE(rocks.db->Delete({}, rocks.log, keys::log(0, 11)).ok());
     }
     check_refused(options_for(directory.path), code::journal_damaged, "shard 0 ends at record 10");
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_gone_is_never_made_anew) {
+    temporary_directory directory;
+    store_options options;
+    options.directory = directory.path;
+    BOOST_REQUIRE(store::open(options).has_value());
+    std::filesystem::remove_all(directory.path / "db");
+    const auto refused = store::open(options);
+    BOOST_REQUIRE(refused.has_error());
+    BOOST_TEST((refused.error().code == code::journal_damaged));
+    BOOST_TEST(refused.error().detail.find("mounted") != std::string::npos);
+    BOOST_TEST(!std::filesystem::exists(directory.path / "db"));
+}
+
+BOOST_AUTO_TEST_CASE(a_start_that_was_cut_before_the_database_was_there_goes_on) {
+    temporary_directory directory;
+    store_options options;
+    options.directory = directory.path;
+    BOOST_REQUIRE(store::open(options).has_value());
+    const auto file = directory.path / "identity.json";
+    auto text = read_whole_file(file, 1 << 16).value();
+    text.replace(text.find("\"has_database\":true"), 19, "\"has_database\":false");
+    BOOST_REQUIRE(replace_file(file, text).has_value());
+    std::filesystem::remove_all(directory.path / "db");
+    BOOST_TEST(store::open(options).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -355,7 +355,12 @@ BOOST_AUTO_TEST_CASE(a_bad_cursor_is_refused) {
         BOOST_REQUIRE(refused.error().errors.size() == 1u);
         BOOST_TEST(refused.error().errors[0].pointer == "cursor");
     }
-    item_query items{entries[0].address, "steps", false, 5, "?"};
+    for (auto other : {query_for(organization_of(1), false), query_for(organization_of(1), true)}) {
+        other.kept = other.descending ? "status=open\n" : "";
+        other.cursor = good; // of a list in another order, or with other conditions
+        BOOST_TEST(read_list(*books.store, other).has_error());
+    }
+    item_query items{entries[0].address, "steps", false, 5, good};
     const auto refused = read_items(*books.store, items);
     BOOST_REQUIRE(refused.has_error());
     BOOST_TEST((refused.error().code == code::invalid_request));

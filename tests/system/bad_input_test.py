@@ -189,7 +189,10 @@ class StartTest(NodeTest):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             address = f"127.0.0.1:{taken.getsockname()[1]}"
-            self.refused_with(self.node("--listen", address), 1, address, "--listen")
+            node = self.node("--listen", address)
+            self.refused_with(node, 1, address, "--listen")
+        node.start()
+        self.assertIn(str(node.directory / "admin.key"), node.log.read_text(), "the first start that serves says where the key is")
 
     def test_address_that_is_none(self):
         for address in ("127.0.0.1", "127.0.0.1:99999", "localhost:x", ":::", "256.1.1.1:80"):

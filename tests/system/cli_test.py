@@ -92,6 +92,98 @@ class CliTest(NodeTest):
         self.assertIn("task_created", self.cli("events", "--limit", 200).stdout)
         self.cli("events", "--after", "nonsense", code=FAILED)
 
+    def test_events_beyond_one_page(self):
+        for number in range(210):
+            self.api.create("/tasks", {"title": f"p{number}"})
+        page = self.json("events", "--limit", 205)
+        self.assertEqual(len({e["id"] for e in page["items"]}), 205)
+        self.assertTrue(page["next_cursor"])
+        rest = self.json("events", "--limit", 100000, "--after", page["next_cursor"])
+        self.assertFalse({e["id"] for e in rest["items"]} & {e["id"] for e in page["items"]})
+        self.assertIsNone(rest["next_cursor"])
+
+    def follow(self, node, *arguments):
+        """`troupe events --follow` in the background: the process, and a file with what it prints."""
+        printed = self.folder / f"followed-{node.directory.name}"
+        with open(printed, "wb") as out:
+            process = subprocess.Popen([TROUPE, "events", "--follow", "--json", *arguments], stdout=out, stderr=subprocess.PIPE,
+                                       env={**os.environ, "TROUPE_DATA": str(node.directory)})
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process, printed
+
+    def test_follow_shows_what_happened_while_the_node_was_away(self):
+        for number, seen_before in enumerate((True, False)):
+            node = self.node(name=f"follow{number}").start()
+            node.client().create("/tasks", {"title": "past"})
+            process, printed = self.follow(node)
+            poll("the follower", lambda: node.client().read("/status")["subscribers"] > 0)
+            if seen_before:
+                node.client().create("/tasks", {"title": "seen"})
+                poll("the first event", lambda: "seen" in printed.read_text())
+            node.kill9()
+            self.assertIn(b"lost", process.stderr.readline())
+            node.start()
+            for title in range(3):
+                node.client().create("/tasks", {"title": f"gap{title}"})
+            poll("the gap", lambda: all(f"gap{n}" in printed.read_text() for n in range(3)))
+            shown = [json.loads(line) for line in printed.read_text().splitlines()]
+            titles = [e["data"]["title"] for e in shown if e["kind"] == "task_created"]
+            self.assertCountEqual(titles, ["seen"][:seen_before] + ["gap0", "gap1", "gap2"])
+
+    def test_follow_from_the_start(self):
+        node = self.node(name="from-start").start()
+        node.client().create("/tasks", {"title": "past"})
+        _, printed = self.follow(node, "--after", "start")
+        poll("the past", lambda: "past" in printed.read_text())
+        self.cli("events", "--follow", "--after", "nonsense", code=FAILED)
+
+    def test_stream_refuses_the_cursor_of_lists(self):
+        reply = self.api.get("/events?after=start", headers={"Accept": "text/event-stream"})
+        self.status(reply, 422, "invalid_request")
+        self.assertIn("since", reply.json["detail"])
+        self.status(self.api.get("/events?after=start"), 200)
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        project = self.api.create("/projects", {"name": "full"})["id"]
+        self.api.request("PUT", f"/projects/{project}/files/f", raw=b"text\n", headers={"Content-Type": "application/octet-stream"})
+        environment = {**self.server.environment, "TROUPE_DATA": str(self.server.directory)}
+        for command in (("project", "cat", "full", "f"), ("run", "list", "--json"), ("--help",), ("events", "-f", "--after", "start")):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([TROUPE, *command], stdout=full, stderr=subprocess.PIPE, text=True, env=environment,
+                                      timeout=30, check=False)
+            self.assertEqual(done.returncode, FAILED, command)
+            self.assertIn("could not be written", done.stderr)
+
+    def test_closed_pipe_is_quiet(self):
+        environment = {**self.server.environment, "TROUPE_DATA": str(self.server.directory)}
+        for ignored in (False, True):
+            process = subprocess.Popen([TROUPE, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+                                       restore_signals=not ignored, bufsize=0)
+            process.stdout.close()
+            self.assertEqual(process.stderr.read(), b"")
+            process.stderr.close()
+            process.wait(30)
+
+    def test_names_have_no_case(self):
+        agent = self.json("agent", "create", "MixedCase")["id"]
+        for name in ("MixedCase", "mixedcase", "MIXEDCASE"):
+            self.assertEqual(self.json("agent", "show", name)["id"], agent)
+        project = self.json("project", "create", "MixedCase")["id"]
+        self.assertEqual(self.json("project", "show", "mIXEDcASE")["id"], project)
+
+    def test_agent_says_what_it_is(self):
+        self.cli("agent", "create", "w1")
+        self.assertIn("w1 is paused", self.cli("agent", "pause", "w1").stdout)
+        self.assertIn("w1 is paused", self.cli("agent", "start", "w1").stdout)
+        self.assertIn("w1 works", self.cli("agent", "resume", "w1").stdout)
+        self.assertIn("w1 is stopped", self.cli("agent", "stop", "w1").stdout)
+
+    def test_long_goal_is_short_in_a_list(self):
+        self.api.create("/runs", {"goal": "long " * 4000, "model": "rehearsal:failing"})
+        self.assertLess(max(map(len, self.cli("run", "list").stdout.splitlines())), 400)
+        self.assertTrue(any(len(r["goal"]) == 20000 for r in self.json("run", "list")["items"]))
+
     def test_why(self):
         run = self.start("asking")
         self.api.wait_run(run, until=("waiting",))
@@ -101,6 +193,14 @@ class CliTest(NodeTest):
         self.assertIn("troupe run answer", said)
         self.cli("run", "answer", run, "blue")
         self.assertEqual(self.api.wait_run(run)["result"], "It is blue.")
+        asked = self.start("asking")
+        self.api.wait_run(asked, until=("waiting",))
+        approval = self.json("approval", "list", "--run", asked)["items"][0]["id"]
+        self.assertEqual(self.json("why", "approval", approval)["kind"], "approval")
+        self.assertEqual(self.json("why", approval), self.json("why", "approval", approval))
+        self.cli("agent", "create", "why-agent")
+        self.assertEqual(self.json("why", "why-agent")["kind"], "agent")
+        self.cli("why", "no-such-thing", code=NOT_FOUND)
         self.cli("why", "nothing", run, code=USAGE)
         self.cli("why", "run", "zzz", code=NOT_FOUND)
 
@@ -114,6 +214,12 @@ class CliTest(NodeTest):
         said = self.cli("config", "check", file, code=FAILED).stderr
         self.assertRegex(said, r"troupe\.yaml:2\b")
         self.assertRegex(said, r"troupe\.yaml:3\b")
+        file.write_text(f"model:\n  scripts: {self.folder}/none\n")
+        self.assertRegex(self.cli("config", "check", file, code=FAILED).stderr, r"troupe\.yaml:2\b.*model\.scripts")
+        file.write_text("shards: 4\n---\nshards: 8\n")
+        self.assertRegex(self.cli("config", "check", file, code=FAILED).stderr, r"troupe\.yaml:3\b")
+        typed = self.json("config", "show")
+        self.assertEqual((typed["shards"], typed["log.json"], typed["log.level"]), (256, False, "info"))
         shown = self.cli("config", "show").stdout
         file.write_text(shown)
         self.cli("config", "check", file)

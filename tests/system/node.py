@@ -159,10 +159,11 @@ def stream(url, key, path, seconds=SECONDS_MAX):
 
 
 class Node:
-    """`troupe serve` with its data in `directory`; it may be started, killed and started again."""
+    """`troupe serve`, or another program that serves, with its data in `directory`; it may be started, killed and
+    started again."""
 
-    def __init__(self, directory, *flags, environment=None):
-        self.directory, self.flags = Path(directory), [str(f) for f in flags]
+    def __init__(self, directory, *flags, environment=None, program=(TROUPE, "serve")):
+        self.directory, self.flags, self.program = Path(directory), [str(f) for f in flags], program
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TROUPE_", "OPENAI_"))}
         self.environment.update(environment or {})
         self.process = self.url = None
@@ -180,7 +181,7 @@ class Node:
         """Starts the process and returns at once. One that is still there is ended first."""
         self.kill9()
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([TROUPE, "serve", "--data", self.directory, "--listen", "127.0.0.1:0", *self.flags],
+            self.process = subprocess.Popen([*self.program, "--data", self.directory, "--listen", "127.0.0.1:0", *self.flags],
                                             stdout=subprocess.PIPE, stderr=log, env=self.environment)
         return self
 
@@ -257,8 +258,8 @@ class NodeTest(unittest.TestCase):
                 client.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def node(self, *flags, name="data", environment=None):
-        node = Node(self.folder / name, *flags, environment=environment)
+    def node(self, *flags, name="data", **more):
+        node = Node(self.folder / name, *flags, **more)
         self.nodes.append(node)
         return node
 

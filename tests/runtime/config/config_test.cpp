@@ -173,6 +173,34 @@ BOOST_AUTO_TEST_CASE(broken_yaml_names_the_line) {
     BOOST_TEST(errors_of("a: 1\n b: 2\n").starts_with("2 "));
 }
 
+BOOST_AUTO_TEST_CASE(a_second_document_is_refused_with_its_line) {
+    BOOST_TEST(errors_of("shards: 8\n---\nshards: 9\n") ==
+               "3 a second document starts here: write all in one, without ---\n");
+    BOOST_TEST(errors_of("shards: 8\n---\n").find("a second document starts here") != std::string::npos);
+    BOOST_TEST(errors_of("---\nshards: 8\n...\n") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_path_that_is_given_has_to_lead_somewhere) {
+    const auto folder = std::filesystem::temp_directory_path().string();
+    BOOST_TEST(errors_of("model:\n  scripts: /nowhere\n  openai:\n    ca_file: /nowhere\n") ==
+               "2 model.scripts: \"/nowhere\" is no folder\n"
+               "4 model.openai.ca_file: \"/nowhere\" is no file\n");
+    BOOST_TEST(errors_of("model:\n  scripts: " + std::string(__FILE__) + "\n").find("is no folder") !=
+               std::string::npos);
+    BOOST_TEST(errors_of("model: {openai: {ca_file: " + folder + "}}\n").find("is no file") != std::string::npos);
+    BOOST_TEST(errors_of("model:\n  scripts: " + folder + "\n  openai:\n    ca_file: " + example().string() + "\n") ==
+               "");
+    BOOST_TEST(errors_of("model:\n  scripts: \"\"\n") == "");
+    const config_file closed("secret");
+    std::filesystem::permissions(closed.path, std::filesystem::perms::none);
+    if (::access(closed.path.c_str(), R_OK) != 0) { // root reads all
+        const auto loaded =
+            load_config({.file = {}, .environment = {}, .flags = {{"model.openai.ca_file", closed.path}}});
+        BOOST_REQUIRE(!loaded.has_value());
+        BOOST_TEST(loaded.error().detail.find("cannot be read") != std::string::npos);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_section_that_contains_itself_ends) { BOOST_TEST(!errors_of("log: &x\n  inner: *x\n").empty()); }
 
 BOOST_AUTO_TEST_CASE(a_missing_file_is_an_error) {

@@ -131,6 +131,21 @@ BOOST_AUTO_TEST_CASE(depth_and_limit_cut_and_say_how_many_there_are) {
     BOOST_TEST(at("/children/0/truncated", "/n1", 2, 30) == "false");
 }
 
+BOOST_AUTO_TEST_CASE(what_failed_or_has_something_below_is_not_cut_and_numbers_are_in_order) {
+    std::vector<supervision_tree::entry> entries;
+    for (int i = 0; i < 30; ++i) {
+        entries.push_back(tree.add("/shards/" + std::to_string(i), "shard"));
+    }
+    const auto task = tree.add("/shards/29/tasks/t1", "task");
+    entries[20].failed("it broke");
+    const std::vector<std::string> wanted{"\"0\"", "\"1\"", "\"20\"", "\"29\"", "-"};
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        BOOST_TEST(at("/children/" + std::to_string(i) + "/name", "/shards", 1, 4) == wanted[i]);
+    }
+    BOOST_TEST(at("/children/9/name", "/shards", 1) == "\"9\"");
+    BOOST_TEST(at("/children/10/name", "/shards", 1) == "\"10\"");
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_is_bounded_whatever_is_asked) {
     std::vector<supervision_tree::entry> entries;
     for (int i = 0; i < 12'000; ++i) {

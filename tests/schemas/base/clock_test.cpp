@@ -85,4 +85,20 @@ BOOST_AUTO_TEST_CASE(clocks_do_not_go_back) {
     BOOST_TEST(system_now().ms > 1'700'000'000'000);
 }
 
+BOOST_AUTO_TEST_CASE(a_trusted_clock_follows_small_steps_and_refuses_great_ones) {
+    constexpr std::int64_t year_ms = 365LL * 24 * 3600 * 1000;
+    trusted_clock clock({1'800'000'000'000}, 5000);
+    BOOST_TEST(clock.read({1'800'000'001'000}, 6000).ms == 1'800'000'001'000);
+    BOOST_TEST(clock.read({1'800'003'600'000}, 7000).ms == 1'800'003'600'000); // an hour forwards
+    BOOST_TEST(clock.read({1'800'000'001'000}, 8000).ms == 1'800'000'001'000); // and back
+    BOOST_TEST(clock.refused_ms() == 0);
+    for (const auto step : {year_ms, -year_ms}) {
+        BOOST_TEST(clock.read({1'800'000'002'000 + step}, 9000).ms == 1'800'000'002'000);
+        BOOST_TEST(clock.refused_ms() == step);
+        BOOST_TEST(clock.read({1'800'000'003'000 + step}, 10'000).ms == 1'800'000'003'000);
+    }
+    BOOST_TEST(clock.read({1'800'000'004'000}, 11'000).ms == 1'800'000'004'000);
+    BOOST_TEST(clock.refused_ms() == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,5 @@
-#include "actors/application/application.hpp"
-#include "bin/cli/commands.hpp"
+#include "actors/application/serve.hpp"
+
 #include "runtime/config/config.hpp"
 #include "schemas/base/log.hpp"
 
@@ -9,10 +9,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
+#include <utility>
 
-namespace troupe::cli {
+namespace troupe::actors {
 
 namespace {
 
@@ -38,13 +38,6 @@ int fail(const problem& p) {
         std::cerr << "  " << e.pointer << ": " << e.message << "\n";
     }
     return p.code == code::config_invalid ? 2 : 1;
-}
-
-/// The runner stands beside this program.
-std::filesystem::path runner_path() {
-    std::error_code error;
-    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-    return self.parent_path() / "troupe-runner";
 }
 
 log_settings logging(const runtime::config& c) {
@@ -87,7 +80,7 @@ void reload(const runtime::config_sources& sources, runtime::config& running) {
 
 } // namespace
 
-int serve_main(const std::vector<std::string>& args) {
+int serve(const std::vector<std::string>& args, const std::filesystem::path& runner, extensions own) {
     for (const auto& arg : args) {
         if (arg == "--help" || arg == "-h") {
             std::cout << usage;
@@ -119,13 +112,12 @@ int serve_main(const std::vector<std::string>& args) {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
 
-    auto node = actors::application::start(loaded->values, runner_path());
+    auto node = application::start(loaded->values, runner, std::move(own));
     if (!node) {
         return fail(node.error());
     }
-    if ((*node)->made_key()) {
-        std::cerr << "The administrator's API key is in " << (*node)->key_file().string() << " (mode 600).\n";
-    }
+    // At every start: one that failed after it made the key said nothing.
+    std::cerr << "The administrator's API key is in " << (*node)->key_file().string() << " (mode 600).\n";
     std::cerr << "Model: " << (*node)->model() << ". Sandbox: " << (*node)->sandbox() << ".\n";
     std::cout << "troupe ready " << (*node)->url() << std::endl;
 
@@ -145,4 +137,4 @@ int serve_main(const std::vector<std::string>& args) {
     std::_Exit(0);
 }
 
-} // namespace troupe::cli
+} // namespace troupe::actors

@@ -1,0 +1,186 @@
+#include "bin/cli/commands.hpp"
+#include "bin/cli/print.hpp"
+#include "schemas/base/described.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/store.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+/// Commands that read the journal of a data folder, also beside a node that runs on it.
+namespace troupe::cli {
+namespace {
+
+expected<int> journal_verify(context& c) {
+    const auto folder = c.data_folder();
+    if (!folder) {
+        return c.usage({code::invalid_request,
+                        "Which data folder? Give it: troupe journal verify DIR, --data DIR or TROUPE_DATA."});
+    }
+    storage::store_options options;
+    options.directory = *folder;
+    options.read_only = true;
+    const auto store = storage::store::open(options);
+    if (!store) {
+        return store.error();
+    }
+    const bool live = c.err_screen().interactive && !c.json();
+    const auto found = storage::verify_journal(**store, [&](std::uint64_t records) {
+        if (live) {
+            c.progress(fmt::format("{} records", count_text(records)));
+        }
+    });
+    if (live) {
+        c.progress("");
+    }
+    const bool good = !found.first_bad && found.snapshots_damaged == 0;
+    if (c.json()) {
+        std::string out;
+        json::object_writer w(out);
+        w.field("ok", good)
+            .field("records", found.records)
+            .field("shards", found.shards)
+            .field("snapshots", found.snapshots);
+        w.field("snapshots_damaged", found.snapshots_damaged);
+        if (found.first_bad) {
+            w.raw_field("first_bad", to_problem_json(*found.first_bad));
+        }
+        w.end();
+        c.print_json(out);
+        return good ? 0 : 1;
+    }
+    c.print(details(c.out_screen(),
+                    {{"journal", {folder->string()}},
+                     {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
+                     {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
+                     {"verdict", {good ? "✓ every record is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
+    return found.first_bad ? expected<int>(*found.first_bad) : expected<int>(good ? 0 : 1);
+}
+
+/// A record as a line of the export: every field that it has.
+struct exported_record {
+    std::uint32_t shard = 0;
+    std::uint64_t seq = 0;
+    std::uint64_t epoch = 0;
+    uuid organization;
+    std::string kind;
+    uuid id;
+    std::uint64_t entity_seq = 0;
+    std::string type;
+    std::uint16_t version = 0;
+    timestamp time;
+    std::string command_id;
+    std::uint64_t request_hash = 0;
+    std::uint32_t index_in_batch = 0;
+    std::uint32_t batch_size = 0;
+    std::string principal;
+    std::string cause;
+    std::string correlation;
+    std::string trace;
+    std::uint32_t key_id = 0;
+    json::raw payload;
+};
+BOOST_DESCRIBE_STRUCT(exported_record, (),
+                      (shard, seq, epoch, organization, kind, id, entity_seq, type, version, time, command_id,
+                       request_hash, index_in_batch, batch_size, principal, cause, correlation, trace, key_id, payload))
+
+std::string export_line(storage::record&& r) {
+    exported_record out{r.shard,
+                        r.seq,
+                        r.epoch,
+                        r.entity.organization,
+                        std::move(r.entity.kind),
+                        r.entity.id,
+                        r.entity_seq,
+                        std::move(r.type),
+                        r.version,
+                        r.time,
+                        std::move(r.command_id),
+                        r.request_hash,
+                        r.index_in_batch,
+                        r.batch_size,
+                        std::move(r.principal),
+                        std::move(r.cause),
+                        std::move(r.correlation),
+                        std::move(r.trace),
+                        r.key_id,
+                        {}};
+    out.payload.text = std::move(r.payload);
+    return to_json(out) + "\n";
+}
+
+/// "3:1200" as shard and seq.
+std::optional<std::pair<std::uint32_t, std::uint64_t>> position_of(std::string_view text) {
+    const auto colon = text.find(':');
+    std::pair<std::uint32_t, std::uint64_t> out;
+    const auto whole = [](std::string_view digits, auto& into) {
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), into);
+        return error == std::errc() && end == digits.data() + digits.size();
+    };
+    return colon != std::string_view::npos && whole(text.substr(0, colon), out.first) &&
+                   whole(text.substr(colon + 1), out.second)
+               ? std::optional(out)
+               : std::nullopt;
+}
+
+expected<int> journal_export(context& c) {
+    const auto folder = c.data_folder();
+    if (!folder) {
+        return c.usage({code::invalid_request,
+                        "Which data folder? Give it: troupe journal export DIR, --data DIR or TROUPE_DATA."});
+    }
+    const auto since = position_of(c.args().value_or("since", "0:0"));
+    if (!since) {
+        return c.usage(
+            {code::invalid_request, "--since takes SHARD:SEQ of the last record that you have, as in 3:1200."});
+    }
+    const auto kind = c.args().value("kind");
+    storage::store_options options;
+    options.directory = *folder;
+    options.read_only = true;
+    const auto store = storage::store::open(options);
+    if (!store) {
+        return store.error();
+    }
+    for (auto shard = since->first; shard < (*store)->who().shards; ++shard) {
+        const auto after = shard == since->first ? since->second : 0;
+        const auto read = storage::read_log(**store, shard, after, [&](storage::record&& r) {
+            if (!kind || r.entity.kind == *kind) {
+                c.write(export_line(std::move(r)));
+            }
+            return c.can_write();
+        });
+        if (!read) {
+            return read.error();
+        }
+        if (!c.can_write()) {
+            return problem{code::storage_failed, "The export is not complete: its output cannot be written."};
+        }
+    }
+    return 0;
+}
+
+} // namespace
+
+std::vector<command> journal_commands() {
+    return {
+        {"journal verify",
+         "Read the whole journal of a data folder and name the first bad record.",
+         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
+         "troupe journal verify ./data",
+         journal_verify},
+        {"journal export",
+         "Write every record of a data folder as a line of JSON, shard by shard. A node may run on it.",
+         {.flags = {{"since", "SHARD:SEQ", "Go on after this record; shards before it are left out."},
+                    {"kind", "KIND", "Only records of entities of this kind: task, run, …"}},
+          .operands = "[DIR]",
+          .operands_min = 0,
+          .operands_max = 1},
+         "troupe journal export ./data > journal.jsonl\ntroupe journal export --kind task --since 3:1200",
+         journal_export},
+    };
+}
+
+} // namespace troupe::cli

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "runtime/config/config.hpp"
+#include "schemas/backup.hpp"
+#include "schemas/base/problem.hpp"
+#include "storage/store.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe::runtime {
+
+struct supervised_child;
+
+/// Backups of a running node: made one after the other on a thread of its own, when somebody asks and on schedule;
+/// lists and manifests are read on another, so that they do not wait for a backup that takes long. The thread-safe
+/// calls return at once; `done` is called exactly once, from any thread: with `overloaded` when too many wait, with
+/// `unavailable` when the node ends before.
+class backup_desk {
+public:
+    template <class T>
+    using answer = std::function<void(expected<T>)>;
+
+    /// The store outlives the desk's actors.
+    backup_desk(storage::store& s, const config& settings);
+    ~backup_desk();
+
+    /// Where the backups are: `backup.directory`, or `backups` in the data folder.
+    [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+
+    /// As of `storage::create_backup`.
+    void create(std::string request_key, answer<backup_manifest> done);
+    void list(answer<std::vector<backup_manifest>> done);
+    void find(std::string id, answer<backup_manifest> done);
+    void remove(std::string id, answer<void> done);
+
+    /// The two actors, for the node's supervisor.
+    std::vector<supervised_child> children();
+
+private:
+    class worker;
+    struct handles;
+    template <class T>
+    void ask(bool changes, std::function<expected<T>()> work, answer<T> done);
+    /// One on schedule when it is due; gives the time until it looks again.
+    std::int64_t look_at_schedule();
+
+    storage::store& store_;
+    std::filesystem::path directory_;
+    std::int64_t every_ms_;
+    std::size_t keep_;
+    std::shared_ptr<std::atomic<int>> waiting_;
+    std::unique_ptr<handles> handles_;
+};
+
+} // namespace troupe::runtime

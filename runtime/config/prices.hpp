@@ -1,0 +1,22 @@
+#pragma once
+
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace troupe::runtime {
+
+/// What a million tokens cost, in millionths of the operator's currency unit.
+struct token_price {
+    std::int64_t input_micros = 0;
+    std::int64_t output_micros = 0;
+};
+
+/// By the name of the model. Reads "openai/gpt-4.1-mini=0.40/1.60, NAME=INPUT/OUTPUT": currency units per million
+/// tokens with at most six decimals. `config_invalid` names the entry that is wrong.
+expected<std::map<std::string, token_price>> parse_prices(std::string_view text);
+
+} // namespace troupe::runtime

@@ -1,0 +1,146 @@
+#include "storage/cut.hpp"
+
+#include "storage/bytes.hpp"
+#include "storage/keys.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/rocks.hpp"
+#include "storage/shard_logs.hpp"
+#include "storage/tables.hpp"
+
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+namespace troupe::storage {
+
+namespace {
+
+constexpr std::size_t batch_bytes_max = 4 << 20;
+
+/// The last record of the last whole command before the first record that is too late.
+expected<std::uint64_t> find_cut(const store& s, std::uint32_t shard, timestamp until,
+                                 const std::function<void()>& on_record) {
+    std::uint64_t cut = 0;
+    auto read = read_log(s, shard, 0, [&](record&& r) {
+        on_record();
+        if (r.time > until) {
+            return false;
+        }
+        if (r.index_in_batch + 1 == r.batch_size) {
+            cut = r.seq;
+        }
+        return true;
+    });
+    return read ? expected<std::uint64_t>(cut) : expected<std::uint64_t>(read.error());
+}
+
+/// Takes the end of one shard away.
+class shard_cut {
+public:
+    shard_cut(store& s, std::uint32_t shard) : store_(s), shard_(shard) {}
+
+    expected<std::uint64_t> after(std::uint64_t last_kept) {
+        std::uint64_t records = 0;
+        expected<void> done;
+        const auto read = read_log(store_, shard_, last_kept, [&](record&& r) {
+            ++records;
+            done = take_away(r);
+            return done.has_value();
+        });
+        if (!read || !done) {
+            return read ? done.error() : read.error();
+        }
+        for (const auto& [entity, version] : versions_) {
+            if (done = set_back(entity, version); !done) {
+                return done.error();
+            }
+        }
+        std::string applied;
+        put_big_endian(applied, last_kept);
+        batch_.Put(db_.derived, keys::shard_table(shard_, keys::table::applied), applied);
+        if (done = cut_epochs(store_, shard_, last_kept, batch_); done) {
+            done = write();
+        }
+        return done ? expected<std::uint64_t>(records) : expected<std::uint64_t>(done.error());
+    }
+
+private:
+    expected<void> take_away(const record& r) {
+        batch_.Delete(db_.log, keys::log(shard_, r.seq));
+        if (r.entity_seq > 0) { // else the start of an epoch, which is nobody's
+            batch_.Delete(db_.derived, keys::numbered(shard_, keys::table::history, r.entity, r.entity_seq));
+            const auto before = r.entity_seq - 1;
+            auto& version = versions_.try_emplace(r.entity, before).first->second;
+            version = std::min(version, before);
+            if (r.index_in_batch == 0 && !r.command_id.empty()) {
+                batch_.Delete(db_.derived, keys::command(shard_, r.entity, r.command_id));
+            }
+        }
+        return batch_.GetDataSize() < batch_bytes_max ? expected<void>() : write();
+    }
+
+    /// Head and snapshots as of that version.
+    expected<void> set_back(const entity_address& a, std::uint64_t version) {
+        head_row head{version, 0};
+        prefix_scan snapshots(*db_.db, db_.derived, keys::entity_rows(shard_, keys::table::snapshot, a));
+        for (; snapshots.valid(); snapshots.next()) {
+            const auto of = get_big_endian<std::uint64_t>(snapshots.rest());
+            if (of > version) {
+                batch_.Delete(db_.derived, std::string(snapshots.key()));
+            } else {
+                head.snapshot_version = of;
+            }
+        }
+        if (!snapshots.status().ok()) {
+            return to_problem(snapshots.status(), "cannot read the snapshots of " + to_string(a));
+        }
+        const auto key = keys::entity(shard_, keys::table::head, a);
+        version > 0 ? batch_.Put(db_.derived, key, encode_head_row(head)) : batch_.Delete(db_.derived, key);
+        return batch_.GetDataSize() < batch_bytes_max ? expected<void>() : write();
+    }
+
+    expected<void> write() {
+        const auto status = db_.db->Write({}, &batch_);
+        batch_.Clear();
+        return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot cut the journal"));
+    }
+
+    store& store_;
+    std::uint32_t shard_;
+    rocks& db_ = store_.db();
+    rocksdb::WriteBatch batch_;
+    std::unordered_map<entity_address, std::uint64_t> versions_; ///< That are left.
+};
+
+} // namespace
+
+expected<cut_result> cut_journal(store& s, timestamp until, const std::function<void(std::uint64_t)>& progress) {
+    cut_result out;
+    std::uint64_t seen = 0;
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        const auto cut = find_cut(s, shard, until, [&] {
+            if (++seen % 100'000 == 0) {
+                progress(seen);
+            }
+        });
+        if (!cut) {
+            return cut.error();
+        }
+        out.records_kept += *cut;
+        if (*cut == last_seq(s, shard)) {
+            continue;
+        }
+        const auto records = shard_cut(s, shard).after(*cut);
+        if (!records) {
+            return records.error();
+        }
+        out.records_cut += *records;
+        ++out.shards_cut;
+    }
+    auto flushed = s.flush();
+    return flushed ? expected<cut_result>(out) : expected<cut_result>(flushed.error());
+}
+
+} // namespace troupe::storage

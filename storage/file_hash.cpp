@@ -1,0 +1,84 @@
+#include "storage/file_hash.hpp"
+
+#include "schemas/base/durable_file.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/unique_fd.hpp"
+
+#include <openssl/evp.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace troupe::storage {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t piece_bytes = 1 << 20;
+
+/// Gives the file to `visit` in pieces, and its hash.
+expected<std::string> hash_pieces(int fd, const fs::path& file,
+                                  const std::function<expected<void>(std::string_view)>& visit) {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+    EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr);
+    std::string piece(piece_bytes, '\0');
+    for (;;) {
+        const auto got = ::read(fd, piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return file_problem("read", file.native(), errno);
+        }
+        if (got == 0) {
+            break;
+        }
+        const std::string_view bytes(piece.data(), static_cast<std::size_t>(got));
+        EVP_DigestUpdate(hash.get(), bytes.data(), bytes.size());
+        if (auto visited = visit(bytes); !visited) {
+            return visited.error();
+        }
+    }
+    std::string digest(32, '\0');
+    EVP_DigestFinal_ex(hash.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
+    return to_hex(digest);
+}
+
+} // namespace
+
+expected<std::string> hash_file(const fs::path& file) {
+    const unique_fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) {
+        return file_problem("open", file.native(), errno);
+    }
+    auto hash = hash_pieces(fd.get(), file, [](std::string_view) { return expected<void>(); });
+    if (hash && ::fsync(fd.get()) != 0 && errno != EROFS && errno != EINVAL) { // a medium that is only read needs none
+        return file_problem("sync", file.native(), errno);
+    }
+    return hash;
+}
+
+expected<std::string> copy_and_hash_file(const fs::path& from, const fs::path& to) {
+    const unique_fd in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!in) {
+        return file_problem("open", from.native(), errno);
+    }
+    const unique_fd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!out) {
+        return file_problem("create", to.native(), errno);
+    }
+    auto hash =
+        hash_pieces(in.get(), from, [&](std::string_view bytes) { return write_whole(out.get(), bytes, to.native()); });
+    if (hash && ::fsync(out.get()) != 0) {
+        return file_problem("sync", to.native(), errno);
+    }
+    return hash;
+}
+
+} // namespace troupe::storage
