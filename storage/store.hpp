@@ -47,6 +47,7 @@ struct store_options {
     bool read_only = false;     ///< Inspect without the lock, beside a running node or on damage.
     bool must_exist = false;    ///< Never make a new directory.
     std::size_t cache_bytes = 128 << 20;
+    std::size_t write_buffer_bytes = 64 << 20; ///< Of each family of tables; some memory is taken at once.
     std::uint64_t free_bytes_min = 0; ///< Below, blobs are refused; the committer has the same bound for events.
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< Older de-duplication rows are dropped by compaction.
     rocksdb::Env* env = nullptr; ///< The disk under the database, for simulations; not owned. By default the machine's.

@@ -38,12 +38,13 @@ record_header header_at(std::string_view block, std::size_t at) {
     return {byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24), byte(4) | (byte(5) << 8), byte(6)};
 }
 
-/// Whether a whole record begins there, by its checksum.
-bool is_record(std::string_view block, std::size_t at) {
+/// Whether a whole record begins there, by its checksum; with that length instead of its own.
+bool is_record(std::string_view block, std::size_t at, std::optional<std::size_t> length = {}) {
     if (block.size() - at < header_bytes) {
         return false;
     }
-    const auto h = header_at(block, at);
+    auto h = header_at(block, at);
+    h.length = length.value_or(h.length);
     if (h.type < type_first || h.type > type_last || h.length > block.size() - at - header_bytes) {
         return false;
     }
@@ -56,9 +57,8 @@ bool is_record(std::string_view block, std::size_t at) {
 bool has_content(std::string_view bytes) { return bytes.find_first_not_of('\0') != std::string_view::npos; }
 
 problem damaged(const fs::path& file, std::uint64_t at) {
-    return {code::journal_damaged, "the write-ahead log " + file.string() + " is damaged at byte " +
-                                       std::to_string(at) +
-                                       ", with records behind it; nothing was changed. Restore it, or a backup"};
+    return {code::journal_damaged, "the log " + file.string() + " is damaged at byte " + std::to_string(at) +
+                                       ", which is not a torn end; nothing was changed. Restore it, or a backup"};
 }
 
 /// Fills the block, but at the end of the file.
@@ -103,8 +103,15 @@ expected<void> check_log(rocksdb::Env& disk, const fs::path& file) {
                 }
                 break;
             }
+            if (h.type > type_last) {
+                return damaged(file, begin + at); // RocksDB takes it for the rest of a recycled log, which we have not
+            }
             if (h.length > block.size() - at - header_bytes) {
-                // In a whole block RocksDB refuses it itself.
+                // In a whole block RocksDB refuses it itself. The last record is whole, but for its length, when its
+                // checksum fits what is there.
+                if (is_record(block, at, block.size() - at - header_bytes)) {
+                    return damaged(file, begin + at);
+                }
                 for (auto next = at + 1; block.size() < block_bytes && next < block.size(); ++next) {
                     if (is_record(block, next)) {
                         return damaged(file, begin + at);
@@ -127,10 +134,11 @@ expected<void> check_write_ahead_logs(rocksdb::Env& disk, const fs::path& databa
     (void)disk.GetChildren(database.string(), &names);
     for (const auto& name : names) {
         was_opened = was_opened || name.starts_with("OPTIONS-");
-        if (!name.ends_with(".log")) {
+        // RocksDB's manifest is a log as well, and ends in silence where it is damaged.
+        if (!name.ends_with(".log") && !name.starts_with("MANIFEST-")) {
             continue;
         }
-        has_log = true;
+        has_log = has_log || name.ends_with(".log");
         if (auto checked = check_log(disk, database / name); !checked) {
             return checked;
         }

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,7 +91,8 @@ private:
     std::uint64_t snapshot_events_ = 10;
     std::int64_t idle_ms_ = 1000;
     unsigned crash_percent_ = 0;
-    bool ended_ = false; ///< The committer ended the process.
+    std::map<std::string, int> crashed_; ///< By command, in this life: never so often that it is set aside.
+    bool ended_ = false;                 ///< The committer ended the process.
     statistics counts_;
     std::optional<std::string> wrong_;
 };

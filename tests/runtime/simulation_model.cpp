@@ -19,16 +19,19 @@ constexpr std::string_view tell_prefix = "tell/";
 
 } // namespace
 
-std::function<bool()>& decision_crashes() {
-    static std::function<bool()> asked;
+std::function<bool(std::string_view)>& decision_crashes() {
+    static std::function<bool(std::string_view)> asked;
     return asked;
 }
 
 expected<std::vector<ledger_model::event>> ledger_model::decide(const state&, const command& c,
                                                                 const runtime::context& ctx) {
     using events = std::vector<event>;
-    if (decision_crashes() && decision_crashes()()) {
-        throw std::runtime_error("a simulated crash");
+    if (const auto& asked = decision_crashes()) {
+        const auto [type, payload] = encode_named(c);
+        if (asked(to_string(ctx.self.id) + std::string(type) + payload)) {
+            throw std::runtime_error("a simulated crash");
+        }
     }
     const problem refused{code::conflict, "refused, as it was told to"};
     return std::visit(

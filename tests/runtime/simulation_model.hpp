@@ -99,7 +99,7 @@ struct ledger_model {
 };
 
 /// Asked at each decision whether it should throw: how a simulation crashes entities. Empty: never.
-std::function<bool()>& decision_crashes();
+std::function<bool(std::string_view command)>& decision_crashes();
 
 } // namespace troupe::test
 
