@@ -359,7 +359,7 @@ private:
                 }
             }
             // What it owes is not lost: it is woken again.
-            caf::delayed_anon_send(owner_, std::chrono::milliseconds(wake_after_refusal_ms), wake_msg{self_});
+            send(owner_, wake_msg{self_, wake_after_refusal_ms});
             quit(caf::exit_reason::normal);
             return;
         }

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <deque>
 #include <unordered_map>
+#include <utility>
 
 namespace troupe::runtime {
 
@@ -71,7 +72,7 @@ public:
 
     behavior_type make_behavior() override {
         sweep_later();
-        return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m.entity); },
+        return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m); },
                 [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); }};
     }
 
@@ -83,6 +84,7 @@ private:
         int crashes_in_a_row = 0;
         bool passivating = false; ///< New commands wait until it is gone.
         bool resting = false;     ///< Waits before its restart.
+        bool wakes_later = false; ///< A wake is on its way: the slot stays.
         supervision_tree::entry entry;
     };
 
@@ -103,6 +105,7 @@ private:
 
     void offer(slot& s, const held_ptr& held) {
         held->offered = true;
+        s.entry.count_messages();
         if (held->crashes >= limits::poison_crashes) {
             send(s.actor, poison_msg{held, last_failure_});
         } else {
@@ -110,11 +113,19 @@ private:
         }
     }
 
-    void wake(const entity_address& a) {
-        auto& s = slots_[a];
+    void wake(const wake_msg& m) {
+        auto& s = slots_[m.entity];
+        if (m.after_ms > 0) {
+            // One at a time: each incarnation that is refused asks for another.
+            if (!std::exchange(s.wakes_later, true)) {
+                delayed_send(this, std::chrono::milliseconds(m.after_ms), wake_msg{m.entity});
+            }
+            return;
+        }
+        s.wakes_later = false;
         s.resting = false;
         if (!s.actor) {
-            start(a, s);
+            start(m.entity, s);
         }
     }
 
@@ -166,7 +177,13 @@ private:
         drop_answered(s);
         const bool crashed = reason && reason != caf::exit_reason::normal;
         if (!crashed) {
-            s.held.empty() ? void(slots_.erase(a)) : start(a, s);
+            if (!s.held.empty()) {
+                start(a, s);
+            } else if (!s.wakes_later) {
+                slots_.erase(a);
+            } else {
+                s.entry = {};
+            }
             return;
         }
         last_failure_ = system().render(reason);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -15,6 +16,14 @@ namespace {
 
 /// Of one answer, whatever depth and limit say: about 3 MB.
 constexpr std::size_t shown_nodes_max = 10'000;
+/// Nobody told yet: not shown.
+constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
+
+void write_known(json::object_writer& w, std::string_view name, const std::atomic<std::uint64_t>& number) {
+    if (const auto value = number.load(std::memory_order_relaxed); value != unknown) {
+        w.field(name, value);
+    }
+}
 /// A failure's sentence; more stands in the log.
 constexpr std::size_t failure_bytes_max = 500;
 
@@ -70,9 +79,9 @@ struct supervision_tree::node {
     timestamp failed_at;
     std::atomic<std::uint64_t> owner = 0; ///< 0: nobody.
     std::atomic<std::int64_t> started_ms = 0;
-    std::atomic<std::uint64_t> messages = 0;
-    std::atomic<std::uint64_t> mailbox_depth = 0;
-    std::atomic<std::uint64_t> memory_bytes = 0;
+    std::atomic<std::uint64_t> messages = unknown;
+    std::atomic<std::uint64_t> mailbox_depth = unknown;
+    std::atomic<std::uint64_t> memory_bytes = unknown;
     std::atomic<std::uint32_t> restarts = 0;
     std::atomic<node_status> status = node_status::running;
 
@@ -157,9 +166,9 @@ supervision_tree::entry supervision_tree::state::insert(const std::shared_ptr<st
     at->kind = kind;
     at->last_failure.clear();
     at->started_ms = now().ms;
-    at->messages = 0;
-    at->mailbox_depth = 0;
-    at->memory_bytes = 0;
+    at->messages = unknown;
+    at->mailbox_depth = unknown;
+    at->memory_bytes = unknown;
     at->restarts = 0;
     at->status = node_status::running;
     if (at->owner.exchange(made.owner_) == 0) {
@@ -224,8 +233,9 @@ void supervision_tree::state::write(std::string& out, const node& n, std::size_t
             }
             w.field("started_at", to_string(timestamp{n.started_ms}));
             w.field("uptime_ms", std::max<std::int64_t>(now().ms - n.started_ms, 0));
-            w.field("mailbox_depth", n.mailbox_depth.load()).field("messages", n.messages.load());
-            w.field("memory_bytes", n.memory_bytes.load());
+            write_known(w, "mailbox_depth", n.mailbox_depth);
+            write_known(w, "messages", n.messages);
+            write_known(w, "memory_bytes", n.memory_bytes);
         }
         count = n.children.size();
         if (depth > 0) {
@@ -326,6 +336,8 @@ void supervision_tree::entry::set_memory_bytes(std::size_t bytes) {
 
 void supervision_tree::entry::count_messages(std::uint64_t more) {
     if (is_owner()) {
+        auto nobody = unknown;
+        node_->messages.compare_exchange_strong(nobody, 0, std::memory_order_relaxed);
         node_->messages.fetch_add(more, std::memory_order_relaxed);
     }
 }

@@ -51,6 +51,7 @@ public:
         void failed(std::string_view reason);
         /// Counts a restart, becomes `running`, and its uptime begins anew.
         void restarted();
+        /// What nobody tells is not shown.
         void set_mailbox_depth(std::size_t depth);
         void set_memory_bytes(std::size_t bytes); ///< An estimate.
         void count_messages(std::uint64_t more = 1);

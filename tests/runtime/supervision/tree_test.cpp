@@ -95,6 +95,8 @@ BOOST_AUTO_TEST_CASE(a_successor_is_not_harmed_by_the_late_end_of_its_predecesso
 
 BOOST_AUTO_TEST_CASE(what_happens_to_an_entry_is_shown) {
     auto a = tree.add("/a", "agent");
+    BOOST_TEST(at("/mailbox_depth", "/a") == "-"); // nobody told yet
+    BOOST_TEST(at("/messages", "/a") == "-");
     a.set_mailbox_depth(7);
     a.set_memory_bytes(4096);
     a.count_messages();
