@@ -296,6 +296,11 @@ class ApiTest(NodeTest):
 
     # ---- events
 
+    def test_a_filter_takes_only_values_that_there_are(self):
+        for path in ("/tasks", "/runs", "/agents", "/approvals"):
+            reply = self.status(self.api.get(f"{path}?status=nosuch"), 422, "invalid_request")
+            self.assertIn("status", json.dumps(reply.json["errors"]))
+
     def test_events_are_paged_in_order(self):
         made = [self.api.create("/tasks", {"title": f"e{n}"})["id"] for n in range(9)]
         self.api.ok("PUT", f"/tasks/{made[0]}", {"title": "later"})

@@ -176,6 +176,19 @@ class RawTest(NodeTest):
 class StartTest(NodeTest):
     """Starts that must be refused, each with a sentence that says what to do, and nothing changed."""
 
+    def test_a_limit_of_money_needs_the_price_of_the_model(self):
+        wish = {"goal": "x", "model": "openai/m", "limits": {"cost_micros": 1}}
+        node = self.node("--model.openai.base_url", "http://127.0.0.1:9/v1").start()
+        api = node.client()
+        shown = api.wait_run(api.create("/runs", wish)["id"])
+        self.assertEqual(shown["status"], "failed")
+        self.assertIn("model.prices", shown["error"])
+        node.stop()
+        node.flags += ["--model.prices", "openai/m=1/2"]
+        api = node.start().client()
+        run = api.create("/runs", wish)["id"]  # its budget does not take the first call
+        self.assertIn("cost", api.wait_run(run)["error"])
+
     def refused_with(self, node, status, *parts):
         code, said = node.refused()
         self.assertEqual(code, status, said)
