@@ -1,6 +1,7 @@
 #include "actors/provider/rehearsal.hpp"
 #include "schemas/base/json.hpp"
 #include "tests/actors/tool_fixture.hpp"
+#include "tests/source_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
@@ -18,7 +19,7 @@ namespace {
 
 struct sample : actors::test::tool_place {
     sample() {
-        const auto folder = fs::path(__FILE__).parent_path().parent_path() / "fixtures/sample";
+        const auto folder = troupe::test::source_folder() / "tests/fixtures/sample";
         fs::copy(folder, project, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
     }
 

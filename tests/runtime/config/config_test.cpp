@@ -1,4 +1,5 @@
 #include "runtime/config/config.hpp"
+#include "tests/source_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -48,9 +49,7 @@ std::string errors_of(const std::string& text) {
     return all;
 }
 
-std::filesystem::path example() {
-    return std::filesystem::path(__FILE__).parent_path() / "../../../cluster-configs/single-node.yaml";
-}
+std::filesystem::path example() { return troupe::test::source_folder() / "cluster-configs/single-node.yaml"; }
 
 } // namespace
 
@@ -185,8 +184,7 @@ BOOST_AUTO_TEST_CASE(a_path_that_is_given_has_to_lead_somewhere) {
     BOOST_TEST(errors_of("model:\n  scripts: /nowhere\n  openai:\n    ca_file: /nowhere\n") ==
                "2 model.scripts: \"/nowhere\" is no folder\n"
                "4 model.openai.ca_file: \"/nowhere\" is no file\n");
-    BOOST_TEST(errors_of("model:\n  scripts: " + std::string(__FILE__) + "\n").find("is no folder") !=
-               std::string::npos);
+    BOOST_TEST(errors_of("model:\n  scripts: " + example().string() + "\n").find("is no folder") != std::string::npos);
     BOOST_TEST(errors_of("model: {openai: {ca_file: " + folder + "}}\n").find("is no file") != std::string::npos);
     BOOST_TEST(errors_of("model:\n  scripts: " + folder + "\n  openai:\n    ca_file: " + example().string() + "\n") ==
                "");
