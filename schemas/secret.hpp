@@ -36,17 +36,16 @@ BOOST_DESCRIBE_STRUCT(secret_document, (), (id, name, version, key, updated_by, 
 struct rotate_keys_body {
     bool master = false;
     static constexpr field_rule rules[] = {
-        {.name = "master",
-         .doc = "Make a new master key and wrap the data keys with it, instead of a new data key."}};
+        {.name = "master", .doc = "Make a new master key and wrap the data keys with it, instead of a new data key."}};
 };
 BOOST_DESCRIBE_STRUCT(rotate_keys_body, (), (master))
 
 /// GET /secret-keys, and the answer to a rotation.
 struct secret_keys_document {
-    std::uint32_t key = 0;   ///< Number of the data key that new values are encrypted with; 0: there is none yet.
-    bool rotating = false;   ///< Older values are still being encrypted anew.
-    std::string master;      ///< Id of the master key that wraps new data keys.
-    bool rewrapping = false; ///< Some data keys of this organization are still wrapped with an older master key.
+    std::uint32_t key = 0;     ///< Number of the data key that new values are encrypted with; 0: there is none yet.
+    bool rotating = false;     ///< Older values are still being encrypted anew.
+    std::string master;        ///< Id of the master key that wraps new data keys.
+    bool rewrapping = false;   ///< Some data keys of this organization are still wrapped with an older master key.
     std::string master_origin; ///< Where the node has the master key from.
 };
 BOOST_DESCRIBE_STRUCT(secret_keys_document, (), (key, rotating, master, rewrapping, master_origin))

@@ -92,8 +92,8 @@ expected<master_keys> master_keys::parse(std::string_view text, std::string_view
         }
     }
     if (out.keys_.empty() || out.keys_.size() > keys_max) {
-        return problem{code::config_invalid, std::string(origin) + (out.keys_.empty() ? " holds no master key"
-                                                                                      : " holds too many keys") +
+        return problem{code::config_invalid, std::string(origin) +
+                                                 (out.keys_.empty() ? " holds no master key" : " holds too many keys") +
                                                  "; `troupe secret new-key FILE` makes a file with one"};
     }
     return out;
@@ -106,6 +106,16 @@ const master_key* master_keys::find(std::string_view id) const {
         }
     }
     return nullptr;
+}
+
+master_keys master_keys::with(const master_keys& older) const {
+    auto out = *this;
+    for (const auto& key : older.keys_) {
+        if (!find(key.id)) {
+            out.keys_.push_back(key);
+        }
+    }
+    return out;
 }
 
 std::string master_keys::ids() const {
@@ -132,12 +142,11 @@ expected<wiped_text> unwrap_key(const master_keys& masters, const uuid& organiza
                                                  key.master + ", and this node has only " + masters.ids()};
     }
     const auto sealed = from_base64(key.wrapped);
-    auto opened = sealed ? unseal(master->bytes, *sealed, place_of_key(organization, key.number, key.master))
-                         : std::nullopt;
+    auto opened =
+        sealed ? unseal(master->bytes, *sealed, place_of_key(organization, key.number, key.master)) : std::nullopt;
     if (!opened || opened->size() != cipher_key_bytes) {
         return problem{code::secrets_locked, "data key " + std::to_string(key.number) + " of the organization " +
-                                                 to_string(organization) +
-                                                 " was changed on disk; restore a backup"};
+                                                 to_string(organization) + " was changed on disk; restore a backup"};
     }
     return wiped_text(std::move(*opened));
 }

@@ -29,11 +29,13 @@ public:
     /// follows a '#' in a line is a comment. `config_invalid` names what is wrong, never the text.
     static expected<master_keys> parse(std::string_view text, std::string_view origin);
 
+    /// These, and behind them those of `older` that are not among them.
+    [[nodiscard]] master_keys with(const master_keys& older) const;
+
     [[nodiscard]] const master_key& current() const { return keys_.front(); }
     [[nodiscard]] const master_key* find(std::string_view id) const;
     /// "3f2a91c0…, 77ab…": the ids, for sentences.
     [[nodiscard]] std::string ids() const;
-    [[nodiscard]] const std::vector<master_key>& all() const { return keys_; }
 
 private:
     std::vector<master_key> keys_; ///< Never empty.

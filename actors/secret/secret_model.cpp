@@ -12,9 +12,7 @@ namespace {
 using events = std::vector<secret_model::event>;
 using decision_result = expected<events>;
 
-bool is_letter_or_digit(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool exists(const secret_values& s) { return !s.current.sealed.empty(); }
 
@@ -23,8 +21,9 @@ decision_result decide(const secret_values& s, const set_secret& c) {
         return problem{code::invalid_request, "The command is not for this secret."};
     }
     if (c.version != s.current.version + 1 || c.sealed.empty()) {
-        return problem{code::conflict, "The secret '" + c.name + "' was set by somebody else at this moment. Set it "
-                                                                 "again if your value is the one that counts."};
+        return problem{code::conflict, "The secret '" + c.name +
+                                           "' was set by somebody else at this moment. Set it "
+                                           "again if your value is the one that counts."};
     }
     return events{secret_set{c.name, c.version, c.sealed}};
 }
@@ -45,8 +44,7 @@ decision_result decide(const secret_values& s, const delete_secret&) {
 
 bool is_secret_name(std::string_view name) {
     return !name.empty() && name.size() <= secret_name_bytes_max && is_letter_or_digit(name.front()) &&
-           std::ranges::all_of(
-               name, [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-' || c == '.'; });
+           std::ranges::all_of(name, [](char c) { return is_letter_or_digit(c) || c == '_' || c == '-' || c == '.'; });
 }
 
 entity_address secret_address(const uuid& organization, std::string_view name) {
@@ -65,7 +63,9 @@ secret_values secret_model::apply(state s, const event& e, const runtime::event_
                            s.name = x.name;
                            s.current = {x.version, x.sealed};
                        },
-                       [&](const secret_resealed& x) { s.current = {x.version, x.sealed}; },
+                       [&](const secret_resealed& x) {
+                           s.current = {x.version, x.sealed};
+                       },
                        // The version goes on counting: no two values are ever bound to the same one.
                        [&](const secret_deleted&) { s.current.sealed.clear(); }},
                e);

@@ -73,11 +73,10 @@ std::optional<std::string> unseal(std::string_view key, std::string_view sealed,
     std::string plain(body.size(), '\0');
     const cipher c(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
     int written = 0;
-    const bool ready =
-        c && EVP_DecryptInit_ex(c.get(), EVP_aes_256_gcm(), nullptr, bytes(key), bytes(sealed)) == 1 &&
-        EVP_DecryptUpdate(c.get(), nullptr, &written, bytes(associated), count_of(associated)) == 1 &&
-        EVP_DecryptUpdate(c.get(), bytes(plain), &written, bytes(body), count_of(body)) == 1 &&
-        EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes, tag.data()) == 1;
+    const bool ready = c && EVP_DecryptInit_ex(c.get(), EVP_aes_256_gcm(), nullptr, bytes(key), bytes(sealed)) == 1 &&
+                       EVP_DecryptUpdate(c.get(), nullptr, &written, bytes(associated), count_of(associated)) == 1 &&
+                       EVP_DecryptUpdate(c.get(), bytes(plain), &written, bytes(body), count_of(body)) == 1 &&
+                       EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes, tag.data()) == 1;
     require(ready, "AES-256-GCM");
     if (EVP_DecryptFinal_ex(c.get(), bytes(plain) + plain.size(), &written) != 1) {
         wipe(plain);

@@ -36,7 +36,9 @@ constexpr std::uint16_t version_of() {
 namespace detail {
 
 template <class T>
-concept has_previous = requires { typename T::previous; };
+concept has_previous = requires {
+    typename T::previous;
+};
 
 /// The oldest version that the chain of T reads.
 template <class T>
@@ -51,12 +53,12 @@ constexpr std::uint16_t oldest_version_of() {
 inline problem unreadable_version(std::uint16_t found, std::uint16_t oldest, std::uint16_t newest) {
     const auto known = oldest == newest ? "version " + std::to_string(newest)
                                         : "versions " + std::to_string(oldest) + " to " + std::to_string(newest);
-    return found > newest ? problem{code::data_dir_newer, "it has version " + std::to_string(found) +
-                                                              ", written by a newer Troupe; this one knows " + known +
-                                                              ": run the newer one again"}
-                          : problem{code::quarantined, "it has version " + std::to_string(found) +
-                                                           ", which this Troupe does not read any more; it knows " +
-                                                           known};
+    return found > newest
+               ? problem{code::data_dir_newer, "it has version " + std::to_string(found) +
+                                                   ", written by a newer Troupe; this one knows " + known +
+                                                   ": run the newer one again"}
+               : problem{code::quarantined, "it has version " + std::to_string(found) +
+                                                ", which this Troupe does not read any more; it knows " + known};
 }
 
 } // namespace detail
