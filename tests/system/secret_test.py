@@ -41,8 +41,8 @@ class SecretTest(NodeTest):
         node = self.node("--log.level", "trace").start()
         api = node.client()
         api.create("/tasks", {"title": MARKER})
-        self.set(api, "BY_API", key="k1")
-        self.set(api, "BY_API", key="k1")  # a repeat
+        self.set(api, "BY_API", headers={"Idempotency-Key": "k1"})
+        self.set(api, "BY_API", headers={"Idempotency-Key": "k1"})  # a repeat
         self.set(api, "GONE")
         self.cli_ok(node, "secret", "set", "BY_PIPE", stdin=VALUE + "\n")
         node.environment["SOME_VARIABLE"] = VALUE
@@ -50,7 +50,7 @@ class SecretTest(NodeTest):
         refused = api.put("/secrets/BY_API", {"value": [VALUE]})
         self.status(refused, 422, "invalid_request")
         self.assertNotIn(VALUE, refused.raw.decode())
-        self.status(api.put("/secrets/BY_API", raw=b'{"value": "' + VALUE.encode()), 400, "malformed_json")
+        self.status(api.put("/secrets/BY_API", raw=b'{"value": "' + VALUE.encode(), headers={"Content-Type": "application/json"}), 400, "malformed_json")
         api.ok("DELETE", "/secrets/GONE")
         shown = json.dumps([api.all("/secrets"), api.all("/events"), api.read("/secrets/BY_API")], ensure_ascii=False)
         self.assertNotIn(VALUE, shown)
@@ -63,7 +63,7 @@ class SecretTest(NodeTest):
         node.kill9()
         self.assertTrue(self.files_with(MARKER), "what is not encrypted is found, so that the search proves something")
         self.assertEqual(self.files_with(VALUE), [])
-        for master in (node.directory / "secrets.key").read_text().split()[::1]:
+        for master in (node.directory / "secrets.key").read_text().split():
             if len(master) == 43:
                 self.assertEqual(self.files_with(master), ["data/secrets.key"])
         node.start()
@@ -99,7 +99,6 @@ class SecretTest(NodeTest):
         other = self.folder / "other.key"
         self.cli_ok(node, "secret", "new-key", other)
         self.assertEqual(node.cli("secret", "new-key", other).returncode, 5, "no key file is overwritten")
-        before = {p: p.read_bytes() for p in (node.directory / "db").iterdir() if p.suffix == ".log"}
         for environment in ({"TROUPE_SECRETS_KEY_FILE": str(other)}, {"TROUPE_SECRETS_KEY": other.read_text()}):
             wrong = self.node(environment=environment)
             status, said = wrong.refused()
@@ -112,7 +111,6 @@ class SecretTest(NodeTest):
         file.unlink()
         status, said = node.refused()
         self.assertEqual((status, master in said, file.exists()), (1, True, False), said)
-        self.assertTrue(set(before) <= {p for p in (node.directory / "db").iterdir()} or before)
         file.write_text(kept)
         node.start()
         self.assertEqual(node.client().read("/secrets/A")["version"], 1)
