@@ -184,11 +184,11 @@ net::handler rotate_keys(const runtime::services& s, secret_vault& vault) {
             respond(net::to_response(ring.error(), r));
             return;
         }
-        const auto answer = [&vault, r, respond](const problem* refused) {
-            refused ? respond(net::to_response(*refused, r)) : answer_keys(vault, r, respond);
+        const auto answer = [&vault, r, respond](const auto& done) {
+            done ? answer_keys(vault, r, respond) : respond(net::to_response(done.error(), r));
         };
         if (body->master) {
-            vault.rotate_master([answer](const expected<void>& done) { answer(done ? nullptr : &done.error()); });
+            vault.rotate_master(answer);
             return;
         }
         if (!*ring) {
@@ -203,7 +203,7 @@ net::handler rotate_keys(const runtime::services& s, secret_vault& vault) {
             respond(net::to_response(c.error(), r));
             return;
         }
-        s.submit(std::move(*c), [answer](const runtime::reply& done) { answer(done ? nullptr : &done.error()); });
+        s.submit(std::move(*c), answer);
     };
 }
 
