@@ -91,10 +91,14 @@ expected<master_keys> master_keys::parse(std::string_view text, std::string_view
             out.keys_.push_back({std::move(id), std::move(*bytes)});
         }
     }
-    if (out.keys_.empty() || out.keys_.size() > keys_max) {
-        return problem{code::config_invalid, std::string(origin) +
-                                                 (out.keys_.empty() ? " holds no master key" : " holds too many keys") +
-                                                 "; `troupe secret new-key FILE` makes a file with one"};
+    if (out.keys_.empty()) {
+        return problem{code::config_invalid,
+                       std::string(origin) +
+                           " holds no master key; `troupe secret new-key FILE` makes a file with one"};
+    }
+    if (out.keys_.size() > keys_max) {
+        return problem{code::config_invalid, std::string(origin) + " holds more than " + std::to_string(keys_max) +
+                                                 " master keys; take old ones out, from its end, that no backup needs"};
     }
     return out;
 }

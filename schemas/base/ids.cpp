@@ -152,8 +152,6 @@ std::string to_hex(std::string_view bytes) {
     return out;
 }
 
-std::string make_secret() {
-    return to_base64url(random_bytes(32));
-}
+std::string make_secret() { return to_base64url(random_bytes(32)); }
 
 } // namespace troupe

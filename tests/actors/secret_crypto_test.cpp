@@ -55,9 +55,12 @@ BOOST_AUTO_TEST_CASE(formats_that_were_stored_once_open_for_ever) {
     const std::string key(cipher_key_bytes, 'k');
     const secret_place place{id_of(1), "OPENAI", 1};
     const auto masters = keys(zeros);
-    BOOST_TEST(masters.current().id == "MASTER_ID");
-    BOOST_TEST(open_secret(key, place, "SEALED").value_or("") == "hunter2");
-    const auto opened = unwrap_key(masters, id_of(1), {1, masters.current().id, "WRAPPED"});
+    BOOST_TEST(masters.current().id == "f6ec0e956ce11404");
+    BOOST_TEST(open_secret(key, place, "s1.1.AAECAwQFBgcICQoLAqiaWmGitD9E9ajtRMToteHBFnxjDH8").value_or("") ==
+               "hunter2");
+    const auto opened = unwrap_key(
+        masters, id_of(1),
+        {1, masters.current().id, "AAECAwQFBgcICQoL46BYOWuW5JKpEzmOlmi1Zz8Hw_HU9uSdpKCPYOZeZASClqu6RbvEzOu4jvLOqn3R"});
     BOOST_TEST_REQUIRE(!!opened);
     BOOST_TEST(opened->text() == key);
 }
