@@ -142,7 +142,7 @@ expected<int> rotate_offline(context& c, const std::string& new_file) {
     if (!data) {
         return c.usage({code::invalid_request, "Which data folder? --data DIR or TROUPE_DATA."});
     }
-    const auto& here = c.search().working_folder;
+    const auto here = c.search().working_folder;
     const auto old_file = c.args().value("old-key-file");
     const auto fresh = actors::read_master_keys({{}, here / new_file, false});
     const auto old = actors::read_master_keys({{}, old_file ? here / *old_file : *data / "secrets.key", false});

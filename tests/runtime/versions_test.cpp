@@ -89,7 +89,7 @@ struct first_release {
         return s;
     }
     static std::vector<effect> resume(const state&) { return {}; }
-    static entity_view view(const state& s, const view_context&) { return {to_json(s), {{"", ""}}}; }
+    static entity_view view(const state& s, const view_context&) { return {to_json(s), {index_key{"", "all"}}}; }
 };
 
 struct todays_release {
@@ -106,7 +106,7 @@ struct todays_release {
         return s;
     }
     static std::vector<effect> resume(const state&) { return {}; }
-    static entity_view view(const state& s, const view_context&) { return {to_json(s), {{"", ""}}}; }
+    static entity_view view(const state& s, const view_context&) { return {to_json(s), {index_key{"", "all"}}}; }
 };
 
 /// Commands against the accounts of a directory, as a program of that release hosts them.

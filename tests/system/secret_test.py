@@ -98,7 +98,7 @@ class SecretTest(NodeTest):
         kept = file.read_text()
         other = self.folder / "other.key"
         self.cli_ok(node, "secret", "new-key", other)
-        self.assertEqual(node.cli("secret", "new-key", other).returncode, 5, "no key file is overwritten")
+        self.assertEqual(node.cli("secret", "new-key", other).returncode, 1, "no key file is overwritten")
         for environment in ({"TROUPE_SECRETS_KEY_FILE": str(other)}, {"TROUPE_SECRETS_KEY": other.read_text()}):
             wrong = self.node(environment=environment)
             status, said = wrong.refused()
