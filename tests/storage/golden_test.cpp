@@ -82,7 +82,6 @@ BOOST_AUTO_TEST_CASE(rows_of_derived_tables_are_read_as_they_were_written_once) 
         BOOST_CHECK_MESSAGE(!bytes || decode(*bytes), "a stored " << name << " cannot be read any more");
     };
     row("command_row", encode_command_row({0xfedcba9876543210, 7, 3, {1'763'700'000'123}}), decode_command_row);
-    row("head_row", encode_head_row({300, 200}), decode_head_row);
     row("document_row", encode_document_row({300, R"({"a":1})", {{"", "sort"}, {"status=inbox", "sort"}}}),
         decode_document_row);
     row("snapshot_row", encode_snapshot_row({300, 2, R"({"a":1})"}),
