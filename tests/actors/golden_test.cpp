@@ -36,6 +36,16 @@ void each_alternative(Visit visit) {
         [&](auto type) { visit.template operator()<typename decltype(type)::type>(); });
 }
 
+/// An event whose type is gone: the model's own `upcast` has to know it.
+template <class Model>
+bool reads_removed(std::string_view type, int version, const std::string& stored) {
+    if constexpr (requires { Model::upcast(type, std::uint16_t{1}, stored); }) {
+        return Model::upcast(type, static_cast<std::uint16_t>(version), stored).has_value();
+    } else {
+        return type.empty() && version == 0 && !stored.empty(); // there is no such file
+    }
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(golden_files)
@@ -57,13 +67,7 @@ BOOST_AUTO_TEST_CASE(every_event_reads_what_each_of_its_versions_stored) {
             golden::check_stored<Event>(
                 folder, type, "the event '" + std::string(type) + "' of the kind '" + std::string(Model::kind) + "'");
         });
-        golden::check_orphans(folder, [](std::string_view type, int version, const std::string& stored) {
-            if constexpr (requires { Model::upcast(type, std::uint16_t{1}, stored); }) {
-                return Model::upcast(type, static_cast<std::uint16_t>(version), stored).has_value();
-            } else {
-                return type.empty() && version == 0 && !stored.empty(); // such a file cannot be
-            }
-        });
+        golden::check_orphans(folder, reads_removed<Model>);
     });
 }
 
