@@ -42,7 +42,6 @@ struct submit_msg {
 /// Activates an entity that owes effects.
 struct wake_msg {
     entity_address entity;
-    std::int64_t after_ms = 0; ///< Not now: then, and once however often it is asked for.
 };
 /// Looks for idle entities to passivate.
 struct sweep_msg {

@@ -84,7 +84,6 @@ private:
         int crashes_in_a_row = 0;
         bool passivating = false; ///< New commands wait until it is gone.
         bool resting = false;     ///< Waits before its restart.
-        bool wakes_later = false; ///< A wake is on its way: the slot stays.
         supervision_tree::entry entry;
     };
 
@@ -115,14 +114,6 @@ private:
 
     void wake(const wake_msg& m) {
         auto& s = slots_[m.entity];
-        if (m.after_ms > 0) {
-            // One at a time: each incarnation that is refused asks for another.
-            if (!std::exchange(s.wakes_later, true)) {
-                delayed_send(this, std::chrono::milliseconds(m.after_ms), wake_msg{m.entity});
-            }
-            return;
-        }
-        s.wakes_later = false;
         s.resting = false;
         if (!s.actor) {
             start(m.entity, s);
@@ -179,10 +170,8 @@ private:
         if (!crashed) {
             if (!s.held.empty()) {
                 start(a, s);
-            } else if (!s.wakes_later) {
-                slots_.erase(a);
             } else {
-                s.entry = {};
+                slots_.erase(a);
             }
             return;
         }

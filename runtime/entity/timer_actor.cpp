@@ -1,5 +1,6 @@
 #include "runtime/entity/timer_actor.hpp"
 
+#include "runtime/entity/derive.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/views.hpp"
 
@@ -77,7 +78,7 @@ private:
         c.to = t.entity;
         c.type = t.type;
         c.payload = t.payload;
-        c.id = "timer/" + t.key + "/" + std::to_string(t.due.ms);
+        c.id = timer_command_id(t.key, t.due);
         c.principal = "node";
         services_.dispatch(std::move(c), [address = to_string(t.entity), key = t.key](const reply& r) {
             if (!r) {

@@ -83,6 +83,12 @@ struct counter_state {
 };
 BOOST_DESCRIBE_STRUCT(counter_state, (), (total, events, timer, pending, told, wanted, result, created_at))
 
+/// Amounts at which the model throws: when its timer is over, in `view`, in `resume`.
+inline constexpr std::int64_t bad_timer = 1'000'001;
+inline constexpr std::int64_t bad_view = 1'000'002;
+inline constexpr std::int64_t bad_resume = 1'000'003;
+inline constexpr std::int64_t bad_apply = 1'000'004;
+
 struct counter_model {
     static constexpr std::string_view kind = "counter";
     using state = counter_state;

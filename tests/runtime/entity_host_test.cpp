@@ -206,6 +206,30 @@ BOOST_AUTO_TEST_CASE(a_poison_command_is_set_aside_and_the_others_are_served) {
     BOOST_TEST((again.error().code == code::poison)); // not tried again
 }
 
+BOOST_AUTO_TEST_CASE(a_model_that_throws_anywhere_costs_only_the_command_that_made_it_throw) {
+    for (const auto bad : {bad_apply, bad_view, bad_resume}) {
+        temporary_directory directory;
+        const auto id = make_uuid();
+        {
+            host_fixture host(directory.path);
+            const auto before = host.begin(host.make(id, add{1}));
+            const auto broken = host.begin(host.make(id, add{bad == bad_apply ? bad : bad - 1}, "bad"));
+            const auto after = host.begin(host.make(id, add{1}));
+            for (int i = 0; i < 20 && !after->has_value(); ++i) {
+                host.advance(6000);
+            }
+            BOOST_REQUIRE(broken->has_value() && broken->value().has_error());
+            BOOST_TEST((broken->value().error().code == code::poison));
+            BOOST_TEST(before->value().has_value());
+            BOOST_TEST((after->has_value() && after->value().has_value()));
+            BOOST_TEST(host.document(id).total == 2);
+        }
+        host_fixture host(directory.path);
+        BOOST_TEST(host.ask(host.make(id, add{1})).has_value());
+        BOOST_TEST(host.document(id).total == 3);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_command_past_its_deadline_is_not_decided) {
     temporary_directory directory;
     host_fixture host(directory.path);

@@ -307,6 +307,28 @@ BOOST_AUTO_TEST_CASE(an_effect_that_throws_is_tried_again) {
     BOOST_TEST(attempts == 3);
 }
 
+BOOST_AUTO_TEST_CASE(an_effect_whose_outcome_is_poison_is_not_performed_again) {
+    temporary_directory directory;
+    const auto id = make_uuid();
+    std::atomic<int> performed{0};
+    const auto performer = [&](const runtime::perform_effect&, const counter_state&, runtime::effect_context&) {
+        ++performed;
+        return std::vector<runtime::self_command>{{"work_done", to_json(work_done{"crash"}), {}}};
+    };
+    {
+        node_fixture host(directory.path, performer);
+        host.accept(host.make(id, work{"x"}));
+        BOOST_REQUIRE(host.wait_for_event(id, "$poisoned"));
+        host.accept(host.make(id, add{1}));
+        const auto& store = *host.node->parts().store;
+        BOOST_TEST(storage::read_owed(store, store.shard_of(host.address(id))).empty());
+    }
+    node_fixture host(directory.path, performer);
+    host.accept(host.make(id, add{1}));
+    BOOST_TEST(performed == 1);
+    BOOST_TEST(host.document(id).total == 2);
+}
+
 BOOST_AUTO_TEST_CASE(an_effect_that_is_owed_no_more_is_cancelled) {
     temporary_directory directory;
     gate begun;
