@@ -33,9 +33,13 @@ struct config {
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
     std::int64_t edge_drain_ms = 10'000;
+    std::int64_t edge_refusal_ms = 500;
+    std::int64_t edge_body_bytes = 256LL << 20;
 
     std::int64_t limits_outstanding_commands = 16384;
     std::int64_t limits_outstanding_bytes = 64 << 20;
+    std::int64_t limits_commands_in_work = 1024;
+    std::int64_t limits_wait_ms = 1000;
 
     std::int64_t entity_idle_ms = 60'000;
     std::int64_t snapshot_events = 200;

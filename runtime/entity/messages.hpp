@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/admission.hpp"
 #include "runtime/entity/entity.hpp"
 #include "storage/committer.hpp"
 
@@ -18,16 +19,16 @@
 namespace troupe::runtime {
 
 /// A command that the router holds until it is answered. Shared by router and entity.
-struct held_command {
+struct held_command : admission_ticket {
     troupe::runtime::command command;
     reply_port port;
-    std::size_t bytes = 0;
     int crashes = 0; ///< How often its entity died while deciding it. Router only.
     std::atomic<bool> deciding{
         false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
     std::atomic<bool> offered{false};  ///< The entity may have committed it.
     std::atomic<bool> answered{false}; ///< Set once, by whoever answers.
-    std::function<void()> on_answered; ///< Gives back credits.
+    std::function<void()> on_parked;   ///< Its entity rests: gives back its credit, so that others go on.
+    std::function<void()> on_answered; ///< Gives back all that it held.
 
     /// Answers once; later calls do nothing.
     void answer(reply r);

@@ -92,6 +92,9 @@ private:
         drop_answered(s);
         s.held.push_back(held);
         s.last_used_ms = monotonic_ms();
+        if (s.resting) {
+            park(*held);
+        }
         if (s.passivating || s.resting) {
             return;
         }
@@ -117,6 +120,12 @@ private:
         s.resting = false;
         if (!s.actor) {
             start(m.entity, s);
+        }
+    }
+
+    static void park(const held_command& held) {
+        if (held.on_parked) {
+            held.on_parked();
         }
     }
 
@@ -183,6 +192,7 @@ private:
         }
         for (const auto& held : s.held) {
             held->crashes += held->deciding.exchange(false) ? 1 : 0;
+            park(*held);
         }
         s.resting = true;
         s.entry.failed(last_failure_);
