@@ -11,6 +11,7 @@
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/place.hpp"
 #include "storage/views.hpp"
 
 #include <caf/actor_system.hpp>
@@ -280,9 +281,15 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     options.cache_bytes = static_cast<std::size_t>(settings.storage_cache_bytes);
     options.dedup_window_ms = settings.dedup_window_ms;
     options.free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
+    if (auto original = storage::check_place(options.directory); !original && settings.storage_copied != "adopt") {
+        return original.error();
+    }
     auto store = storage::store::open(options);
     if (!store) {
         return store.error();
+    }
+    if (auto marked = storage::mark_place(options.directory); !marked) {
+        return marked.error();
     }
     auto live = hub::start(**store, default_aliases());
     if (!live) {
@@ -324,6 +331,7 @@ expected<void> node::start(kind_registry kinds) {
     host.letters = &me.letters;
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.idle_ms = me.settings.entity_idle_ms;
+    host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };
     me.read_shard_times();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
@@ -410,6 +418,8 @@ node_statistics node::statistics() const {
     }
     out.commands_overloaded = me.commands_overloaded;
     out.commits = me.host.commits;
+    out.timers_late = me.host.timers_late;
+    out.timer_lateness_max_ms = me.host.timer_lateness_max_ms;
     out.subscribers = me.live->subscribers();
     out.clock_refused_ms = me.clock.refused_ms();
     return out;

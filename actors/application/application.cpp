@@ -222,6 +222,10 @@ void publish_metrics(runtime::node& node) {
                  [&node] { return static_cast<double>(node.statistics().commands_waiting); });
     m.read_counter("troupe_commands_overloaded_total", "Commands that were refused because the node had too many.",
                    [&node] { return static_cast<double>(node.statistics().commands_overloaded); });
+    m.read_counter("troupe_timers_late_total", "Durable timers that fired later than timers.lateness_ms.",
+                   [&node] { return static_cast<double>(node.statistics().timers_late); });
+    m.read_gauge("troupe_timer_lateness_max_seconds", "The latest durable timer since the start.",
+                 [&node] { return static_cast<double>(node.statistics().timer_lateness_max_ms) / 1e3; });
     m.read_gauge("troupe_entities_active", "Entities in memory.",
                  [&node] { return static_cast<double>(node.statistics().entities_active); });
     m.read_gauge("troupe_subscribers", "Live subscriptions.",

@@ -46,6 +46,8 @@ struct config {
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000;
     std::int64_t storage_free_bytes_min = 256LL << 20;
     std::int64_t storage_cache_bytes = 256LL << 20;
+    std::string storage_copied = "refuse";
+    std::int64_t timers_lateness_ms = 1000;
 
     std::string backup_directory;
     std::int64_t backup_every_ms = 0;

@@ -65,8 +65,8 @@ std::string poisoned_payload(const command& c, std::string_view cause) {
     std::string out;
     json::object_writer writer(out);
     writer.field("command", c.type).field("command_id", c.id).field("cause", cause).raw_field("payload", c.payload);
-    if (const auto effect = effect_behind(c); !effect.empty()) {
-        writer.field("effect", effect);
+    if (const auto owed = effect_behind(c); !owed.empty()) {
+        writer.field("effect", owed);
     }
     writer.end();
     return out;
@@ -77,8 +77,8 @@ void note_set_aside(const storage::record& r, set_aside_effects& into) {
         return;
     }
     const auto parsed = json::document::parse(r.payload);
-    const auto effect = parsed ? parsed->root().find("effect") : std::nullopt;
-    const auto name = effect ? effect->as_string() : std::nullopt;
+    const auto member = parsed ? parsed->root().find("effect") : std::nullopt;
+    const auto name = member ? member->as_string() : std::nullopt;
     if (name) {
         into.emplace(*name);
     }

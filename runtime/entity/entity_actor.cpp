@@ -1,6 +1,7 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
+#include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
@@ -140,7 +141,7 @@ private:
             }
         }
         version_ = from;
-        auto read = storage::read_history(*services_.store, self_, from, [this](storage::record&& r) {
+        auto read = storage::read_history(*services_.store, self_, from, [&](storage::record&& r) {
             version_ = r.entity_seq;
             note_set_aside(r, set_aside);
             return instance_->replay(r);
