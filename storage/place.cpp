@@ -2,7 +2,6 @@
 
 #include "schemas/base/described.hpp"
 #include "schemas/base/durable_file.hpp"
-#include "schemas/base/files.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -37,6 +36,11 @@ std::optional<place> made_at(const fs::path& file) {
     return place{found.stx_btime.tv_sec, found.stx_btime.tv_nsec};
 }
 
+expected<place> read_place(const fs::path& file) {
+    const auto text = read_whole_file(file, 4096);
+    return text ? from_json<place>(*text, strictness::stored) : expected<place>(text.error());
+}
+
 problem unusable(const fs::path& file, const std::string& why) {
     return {code::data_dir_unusable, file.string() + " " + why + "; choose a directory that this user may write"};
 }
@@ -46,8 +50,7 @@ problem unusable(const fs::path& file, const std::string& why) {
 expected<void> check_place(const fs::path& directory) {
     const auto file = file_of(directory);
     const auto made = made_at(file);
-    const auto text = read_whole_file(file, 4096);
-    const auto said = text ? from_json<place>(*text, strictness::stored) : expected<place>(text.error());
+    const auto said = read_place(file);
     if (!made || !said || (made->made_s == said->made_s && made->made_ns == said->made_ns)) {
         return {}; // a torn file is written anew: the check protects from mistakes, not from damage
     }
@@ -60,7 +63,7 @@ expected<void> check_place(const fs::path& directory) {
 
 expected<void> mark_place(const fs::path& directory) {
     const auto file = file_of(directory);
-    if (check_place(directory) && read_whole_file(file, 4096)) {
+    if (check_place(directory) && read_place(file)) {
         return {};
     }
     std::error_code ignored;

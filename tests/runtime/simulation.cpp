@@ -104,6 +104,7 @@ struct simulation::life {
         services.settings.snapshot_events = world.snapshot_events_;
         services.settings.idle_ms = world.idle_ms_;
         services.settings.sweep_ms = 700;
+        services.clock = [this] { return timestamp{world.now_ms_ + world.clock_wrong_ms_}; };
         services.make_id = [this] { return random_id(world.random_); };
         services.end_process = [this](std::string_view) {
             world.ended_ = true;
@@ -349,8 +350,17 @@ void simulation::act() {
     }
 }
 
+/// By hours, while the node runs or before it starts. No time of the journal may go back, no timer fire early.
+void simulation::set_clock() {
+    constexpr std::uint64_t hours = 5 * 3600 * 1000;
+    clock_wrong_ms_ = static_cast<std::int64_t>(random_.below(2 * hours)) - static_cast<std::int64_t>(hours);
+    ++counts_.set_clocks;
+}
+
 void simulation::trouble() {
-    if (random_.chance(40)) {
+    if (random_.chance(15)) {
+        set_clock();
+    } else if (random_.chance(40)) {
         disk_.cut(random_.chance(80) ? disk_end::power : disk_end::process);
     } else if (random_.chance(50)) {
         arm(100);
@@ -530,6 +540,7 @@ bool simulation::owes() const {
 /// Nothing goes wrong any more: all that is owed has to be done in the end.
 void simulation::settle() {
     disk_.cut(disk_end::power);
+    clock_wrong_ms_ = std::int64_t{24} * 3600 * 1000; // past all that was ever due
     boot(true);
     for (int seconds = 0; seconds < 300 && owes() && !wrong_; ++seconds) {
         for (auto& o : operations_) {
