@@ -365,7 +365,8 @@ void simulation::trouble() {
     } else if (random_.chance(50)) {
         arm(100);
     } else if (random_.chance(50)) {
-        disk_.set_capacity(disk_.used_bytes() + random_.below(2 * free_bytes_min)); // room for what the node keeps free
+        // Room for what the node keeps free.
+        disk_.set_capacity(disk_.used_bytes() + life_->store->unflushed_bytes() + random_.below(2 * free_bytes_min));
     } else {
         disk_.set_capacity(std::numeric_limits<std::uint64_t>::max());
     }
