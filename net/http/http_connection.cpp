@@ -386,7 +386,7 @@ bool http_connection::hold_back(response& r) {
         return false;
     thread_local std::minstd_rand random(std::random_device{}());
     const auto jittered_ms = about_ms / 2 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(about_ms));
-    const auto wait_ms = std::min(jittered_ms - (now_us() - began_us_) / 1000, deadline_ms_ - monotonic_ms());
+    const auto wait_ms = std::min(jittered_ms, deadline_ms_ - monotonic_ms());
     if (wait_ms <= 0)
         return false;
     give_back();

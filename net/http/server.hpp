@@ -25,8 +25,8 @@ struct server_settings {
     std::int64_t body_time_out_ms = 60'000;    ///< From the end of the header to the end of the body.
     std::int64_t idle_time_out_ms = 75'000;    ///< Between two requests of a connection.
     std::int64_t request_time_out_ms = 30'000; ///< Until a handler has answered; `X-Request-Timeout-Ms` lowers it.
-    /// A refusal for overload is answered so long after its request, give or take a half; nothing is read meanwhile.
-    std::int64_t refusal_ms = 500;
+    /// A refusal for overload is held back so long, give or take a half; nothing is read meanwhile.
+    std::int64_t refusal_ms = 1000;
     /// Bodies of requests in hand, all together. Must be more than the largest body of a route.
     std::size_t body_bytes_max = 256 * limits::mib;
     std::int64_t write_time_out_ms = 30'000; ///< One write; a client that does not read is disconnected.

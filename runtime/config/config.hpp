@@ -33,7 +33,7 @@ struct config {
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
     std::int64_t edge_drain_ms = 10'000;
-    std::int64_t edge_refusal_ms = 500;
+    std::int64_t edge_refusal_ms = 1000;
     std::int64_t edge_body_bytes = 256LL << 20;
 
     std::int64_t limits_outstanding_commands = 16384;
