@@ -329,7 +329,8 @@ std::uint64_t store::unflushed_bytes() const {
 
 expected<void> store::check_space(std::uint64_t free_bytes_min) const {
     // A flush that finds no room is an error of the journal, and ends the process.
-    if (free_bytes() >= free_bytes_min + (free_bytes_min > 0 ? unflushed_bytes() : 0)) {
+    const auto free = free_bytes();
+    if (free_bytes_min == 0 || (free >= free_bytes_min && free - free_bytes_min >= unflushed_bytes())) {
         return {};
     }
     return problem{code::storage_full,
