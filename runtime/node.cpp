@@ -1,5 +1,6 @@
 #include "runtime/node.hpp"
 
+#include "runtime/admission.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "runtime/bus/hub.hpp"
 #include "runtime/entity/actors.hpp"
@@ -10,6 +11,7 @@
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/place.hpp"
 #include "storage/views.hpp"
 
 #include <caf/actor_system.hpp>
@@ -66,7 +68,14 @@ private:
 } // namespace
 
 struct node::impl {
-    explicit impl(const config& c) : settings(c), caf_config(), system(caf_settings()) {}
+    explicit impl(const config& c)
+        : settings(c),
+          gate({.working_max = static_cast<std::size_t>(c.limits_commands_in_work),
+                .outstanding_max = static_cast<std::size_t>(c.limits_outstanding_commands),
+                .bytes_max = static_cast<std::size_t>(c.limits_outstanding_bytes),
+                .wait_max_ms = c.limits_wait_ms}),
+          caf_config(),
+          system(caf_settings()) {}
 
     caf::actor_system_config& caf_settings() {
         // Sharing with a low throughput: one hot actor does not starve the others (FIELD-NOTES: 450 ms -> 9 ms).
@@ -102,29 +111,56 @@ struct node::impl {
         return shard < shards.size() ? shards[shard] : shard_actor();
     }
 
-    /// The edge's way in: within the bounds of outstanding commands and bytes.
+    /// The edge's way in: within the bounds of outstanding commands and bytes, and in turn.
     void submit(command&& c, reply_port&& port) {
         auto held = hold(std::move(c), std::move(port));
-        const auto commands = outstanding_commands.fetch_add(1) + 1;
-        const auto bytes = outstanding_bytes.fetch_add(static_cast<std::int64_t>(held->bytes)) +
-                           static_cast<std::int64_t>(held->bytes);
-        held->on_answered = [this, size = held->bytes] {
-            --outstanding_commands;
-            outstanding_bytes -= static_cast<std::int64_t>(size);
-        };
+        held->organization = held->command.to.organization;
         if (stopping) {
             held->answer(problem{code::unavailable, "the node is stopping; try again in a moment", {}, 1});
             return;
         }
-        if (commands > settings.limits_outstanding_commands || bytes > settings.limits_outstanding_bytes) {
-            held->answer(
-                problem{code::overloaded,
-                        "the node has as many commands in hand as it may; try again after the time in Retry-After",
-                        {},
-                        jittered_retry_s()});
-            return;
+        held->on_parked = [this, t = held.get()] {
+            change([&](admission::changes& others) { gate.park(*t, monotonic_ms(), others); });
+        };
+        held->on_answered = [this, t = held.get()] {
+            change([&](admission::changes& others) { gate.end(*t, monotonic_ms(), others); });
+        };
+        auto said = admission::verdict::refused;
+        change([&](admission::changes& others) { said = gate.offer(held, monotonic_ms(), others); });
+        if (said == admission::verdict::goes) {
+            route(std::move(held));
+        } else if (said == admission::verdict::refused) {
+            refuse(*held);
+        } else if (stopping) {
+            admit_all(); // `stop` may have looked before it came
         }
-        route(std::move(held));
+    }
+
+    template <class Change>
+    void change(Change what) {
+        admission::changes others;
+        {
+            const std::lock_guard lock(gate_mutex);
+            what(others);
+        }
+        for (auto& t : others.go) {
+            route(std::static_pointer_cast<held_command>(std::move(t)));
+        }
+        for (const auto& t : others.refused) {
+            refuse(static_cast<held_command&>(*t));
+        }
+    }
+
+    void refuse(held_command& held) {
+        ++commands_overloaded;
+        held.answer(problem{code::overloaded,
+                            "the node has as many commands in hand as it may; try again after the time in Retry-After",
+                            {},
+                            jittered_retry_s()});
+    }
+
+    void admit_all() {
+        change([&](admission::changes& others) { gate.release_all(others); });
     }
 
     /// Of records and timers.
@@ -210,6 +246,8 @@ struct node::impl {
     }
 
     config settings;
+    mutable std::mutex gate_mutex;
+    admission gate; ///< Under its mutex. Outlives all that holds tickets.
     trusted_clock clock{system_now(), boot_ms()};
     std::unique_ptr<storage::store> store;
     std::unique_ptr<hub> live;
@@ -227,8 +265,7 @@ struct node::impl {
     std::vector<shard_actor> shards;
     caf::actor root;
     start_latch started; ///< Every router and the desk of backups: commands may come.
-    std::atomic<std::int64_t> outstanding_commands{0};
-    std::atomic<std::int64_t> outstanding_bytes{0};
+    std::atomic<std::uint64_t> commands_overloaded{0};
     std::atomic<bool> stopping{false};
 };
 
@@ -245,9 +282,15 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     options.cache_bytes = static_cast<std::size_t>(settings.storage_cache_bytes);
     options.dedup_window_ms = settings.dedup_window_ms;
     options.free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
+    if (auto original = storage::check_place(options.directory); !original && settings.storage_copied != "adopt") {
+        return original.error();
+    }
     auto store = storage::store::open(options);
     if (!store) {
         return store.error();
+    }
+    if (auto marked = storage::mark_place(options.directory); !marked) {
+        return marked.error();
     }
     auto live = hub::start(**store, default_aliases());
     if (!live) {
@@ -289,6 +332,7 @@ expected<void> node::start(kind_registry kinds) {
     host.letters = &me.letters;
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.idle_ms = me.settings.entity_idle_ms;
+    host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };
     me.read_shard_times();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
@@ -336,6 +380,7 @@ void node::stop(std::int64_t deadline_ms) {
         return;
     }
     const auto deadline = monotonic_ms() + deadline_ms;
+    me.admit_all();
     const auto ask_all = [&] {
         for (std::uint32_t shard = 0; shard < me.shards.size(); ++shard) {
             caf::anon_send(me.router_of(shard), sweep_msg{true});
@@ -367,8 +412,15 @@ node_statistics node::statistics() const {
     out.commands_accepted = me.host.commands_accepted;
     out.commands_refused = me.host.commands_refused;
     out.commands_repeated = me.host.commands_repeated;
-    out.commands_outstanding = static_cast<std::uint64_t>(std::max<std::int64_t>(0, me.outstanding_commands));
+    {
+        const std::lock_guard lock(me.gate_mutex);
+        out.commands_outstanding = me.gate.outstanding();
+        out.commands_waiting = me.gate.waiting();
+    }
+    out.commands_overloaded = me.commands_overloaded;
     out.commits = me.host.commits;
+    out.timers_late = me.host.timers_late;
+    out.timer_lateness_max_ms = me.host.timer_lateness_max_ms;
     out.subscribers = me.live->subscribers();
     out.clock_refused_ms = me.clock.refused_ms();
     return out;

@@ -22,7 +22,11 @@ struct node_statistics {
     std::uint64_t commands_refused = 0;
     std::uint64_t commands_repeated = 0;
     std::uint64_t commands_outstanding = 0;
+    std::uint64_t commands_waiting = 0;    ///< Of those: for their turn.
+    std::uint64_t commands_overloaded = 0; ///< Refused because the node had too many.
     std::uint64_t commits = 0;
+    std::uint64_t timers_late = 0; ///< Over `timers.lateness_ms`.
+    std::int64_t timer_lateness_max_ms = 0;
     std::uint64_t subscribers = 0;
     std::int64_t clock_refused_ms = 0; ///< By how much the system's clock is off and not followed; 0: it is.
 };

@@ -95,6 +95,7 @@ private:
     std::uint64_t next_activation_ = 1;
     std::uint64_t free_bytes_min_;
     std::int64_t space_checked_ms_ = 0;
+    std::size_t unchecked_bytes_ = 0; ///< Written since then.
     bool space_left_ = true;
 };
 

@@ -317,8 +317,20 @@ std::uint64_t store::free_bytes() const {
     return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
+std::uint64_t store::unflushed_bytes() const {
+    std::uint64_t out = 0;
+    for (auto* family : {rocks_->log, rocks_->derived, rocks_->blobs}) {
+        std::uint64_t bytes = 0;
+        rocks_->db->GetIntProperty(family, rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes);
+        out += bytes;
+    }
+    return out;
+}
+
 expected<void> store::check_space(std::uint64_t free_bytes_min) const {
-    if (free_bytes() >= free_bytes_min) {
+    // A flush that finds no room is an error of the journal, and ends the process.
+    const auto free = free_bytes();
+    if (free_bytes_min == 0 || (free >= free_bytes_min && free - free_bytes_min >= unflushed_bytes())) {
         return {};
     }
     return problem{code::storage_full,

@@ -151,6 +151,8 @@ expected<void> application::impl::serve() {
     s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads)
                                              : std::max(1U, std::thread::hardware_concurrency());
     s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
+    s.refusal_ms = settings.edge_refusal_ms;
+    s.body_bytes_max = static_cast<std::size_t>(settings.edge_body_bytes);
     net::server_hooks hooks;
     hooks.routes = routes();
     openapi = net::make_openapi(hooks.routes, TROUPE_VERSION);
@@ -216,6 +218,14 @@ void publish_metrics(runtime::node& node) {
                    });
     m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
                  [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
+    m.read_gauge("troupe_commands_waiting", "Of those: waiting for their turn.",
+                 [&node] { return static_cast<double>(node.statistics().commands_waiting); });
+    m.read_counter("troupe_commands_overloaded_total", "Commands that were refused because the node had too many.",
+                   [&node] { return static_cast<double>(node.statistics().commands_overloaded); });
+    m.read_counter("troupe_timers_late_total", "Durable timers that fired later than timers.lateness_ms.",
+                   [&node] { return static_cast<double>(node.statistics().timers_late); });
+    m.read_gauge("troupe_timer_lateness_max_seconds", "The latest durable timer since the start.",
+                 [&node] { return static_cast<double>(node.statistics().timer_lateness_max_ms) / 1e3; });
     m.read_gauge("troupe_entities_active", "Entities in memory.",
                  [&node] { return static_cast<double>(node.statistics().entities_active); });
     m.read_gauge("troupe_subscribers", "Live subscriptions.",

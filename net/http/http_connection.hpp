@@ -20,6 +20,7 @@ namespace troupe::net {
 class http_connection : public connection {
 public:
     http_connection(std::shared_ptr<edge> e, io_thread& io, tcp_socket socket);
+    ~http_connection() override { give_back(); }
 
     void start();
     /// Answers 503 without reading anything: there are too many connections.
@@ -30,7 +31,7 @@ public:
     void abort() override;
 
 private:
-    enum class phase : std::uint8_t { header, body, handling, writing, lingering, closed };
+    enum class phase : std::uint8_t { header, body, handling, held_back, writing, lingering, closed };
     using parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
     std::shared_ptr<http_connection> self();
@@ -43,6 +44,8 @@ private:
     void advance();
     bool read_header();
     bool read_body();
+    bool take_credit();
+    void give_back();
     void on_header();
     void fail(const problem& p, int status = 0);
     void fail(boost::system::error_code error);
@@ -62,6 +65,7 @@ private:
     void run_handler();
     void run_stream();
     void answer(std::uint64_t number, response r);
+    bool hold_back(response& r);
     void answer_stream(std::uint64_t number, expected<stream_spec> spec);
     void write(response r);
     void on_written();
@@ -84,7 +88,9 @@ private:
     std::uint64_t number_ = 0; // tells a late answer from the one that is awaited
     request request_;
     const route* route_ = nullptr;
-    std::optional<response> early_; // decided before the handler
+    std::optional<response> early_; // decided before the handler, or held back
+    std::size_t credit_ = 0;        // of the budget for bodies
+    bool wants_credit_ = false;     // the body is not read before there is some
     bool is_head_ = false;
     bool is_socket_ = false;
     bool wants_stream_ = false;

@@ -25,7 +25,11 @@ struct server_settings {
     std::int64_t body_time_out_ms = 60'000;    ///< From the end of the header to the end of the body.
     std::int64_t idle_time_out_ms = 75'000;    ///< Between two requests of a connection.
     std::int64_t request_time_out_ms = 30'000; ///< Until a handler has answered; `X-Request-Timeout-Ms` lowers it.
-    std::int64_t write_time_out_ms = 30'000;   ///< One write; a client that does not read is disconnected.
+    /// A refusal for overload is held back so long, give or take a half; nothing is read meanwhile.
+    std::int64_t refusal_ms = 1000;
+    /// Bodies of requests in hand, all together. Must be more than the largest body of a route.
+    std::size_t body_bytes_max = 256 * limits::mib;
+    std::int64_t write_time_out_ms = 30'000; ///< One write; a client that does not read is disconnected.
     // Live streams, SSE and WebSocket.
     std::size_t stream_queue_bytes_max = 1 * limits::mib; ///< What waits for a reader; beyond, it is told and dropped.
     std::size_t stream_queue_events_max = 4096;

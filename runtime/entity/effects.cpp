@@ -1,5 +1,6 @@
 #include "runtime/entity/effects.hpp"
 
+#include "runtime/entity/derive.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/effect_settled.hpp"
@@ -48,11 +49,6 @@ const std::string& key_of(const effect& e) {
     return std::visit([](const auto& x) -> const std::string& { return x.key; }, e);
 }
 
-/// (organization, kind, entity, effect): the same for every attempt, so that receivers recognise repeats.
-std::string effect_id(const entity_address& self, std::string_view key) {
-    return "effect/" + self.kind + "/" + to_string(self.id) + "/" + std::string(key);
-}
-
 class performing final : public effect_context {
 public:
     performing(host_services& services, entity_address self, std::stop_token stop, std::string key)
@@ -77,7 +73,8 @@ public:
     reply tell_self(self_command c) override {
         command out;
         out.to = self_;
-        out.id = c.id.empty() ? effect_id(self_, key_) + "/progress/" + std::to_string(++progress_) : std::move(c.id);
+        out.id = c.id.empty() ? effect_command_id(self_, key_) + "/progress/" + std::to_string(++progress_)
+                              : std::move(c.id);
         out.type = std::move(c.type);
         out.payload = std::move(c.payload);
         out.principal = "node";
@@ -159,7 +156,7 @@ void effect_table::send_command(const send_effect& e, const entity_actor& owner)
     c.to = e.to;
     c.type = e.type;
     c.payload = e.payload;
-    c.id = effect_id(self_, e.key);
+    c.id = effect_command_id(self_, e.key);
     c.principal = self_.kind + "/" + to_string(self_.id);
     c.cause = c.id;
     services_.dispatch(std::move(c), [key = e.key, then = e.then, owner](reply r) {
@@ -203,6 +200,9 @@ void effect_table::perform(const perform_effect& e, const flight& f, const entit
         } catch (const std::exception& defect) {
             done.crashed = true;
             done.cause = defect.what();
+        } catch (...) {
+            done.crashed = true;
+            done.cause = "it threw something that is no exception of the standard library";
         }
         --services.performing;
         caf::anon_send(owner, std::move(done));
@@ -239,9 +239,9 @@ struct delivery : std::enable_shared_from_this<delivery> {
         c.to = self;
         c.type = self_command.type;
         c.payload = self_command.payload;
-        c.id = self_command.id.empty() ? effect_id(self, key) + "/" + std::to_string(next) : self_command.id;
+        c.id = self_command.id.empty() ? effect_command_id(self, key) + "/" + std::to_string(next) : self_command.id;
         c.principal = "node";
-        c.cause = effect_id(self, key);
+        c.cause = effect_command_id(self, key);
         services.dispatch(std::move(c), [me = shared_from_this()](reply r) { me->answered(std::move(r)); });
     }
 

@@ -1,6 +1,7 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
+#include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
@@ -25,11 +26,6 @@ timestamp record_time(host_services& services, std::uint32_t shard) {
 }
 
 namespace {
-
-/// The host's own event: a command was set aside because it crashed the entity again and again.
-constexpr std::string_view poisoned_event = "$poisoned";
-/// After a refused append (a full disk) an entity that owes effects looks again.
-constexpr std::int64_t wake_after_refusal_ms = 5000;
 
 /// Hosts one entity: decide → commit → apply → reply → effects. Commands that arrive while an append is in flight wait;
 /// when it returns, all of them are decided together and appended as one batch.
@@ -63,9 +59,7 @@ public:
         if (kind == services_.kinds->end()) {
             broken_ = problem{code::not_found, "there is no entity kind '" + self_.kind + "' on this node"};
         } else {
-            instance_ = kind->second.make();
-            request(committer_, caf::infinite, activate_msg{self_})
-                .then([this](activated_msg& m) { activated(m.result); }, [this](caf::error& e) { quit(std::move(e)); });
+            activate();
         }
         return {[this](const offer_msg& m) {
                     enqueue({m.held, std::nullopt});
@@ -100,6 +94,12 @@ private:
 
     // ---- activation
 
+    void activate() {
+        ready_ = false;
+        request(committer_, caf::infinite, activate_msg{self_})
+            .then([this](activated_msg& m) { activated(m.result); }, [this](caf::error& e) { quit(std::move(e)); });
+    }
+
     void activated(expected<storage::activation>& result) {
         auto loaded = result ? load_safely(*result) : expected<void>(result.error());
         if (!loaded) {
@@ -116,38 +116,47 @@ private:
     /// A model that throws while it is loaded would do so for ever: that is quarantine, not a crash.
     expected<void> load_safely(const storage::activation& a) {
         try {
-            auto loaded = load(a);
-            if (loaded) {
-                before_ = rows_of(*instance_, {self_.id, version_}, nullptr);
-            }
-            return loaded;
+            return load(a);
         } catch (const std::exception& defect) {
             return problem{code::quarantined, defect.what()};
+        } catch (...) {
+            return problem{code::quarantined, "its model threw something that is no exception of the standard library"};
         }
     }
 
     /// The newest snapshot that can be restored, then the events after it.
     expected<void> load(const storage::activation& a) {
         activation_ = a.id;
+        instance_ = services_.kinds->find(self_.kind)->second.make();
+        snapshots_.clear();
         std::uint64_t from = 0;
+        set_aside_effects set_aside;
         for (const auto& s : storage::read_snapshots(*services_.store, self_, 2)) {
             snapshots_.push_back(s.version);
-            if (from == 0 && s.version <= a.version && instance_->restore(s.state_version, s.state)) {
-                from = s.version;
+            if (from == 0 && s.version <= a.version) {
+                if (auto restored = restore_snapshot(*instance_, s.state_version, s.state)) {
+                    from = s.version;
+                    set_aside = std::move(*restored);
+                }
             }
         }
         version_ = from;
-        auto read = storage::read_history(*services_.store, self_, from, [this](storage::record&& r) {
+        auto read = storage::read_history(*services_.store, self_, from, [&](storage::record&& r) {
             version_ = r.entity_seq;
+            note_set_aside(r, set_aside);
             return instance_->replay(r);
         });
-        if (read && version_ != a.version) {
+        if (!read) {
+            return read;
+        }
+        if (version_ != a.version) {
             return problem{code::journal_damaged, "its history ends at event " + std::to_string(version_) + " of " +
                                                       std::to_string(a.version)};
         }
         instance_->take_items(); // those of replayed events are in the tables already
         snapshot_version_ = from;
-        return read;
+        before_ = rows_of(*instance_, {self_.id, version_}, std::move(set_aside), nullptr);
+        return {};
     }
 
     // ---- the loop
@@ -162,10 +171,18 @@ private:
             batch b;
             while (!waiting_.empty() && b.decisions.size() < services_.settings.batch_commands_max &&
                    b.bytes < limits::commit_batch_bytes) {
+                // One that was there when the entity died is decided alone, so that the next crash has one culprit.
+                const bool suspect = waiting_.front().held->crashes > 0;
+                if (suspect && !b.decisions.empty()) {
+                    break;
+                }
                 auto w = std::move(waiting_.front());
                 waiting_.pop_front();
                 if (!w.held->answered) {
                     decide(b, std::move(w));
+                }
+                if (suspect) {
+                    break;
                 }
             }
             if (b.append->records.empty()) {
@@ -188,7 +205,9 @@ private:
             }
             return;
         }
+        w.held->deciding = true; // should the model throw, the router knows whom to blame
         auto answer = answer_for(b, w);
+        w.held->deciding = false;
         const bool foreign = !answer && answer.error().code == code::idempotency_mismatch;
         b.decisions.push_back({std::move(w), std::move(answer), 0});
         if (foreign) {
@@ -222,9 +241,7 @@ private:
         }
 
         const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
-        w.held->deciding = true; // should this throw, the router knows whom to blame
         auto result = instance_->handle(c, ctx);
-        w.held->deciding = false;
         if (!result) {
             ++services_.commands_refused;
             return result.error();
@@ -259,13 +276,13 @@ private:
     }
 
     reply set_aside(batch& b, const command& c, const std::string& cause) {
-        std::string payload;
-        json::object_writer out(payload);
-        out.field("command", c.type).field("command_id", c.id).field("cause", cause).raw_field("payload", c.payload);
-        out.end();
         std::vector<encoded_event> events;
-        events.push_back({std::string(poisoned_event), 1, std::move(payload)});
+        events.push_back({std::string(poisoned_event), 1, poisoned_payload(c, cause)});
         add_records(b, c, std::move(events), record_time(services_, shard_));
+        note_set_aside(b.append->records.back(), before_.set_aside);
+        if (services_.letters) {
+            services_.letters->record("poison", to_string(self_), c.type, cause);
+        }
         return poison(c, cause);
     }
 
@@ -346,10 +363,12 @@ private:
         a.entity = self_;
         a.activation = activation_;
         a.expected_version = version_;
+        mark(b, true); // `view` and `resume` may throw too
         a.derived = derive(*instance_, shard_, self_, version, before_);
         if (version - snapshot_version_ >= services_.settings.snapshot_events) {
             snapshot(a.derived, version);
         }
+        mark(b, false);
         in_flight_ = true;
         auto shared = std::make_shared<batch>(std::move(b));
         request(committer_, caf::infinite, append_msg{shared->append})
@@ -357,10 +376,16 @@ private:
                   [this](caf::error& e) { quit(std::move(e)); });
     }
 
+    static void mark(const batch& b, bool deciding) {
+        for (const auto& d : b.decisions) {
+            d.of.held->deciding = deciding;
+        }
+    }
+
     /// Keeps the newest two: a damaged one falls back to the one before.
     void snapshot(storage::derived_changes& to, std::uint64_t version) {
         const auto drop = snapshots_.size() >= 2 ? snapshots_.back() : 0;
-        add_snapshot(to, *instance_, shard_, self_, version, drop);
+        add_snapshot(to, *instance_, before_.set_aside, shard_, self_, version, drop);
         if (drop != 0) {
             snapshots_.pop_back();
         }
@@ -371,15 +396,7 @@ private:
     void appended(batch& b, std::uint64_t version, const expected<storage::appended>& result) {
         in_flight_ = false;
         if (!result) {
-            // Nothing was written, but the instance has the events (H1): answer, and load it again from the journal.
-            if (result.error().code != code::conflict) {
-                for (auto& d : b.decisions) {
-                    d.of.held->answer(result.error());
-                }
-            }
-            // What it owes is not lost: it is woken again.
-            send(owner_, wake_msg{self_, wake_after_refusal_ms});
-            quit(caf::exit_reason::normal);
+            refused(b, result.error());
             return;
         }
         version_ = version;
@@ -387,6 +404,19 @@ private:
         deliver(b);
         reconcile();
         pump();
+    }
+
+    /// Nothing was written, but the instance has the events (H1): it is loaded again from the journal. The actor stays,
+    /// and with it the back-off of its effects: a full disk must not make debtors wake each other without a pause.
+    void refused(batch& b, const problem& why) {
+        if (why.code == code::conflict) { // another activation is the right one; the router offers again
+            quit(caf::exit_reason::normal);
+            return;
+        }
+        for (auto& d : b.decisions) {
+            d.of.held->answer(why);
+        }
+        activate();
     }
 
     void announce_timers() {

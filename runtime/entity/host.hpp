@@ -21,10 +21,11 @@ class supervision_tree;
 /// What a host does by policy. Fixed at start.
 struct host_settings {
     std::string node_path = "/nodes/n1";
-    std::uint64_t snapshot_events = 200;  ///< A snapshot every N events, and on passivation.
-    std::int64_t idle_ms = 60'000;        ///< Idle entities are passivated after this.
-    std::int64_t sweep_ms = 10'000;       ///< How often a router looks for them.
-    std::size_t batch_commands_max = 512; ///< Commands that one append takes at most; bounds latency of the first.
+    std::uint64_t snapshot_events = 200;   ///< A snapshot every N events, and on passivation.
+    std::int64_t idle_ms = 60'000;         ///< Idle entities are passivated after this.
+    std::int64_t sweep_ms = 10'000;        ///< How often a router looks for them.
+    std::int64_t timer_lateness_ms = 1000; ///< Timers that fire later are counted and logged.
+    std::size_t batch_commands_max = 512;  ///< Commands that one append takes at most; bounds latency of the first.
 };
 
 /// Ends the process at once: used where going on could show or do what is not on disk.
@@ -54,6 +55,8 @@ struct host_services {
     std::atomic<std::uint64_t> commands_refused{0};
     std::atomic<std::uint64_t> commands_repeated{0};
     std::atomic<std::uint64_t> commits{0};
+    std::atomic<std::uint64_t> timers_late{0};
+    std::atomic<std::int64_t> timer_lateness_max_ms{0}; ///< Of all timers since the start.
 };
 
 /// The time of the next record of a shard: the clock, but never before an earlier record.

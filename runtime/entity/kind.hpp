@@ -5,6 +5,7 @@
 #include "schemas/base/limits.hpp"
 #include "storage/record.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,6 +20,11 @@
 
 /// The erased form of a model: what the host works with. No CAF in here.
 namespace troupe::runtime {
+
+/// What one command may become: its events are decided, written and answered as a whole.
+inline constexpr std::size_t command_events_max = 10'000;
+inline constexpr std::size_t command_event_bytes_max = 16 * limits::mib;
+static_assert(command_event_bytes_max >= limits::event_bytes_max);
 
 struct encoded_event {
     std::string type;
@@ -122,7 +128,13 @@ public:
         if (!events) {
             return events.error();
         }
+        if (events->size() > command_events_max) {
+            return problem{code::payload_too_large, "the command '" + c.type + "' would become " +
+                                                        std::to_string(events->size()) + " events, over the limit of " +
+                                                        std::to_string(command_events_max) + "; split it"};
+        }
         decided out;
+        std::size_t bytes = 0;
         for (const auto& e : *events) {
             auto [type, payload] = encode_named(e);
             if (payload.size() > limits::event_bytes_max) {
@@ -130,6 +142,12 @@ public:
                                "the event '" + std::string(type) + "' would have " + std::to_string(payload.size()) +
                                    " bytes, over the limit of " + std::to_string(limits::event_bytes_max) +
                                    "; put large contents into files"};
+            }
+            bytes += payload.size();
+            if (bytes > command_event_bytes_max) {
+                return problem{code::payload_too_large, "the events of the command '" + c.type + "' would have over " +
+                                                            std::to_string(command_event_bytes_max) +
+                                                            " bytes; split it, or put large contents into files"};
             }
             const auto type_version =
                 std::visit([](const auto& m) { return detail::version_of<std::remove_cvref_t<decltype(m)>>(); }, e);

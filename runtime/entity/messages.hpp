@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/admission.hpp"
 #include "runtime/entity/entity.hpp"
 #include "storage/committer.hpp"
 
@@ -20,19 +21,19 @@
 namespace troupe::runtime {
 
 /// A command that the router holds until it is answered. Shared by router and entity.
-struct held_command {
+struct held_command : admission_ticket {
     static constexpr auto never_decided = std::numeric_limits<std::uint64_t>::max();
 
     troupe::runtime::command command;
     reply_port port;
-    std::size_t bytes = 0;
     int crashes = 0; ///< How often its entity died while deciding it. Router only.
     std::atomic<bool> deciding{
         false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
     std::atomic<bool> offered{false};                        ///< The entity may have committed it.
     std::atomic<std::uint64_t> decided_after{never_decided}; ///< The entity's version when it was first decided.
     std::atomic<bool> answered{false};                       ///< Set once, by whoever answers.
-    std::function<void()> on_answered;                       ///< Gives back credits.
+    std::function<void()> on_parked;   ///< Its entity rests: gives back its credit, so that others go on.
+    std::function<void()> on_answered; ///< Gives back all that it held.
 
     /// Answers once; later calls do nothing.
     void answer(reply r);
@@ -47,7 +48,6 @@ struct submit_msg {
 /// Activates an entity that owes effects.
 struct wake_msg {
     entity_address entity;
-    std::int64_t after_ms = 0; ///< Not now: then, and once however often it is asked for.
 };
 /// Looks for idle entities to passivate.
 struct sweep_msg {

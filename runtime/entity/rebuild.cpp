@@ -22,6 +22,7 @@ expected<void> replay(const storage::store& s, const entity_kind& kind, const en
     std::uint64_t version = 0;
     auto read = storage::read_history(s, a, 0, [&](storage::record&& r) {
         version = r.entity_seq;
+        note_set_aside(r, before.set_aside);
         return instance->replay(r);
     });
     if (!read) {

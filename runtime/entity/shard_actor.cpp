@@ -84,7 +84,6 @@ private:
         int crashes_in_a_row = 0;
         bool passivating = false; ///< New commands wait until it is gone.
         bool resting = false;     ///< Waits before its restart.
-        bool wakes_later = false; ///< A wake is on its way: the slot stays.
         supervision_tree::entry entry;
     };
 
@@ -93,6 +92,9 @@ private:
         drop_answered(s);
         s.held.push_back(held);
         s.last_used_ms = monotonic_ms();
+        if (s.resting) {
+            park(*held);
+        }
         if (s.passivating || s.resting) {
             return;
         }
@@ -115,17 +117,15 @@ private:
 
     void wake(const wake_msg& m) {
         auto& s = slots_[m.entity];
-        if (m.after_ms > 0) {
-            // One at a time: each incarnation that is refused asks for another.
-            if (!std::exchange(s.wakes_later, true)) {
-                delayed_send(this, std::chrono::milliseconds(m.after_ms), wake_msg{m.entity});
-            }
-            return;
-        }
-        s.wakes_later = false;
         s.resting = false;
         if (!s.actor) {
             start(m.entity, s);
+        }
+    }
+
+    static void park(const held_command& held) {
+        if (held.on_parked) {
+            held.on_parked();
         }
     }
 
@@ -179,10 +179,8 @@ private:
         if (!crashed) {
             if (!s.held.empty()) {
                 start(a, s);
-            } else if (!s.wakes_later) {
-                slots_.erase(a);
             } else {
-                s.entry = {};
+                slots_.erase(a);
             }
             return;
         }
@@ -194,6 +192,7 @@ private:
         }
         for (const auto& held : s.held) {
             held->crashes += held->deciding.exchange(false) ? 1 : 0;
+            park(*held);
         }
         s.resting = true;
         s.entry.failed(last_failure_);

@@ -1,11 +1,13 @@
 #include "runtime/entity/timer_actor.hpp"
 
+#include "runtime/entity/derive.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/views.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <unordered_map>
@@ -30,6 +32,7 @@ public:
 
     caf::behavior make_behavior() override {
         tick_later();
+        began_ = services_.clock();
         return {[this](tick_atom) {
             const auto now = services_.clock();
             for (std::uint32_t shard = 0; shard < board_.shards(); ++shard) {
@@ -60,6 +63,9 @@ private:
                 break;
             }
             sent_[shard].emplace(t.row, again ? clock : known->second);
+            if (known == before.end()) {
+                note_lateness(t, now);
+            }
             if (again) {
                 send_command(t);
             }
@@ -72,12 +78,23 @@ private:
         }
     }
 
+    /// What fell due while no node ran is late from the start of this one on.
+    void note_lateness(const storage::due_timer& t, timestamp now) {
+        const auto late_ms = now - std::max(t.due, began_);
+        auto& most = services_.timer_lateness_max_ms;
+        most = std::max(most.load(), late_ms); // this actor is the only one that writes it
+        if (late_ms > services_.settings.timer_lateness_ms) {
+            ++services_.timers_late;
+            log_for("timers").warn("timer {} of {} fires {} ms late", t.key, to_string(t.entity), late_ms);
+        }
+    }
+
     void send_command(const storage::due_timer& t) {
         command c;
         c.to = t.entity;
         c.type = t.type;
         c.payload = t.payload;
-        c.id = "timer/" + t.key + "/" + std::to_string(t.due.ms);
+        c.id = timer_command_id(t.key, t.due);
         c.principal = "node";
         services_.dispatch(std::move(c), [address = to_string(t.entity), key = t.key](const reply& r) {
             if (!r) {
@@ -88,6 +105,7 @@ private:
 
     host_services& services_;
     timer_board& board_;
+    timestamp began_;
     /// By shard and row: when it was sent, on the monotonic clock.
     std::unordered_map<std::uint32_t, std::unordered_map<std::string, std::int64_t>> sent_;
 };

@@ -15,7 +15,8 @@
 namespace troupe::runtime {
 
 /// A message that nobody worked on. Kinds in use: "undeliverable" (no such receiver), "unhandled" (it knows no such
-/// message), "dropped" (a full queue let it go), "crash" (its receiver died of it), "effect" (its receiver refused it).
+/// message), "dropped" (a full queue let it go), "crash" (its receiver died of it), "poison" (it did so
+/// again and again, and was set aside), "effect" (its receiver refused it).
 struct dead_letter {
     timestamp at;
     std::string kind;

@@ -206,6 +206,47 @@ BOOST_AUTO_TEST_CASE(a_poison_command_is_set_aside_and_the_others_are_served) {
     BOOST_TEST((again.error().code == code::poison)); // not tried again
 }
 
+BOOST_AUTO_TEST_CASE(a_command_may_become_so_many_events_and_no_more) {
+    temporary_directory directory;
+    const auto id = make_uuid();
+    {
+        host_fixture host(directory.path);
+        BOOST_TEST(host.ask(host.make(id, burst{10'000, 0}))->version == 10'000u);
+        for (const auto& over : {burst{10'001, 0}, burst{1'000'000, 0}, burst{17, 1 << 20}, burst{1, 5 << 20}}) {
+            const auto refused = host.ask(host.make(id, over));
+            BOOST_REQUIRE(refused.has_error());
+            BOOST_TEST((refused.error().code == code::payload_too_large));
+        }
+        BOOST_TEST(host.document(id).total == 10'000);
+    }
+    host_fixture host(directory.path);
+    BOOST_TEST(host.ask(host.make(id, add{1}))->version == 10'001u);
+}
+
+BOOST_AUTO_TEST_CASE(a_model_that_throws_anywhere_costs_only_the_command_that_made_it_throw) {
+    for (const auto bad : {bad_apply, bad_view, bad_resume}) {
+        temporary_directory directory;
+        const auto id = make_uuid();
+        {
+            host_fixture host(directory.path);
+            const auto before = host.begin(host.make(id, add{1}));
+            const auto broken = host.begin(host.make(id, add{bad == bad_apply ? bad : bad - 1}, "bad"));
+            const auto after = host.begin(host.make(id, add{1}));
+            for (int i = 0; i < 20 && !after->has_value(); ++i) {
+                host.advance(6000);
+            }
+            BOOST_REQUIRE(broken->has_value() && broken->value().has_error());
+            BOOST_TEST((broken->value().error().code == code::poison));
+            BOOST_TEST(before->value().has_value());
+            BOOST_TEST((after->has_value() && after->value().has_value()));
+            BOOST_TEST(host.document(id).total == 2);
+        }
+        host_fixture host(directory.path);
+        BOOST_TEST(host.ask(host.make(id, add{1})).has_value());
+        BOOST_TEST(host.document(id).total == 3);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_command_past_its_deadline_is_not_decided) {
     temporary_directory directory;
     host_fixture host(directory.path);

@@ -41,6 +41,7 @@ public:
         std::uint64_t ends_of_process = 0; ///< After a failure of the journal.
         std::uint64_t crashes = 0;         ///< Of entities.
         std::uint64_t full = 0;            ///< Commands refused for want of space.
+        std::uint64_t set_clocks = 0;      ///< By hours, forwards and backwards.
     };
     [[nodiscard]] const statistics& counts() const { return counts_; }
 
@@ -58,6 +59,7 @@ private:
     void look();
     void flush();
     void trouble();
+    void set_clock();
     void arm(std::uint64_t operations_max);
     // ---- the machine
     bool step();
@@ -76,6 +78,7 @@ private:
     temporary_directory directory_;
     std::filesystem::path before_ = std::filesystem::current_path();
     std::atomic<std::int64_t> now_ms_{1'700'000'000'000};
+    std::int64_t clock_wrong_ms_ = 0; ///< The wall clock is off by so much: somebody set it.
     seeded_random random_;
     trace_hash trace_;
     simulated_disk disk_;

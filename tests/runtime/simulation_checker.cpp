@@ -1,9 +1,20 @@
 #include "tests/runtime/simulation_checker.hpp"
 
+#include "runtime/entity/derive.hpp"
 #include "runtime/entity/rebuild.hpp"
 #include "storage/log_reader.hpp"
 
 namespace troupe::test {
+
+std::optional<std::int64_t> reminder_set_aside(const storage::record& r) {
+    constexpr std::string_view prefix = "timer/remind/";
+    runtime::set_aside_effects names;
+    runtime::note_set_aside(r, names);
+    if (names.empty() || !names.begin()->starts_with(prefix)) {
+        return std::nullopt;
+    }
+    return std::stoll(names.begin()->substr(prefix.size()));
+}
 
 void simulation_checker::wrong(std::string what) {
     if (!wrong_) {
@@ -123,6 +134,9 @@ void simulation_checker::read_histories(const storage::store& s, const runtime::
 void simulation_checker::take(const storage::record& r) {
     const place here{r.entity.id, r.entity_seq, r.time};
     if (r.type.starts_with('$')) {
+        if (const auto number = reminder_set_aside(r)) {
+            wrong_unless(facts_.set_aside.try_emplace(*number, here).second, *number, "was set aside twice");
+        }
         return;
     }
     const auto e = decode_named<ledger_model::event>(r.type, r.payload, strictness::stored);
@@ -141,8 +155,8 @@ void simulation_checker::take(const storage::record& r) {
         wrong_unless(facts_.answered.try_emplace(answer->number, answer->ok).second, answer->number,
                      "was answered twice to its sender");
     } else if (const auto* set = std::get_if<remind_set>(&*e)) {
-        wrong_unless(facts_.reminders.try_emplace(set->number, reminding{here, set->due}).second, set->number,
-                     "set its timer twice");
+        wrong_unless(facts_.reminders.try_emplace(set->number, reminding{here, set->due, set->explode}).second,
+                     set->number, "set its timer twice");
     } else if (const auto* fired = std::get_if<rang>(&*e)) {
         wrong_unless(facts_.rang.try_emplace(fired->number, here).second, fired->number, "fired twice");
     }
@@ -243,7 +257,9 @@ void simulation_checker::check_outbox(bool settled) {
 void simulation_checker::check_timers(bool settled) {
     for (const auto& [number, set] : facts_.reminders) {
         const auto fired = facts_.rang.find(number);
-        wrong_unless(!settled || fired != facts_.rang.end(), number, "never fired");
+        const bool aside = facts_.set_aside.contains(number);
+        wrong_unless(!settled || aside || fired != facts_.rang.end(), number, "never fired");
+        wrong_unless(!aside || set.explode, number, "was set aside and is no poison");
         if (fired != facts_.rang.end()) {
             wrong_unless(fired->second.time >= set.due, number, "fired too early");
             wrong_unless(fired->second.version > set.at.version, number, "fired before it was set");
