@@ -4,7 +4,10 @@
 #include "runtime/bus/hub.hpp"
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
+#include "runtime/entity/troubles.hpp"
+#include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
@@ -21,6 +24,7 @@
 #include <condition_variable>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <shared_mutex>
 #include <thread>
@@ -66,7 +70,11 @@ private:
 } // namespace
 
 struct node::impl {
-    explicit impl(const config& c) : settings(c), caf_config(), system(caf_settings()) {}
+    explicit impl(const config& c)
+        : settings(c),
+          watch({.stall_ms = c.watchdog_stall_ms, .end_ms = c.watchdog_end_ms}),
+          caf_config(),
+          system(caf_settings()) {}
 
     caf::actor_system_config& caf_settings() {
         // Sharing with a low throughput: one hot actor does not starve the others (FIELD-NOTES: 450 ms -> 9 ms).
@@ -88,11 +96,13 @@ struct node::impl {
     }
 
     void route(held_ptr held) {
-        const auto shard = router_of(store->shard_of(held->command.to));
+        const auto number = store->shard_of(held->command.to);
+        const auto shard = router_of(number);
         if (!shard) {
             held->answer(problem{code::unavailable, "the node is starting or stopping; try again in a moment", {}, 1});
             return;
         }
+        host.router_figures[number]->waiting.fetch_add(1, std::memory_order_relaxed);
         caf::anon_send(shard, submit_msg{std::move(held)});
     }
 
@@ -104,6 +114,8 @@ struct node::impl {
     /// The edge's way in: within the bounds of outstanding commands and bytes.
     void submit(command&& c, reply_port&& port) {
         auto held = hold(std::move(c), std::move(port));
+        held->since_us = monotonic_us();
+        held->latency = &latency;
         const auto commands = outstanding_commands.fetch_add(1) + 1;
         const auto bytes = outstanding_bytes.fetch_add(static_cast<std::int64_t>(held->bytes)) +
                            static_cast<std::int64_t>(held->bytes);
@@ -161,13 +173,14 @@ struct node::impl {
 
     supervised_child committer_child(std::unique_ptr<storage::committer> first) {
         auto opened = std::make_shared<std::unique_ptr<storage::committer>>(std::move(first));
-        return {{.id = "committer", .label = "committer"}, [this, opened](const child_context&) {
+        return {{.id = "committer", .label = "committer"}, [this, opened](const child_context& child) {
                     auto owned = std::move(*opened);
                     if (!owned) {
                         auto again = storage::committer::open(
                             *store, static_cast<std::uint64_t>(settings.storage_free_bytes_min));
                         owned = std::move(again.value()); // a failure of the child: the supervisor says so
                     }
+                    child.entry.show(host.committer_figures);
                     const std::unique_lock lock(handles);
                     committer = spawn_committer(system, host, std::move(owned), true);
                     return caf::actor_cast<caf::actor>(committer);
@@ -176,7 +189,8 @@ struct node::impl {
 
     /// A router, and those of its entities that owe effects.
     supervised_child shard_child(std::uint32_t shard) {
-        return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context&) {
+        return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context& child) {
+                    child.entry.show(host.router_figures[shard]);
                     const std::unique_lock lock(handles);
                     if (!shards[shard]) {
                         started.count_down();
@@ -214,6 +228,10 @@ struct node::impl {
     std::unique_ptr<hub> live;
     supervision_tree tree;
     dead_letters letters;
+    trouble_board troubles;
+    stall_watch watch;
+    histogram& latency = metrics().make_histogram(
+        "troupe_command_seconds", "Time from the submission of a command to its answer, durable where it changed something.");
     std::unique_ptr<timer_board> board;
     std::unique_ptr<backup_desk> backups;
     kind_registry kinds;
@@ -225,6 +243,8 @@ struct node::impl {
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
+    supervision_tree::entry hub_entry;
+    std::optional<watchdog> dog;
     start_latch started; ///< Every router and the desk of backups: commands may come.
     std::atomic<std::int64_t> outstanding_commands{0};
     std::atomic<std::int64_t> outstanding_bytes{0};
@@ -266,6 +286,8 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.live = me.live.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;
+    me.shared.troubles = &me.troubles;
+    me.shared.watch = &me.watch;
     me.backups = std::make_unique<backup_desk>(*me.store, me.settings);
     me.shared.backups = me.backups.get();
     me.shared.submit = [&me](command c, reply_port port) { me.submit(std::move(c), std::move(port)); };
@@ -286,6 +308,12 @@ expected<void> node::start(kind_registry kinds) {
     host.kinds = &me.kinds;
     host.tree = &me.tree;
     host.letters = &me.letters;
+    host.troubles = &me.troubles;
+    host.watch = &me.watch;
+    host.committer_figures = std::make_shared<actor_figures>();
+    for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
+        host.router_figures.push_back(std::make_shared<actor_figures>());
+    }
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.idle_ms = me.settings.entity_idle_ms;
     host.clock = [&me] { return me.now(); };
@@ -326,6 +354,10 @@ expected<void> node::start(kind_registry kinds) {
     }
     me.root = *root;
     me.started.wait();
+    me.hub_entry = me.tree.add(host.settings.node_path + "/hub", "hub_reader");
+    me.hub_entry.show(me.live->figures());
+    me.hub_entry.set_policy("a thread of the process; ends with it");
+    me.dog.emplace(me.watch, me.tree, [](const std::string& why) { end_by_watchdog(why); });
     return {};
 }
 
@@ -368,6 +400,9 @@ node_statistics node::statistics() const {
     out.commands_repeated = me.host.commands_repeated;
     out.commands_outstanding = static_cast<std::uint64_t>(std::max<std::int64_t>(0, me.outstanding_commands));
     out.commits = me.host.commits;
+    out.appends = me.host.appends;
+    out.bytes_outstanding = static_cast<std::uint64_t>(std::max<std::int64_t>(0, me.outstanding_bytes));
+    out.performing = me.host.performing;
     out.subscribers = me.live->subscribers();
     out.clock_refused_ms = me.clock.refused_ms();
     return out;

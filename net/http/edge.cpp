@@ -32,6 +32,16 @@ bool connection_count::wait_until_none(std::int64_t deadline_ms) {
 
 io_thread::io_thread() = default;
 
+io_thread::~io_thread() {
+    if (in_pulse_)
+        pulse_->end();
+}
+
+void io_thread::watch_by(runtime::stall_watch& watch, std::string path) {
+    path_ = std::move(path);
+    pulse_ = watch.add(path_.substr(path_.rfind('/') + 1));
+}
+
 void io_thread::start() {
     thread_ = std::thread([this] {
         for (;;) {
@@ -112,9 +122,20 @@ void io_thread::abort_all() {
 }
 
 void io_thread::schedule_tick() {
-    if (ticking_ || connections_.empty())
-        return; // an idle node sleeps
+    if (ticking_)
+        return;
+    if (connections_.empty()) { // an idle node sleeps
+        if (std::exchange(in_pulse_, false))
+            pulse_->end();
+        return;
+    }
     ticking_ = true;
+    if (in_pulse_) {
+        pulse_->beat();
+    } else if (pulse_) {
+        pulse_->begin(*this);
+        in_pulse_ = true;
+    }
     timer_.expires_after(std::chrono::milliseconds(tick_ms));
     timer_.async_wait([this](const boost::system::error_code& error) {
         ticking_ = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/entity/entity.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "storage/committer.hpp"
 
 #include <caf/typed_actor.hpp>
@@ -17,6 +18,11 @@
 /// travel in envelopes of their own.
 namespace troupe::runtime {
 
+class histogram;
+
+/// Microseconds on the monotonic clock.
+std::int64_t monotonic_us();
+
 /// A command that the router holds until it is answered. Shared by router and entity.
 struct held_command {
     troupe::runtime::command command;
@@ -28,6 +34,9 @@ struct held_command {
     std::atomic<bool> offered{false};  ///< The entity may have committed it.
     std::atomic<bool> answered{false}; ///< Set once, by whoever answers.
     std::function<void()> on_answered; ///< Gives back credits.
+    std::shared_ptr<actor_figures> counted; ///< Where it counts as waiting until it is answered; null: nowhere.
+    histogram* latency = nullptr;           ///< Takes the time from `since_us` to the answer; null: not measured.
+    std::int64_t since_us = 0;
 
     /// Answers once; later calls do nothing.
     void answer(reply r);
