@@ -62,4 +62,10 @@ std::map<std::string, std::uint64_t, std::less<>> dead_letters::counts() const {
     return counts_;
 }
 
+std::uint64_t dead_letters::count(std::string_view kind) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = counts_.find(kind);
+    return found == counts_.end() ? 0 : found->second;
+}
+
 } // namespace troupe::runtime

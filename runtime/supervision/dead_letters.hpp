@@ -2,6 +2,7 @@
 
 #include "schemas/base/clock.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -46,6 +47,10 @@ public:
     /// How many of each kind since the start, kept or not. At most `kinds_max` kinds; further ones count as "other".
     [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> counts() const;
     static constexpr std::size_t kinds_max = 32;
+    /// Those in use, and "other".
+    static constexpr std::array<std::string_view, 7> kinds{"undeliverable", "unhandled", "dropped", "crash",
+                                                           "poison",        "effect",    "other"};
+    [[nodiscard]] std::uint64_t count(std::string_view kind) const;
 
 private:
     const std::size_t kept_max_;
