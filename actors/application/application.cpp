@@ -352,6 +352,14 @@ std::string application::model() const { return impl_->system.model; }
 std::string application::sandbox() const { return impl_->system.sandbox; }
 const runtime::services& application::parts() const { return impl_->node->parts(); }
 
+std::string application::still_running() const {
+    std::string out = "the node did not stop in time; still running:";
+    for (const auto& path : impl_->node->parts().tree->running(10)) {
+        out += " " + path;
+    }
+    return out;
+}
+
 void application::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
     me.ready = false;
