@@ -231,7 +231,8 @@ struct node::impl {
     trouble_board troubles;
     stall_watch watch;
     histogram& latency = metrics().make_histogram(
-        "troupe_command_seconds", "Time from the submission of a command to its answer, durable where it changed something.");
+        "troupe_command_seconds",
+        "Time from the submission of a command to its answer, durable where it changed something.");
     std::unique_ptr<timer_board> board;
     std::unique_ptr<backup_desk> backups;
     kind_registry kinds;

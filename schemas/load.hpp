@@ -23,8 +23,7 @@ struct busy_entry {
     std::optional<std::uint64_t> messages;      ///< Since its start.
     std::optional<std::uint64_t> memory_bytes;  ///< An estimate.
 };
-BOOST_DESCRIBE_STRUCT(busy_entry, (),
-                      (path, kind, status, restarts, uptime_ms, mailbox_depth, messages, memory_bytes))
+BOOST_DESCRIBE_STRUCT(busy_entry, (), (path, kind, status, restarts, uptime_ms, mailbox_depth, messages, memory_bytes))
 
 struct load_document {
     timestamp at;
@@ -40,17 +39,17 @@ struct load_document {
     std::uint64_t commands_outstanding_max = 0;
     std::uint64_t bytes_outstanding = 0;
     std::uint64_t bytes_outstanding_max = 0;
-    std::uint64_t commits = 0;        ///< Writes of the journal, one fsync each.
-    std::uint64_t appends = 0;        ///< Of entities; several share a commit.
+    std::uint64_t commits = 0; ///< Writes of the journal, one fsync each.
+    std::uint64_t appends = 0; ///< Of entities; several share a commit.
     std::uint64_t entities_active = 0;
-    std::uint64_t runs_running = 0;   ///< At most 200 are counted.
-    std::uint64_t runs_waiting = 0;   ///< Likewise.
-    std::uint64_t performing = 0;     ///< Model calls, tools and commands at work.
+    std::uint64_t runs_running = 0; ///< At most 200 are counted.
+    std::uint64_t runs_waiting = 0; ///< Likewise.
+    std::uint64_t performing = 0;   ///< Model calls, tools and commands at work.
     std::uint64_t performing_max = 0;
     std::uint64_t connections = 0;
     std::uint64_t subscribers = 0;
     std::uint64_t resident_bytes = 0;
-    double cpu_seconds = 0;           ///< User and system, since the start.
+    double cpu_seconds = 0; ///< User and system, since the start.
     std::uint64_t threads = 0;
     std::uint64_t disk_free_bytes = 0;
     std::uint64_t disk_free_bytes_min = 0; ///< Below, writes are refused.

@@ -17,7 +17,6 @@ struct poisoned_command {
     std::string effect;        ///< What the entity owed and does no more, when the command was its end; else empty.
     std::uint64_t version = 0; ///< The `$poisoned` event's number in its entity.
 };
-BOOST_DESCRIBE_STRUCT(poisoned_command, (),
-                      (at, kind, id, command, command_id, cause, principal, effect, version))
+BOOST_DESCRIBE_STRUCT(poisoned_command, (), (at, kind, id, command, command_id, cause, principal, effect, version))
 
 } // namespace troupe

@@ -352,8 +352,8 @@ expected<void> each_entity(const store& s, std::uint32_t shard,
 
 namespace {
 
-constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item, keys::table::timer,
-                                 keys::table::owed, keys::table::poison};
+constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item,
+                                 keys::table::timer,    keys::table::owed,  keys::table::poison};
 
 } // namespace
 

@@ -118,7 +118,8 @@ struct application::impl {
             if (!model) {
                 return model.error();
             }
-            return chosen_model{providers->watch(name.empty() ? default_model() : std::string(name), *model), name.empty() ? default_model() : std::string(name), models.model_name(name)};
+            return chosen_model{providers->watch(name.empty() ? default_model() : std::string(name), *model),
+                                name.empty() ? default_model() : std::string(name), models.model_name(name)};
         };
         out.price = [this](std::string_view name) { return price_of(name); };
         out.folders = workspaces.get();
@@ -234,10 +235,10 @@ void publish_metrics(runtime::node& node) {
     m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.",
                    [&node] { return static_cast<double>(node.statistics().commits); });
     for (const std::string_view kind : runtime::dead_letters::kinds) {
-        m.read_counter(
-            "troupe_dead_letters_total", "Messages that nobody worked on; GET /dead-letters lists the newest.",
-            [letters = node.parts().letters, kind] { return static_cast<double>(letters->count(kind)); },
-            {{"kind", kind}});
+        m.read_counter("troupe_dead_letters_total",
+                       "Messages that nobody worked on; GET /dead-letters lists the newest.",
+                       [letters = node.parts().letters, kind] { return static_cast<double>(letters->count(kind)); },
+                       {{"kind", kind}});
     }
     m.read_gauge("troupe_entities_in_trouble", "Entities that crashed, cannot be read, or try an effect again.",
                  [troubles = node.parts().troubles] { return static_cast<double>(troubles->entities()); });

@@ -12,10 +12,10 @@ struct provider_watch::provider {
     bool failing = false;
 
     void ended(const expected<net::model_reply>& reply) {
-        const bool failed = !reply && (reply.error().code == code::model_unavailable ||
-                                       reply.error().code == code::model_rate_limited ||
-                                       reply.error().code == code::deadline_exceeded ||
-                                       reply.error().code == code::model_reply_invalid);
+        const bool failed =
+            !reply &&
+            (reply.error().code == code::model_unavailable || reply.error().code == code::model_rate_limited ||
+             reply.error().code == code::deadline_exceeded || reply.error().code == code::model_reply_invalid);
         const std::lock_guard lock(mutex);
         if (failed) {
             entry.failed(reply.error().detail);

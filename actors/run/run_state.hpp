@@ -101,9 +101,9 @@ struct run_progress {
 };
 BOOST_DESCRIBE_STRUCT(run_progress, (),
                       (id, organization, request, status, model, limits, used, price, version_before, step, attempt,
-                       replied, model_call, failures, invalid_replies, retry_at, trouble, trouble_code, step_started_at, last_finish,
-                       answer, continuations, continuing, calls, context_bytes, owed, result, error, working_since,
-                       created_at, started_at, finished_at, updated_at))
+                       replied, model_call, failures, invalid_replies, retry_at, trouble, trouble_code, step_started_at,
+                       last_finish, answer, continuations, continuing, calls, context_bytes, owed, result, error,
+                       working_since, created_at, started_at, finished_at, updated_at))
 
 struct run_state {
     static constexpr int version = 1;

@@ -48,10 +48,10 @@ void answer(const responder& respond, const Document& document) {
 
 void poison(const system_parts& parts, const request& r, const responder& respond) {
     const auto limit = net::page_limit(r);
-    auto page = limit ? storage::read_poison(*parts.node->parts().store,
-                                             {r.who.organization, *limit,
-                                              std::string(r.query_value("cursor").value_or(""))})
-                      : expected<storage::poison_page>(limit.error());
+    auto page =
+        limit ? storage::read_poison(*parts.node->parts().store,
+                                     {r.who.organization, *limit, std::string(r.query_value("cursor").value_or(""))})
+              : expected<storage::poison_page>(limit.error());
     if (!page) {
         respond(net::to_response(page.error(), r));
         return;

@@ -41,10 +41,13 @@ std::string agent_name(const why_facts& facts, const uuid& id) {
 void explain_host(std::string_view kind, const uuid& id, const why_facts& facts, why_document& out) {
     const auto& t = facts.troubles;
     if (t.quarantine) {
-        out.reasons.push_back({"quarantine", t.quarantine->at, {},
-                               "its history cannot be read, so it refuses every command: " + t.quarantine->cause,
-                               "stop the node, then: troupe journal verify; restore a backup if the journal is damaged, "
-                               "or start the version of Troupe that wrote it"});
+        out.reasons.push_back(
+            {"quarantine",
+             t.quarantine->at,
+             {},
+             "its history cannot be read, so it refuses every command: " + t.quarantine->cause,
+             "stop the node, then: troupe journal verify; restore a backup if the journal is damaged, "
+             "or start the version of Troupe that wrote it"});
     }
     if (t.crash) {
         out.reasons.push_back(
@@ -57,18 +60,19 @@ void explain_host(std::string_view kind, const uuid& id, const why_facts& facts,
     for (std::size_t i = 0; i < std::min(facts.poison.size(), listed_max); ++i) {
         const auto& p = facts.poison[i];
         out.reasons.push_back(
-            {"poison", p.at, {},
-             fmt::format("the command '{}' ({}) crashed it 5 times and was set aside: {}{}", p.command, p.command_id,
-                         p.cause,
-                         p.effect.empty() ? "" : "; with it ended what it owed as '" + p.effect + "', which is not done"),
+            {"poison",
+             p.at,
+             {},
+             fmt::format(
+                 "the command '{}' ({}) crashed it 5 times and was set aside: {}{}", p.command, p.command_id, p.cause,
+                 p.effect.empty() ? "" : "; with it ended what it owed as '" + p.effect + "', which is not done"),
              p.effect.empty() ? "the others go on; when the defect is mended, send it again with a new Idempotency-Key"
-             : kind == "run"  ? "when the defect is mended: troupe run cancel " + to_string(id) +
-                                   ", and start it again"
+             : kind == "run"  ? "when the defect is mended: troupe run cancel " + to_string(id) + ", and start it again"
                               : "when the defect is mended, ask for it again"});
     }
     if (facts.poison.size() > listed_max) {
-        out.reasons.push_back({"poison", {}, {}, fmt::format("and {} more", facts.poison.size() - listed_max),
-                               "troupe poison list"});
+        out.reasons.push_back(
+            {"poison", {}, {}, fmt::format("and {} more", facts.poison.size() - listed_max), "troupe poison list"});
     }
     for (const auto& e : t.effects) {
         const bool crowded = facts.node.performing_max > 0 && facts.node.performing >= facts.node.performing_max;
@@ -81,11 +85,16 @@ void explain_host(std::string_view kind, const uuid& id, const why_facts& facts,
 
 void explain_node(const node_condition& n, why_document& out) {
     if (n.draining) {
-        out.reasons.push_back({"draining", {}, {}, "the node is starting or stopping and takes no new commands",
+        out.reasons.push_back({"draining",
+                               {},
+                               {},
+                               "the node is starting or stopping and takes no new commands",
                                "wait; what was begun goes on after the next start"});
     }
     if (n.free_bytes_min > 0 && n.free_bytes < n.free_bytes_min) {
-        out.reasons.push_back({"storage_full", {}, {},
+        out.reasons.push_back({"storage_full",
+                               {},
+                               {},
                                fmt::format("the disk has {} left, less than the {} of storage.free_bytes_min: nothing "
                                            "can be written, reads go on",
                                            mib_text(n.free_bytes), mib_text(n.free_bytes_min)),
@@ -93,24 +102,30 @@ void explain_node(const node_condition& n, why_document& out) {
     }
     if ((n.commands_max > 0 && n.commands_outstanding >= n.commands_max) ||
         (n.bytes_max > 0 && n.bytes_outstanding >= n.bytes_max)) {
-        out.reasons.push_back({"overload", {}, {},
-                               fmt::format("the node has {} of {} commands and {} of {} in hand; further ones are "
-                                           "refused with 503 and Retry-After",
-                                           n.commands_outstanding, n.commands_max, mib_text(n.bytes_outstanding),
-                                           mib_text(n.bytes_max)),
-                               "troupe top shows who is busy"});
+        out.reasons.push_back(
+            {"overload",
+             {},
+             {},
+             fmt::format("the node has {} of {} commands and {} of {} in hand; further ones are "
+                         "refused with 503 and Retry-After",
+                         n.commands_outstanding, n.commands_max, mib_text(n.bytes_outstanding), mib_text(n.bytes_max)),
+             "troupe top shows who is busy"});
     }
     if (n.performing_max > 0 && n.performing >= n.performing_max) {
-        out.reasons.push_back({"overload", {}, {},
+        out.reasons.push_back({"overload",
+                               {},
+                               {},
                                fmt::format("{} model calls, tools and commands are at work, as many as may be; others "
                                            "wait for their turn",
                                            n.performing),
                                "troupe top; pause an agent: troupe agent pause NAME"});
     }
     if (n.router != "running") {
-        out.reasons.push_back({"lease", {}, {},
-                               "there are no leases on a single node; its router holds it, and that one is " + n.router +
-                                   (n.router_failure.empty() ? "" : ": " + n.router_failure),
+        out.reasons.push_back({"lease",
+                               {},
+                               {},
+                               "there are no leases on a single node; its router holds it, and that one is " +
+                                   n.router + (n.router_failure.empty() ? "" : ": " + n.router_failure),
                                "nothing if it comes back in a moment; else troupe tree"});
     }
 }
@@ -119,7 +134,9 @@ void explain_timers(const why_facts& facts, why_document& out) {
     for (std::size_t i = 0; i < std::min(facts.timers.size(), listed_max); ++i) {
         const auto& t = facts.timers[i];
         if (!t.key.starts_with("back_off/")) { // which is told with its cause
-            out.reasons.push_back({"timer", {}, t.due,
+            out.reasons.push_back({"timer",
+                                   {},
+                                   t.due,
                                    fmt::format("timer '{}' sends '{}' {}", t.key, t.type, from_now(t.due, facts.now)),
                                    ""});
         }
@@ -173,9 +190,9 @@ why_reason of_wait(const run_document& run, const waiting_for& w, const why_fact
         const auto provider = provider_trouble(w.code);
         out.reason = provider.empty() ? "back_off" : "provider";
         out.until = w.until;
-        out.detail = fmt::format("{}attempt {} failed{}: {}", provider.empty() ? "" : provider + "; ",
-                                 std::max(w.attempt, 1U),
-                                 w.until ? ", the next one is made " + from_now(*w.until, facts.now) : "", w.text);
+        out.detail =
+            fmt::format("{}attempt {} failed{}: {}", provider.empty() ? "" : provider + "; ", std::max(w.attempt, 1U),
+                        w.until ? ", the next one is made " + from_now(*w.until, facts.now) : "", w.text);
         out.remedy = w.code == "model_unavailable" ? "nothing if it comes back; else look at model.openai.base_url: "
                                                      "troupe config show"
                                                    : "nothing: it is asked again by itself";
@@ -194,7 +211,9 @@ void explain_work(const run_document& run, const why_facts& facts, why_document&
     for (const auto& s : facts.steps) {
         if (s.status == step_status::started) {
             found = true;
-            out.reasons.push_back({"working", s.started_at, {},
+            out.reasons.push_back({"working",
+                                   s.started_at,
+                                   {},
                                    s.type == step_type::model
                                        ? fmt::format("model call of step {}, attempt {}", s.step, s.attempt)
                                        : fmt::format("tool {} of step {}, attempt {}", s.tool, s.step, s.attempt),
@@ -202,7 +221,10 @@ void explain_work(const run_document& run, const why_facts& facts, why_document&
         }
     }
     if (!found) {
-        out.reasons.push_back({"working", run.updated_at, {}, "a model call or a tool is in work",
+        out.reasons.push_back({"working",
+                               run.updated_at,
+                               {},
+                               "a model call or a tool is in work",
                                "troupe run watch " + to_string(run.id)});
     }
 }
@@ -210,7 +232,10 @@ void explain_work(const run_document& run, const why_facts& facts, why_document&
 void explain_end(const run_document& run, why_document& out) {
     const auto over = used_up(run);
     if (run.status == run_status::failed && !over.empty()) {
-        out.reasons.push_back({"budget", run.finished_at, {}, over + " used: " + run.error.value_or("it was ended"),
+        out.reasons.push_back({"budget",
+                               run.finished_at,
+                               {},
+                               over + " used: " + run.error.value_or("it was ended"),
                                "start it again with more: troupe run start --max-steps N --max-tokens N …"});
     } else if (run.error) {
         out.reasons.push_back({"ended", run.finished_at, {}, *run.error, "troupe run show " + to_string(run.id)});
@@ -219,8 +244,8 @@ void explain_end(const run_document& run, why_document& out) {
 
 void explain(const run_document& run, const why_facts& facts, why_document& out) {
     out.summary = fmt::format("The run is {}, step {}.", word_of(run.status), run.step);
-    const bool over = run.status == run_status::succeeded || run.status == run_status::failed ||
-                      run.status == run_status::cancelled;
+    const bool over =
+        run.status == run_status::succeeded || run.status == run_status::failed || run.status == run_status::cancelled;
     if (over) {
         explain_end(run, out);
         return;
@@ -229,15 +254,24 @@ void explain(const run_document& run, const why_facts& facts, why_document& out)
         out.reasons.push_back(of_wait(run, w, facts));
     }
     if (facts.model) {
-        out.reasons.push_back({"provider", {}, {}, "its model cannot be had: " + facts.model->detail,
+        out.reasons.push_back({"provider",
+                               {},
+                               {},
+                               "its model cannot be had: " + facts.model->detail,
                                "set the model's key or base URL and restart the node: troupe config show"});
     }
     if (const auto spent = used_up(run); !spent.empty()) {
-        out.reasons.push_back({"budget", run.updated_at, {}, spent + " used: its next model call ends it",
+        out.reasons.push_back({"budget",
+                               run.updated_at,
+                               {},
+                               spent + " used: its next model call ends it",
                                "start it again with more: troupe run start --max-steps N --max-tokens N …"});
     }
     if (!facts.node.sandbox.empty()) {
-        out.reasons.push_back({"sandbox", {}, {}, "commands that it calls are refused: " + facts.node.sandbox,
+        out.reasons.push_back({"sandbox",
+                               {},
+                               {},
+                               "commands that it calls are refused: " + facts.node.sandbox,
                                "install bubblewrap and restart the node: troupe problems sandbox_unavailable"});
     }
     if (run.status == run_status::queued) {
@@ -251,7 +285,8 @@ void explain(const run_document& run, const why_facts& facts, why_document& out)
 
 void explain_queue(const task_document& task, const why_facts& facts, why_document& out) {
     const auto name = agent_name(facts, *task.agent_id);
-    why_reason reason{"queue", task.updated_at, {}, "it waits in the queue of agent " + name, "troupe why agent " + name};
+    why_reason reason{
+        "queue", task.updated_at, {}, "it waits in the queue of agent " + name, "troupe why agent " + name};
     if (facts.agent) {
         const auto& agent = *facts.agent;
         const auto at = std::ranges::find(agent.queued, task.id);
@@ -280,12 +315,18 @@ void explain(const task_document& task, const why_facts& facts, why_document& ou
     const auto id = to_string(task.id);
     out.summary = "The task is " + word_of(task.status) + ".";
     if (task.status == task_status::inbox && !task.agent_id) {
-        out.reasons.push_back({"unassigned", task.created_at, {}, task.error ? *task.error : "no agent has it",
+        out.reasons.push_back({"unassigned",
+                               task.created_at,
+                               {},
+                               task.error ? *task.error : "no agent has it",
                                "troupe task assign " + id + " AGENT"});
     } else if (task.status == task_status::assigned && task.agent_id) {
         explain_queue(task, facts, out);
     } else if (task.status == task_status::in_progress && task.run_id) {
-        out.reasons.push_back({"working", task.updated_at, {}, "run " + to_string(*task.run_id) + " works on it",
+        out.reasons.push_back({"working",
+                               task.updated_at,
+                               {},
+                               "run " + to_string(*task.run_id) + " works on it",
                                "troupe why run " + to_string(*task.run_id)});
         if (facts.run) {
             for (const auto& w : facts.run->waiting) {
@@ -293,7 +334,10 @@ void explain(const task_document& task, const why_facts& facts, why_document& ou
             }
         }
     } else if (task.status == task_status::review) {
-        out.reasons.push_back({"review", task.updated_at, {}, "it is done and waits for a person's look",
+        out.reasons.push_back({"review",
+                               task.updated_at,
+                               {},
+                               "it is done and waits for a person's look",
                                "troupe task move " + id + " done"});
     } else if (facts.run && facts.run->status == run_status::failed && !used_up(*facts.run).empty()) {
         explain_end(*facts.run, out);
@@ -312,25 +356,30 @@ void explain(const agent_document& agent, const why_facts&, why_document& out) {
         out.reasons.push_back({"error", agent.updated_at, {}, *agent.error, "troupe agent show " + name});
     }
     if (agent.paused) {
-        out.reasons.push_back({"paused", agent.updated_at, {}, "it starts no task until it is resumed",
-                               "troupe agent resume " + name});
+        out.reasons.push_back(
+            {"paused", agent.updated_at, {}, "it starts no task until it is resumed", "troupe agent resume " + name});
     }
     if (agent.status == agent_status::offline) {
         out.reasons.push_back({"stopped", agent.updated_at, {}, "it was stopped", "troupe agent start " + name});
     }
     if (!agent.queued.empty() && agent.running.size() >= agent.settings.max_concurrent_tasks) {
-        out.reasons.push_back({"queue", {}, {},
-                               fmt::format("{} tasks wait, task {} is next: max_concurrent_tasks ({}) is reached",
-                                           agent.queued.size(), to_string(agent.queued.front()),
-                                           agent.settings.max_concurrent_tasks),
-                               "wait, or give some of them to another agent: troupe task assign TASK AGENT"});
+        out.reasons.push_back(
+            {"queue",
+             {},
+             {},
+             fmt::format("{} tasks wait, task {} is next: max_concurrent_tasks ({}) is reached", agent.queued.size(),
+                         to_string(agent.queued.front()), agent.settings.max_concurrent_tasks),
+             "wait, or give some of them to another agent: troupe task assign TASK AGENT"});
     }
     for (std::size_t i = 0; i < std::min(agent.running.size(), listed_max); ++i) {
         const auto task = to_string(agent.running[i]);
         out.reasons.push_back({"working", {}, {}, "task " + task, "troupe why task " + task});
     }
     if (agent.running.size() > listed_max) {
-        out.reasons.push_back({"working", {}, {}, fmt::format("and {} tasks more", agent.running.size() - listed_max),
+        out.reasons.push_back({"working",
+                               {},
+                               {},
+                               fmt::format("and {} tasks more", agent.running.size() - listed_max),
                                "troupe task list --agent " + name});
     }
 }
@@ -338,7 +387,9 @@ void explain(const agent_document& agent, const why_facts&, why_document& out) {
 void explain(const approval_document& approval, const why_facts&, why_document& out) {
     out.summary = "The approval is " + word_of(approval.status) + ".";
     if (approval.status == approval_status::pending) {
-        out.reasons.push_back({"person", approval.created_at, {},
+        out.reasons.push_back({"person",
+                               approval.created_at,
+                               {},
                                approval.text + " (run " + to_string(approval.run_id) + ")",
                                "troupe approval decide " + to_string(approval.id)});
     }
@@ -350,12 +401,16 @@ void explain(const project_document&, const why_facts& facts, why_document& out)
                              : fmt::format("{} {} on the project.", count, count == 1 ? "run works" : "runs work");
     for (std::size_t i = 0; i < std::min(count, listed_max); ++i) {
         const auto& run = facts.project_runs[i];
-        out.reasons.push_back({"working", run.started_at, {},
+        out.reasons.push_back({"working",
+                               run.started_at,
+                               {},
                                fmt::format("run {} is {}", to_string(run.id), word_of(run.status)),
                                "troupe why run " + to_string(run.id)});
     }
     if (count > 1) {
-        out.reasons.push_back({"turn", {}, {},
+        out.reasons.push_back({"turn",
+                               {},
+                               {},
                                "they share its folder: tools that may write take turns, from their start to their save",
                                "troupe run list"});
     }
@@ -372,8 +427,7 @@ bool explain_as(std::string_view document, const why_facts& facts, why_document&
 
 } // namespace
 
-why_document explain_waiting(std::string_view kind, const uuid& id, std::string_view document,
-                             const why_facts& facts) {
+why_document explain_waiting(std::string_view kind, const uuid& id, std::string_view document, const why_facts& facts) {
     why_document out{std::string(kind), id, "", {}};
     explain_host(kind, id, facts, out);
     explain_node(facts.node, out);

@@ -60,14 +60,14 @@ struct why_facts {
     timestamp now;
     node_condition node;
     runtime::entity_troubles troubles;
-    std::vector<poisoned_command> poison;    ///< Of this entity, the newest first.
-    std::vector<storage::due_timer> timers;  ///< Of this entity.
+    std::vector<poisoned_command> poison;     ///< Of this entity, the newest first.
+    std::vector<storage::due_timer> timers;   ///< Of this entity.
     std::vector<approval_document> approvals; ///< Those that a run waits for.
-    std::vector<step_document> steps;        ///< Of a run, the newest first.
-    std::optional<agent_document> agent;     ///< Of a task or a run.
-    std::optional<run_document> run;         ///< The newest of a task; that of an approval.
-    std::optional<problem> model;            ///< Why a run's model cannot be had.
-    std::vector<run_document> project_runs;  ///< Those that work on a project.
+    std::vector<step_document> steps;         ///< Of a run, the newest first.
+    std::optional<agent_document> agent;      ///< Of a task or a run.
+    std::optional<run_document> run;          ///< The newest of a task; that of an approval.
+    std::optional<problem> model;             ///< Why a run's model cannot be had.
+    std::vector<run_document> project_runs;   ///< Those that work on a project.
 };
 
 /// From the public document of a run, task, agent, approval or project. Of other kinds, and of an entity without a

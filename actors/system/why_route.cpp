@@ -21,7 +21,8 @@ constexpr std::size_t timers_shown = 8;
 /// Gathers what `explain_waiting` needs: some reads of documents, each bounded.
 class fact_reader {
 public:
-    fact_reader(const system_parts& parts, entity_address a) : parts_(parts), s_(parts.node->parts()), a_(std::move(a)) {}
+    fact_reader(const system_parts& parts, entity_address a)
+        : parts_(parts), s_(parts.node->parts()), a_(std::move(a)) {}
 
     why_facts read(std::string_view document) {
         facts_.now = system_now();
@@ -95,8 +96,7 @@ private:
             facts_.model = parts_.model_problem(run.model);
         }
         const auto steps = storage::read_items(
-            *s_.store,
-            {.entity = a_, .collection = "steps", .descending = true, .limit = steps_shown, .cursor = {}});
+            *s_.store, {.entity = a_, .collection = "steps", .descending = true, .limit = steps_shown, .cursor = {}});
         for (const auto& item : steps ? steps->items : std::vector<std::string>()) {
             if (auto step = from_json<step_document>(item, strictness::stored)) {
                 facts_.steps.push_back(std::move(*step));

@@ -77,8 +77,7 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
     if (children) {
         children->each_element([&](json::value child) {
             const bool last = ++i == count && left_out == 0;
-            add_node(out, s, child, below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "), false,
-                     details);
+            add_node(out, s, child, below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "), false, details);
         });
     }
     if (left_out > 0) {

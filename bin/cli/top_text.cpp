@@ -115,14 +115,15 @@ std::string show_top(const screen& s, const load_document& now, const load_rates
                            rate_text(r.refused_per_s), rate_text(r.repeated_per_s));
     });
     const auto disk = known([](const load_rates& r) {
-        return r.fsyncs_per_s > 0 ? fmt::format("{} fsyncs, {:.1f} commands each", rate_text(r.fsyncs_per_s),
-                                                r.commands_per_fsync)
-                                  : std::string("no writes");
+        return r.fsyncs_per_s > 0
+                   ? fmt::format("{} fsyncs, {:.1f} commands each", rate_text(r.fsyncs_per_s), r.commands_per_fsync)
+                   : std::string("no writes");
     });
     const auto full = now.disk_free_bytes_min > 0 && now.disk_free_bytes < now.disk_free_bytes_min;
     const auto out = details(
-        s, {{"node", {fmt::format("{} {}, up for {}", now.node, status_text(now.status), duration_text(now.uptime_ms)),
-                      tone_of_status(now.status)}},
+        s, {{"node",
+             {fmt::format("{} {}, up for {}", now.node, status_text(now.status), duration_text(now.uptime_ms)),
+              tone_of_status(now.status)}},
             {"commands", {commands, tone::strong}},
             {"latency", {known(latency_text)}},
             {"in hand",

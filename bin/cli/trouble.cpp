@@ -81,7 +81,8 @@ expected<int> poison_list(context& c) {
                                 {p.principal, tone::faint}});
             }
             return table(c.out_screen(),
-                         {{"when"}, {"entity"}, {"command"}, {"cause", false, true, 16}, {"from", false, true, 8}}, rows);
+                         {{"when"}, {"entity"}, {"command"}, {"cause", false, true, 16}, {"from", false, true, 8}},
+                         rows);
         });
 }
 
@@ -105,9 +106,10 @@ expected<int> dead_letters(context& c) {
                                 {l.type},
                                 {l.reason}});
             }
-            return table(c.out_screen(),
-                         {{"when"}, {"kind"}, {"to", false, true, 16}, {"message", false, true, 8}, {"reason", false, true, 16}},
-                         rows);
+            return table(
+                c.out_screen(),
+                {{"when"}, {"kind"}, {"to", false, true, 16}, {"message", false, true, 8}, {"reason", false, true, 16}},
+                rows);
         });
 }
 

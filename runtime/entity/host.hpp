@@ -51,11 +51,11 @@ struct host_services {
         on_committed;                                                 ///< In commit order, on the committer's thread.
     std::function<void(std::uint32_t shard, timestamp due)> on_timer; ///< A timer was set.
     std::function<void(const entity_address&, std::string_view channel, std::string_view kind, std::string data)>
-        publish;                              ///< Live only.
-    supervision_tree* tree = nullptr;         ///< May be null.
-    dead_letters* letters = nullptr;          ///< May be null.
-    trouble_board* troubles = nullptr;        ///< May be null.
-    stall_watch* watch = nullptr;             ///< May be null.
+        publish;                       ///< Live only.
+    supervision_tree* tree = nullptr;  ///< May be null.
+    dead_letters* letters = nullptr;   ///< May be null.
+    trouble_board* troubles = nullptr; ///< May be null.
+    stall_watch* watch = nullptr;      ///< May be null.
     /// Of the routers, by shard, and of the committer: whoever sends counts up. Empty and null when nobody looks.
     std::vector<std::shared_ptr<actor_figures>> router_figures;
     std::shared_ptr<actor_figures> committer_figures;

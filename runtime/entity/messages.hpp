@@ -31,9 +31,9 @@ struct held_command {
     int crashes = 0; ///< How often its entity died while deciding it. Router only.
     std::atomic<bool> deciding{
         false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
-    std::atomic<bool> offered{false};  ///< The entity may have committed it.
-    std::atomic<bool> answered{false}; ///< Set once, by whoever answers.
-    std::function<void()> on_answered; ///< Gives back credits.
+    std::atomic<bool> offered{false};       ///< The entity may have committed it.
+    std::atomic<bool> answered{false};      ///< Set once, by whoever answers.
+    std::function<void()> on_answered;      ///< Gives back credits.
     std::shared_ptr<actor_figures> counted; ///< Where it counts as waiting until it is answered; null: nowhere.
     histogram* latency = nullptr;           ///< Takes the time from `since_us` to the answer; null: not measured.
     std::int64_t since_us = 0;

@@ -238,8 +238,8 @@ private:
         const auto wait = std::min(restart_max_ms, restart_first_ms << std::min(s.crashes_in_a_row++, 7));
         if (services_.troubles) {
             const auto now = services_.clock();
-            services_.troubles->crashed(a, {static_cast<std::uint32_t>(s.crashes_in_a_row), now, now + wait, command,
-                                            s.last_failure});
+            services_.troubles->crashed(
+                a, {static_cast<std::uint32_t>(s.crashes_in_a_row), now, now + wait, command, s.last_failure});
         }
         delayed_send(this, std::chrono::milliseconds(wait), wake_msg{a});
     }

@@ -15,7 +15,10 @@ constexpr std::size_t text_bytes_max = 500;
 std::string to_json(const dead_letter& letter) {
     std::string out;
     json::object_writer w(out);
-    w.field("number", letter.number).field("at", to_string(letter.at)).field("kind", letter.kind).field("to", letter.to);
+    w.field("number", letter.number)
+        .field("at", to_string(letter.at))
+        .field("kind", letter.kind)
+        .field("to", letter.to);
     w.field("type", letter.type).field("reason", letter.reason);
     w.end();
     return out;

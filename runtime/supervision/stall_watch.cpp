@@ -111,9 +111,7 @@ struct watchdog::impl {
 
     void tell(const stall_watch::findings& found) const {
         for (const auto& s : found.begun) {
-            log_for("supervision")
-                .error("{} has not got on for {} ms, on thread {}", s.path,
-                       s.for_ms, s.thread);
+            log_for("supervision").error("{} has not got on for {} ms, on thread {}", s.path, s.for_ms, s.thread);
             tree.set_stalled(s.path, true);
         }
         for (const auto& s : found.ended) {
@@ -121,8 +119,7 @@ struct watchdog::impl {
             tree.set_stalled(s.path, false);
         }
         for (const auto& s : found.overdue) {
-            end_process(s.path + " has not got on for " + std::to_string(s.for_ms) + " ms, on thread " +
-                        s.thread);
+            end_process(s.path + " has not got on for " + std::to_string(s.for_ms) + " ms, on thread " + s.thread);
         }
     }
 };

@@ -369,6 +369,11 @@ supervised_child supervisor_child(child_spec as_child, supervisor_spec spec, std
                                   supervision_tree* tree) {
     as_child.kind = child_kind::supervisor;
     as_child.strategy = describe(spec);
+    std::vector<child_spec> below;
+    for (const auto& c : children) {
+        below.push_back(c.spec);
+    }
+    as_child.shutdown_ms = std::max(as_child.shutdown_ms, shutdown_ms_of(below));
     return {std::move(as_child),
             [spec = std::move(spec), children = std::move(children), tree](const child_context& context) {
                 // A problem throws here; the supervisor above catches it as this child's failure.

@@ -20,7 +20,6 @@ namespace troupe::runtime {
 
 class dead_letters;
 
-
 /// What a factory gets. `path` is the child's: "/nodes/n1/committer".
 struct child_context {
     caf::actor_system& system;
@@ -51,8 +50,9 @@ struct supervisor_options {
 expected<caf::actor> spawn_supervisor(caf::actor_system& system, supervisor_spec spec,
                                       std::vector<supervised_child> children, supervisor_options options = {});
 
-/// A supervisor as the child of another, which then shows it in the tree. Its own children follow its path. A
-/// specification that does not validate fails at each start, and so escalates.
+/// A supervisor as the child of another, which then shows it in the tree. Its own children follow its path. It gets at
+/// least the time that their ordered shutdown may take, so that it is not killed half-way. A specification that does
+/// not validate fails at each start, and so escalates.
 supervised_child supervisor_child(child_spec as_child, supervisor_spec spec, std::vector<supervised_child> children,
                                   supervision_tree* tree = nullptr);
 

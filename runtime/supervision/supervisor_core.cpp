@@ -45,12 +45,20 @@ expected<void> validate_child(const child_spec& c) {
 
 } // namespace
 
+std::int64_t shutdown_ms_of(const std::vector<child_spec>& children) {
+    std::int64_t out = 0;
+    for (const auto& c : children) {
+        out += c.shutdown_ms + kill_grace_ms;
+    }
+    return out;
+}
+
 std::string describe(const child_spec& spec) {
     const auto restart = spec.restart == restart_policy::permanent   ? "permanent"
                          : spec.restart == restart_policy::transient ? "transient"
                                                                      : "temporary";
-    const auto end = spec.shutdown_ms == 0 ? std::string("killed at the end")
-                                           : fmt::format("{} ms to end", spec.shutdown_ms);
+    const auto end =
+        spec.shutdown_ms == 0 ? std::string("killed at the end") : fmt::format("{} ms to end", spec.shutdown_ms);
     return fmt::format("{}, {}{}{}", restart, end, spec.strategy.empty() ? "" : "; children ", spec.strategy);
 }
 

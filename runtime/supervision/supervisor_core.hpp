@@ -54,6 +54,9 @@ struct supervisor_spec {
     std::vector<child_spec> children = {}; ///< Started in this order, stopped in the reverse order.
 };
 
+/// How long an ordered shutdown of these children may take: each its own time and, after it, the time to be killed.
+std::int64_t shutdown_ms_of(const std::vector<child_spec>& children);
+
 /// For people: "permanent, 5000 ms to end"; of a supervisor its strategy too.
 std::string describe(const child_spec& spec);
 /// "one_for_one, up to 5 failures in 60 s".

@@ -93,7 +93,9 @@ struct supervision_tree::node {
     std::shared_ptr<const actor_figures> figures; ///< Where depth and memory are counted; null: in here.
 
     /// Under the mutex.
-    [[nodiscard]] std::uint64_t depth_now() const { return known(figures ? &figures->waiting : nullptr, mailbox_depth); }
+    [[nodiscard]] std::uint64_t depth_now() const {
+        return known(figures ? &figures->waiting : nullptr, mailbox_depth);
+    }
     [[nodiscard]] std::uint64_t memory_now() const {
         return known(figures ? &figures->memory_bytes : nullptr, memory_bytes);
     }
@@ -480,7 +482,8 @@ std::string supervision_tree::busiest(std::size_t limit) const {
         const auto depth = n.depth_now();
         const auto messages = n.messages_now();
         ranked here{depth == unknown ? 0 : depth, messages == unknown ? 0 : messages, {}};
-        if ((here.depth == 0 && here.messages == 0) || limit == 0 || (top.size() == limit && !more(here, top.front()))) {
+        if ((here.depth == 0 && here.messages == 0) || limit == 0 ||
+            (top.size() == limit && !more(here, top.front()))) {
             return;
         }
         json::object_writer w(here.json);
