@@ -12,7 +12,7 @@ struct latency_counts {
 };
 BOOST_DESCRIBE_STRUCT(latency_counts, (), (bounds_s, counts))
 
-/// An actor or a part of the node that has work. What is not known is null.
+/// An actor or a part of the node that has work. What is not known is left out.
 struct busy_entry {
     std::string path;
     std::string kind;

@@ -5,6 +5,7 @@
 #include "schemas/poison.hpp"
 #include "storage/poison.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace troupe::actors {
@@ -39,10 +40,9 @@ struct dead_letter_list {
 };
 BOOST_DESCRIBE_STRUCT(dead_letter_list, (), (items, next_cursor, counts, forgotten))
 
-template <class Document>
-void answer(const responder& respond, const Document& document) {
+void answer(const responder& respond, std::string body) {
     net::response out;
-    out.body = to_json(document);
+    out.body = std::move(body);
     respond(std::move(out));
 }
 
@@ -56,7 +56,21 @@ void poison(const system_parts& parts, const request& r, const responder& respon
         respond(net::to_response(page.error(), r));
         return;
     }
-    answer(respond, poison_list{std::move(page->items), std::move(page->next_cursor)});
+    std::vector<std::string> items;
+    for (const auto& each : page->items) {
+        items.push_back(to_json(each));
+    }
+    answer(respond, net::list_body(items, page->next_cursor));
+}
+
+std::string counts_json(const runtime::dead_letters& letters) {
+    std::string out;
+    json::object_writer w(out);
+    for (const auto& [kind, count] : letters.counts()) {
+        w.field(kind, count);
+    }
+    w.end();
+    return out;
 }
 
 void dead_letters(const system_parts& parts, const request& r, const responder& respond) {
@@ -78,19 +92,17 @@ void dead_letters(const system_parts& parts, const request& r, const responder& 
         }
     }
     const auto& letters = *parts.node->parts().letters;
-    dead_letter_list out;
-    for (auto& each : letters.list(*limit + 1, before)) {
-        out.items.push_back({each.number, each.at, each.kind, each.to, each.type, each.reason});
+    auto found = letters.list(*limit + 1, before);
+    const bool more = found.size() > *limit;
+    found.resize(std::min(found.size(), *limit));
+    std::vector<std::string> items;
+    for (const auto& each : found) {
+        items.push_back(runtime::to_json(each));
     }
-    if (out.items.size() > *limit) {
-        out.items.pop_back();
-        out.next_cursor = std::to_string(out.items.back().number);
-    }
-    for (const auto& [kind, count] : letters.counts()) {
-        out.counts.emplace(kind, count);
-    }
-    out.forgotten = letters.forgotten();
-    answer(respond, out);
+    auto body = net::list_body(items, more ? std::optional(std::to_string(found.back().number)) : std::nullopt);
+    body.pop_back(); // the closing brace: two members more
+    body += R"(,"counts":)" + counts_json(letters) + R"(,"forgotten":)" + std::to_string(letters.forgotten()) + "}";
+    answer(respond, std::move(body));
 }
 
 } // namespace

@@ -66,6 +66,8 @@ void io_thread::stop() {
     context_.stop();
     if (thread_.joinable())
         thread_.join();
+    if (std::exchange(in_pulse_, false))
+        pulse_->end();
     connections_.clear();
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "runtime/entity/entity.hpp"
-#include "runtime/supervision/tree.hpp"
 #include "storage/committer.hpp"
 
 #include <caf/typed_actor.hpp>
@@ -19,6 +18,7 @@
 namespace troupe::runtime {
 
 class histogram;
+struct actor_figures;
 
 /// Microseconds on the monotonic clock.
 std::int64_t monotonic_us();

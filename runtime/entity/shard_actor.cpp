@@ -63,7 +63,8 @@ namespace {
 /// Restarts wait 50 ms, doubling to 5 s, so that an entity that crashes at once does not spin.
 constexpr std::int64_t restart_first_ms = 50;
 constexpr std::int64_t restart_max_ms = 5000;
-constexpr std::string_view entity_policy = "restarted by its router after 50 ms, doubling to 5 s; leaves when idle";
+const auto entity_policy = std::make_shared<const std::string>(
+    "restarted by its router after 50 ms, doubling to 5 s; leaves when idle");
 
 /// Keeps what was not answered, so that a crash of an entity loses nothing: its mailbox is lost, this queue is not.
 class shard_impl : public shard_actor::base, private stall_subject {

@@ -1,5 +1,6 @@
 #include "runtime/entity/troubles.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace troupe::runtime {

@@ -89,7 +89,7 @@ struct supervision_tree::node {
     std::atomic<std::uint32_t> restarts = 0;
     std::atomic<node_status> status = node_status::running;
     std::atomic<bool> stalled = false;
-    std::string policy;                           ///< Under the mutex, as the next.
+    std::shared_ptr<const std::string> policy;    ///< Under the mutex, as the next; null: not told.
     std::shared_ptr<const actor_figures> figures; ///< Where depth and memory are counted; null: in here.
 
     /// Under the mutex.
@@ -161,8 +161,8 @@ void supervision_tree::node::write_figures(json::object_writer& w, timestamp now
     if (!last_failure.empty()) {
         w.field("last_failure", last_failure).field("last_failure_at", to_string(failed_at));
     }
-    if (!policy.empty()) {
-        w.field("policy", policy);
+    if (policy) {
+        w.field("policy", *policy);
     }
     w.field("started_at", to_string(timestamp{started_ms}));
     w.field("uptime_ms", std::max<std::int64_t>(now.ms - started_ms, 0));
@@ -217,7 +217,7 @@ supervision_tree::entry supervision_tree::state::insert(const std::shared_ptr<st
     at->restarts = 0;
     at->status = node_status::running;
     at->stalled = false;
-    at->policy.clear();
+    at->policy = nullptr;
     at->figures = nullptr;
     if (at->owner.exchange(made.owner_) == 0) {
         size.fetch_add(1, std::memory_order_relaxed);
@@ -399,9 +399,13 @@ void supervision_tree::entry::restarted() {
 }
 
 void supervision_tree::entry::set_policy(std::string_view policy) {
+    set_policy(std::make_shared<const std::string>(policy));
+}
+
+void supervision_tree::entry::set_policy(std::shared_ptr<const std::string> policy) {
     if (is_owner()) {
         const std::lock_guard lock(node_->mutex);
-        node_->policy = policy;
+        node_->policy = std::move(policy);
     }
 }
 

@@ -63,6 +63,7 @@ public:
         void restarted();
         /// Who restarts it when, for people: "permanent", "restarted by its router after 50 ms, doubling to 5 s".
         void set_policy(std::string_view policy);
+        void set_policy(std::shared_ptr<const std::string> policy); ///< One text for many entries.
         /// Depth, memory and messages are read from there, as long as the entry is there.
         void show(std::shared_ptr<const actor_figures> figures);
         /// What nobody tells is shown as unknown (null).
