@@ -53,6 +53,7 @@ public:
     void release_all(changes& others);
 
     [[nodiscard]] std::size_t outstanding() const { return outstanding_; }
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
     [[nodiscard]] std::size_t waiting() const { return waiting_; }
     [[nodiscard]] std::size_t organizations() const { return organizations_.size(); }
 

@@ -5,7 +5,10 @@
 #include "runtime/bus/hub.hpp"
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
+#include "runtime/entity/troubles.hpp"
+#include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
@@ -23,6 +26,7 @@
 #include <condition_variable>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <shared_mutex>
 #include <thread>
@@ -74,6 +78,7 @@ struct node::impl {
                 .outstanding_max = static_cast<std::size_t>(c.limits_outstanding_commands),
                 .bytes_max = static_cast<std::size_t>(c.limits_outstanding_bytes),
                 .wait_max_ms = c.limits_wait_ms}),
+          watch({.stall_ms = c.watchdog_stall_ms, .end_ms = c.watchdog_end_ms}),
           caf_config(),
           system(caf_settings()) {}
 
@@ -98,11 +103,13 @@ struct node::impl {
     }
 
     void route(held_ptr held) {
-        const auto shard = router_of(store->shard_of(held->command.to));
+        const auto number = store->shard_of(held->command.to);
+        const auto shard = router_of(number);
         if (!shard) {
             held->answer(problem{code::unavailable, "the node is starting or stopping; try again in a moment", {}, 1});
             return;
         }
+        host.router_figures[number]->waiting.fetch_add(1, std::memory_order_relaxed);
         caf::anon_send(shard, submit_msg{std::move(held)});
     }
 
@@ -115,6 +122,8 @@ struct node::impl {
     void submit(command&& c, reply_port&& port) {
         auto held = hold(std::move(c), std::move(port));
         held->organization = held->command.to.organization;
+        held->since_us = monotonic_us();
+        held->latency = &latency;
         if (stopping) {
             held->answer(problem{code::unavailable, "the node is stopping; try again in a moment", {}, 1});
             return;
@@ -198,13 +207,14 @@ struct node::impl {
 
     supervised_child committer_child(std::unique_ptr<storage::committer> first) {
         auto opened = std::make_shared<std::unique_ptr<storage::committer>>(std::move(first));
-        return {{.id = "committer", .label = "committer"}, [this, opened](const child_context&) {
+        return {{.id = "committer", .label = "committer"}, [this, opened](const child_context& child) {
                     auto owned = std::move(*opened);
                     if (!owned) {
                         auto again = storage::committer::open(
                             *store, static_cast<std::uint64_t>(settings.storage_free_bytes_min));
                         owned = std::move(again.value()); // a failure of the child: the supervisor says so
                     }
+                    child.entry.show(host.committer_figures);
                     const std::unique_lock lock(handles);
                     committer = spawn_committer(system, host, std::move(owned), true);
                     return caf::actor_cast<caf::actor>(committer);
@@ -213,7 +223,8 @@ struct node::impl {
 
     /// A router, and those of its entities that owe effects.
     supervised_child shard_child(std::uint32_t shard) {
-        return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context&) {
+        return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context& child) {
+                    child.entry.show(host.router_figures[shard]);
                     const std::unique_lock lock(handles);
                     if (!shards[shard]) {
                         started.count_down();
@@ -253,6 +264,11 @@ struct node::impl {
     std::unique_ptr<hub> live;
     supervision_tree tree;
     dead_letters letters;
+    trouble_board troubles;
+    stall_watch watch;
+    histogram& latency = metrics().make_histogram(
+        "troupe_command_seconds",
+        "Time from the submission of a command to its answer, durable where it changed something.");
     std::unique_ptr<timer_board> board;
     std::unique_ptr<backup_desk> backups;
     kind_registry kinds;
@@ -264,6 +280,8 @@ struct node::impl {
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
+    supervision_tree::entry hub_entry;
+    std::optional<watchdog> dog;
     start_latch started; ///< Every router and the desk of backups: commands may come.
     std::atomic<std::uint64_t> commands_overloaded{0};
     std::atomic<bool> stopping{false};
@@ -310,6 +328,8 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.live = me.live.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;
+    me.shared.troubles = &me.troubles;
+    me.shared.watch = &me.watch;
     me.backups = std::make_unique<backup_desk>(*me.store, me.settings);
     me.shared.backups = me.backups.get();
     me.shared.submit = [&me](command c, reply_port port) { me.submit(std::move(c), std::move(port)); };
@@ -330,6 +350,12 @@ expected<void> node::start(kind_registry kinds) {
     host.kinds = &me.kinds;
     host.tree = &me.tree;
     host.letters = &me.letters;
+    host.troubles = &me.troubles;
+    host.watch = &me.watch;
+    host.committer_figures = std::make_shared<actor_figures>();
+    for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
+        host.router_figures.push_back(std::make_shared<actor_figures>());
+    }
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.idle_ms = me.settings.entity_idle_ms;
     host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
@@ -371,6 +397,10 @@ expected<void> node::start(kind_registry kinds) {
     }
     me.root = *root;
     me.started.wait();
+    me.hub_entry = me.tree.add(host.settings.node_path + "/hub", "hub_reader");
+    me.hub_entry.show(me.live->figures());
+    me.hub_entry.set_policy("a thread of the process; ends with it");
+    me.dog.emplace(me.watch, me.tree, [](const std::string& why) { end_by_watchdog(why); });
     return {};
 }
 
@@ -416,11 +446,14 @@ node_statistics node::statistics() const {
         const std::lock_guard lock(me.gate_mutex);
         out.commands_outstanding = me.gate.outstanding();
         out.commands_waiting = me.gate.waiting();
+        out.bytes_outstanding = me.gate.bytes();
     }
     out.commands_overloaded = me.commands_overloaded;
     out.commits = me.host.commits;
     out.timers_late = me.host.timers_late;
     out.timer_lateness_max_ms = me.host.timer_lateness_max_ms;
+    out.appends = me.host.appends;
+    out.performing = me.host.performing;
     out.subscribers = me.live->subscribers();
     out.clock_refused_ms = me.clock.refused_ms();
     return out;

@@ -98,6 +98,32 @@ std::string timer(std::uint32_t shard, timestamp due, const entity_address& a, s
     return out;
 }
 
+std::string poison_prefix(std::uint32_t shard, const uuid& organization) {
+    auto out = shard_table(shard, table::poison);
+    put_uuid(out, organization);
+    return out;
+}
+
+std::string poison(std::uint32_t shard, timestamp at, const entity_address& a, std::uint64_t entity_seq) {
+    auto out = poison_prefix(shard, a.organization);
+    put_big_endian(out, static_cast<std::uint64_t>(at.ms));
+    put_uuid(out, a.id);
+    out += a.kind;
+    out += '\0';
+    put_big_endian(out, entity_seq);
+    return out;
+}
+
+bool poison_is_of(std::string_view rest, const entity_address& a) {
+    std::string name;
+    put_uuid(name, a.id);
+    name += a.kind;
+    name += '\0';
+    constexpr std::size_t time_bytes = 8;
+    return rest.size() == time_bytes + name.size() + sizeof(std::uint64_t) &&
+           rest.substr(time_bytes, name.size()) == name;
+}
+
 std::string blob_prefix(const uuid& organization, std::string_view sha256) {
     std::string out;
     put_uuid(out, organization);

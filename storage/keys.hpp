@@ -23,6 +23,7 @@
 ///     'i' organization:16 kind 0 filter 0 sort 0 id:16               -> empty
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
+///     'p' organization:16 time:8 id:16 kind 0 entity_seq:8           -> a command that was set aside (poison.hpp)
 ///     'v' was used before the first release
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head
 namespace troupe::storage::keys {
@@ -38,6 +39,7 @@ enum class table : char {
     index = 'i',
     timer = 't',
     owed = 'o',
+    poison = 'p',
 };
 
 /// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.
@@ -57,6 +59,10 @@ std::string item(std::uint32_t shard, const entity_address& a, std::string_view 
 std::string index_prefix(std::uint32_t shard, const uuid& organization, std::string_view kind, std::string_view filter);
 std::string index(std::uint32_t shard, const entity_address& a, std::string_view filter, std::string_view sort);
 std::string timer(std::uint32_t shard, timestamp due, const entity_address& a, std::string_view key);
+std::string poison_prefix(std::uint32_t shard, const uuid& organization);
+std::string poison(std::uint32_t shard, timestamp at, const entity_address& a, std::uint64_t entity_seq);
+/// Whether what follows the prefix in such a key names that entity.
+bool poison_is_of(std::string_view rest, const entity_address& a);
 std::string blob_prefix(const uuid& organization, std::string_view sha256);
 std::string blob_piece(const uuid& organization, std::string_view sha256, std::uint32_t piece);
 

@@ -40,6 +40,16 @@ bool body_budget::take(std::size_t bytes) {
 
 io_thread::io_thread() = default;
 
+io_thread::~io_thread() {
+    if (in_pulse_)
+        pulse_->end();
+}
+
+void io_thread::watch_by(runtime::stall_watch& watch, std::string path) {
+    path_ = std::move(path);
+    pulse_ = watch.add(path_.substr(path_.rfind('/') + 1));
+}
+
 void io_thread::start() {
     thread_ = std::thread([this] {
         for (;;) {
@@ -64,6 +74,8 @@ void io_thread::stop() {
     context_.stop();
     if (thread_.joinable())
         thread_.join();
+    if (std::exchange(in_pulse_, false))
+        pulse_->end();
     connections_.clear();
 }
 
@@ -120,9 +132,20 @@ void io_thread::abort_all() {
 }
 
 void io_thread::schedule_tick() {
-    if (ticking_ || connections_.empty())
-        return; // an idle node sleeps
+    if (ticking_)
+        return;
+    if (connections_.empty()) { // an idle node sleeps
+        if (std::exchange(in_pulse_, false))
+            pulse_->end();
+        return;
+    }
     ticking_ = true;
+    if (in_pulse_) {
+        pulse_->beat();
+    } else if (pulse_) {
+        pulse_->begin(*this);
+        in_pulse_ = true;
+    }
     timer_.expires_after(std::chrono::milliseconds(tick_ms));
     timer_.async_wait([this](const boost::system::error_code& error) {
         ticking_ = false;

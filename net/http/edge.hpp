@@ -2,6 +2,7 @@
 
 #include "net/http/router.hpp"
 #include "net/http/server.hpp"
+#include "runtime/supervision/stall_watch.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -65,6 +66,11 @@ struct edge {
     connection_count connections;
     body_budget bodies;
     std::atomic<bool> draining = false;
+
+    void tell_lost(std::size_t events) const {
+        if (events > 0 && hooks.on_lost)
+            hooks.on_lost(events);
+    }
 };
 
 /// Something that holds a socket. Lives on one io thread; all its functions are called there.
@@ -87,9 +93,12 @@ protected:
 };
 
 /// A thread with an io_context and the connections that live on it.
-class io_thread : public std::enable_shared_from_this<io_thread> {
+class io_thread : public std::enable_shared_from_this<io_thread>, private runtime::stall_subject {
 public:
     io_thread();
+    ~io_thread() override;
+    /// Before `start`: from then on the watch sees whether it gets on, while it has connections.
+    void watch_by(runtime::stall_watch& watch, std::string path);
     void start();
     /// Ends the loop and joins. Connections that are left die with their pending operations.
     void stop();
@@ -109,6 +118,8 @@ public:
 
 private:
     static constexpr std::int64_t tick_ms = 100;
+    [[nodiscard]] std::string stall_path() const override { return path_; }
+    [[nodiscard]] bool is_core() const override { return true; }
     void run_inbox();
     void schedule_tick();
     template <class Visit>
@@ -124,6 +135,9 @@ private:
     std::vector<std::function<void()>> inbox_;
     bool stopped_ = false;
     std::unordered_map<const connection*, std::shared_ptr<connection>> connections_;
+    std::string path_;
+    std::shared_ptr<runtime::watched_thread> pulse_; // null: nobody watches
+    bool in_pulse_ = false;
     std::int64_t date_second_ = 0;
     std::string date_line_;
     std::thread thread_;

@@ -137,6 +137,10 @@ expected<std::unique_ptr<server>> server::start(server_settings settings, server
     const auto count = std::max(1U, i->shared->settings.io_threads);
     for (unsigned n = 0; n < count; ++n)
         i->threads.push_back(std::make_shared<io_thread>());
+    if (auto* watch = i->shared->hooks.watch) {
+        for (unsigned n = 0; n < count; ++n)
+            i->threads[n]->watch_by(*watch, i->shared->hooks.path + "/io-" + std::to_string(n));
+    }
     if (auto listening = i->listen(i->shared->settings.listen); !listening)
         return listening.error();
     i->accept();

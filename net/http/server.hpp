@@ -13,6 +13,10 @@
 #include <string_view>
 #include <vector>
 
+namespace troupe::runtime {
+class stall_watch;
+}
+
 namespace troupe::net {
 
 /// Where the edge listens, and a bound on everything a client can make it hold or wait for.
@@ -52,6 +56,10 @@ struct server_hooks {
     std::string instance;        ///< The node's name, shown in the `Server` header.
     /// One answered request: its operation (empty: no route), status and the time from the end of its header.
     std::function<void(std::string_view operation, int status, std::int64_t microseconds)> on_request;
+    /// So many events of a live stream were forgotten, because their reader was too slow.
+    std::function<void(std::size_t events)> on_lost = {};
+    runtime::stall_watch* watch = nullptr; ///< Of the io threads; outlives the server. May be null.
+    std::string path = {};                 ///< In the supervision tree; an io thread's is "PATH/io-0".
 };
 
 /// The HTTP and WebSocket edge of a node.

@@ -252,6 +252,7 @@ void live_socket::take_events() {
     auto taken = feed_->take(take_bytes);
     for (auto& message : taken.messages)
         events_.push_back(std::move(message));
+    edge_->tell_lost(taken.lost);
     if (!taken.dropped)
         return;
     events_.push_back(dropped_message(taken.resume)); // after what was taken before

@@ -77,6 +77,7 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     std::vector<std::shared_ptr<live_subscriber>> subscribers;
     std::map<std::string, std::pair<std::deque<live_event>, std::size_t>> kept; ///< By channel, with bytes.
     std::deque<std::shared_ptr<live_subscriber>> to_catch_up;
+    const std::shared_ptr<actor_figures> figures = std::make_shared<actor_figures>();
     std::condition_variable work;
     bool stopping = false;
     std::thread reader;
@@ -170,6 +171,7 @@ void hub::state::run_reader() {
             work.wait(lock);
             continue;
         }
+        figures->waiting.store(static_cast<std::int64_t>(to_catch_up.size()), std::memory_order_relaxed);
         const auto s = to_catch_up.front();
         to_catch_up.pop_front();
         lock.unlock();
@@ -183,6 +185,7 @@ void hub::state::run_reader() {
             continue;
         }
         go_live(*s);
+        figures->waiting.store(static_cast<std::int64_t>(to_catch_up.size()), std::memory_order_relaxed);
     }
 }
 
@@ -269,6 +272,8 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
         state_->go_live(*s); // nothing to read: no waiting behind others who have much
     } else {
         state_->to_catch_up.push_back(s);
+        state_->figures->waiting.fetch_add(1, std::memory_order_relaxed);
+        state_->figures->messages.fetch_add(1, std::memory_order_relaxed);
         state_->work.notify_one();
     }
     return std::unique_ptr<subscription>(new handle([state = state_, s] {
@@ -407,6 +412,8 @@ expected<event_page> hub::read(const uuid& organization, std::string_view after,
     }
     return out;
 }
+
+std::shared_ptr<const actor_figures> hub::figures() const { return state_->figures; }
 
 std::size_t hub::subscribers() const {
     const std::lock_guard lock(state_->mutex);

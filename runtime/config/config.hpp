@@ -41,6 +41,9 @@ struct config {
     std::int64_t limits_commands_in_work = 1024;
     std::int64_t limits_wait_ms = 1000;
 
+    std::int64_t watchdog_stall_ms = 5000;
+    std::int64_t watchdog_end_ms = 60'000;
+
     std::int64_t entity_idle_ms = 60'000;
     std::int64_t snapshot_events = 200;
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000;

@@ -1,4 +1,7 @@
 #include "runtime/entity/actors.hpp"
+#include "runtime/supervision/stall_watch.hpp"
+#include "runtime/supervision/supervisor_actor.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 
@@ -20,14 +23,24 @@ void fatal(std::string_view why) {
 
 namespace {
 
-class committer_impl : public committer_actor::base {
+class committer_impl : public committer_actor::base, private stall_subject {
 public:
     committer_impl(caf::actor_config& config, host_services& services, std::unique_ptr<storage::committer> owned)
-        : committer_actor::base(config), services_(services), committer_(std::move(owned)) {}
+        : committer_actor::base(config), services_(services), committer_(std::move(owned)) {
+        if (services_.committer_figures) {
+            services_.committer_figures->waiting = 0; // what an earlier one had is lost
+        }
+    }
 
     const char* name() const override { return "committer"; }
 
+    resume_result resume(caf::execution_unit* unit, std::size_t throughput_max) override {
+        const watched_work work(services_.watch, "committer", *this);
+        return committer_actor::base::resume(unit, throughput_max);
+    }
+
     behavior_type make_behavior() override {
+        report_failures(*this, stall_path(), services_.letters);
         return {[this](const activate_msg& m) {
                     if (std::any_of(waiting_.begin(), waiting_.end(),
                                     [&](const job& j) { return j.append->entity == m.entity; })) {
@@ -49,6 +62,9 @@ public:
     }
 
 private:
+    [[nodiscard]] std::string stall_path() const override { return services_.settings.node_path + "/committer"; }
+    [[nodiscard]] bool is_core() const override { return true; }
+
     struct job {
         std::shared_ptr<storage::append> append;
         caf::typed_response_promise<appended_msg> promise;
@@ -89,6 +105,12 @@ private:
             return false;
         }
         ++services_.commits;
+        services_.appends.fetch_add(jobs.size(), std::memory_order_relaxed);
+        if (services_.committer_figures) {
+            const auto count = static_cast<std::int64_t>(jobs.size());
+            services_.committer_figures->waiting.fetch_sub(count, std::memory_order_relaxed);
+            services_.committer_figures->messages.fetch_add(count, std::memory_order_relaxed);
+        }
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             if (results_[i] && !batch_[i].records.empty() && services_.on_committed) {
                 services_.on_committed(batch_[i].records);

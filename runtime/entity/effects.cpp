@@ -1,7 +1,9 @@
 #include "runtime/entity/effects.hpp"
 
 #include "runtime/entity/derive.hpp"
+#include "runtime/entity/troubles.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/effect_settled.hpp"
 
@@ -20,8 +22,6 @@ namespace {
 
 constexpr std::int64_t retry_first_ms = 100;
 constexpr std::int64_t retry_max_ms = 30'000;
-/// Effects in work on a node, each on a thread of its own; further ones wait and are tried again.
-constexpr std::uint64_t performing_max = 512;
 
 std::int64_t back_off(std::uint32_t attempts) {
     return std::min(retry_max_ms, retry_first_ms << std::min(attempts, 9U));
@@ -134,6 +134,7 @@ std::int64_t effect_table::reconcile(const std::vector<effect>& owed, const enti
             continue;
         }
         f->second.stop.request_stop();
+        well_again(f->first, f->second);
         f = f->second.working ? std::next(f) : flights_.erase(f);
     }
     return again_ms;
@@ -178,6 +179,19 @@ void effect_table::send_command(const send_effect& e, const entity_actor& owner)
     });
 }
 
+/// Its place under its entity, while it is at work.
+supervision_tree::entry effect_table::in_tree(const perform_effect& e) const {
+    if (!services_.tree) {
+        return {};
+    }
+    auto name = e.key;
+    std::ranges::replace(name, '/', '-');
+    auto entry = services_.tree->add(
+        entity_path(services_, services_.store->shard_of(self_), self_) + "/effects/" + name, "performer");
+    entry.set_policy("done again by its entity, 100 ms after a failure, doubling to 30 s");
+    return entry;
+}
+
 void effect_table::perform(const perform_effect& e, const flight& f, const entity_instance& instance,
                            const entity_actor& owner) const {
     auto work = instance.bind(e);
@@ -192,7 +206,8 @@ void effect_table::perform(const perform_effect& e, const flight& f, const entit
         return;
     }
     auto& services = services_;
-    auto run = [work = std::move(work), &services, self = self_, stop = f.stop.get_token(), key = e.key, owner] {
+    auto entry = std::make_shared<supervision_tree::entry>(in_tree(e));
+    auto run = [work = std::move(work), &services, self = self_, stop = f.stop.get_token(), key = e.key, owner, entry] {
         effect_done_msg done{key, {}, false, {}};
         try {
             performing ctx(services, self, stop, key);
@@ -205,6 +220,7 @@ void effect_table::perform(const perform_effect& e, const flight& f, const entit
             done.cause = "it threw something that is no exception of the standard library";
         }
         --services.performing;
+        *entry = {}; // CAF keeps the function longer
         caf::anon_send(owner, std::move(done));
     };
     try {
@@ -264,6 +280,12 @@ struct delivery : std::enable_shared_from_this<delivery> {
 
 } // namespace
 
+void effect_table::well_again(const std::string& key, const flight& f) {
+    if (f.attempts > 0 && services_.troubles) {
+        services_.troubles->effect_ended(self_, key);
+    }
+}
+
 void effect_table::done(const effect_done_msg& m, const entity_actor& owner) {
     const auto found = flights_.find(m.key);
     if (found == flights_.end()) {
@@ -273,12 +295,18 @@ void effect_table::done(const effect_done_msg& m, const entity_actor& owner) {
     if (m.crashed) {
         log_for("entity").warn("effect {} of {} is tried again: {}", m.key, to_string(self_), m.cause);
         f.working = false;
-        f.rest_until_ms = monotonic_ms() + back_off(f.attempts++);
+        const auto wait_ms = back_off(f.attempts++);
+        f.rest_until_ms = monotonic_ms() + wait_ms;
+        if (services_.troubles) {
+            const auto now = services_.clock();
+            services_.troubles->effect_failed(self_, {m.key, f.attempts, now, now + wait_ms, m.cause});
+        }
         return;
     }
     if (m.commands.empty()) { // its commands were answered, or there were none
         f.working = false;
         f.delivered = true;
+        well_again(m.key, f);
         return;
     }
     std::make_shared<delivery>(services_, self_, m.key, m.commands, owner)->step();

@@ -1,11 +1,14 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
+#include "runtime/entity/troubles.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/poison.hpp"
 
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -31,24 +34,33 @@ namespace {
 /// when it returns, all of them are decided together and appended as one batch.
 ///
 /// Invariant H1: the instance is ahead of the journal only while `in_flight_` is set, and nothing reads it then.
-class entity_impl : public entity_actor::base {
+class entity_impl : public entity_actor::base, private stall_subject {
 public:
     entity_impl(caf::actor_config& config, host_services& services, committer_actor committer, shard_actor owner,
-                std::uint32_t shard, entity_address address)
+                std::uint32_t shard, entity_address address, std::shared_ptr<actor_figures> figures)
         : entity_actor::base(config),
           services_(services),
           committer_(std::move(committer)),
           owner_(std::move(owner)),
           shard_(shard),
           self_(std::move(address)),
-          effects_(services, system(), self_) {
+          effects_(services, system(), self_),
+          figures_(std::move(figures)) {
         ++services_.entities_active;
     }
     const char* name() const override { return "entity"; }
 
+    resume_result resume(caf::execution_unit* unit, std::size_t throughput_max) override {
+        const watched_work work(services_.watch, "scheduler", *this);
+        return entity_actor::base::resume(unit, throughput_max);
+    }
+
     void on_exit() override {
         --services_.entities_active; // work that survives may hold the actor longer
         effects_.stop();
+        if (services_.troubles) {
+            services_.troubles->left(self_);
+        }
         owner_ = nullptr;
         committer_ = nullptr;
     }
@@ -75,6 +87,9 @@ public:
     }
 
 private:
+    [[nodiscard]] std::string stall_path() const override { return entity_path(services_, shard_, self_); }
+    [[nodiscard]] bool is_core() const override { return false; }
+
     struct waiting {
         held_ptr held;
         std::optional<std::string> poison_cause;
@@ -105,7 +120,13 @@ private:
         if (!loaded) {
             broken_ = problem{code::quarantined, to_string(self_) + " cannot be loaded: " + loaded.error().detail};
             log_for("entity").error("{}", broken_->detail);
+            if (services_.troubles) {
+                services_.troubles->quarantined(self_, {services_.clock(), loaded.error().detail});
+            }
         } else {
+            if (services_.troubles) {
+                services_.troubles->loaded(self_);
+            }
             ready_ = true;
             announce_timers();
             reconcile();
@@ -129,6 +150,7 @@ private:
         activation_ = a.id;
         instance_ = services_.kinds->find(self_.kind)->second.make();
         snapshots_.clear();
+        state_bytes_ = 0;
         std::uint64_t from = 0;
         set_aside_effects set_aside;
         for (const auto& s : storage::read_snapshots(*services_.store, self_, 2)) {
@@ -136,6 +158,7 @@ private:
             if (from == 0 && s.version <= a.version) {
                 if (auto restored = restore_snapshot(*instance_, s.state_version, s.state)) {
                     from = s.version;
+                    state_bytes_ = s.state.size();
                     set_aside = std::move(*restored);
                 }
             }
@@ -144,8 +167,10 @@ private:
         auto read = storage::read_history(*services_.store, self_, from, [&](storage::record&& r) {
             version_ = r.entity_seq;
             note_set_aside(r, set_aside);
+            state_bytes_ += r.payload.size();
             return instance_->replay(r);
         });
+        estimate_memory();
         if (!read) {
             return read;
         }
@@ -365,12 +390,22 @@ private:
         a.expected_version = version_;
         mark(b, true); // `view` and `resume` may throw too
         a.derived = derive(*instance_, shard_, self_, version, before_);
+        for (const auto& r : a.records) {
+            if (r.type == poisoned_event) {
+                a.derived.puts.push_back(storage::poison_row(shard_, r));
+            }
+        }
         if (version - snapshot_version_ >= services_.settings.snapshot_events) {
             snapshot(a.derived, version);
         }
         mark(b, false);
         in_flight_ = true;
+        for (const auto& r : a.records) {
+            state_bytes_ += r.payload.size();
+        }
+        estimate_memory();
         auto shared = std::make_shared<batch>(std::move(b));
+        count_append();
         request(committer_, caf::infinite, append_msg{shared->append})
             .then([this, shared, version](appended_msg& m) { appended(*shared, version, m.result); },
                   [this](caf::error& e) { quit(std::move(e)); });
@@ -382,10 +417,26 @@ private:
         }
     }
 
+    void count_append() {
+        if (services_.committer_figures) {
+            services_.committer_figures->waiting.fetch_add(1, std::memory_order_relaxed);
+        }
+    }
+
+    /// The state as JSON is about as large as in memory; beside it stand the actor and its tables.
+    void estimate_memory() {
+        constexpr std::size_t empty_entity_bytes = 3072;
+        if (figures_) {
+            figures_->memory_bytes.store(static_cast<std::int64_t>(empty_entity_bytes + state_bytes_),
+                                         std::memory_order_relaxed);
+        }
+    }
+
     /// Keeps the newest two: a damaged one falls back to the one before.
     void snapshot(storage::derived_changes& to, std::uint64_t version) {
         const auto drop = snapshots_.size() >= 2 ? snapshots_.back() : 0;
         add_snapshot(to, *instance_, before_.set_aside, shard_, self_, version, drop);
+        state_bytes_ = to.puts.back().second.size();
         if (drop != 0) {
             snapshots_.pop_back();
         }
@@ -472,6 +523,7 @@ private:
         a->expected_version = version_;
         snapshot(a->derived, version_);
         in_flight_ = true; // commands that come now wait; the shard offers them again after the end
+        count_append();
         request(committer_, caf::infinite, append_msg{a})
             .then([this](appended_msg&) { leave(); }, [this](caf::error& e) { quit(std::move(e)); });
     }
@@ -487,6 +539,8 @@ private:
     std::uint32_t shard_;
     entity_address self_;
     effect_table effects_;
+    std::shared_ptr<actor_figures> figures_; ///< May be null.
+    std::size_t state_bytes_ = 0;            ///< About the size of its state as JSON.
     std::unique_ptr<entity_instance> instance_;
     std::uint64_t activation_ = 0;
     std::uint64_t version_ = 0;
@@ -503,8 +557,10 @@ private:
 } // namespace
 
 entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer,
-                          shard_actor owner, std::uint32_t shard, entity_address address) {
-    return system.spawn<entity_impl>(services, std::move(committer), std::move(owner), shard, std::move(address));
+                          shard_actor owner, std::uint32_t shard, entity_address address,
+                          std::shared_ptr<actor_figures> figures) {
+    return system.spawn<entity_impl>(services, std::move(committer), std::move(owner), shard, std::move(address),
+                                     std::move(figures));
 }
 
 } // namespace troupe::runtime

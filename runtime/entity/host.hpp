@@ -16,7 +16,13 @@ namespace troupe::runtime {
 
 class bus;
 class dead_letters;
+class stall_watch;
 class supervision_tree;
+class trouble_board;
+struct actor_figures;
+
+/// Effects in work on a node, each on a thread of its own; further ones wait and are tried again.
+inline constexpr std::uint64_t performing_max = 512;
 
 /// What a host does by policy. Fixed at start.
 struct host_settings {
@@ -46,9 +52,14 @@ struct host_services {
         on_committed;                                                 ///< In commit order, on the committer's thread.
     std::function<void(std::uint32_t shard, timestamp due)> on_timer; ///< A timer was set.
     std::function<void(const entity_address&, std::string_view channel, std::string_view kind, std::string data)>
-        publish;                              ///< Live only.
-    supervision_tree* tree = nullptr;         ///< May be null.
-    dead_letters* letters = nullptr;          ///< May be null.
+        publish;                       ///< Live only.
+    supervision_tree* tree = nullptr;  ///< May be null.
+    dead_letters* letters = nullptr;   ///< May be null.
+    trouble_board* troubles = nullptr; ///< May be null.
+    stall_watch* watch = nullptr;      ///< May be null.
+    /// Of the routers, by shard, and of the committer: whoever sends counts up. Empty and null when nobody looks.
+    std::vector<std::shared_ptr<actor_figures>> router_figures;
+    std::shared_ptr<actor_figures> committer_figures;
     std::atomic<std::uint64_t> performing{0}; ///< Effects in work.
     std::atomic<std::uint64_t> entities_active{0};
     std::atomic<std::uint64_t> commands_accepted{0};
@@ -57,7 +68,11 @@ struct host_services {
     std::atomic<std::uint64_t> commits{0};
     std::atomic<std::uint64_t> timers_late{0};
     std::atomic<std::int64_t> timer_lateness_max_ms{0}; ///< Of all timers since the start.
+    std::atomic<std::uint64_t> appends{0}; ///< Of entities, each one or more commands; several share a commit.
 };
+
+/// Where an entity stands in the supervision tree: "/nodes/n1/shards/17/tasks/018f…".
+std::string entity_path(const host_services& services, std::uint32_t shard, const entity_address& a);
 
 /// The time of the next record of a shard: the clock, but never before an earlier record.
 timestamp record_time(host_services& services, std::uint32_t shard);

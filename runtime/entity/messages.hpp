@@ -20,6 +20,12 @@
 /// travel in envelopes of their own.
 namespace troupe::runtime {
 
+class histogram;
+struct actor_figures;
+
+/// Microseconds on the monotonic clock.
+std::int64_t monotonic_us();
+
 /// A command that the router holds until it is answered. Shared by router and entity.
 struct held_command : admission_ticket {
     static constexpr auto never_decided = std::numeric_limits<std::uint64_t>::max();
@@ -32,8 +38,11 @@ struct held_command : admission_ticket {
     std::atomic<bool> offered{false};                        ///< The entity may have committed it.
     std::atomic<std::uint64_t> decided_after{never_decided}; ///< The entity's version when it was first decided.
     std::atomic<bool> answered{false};                       ///< Set once, by whoever answers.
-    std::function<void()> on_parked;   ///< Its entity rests: gives back its credit, so that others go on.
-    std::function<void()> on_answered; ///< Gives back all that it held.
+    std::function<void()> on_parked;        ///< Its entity rests: gives back its credit, so that others go on.
+    std::function<void()> on_answered;      ///< Gives back all that it held.
+    std::shared_ptr<actor_figures> counted; ///< Where it counts as waiting until it is answered; null: nowhere.
+    histogram* latency = nullptr;           ///< Takes the time from `since_us` to the answer; null: not measured.
+    std::int64_t since_us = 0;
 
     /// Answers once; later calls do nothing.
     void answer(reply r);

@@ -3,6 +3,7 @@
 #include "runtime/entity/derive.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/poison.hpp"
 #include "storage/views.hpp"
 
 #include <map>
@@ -23,6 +24,9 @@ expected<void> replay(const storage::store& s, const entity_kind& kind, const en
     auto read = storage::read_history(s, a, 0, [&](storage::record&& r) {
         version = r.entity_seq;
         note_set_aside(r, before.set_aside);
+        if (r.type == poisoned_event) {
+            into.insert(storage::poison_row(shard, r));
+        }
         return instance->replay(r);
     });
     if (!read) {

@@ -1,6 +1,8 @@
 #include "runtime/entity/timer_actor.hpp"
 
 #include "runtime/entity/derive.hpp"
+#include "runtime/supervision/stall_watch.hpp"
+#include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/views.hpp"
 
@@ -23,14 +25,31 @@ constexpr std::size_t timers_per_tick = 256; ///< Of a shard: a storm of timers 
 
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 
-class timer_impl : public caf::event_based_actor {
+class timer_impl : public caf::event_based_actor, private stall_subject {
 public:
     timer_impl(caf::actor_config& config, host_services& services, timer_board& board)
         : caf::event_based_actor(config), services_(services), board_(board) {}
 
     const char* name() const override { return "timers"; }
 
+    void on_exit() override {
+        if (pulse_) {
+            pulse_->end();
+        }
+    }
+
+    resume_result resume(caf::execution_unit* unit, std::size_t throughput_max) override {
+        const watched_work work(services_.watch, "scheduler", *this);
+        return caf::event_based_actor::resume(unit, throughput_max);
+    }
+
     caf::behavior make_behavior() override {
+        report_failures(*this, stall_path(), services_.letters);
+        if (services_.watch) {
+            // Ticks come through the scheduler: when they do not, all of its threads are stuck.
+            pulse_ = services_.watch->add("scheduler (all of it)");
+            pulse_->begin(*this);
+        }
         tick_later();
         began_ = services_.clock();
         return {[this](tick_atom) {
@@ -40,11 +59,17 @@ public:
                     fire(shard, now);
                 }
             }
+            if (pulse_) {
+                pulse_->beat();
+            }
             tick_later();
         }};
     }
 
 private:
+    [[nodiscard]] std::string stall_path() const override { return services_.settings.node_path + "/timers"; }
+    [[nodiscard]] bool is_core() const override { return true; }
+
     void tick_later() { delayed_send(this, std::chrono::milliseconds(timer_tick_ms), tick_atom::value); }
 
     void fire(std::uint32_t shard, timestamp now) {
@@ -106,6 +131,7 @@ private:
     host_services& services_;
     timer_board& board_;
     timestamp began_;
+    std::shared_ptr<watched_thread> pulse_; ///< Null: nobody watches.
     /// By shard and row: when it was sent, on the monotonic clock.
     std::unordered_map<std::uint32_t, std::unordered_map<std::string, std::int64_t>> sent_;
 };

@@ -1,7 +1,6 @@
 #include "runtime/supervision/supervisor_actor.hpp"
 
 #include "runtime/supervision/dead_letters.hpp"
-#include "runtime/supervision/tree.hpp"
 #include "schemas/base/log.hpp"
 
 #include <caf/actor_system.hpp>
@@ -50,12 +49,16 @@ std::string child_path(const std::string& path, std::string_view id) {
     return (path == "/" ? path : path + "/") + std::string(id);
 }
 
-std::string text_of(const caf::error& reason, const caf::actor_system& system) {
+} // namespace
+
+std::string failure_text(const caf::error& reason, const caf::actor_system& system) {
     if (reason && reason.context().match_elements<std::string>()) {
         return reason.context().get_as<std::string>(0);
     }
     return reason ? system.render(reason) : "ended";
 }
+
+namespace {
 
 std::string what_of(const std::exception_ptr& thrown) {
     try {
@@ -92,6 +95,7 @@ public:
         }
         if (is_root && options_.tree) {
             entry_ = options_.tree->add(options_.path, "supervisor");
+            entry_.set_policy("ends the process when it gives up; children " + describe(core_.spec()));
         }
     }
 
@@ -137,7 +141,7 @@ private:
             const auto id = std::exchange(found->second, {});
             by_address_.erase(found);
             if (!id.empty()) { // else one that was abandoned
-                on_child_gone(id, is_failure(message.reason), text_of(message.reason, system()));
+                on_child_gone(id, is_failure(message.reason), failure_text(message.reason, system()));
             }
             return;
         }
@@ -200,7 +204,7 @@ private:
         show_start(id, c);
         std::string failure;
         try {
-            c.actor = c.start(child_context{system(), *this, path});
+            c.actor = c.start(child_context{system(), *this, path, c.entry});
             failure = c.actor ? "" : "its factory returned no actor";
         } catch (...) {
             failure = what_of(std::current_exception());
@@ -224,6 +228,7 @@ private:
                               : spec.label.empty()                ? "worker"
                                                                   : std::string_view(spec.label);
             c.entry = options_.tree->add(child_path(options_.path, id), kind);
+            c.entry.set_policy(describe(spec));
         } else if (c.started_before) {
             c.entry.restarted();
         }
@@ -363,6 +368,12 @@ expected<caf::actor> spawn_supervisor(caf::actor_system& system, supervisor_spec
 supervised_child supervisor_child(child_spec as_child, supervisor_spec spec, std::vector<supervised_child> children,
                                   supervision_tree* tree) {
     as_child.kind = child_kind::supervisor;
+    as_child.strategy = describe(spec);
+    std::vector<child_spec> below;
+    for (const auto& c : children) {
+        below.push_back(c.spec);
+    }
+    as_child.shutdown_ms = std::max(as_child.shutdown_ms, shutdown_ms_of(below));
     return {std::move(as_child),
             [spec = std::move(spec), children = std::move(children), tree](const child_context& context) {
                 // A problem throws here; the supervisor above catches it as this child's failure.
@@ -401,6 +412,13 @@ void report_failures(caf::scheduled_actor& self, std::string path, dead_letters*
         const auto what = what_of(thrown);
         log_for("supervision").error("a handler of {} threw: {}", path, what);
         return caf::make_error(caf::sec::runtime_error, what);
+    });
+    self.set_down_handler([path, letters](caf::scheduled_actor* actor, caf::down_msg& down) {
+        const auto reason = actor->system().render(down.reason);
+        log_for("supervision").debug("{} was told of an end that it does not wait for: {}", path, reason);
+        if (letters) {
+            letters->record("unhandled", path, "down", reason);
+        }
     });
     self.set_default_handler(
         [path, letters](caf::scheduled_actor* actor, caf::message_view& view) -> caf::result<caf::message> {
