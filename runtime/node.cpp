@@ -357,6 +357,8 @@ expected<void> node::start(kind_registry kinds) {
         host.router_figures.push_back(std::make_shared<actor_figures>());
     }
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
+    host.settings.snapshot_idle_events = static_cast<std::uint64_t>(me.settings.snapshot_idle_events);
+    host.settings.active_max = static_cast<std::uint64_t>(me.settings.entity_active_max);
     host.settings.idle_ms = me.settings.entity_idle_ms;
     host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };

@@ -45,7 +45,9 @@ struct config {
     std::int64_t watchdog_end_ms = 60'000;
 
     std::int64_t entity_idle_ms = 60'000;
+    std::int64_t entity_active_max = 20'000;
     std::int64_t snapshot_events = 200;
+    std::int64_t snapshot_idle_events = 16;
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000;
     std::int64_t storage_free_bytes_min = 256LL << 20;
     std::int64_t storage_cache_bytes = 256LL << 20;

@@ -14,7 +14,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
-#include <deque>
+#include <list>
 #include <unordered_map>
 
 namespace troupe::runtime {
@@ -513,7 +513,7 @@ private:
             send(owner_, busy_msg{self_});
             return;
         }
-        if (!ready_ || version_ == snapshot_version_ || version_ == 0) {
+        if (!ready_ || version_ - snapshot_version_ < services_.settings.snapshot_idle_events) {
             leave();
             return;
         }
@@ -547,7 +547,7 @@ private:
     std::uint64_t snapshot_version_ = 0;
     std::vector<std::uint64_t> snapshots_; ///< Newest first.
     derived_rows before_;                  ///< Of the last batch decided.
-    std::deque<waiting> waiting_;
+    std::list<waiting> waiting_;
     std::optional<problem> broken_; ///< Quarantined, or of no known kind: every command gets this.
     bool ready_ = false;
     bool in_flight_ = false;

@@ -27,11 +27,13 @@ inline constexpr std::uint64_t performing_max = 512;
 /// What a host does by policy. Fixed at start.
 struct host_settings {
     std::string node_path = "/nodes/n1";
-    std::uint64_t snapshot_events = 200;   ///< A snapshot every N events, and on passivation.
-    std::int64_t idle_ms = 60'000;         ///< Idle entities are passivated after this.
-    std::int64_t sweep_ms = 10'000;        ///< How often a router looks for them.
-    std::int64_t timer_lateness_ms = 1000; ///< Timers that fire later are counted and logged.
-    std::size_t batch_commands_max = 512;  ///< Commands that one append takes at most; bounds latency of the first.
+    std::uint64_t snapshot_events = 200;    ///< A snapshot every N events, and on passivation.
+    std::uint64_t snapshot_idle_events = 1; ///< On passivation only with so many events since the last one.
+    std::uint64_t active_max = 20'000;      ///< Beyond, the entities that were idle longest are passivated.
+    std::int64_t idle_ms = 60'000;          ///< Idle entities are passivated after this.
+    std::int64_t sweep_ms = 10'000;         ///< How often a router looks for them.
+    std::int64_t timer_lateness_ms = 1000;  ///< Timers that fire later are counted and logged.
+    std::size_t batch_commands_max = 512;   ///< Commands that one append takes at most; bounds latency of the first.
 };
 
 /// Ends the process at once: used where going on could show or do what is not on disk.

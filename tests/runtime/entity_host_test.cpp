@@ -184,6 +184,39 @@ BOOST_AUTO_TEST_CASE(idle_entities_are_passivated_and_come_back) {
     BOOST_TEST(host.document(id).total == 5);
 }
 
+BOOST_AUTO_TEST_CASE(few_events_leave_memory_without_a_snapshot) {
+    temporary_directory directory;
+    host_fixture host(directory.path);
+    host.services.settings.idle_ms = 0;
+    host.services.settings.snapshot_idle_events = 3;
+    const auto id = make_uuid();
+    for (std::size_t events = 1; events <= 3; ++events) {
+        host.ask(host.make(id, add{1}));
+        host.advance(host.services.settings.sweep_ms);
+        BOOST_TEST(host.services.entities_active.load() == 0u);
+        BOOST_TEST(storage::read_snapshots(*host.store, host.address(id), 9).size() == (events < 3 ? 0u : 1u));
+    }
+    BOOST_TEST(host.document(id).total == 3);
+}
+
+BOOST_AUTO_TEST_CASE(more_entities_than_may_be_active_leave_memory_oldest_first) {
+    temporary_directory directory;
+    host_fixture host(directory.path);
+    host.services.settings.active_max = 10;
+    std::vector<uuid> ids;
+    for (int i = 0; i < 200; ++i) {
+        ids.push_back(make_uuid());
+        host.ask(host.make(ids.back(), add{i}));
+    }
+    host.advance(0);
+    const auto shards = host.store->who().shards;
+    BOOST_TEST(host.services.entities_active.load() <= 10u + shards * 5u); // each shard may have a few more
+    for (int i = 0; i < 200; ++i) {
+        BOOST_TEST(host.document(ids[static_cast<std::size_t>(i)]).total == i);
+    }
+    BOOST_TEST(host.ask(host.make(ids.front(), add{1}))->version == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_poison_command_is_set_aside_and_the_others_are_served) {
     temporary_directory directory;
     host_fixture host(directory.path);
