@@ -24,6 +24,10 @@ struct node_statistics {
     std::uint64_t commands_outstanding = 0;
     std::uint64_t commits = 0;
     std::uint64_t subscribers = 0;
+    std::uint64_t events_cut = 0;      ///< By retention, from histories.
+    std::uint64_t records_trimmed = 0; ///< By retention, from logs.
+    std::uint64_t retention_rounds = 0;
+    std::uint64_t retention_failures = 0;
     std::int64_t clock_refused_ms = 0; ///< By how much the system's clock is off and not followed; 0: it is.
 };
 

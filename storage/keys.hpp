@@ -24,6 +24,8 @@
 ///     'i' organization:16 kind 0 filter 0 sort 0 id:16               -> empty
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
+///     'b' organization:16 id:16 kind                                 -> where the kept history begins (base.hpp)
+///     'n' organization:16 id:16 kind 0 collection 0 key              -> an item there
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head
 namespace troupe::storage::keys {
 
@@ -39,6 +41,8 @@ enum class table : char {
     index = 'i',
     timer = 't',
     owed = 'o',
+    base = 'b',
+    base_item = 'n',
 };
 
 /// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.

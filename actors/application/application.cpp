@@ -206,6 +206,14 @@ void publish_metrics(runtime::node& node) {
                    [&node] { return static_cast<double>(node.statistics().commands_repeated); });
     m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.",
                    [&node] { return static_cast<double>(node.statistics().commits); });
+    m.read_counter("troupe_retention_events_cut_total", "Events that retention took out of histories.",
+                   [&node] { return static_cast<double>(node.statistics().events_cut); });
+    m.read_counter("troupe_retention_records_trimmed_total", "Records that retention took out of logs.",
+                   [&node] { return static_cast<double>(node.statistics().records_trimmed); });
+    m.read_counter("troupe_retention_rounds_total", "Rounds of retention through all shards.",
+                   [&node] { return static_cast<double>(node.statistics().retention_rounds); });
+    m.read_counter("troupe_retention_failures_total", "Entities and logs that retention could not serve.",
+                   [&node] { return static_cast<double>(node.statistics().retention_failures); });
     m.read_counter("troupe_dead_letters_total", "Messages that nobody worked on; GET /dead-letters lists the newest.",
                    [letters = node.parts().letters] {
                        double all = 0;

@@ -1,9 +1,11 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
+#include "runtime/retention/history_cut.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
 #include <caf/send.hpp>
@@ -28,6 +30,8 @@ namespace {
 
 /// The host's own event: a command was set aside because it crashed the entity again and again.
 constexpr std::string_view poisoned_event = "$poisoned";
+/// What a record takes beside its payload, about.
+constexpr std::size_t record_overhead_bytes = 256;
 /// After a refused append (a full disk) an entity that owes effects looks again.
 constexpr std::int64_t wake_after_refusal_ms = 5000;
 
@@ -73,10 +77,15 @@ public:
                 [this](const poison_msg& m) {
                     enqueue({m.held, m.cause});
                 },
-                [this](const passivate_msg& m) { passivate(m.drain); }, [this](const reconcile_msg&) { reconcile(); },
+                [this](const passivate_msg& m) { passivate(m.drain); },
+                [this](const reconcile_msg&) { reconcile(); },
                 [this](const effect_done_msg& m) {
                     effects_.done(m, this);
                     reconcile();
+                },
+                [this](const cut_history_msg& m) {
+                    cut_wanted_ = m;
+                    pump();
                 }};
     }
 
@@ -126,19 +135,30 @@ private:
         }
     }
 
-    /// The newest snapshot that can be restored, then the events after it.
+    /// The newest snapshot that can be restored, or the state at which the history begins; then the events after it.
     expected<void> load(const storage::activation& a) {
         activation_ = a.id;
+        const auto base = storage::read_base(*services_.store, self_);
+        base_ = !base ? UINT64_MAX : *base ? (*base)->version : 0;
         std::uint64_t from = 0;
         for (const auto& s : storage::read_snapshots(*services_.store, self_, 2)) {
             snapshots_.push_back(s.version);
             if (from == 0 && s.version <= a.version && instance_->restore(s.state_version, s.state)) {
                 from = s.version;
+                snapshot_bytes_ = s.state.size();
             }
+        }
+        snapshot_version_ = from;
+        if (from < base_ && base && *base) {
+            if (auto restored = instance_->restore((*base)->state_version, (*base)->state); !restored) {
+                return restored;
+            }
+            from = base_;
         }
         version_ = from;
         auto read = storage::read_history(*services_.store, self_, from, [this](storage::record&& r) {
             version_ = r.entity_seq;
+            bytes_since_snapshot_ += r.payload.size() + record_overhead_bytes;
             return instance_->replay(r);
         });
         if (read && version_ != a.version) {
@@ -146,7 +166,6 @@ private:
                                                       std::to_string(a.version)};
         }
         instance_->take_items(); // those of replayed events are in the tables already
-        snapshot_version_ = from;
         return read;
     }
 
@@ -158,6 +177,9 @@ private:
     }
 
     void pump() {
+        if (cut_wanted_ && !in_flight_ && (ready_ || broken_)) {
+            cut_history(*std::exchange(cut_wanted_, std::nullopt));
+        }
         while (!in_flight_ && !waiting_.empty() && (ready_ || broken_)) {
             batch b;
             while (!waiting_.empty() && b.decisions.size() < services_.settings.batch_commands_max &&
@@ -202,7 +224,8 @@ private:
         if (broken_) {
             return *broken_;
         }
-        if (auto earlier = repeated(c)) {
+        const auto version = version_ + b.append->records.size();
+        if (auto earlier = repeated(c, version)) {
             ++services_.commands_repeated;
             return std::move(*earlier);
         }
@@ -210,7 +233,6 @@ private:
             return problem{code::deadline_exceeded,
                            "the command waited longer than its deadline and was not decided; send it again"};
         }
-        const auto version = version_ + b.append->records.size();
         if (w.poison_cause) {
             return set_aside(b, c, *w.poison_cause);
         }
@@ -251,7 +273,7 @@ private:
             r.correlation = c.correlation;
             r.trace = c.trace;
             r.payload = std::move(e.payload);
-            b.bytes += r.payload.size() + 256;
+            b.bytes += r.payload.size() + record_overhead_bytes;
             b.append->records.push_back(std::move(r));
         }
     }
@@ -281,7 +303,7 @@ private:
     // ---- repeats
 
     /// The answer of an earlier command with this id, made again from its events.
-    std::optional<reply> repeated(const command& c) {
+    std::optional<reply> repeated(const command& c, std::uint64_t now) {
         auto row = storage::read_command(*services_.store, self_, c.id);
         if (!row) {
             return reply(row.error());
@@ -292,15 +314,29 @@ private:
         if ((*row)->request_hash != c.request_hash) {
             return reply(mismatch(c));
         }
-        return answer_again(c, **row);
+        return answer_again(c, **row, now);
     }
 
-    reply answer_again(const command& c, const storage::command_row& row) {
+    reply answer_again(const command& c, const storage::command_row& row, std::uint64_t now) {
         const auto last = row.first_version + row.events - 1;
+        switch (row.answer) {
+        case storage::repeat_answer::made_again:
+            break;
+        case storage::repeat_answer::document:
+            return outcome{last, true, instance_->view({self_.id, now}).document};
+        case storage::repeat_answer::kept:
+            return outcome{last, true, row.kept};
+        case storage::repeat_answer::poison:
+            return poison(c, "its event is not kept any more");
+        }
         const auto then = services_.kinds->find(self_.kind)->second.make();
+        const auto from = restore_before(*services_.store, self_, row.first_version, *then);
+        if (!from) {
+            return from.error();
+        }
         std::vector<storage::record> events;
         auto read = storage::read_history(
-            *services_.store, self_, 0,
+            *services_.store, self_, *from,
             [&](storage::record&& r) {
                 auto replayed = then->replay(r);
                 if (r.entity_seq >= row.first_version) {
@@ -328,7 +364,16 @@ private:
         a.activation = activation_;
         a.expected_version = version_;
         a.derived = derive(*instance_, shard_, self_, version, before_);
-        if (version - snapshot_version_ >= services_.settings.snapshot_events) {
+        if (base_ > 0) {
+            if (auto kept = storage::keep_base_items(*services_.store, a.derived); !kept) {
+                appended(b, version, kept.error());
+                in_flight_ = true; // the instance has what was not written: nothing is decided on it any more
+                return;
+            }
+        }
+        bytes_since_snapshot_ += b.bytes;
+        if (version - snapshot_version_ >= services_.settings.snapshot_events ||
+            bytes_since_snapshot_ >= std::max(services_.settings.snapshot_bytes, snapshot_bytes_)) {
             snapshot(a.derived, version);
         }
         in_flight_ = true;
@@ -347,6 +392,71 @@ private:
         }
         snapshots_.insert(snapshots_.begin(), version);
         snapshot_version_ = version;
+        snapshot_bytes_ = to.puts.back().second.size();
+        bytes_since_snapshot_ = 0;
+    }
+
+    // ---- retention
+
+    void cut_history(const cut_history_msg& m) {
+        auto cut = broken_ ? expected<history_cut>(*broken_) : cut_safely(m.until);
+        if (!cut || cut->events == 0) {
+            m.ticket->failed = !cut;
+            if (!cut) {
+                log_for("retention").error("the history of {} is not cut: {}", to_string(self_), cut.error().detail);
+            } else if (m.leave) {
+                leave_again();
+            }
+            return;
+        }
+        auto a = std::make_shared<storage::append>();
+        a->entity = self_;
+        a->activation = activation_;
+        a->expected_version = version_;
+        a->derived = std::move(cut->changes);
+        if (!has_good_snapshot(*services_.store, self_, cut->base, *services_.kinds->find(self_.kind)->second.make())) {
+            snapshot(a->derived, version_); // beside the base: a damaged one falls back to the other
+        }
+        in_flight_ = true;
+        request(committer_, caf::infinite, append_msg{a})
+            .then([this, m, base = cut->base, events = cut->events,
+                   more = cut->more](appended_msg& done) { history_cut_done(m, base, events, more, done.result); },
+                  [this](caf::error& e) { quit(std::move(e)); });
+    }
+
+    /// A model that throws here would do so for ever: that is no reason to end.
+    expected<history_cut> cut_safely(timestamp until) {
+        try {
+            return make_cut(*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, until);
+        } catch (const std::exception& defect) {
+            return problem{code::internal, defect.what()};
+        }
+    }
+
+    void history_cut_done(const cut_history_msg& m, std::uint64_t base, std::uint64_t events, bool more,
+                          const expected<storage::appended>& result) {
+        in_flight_ = false;
+        if (!result) {
+            batch none;
+            m.ticket->failed = true;
+            appended(none, version_, result.error()); // what it says of snapshots is not on disk: it is loaded again
+            return;
+        }
+        base_ = base;
+        m.ticket->events = events;
+        m.ticket->more = more;
+        reconcile();
+        pump();
+        if (m.leave && !more) {
+            leave_again();
+        }
+    }
+
+    /// An entity that was started to cut its history does not stay in memory for it.
+    void leave_again() {
+        if (ready_ && !in_flight_ && waiting_.empty() && effects_.empty()) {
+            passivate(false);
+        }
     }
 
     void appended(batch& b, std::uint64_t version, const expected<storage::appended>& result) {
@@ -441,9 +551,13 @@ private:
     std::unique_ptr<entity_instance> instance_;
     std::uint64_t activation_ = 0;
     std::uint64_t version_ = 0;
+    std::uint64_t base_ = 0; ///< The last event that retention cut.
     std::uint64_t snapshot_version_ = 0;
+    std::uint64_t snapshot_bytes_ = 0; ///< Of the newest one.
+    std::uint64_t bytes_since_snapshot_ = 0;
     std::vector<std::uint64_t> snapshots_; ///< Newest first.
-    derived_rows before_;                  ///< Of the last batch decided.
+    std::optional<cut_history_msg> cut_wanted_;
+    derived_rows before_; ///< Of the last batch decided.
     std::deque<waiting> waiting_;
     std::optional<problem> broken_; ///< Quarantined, or of no known kind: every command gets this.
     bool ready_ = false;

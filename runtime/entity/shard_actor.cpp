@@ -73,7 +73,8 @@ public:
     behavior_type make_behavior() override {
         sweep_later();
         return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m); },
-                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); }};
+                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); },
+                [this](const cut_history_msg& m) { cut_history(m); }};
     }
 
 private:
@@ -127,6 +128,19 @@ private:
         if (!s.actor) {
             start(m.entity, s);
         }
+    }
+
+    /// An entity that is ending or rests is left alone: retention comes again.
+    void cut_history(cut_history_msg m) {
+        auto& s = slots_[m.entity];
+        if (s.passivating || s.resting) {
+            return;
+        }
+        m.leave = !s.actor;
+        if (!s.actor) {
+            start(m.entity, s);
+        }
+        send(s.actor, std::move(m));
     }
 
     static void drop_answered(slot& s) {
