@@ -12,6 +12,7 @@
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/trim.hpp"
 #include "storage/views.hpp"
 
 #include <caf/actor_system.hpp>
@@ -222,7 +223,7 @@ struct node::impl {
                                                          return committer;
                                                      },
                                                      [this](std::uint32_t shard) { return router_of(shard); },
-                                                     &retention};
+                                                     &retention, [this] { return storage::reclaim_logs(*store); }};
                                return spawn_retention(system, host, std::move(parts), true);
                            }});
         }
@@ -318,6 +319,7 @@ expected<void> node::start(kind_registry kinds) {
     host.letters = &me.letters;
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.snapshot_bytes = static_cast<std::uint64_t>(me.settings.snapshot_bytes);
+    host.settings.dedup_window_ms = me.settings.dedup_window_ms;
     host.settings.idle_ms = me.settings.entity_idle_ms;
     host.clock = [&me] { return me.now(); };
     me.read_shard_times();

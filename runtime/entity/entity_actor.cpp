@@ -427,7 +427,8 @@ private:
     /// A model that throws here would do so for ever: that is no reason to end.
     expected<history_cut> cut_safely(timestamp until) {
         try {
-            return make_cut(*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, until);
+            return make_cut(*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, until,
+                            services_.clock() + -services_.settings.dedup_window_ms);
         } catch (const std::exception& defect) {
             return problem{code::internal, defect.what()};
         }

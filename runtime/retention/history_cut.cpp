@@ -18,13 +18,18 @@ namespace keys = storage::keys;
 constexpr std::size_t snapshots_kept = 2;
 
 /// Repeats of these may come at any time: who sends them may still owe them.
-bool may_come_again(const storage::record& r) { return r.command_id.starts_with("effect/"); }
+bool is_effect(const storage::record& r) { return r.command_id.starts_with("effect/"); }
 
 /// Replays whole commands and collects what their end changes.
 class cutter {
 public:
-    cutter(const storage::store& s, const entity_kind& kind, const entity_address& a)
-        : store_(s), kind_(kind), self_(a), shard_(s.shard_of(a)), instance_(kind.make()) {}
+    cutter(const storage::store& s, const entity_kind& kind, const entity_address& a, timestamp repeats_since)
+        : store_(s),
+          kind_(kind),
+          self_(a),
+          shard_(s.shard_of(a)),
+          repeats_since_(repeats_since),
+          instance_(kind.make()) {}
 
     expected<history_cut> run(std::uint64_t version, timestamp until) {
         const auto base = storage::read_base(store_, self_);
@@ -91,7 +96,8 @@ private:
             return row ? expected<void>() : expected<void>(row.error());
         }
         auto key = keys::command(shard_, self_, first.command_id);
-        if (!may_come_again(first)) {
+        const bool repeated_soon = first.time > repeats_since_;
+        if (!repeated_soon && !is_effect(first)) {
             out_.changes.deletes.push_back(std::move(key));
             return {};
         }
@@ -103,7 +109,8 @@ private:
             if (!answer) {
                 return answer.error();
             }
-            const bool is_document = *answer == instance_->view(ctx).document;
+            // Late repeats of effects are rare, and documents are large: those get the present one.
+            const bool is_document = !repeated_soon && *answer == instance_->view(ctx).document;
             (*row)->answer = is_document ? storage::repeat_answer::document : storage::repeat_answer::kept;
             (*row)->kept = is_document ? std::string() : std::move(*answer);
         }
@@ -127,6 +134,7 @@ private:
     const entity_kind& kind_;
     const entity_address& self_;
     std::uint32_t shard_;
+    timestamp repeats_since_;
     std::unique_ptr<entity_instance> instance_;
     storage::item_documents items_;
     std::uint64_t seq_ = 0;
@@ -137,8 +145,8 @@ private:
 } // namespace
 
 expected<history_cut> make_cut(const storage::store& s, const entity_kind& kind, const entity_address& a,
-                               std::uint64_t version, timestamp until) {
-    return version == 0 ? history_cut{} : cutter(s, kind, a).run(version, until);
+                               std::uint64_t version, timestamp until, timestamp repeats_since) {
+    return version == 0 ? history_cut{} : cutter(s, kind, a, repeats_since).run(version, until);
 }
 
 bool has_good_snapshot(const storage::store& s, const entity_address& a, std::uint64_t version,

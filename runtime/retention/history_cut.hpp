@@ -22,9 +22,10 @@ struct history_cut {
 };
 
 /// The changes that cut the oldest whole commands of an entity at `version` that are not newer than `until`; never the
-/// newest command. Answers to repeats that may still come are kept. Fails when the history or its base cannot be read.
+/// newest command. A repeat of a command after `repeats_since`, or of an effect, which may come at any time, still gets
+/// its answer: what that needs is kept. Fails when the history or its base cannot be read.
 expected<history_cut> make_cut(const storage::store& s, const entity_kind& kind, const entity_address& a,
-                               std::uint64_t version, timestamp until);
+                               std::uint64_t version, timestamp until, timestamp repeats_since);
 
 /// Whether a snapshot of `version` or later can be restored into `probe`.
 bool has_good_snapshot(const storage::store& s, const entity_address& a, std::uint64_t version, entity_instance& probe);

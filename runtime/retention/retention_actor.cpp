@@ -188,11 +188,11 @@ private:
             const auto base = storage::read_log_base(*services_.store, shard);
             kept += storage::last_seq(*services_.store, shard) - (base ? base->at.seq : 0);
         }
-        if (garbage_ == 0 || garbage_ < kept / 2) {
+        if (garbage_ == 0 || garbage_ < kept / 2 || !parts_.reclaim) {
             return;
         }
         garbage_ = 0;
-        if (const auto reclaimed = storage::reclaim_logs(*services_.store); !reclaimed) {
+        if (const auto reclaimed = parts_.reclaim(); !reclaimed) {
             failed(reclaimed.error());
         }
     }

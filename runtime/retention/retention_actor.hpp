@@ -28,6 +28,8 @@ struct retention_parts {
     std::function<committer_actor()> committer;
     std::function<shard_actor(std::uint32_t shard)> router;
     retention_statistics* statistics = nullptr; ///< Outlives the actor.
+    /// Gives back what trimmed logs take; may block. Empty where the disk is simulated: it waits for other threads.
+    std::function<expected<void>()> reclaim = {};
 };
 
 /// Walks through the shards, over and over: trims the log, then has the entities with old events cut their history. One
