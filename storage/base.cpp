@@ -31,27 +31,51 @@ expected<std::optional<std::string>> get(const store& s, const std::string& key)
                        : expected<std::optional<std::string>>(to_problem(status, "cannot read the derived tables"));
 }
 
-} // namespace
-
-expected<std::optional<base_row>> read_base(const store& s, const entity_address& a) {
-    auto value = get(s, keys::entity(s.shard_of(a), keys::table::base, a));
-    if (!value || !*value) {
-        return value ? expected<std::optional<base_row>>(std::nullopt) : value.error();
-    }
-    auto row = decode_base_row(**value);
-    if (!row) {
-        return problem{code::journal_damaged, "the state at which the history of " + to_string(a) +
-                                                  " begins cannot be read; restore a backup"};
-    }
-    return row;
+problem damaged(const entity_address& a) {
+    return {code::journal_damaged,
+            "the state at which the history of " + to_string(a) + " begins cannot be read; restore a backup"};
 }
 
+} // namespace
+
 expected<base_mark> read_base_mark(const store& s, const entity_address& a) {
-    const auto base = read_base(s, a);
-    if (!base) {
-        return base.error();
+    const auto value = get(s, keys::entity(s.shard_of(a), keys::table::base, a));
+    if (!value || !*value) {
+        return value ? expected<base_mark>(base_mark{}) : value.error();
     }
-    return *base ? base_mark{(*base)->version, (*base)->seq, (*base)->time} : base_mark{};
+    const auto mark = decode_base_mark(**value);
+    return mark ? expected<base_mark>(*mark) : expected<base_mark>(damaged(a));
+}
+
+expected<std::optional<history_base>> read_base(const store& s, const entity_address& a) {
+    const auto mark = read_base_mark(s, a);
+    if (!mark || mark->version == 0) {
+        return mark ? expected<std::optional<history_base>>(std::nullopt) : mark.error();
+    }
+    const auto value = get(s, keys::numbered(s.shard_of(a), keys::table::base, a, mark->version));
+    if (!value) {
+        return value.error();
+    }
+    auto row = *value ? decode_snapshot_row(mark->version, **value) : std::nullopt;
+    if (!row) {
+        return damaged(a);
+    }
+    history_base out;
+    static_cast<base_mark&>(out) = *mark;
+    out.state_version = row->state_version;
+    out.state = std::move(row->state);
+    return std::optional(std::move(out));
+}
+
+void put_base(const store& s, const entity_address& a, const history_base& base, std::uint64_t before,
+              derived_changes& to) {
+    const auto shard = s.shard_of(a);
+    to.puts.emplace_back(keys::entity(shard, keys::table::base, a), encode_base_mark(base));
+    to.puts.emplace_back(keys::numbered(shard, keys::table::base, a, base.version),
+                         encode_snapshot_row({base.version, base.state_version, base.state}));
+    if (before > 0) {
+        to.deletes.push_back(keys::numbered(shard, keys::table::base, a, before));
+    }
 }
 
 expected<std::map<std::string, std::string>> read_base_items(const store& s, const entity_address& a) {

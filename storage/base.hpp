@@ -16,22 +16,28 @@
 /// event that was cut, and the items as they were then. Together with the events after it, it is the truth: snapshots
 /// and views follow from it.
 ///
+/// The row of the last event that was cut stays in the history: the newest row of an entity is its version, whatever is
+/// cut and taken back.
+///
 /// An item of the base that was not changed since has the value of the item in the views, so that it is not stored
 /// twice; the commit that changes it puts the value aside first (`keep_base_items`).
 namespace troupe::storage {
 
-/// The last event that was cut.
-struct base_mark {
-    std::uint64_t version = 0; ///< 0: the history is whole.
-    std::uint64_t seq = 0;     ///< In the shard's log.
-    timestamp time;
+/// The state after the last event that was cut.
+struct history_base : base_mark {
+    std::uint16_t state_version = 1;
+    std::string state; ///< JSON.
 };
 
-/// Cheap for entities whose history is whole. Thread-safe, as all below.
+/// Cheap. `journal_damaged` when it cannot be read. Thread-safe, as all below.
 expected<base_mark> read_base_mark(const store& s, const entity_address& a);
 
 /// The base of an entity, or nothing when its history is whole. `journal_damaged` when it cannot be read.
-expected<std::optional<base_row>> read_base(const store& s, const entity_address& a);
+expected<std::optional<history_base>> read_base(const store& s, const entity_address& a);
+
+/// Adds the rows that make this the base, in place of that of version `before`; 0: there was none.
+void put_base(const store& s, const entity_address& a, const history_base& base, std::uint64_t before,
+              derived_changes& to);
 
 /// Documents of the items that the base has, by collection + 0 + key. `journal_damaged` when one is lost.
 expected<std::map<std::string, std::string>> read_base_items(const store& s, const entity_address& a);

@@ -25,6 +25,7 @@
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
 ///     'b' organization:16 id:16 kind                                 -> where the kept history begins (base.hpp)
+///     'b' organization:16 id:16 kind 0 entity_seq:8                  -> state there
 ///     'n' organization:16 id:16 kind 0 collection 0 key              -> an item there
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head
 namespace troupe::storage::keys {

@@ -257,11 +257,11 @@ void verify_shard(const store& s, std::uint32_t shard, verification& out,
 /// What a load of the entity needs: its events from where its history begins to its head.
 expected<void> verify_history(const store& s, const entity_address& a, verification& out) {
     const auto head = read_head(s, a);
-    const auto base = read_base_mark(s, a);
+    const auto base = read_base(s, a);
     if (!head || !base) {
         return head ? base.error() : head.error();
     }
-    auto version = base->version;
+    auto version = *base ? (*base)->version : 0;
     auto read = read_history(s, a, version, [&](record&& r) -> expected<void> {
         version = r.entity_seq;
         return {};
@@ -271,7 +271,7 @@ expected<void> verify_history(const store& s, const entity_address& a, verificat
                                                   std::to_string(version) + " of " + std::to_string((*head)->version)};
     }
     ++out.histories;
-    if (base->version > 0) {
+    if (*base) {
         ++out.histories_cut;
         ++out.snapshots;
         if (const auto items = read_base_items(s, a); read && !items) {

@@ -96,32 +96,28 @@ std::optional<snapshot_row> decode_snapshot_row(std::uint64_t version, std::stri
     return in.ok() && good ? std::optional(std::move(row)) : std::nullopt;
 }
 
-std::string encode_base_row(const base_row& row) {
+std::string encode_base_mark(const base_mark& mark) {
     std::string summed;
-    put_varint(summed, row.version);
-    put_varint(summed, row.seq);
-    put_fixed(summed, row.time.ms);
-    put_fixed(summed, row.state_version);
-    summed += row.state;
+    put_varint(summed, mark.version);
+    put_varint(summed, mark.seq);
+    put_fixed(summed, mark.time.ms);
     auto out = start_row();
     put_fixed(out, checksum(summed));
     return out + summed;
 }
 
-std::optional<base_row> decode_base_row(std::string_view bytes) {
+std::optional<base_mark> decode_base_mark(std::string_view bytes) {
     byte_reader in(bytes);
-    base_row row;
+    base_mark mark;
     if (!starts_row(in)) {
         return std::nullopt;
     }
     const auto crc = in.fixed<std::uint32_t>();
     const bool good = crc == checksum(in.rest());
-    row.version = in.varint();
-    row.seq = in.varint();
-    row.time.ms = in.fixed<std::int64_t>();
-    row.state_version = in.fixed<std::uint16_t>();
-    row.state = in.rest();
-    return in.ok() && good ? std::optional(std::move(row)) : std::nullopt;
+    mark.version = in.varint();
+    mark.seq = in.varint();
+    mark.time.ms = in.fixed<std::int64_t>();
+    return in.at_end() && good ? std::optional(mark) : std::nullopt;
 }
 
 std::string encode_document_row(const document_row& row) {

@@ -49,17 +49,15 @@ std::string encode_snapshot_row(const snapshot_row& row);
 /// Nothing when the bytes are damaged. `version` comes from the key.
 std::optional<snapshot_row> decode_snapshot_row(std::uint64_t version, std::string_view bytes);
 
-/// The state of an entity where its kept history begins: the truth of all events before. Checksummed.
-struct base_row {
-    std::uint64_t version = 0; ///< Of the last event that was cut; the history goes on with the next.
-    std::uint64_t seq = 0;     ///< Of that event in the shard's log.
-    timestamp time;            ///< Of that event.
-    std::uint16_t state_version = 1;
-    std::string state; ///< JSON.
+/// The last event that was cut from an entity's history (storage/base.hpp). Checksummed.
+struct base_mark {
+    std::uint64_t version = 0; ///< 0: the history is whole.
+    std::uint64_t seq = 0;     ///< In the shard's log.
+    timestamp time;
 };
-std::string encode_base_row(const base_row& row);
+std::string encode_base_mark(const base_mark& mark);
 /// Nothing when the bytes are damaged.
-std::optional<base_row> decode_base_row(std::string_view bytes);
+std::optional<base_mark> decode_base_mark(std::string_view bytes);
 
 /// A public document with the index keys under which it stands, so that a rebuild or delete finds them.
 struct document_row {

@@ -9,6 +9,7 @@
 #include <rocksdb/options.h>
 
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -51,8 +52,8 @@ private:
         if (known != bases_.end()) {
             return known->second;
         }
-        const auto base = read_base_mark(store_, a);
-        return base ? expected<std::uint64_t>(bases_.emplace(a, base->version).first->second)
+        const auto base = read_base(store_, a); // with its state: that has to be good
+        return base ? expected<std::uint64_t>(bases_.emplace(a, *base ? (*base)->version : 0).first->second)
                     : expected<std::uint64_t>(base.error());
     }
 
@@ -98,39 +99,53 @@ expected<trim_point> find_trim(const store& s, std::uint32_t shard, timestamp un
     return read ? good.error() : read.error();
 }
 
+namespace {
+
+/// The first event after the base, or nothing. The scan stands at the first row of the entity.
+std::optional<record> first_event(const store& s, std::uint32_t shard, const entity_address& a, const std::string& rows,
+                                  prefix_scan& scan) {
+    const auto mark = read_base_mark(s, a);
+    if (mark && mark->version > 0) {
+        auto next = rows;
+        put_big_endian(next, mark->version + 1);
+        scan.seek(next);
+    }
+    if (!mark || !scan.valid() || !scan.rest().starts_with(rows)) {
+        return std::nullopt; // damage shows when the entity is loaded
+    }
+    byte_reader value(scan.value());
+    const auto seq = value.fixed<std::uint64_t>();
+    auto r = decode_record(shard, seq, value.rest());
+    return r ? std::optional(std::move(*r)) : std::nullopt;
+}
+
+} // namespace
+
 expected<old_histories> find_old_histories(const store& s, std::uint32_t shard, const std::string& from,
                                            std::size_t entities_max,
                                            const std::function<std::optional<timestamp>(std::string_view)>& until) {
     old_histories out;
     prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::history));
     std::size_t seen = 0;
-    for (scan.seek(from); scan.valid(); scan.seek(out.next)) {
-        const auto key = scan.rest();
-        const auto rows = std::string(key.substr(0, key.size() - sizeof(std::uint64_t)));
-        const auto a = address_of(key);
+    for (scan.seek(from); scan.valid() && seen < entities_max; scan.seek(out.next), ++seen) {
+        const auto rows = std::string(scan.rest().substr(0, scan.rest().size() - sizeof(std::uint64_t)));
+        const auto a = address_of(rows);
         out.next = keys::after_prefix(rows);
         const auto oldest = until(a.kind);
-        byte_reader value(scan.value());
-        const auto seq = value.fixed<std::uint64_t>();
-        const auto first = oldest ? decode_record(shard, seq, value.rest())
-                                  : expected<record>(problem{code::not_found, "is kept for ever"});
-        if (first && first->time <= *oldest) { // one that is damaged shows when it is loaded
-            // The newest command is never cut.
-            auto later = rows;
+        const auto first = oldest ? first_event(s, shard, a, rows, scan) : std::nullopt;
+        if (first && first->time <= *oldest) {
+            auto later = rows; // the newest command is never cut
             put_big_endian(later, first->entity_seq - first->index_in_batch + first->batch_size);
             scan.seek(later);
             if (scan.valid() && scan.rest().starts_with(rows)) {
                 out.entities.push_back(a);
             }
         }
-        if (++seen == entities_max) {
-            break;
-        }
     }
     if (!scan.status().ok()) {
         return to_problem(scan.status(), "cannot read the histories of shard " + std::to_string(shard));
     }
-    if (seen < entities_max) {
+    if (!scan.valid()) {
         out.next.clear();
     }
     return out;

@@ -40,7 +40,7 @@ public:
             if (auto restored = instance_->restore((*base)->state_version, (*base)->state); !restored) {
                 return restored.error();
             }
-            out_.base = (*base)->version;
+            out_.base = before_ = (*base)->version;
         }
         const problem enough{code::cancelled, {}}; // ends the reading
         std::vector<storage::record> command;
@@ -73,7 +73,9 @@ private:
             if (auto replayed = instance_->replay(r); !replayed) {
                 return replayed;
             }
-            out_.changes.deletes.push_back(keys::numbered(shard_, keys::table::history, self_, r.entity_seq));
+            if (r.entity_seq > 1) { // the row of the base stays
+                out_.changes.deletes.push_back(keys::numbered(shard_, keys::table::history, self_, r.entity_seq - 1));
+            }
         }
         for (auto& i : instance_->take_items()) {
             items_.insert_or_assign(keys::item(shard_, self_, i.collection, i.key), std::move(i.document));
@@ -119,11 +121,11 @@ private:
     }
 
     expected<history_cut> finish() {
-        storage::base_row row{out_.base, seq_, time_, instance_->state_version(), instance_->snapshot()};
-        if (auto restored = kind_.make()->restore(row.state_version, row.state); !restored) {
+        const storage::history_base base{{out_.base, seq_, time_}, instance_->state_version(), instance_->snapshot()};
+        if (auto restored = kind_.make()->restore(base.state_version, base.state); !restored) {
             return restored.error(); // a state that cannot be read back is no base
         }
-        out_.changes.puts.emplace_back(keys::entity(shard_, keys::table::base, self_), storage::encode_base_row(row));
+        storage::put_base(store_, self_, base, before_, out_.changes);
         if (auto moved = storage::move_base_items(store_, items_, out_.changes); !moved) {
             return moved.error();
         }
@@ -137,6 +139,7 @@ private:
     timestamp repeats_since_;
     std::unique_ptr<entity_instance> instance_;
     storage::item_documents items_;
+    std::uint64_t before_ = 0; ///< The base until now.
     std::uint64_t seq_ = 0;
     timestamp time_;
     history_cut out_;

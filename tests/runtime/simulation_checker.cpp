@@ -70,8 +70,10 @@ void simulation_checker::read_logs(const storage::store& s) {
         timestamp last;
         const auto base = storage::read_log_base(s, shard);
         const auto begin = base ? base->at.seq : 0;
-        while (expected_record != told_.end() && expected_record->first <= std::pair(shard, begin)) {
-            ++expected_record;
+        for (; expected_record != told_.end() && expected_record->first <= std::pair(shard, begin); ++expected_record) {
+            kept_.insert_or_assign(
+                expected_record->first,
+                storage::decode_record(shard, expected_record->first.second, expected_record->second).value());
         }
         std::erase_if(kept_, [&](const auto& x) { return x.first.first == shard && x.first.second > begin; });
         const auto read = storage::read_log(s, shard, begin, [&](storage::record&& r) {

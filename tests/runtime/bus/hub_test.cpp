@@ -456,13 +456,10 @@ BOOST_AUTO_TEST_CASE(an_entity_whose_history_was_cut_says_so_first) {
     auto& db = journal.store->db();
     BOOST_REQUIRE(db.db
                       ->Put({}, db.derived, storage::keys::entity(shard, storage::keys::table::base, a),
-                            storage::encode_base_row({2, seq, time, 1, "{}"}))
+                            storage::encode_base_mark({2, seq, time}))
                       .ok());
-    for (const std::uint64_t version : {1, 2}) {
-        BOOST_REQUIRE(
-            db.db->Delete({}, db.derived, storage::keys::numbered(shard, storage::keys::table::history, a, version))
-                .ok());
-    }
+    BOOST_REQUIRE(
+        db.db->Delete({}, db.derived, storage::keys::numbered(shard, storage::keys::table::history, a, 1)).ok());
     trim_all(journal);
     listener l;
     const auto s = journal.subscribe(l, {channel_of(a)}, "start");

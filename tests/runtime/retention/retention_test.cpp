@@ -99,7 +99,7 @@ public:
     }
     void damage_base(const uuid& id) {
         const auto a = host.address(id);
-        damage(keys::entity(host.store->shard_of(a), keys::table::base, a));
+        damage(keys::numbered(host.store->shard_of(a), keys::table::base, a, base_of(id)));
     }
 
     host_fixture host;
