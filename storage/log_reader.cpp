@@ -6,6 +6,8 @@
 #include "storage/rocks.hpp"
 #include "storage/views.hpp"
 
+#include <algorithm>
+
 namespace troupe::storage {
 
 namespace {
@@ -189,7 +191,11 @@ expected<std::optional<command_row>> read_command(const store& s, const entity_a
 
 expected<void> check_tails(const store& s) {
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        const auto applied = applied_seq(s, shard);
+        const auto base = read_log_base(s, shard);
+        if (!base) {
+            return base.error();
+        }
+        const auto applied = std::max(applied_seq(s, shard), base->at.seq); // only what is applied is trimmed
         const auto last = last_seq(s, shard);
         if (last < applied) {
             return problem{code::journal_damaged,

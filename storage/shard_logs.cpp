@@ -46,7 +46,7 @@ expected<void> shard_logs::recover(std::uint32_t shard) {
     }
     const auto last = storage::last_seq(*store_, shard);
     replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(row->base.at),
-                                        applied_seq(*store_, shard)};
+                                        std::max(applied_seq(*store_, shard), row->base.at.seq)};
     for (std::size_t i = 0; i < row->runs.size(); ++i) {
         const auto end = i + 1 < row->runs.size() ? row->runs[i + 1].first_seq - 1 : last;
         if (row->runs[i].first_seq != disk.log.last().seq + 1 || end < row->runs[i].first_seq) {

@@ -373,7 +373,7 @@ void check_alike(retained_host& cut, retained_host& whole, const std::vector<uui
 BOOST_AUTO_TEST_CASE(a_journal_with_retention_is_like_its_twin_that_keeps_all) {
     for (std::uint32_t seed = 1; seed <= 12; ++seed) {
         std::mt19937 random(seed);
-        const auto below = [&](std::uint32_t n) { return random() % n; };
+        const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
         temporary_directory cut_directory;
         temporary_directory whole_directory;
         const runtime::retention_policy policy{below(3) ? 60'000 + below(600'000) : 0, 60'000 + below(600'000), {}};
