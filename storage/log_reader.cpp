@@ -145,20 +145,20 @@ expected<void> read_history(const store& s, const entity_address& a, std::uint64
                               : expected<void>(to_problem(scan.status(), "cannot read the history of " + to_string(a)));
 }
 
-expected<std::optional<head_row>> read_head(const store& s, const entity_address& a) {
-    bool found = false;
-    auto value = get(s, keys::entity(s.shard_of(a), keys::table::head, a), found);
-    if (!value) {
-        return value.error();
+expected<std::uint64_t> read_version(const store& s, const entity_address& a) {
+    const auto prefix = keys::entity_rows(s.shard_of(a), keys::table::history, a);
+    const rocksdb::Slice lower(prefix);
+    rocksdb::ReadOptions options; // not total order: by the bloom filter, since most that are asked for here are new
+    options.iterate_lower_bound = &lower;
+    const std::unique_ptr<rocksdb::Iterator> rows(s.db().db->NewIterator(options, s.db().derived));
+    rows->SeekForPrev(prefix + std::string(sizeof(std::uint64_t), '\xff'));
+    if (!rows->status().ok()) {
+        return to_problem(rows->status(), "cannot read the history of " + to_string(a));
     }
-    if (!found) {
-        return std::optional<head_row>();
+    if (!rows->Valid() || !rows->key().starts_with(prefix)) {
+        return 0;
     }
-    auto row = decode_head_row(*value);
-    if (!row) {
-        return problem{code::journal_damaged, "the head of " + to_string(a) + " cannot be read"};
-    }
-    return row;
+    return get_big_endian<std::uint64_t>(rows->key().ToStringView().substr(prefix.size()));
 }
 
 std::vector<snapshot_row> read_snapshots(const store& s, const entity_address& a, std::size_t count) {
@@ -260,21 +260,21 @@ void verify_shard(const store& s, std::uint32_t shard, verification& out,
     }
 }
 
-/// What a load of the entity needs: its events from where its history begins to its head.
+/// What a load of the entity needs: its events from where its history begins to its newest.
 expected<void> verify_history(const store& s, const entity_address& a, verification& out) {
-    const auto head = read_head(s, a);
+    const auto newest = read_version(s, a);
     const auto base = read_base(s, a);
-    if (!head || !base) {
-        return head ? base.error() : head.error();
+    if (!newest || !base) {
+        return newest ? base.error() : newest.error();
     }
     auto version = *base ? (*base)->version : 0;
     auto read = read_history(s, a, version, [&](record&& r) -> expected<void> {
         version = r.entity_seq;
         return {};
     });
-    if (read && *head && version != (*head)->version) {
+    if (read && version != *newest) {
         read = problem{code::journal_damaged, "the history of " + to_string(a) + " ends at event " +
-                                                  std::to_string(version) + " of " + std::to_string((*head)->version)};
+                                                  std::to_string(version) + " of " + std::to_string(*newest)};
     }
     ++out.histories;
     if (*base) {
