@@ -3,10 +3,12 @@
 #include "runtime/admission.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "runtime/bus/hub.hpp"
+#include "runtime/config/retention.hpp"
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
+#include "runtime/retention/retention_actor.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
@@ -15,6 +17,7 @@
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/place.hpp"
+#include "storage/trim.hpp"
 #include "storage/views.hpp"
 
 #include <caf/actor_system.hpp>
@@ -256,6 +259,25 @@ struct node::impl {
                 [this](const child_context&) { return spawn_timers(system, host, *board); }};
     }
 
+    /// Nothing when all is kept for ever.
+    std::vector<supervised_child> retention_children() {
+        const auto policy = retention_of(settings);
+        std::vector<supervised_child> out;
+        if (policy.shortest_ms() > 0) {
+            out.push_back({{.id = "retention", .label = "retention"}, [this, policy](const child_context&) {
+                               retention_parts parts{policy,
+                                                     [this] {
+                                                         const std::shared_lock lock(handles);
+                                                         return committer;
+                                                     },
+                                                     [this](std::uint32_t shard) { return router_of(shard); },
+                                                     &retention, [this] { return storage::reclaim_logs(*store); }};
+                               return spawn_retention(system, host, std::move(parts), true);
+                           }});
+        }
+        return out;
+    }
+
     config settings;
     mutable std::mutex gate_mutex;
     admission gate; ///< Under its mutex. Outlives all that holds tickets.
@@ -274,6 +296,7 @@ struct node::impl {
     kind_registry kinds;
     host_services host;
     services shared;
+    retention_statistics retention;
     caf::actor_system_config caf_config;
     caf::actor_system system;
     mutable std::shared_mutex handles; ///< Of the two below: a restart replaces them.
@@ -293,6 +316,9 @@ node::~node() { stop(5000); }
 services& node::parts() { return impl_->shared; }
 
 expected<std::unique_ptr<node>> node::open(const config& settings) {
+    if (auto wrong = check_retention(settings)) {
+        return problem{code::config_invalid, wrong->message};
+    }
     storage::store_options options;
     options.directory = settings.data;
     options.shards = static_cast<std::uint32_t>(settings.shards);
@@ -344,6 +370,11 @@ expected<void> node::start(kind_registry kinds) {
         return committer.error();
     }
     me.kinds = std::move(kinds);
+    for (const auto& [kind, time] : retention_of(me.settings).kinds) {
+        if (!me.kinds.contains(kind)) {
+            log_for("retention").warn("retention.kinds names '{}', which is no kind of this node", kind);
+        }
+    }
     me.board = std::make_unique<timer_board>(*me.store);
     auto& host = me.host;
     host.store = me.store.get();
@@ -359,6 +390,8 @@ expected<void> node::start(kind_registry kinds) {
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
     host.settings.snapshot_idle_events = static_cast<std::uint64_t>(me.settings.snapshot_idle_events);
     host.settings.active_max = static_cast<std::uint64_t>(me.settings.entity_active_max);
+    host.settings.snapshot_bytes = static_cast<std::uint64_t>(me.settings.snapshot_bytes);
+    host.settings.dedup_window_ms = me.settings.dedup_window_ms;
     host.settings.idle_ms = me.settings.entity_idle_ms;
     host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };
@@ -388,6 +421,7 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
                                         std::move(routers), &me.tree));
     children.push_back(me.timers_child());
+    std::ranges::move(me.retention_children(), std::back_inserter(children));
     std::ranges::move(me.backup_children(), std::back_inserter(children));
     supervisor_options options;
     options.path = host.settings.node_path;
@@ -457,6 +491,10 @@ node_statistics node::statistics() const {
     out.appends = me.host.appends;
     out.performing = me.host.performing;
     out.subscribers = me.live->subscribers();
+    out.events_cut = me.retention.events_cut;
+    out.records_trimmed = me.retention.records_trimmed;
+    out.retention_rounds = me.retention.rounds;
+    out.retention_failures = me.retention.failures;
     out.clock_refused_ms = me.clock.refused_ms();
     return out;
 }

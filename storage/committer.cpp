@@ -168,4 +168,17 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
     return status.ok() ? logs_.persisted() : expected<void>(to_problem(status, "cannot write the journal"));
 }
 
+expected<void> committer::trim(std::uint32_t shard, const log_base& to) {
+    rocksdb::WriteBatch batch;
+    if (auto possible = logs_.trim(shard, to.at.seq, to.time, batch); !possible) {
+        return possible;
+    }
+    // One tombstone for all of them: readers begin behind it.
+    batch.DeleteRange(store_.db().log, keys::log(shard, 0), keys::log(shard, to.at.seq + 1));
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const auto status = store_.db().db->Write(options, &batch);
+    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot trim a log"));
+}
+
 } // namespace troupe::storage

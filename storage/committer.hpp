@@ -74,6 +74,10 @@ public:
     /// their shard and seq.
     expected<void> commit(std::span<append> batch, std::vector<expected<appended>>& results);
 
+    /// Lets a shard's log begin after `to`, which `find_trim` gave. One write with one fsync: a crash leaves it as it
+    /// was, or trimmed. `conflict` when it begins later already; any other problem is one of the disk, as in `commit`.
+    expected<void> trim(std::uint32_t shard, const log_base& to);
+
 private:
     struct writer;
     committer(store& s, shard_logs logs, std::uint64_t free_bytes_min);

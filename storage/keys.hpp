@@ -24,6 +24,9 @@
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
 ///     'p' organization:16 time:8 id:16 kind 0 entity_seq:8           -> a command that was set aside (poison.hpp)
+///     'b' organization:16 id:16 kind                                 -> where the kept history begins (base.hpp)
+///     'b' organization:16 id:16 kind 0 entity_seq:8                  -> state there
+///     'n' organization:16 id:16 kind 0 collection 0 key              -> an item there
 ///     'v' was used before the first release
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head
 namespace troupe::storage::keys {
@@ -40,6 +43,8 @@ enum class table : char {
     timer = 't',
     owed = 'o',
     poison = 'p',
+    base = 'b',
+    base_item = 'n',
 };
 
 /// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.

@@ -250,6 +250,14 @@ void publish_metrics(runtime::node& node) {
                  [&node] { return static_cast<double>(node.statistics().performing); });
     m.read_gauge("troupe_commands_outstanding_bytes", "Bytes of the commands in hand.",
                  [&node] { return static_cast<double>(node.statistics().bytes_outstanding); });
+    m.read_counter("troupe_retention_events_cut_total", "Events that retention took out of histories.",
+                   [&node] { return static_cast<double>(node.statistics().events_cut); });
+    m.read_counter("troupe_retention_records_trimmed_total", "Records that retention took out of logs.",
+                   [&node] { return static_cast<double>(node.statistics().records_trimmed); });
+    m.read_counter("troupe_retention_rounds_total", "Rounds of retention through all shards.",
+                   [&node] { return static_cast<double>(node.statistics().retention_rounds); });
+    m.read_counter("troupe_retention_failures_total", "Entities and logs that retention could not serve.",
+                   [&node] { return static_cast<double>(node.statistics().retention_failures); });
     m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
                  [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
     m.read_gauge("troupe_commands_waiting", "Of those: waiting for their turn.",

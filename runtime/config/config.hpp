@@ -48,11 +48,16 @@ struct config {
     std::int64_t entity_active_max = 20'000;
     std::int64_t snapshot_events = 200;
     std::int64_t snapshot_idle_events = 16;
+    std::int64_t snapshot_bytes = 1 << 20;
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000;
     std::int64_t storage_free_bytes_min = 256LL << 20;
     std::int64_t storage_cache_bytes = 256LL << 20;
     std::string storage_copied = "refuse";
     std::int64_t timers_lateness_ms = 1000;
+
+    std::int64_t retention_history_ms = 0;
+    std::string retention_kinds;
+    std::int64_t retention_log_ms = 30LL * 24 * 3600 * 1000;
 
     std::string backup_directory;
     std::int64_t backup_every_ms = 0;

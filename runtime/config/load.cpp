@@ -1,5 +1,7 @@
 #include "runtime/config/config.hpp"
 
+#include "runtime/config/retention.hpp"
+
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
@@ -161,6 +163,12 @@ public:
     }
 
     expected<loaded_config> finish() && {
+        if (errors_.empty()) {
+            if (const auto wrong = check_retention(loaded_.values)) {
+                const auto origin = loaded_.origins.find(wrong->property);
+                add(origin == loaded_.origins.end() ? wrong->property : origin->second, wrong->message);
+            }
+        }
         if (errors_.empty()) {
             return std::move(loaded_);
         }

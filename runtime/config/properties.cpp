@@ -1,5 +1,6 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/prices.hpp"
+#include "runtime/config/retention.hpp"
 
 #include <fmt/format.h>
 
@@ -51,6 +52,11 @@ std::optional<std::string> check_module_levels(std::string_view text) {
 std::optional<std::string> check_prices(std::string_view text) {
     const auto prices = parse_prices(text);
     return prices ? std::nullopt : std::optional(prices.error().detail);
+}
+
+std::optional<std::string> check_kinds(std::string_view text) {
+    const auto kinds = parse_retention_kinds(text);
+    return kinds ? std::nullopt : std::optional(kinds.error().detail);
 }
 
 std::optional<std::string> check_url(std::string_view text) {
@@ -203,6 +209,12 @@ constexpr property table[] = {
      .doc = "Events of an entity between two snapshots: less is a faster recovery, more is less writing.",
      .min = 1,
      .max = 100'000},
+    {.name = "snapshot.bytes",
+     .member = &config::snapshot_bytes,
+     .doc = "Or bytes of events, when they are more than the last snapshot has itself.",
+     .unit = "bytes",
+     .min = 4 << 10,
+     .max = 1 << 30},
     {.name = "snapshot.idle_events",
      .member = &config::snapshot_idle_events,
      .doc = "An entity that leaves memory writes a snapshot when it has so many events since the last one; fewer are "
@@ -211,9 +223,9 @@ constexpr property table[] = {
      .max = 100'000},
     {.name = "dedup.window_ms",
      .member = &config::dedup_window_ms,
-     .doc = "How long a repeated command (`Idempotency-Key`) gets the first answer.",
+     .doc = "How long a repeated command (`Idempotency-Key`) gets the first answer. No retention is shorter.",
      .unit = "ms",
-     .min = 60'000,
+     .min = 1000,
      .max = 30 * day_ms},
     {.name = "storage.free_bytes_min",
      .member = &config::storage_free_bytes_min,
@@ -238,6 +250,21 @@ constexpr property table[] = {
      .unit = "bytes",
      .min = 1 << 20,
      .max = 1LL << 40},
+    {.name = "retention.history_ms",
+     .member = &config::retention_history_ms,
+     .doc = "How long the events of an entity are kept; then its state stands for them. 0: for ever.",
+     .unit = "ms",
+     .max = 100 * 365 * day_ms},
+    {.name = "retention.kinds",
+     .member = &config::retention_kinds,
+     .doc = "The same for single kinds, as in `run=90d,task=0`, with the units d, h, m, s and ms.",
+     .check = check_kinds},
+    {.name = "retention.log_ms",
+     .member = &config::retention_log_ms,
+     .doc = "How far the feed of events, exports and restores to a moment reach back: older records of the log are "
+            "removed, entities keep their events. 0: for ever.",
+     .unit = "ms",
+     .max = 100 * 365 * day_ms},
     {.name = "backup.directory",
      .member = &config::backup_directory,
      .doc = "Folder of backups, best on another disk; empty: `backups` in the data folder."},

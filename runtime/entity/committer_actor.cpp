@@ -58,7 +58,7 @@ public:
                     return promise;
                 },
                 [this](const release_msg& m) { committer_->release(m.entity, m.activation); },
-                [this](const flush_msg&) { flush(); }};
+                [this](const flush_msg&) { flush(); }, [this](const trim_msg& m) { return trim(m); }};
     }
 
 private:
@@ -118,6 +118,15 @@ private:
             jobs[i].promise.deliver(appended_msg{std::move(results_[i])});
         }
         return true;
+    }
+
+    trimmed_msg trim(const trim_msg& m) {
+        trimmed_msg out{committer_->trim(m.shard, m.to)};
+        if (!out.result && out.result.error().code != code::conflict) {
+            services_.end_process(out.result.error().detail);
+            quit(caf::exit_reason::kill);
+        }
+        return out;
     }
 
     host_services& services_;

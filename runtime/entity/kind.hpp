@@ -190,6 +190,12 @@ public:
     [[nodiscard]] std::uint16_t state_version() const override { return detail::version_of<state_type>(); }
 
     expected<void> restore(std::uint16_t version, std::string_view state) override {
+        if constexpr (requires { M::upcast_state(version, state); }) {
+            if (version != state_version()) {
+                auto brought = M::upcast_state(version, state);
+                return brought ? (state_ = std::move(*brought), expected<void>()) : expected<void>(brought.error());
+            }
+        }
         if (version != state_version()) {
             return problem{code::quarantined, "a snapshot has state version " + std::to_string(version)};
         }

@@ -1,6 +1,7 @@
 #include "runtime/entity/rebuild.hpp"
 
 #include "runtime/entity/derive.hpp"
+#include "storage/base.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/poison.hpp"
@@ -15,13 +16,26 @@ namespace {
 
 using rows = std::map<std::string, std::string>;
 
-/// The view rows of one entity, from its whole history.
+/// The view rows of one entity, from where its history begins to its end.
 expected<void> replay(const storage::store& s, const entity_kind& kind, const entity_address& a, std::uint32_t shard,
                       rows& into) {
     const auto instance = kind.make();
     derived_rows before;
     std::uint64_t version = 0;
-    auto read = storage::read_history(s, a, 0, [&](storage::record&& r) {
+    const auto base = storage::read_base(s, a);
+    auto items = base ? storage::read_base_items(s, a) : expected<rows>(base.error());
+    if (!items) {
+        return items.error();
+    }
+    if (*base) {
+        version = (*base)->version;
+        auto restored = restore_snapshot(*instance, (*base)->state_version, (*base)->state);
+        if (!restored) {
+            return restored.error();
+        }
+        before.set_aside = std::move(*restored);
+    }
+    auto read = storage::read_history(s, a, version, [&](storage::record&& r) {
         version = r.entity_seq;
         note_set_aside(r, before.set_aside);
         if (r.type == poisoned_event) {
@@ -32,9 +46,17 @@ expected<void> replay(const storage::store& s, const entity_kind& kind, const en
     if (!read) {
         return read;
     }
+    const auto item_rows = storage::keys::entity_rows(shard, storage::keys::table::item, a);
+    for (auto& [key, document] : *items) {
+        into.insert_or_assign(item_rows + key, std::move(document));
+    }
     // Nothing was there before, so there is nothing to delete but items that a later event removed.
-    for (auto& [key, value] : derive(*instance, shard, a, version, before).puts) {
+    auto changes = derive(*instance, shard, a, version, before);
+    for (auto& [key, value] : changes.puts) {
         into.insert_or_assign(key, std::move(value));
+    }
+    for (const auto& key : changes.deletes) {
+        into.erase(key);
     }
     return {};
 }

@@ -23,8 +23,8 @@ struct rebuild_result {
     [[nodiscard]] bool equal() const { return missing + extra + different == 0 && quarantined.empty(); }
 };
 
-/// Replays every entity from its first event. With `write` the differences are mended, shard by shard. The store must
-/// have no committer: a node that runs changes rows meanwhile.
+/// Replays every entity from its first event, or from where its history begins. With `write` the differences are
+/// mended, shard by shard. The store must have no committer: a node that runs changes rows meanwhile.
 expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& kinds, bool write,
                                        const std::function<void(std::uint64_t entities)>& progress);
 

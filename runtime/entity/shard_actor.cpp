@@ -104,7 +104,8 @@ public:
         set_down_handler([this](caf::down_msg& down) { entity_ended(down.source, down.reason); });
         sweep_later();
         return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m); },
-                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); }};
+                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); },
+                [this](const cut_history_msg& m) { cut_history(m); }};
     }
 
 private:
@@ -171,6 +172,19 @@ private:
         if (held.on_parked) {
             held.on_parked();
         }
+    }
+
+    /// An entity that is ending or rests is left alone: retention comes again.
+    void cut_history(cut_history_msg m) {
+        auto& s = slots_[m.entity];
+        if (s.passivating || s.resting) {
+            return;
+        }
+        m.leave = !s.actor;
+        if (!s.actor) {
+            start(m.entity, s);
+        }
+        send(s.actor, std::move(m));
     }
 
     void drop_answered(const entity_address& a, slot& s) {

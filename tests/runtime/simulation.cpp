@@ -2,6 +2,7 @@
 
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
+#include "runtime/retention/retention_actor.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
@@ -60,10 +61,14 @@ struct simulation::life {
             caf::anon_send_exit(s, caf::exit_reason::kill);
         }
         caf::anon_send_exit(timers, caf::exit_reason::kill);
+        caf::anon_send_exit(retention, caf::exit_reason::kill);
         caf::anon_send_exit(committer, caf::exit_reason::kill);
         scheduler().run();
         shards.clear();
         timers = nullptr;
+        retention = nullptr;
+        world.counts_.events_cut += retained.events_cut;
+        world.counts_.trimmed += retained.records_trimmed;
         committer = nullptr;
         scheduler().clock().cancel_all();
         scheduler().inline_all_enqueues(); // what is sent while the system ends is worked on at once
@@ -137,6 +142,12 @@ struct simulation::life {
             }
         }
         timers = runtime::spawn_timers(system, services, *board);
+        if (world.retention_.shortest_ms() > 0) {
+            retention = runtime::spawn_retention(system, services,
+                                                 {world.retention_, [this] { return committer; },
+                                                  [this](std::uint32_t shard) { return shards[shard]; }, &retained},
+                                                 false);
+        }
         return {};
     }
 
@@ -160,6 +171,8 @@ struct simulation::life {
     runtime::committer_actor committer;
     std::vector<runtime::shard_actor> shards;
     caf::actor timers;
+    caf::actor retention;
+    runtime::retention_statistics retained;
 };
 
 simulation::simulation(std::uint64_t seed)
@@ -172,6 +185,10 @@ simulation::simulation(std::uint64_t seed)
     shards_ = 1 + random_.below(4);
     snapshot_events_ = 3 + random_.below(12);
     idle_ms_ = random_.chance(50) ? 0 : 3000;
+    if (random_.chance(60)) {
+        retention_.log_ms = random_.chance(70) ? 1 + static_cast<std::int64_t>(random_.below(20'000)) : 0;
+        retention_.history_ms = random_.chance(80) ? 1 + static_cast<std::int64_t>(random_.below(20'000)) : 0;
+    }
     storage::identity who;
     who.replica = random_id(random_);
     who.default_organization = random_id(random_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/config/retention.hpp"
 #include "runtime/entity/kind.hpp"
 #include "tests/runtime/simulation_checker.hpp"
 #include "tests/storage/simulated_disk.hpp"
@@ -40,6 +41,8 @@ public:
         std::uint64_t disk_failures = 0;
         std::uint64_t ends_of_process = 0; ///< After a failure of the journal.
         std::uint64_t crashes = 0;         ///< Of entities.
+        std::uint64_t events_cut = 0;      ///< By retention, from histories.
+        std::uint64_t trimmed = 0;         ///< By retention, from logs.
         std::uint64_t full = 0;            ///< Commands refused for want of space.
         std::uint64_t set_clocks = 0;      ///< By hours, forwards and backwards.
     };
@@ -93,6 +96,7 @@ private:
     std::uint64_t shards_ = 1;
     std::uint64_t snapshot_events_ = 10;
     std::int64_t idle_ms_ = 1000;
+    runtime::retention_policy retention_;
     unsigned crash_percent_ = 0;
     std::map<std::string, int> crashed_; ///< By command, in this life: never so often that it is set aside.
     bool ended_ = false;                 ///< The committer ended the process.
