@@ -1,6 +1,7 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
+#include "storage/blob_hash.hpp"
 #include "storage/record.hpp"
 #include "storage/shard_logs.hpp"
 #include "storage/store.hpp"
@@ -21,6 +22,7 @@ struct derived_changes {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;
     std::uint64_t snapshot_version = 0; ///< Set when `puts` holds a snapshot of that version.
+    std::vector<blob_hash> named_blobs; ///< That the entity did not name before: see `storage::name_blobs`.
 };
 
 /// All that an entity appends at once: the events of the commands it decided together.

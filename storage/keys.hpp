@@ -24,7 +24,10 @@
 ///     'i' organization:16 kind 0 filter 0 sort 0 id:16               -> empty
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
-///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head
+///     'b' organization:16 sha256:32 id:16 kind                       -> empty: this entity's state names the blob
+///     'k' kind                                                       -> empty: all references of the kind are kept
+///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head, the last
+///   possible number its mark: since when nobody was seen to name it
 namespace troupe::storage::keys {
 
 enum class table : char {
@@ -39,6 +42,8 @@ enum class table : char {
     index = 'i',
     timer = 't',
     owed = 'o',
+    reference = 'b',
+    reference_kind = 'k',
 };
 
 /// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.
@@ -58,6 +63,10 @@ std::string item(std::uint32_t shard, const entity_address& a, std::string_view 
 std::string index_prefix(std::uint32_t shard, const uuid& organization, std::string_view kind, std::string_view filter);
 std::string index(std::uint32_t shard, const entity_address& a, std::string_view filter, std::string_view sort);
 std::string timer(std::uint32_t shard, timestamp due, const entity_address& a, std::string_view key);
+std::string reference(std::uint32_t shard, std::string_view sha256, const entity_address& a);
+std::string reference_kind(std::uint32_t shard, std::string_view kind);
+/// What reference rows and blobs order by.
+std::string blob_name(const uuid& organization, std::string_view sha256);
 std::string blob_prefix(const uuid& organization, std::string_view sha256);
 std::string blob_piece(const uuid& organization, std::string_view sha256, std::uint32_t piece);
 

@@ -35,7 +35,7 @@ expected<int> journal_verify(context& c) {
     if (live) {
         c.progress("");
     }
-    const bool good = !found.first_bad && found.snapshots_damaged == 0;
+    const bool good = !found.first() && found.snapshots_damaged == 0;
     if (c.json()) {
         std::string out;
         json::object_writer w(out);
@@ -44,8 +44,11 @@ expected<int> journal_verify(context& c) {
             .field("shards", found.shards)
             .field("snapshots", found.snapshots);
         w.field("snapshots_damaged", found.snapshots_damaged);
-        if (found.first_bad) {
-            w.raw_field("first_bad", to_problem_json(*found.first_bad));
+        w.field("blobs", found.blobs).field("blob_bytes", found.blob_bytes).field("blobs_damaged", found.blobs_damaged);
+        w.field("blobs_unfinished", found.blobs_unfinished).field("references", found.references);
+        w.field("blobs_missing", found.blobs_missing);
+        if (found.first()) {
+            w.raw_field("first_bad", to_problem_json(*found.first()));
         }
         w.end();
         c.print_json(out);
@@ -55,8 +58,11 @@ expected<int> journal_verify(context& c) {
                     {{"journal", {folder->string()}},
                      {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
                      {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
-                     {"verdict", {good ? "✓ every record is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
-    return found.first_bad ? expected<int>(*found.first_bad) : expected<int>(good ? 0 : 1);
+                     {"contents",
+                      {fmt::format("{}, {}; {} damaged, {} missing", count_text(found.blobs),
+                                   bytes_text(found.blob_bytes), found.blobs_damaged, found.blobs_missing)}},
+                     {"verdict", {good ? "✓ every record and every content is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
+    return found.first() ? expected<int>(*found.first()) : expected<int>(good ? 0 : 1);
 }
 
 /// A record as a line of the export: every field that it has.

@@ -163,7 +163,11 @@ expected<std::string> write_head(const client_request& request, const target& to
             return bad_request(fmt::format("The header '{}' holds a character that HTTP does not allow.", name));
         head += fmt::format("{}: {}\r\n", name, value);
     }
-    if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD"))
+    if (request.source && !request.source->bytes)
+        head += "Transfer-Encoding: chunked\r\n";
+    else if (request.source)
+        head += fmt::format("Content-Length: {}\r\n", *request.source->bytes);
+    else if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD"))
         head += fmt::format("Content-Length: {}\r\n", request.body.size());
     return head += "\r\n";
 }
@@ -183,8 +187,12 @@ public:
         if (auto opened = open(); !opened)
             return opened.error();
         error_code unsent = send(*head);
-        if (!unsent)
+        if (!unsent && request_.source) {
+            if (auto given = send_source(*request_.source, unsent); !given)
+                return given.error();
+        } else if (!unsent) {
             unsent = send(request_.body);
+        }
         body_sink sink;
         sink.on_data = on_data;
         sink.bytes_max = request_.reply_bytes_max;
@@ -329,6 +337,26 @@ private:
             });
         }
         return ec;
+    }
+
+    /// A problem is the source's; the connection's error goes into `unsent`.
+    expected<void> send_source(const body_source& source, error_code& unsent) {
+        for (std::uint64_t sent = 0; !unsent && (!source.bytes || sent < *source.bytes);) {
+            const auto piece = source.next();
+            if (!piece)
+                return piece.error();
+            if (piece->empty() && source.bytes)
+                return bad_request("The content to send is shorter than was said: did it change meanwhile?");
+            if (piece->empty())
+                break;
+            if (source.bytes && piece->size() > *source.bytes - sent)
+                return bad_request("The content to send is longer than was said: did it change meanwhile?");
+            sent += piece->size();
+            unsent = source.bytes ? send(*piece) : send(fmt::format("{:x}\r\n", piece->size()) + *piece + "\r\n");
+        }
+        if (!unsent && !source.bytes)
+            unsent = send("0\r\n\r\n");
+        return {};
     }
 
     /// Reads what is there into `unread_`; an end of the stream is `asio::error::eof`.

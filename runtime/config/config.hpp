@@ -43,6 +43,9 @@ struct config {
     std::int64_t storage_free_bytes_min = 256LL << 20;
     std::int64_t storage_cache_bytes = 256LL << 20;
 
+    std::int64_t blobs_grace_ms = 7LL * 24 * 3600 * 1000;
+    std::int64_t blobs_collect_every_ms = 3600LL * 1000;
+
     std::string backup_directory;
     std::int64_t backup_every_ms = 0;
     std::int64_t backup_keep = 7;

@@ -5,6 +5,7 @@
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace troupe::runtime {
 
@@ -34,6 +35,20 @@ const std::string& key_of(const effect& e) {
     return std::visit([](const auto& x) -> const std::string& { return x.key; }, e);
 }
 
+/// Rows follow the state, whatever event changed it.
+void derive_references(const std::vector<storage::blob_hash>& before, const std::vector<storage::blob_hash>& now,
+                       std::uint32_t shard, const entity_address& a, storage::derived_changes& out) {
+    std::vector<storage::blob_hash> dropped;
+    std::ranges::set_difference(before, now, std::back_inserter(dropped));
+    for (const auto& hash : dropped) {
+        out.deletes.push_back(keys::reference(shard, storage::as_bytes(hash), a));
+    }
+    std::ranges::set_difference(now, before, std::back_inserter(out.named_blobs));
+    for (const auto& hash : out.named_blobs) {
+        out.puts.emplace_back(keys::reference(shard, storage::as_bytes(hash), a), "");
+    }
+}
+
 } // namespace
 
 derived_rows rows_of(const entity_instance& e, const view_context& ctx, std::string* document) {
@@ -43,6 +58,7 @@ derived_rows rows_of(const entity_instance& e, const view_context& ctx, std::str
     if (out.exists) {
         out.keys = without_nul(std::move(view.keys));
     }
+    out.blobs = e.blobs();
     out.owed = e.resume();
     for (const auto& owed : out.owed) {
         if (const auto* timer = std::get_if<timer_effect>(&owed)) {
@@ -107,6 +123,7 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
         const auto owed_key = keys::entity(shard, keys::table::owed, a);
         now.owes ? void(out.puts.emplace_back(owed_key, "")) : out.deletes.push_back(owed_key);
     }
+    derive_references(before.blobs, now.blobs, shard, a, out);
     std::map<std::string, std::string> items; // the last one of a key counts
     for (auto& i : e.take_items()) {
         items.insert_or_assign(keys::item(shard, a, i.collection, i.key), std::move(i.document));

@@ -4,6 +4,7 @@
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/blobs.hpp"
 #include "storage/log_reader.hpp"
 
 #include <caf/send.hpp>
@@ -333,6 +334,11 @@ private:
         }
         in_flight_ = true;
         auto shared = std::make_shared<batch>(std::move(b));
+        if (auto named = storage::name_blobs(*services_.store, self_.organization, shared->append->derived.named_blobs);
+            !named) {
+            appended(*shared, version, named.error()); // a content that is not there: as any refused append
+            return;
+        }
         request(committer_, caf::infinite, append_msg{shared->append})
             .then([this, shared, version](appended_msg& m) { appended(*shared, version, m.result); },
                   [this](caf::error& e) { quit(std::move(e)); });

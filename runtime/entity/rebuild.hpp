@@ -13,7 +13,7 @@ namespace troupe::runtime {
 
 struct rebuild_result {
     std::uint64_t entities = 0;
-    std::uint64_t rows = 0;    ///< That there should be: documents, index keys, items, timers, owed marks.
+    std::uint64_t rows = 0;    ///< That there should be: documents, index keys, items, timers, owed marks, references.
     std::uint64_t missing = 0; ///< Rows that were not there.
     std::uint64_t extra = 0;   ///< Rows that should not be there.
     std::uint64_t different = 0;
