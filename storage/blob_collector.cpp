@@ -118,13 +118,14 @@ expected<void> blob_collector::compact() {
     }
     freed_bytes_ = 0;
     rocksdb::CompactRangeOptions options;
+    options.canceled = &cancelled_;
     options.exclusive_manual_compaction = false;
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
     // Drops the files of which nothing is left; moving what is left of others is RocksDB's own work, bit by bit.
     options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kDisable;
     const auto status = store_.db().db->CompactRange(options, store_.db().blobs, nullptr, nullptr);
-    return status.ok() || status.IsIncomplete() ? expected<void>()
-                                                : expected<void>(to_problem(status, "cannot compact the blobs"));
+    return status.ok() || cancelled_ ? expected<void>()
+                                     : expected<void>(to_problem(status, "cannot compact the blobs"));
 }
 
 } // namespace troupe::storage

@@ -4,6 +4,7 @@
 #include "schemas/base/problem.hpp"
 #include "storage/store.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -43,6 +44,8 @@ public:
     [[nodiscard]] const collection& seen() const { return seen_; }
     /// Gives the space of what was collected back to the disk, when it is worth it. Blocks for as long as that takes.
     expected<void> compact();
+    /// A compaction at hand ends soon, and none begins. From any thread.
+    void cancel() { cancelled_ = true; }
 
 private:
     store& store_;
@@ -50,6 +53,7 @@ private:
     std::string after_; ///< The last blob that the pass has looked at; empty: a pass begins.
     collection seen_;
     std::uint64_t freed_bytes_ = 0; ///< Since the last compaction.
+    std::atomic<bool> cancelled_ = false;
 };
 
 } // namespace troupe::storage

@@ -18,14 +18,13 @@ constexpr std::size_t name_bytes = 48; ///< Of organization and hash.
 expected<std::optional<std::string>> get(const store& s, const uuid& organization, const blob_hash& hash,
                                          std::uint32_t piece) {
     std::string value;
-    const auto status =
-        s.db().db->Get({}, s.db().blobs, keys::blob_piece(organization, as_bytes(hash), piece), &value);
+    const auto status = s.db().db->Get({}, s.db().blobs, keys::blob_piece(organization, as_bytes(hash), piece), &value);
     if (status.IsNotFound()) {
         return std::optional<std::string>();
     }
-    return status.ok() ? expected<std::optional<std::string>>(std::move(value))
-                       : expected<std::optional<std::string>>(
-                             to_problem(status, "cannot read blob " + to_hex(as_bytes(hash))));
+    return status.ok()
+               ? expected<std::optional<std::string>>(std::move(value))
+               : expected<std::optional<std::string>>(to_problem(status, "cannot read blob " + to_hex(as_bytes(hash))));
 }
 
 problem unreadable(const blob_hash& hash) {

@@ -46,10 +46,10 @@ void verify_blobs(const store& s, verification& out, const std::function<void(st
             const auto head = read_blob_head(s, a.organization, hash);
             if (!head || !*head) {
                 ++out.blobs_missing;
-                note(out.first_bad_blob, head ? problem{code::journal_damaged, to_string(a) + " names the content " +
-                                                                              to_hex(as_bytes(hash)) +
-                                                                              ", which is not there"}
-                                         : head.error());
+                note(out.first_bad_blob,
+                     head ? problem{code::journal_damaged, to_string(a) + " names the content " +
+                                                               to_hex(as_bytes(hash)) + ", which is not there"}
+                          : head.error());
             }
             return true;
         });

@@ -40,8 +40,7 @@ problem cut_short(std::string_view name) {
 
 expected<std::string> read_piece(const store& s, const uuid& organization, const blob_hash& hash, std::uint32_t piece) {
     std::string value;
-    const auto status =
-        s.db().db->Get({}, s.db().blobs, keys::blob_piece(organization, as_bytes(hash), piece), &value);
+    const auto status = s.db().db->Get({}, s.db().blobs, keys::blob_piece(organization, as_bytes(hash), piece), &value);
     if (status.IsNotFound()) {
         return problem{code::journal_damaged,
                        "blob " + to_hex(as_bytes(hash)) + " lacks its piece " + std::to_string(piece)};
@@ -192,8 +191,7 @@ struct blob_writer::state {
             const auto wanted = std::min<std::uint64_t>(blob_piece_bytes, in_file - at);
             std::size_t have = 0;
             while (have < wanted) {
-                const auto got =
-                    ::pread(file.get(), piece.data() + have, wanted - have, static_cast<off_t>(at + have));
+                const auto got = ::pread(file.get(), piece.data() + have, wanted - have, static_cast<off_t>(at + have));
                 if (got < 0 && errno == EINTR) {
                     continue;
                 }

@@ -18,31 +18,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t piece_bytes = 1 << 20;
-
 /// Gives the file to `visit` in pieces, and its hash.
 expected<std::string> hash_pieces(int fd, const fs::path& file,
                                   const std::function<expected<void>(std::string_view)>& visit) {
     sha256_stream hash;
-    std::string piece(piece_bytes, '\0');
-    for (;;) {
-        const auto got = ::read(fd, piece.data(), piece.size());
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return file_problem("read", file.native(), errno);
-        }
-        if (got == 0) {
-            break;
-        }
-        const std::string_view bytes(piece.data(), static_cast<std::size_t>(got));
+    auto read = read_pieces(fd, file.native(), [&](std::string_view bytes) {
         hash.add(bytes);
-        if (auto visited = visit(bytes); !visited) {
-            return visited.error();
-        }
-    }
-    return to_hex(hash.finish());
+        return visit(bytes);
+    });
+    return read ? expected<std::string>(to_hex(hash.finish())) : expected<std::string>(read.error());
 }
 
 } // namespace

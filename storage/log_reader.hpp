@@ -53,8 +53,8 @@ struct verification {
     std::uint64_t blob_bytes = 0;
     std::uint64_t blobs_unfinished = 0; ///< Left by a crash in the middle of an upload; harmless.
     std::uint64_t blobs_damaged = 0;
-    std::uint64_t references = 0;     ///< Of states to blobs.
-    std::uint64_t blobs_missing = 0;  ///< References that lead nowhere.
+    std::uint64_t references = 0;          ///< Of states to blobs.
+    std::uint64_t blobs_missing = 0;       ///< References that lead nowhere.
     std::optional<problem> first_bad;      ///< Of the journal: names shard and seq, or the entity.
     std::optional<problem> first_bad_blob; ///< Names the blob, or who names it.
 

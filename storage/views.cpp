@@ -359,8 +359,8 @@ expected<bool> keeps_references(const store& s, std::uint32_t shard, std::string
 
 namespace {
 
-constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item, keys::table::timer,
-                                 keys::table::owed, keys::table::reference};
+constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item,
+                                 keys::table::timer,    keys::table::owed,  keys::table::reference};
 
 } // namespace
 
@@ -403,9 +403,9 @@ std::optional<std::string> owner_of_view_row(std::string_view key) {
         return std::string(key.substr(begin, 16)) + std::string(key.substr(key.size() - 16));
     }
     if (table == keys::table::reference) { // the hash between them
-        return key.size() < begin + 64 ? std::nullopt
-                                       : std::optional(std::string(key.substr(begin, 16)) +
-                                                       std::string(key.substr(begin + 48, 16)));
+        return key.size() < begin + 64
+                   ? std::nullopt
+                   : std::optional(std::string(key.substr(begin, 16)) + std::string(key.substr(begin + 48, 16)));
     }
     const std::size_t due = table == keys::table::timer ? 8 : 0;
     return key.size() < begin + due + 32 ? std::nullopt : std::optional(std::string(key.substr(begin + due, 32)));

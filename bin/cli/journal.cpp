@@ -54,14 +54,16 @@ expected<int> journal_verify(context& c) {
         c.print_json(out);
         return good ? 0 : 1;
     }
-    c.print(details(c.out_screen(),
-                    {{"journal", {folder->string()}},
-                     {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
-                     {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
-                     {"contents",
-                      {fmt::format("{}, {}; {} damaged, {} missing", count_text(found.blobs),
-                                   bytes_text(found.blob_bytes), found.blobs_damaged, found.blobs_missing)}},
-                     {"verdict", {good ? "✓ every record and every content is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
+    c.print(
+        details(c.out_screen(),
+                {{"journal", {folder->string()}},
+                 {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
+                 {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
+                 {"contents",
+                  {fmt::format("{}, {}; {} damaged, {} missing", count_text(found.blobs), bytes_text(found.blob_bytes),
+                               found.blobs_damaged, found.blobs_missing)}},
+                 {"verdict",
+                  {good ? "✓ every record and every content is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
     return found.first() ? expected<int>(*found.first()) : expected<int>(good ? 0 : 1);
 }
 

@@ -2,6 +2,7 @@
 
 #include "net/http/router.hpp"
 #include "net/http/server.hpp"
+#include "net/http/worker_threads.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -48,6 +49,7 @@ struct edge {
     std::string server_name; ///< The `Server` header.
     connection_count connections;
     std::atomic<bool> draining = false;
+    std::unique_ptr<worker_threads> workers = nullptr; ///< For bodies in pieces.
 };
 
 /// Something that holds a socket. Lives on one io thread; all its functions are called there.

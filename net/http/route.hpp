@@ -122,7 +122,7 @@ struct route {
     int success = 200;
     std::vector<code> errors = {}; ///< Beyond those that every route may give.
     handler run = {};
-    receiver receive = {}; ///< The body goes to this sink while it arrives; `body` bounds it and says its type.
+    receiver receive = {};      ///< The body goes to this sink while it arrives; `body` bounds it and says its type.
     stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.
     bool rooted = false;        ///< Answers at the path itself, without base path (`/health`, `/metrics`).
 };

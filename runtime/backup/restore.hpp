@@ -25,9 +25,9 @@ struct restore_options {
 
 struct restore_result {
     backup_manifest from;
-    std::uint64_t records = 0;            ///< In the restored journal.
-    std::uint64_t records_cut = 0;        ///< That were later than `until`.
-    std::vector<std::string> quarantined; ///< Entities whose views could not be made again after a cut.
+    std::uint64_t records = 0;              ///< In the restored journal.
+    std::uint64_t records_cut = 0;          ///< That were later than `until`.
+    std::vector<std::string> quarantined;   ///< Entities whose views could not be made again after a cut.
     std::optional<problem> damaged_content; ///< The first blob that is damaged; it was so when the backup was made.
 };
 

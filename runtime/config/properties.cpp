@@ -182,8 +182,9 @@ constexpr property table[] = {
      .max = 1LL << 40},
     {.name = "blobs.grace_ms",
      .member = &config::blobs_grace_ms,
-     .doc = "How long a content stays that nothing names any more. A backup can be restored to a moment at most so long "
-            "before it was made.",
+     .doc =
+         "How long a content stays that nothing names any more. A backup can be restored to a moment at most so long "
+         "before it was made.",
      .unit = "ms",
      .min = 1000,
      .max = 3650 * day_ms},

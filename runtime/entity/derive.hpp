@@ -19,8 +19,8 @@ struct derived_rows {
     std::vector<index_key> keys;
     std::map<std::string, timestamp> timers; ///< key -> due
     bool owes = false;
-    std::vector<storage::blob_hash> blobs;   ///< In order.
-    std::vector<effect> owed; ///< As `resume` gave it: timers too.
+    std::vector<storage::blob_hash> blobs; ///< In order.
+    std::vector<effect> owed;              ///< As `resume` gave it: timers too.
 };
 
 /// What the tables hold for this state.

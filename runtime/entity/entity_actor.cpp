@@ -336,7 +336,7 @@ private:
         auto shared = std::make_shared<batch>(std::move(b));
         if (auto named = storage::name_blobs(*services_.store, self_.organization, shared->append->derived.named_blobs);
             !named) {
-            appended(*shared, version, named.error()); // a content that is not there: as any refused append
+            refused(*shared, named.error()); // a content is not there; in flight until the end, so nothing is decided
             return;
         }
         request(committer_, caf::infinite, append_msg{shared->append})
@@ -358,15 +358,7 @@ private:
     void appended(batch& b, std::uint64_t version, const expected<storage::appended>& result) {
         in_flight_ = false;
         if (!result) {
-            // Nothing was written, but the instance has the events (H1): answer, and load it again from the journal.
-            if (result.error().code != code::conflict) {
-                for (auto& d : b.decisions) {
-                    d.of.held->answer(result.error());
-                }
-            }
-            // What it owes is not lost: it is woken again.
-            send(owner_, wake_msg{self_, wake_after_refusal_ms});
-            quit(caf::exit_reason::normal);
+            refused(b, result.error());
             return;
         }
         version_ = version;
@@ -374,6 +366,18 @@ private:
         deliver(b);
         reconcile();
         pump();
+    }
+
+    /// Nothing was written, but the instance has the events (H1): answer, and load it again from the journal.
+    void refused(batch& b, const problem& why) {
+        if (why.code != code::conflict) {
+            for (auto& d : b.decisions) {
+                d.of.held->answer(why);
+            }
+        }
+        // What it owes is not lost: it is woken again.
+        send(owner_, wake_msg{self_, wake_after_refusal_ms});
+        quit(caf::exit_reason::normal);
     }
 
     void announce_timers() {

@@ -79,7 +79,9 @@ concept has_items = requires(const typename M::state& s, const typename M::event
     M::items(s, e, c);
 };
 template <class M>
-concept has_blobs = requires(const typename M::state& s) { M::blobs(s); };
+concept has_blobs = requires(const typename M::state& s) {
+    M::blobs(s);
+};
 template <class M>
 concept has_answer = requires(const typename M::state& s, const std::vector<typename M::event>& e,
                               const view_context& c) {

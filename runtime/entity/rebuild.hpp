@@ -28,4 +28,9 @@ struct rebuild_result {
 expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& kinds, bool write,
                                        const std::function<void(std::uint64_t entities)>& progress);
 
+/// Writes the references to blobs of those kinds that have them and whose references are not kept yet: of a data
+/// directory of an older version, or of a model that has begun to name blobs. Before the routers start. An entity that
+/// cannot be replayed is a problem: then nothing may be collected.
+expected<void> complete_references(storage::store& s, const kind_registry& kinds);
+
 } // namespace troupe::runtime

@@ -14,9 +14,7 @@ sha256_stream::sha256_stream() : context_(std::make_unique<context>()) {
 
 sha256_stream::~sha256_stream() = default;
 
-void sha256_stream::add(std::string_view bytes) {
-    EVP_DigestUpdate(context_->hash.get(), bytes.data(), bytes.size());
-}
+void sha256_stream::add(std::string_view bytes) { EVP_DigestUpdate(context_->hash.get(), bytes.data(), bytes.size()); }
 
 std::string sha256_stream::finish() {
     std::string digest(32, '\0');
