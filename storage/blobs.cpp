@@ -161,11 +161,13 @@ std::optional<blob_hash> blob_hash_of(std::string_view name) {
 }
 
 struct blob_writer::state {
+    state(store& s, const uuid& o) : into(s), organization(o) {}
+
     store& into;
-    uuid organization;
-    sha256_stream hash = {};
-    std::string tail = {}; ///< Not in the file yet: less than a piece, or all of a small content.
-    unique_fd file = {};
+    const uuid organization;
+    sha256_stream hash;
+    std::string tail; ///< Not in the file yet: less than a piece, or all of a small content.
+    unique_fd file;
     std::uint64_t size = 0;
 
     expected<void> spool() {
@@ -215,7 +217,7 @@ struct blob_writer::state {
 };
 
 blob_writer::blob_writer(store& s, const uuid& organization)
-    : state_(std::make_unique<state>(state{s, organization})) {}
+    : state_(std::make_unique<state>(s, organization)) {}
 
 blob_writer::~blob_writer() = default;
 

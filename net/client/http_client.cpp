@@ -49,7 +49,7 @@ constexpr std::size_t read_bytes = 64 << 10;
 constexpr std::size_t write_bytes = 256 << 10;
 
 /// Takes the body as it is parsed.
-struct body_sink {
+struct reply_sink {
     const std::function<bool(std::string_view)>* on_data = nullptr;
     std::size_t bytes_max = 0;
     std::string kept;
@@ -57,9 +57,9 @@ struct body_sink {
     bool ended_by_caller = false;
 };
 
-/// A Beast body that hands each piece to a `body_sink`.
+/// A Beast body that hands each piece to a `reply_sink`.
 struct sink_body {
-    using value_type = body_sink;
+    using value_type = reply_sink;
 
     class reader {
     public:
@@ -193,7 +193,7 @@ public:
         } else if (!unsent) {
             unsent = send(request_.body);
         }
-        body_sink sink;
+        reply_sink sink;
         sink.on_data = on_data;
         sink.bytes_max = request_.reply_bytes_max;
         auto reply = receive(std::move(sink));
@@ -377,7 +377,7 @@ private:
         return count > 0 ? error_code() : ec;
     }
 
-    expected<client_response> receive(body_sink sink) {
+    expected<client_response> receive(reply_sink sink) {
         std::optional<reply_parser> parser;
         const auto begin_reply = [&] {
             parser.emplace(std::piecewise_construct, std::forward_as_tuple(sink));
@@ -393,7 +393,7 @@ private:
                 const std::size_t taken = parser->put(unread_.data(), bad);
                 unread_.consume(taken);
             }
-            const body_sink& taken = parser->get().body();
+            const reply_sink& taken = parser->get().body();
             if (taken.ended_by_caller)
                 return response_of(*parser);
             if (taken.too_large)

@@ -419,7 +419,7 @@ void http_connection::write(response r) {
     };
     source_.reset();
     if (r.source && *r.source->bytes > 0 && !is_head_) {
-        source_ = std::move(r.source);
+        source_ = std::make_shared<body_source>(std::move(*r.source));
         source_left_ = *source_->bytes;
         return send_piece();
     }

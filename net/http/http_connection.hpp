@@ -105,7 +105,7 @@ private:
     // the answer on its way
     std::string head_;
     std::string body_;
-    std::optional<body_source> source_;
+    std::shared_ptr<body_source> source_;
     std::uint64_t source_left_ = 0;
 };
 

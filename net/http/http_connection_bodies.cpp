@@ -77,10 +77,10 @@ void http_connection::on_handed_over(std::uint64_t number, const expected<void>&
 /// Asks the source for the next piece of the answer.
 void http_connection::send_piece() {
     enter(phase::writing, edge_->settings.write_time_out_ms);
-    edge_->workers->post([io = io_.shared_from_this(), c = std::weak_ptr(self()), next = source_->next] {
+    edge_->workers->post([io = io_.shared_from_this(), c = std::weak_ptr(self()), source = source_] {
         expected<std::string> piece = std::string();
         try {
-            piece = next();
+            piece = source->next();
         } catch (const std::exception& e) {
             piece = defect("the source of a body", e);
         }
