@@ -24,7 +24,7 @@
 ///     'i' organization:16 kind 0 filter 0 sort 0 id:16               -> empty
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
-///     'b' organization:16 sha256:32 id:16 kind                       -> empty: this entity's state names the blob
+///     'r' organization:16 sha256:32 id:16 kind                       -> empty: this entity's state names the blob
 ///     'k' kind                                                       -> empty: all references of the kind are kept
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head, the last
 ///   possible number its mark: since when nobody was seen to name it
@@ -42,7 +42,7 @@ enum class table : char {
     index = 'i',
     timer = 't',
     owed = 'o',
-    reference = 'b',
+    reference = 'r',
     reference_kind = 'k',
 };
 
