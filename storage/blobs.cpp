@@ -216,8 +216,7 @@ struct blob_writer::state {
     }
 };
 
-blob_writer::blob_writer(store& s, const uuid& organization)
-    : state_(std::make_unique<state>(s, organization)) {}
+blob_writer::blob_writer(store& s, const uuid& organization) : state_(std::make_unique<state>(s, organization)) {}
 
 blob_writer::~blob_writer() = default;
 

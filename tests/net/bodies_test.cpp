@@ -279,8 +279,8 @@ BOOST_AUTO_TEST_CASE(nothing_more_is_read_while_the_sink_is_behind) {
 BOOST_AUTO_TEST_CASE(a_server_that_stops_does_not_wait_for_a_body_that_does_not_come) {
     bodies_fixture f;
     raw_client client(f.edge->port());
-    client.send("PUT /api/v1/uploads/a HTTP/1.1\r\nHost: x\r\n" + std::string(key) +
-                "Content-Length: 3000000\r\n\r\n" + pattern(1'000'000));
+    client.send("PUT /api/v1/uploads/a HTTP/1.1\r\nHost: x\r\n" + std::string(key) + "Content-Length: 3000000\r\n\r\n" +
+                pattern(1'000'000));
     BOOST_TEST(f.seen.wait_for([&] { return f.seen.bytes > 500'000; }));
     f.edge->stop(0);
     BOOST_TEST(f.seen.wait_for([&] { return f.seen.ended == 1; }));
