@@ -66,6 +66,8 @@ void compare(const storage::store& s, std::uint32_t shard, rows expected_rows, c
 
 namespace {
 
+namespace keys = storage::keys;
+
 constexpr std::size_t rows_written_at_once = 10'000;
 
 expected<void> complete_shard(const storage::store& s, const std::vector<const entity_kind*>& kinds,
