@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import unittest
+from pathlib import Path
 
 from tests.system.node import SECONDS_MAX, NodeTest, poll
 
@@ -23,7 +24,7 @@ def content(size, seed):
 
 
 def resident_bytes(node):
-    for line in (open(f"/proc/{node.process.pid}/status", encoding="ascii")):
+    for line in Path(f"/proc/{node.process.pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no VmRSS")
