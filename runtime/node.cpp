@@ -2,9 +2,11 @@
 
 #include "runtime/admission.hpp"
 #include "runtime/backup/backup_desk.hpp"
+#include "runtime/blobs/blob_keeper.hpp"
 #include "runtime/bus/hub.hpp"
 #include "runtime/config/retention.hpp"
 #include "runtime/entity/actors.hpp"
+#include "runtime/entity/rebuild.hpp"
 #include "runtime/entity/timer_actor.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
@@ -208,6 +210,15 @@ struct node::impl {
         }
     }
 
+    /// Nothing is collected unless all that names a blob is known.
+    void keep_blobs() {
+        if (const auto known = complete_references(*store, kinds); !known) {
+            log_for("blobs").error("nothing is collected: what names contents is not known: {}", known.error().detail);
+        } else if (settings.blobs_collect_every_ms > 0) {
+            blobs = std::make_unique<blob_keeper>(*store, settings, [this] { return now(); });
+        }
+    }
+
     supervised_child committer_child(std::unique_ptr<storage::committer> first) {
         auto opened = std::make_shared<std::unique_ptr<storage::committer>>(std::move(first));
         return {{.id = "committer", .label = "committer"}, [this, opened](const child_context& child) {
@@ -293,6 +304,7 @@ struct node::impl {
         "Time from the submission of a command to its answer, durable where it changed something.");
     std::unique_ptr<timer_board> board;
     std::unique_ptr<backup_desk> backups;
+    std::unique_ptr<blob_keeper> blobs; ///< None: nothing is collected.
     kind_registry kinds;
     host_services host;
     services shared;
@@ -396,6 +408,7 @@ expected<void> node::start(kind_registry kinds) {
     host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };
     me.read_shard_times();
+    me.keep_blobs();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
     host.on_committed = [&me](const std::vector<storage::record>& records) { me.live->committed(records); };
     host.on_timer = [&me](std::uint32_t shard, timestamp due) { me.board->lower(shard, due); };
@@ -423,6 +436,9 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(me.timers_child());
     std::ranges::move(me.retention_children(), std::back_inserter(children));
     std::ranges::move(me.backup_children(), std::back_inserter(children));
+    if (me.blobs) {
+        children.push_back(me.blobs->child());
+    }
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;
@@ -444,6 +460,9 @@ void node::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
     if (me.stopping.exchange(true) || !me.root) {
         return;
+    }
+    if (me.blobs) {
+        me.blobs->cancel();
     }
     const auto deadline = monotonic_ms() + deadline_ms;
     me.admit_all();

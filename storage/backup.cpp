@@ -448,7 +448,7 @@ expected<verification> verify_backup(const fs::path& backup, const std::function
         }
     }
     auto found = verify_journal(**copy, progress);
-    return found.first_bad ? expected<verification>(*found.first_bad) : expected<verification>(std::move(found));
+    return found.first() ? expected<verification>(*found.first()) : expected<verification>(std::move(found));
 }
 
 } // namespace troupe::storage

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
+#include "storage/blob_hash.hpp"
 #include "storage/record.hpp"
 #include "storage/shard_logs.hpp"
 #include "storage/store.hpp"
@@ -21,6 +22,7 @@ namespace troupe::storage {
 struct derived_changes {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;
+    std::vector<blob_hash> named_blobs; ///< That the entity did not name before: see `storage::name_blobs`.
 };
 
 /// Ids of commands that nobody can repeat, since the node made them up, begin with this. They have no row in the table

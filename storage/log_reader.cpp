@@ -316,6 +316,7 @@ verification verify_journal(const store& s, const std::function<void(std::uint64
                 to_problem(snapshots.status(), "cannot read the snapshots of shard " + std::to_string(shard));
         }
     }
+    verify_blobs(s, out, progress);
     return out;
 }
 

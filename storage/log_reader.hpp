@@ -56,10 +56,22 @@ struct verification {
     std::uint64_t histories_cut = 0; ///< Of these: whose oldest events were cut by retention.
     std::uint64_t snapshots = 0;     ///< With the states at which cut histories begin.
     std::uint64_t snapshots_damaged = 0;
-    std::optional<problem> first_bad; ///< Names shard and seq, or the entity.
+    std::uint64_t blobs = 0;
+    std::uint64_t blob_bytes = 0;
+    std::uint64_t blobs_unfinished = 0; ///< Left by a crash in the middle of an upload; harmless.
+    std::uint64_t blobs_damaged = 0;
+    std::uint64_t references = 0;          ///< Of states to blobs.
+    std::uint64_t blobs_missing = 0;       ///< References that lead nowhere.
+    std::optional<problem> first_bad;      ///< Of the journal: names shard and seq, or the entity.
+    std::optional<problem> first_bad_blob; ///< Names the blob, or who names it.
+
+    [[nodiscard]] const std::optional<problem>& first() const { return first_bad ? first_bad : first_bad_blob; }
 };
 /// Reads every record and checks checksums, order and gaps and the batches of commands; every entity's history from
-/// where it begins to its head; and every snapshot.
+/// where it begins to its head; and every snapshot; then every blob, that its bytes are those of its name, and that
+/// each reference leads to one.
 verification verify_journal(const store& s, const std::function<void(std::uint64_t records)>& progress);
+/// The part of it about blobs, added to `to`.
+void verify_blobs(const store& s, verification& to, const std::function<void(std::uint64_t records)>& progress);
 
 } // namespace troupe::storage

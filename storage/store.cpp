@@ -19,6 +19,7 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cstring>
 #include <system_error>
 
@@ -187,6 +188,8 @@ expected<void> sync_names(rocksdb::Env& disk, const fs::path& directory) {
     return status.ok() ? expected<void>() : to_problem(status, "cannot sync " + directory.string());
 }
 
+constexpr std::size_t blob_buffer_bytes_max = 8 << 20;
+
 expected<void> open_database(rocks& into, const store_options& options, bool is_new, const window_filter* filter) {
     rocksdb::DBOptions db;
     if (options.env) {
@@ -209,7 +212,7 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
     db.recycle_log_file_num = 0;
     db.track_and_verify_wals_in_manifest = true;
     db.db_write_buffer_size = 3 * options.write_buffer_bytes; // of all families: memory has a bound
-    db.max_total_wal_size = 256ULL << 20; // bounds start-up: WAL recovery reads 165 k events/s
+    db.max_total_wal_size = 256ULL << 20;                     // bounds start-up: WAL recovery reads 165 k events/s
     db.max_background_jobs = 2;
     db.keep_log_file_num = 5;
     db.max_open_files = 512;
@@ -229,6 +232,11 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
     blobs.enable_blob_files = true;
     blobs.min_blob_size = 32 * 1024;
     blobs.enable_blob_garbage_collection = true;
+    blobs.blob_garbage_collection_force_threshold = 0.5;
+    // Contents pass through memory: small tables keep that little, whatever is uploaded. Writers wait for the disk
+    // before RocksDB would make everybody wait (storage/blobs.cpp).
+    blobs.write_buffer_size = std::min(options.write_buffer_bytes, blob_buffer_bytes_max);
+    blobs.max_write_buffer_number = 8;
 
     const std::vector<rocksdb::ColumnFamilyDescriptor> families{
         {rocksdb::kDefaultColumnFamilyName, {}}, {"log", log}, {"derived", derived}, {"blobs", blobs}};

@@ -276,51 +276,9 @@ std::vector<route> system_routes(const system_parts& parts) {
                    .reply = any_object("supervision"),
                    .errors = {code::not_found},
                    .run = [&parts](const request& r, const responder& respond) { supervision(parts, r, respond); }});
-<<<<<<< HEAD
     out.push_back(why_route(parts));
     out.push_back(load_route(parts));
     std::ranges::move(trouble_routes(parts), std::back_inserter(out));
-    out.push_back({.verb = verb::get,
-                   .path = "/events",
-                   .operation = "list_events",
-                   .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
-                   .tag = "system",
-                   .permission = "event:read",
-                   .query = {{"after", "Cursor of the page before; without one from the start."},
-                             {"limit", "Events per page."},
-                             {"since", "For streams."}},
-                   .reply = any_list("events"),
-                   .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
-                   .stream =
-                       [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
-                           answer_stream(net::stream_spec{{"*"}, ""});
-                       }});
-=======
-    out.push_back({.verb = verb::get,
-                   .path = "/dead-letters",
-                   .operation = "dead_letters",
-                   .summary = "Messages that nobody worked on, newest first.",
-                   .tag = "system",
-                   .permission = "system:read",
-                   .reply = any_list("dead_letters"),
-                   .run = [&parts](const request&, const responder& respond) {
-                       std::vector<std::string> items;
-                       for (const auto& letter : parts.node->parts().letters->list()) {
-                           items.push_back(runtime::to_json(letter));
-                       }
-                       response answered;
-                       answered.body = net::list_body(items, std::nullopt);
-                       respond(std::move(answered));
-                   }});
-    out.push_back({.verb = verb::get,
-                   .path = "/why/{kind}/{id}",
-                   .operation = "why",
-                   .summary = "What an entity waits for.",
-                   .tag = "system",
-                   .permission = "system:read",
-                   .reply = net::reply_of<why_document>("why"),
-                   .errors = {code::not_found},
-                   .run = [&parts](const request& r, const responder& respond) { why(parts, r, respond); }});
     out.push_back(
         {.verb = verb::get,
          .path = "/events",
@@ -339,7 +297,6 @@ std::vector<route> system_routes(const system_parts& parts) {
              [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
                  answer_stream(net::stream_spec{{"*"}, ""});
              }});
->>>>>>> h/trim
     return out;
 }
 

@@ -36,7 +36,7 @@ expected<int> journal_verify(context& c) {
     if (live) {
         c.progress("");
     }
-    const bool good = !found.first_bad && found.snapshots_damaged == 0;
+    const bool good = !found.first() && found.snapshots_damaged == 0;
     if (c.json()) {
         std::string out;
         json::object_writer w(out);
@@ -48,8 +48,11 @@ expected<int> journal_verify(context& c) {
             .field("trimmed", found.trimmed)
             .field("histories", found.histories)
             .field("histories_cut", found.histories_cut);
-        if (found.first_bad) {
-            w.raw_field("first_bad", to_problem_json(*found.first_bad));
+        w.field("blobs", found.blobs).field("blob_bytes", found.blob_bytes).field("blobs_damaged", found.blobs_damaged);
+        w.field("blobs_unfinished", found.blobs_unfinished).field("references", found.references);
+        w.field("blobs_missing", found.blobs_missing);
+        if (found.first()) {
+            w.raw_field("first_bad", to_problem_json(*found.first()));
         }
         w.end();
         c.print_json(out);
@@ -67,8 +70,12 @@ expected<int> journal_verify(context& c) {
                            ? ""
                            : ", " + count_text(found.histories_cut) + " without their oldest events")}},
          {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
-         {"verdict", {good ? "✓ every record is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
-    return found.first_bad ? expected<int>(*found.first_bad) : expected<int>(good ? 0 : 1);
+         {"contents",
+          {fmt::format("{}, {}; {} damaged, {} missing", count_text(found.blobs), bytes_text(found.blob_bytes),
+                       found.blobs_damaged, found.blobs_missing)}},
+         {"verdict",
+          {good ? "✓ every record and every content is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
+    return found.first() ? expected<int>(*found.first()) : expected<int>(good ? 0 : 1);
 }
 
 /// A record as a line of the export: every field that it has.

@@ -2,6 +2,7 @@
 
 #include "net/http/router.hpp"
 #include "net/http/server.hpp"
+#include "net/http/worker_threads.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -66,6 +67,7 @@ struct edge {
     connection_count connections;
     body_budget bodies;
     std::atomic<bool> draining = false;
+    std::unique_ptr<worker_threads> workers = nullptr; ///< For bodies in pieces.
 
     void tell_lost(std::size_t events) const {
         if (events > 0 && hooks.on_lost)

@@ -29,6 +29,8 @@ using boost::system::error_code;
 /// One read takes up to this much: little while waiting, as that is what an idle connection costs.
 constexpr std::size_t read_header_bytes = 4 * limits::kib;
 constexpr std::size_t read_body_bytes = 64 * limits::kib;
+/// So much of a body goes to its sink at once; it has `body_time_out_ms` to arrive.
+constexpr std::size_t handed_bytes = 256 * limits::kib;
 /// A body up to here travels in one buffer with its header.
 constexpr std::size_t joined_body_bytes = 16 * limits::kib;
 /// After a refusal, what the client still sends is read away for so long and so far, else a reset could take the
@@ -178,6 +180,10 @@ bool http_connection::read_body() {
     if (wants_credit_ && !take_credit())
         return false; // `tick` looks again
     while (!parser_->is_done()) {
+        if (sink_ && parser_->get().body().size() >= handed_bytes) {
+            hand_over();
+            return false;
+        }
         error_code error;
         std::size_t used = 0;
         if (buffer_.size() == 0)
@@ -197,7 +203,9 @@ bool http_connection::read_body() {
             return false;
         }
     }
-    return true;
+    if (sink_)
+        hand_over();
+    return !sink_;
 }
 
 /// Takes what the body may need from the budget of all. False: it is used up, and this body has to wait in the socket.
@@ -219,6 +227,7 @@ void http_connection::on_header() {
     began_us_ = now_us();
     request_ = {};
     route_ = nullptr;
+    sink_.reset();
     is_head_ = is_socket_ = wants_stream_ = unread_ = false;
     close_after_ = !parser_->keep_alive();
     take_headers();
@@ -312,6 +321,7 @@ void http_connection::dispatch() {
     if (is_socket_)
         return upgrade();
     request_.body = std::move(parser_->get().body());
+    request_.received = std::move(sink_);
     if (route_->body && route_->body->check) {
         if (request_.body.empty())
             request_.body = "{}"; // nothing is said
@@ -448,6 +458,12 @@ void http_connection::write(response r) {
         if (c->phase_ == phase::writing)
             error ? c->close() : c->on_written();
     };
+    source_.reset();
+    if (r.source && *r.source->bytes > 0 && !is_head_) {
+        source_ = std::make_shared<body_source>(std::move(*r.source));
+        source_left_ = *source_->bytes;
+        return send_piece();
+    }
     if (is_head_ || r.body.empty() || r.status == 204 || r.status == 304) {
         asio::async_write(socket_, asio::buffer(head_), done);
     } else if (r.body.size() <= joined_body_bytes) {
@@ -505,7 +521,10 @@ void http_connection::tick(std::int64_t now_ms) {
         if (wants_credit_)
             return fail({code::overloaded, "The node has as many bodies in hand as it may: try again later.", {}, 2});
         return fail({code::deadline_exceeded, "The request's body did not arrive in time."}, 408);
+    case phase::storing:
     case phase::handling:
+        if (phase_ == phase::storing) // what is still to come of the body is not read
+            close_after_ = unread_ = true;
         return write(to_response({code::deadline_exceeded,
                                   "The request was not answered in the time allowed. It may still take effect: look "
                                   "before you repeat it, or repeat it with the same Idempotency-Key."},
@@ -536,6 +555,7 @@ void http_connection::close() {
     if (phase_ == phase::closed)
         return;
     phase_ = phase::closed;
+    sink_.reset();
     error_code ignored; // the peer may be gone already
     socket_.shutdown(tcp_socket::shutdown_both, ignored);
     socket_.close(ignored);

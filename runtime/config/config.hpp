@@ -59,6 +59,9 @@ struct config {
     std::string retention_kinds;
     std::int64_t retention_log_ms = 30LL * 24 * 3600 * 1000;
 
+    std::int64_t blobs_grace_ms = 7LL * 24 * 3600 * 1000;
+    std::int64_t blobs_collect_every_ms = 3600LL * 1000;
+
     std::string backup_directory;
     std::int64_t backup_every_ms = 0;
     std::int64_t backup_keep = 7;

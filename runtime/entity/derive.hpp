@@ -41,7 +41,8 @@ struct derived_rows {
     std::vector<index_key> keys;
     std::map<std::string, timestamp> timers; ///< key -> due
     bool owes = false;
-    std::vector<effect> owed; ///< As `resume` gave it, timers too, without what is set aside.
+    std::vector<storage::blob_hash> blobs; ///< In order.
+    std::vector<effect> owed;              ///< As `resume` gave it, timers too, without what is set aside.
     set_aside_effects set_aside;
 };
 

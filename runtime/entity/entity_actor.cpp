@@ -9,6 +9,7 @@
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/base.hpp"
+#include "storage/blobs.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/poison.hpp"
 
@@ -455,6 +456,12 @@ private:
         }
         estimate_memory();
         auto shared = std::make_shared<batch>(std::move(b));
+        if (auto named = storage::name_blobs(*services_.store, self_.organization, shared->append->derived.named_blobs);
+            !named) {
+            in_flight_ = false;
+            refused(*shared, named.error()); // a content is not there
+            return;
+        }
         count_append();
         request(committer_, caf::infinite, append_msg{shared->append})
             .then([this, shared, version](appended_msg& m) { appended(*shared, version, m.result); },

@@ -3,6 +3,7 @@
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/limits.hpp"
+#include "storage/blob_hash.hpp"
 #include "storage/record.hpp"
 
 #include <cstddef>
@@ -59,6 +60,8 @@ public:
 
     [[nodiscard]] virtual std::vector<effect> resume() const = 0;
     [[nodiscard]] virtual entity_view view(const view_context& ctx) const = 0;
+    /// The blobs that the state names, each once, in order. What is no name of a blob is left out.
+    [[nodiscard]] virtual std::vector<storage::blob_hash> blobs() const = 0;
     /// The items of the events applied since the last call.
     virtual std::vector<item> take_items() = 0;
     /// Nothing when the kind has no performer.
@@ -69,6 +72,7 @@ public:
 struct entity_kind {
     std::string name;
     std::function<std::unique_ptr<entity_instance>()> make;
+    bool names_blobs = false; ///< Its model has `blobs`.
 };
 
 /// All kinds of a node, by name.
@@ -79,6 +83,10 @@ namespace detail {
 template <class M>
 concept has_items = requires(const typename M::state& s, const typename M::event& e, const event_context& c) {
     M::items(s, e, c);
+};
+template <class M>
+concept has_blobs = requires(const typename M::state& s) {
+    M::blobs(s);
 };
 template <class M>
 concept has_answer = requires(const typename M::state& s, const std::vector<typename M::event>& e,
@@ -211,6 +219,14 @@ public:
     [[nodiscard]] entity_view view(const view_context& ctx) const override { return M::view(state_, ctx); }
     std::vector<item> take_items() override { return std::exchange(items_, {}); }
 
+    [[nodiscard]] std::vector<storage::blob_hash> blobs() const override {
+        if constexpr (detail::has_blobs<M>) {
+            return storage::blob_hashes(M::blobs(state_));
+        } else {
+            return {};
+        }
+    }
+
     [[nodiscard]] bound_effect bind(const perform_effect& e) const override {
         if (!performer_ || !*performer_) {
             return nullptr;
@@ -245,7 +261,8 @@ private:
 template <class M>
 entity_kind make_kind(performer_of<M> performer = {}) {
     auto shared = std::make_shared<const performer_of<M>>(std::move(performer));
-    return {std::string(M::kind), [shared] { return std::make_unique<hosted_model<M>>(shared.get()); }};
+    return {std::string(M::kind), [shared] { return std::make_unique<hosted_model<M>>(shared.get()); },
+            detail::has_blobs<M>};
 }
 
 } // namespace troupe::runtime

@@ -7,8 +7,11 @@
 #include "storage/poison.hpp"
 #include "storage/views.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
+#include <vector>
 
 namespace troupe::runtime {
 
@@ -87,6 +90,62 @@ void compare(const storage::store& s, std::uint32_t shard, rows expected_rows, c
 }
 
 } // namespace
+
+namespace {
+
+namespace keys = storage::keys;
+
+constexpr std::size_t rows_written_at_once = 10'000;
+
+expected<void> complete_shard(const storage::store& s, const std::vector<const entity_kind*>& kinds,
+                              std::uint32_t shard, storage::view_rows& add) {
+    expected<void> replayed;
+    const auto visited = storage::each_entity(s, shard, [&](const entity_address& a) {
+        const auto kind = std::ranges::find(kinds, a.kind, &entity_kind::name);
+        rows found;
+        if (kind != kinds.end()) {
+            replayed = replay(s, **kind, a, shard, found);
+        }
+        const auto prefix = keys::shard_table(shard, keys::table::reference);
+        for (auto row = found.lower_bound(prefix); row != found.end() && row->first.starts_with(prefix); ++row) {
+            add.puts.emplace_back(row->first, "");
+        }
+        return replayed.has_value();
+    });
+    if (!visited || !replayed) {
+        return visited ? replayed : visited;
+    }
+    for (const auto* kind : kinds) {
+        add.puts.emplace_back(keys::reference_kind(shard, kind->name), "");
+    }
+    return {};
+}
+
+} // namespace
+
+expected<void> complete_references(storage::store& s, const kind_registry& kinds) {
+    storage::view_rows add;
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        std::vector<const entity_kind*> missing;
+        for (const auto& [name, kind] : kinds) {
+            const auto kept = kind.names_blobs ? storage::keeps_references(s, shard, name) : expected<bool>(true);
+            if (!kept) {
+                return kept.error();
+            }
+            if (!*kept) {
+                missing.push_back(&kind);
+            }
+        }
+        auto done = missing.empty() ? expected<void>() : complete_shard(s, missing, shard, add);
+        if (done && add.puts.size() >= rows_written_at_once) {
+            done = storage::write_view_rows(s, std::exchange(add, {}));
+        }
+        if (!done) {
+            return done;
+        }
+    }
+    return add.puts.empty() ? expected<void>() : storage::write_view_rows(s, add);
+}
 
 expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& kinds, bool write,
                                        const std::function<void(std::uint64_t)>& progress) {
