@@ -58,6 +58,10 @@ void prefix_scan::seek_before(std::string_view suffix) { iterator_->SeekForPrev(
 
 namespace {
 
+/// Directories from this format up to `directory_format` are served as they are: opening one never raises its format,
+/// so that an older program which knows it may take it back.
+constexpr std::uint32_t directory_format_oldest = 1;
+
 /// Drops de-duplication rows that are older than the window.
 class window_filter : public rocksdb::CompactionFilter {
 public:
@@ -147,6 +151,13 @@ expected<identity> load_identity(const store_options& options) {
                                                  std::to_string(who->format) + ", this version knows up to " +
                                                  std::to_string(directory_format) +
                                                  "; run a newer Troupe, or choose another directory with --data"};
+    }
+    if (who->format < directory_format_oldest) {
+        return problem{code::data_dir_unusable,
+                       in_directory(options.directory) + " has format " + std::to_string(who->format) +
+                           ", which is older than all that this version reads (from " +
+                           std::to_string(directory_format_oldest) + " on); start the version that it was made with (" +
+                           who->created_by_version + ") and one in between first"};
     }
     if (who->hash != "xxh64" || who->shards == 0 || who->shards > shards_max) {
         return problem{code::data_dir_unusable, file.string() + " names the hash '" + who->hash + "' with " +

@@ -100,6 +100,7 @@ int serve(const std::vector<std::string>& args, const std::filesystem::path& run
         return fail(sources.error());
     }
     sources->environment = runtime::config_environment();
+    ::unsetenv("TROUPE_SECRETS_KEY"); // no program that the node starts has to know it
     auto loaded = runtime::load_config(*sources);
     if (!loaded) {
         return fail(loaded.error());

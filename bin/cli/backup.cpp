@@ -165,7 +165,9 @@ void print_restored(context& c, const runtime::restore_result& done, const fs::p
                  {"to", {target.string()}},
                  {"records",
                   {fmt::format("{}, {} later ones left out", count_text(done.records), count_text(done.records_cut))}},
-                 {"next", {"troupe serve --data " + target.string() + " (with new keys: see its admin.key)"}}}));
+                 {"next",
+                  {"troupe serve --data " + target.string() +
+                   " (with new keys: see its admin.key; secrets need the node's secrets.key)"}}}));
 }
 
 expected<int> backup_restore(context& c) {

@@ -66,6 +66,9 @@ struct config {
     std::int64_t backup_every_ms = 0;
     std::int64_t backup_keep = 7;
 
+    std::string secrets_key_file;
+    std::string secrets_key;
+
     std::string sandbox = "bubblewrap";
 
     std::string model_default;

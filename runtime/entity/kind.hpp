@@ -3,6 +3,7 @@
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/limits.hpp"
+#include "schemas/base/versions.hpp"
 #include "storage/blob_hash.hpp"
 #include "storage/record.hpp"
 
@@ -93,22 +94,14 @@ concept has_answer = requires(const typename M::state& s, const std::vector<type
                               const view_context& c) {
     M::answer(s, e, c);
 };
-template <class T>
-constexpr std::uint16_t version_of() {
-    if constexpr (requires { T::version; }) {
-        return T::version;
-    } else {
-        return 1;
-    }
-}
-
-/// A stored event brought up to date: a model with old versions has `upcast(type, version, payload)`.
+/// A stored event brought up to date by the chain of its type's versions (schemas/base/versions.hpp). A model whose
+/// old events have types that are gone has `upcast(type, version, payload)`, which ends in `read_stored_named`.
 template <class M>
 expected<typename M::event> decode_event(const storage::record& r) {
     if constexpr (requires { M::upcast(r.type, r.version, r.payload); }) {
         return M::upcast(r.type, r.version, r.payload);
     } else {
-        return decode_named<typename M::event>(r.type, r.payload, strictness::stored);
+        return read_stored_named<typename M::event>(r.type, r.version, r.payload);
     }
 }
 
@@ -158,7 +151,7 @@ public:
                                                             " bytes; split it, or put large contents into files"};
             }
             const auto type_version =
-                std::visit([](const auto& m) { return detail::version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
+                std::visit([](const auto& m) { return version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
             out.events.push_back({std::string(type), type_version, std::move(payload)});
         }
         auto version = ctx.version;
@@ -195,19 +188,10 @@ public:
     }
 
     [[nodiscard]] std::string snapshot() const override { return to_json(state_); }
-    [[nodiscard]] std::uint16_t state_version() const override { return detail::version_of<state_type>(); }
+    [[nodiscard]] std::uint16_t state_version() const override { return version_of<state_type>(); }
 
     expected<void> restore(std::uint16_t version, std::string_view state) override {
-        if constexpr (requires { M::upcast_state(version, state); }) {
-            if (version != state_version()) {
-                auto brought = M::upcast_state(version, state);
-                return brought ? (state_ = std::move(*brought), expected<void>()) : expected<void>(brought.error());
-            }
-        }
-        if (version != state_version()) {
-            return problem{code::quarantined, "a snapshot has state version " + std::to_string(version)};
-        }
-        auto decoded = from_json<state_type>(state, strictness::stored);
+        auto decoded = read_stored<state_type>(version, state);
         if (!decoded) {
             return decoded.error();
         }
