@@ -129,7 +129,9 @@ public:
     void read_file(const std::filesystem::path& path);
 
     void read_environment(const std::map<std::string, std::string>& environment) {
-        for (const auto& [name, value] : environment) {
+        for (const auto& entry : environment) {
+            const auto& name = entry.first;
+            const auto& value = entry.second;
             if (!name.starts_with("TROUPE_") || std::ranges::count(client_variables, name)) {
                 continue;
             }
