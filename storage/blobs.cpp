@@ -41,12 +41,16 @@ expected<std::optional<blob_head>> read_head(const store& s, const uuid& organiz
     if (status.IsNotFound()) {
         return std::optional<blob_head>();
     }
-    byte_reader in(value);
-    if (!status.ok() || in.fixed<std::uint8_t>() != head_format) {
-        return status.ok() ? problem{code::journal_damaged, "the head of a blob cannot be read"}
-                           : to_problem(status, "cannot read a blob");
+    if (!status.ok()) {
+        return to_problem(status, "cannot read a blob");
     }
-    return std::optional(blob_head{in.varint()});
+    byte_reader in(value);
+    const auto format = in.fixed<std::uint8_t>();
+    const blob_head head{in.varint()};
+    if (format != head_format || !in.at_end()) {
+        return problem{code::journal_damaged, "the head of a blob cannot be read"};
+    }
+    return std::optional(head);
 }
 
 } // namespace
@@ -113,6 +117,9 @@ expected<void> read_blob(const store& s, const uuid& organization, std::string_v
         const auto skip = static_cast<std::size_t>(position % blob_piece_bytes);
         if (skip >= value.size()) {
             return problem{code::journal_damaged, "blob " + std::string(name) + " is cut short"};
+        }
+        if (value.size() - skip > **size - position) {
+            return problem{code::journal_damaged, "blob " + std::string(name) + " is longer than its head says"};
         }
         position += value.size() - skip;
         if (!visit(std::string_view(value).substr(skip))) {
