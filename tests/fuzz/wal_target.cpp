@@ -24,9 +24,9 @@ expected<void> check(const std::string& log) {
     return checked;
 }
 
-void put_fragment(std::string& out, fragment type, std::size_t length) {
+void put_fragment(std::string& out, fragment type, std::string_view payload) {
     std::string covered(1, type);
-    covered.append(length, static_cast<char>(length));
+    covered += payload;
     boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
     crc.process_bytes(covered.data(), covered.size());
     const auto plain = static_cast<std::uint32_t>(crc.checksum());
@@ -34,20 +34,32 @@ void put_fragment(std::string& out, fragment type, std::size_t length) {
     for (int shift = 0; shift < 32; shift += 8) {
         out += static_cast<char>(masked >> shift & 0xff);
     }
-    out += static_cast<char>(length & 0xff);
-    out += static_cast<char>(length >> 8);
+    out += static_cast<char>(payload.size() & 0xff);
+    out += static_cast<char>(payload.size() >> 8);
     out += covered;
 }
 
-void put_record(std::string& out, std::size_t length) {
+/// A batch with one row, whose content looks like records.
+std::string make_batch(std::uint64_t sequence, std::size_t length) {
+    std::string inner;
+    put_fragment(inner, full, "abcdefghijklmnop");
+    std::string out(reinterpret_cast<const char*>(&sequence), sizeof sequence);
+    out.append("\1\0\0\0", 4);
+    while (out.size() < length) {
+        out += inner;
+    }
+    return out;
+}
+
+void put_record(std::string& out, std::string_view batch) {
     bool begun = false;
     for (bool done = false; !done; begun = true) {
         if (block_bytes - out.size() % block_bytes < header_bytes) {
             out.append(block_bytes - out.size() % block_bytes, '\0');
         }
-        const auto part = std::min(length, block_bytes - out.size() % block_bytes - header_bytes);
-        length -= part;
-        done = length == 0;
+        const auto part = batch.substr(0, block_bytes - out.size() % block_bytes - header_bytes);
+        batch.remove_prefix(part.size());
+        done = batch.empty();
         put_fragment(out, begun ? (done ? last : middle) : (done ? full : first), part);
     }
 }
@@ -62,8 +74,8 @@ void try_input(std::string_view input) {
     }
     const auto cut = in.number<std::uint32_t>();
     std::string log;
-    while (!in.at_end() && log.size() < 4 * block_bytes) {
-        put_record(log, in.number<std::uint16_t>());
+    for (std::uint64_t sequence = 1000; !in.at_end() && log.size() < 4 * block_bytes; ++sequence) {
+        put_record(log, make_batch(sequence, in.number<std::uint16_t>()));
     }
     claim(check(log).has_value(), "a good log is taken");
     log.resize(cut % (log.size() + 1));
