@@ -314,6 +314,9 @@ expected<std::string> read_blob_piece(const store& s, const uuid& organization, 
     if (skip >= value->size()) {
         return cut_short(name);
     }
+    if (value->size() - skip > **size - offset) {
+        return problem{code::journal_damaged, "blob " + std::string(name) + " is longer than its head says"};
+    }
     if (skip > 0) {
         value->erase(0, skip);
     }

@@ -4,6 +4,8 @@
 #include "schemas/base/limits.hpp"
 #include "schemas/base/unique_fd.hpp"
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 

@@ -120,6 +120,22 @@ BOOST_AUTO_TEST_CASE(a_reader_that_has_enough_ends_early) {
     BOOST_TEST(pieces == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_head_that_cannot_be_read_or_does_not_fit_is_damage_and_no_empty_blob) {
+    temporary_directory directory;
+    const auto s = open_store(directory);
+    const auto name = put_blob(*s, mine, "hello").value();
+    const auto digest = sha256("hello");
+    const std::string hash(digest.begin(), digest.end());
+    for (const std::string_view head : {"", "\1", "\2\5", "\1\x85", "\1\3"}) {
+        BOOST_REQUIRE(s->db().db->Put({}, s->db().blobs, keys::blob_piece(mine, hash, 0), head).ok());
+        const auto read = get_blob(*s, mine, name, 100);
+        BOOST_TEST_CONTEXT("a head of " << head.size() << " bytes") {
+            BOOST_REQUIRE(read.has_error());
+            BOOST_TEST((read.error().code == code::journal_damaged));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(another_organization_does_not_see_it) {
     temporary_directory directory;
     const auto s = open_store(directory);
