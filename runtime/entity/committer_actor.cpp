@@ -27,6 +27,9 @@ public:
 
     const char* name() const override { return "committer"; }
 
+    /// A promise holds this very actor: one that is kept would keep the actor, with its appends, for ever.
+    void on_exit() override { waiting_.clear(); }
+
     behavior_type make_behavior() override {
         return {[this](const activate_msg& m) {
                     if (std::any_of(waiting_.begin(), waiting_.end(),
