@@ -53,6 +53,7 @@ public:
     void on_exit() override {
         --services_.entities_active; // work that survives may hold the actor longer
         effects_.stop();
+        waiting_.clear(); // the router has them, too; an effect that is in work holds what is left of this actor
         owner_ = nullptr;
         committer_ = nullptr;
     }

@@ -264,6 +264,17 @@ BOOST_AUTO_TEST_CASE(what_is_owed_is_sent_after_a_crash_and_applied_once) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_answered_command_lets_go_of_who_waited) {
+    auto waits = std::make_shared<int>(0);
+    const std::weak_ptr<int> kept = waits;
+    runtime::held_command held;
+    held.port = [waits = std::move(waits)](const runtime::reply&) { ++*waits; };
+    BOOST_TEST(!kept.expired());
+    held.answer(runtime::outcome{});
+    BOOST_TEST(kept.expired());
+    held.answer(runtime::outcome{}); // is nothing any more
+}
+
 BOOST_AUTO_TEST_CASE(a_committer_that_ends_lets_go_of_what_waited_for_it) {
     temporary_directory directory;
     host_fixture host(directory.path);
