@@ -2,6 +2,7 @@
 the middle of it: it drains and ends well, and what was acknowledged is there. tests/sanitize runs it under sanitizers."""
 
 import base64
+import contextlib
 import http.client
 import itertools
 import json
@@ -39,6 +40,7 @@ class WebSocket:
                              f"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer {key}\r\n\r\n").encode())
         status = self.file.readline()
         if b" 101 " not in status:
+            self.close()
             raise ConnectionError(f"no upgrade: {status!r}")
         while self.file.readline() not in (b"\r\n", b""):
             pass
@@ -141,26 +143,22 @@ class Crowd:
 
     def listener(self, _, dice, number):
         """Server-sent events, left in the middle."""
-        events = stream(self.node.url, self.key, "/events?since=" + ("start" if number % 2 else ""))
-        for _ in itertools.islice(events, dice.randrange(1, 40)):
-            pass
-        events.close()
+        with contextlib.closing(stream(self.node.url, self.key, "/events?since=" + ("start" if number % 2 else ""))) as events:
+            for _ in itertools.islice(events, dice.randrange(1, 40)):
+                pass
 
     def watcher(self, _, dice, number):
         """A WebSocket that subscribes, gives up a subscription, and is closed properly or not at all."""
-        socket_ = WebSocket(self.node.url, self.key)
-        try:
-            socket_.send({"op": "subscribe", "channels": ["*"], "since": "start", "ref": "a"})
-            socket_.send({"op": "subscribe", "channels": ["runs/*", "tasks/*"]})
+        with contextlib.closing(WebSocket(self.node.url, self.key)) as live:
+            live.send({"op": "subscribe", "channels": ["*"], "since": "start", "ref": "a"})
+            live.send({"op": "subscribe", "channels": ["runs/*", "tasks/*"]})
             for n in range(dice.randrange(2, 60)):
-                if socket_.read() is None:
+                if live.read() is None:
                     return
                 if n == 20:
-                    socket_.send({"op": "unsubscribe", "subscription": "s1"})
+                    live.send({"op": "unsubscribe", "subscription": "s1"})
             if number % 2:
-                socket_.send(struct.pack(">H", 1000), opcode=8)
-        finally:
-            socket_.close()
+                live.send(struct.pack(">H", 1000), opcode=8)
 
 
 class EverythingAtOnceTest(NodeTest):
