@@ -37,7 +37,7 @@ std::optional<blob_head> decode_head(std::string_view bytes) {
         return std::nullopt;
     }
     const blob_head out{in.varint()};
-    return in.ok() ? std::optional(out) : std::nullopt;
+    return in.at_end() ? std::optional(out) : std::nullopt;
 }
 
 std::optional<timestamp> decode_mark(std::string_view bytes) {
@@ -47,7 +47,7 @@ std::optional<timestamp> decode_mark(std::string_view bytes) {
     }
     timestamp out;
     out.ms = in.fixed<std::int64_t>();
-    return in.ok() ? std::optional(out) : std::nullopt;
+    return in.at_end() ? std::optional(out) : std::nullopt;
 }
 
 } // namespace

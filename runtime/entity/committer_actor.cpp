@@ -34,6 +34,9 @@ public:
 
     const char* name() const override { return "committer"; }
 
+    /// A promise holds this very actor: one that is kept would keep the actor, with its appends, for ever.
+    void on_exit() override { waiting_.clear(); }
+
     resume_result resume(caf::execution_unit* unit, std::size_t throughput_max) override {
         const watched_work work(services_.watch, "committer", *this);
         return committer_actor::base::resume(unit, throughput_max);

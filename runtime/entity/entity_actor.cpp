@@ -68,6 +68,7 @@ public:
         if (services_.troubles) {
             services_.troubles->left(self_);
         }
+        waiting_.clear(); // the router has them, too; an effect that is in work holds what is left of this actor
         owner_ = nullptr;
         committer_ = nullptr;
     }

@@ -40,8 +40,10 @@ void held_command::answer(reply r) {
         if (on_answered) {
             on_answered();
         }
-        if (port) {
-            port(std::move(r));
+        // Let go, whoever still has this command: the port of an effect holds the entity that waits for it, and that
+        // one may have commands of the entity here. Two that died so would hold each other for ever.
+        if (const auto to = std::exchange(port, {})) {
+            to(std::move(r));
         }
     }
 }

@@ -338,6 +338,30 @@ BOOST_AUTO_TEST_CASE(what_is_owed_is_sent_after_a_crash_and_applied_once) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_answered_command_lets_go_of_who_waited) {
+    auto waits = std::make_shared<int>(0);
+    const std::weak_ptr<int> kept = waits;
+    runtime::held_command held;
+    held.port = [waits = std::move(waits)](const runtime::reply&) { ++*waits; };
+    BOOST_TEST(!kept.expired());
+    held.answer(runtime::outcome{});
+    BOOST_TEST(kept.expired());
+    held.answer(runtime::outcome{}); // is nothing any more
+}
+
+BOOST_AUTO_TEST_CASE(a_committer_that_ends_lets_go_of_what_waited_for_it) {
+    temporary_directory directory;
+    host_fixture host(directory.path);
+    auto append = std::make_shared<storage::append>();
+    const std::weak_ptr<storage::append> kept = append;
+    caf::anon_send(host.committer, runtime::append_msg{std::move(append)});
+    BOOST_REQUIRE(host.scheduler().try_run_once()); // it waits for the flush that comes after it
+    BOOST_TEST(!kept.expired());
+    caf::anon_send_exit(host.committer, caf::exit_reason::kill);
+    host.run();
+    BOOST_TEST(kept.expired());
+}
+
 BOOST_AUTO_TEST_CASE(index_keys_follow_the_state) {
     temporary_directory directory;
     host_fixture host(directory.path);
