@@ -1,6 +1,7 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
+#include "storage/epochs.hpp"
 #include "storage/record.hpp"
 #include "storage/shard_logs.hpp"
 #include "storage/store.hpp"

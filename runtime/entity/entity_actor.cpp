@@ -149,6 +149,9 @@ private:
             }
         }
         snapshot_version_ = from;
+        if (from == 0 && !base) {
+            return base.error();
+        }
         if (from < base_ && base && *base) {
             if (auto restored = instance_->restore((*base)->state_version, (*base)->state); !restored) {
                 return restored;
