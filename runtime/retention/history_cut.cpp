@@ -159,7 +159,7 @@ private:
 
 expected<history_cut> make_cut(const storage::store& s, const entity_kind& kind, const entity_address& a,
                                std::uint64_t version, timestamp until, timestamp repeats_since) {
-    return version == 0 ? history_cut{} : cutter(s, kind, a, repeats_since).run(version, until);
+    return version == 0 ? expected<history_cut>(history_cut{}) : cutter(s, kind, a, repeats_since).run(version, until);
 }
 
 bool has_good_snapshot(const storage::store& s, const entity_address& a, std::uint64_t version,
