@@ -6,6 +6,7 @@
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace troupe::storage {
 
