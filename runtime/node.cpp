@@ -1,11 +1,16 @@
 #include "runtime/node.hpp"
 
+#include "runtime/admission.hpp"
 #include "runtime/backup/backup_desk.hpp"
+#include "runtime/blobs/blob_keeper.hpp"
 #include "runtime/bus/hub.hpp"
+#include "runtime/config/retention.hpp"
 #include "runtime/entity/actors.hpp"
+#include "runtime/entity/rebuild.hpp"
 #include "runtime/entity/timer_actor.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
+#include "runtime/retention/retention_actor.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
@@ -13,6 +18,8 @@
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/place.hpp"
+#include "storage/trim.hpp"
 #include "storage/views.hpp"
 
 #include <caf/actor_system.hpp>
@@ -72,6 +79,10 @@ private:
 struct node::impl {
     explicit impl(const config& c)
         : settings(c),
+          gate({.working_max = static_cast<std::size_t>(c.limits_commands_in_work),
+                .outstanding_max = static_cast<std::size_t>(c.limits_outstanding_commands),
+                .bytes_max = static_cast<std::size_t>(c.limits_outstanding_bytes),
+                .wait_max_ms = c.limits_wait_ms}),
           watch({.stall_ms = c.watchdog_stall_ms, .end_ms = c.watchdog_end_ms}),
           caf_config(),
           system(caf_settings()) {}
@@ -112,31 +123,58 @@ struct node::impl {
         return shard < shards.size() ? shards[shard] : shard_actor();
     }
 
-    /// The edge's way in: within the bounds of outstanding commands and bytes.
+    /// The edge's way in: within the bounds of outstanding commands and bytes, and in turn.
     void submit(command&& c, reply_port&& port) {
         auto held = hold(std::move(c), std::move(port));
+        held->organization = held->command.to.organization;
         held->since_us = monotonic_us();
         held->latency = &latency;
-        const auto commands = outstanding_commands.fetch_add(1) + 1;
-        const auto bytes = outstanding_bytes.fetch_add(static_cast<std::int64_t>(held->bytes)) +
-                           static_cast<std::int64_t>(held->bytes);
-        held->on_answered = [this, size = held->bytes] {
-            --outstanding_commands;
-            outstanding_bytes -= static_cast<std::int64_t>(size);
-        };
         if (stopping) {
             held->answer(problem{code::unavailable, "the node is stopping; try again in a moment", {}, 1});
             return;
         }
-        if (commands > settings.limits_outstanding_commands || bytes > settings.limits_outstanding_bytes) {
-            held->answer(
-                problem{code::overloaded,
-                        "the node has as many commands in hand as it may; try again after the time in Retry-After",
-                        {},
-                        jittered_retry_s()});
-            return;
+        held->on_parked = [this, t = held.get()] {
+            change([&](admission::changes& others) { gate.park(*t, monotonic_ms(), others); });
+        };
+        held->on_answered = [this, t = held.get()] {
+            change([&](admission::changes& others) { gate.end(*t, monotonic_ms(), others); });
+        };
+        auto said = admission::verdict::refused;
+        change([&](admission::changes& others) { said = gate.offer(held, monotonic_ms(), others); });
+        if (said == admission::verdict::goes) {
+            route(std::move(held));
+        } else if (said == admission::verdict::refused) {
+            refuse(*held);
+        } else if (stopping) {
+            admit_all(); // `stop` may have looked before it came
         }
-        route(std::move(held));
+    }
+
+    template <class Change>
+    void change(Change what) {
+        admission::changes others;
+        {
+            const std::lock_guard lock(gate_mutex);
+            what(others);
+        }
+        for (auto& t : others.go) {
+            route(std::static_pointer_cast<held_command>(std::move(t)));
+        }
+        for (const auto& t : others.refused) {
+            refuse(static_cast<held_command&>(*t));
+        }
+    }
+
+    void refuse(held_command& held) {
+        ++commands_overloaded;
+        held.answer(problem{code::overloaded,
+                            "the node has as many commands in hand as it may; try again after the time in Retry-After",
+                            {},
+                            jittered_retry_s()});
+    }
+
+    void admit_all() {
+        change([&](admission::changes& others) { gate.release_all(others); });
     }
 
     /// Of records and timers.
@@ -169,6 +207,15 @@ struct node::impl {
                 "the journal's newest record is of {}, ahead of the system's clock: times stand still "
                 "until then. Is the clock right?",
                 to_string(newest));
+        }
+    }
+
+    /// Nothing is collected unless all that names a blob is known.
+    void keep_blobs() {
+        if (const auto known = complete_references(*store, kinds); !known) {
+            log_for("blobs").error("nothing is collected: what names contents is not known: {}", known.error().detail);
+        } else if (settings.blobs_collect_every_ms > 0) {
+            blobs = std::make_unique<blob_keeper>(*store, settings, [this] { return now(); });
         }
     }
 
@@ -223,7 +270,28 @@ struct node::impl {
                 [this](const child_context&) { return spawn_timers(system, host, *board); }};
     }
 
+    /// Nothing when all is kept for ever.
+    std::vector<supervised_child> retention_children() {
+        const auto policy = retention_of(settings);
+        std::vector<supervised_child> out;
+        if (policy.shortest_ms() > 0) {
+            out.push_back({{.id = "retention", .label = "retention"}, [this, policy](const child_context&) {
+                               retention_parts parts{policy,
+                                                     [this] {
+                                                         const std::shared_lock lock(handles);
+                                                         return committer;
+                                                     },
+                                                     [this](std::uint32_t shard) { return router_of(shard); },
+                                                     &retention, [this] { return storage::reclaim_logs(*store); }};
+                               return spawn_retention(system, host, std::move(parts), true);
+                           }});
+        }
+        return out;
+    }
+
     config settings;
+    mutable std::mutex gate_mutex;
+    admission gate; ///< Under its mutex. Outlives all that holds tickets.
     trusted_clock clock{system_now(), boot_ms()};
     std::unique_ptr<storage::store> store;
     std::unique_ptr<hub> live;
@@ -236,9 +304,11 @@ struct node::impl {
         "Time from the submission of a command to its answer, durable where it changed something.");
     std::unique_ptr<timer_board> board;
     std::unique_ptr<backup_desk> backups;
+    std::unique_ptr<blob_keeper> blobs; ///< None: nothing is collected.
     kind_registry kinds;
     host_services host;
     services shared;
+    retention_statistics retention;
     caf::actor_system_config caf_config;
     caf::actor_system system;
     mutable std::shared_mutex handles; ///< Of the two below: a restart replaces them.
@@ -248,8 +318,7 @@ struct node::impl {
     supervision_tree::entry hub_entry;
     std::optional<watchdog> dog;
     start_latch started; ///< Every router and the desk of backups: commands may come.
-    std::atomic<std::int64_t> outstanding_commands{0};
-    std::atomic<std::int64_t> outstanding_bytes{0};
+    std::atomic<std::uint64_t> commands_overloaded{0};
     std::atomic<bool> stopping{false};
 };
 
@@ -259,6 +328,9 @@ node::~node() { stop(5000); }
 services& node::parts() { return impl_->shared; }
 
 expected<std::unique_ptr<node>> node::open(const config& settings) {
+    if (auto wrong = check_retention(settings)) {
+        return problem{code::config_invalid, wrong->message};
+    }
     storage::store_options options;
     options.directory = settings.data;
     options.shards = static_cast<std::uint32_t>(settings.shards);
@@ -266,9 +338,15 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     options.cache_bytes = static_cast<std::size_t>(settings.storage_cache_bytes);
     options.dedup_window_ms = settings.dedup_window_ms;
     options.free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
+    if (auto original = storage::check_place(options.directory); !original && settings.storage_copied != "adopt") {
+        return original.error();
+    }
     auto store = storage::store::open(options);
     if (!store) {
         return store.error();
+    }
+    if (auto marked = storage::mark_place(options.directory); !marked) {
+        return marked.error();
     }
     auto live = hub::start(**store, default_aliases());
     if (!live) {
@@ -304,6 +382,11 @@ expected<void> node::start(kind_registry kinds) {
         return committer.error();
     }
     me.kinds = std::move(kinds);
+    for (const auto& [kind, time] : retention_of(me.settings).kinds) {
+        if (!me.kinds.contains(kind)) {
+            log_for("retention").warn("retention.kinds names '{}', which is no kind of this node", kind);
+        }
+    }
     me.board = std::make_unique<timer_board>(*me.store);
     auto& host = me.host;
     host.store = me.store.get();
@@ -317,9 +400,15 @@ expected<void> node::start(kind_registry kinds) {
         host.router_figures.push_back(std::make_shared<actor_figures>());
     }
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
+    host.settings.snapshot_idle_events = static_cast<std::uint64_t>(me.settings.snapshot_idle_events);
+    host.settings.active_max = static_cast<std::uint64_t>(me.settings.entity_active_max);
+    host.settings.snapshot_bytes = static_cast<std::uint64_t>(me.settings.snapshot_bytes);
+    host.settings.dedup_window_ms = me.settings.dedup_window_ms;
     host.settings.idle_ms = me.settings.entity_idle_ms;
+    host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };
     me.read_shard_times();
+    me.keep_blobs();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
     host.on_committed = [&me](const std::vector<storage::record>& records) { me.live->committed(records); };
     host.on_timer = [&me](std::uint32_t shard, timestamp due) { me.board->lower(shard, due); };
@@ -345,7 +434,11 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
                                         std::move(routers), &me.tree));
     children.push_back(me.timers_child());
+    std::ranges::move(me.retention_children(), std::back_inserter(children));
     std::ranges::move(me.backup_children(), std::back_inserter(children));
+    if (me.blobs) {
+        children.push_back(me.blobs->child());
+    }
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;
@@ -368,7 +461,11 @@ void node::stop(std::int64_t deadline_ms) {
     if (me.stopping.exchange(true) || !me.root) {
         return;
     }
+    if (me.blobs) {
+        me.blobs->cancel();
+    }
     const auto deadline = monotonic_ms() + deadline_ms;
+    me.admit_all();
     const auto ask_all = [&] {
         for (std::uint32_t shard = 0; shard < me.shards.size(); ++shard) {
             caf::anon_send(me.router_of(shard), sweep_msg{true});
@@ -400,12 +497,23 @@ node_statistics node::statistics() const {
     out.commands_accepted = me.host.commands_accepted;
     out.commands_refused = me.host.commands_refused;
     out.commands_repeated = me.host.commands_repeated;
-    out.commands_outstanding = static_cast<std::uint64_t>(std::max<std::int64_t>(0, me.outstanding_commands));
+    {
+        const std::lock_guard lock(me.gate_mutex);
+        out.commands_outstanding = me.gate.outstanding();
+        out.commands_waiting = me.gate.waiting();
+        out.bytes_outstanding = me.gate.bytes();
+    }
+    out.commands_overloaded = me.commands_overloaded;
     out.commits = me.host.commits;
+    out.timers_late = me.host.timers_late;
+    out.timer_lateness_max_ms = me.host.timer_lateness_max_ms;
     out.appends = me.host.appends;
-    out.bytes_outstanding = static_cast<std::uint64_t>(std::max<std::int64_t>(0, me.outstanding_bytes));
     out.performing = me.host.performing;
     out.subscribers = me.live->subscribers();
+    out.events_cut = me.retention.events_cut;
+    out.records_trimmed = me.retention.records_trimmed;
+    out.retention_rounds = me.retention.rounds;
+    out.retention_failures = me.retention.failures;
     out.clock_refused_ms = me.clock.refused_ms();
     return out;
 }

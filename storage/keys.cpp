@@ -124,10 +124,30 @@ bool poison_is_of(std::string_view rest, const entity_address& a) {
            rest.substr(time_bytes, name.size()) == name;
 }
 
-std::string blob_prefix(const uuid& organization, std::string_view sha256) {
+std::string reference(std::uint32_t shard, std::string_view sha256, const entity_address& a) {
+    auto out = shard_table(shard, table::reference);
+    put_uuid(out, a.organization);
+    out += sha256;
+    put_uuid(out, a.id);
+    out += a.kind;
+    return out;
+}
+
+std::string reference_kind(std::uint32_t shard, std::string_view kind) {
+    auto out = shard_table(shard, table::reference_kind);
+    out += kind;
+    return out;
+}
+
+std::string blob_name(const uuid& organization, std::string_view sha256) {
     std::string out;
     put_uuid(out, organization);
     out += sha256;
+    return out;
+}
+
+std::string blob_prefix(const uuid& organization, std::string_view sha256) {
+    auto out = blob_name(organization, sha256);
     out += '\0';
     return out;
 }

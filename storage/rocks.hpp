@@ -6,6 +6,7 @@
 #include <rocksdb/db.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace troupe::storage {
@@ -16,6 +17,7 @@ struct rocks {
     rocksdb::ColumnFamilyHandle* log = nullptr;
     rocksdb::ColumnFamilyHandle* derived = nullptr;
     rocksdb::ColumnFamilyHandle* blobs = nullptr;
+    std::mutex blobs_mutex; ///< Of marks: looking at one and acting on it is one step. Never held over more.
 
     rocks() = default;
     rocks(const rocks&) = delete;

@@ -19,6 +19,7 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cstring>
 #include <system_error>
 
@@ -56,6 +57,10 @@ void prefix_scan::seek_last() { iterator_->SeekToLast(); }
 void prefix_scan::seek_before(std::string_view suffix) { iterator_->SeekForPrev(prefix_ + std::string(suffix)); }
 
 namespace {
+
+/// Directories from this format up to `directory_format` are served as they are: opening one never raises its format,
+/// so that an older program which knows it may take it back.
+constexpr std::uint32_t directory_format_oldest = 1;
 
 /// Drops de-duplication rows that are older than the window.
 class window_filter : public rocksdb::CompactionFilter {
@@ -147,6 +152,13 @@ expected<identity> load_identity(const store_options& options) {
                                                  std::to_string(directory_format) +
                                                  "; run a newer Troupe, or choose another directory with --data"};
     }
+    if (who->format < directory_format_oldest) {
+        return problem{code::data_dir_unusable,
+                       in_directory(options.directory) + " has format " + std::to_string(who->format) +
+                           ", which is older than all that this version reads (from " +
+                           std::to_string(directory_format_oldest) + " on); start the version that it was made with (" +
+                           who->created_by_version + ") and one in between first"};
+    }
     if (who->hash != "xxh64" || who->shards == 0 || who->shards > shards_max) {
         return problem{code::data_dir_unusable, file.string() + " names the hash '" + who->hash + "' with " +
                                                     std::to_string(who->shards) +
@@ -187,6 +199,8 @@ expected<void> sync_names(rocksdb::Env& disk, const fs::path& directory) {
     return status.ok() ? expected<void>() : to_problem(status, "cannot sync " + directory.string());
 }
 
+constexpr std::size_t blob_buffer_bytes_max = 8 << 20;
+
 expected<void> open_database(rocks& into, const store_options& options, bool is_new, const window_filter* filter) {
     rocksdb::DBOptions db;
     if (options.env) {
@@ -208,7 +222,8 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
     db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
     db.recycle_log_file_num = 0;
     db.track_and_verify_wals_in_manifest = true;
-    db.max_total_wal_size = 256ULL << 20; // bounds start-up: WAL recovery reads 165 k events/s
+    db.db_write_buffer_size = 3 * options.write_buffer_bytes; // of all families: memory has a bound
+    db.max_total_wal_size = 256ULL << 20;                     // bounds start-up: WAL recovery reads 165 k events/s
     db.max_background_jobs = 2;
     db.keep_log_file_num = 5;
     db.max_open_files = 512;
@@ -228,6 +243,11 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
     blobs.enable_blob_files = true;
     blobs.min_blob_size = 32 * 1024;
     blobs.enable_blob_garbage_collection = true;
+    blobs.blob_garbage_collection_force_threshold = 0.5;
+    // Contents pass through memory: small tables keep that little, whatever is uploaded. Writers wait for the disk
+    // before RocksDB would make everybody wait (storage/blobs.cpp).
+    blobs.write_buffer_size = std::min(options.write_buffer_bytes, blob_buffer_bytes_max);
+    blobs.max_write_buffer_number = 8;
 
     const std::vector<rocksdb::ColumnFamilyDescriptor> families{
         {rocksdb::kDefaultColumnFamilyName, {}}, {"log", log}, {"derived", derived}, {"blobs", blobs}};
@@ -317,8 +337,20 @@ std::uint64_t store::free_bytes() const {
     return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
+std::uint64_t store::unflushed_bytes() const {
+    std::uint64_t out = 0;
+    for (auto* family : {rocks_->log, rocks_->derived, rocks_->blobs}) {
+        std::uint64_t bytes = 0;
+        rocks_->db->GetIntProperty(family, rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes);
+        out += bytes;
+    }
+    return out;
+}
+
 expected<void> store::check_space(std::uint64_t free_bytes_min) const {
-    if (free_bytes() >= free_bytes_min) {
+    // A flush that finds no room is an error of the journal, and ends the process.
+    const auto free = free_bytes();
+    if (free_bytes_min == 0 || (free >= free_bytes_min && free - free_bytes_min >= unflushed_bytes())) {
         return {};
     }
     return problem{code::storage_full,

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <queue>
 
 namespace troupe::storage {
@@ -353,10 +354,37 @@ expected<void> each_entity(const store& s, std::uint32_t shard,
                               : expected<void>(to_problem(scan.status(), "cannot read the entities"));
 }
 
+expected<void> each_reference(const store& s, std::uint32_t shard,
+                              const std::function<bool(const entity_address&, const blob_hash&)>& visit) {
+    prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::reference));
+    for (; scan.valid(); scan.next()) {
+        const auto rest = scan.rest(); // organization, hash, id, kind
+        if (rest.size() < 64) {
+            return problem{code::journal_damaged, "a reference to a blob has a key that none has"};
+        }
+        blob_hash hash;
+        std::memcpy(hash.data(), rest.data() + 16, hash.size());
+        const entity_address a{uuid_from(rest.substr(0, 16)), std::string(rest.substr(64)),
+                               uuid_from(rest.substr(48, 16))};
+        if (!visit(a, hash)) {
+            return {};
+        }
+    }
+    return scan.status().ok() ? expected<void>()
+                              : expected<void>(to_problem(scan.status(), "cannot read what names blobs"));
+}
+
+expected<bool> keeps_references(const store& s, std::uint32_t shard, std::string_view kind) {
+    std::string value;
+    const auto status = s.db().db->Get({}, s.db().derived, keys::reference_kind(shard, kind), &value);
+    return status.ok() || status.IsNotFound() ? expected<bool>(status.ok())
+                                              : expected<bool>(to_problem(status, "cannot read what names blobs"));
+}
+
 namespace {
 
-constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item,
-                                 keys::table::timer,    keys::table::owed,  keys::table::poison};
+constexpr std::array view_tables{keys::table::document, keys::table::index,  keys::table::item,     keys::table::timer,
+                                 keys::table::owed,     keys::table::poison, keys::table::reference};
 
 } // namespace
 
@@ -403,6 +431,11 @@ std::optional<std::string> owner_of_view_row(std::string_view key) {
         return key.size() < id_at + 16
                    ? std::nullopt
                    : std::optional(std::string(key.substr(begin, 16)) + std::string(key.substr(id_at, 16)));
+    }
+    if (table == keys::table::reference) { // the hash between them
+        return key.size() < begin + 64
+                   ? std::nullopt
+                   : std::optional(std::string(key.substr(begin, 16)) + std::string(key.substr(begin + 48, 16)));
     }
     const std::size_t due = table == keys::table::timer ? 8 : 0;
     return key.size() < begin + due + 32 ? std::nullopt : std::optional(std::string(key.substr(begin + due, 32)));

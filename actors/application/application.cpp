@@ -10,6 +10,8 @@
 #include "actors/provider/provider_watch.hpp"
 #include "actors/run/run_performer.hpp"
 #include "actors/run/run_routes.hpp"
+#include "actors/secret/secret_routes.hpp"
+#include "actors/secret/secret_vault.hpp"
 #include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
@@ -72,6 +74,7 @@ struct application::impl {
     std::unique_ptr<runtime::sandbox> sandbox;
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;
+    std::unique_ptr<secret_vault> vault;
     system_parts system;
     std::string openapi;
     std::unique_ptr<net::server> edge;
@@ -86,7 +89,7 @@ struct application::impl {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
         for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-                             run_routes(parts, *workspaces), backup_routes(parts),
+                             run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault),
                              own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
@@ -160,6 +163,8 @@ expected<void> application::impl::serve() {
     s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads)
                                              : std::max(1U, std::thread::hardware_concurrency());
     s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
+    s.refusal_ms = settings.edge_refusal_ms;
+    s.body_bytes_max = static_cast<std::size_t>(settings.edge_body_bytes);
     net::server_hooks hooks;
     hooks.routes = routes();
     openapi = net::make_openapi(hooks.routes, TROUPE_VERSION);
@@ -218,6 +223,9 @@ application::application() = default;
 application::~application() {
     if (impl_) {
         stop(1000);
+        if (impl_->vault) {
+            impl_->vault->wait();
+        }
         impl_->node.reset(); // waits for the performers at work, which use what is destroyed after it
     }
 }
@@ -248,8 +256,24 @@ void publish_metrics(runtime::node& node) {
                  [&node] { return static_cast<double>(node.statistics().performing); });
     m.read_gauge("troupe_commands_outstanding_bytes", "Bytes of the commands in hand.",
                  [&node] { return static_cast<double>(node.statistics().bytes_outstanding); });
+    m.read_counter("troupe_retention_events_cut_total", "Events that retention took out of histories.",
+                   [&node] { return static_cast<double>(node.statistics().events_cut); });
+    m.read_counter("troupe_retention_records_trimmed_total", "Records that retention took out of logs.",
+                   [&node] { return static_cast<double>(node.statistics().records_trimmed); });
+    m.read_counter("troupe_retention_rounds_total", "Rounds of retention through all shards.",
+                   [&node] { return static_cast<double>(node.statistics().retention_rounds); });
+    m.read_counter("troupe_retention_failures_total", "Entities and logs that retention could not serve.",
+                   [&node] { return static_cast<double>(node.statistics().retention_failures); });
     m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
                  [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
+    m.read_gauge("troupe_commands_waiting", "Of those: waiting for their turn.",
+                 [&node] { return static_cast<double>(node.statistics().commands_waiting); });
+    m.read_counter("troupe_commands_overloaded_total", "Commands that were refused because the node had too many.",
+                   [&node] { return static_cast<double>(node.statistics().commands_overloaded); });
+    m.read_counter("troupe_timers_late_total", "Durable timers that fired later than timers.lateness_ms.",
+                   [&node] { return static_cast<double>(node.statistics().timers_late); });
+    m.read_gauge("troupe_timer_lateness_max_seconds", "The latest durable timer since the start.",
+                 [&node] { return static_cast<double>(node.statistics().timer_lateness_max_ms) / 1e3; });
     m.read_gauge("troupe_entities_active", "Entities in memory.",
                  [&node] { return static_cast<double>(node.statistics().entities_active); });
     m.read_gauge("troupe_subscribers", "Live subscriptions.",
@@ -277,6 +301,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
                                                           const std::filesystem::path& runner, extensions own) {
     auto providers = with_environment(providers_of(settings));
     providers.own = std::move(own.models);
+    // The models are judged before there is a node; they ask for secrets when it serves.
+    const auto secrets = std::make_shared<std::function<expected<std::string>(std::string_view)>>();
+    providers.find_secret = [secrets](std::string_view name) { return (*secrets)(name); };
     auto models = model_registry::make(std::move(providers));
     if (!models) {
         return models.error();
@@ -297,10 +324,18 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!key) {
         return key.error();
     }
+    auto vault = secret_vault::open((*node)->parts(), settings);
+    if (!vault) {
+        return vault.error();
+    }
     std::unique_ptr<application> out(new application);
     out->impl_ = std::make_unique<impl>(std::move(*models));
     auto& me = *out->impl_;
     me.settings = settings;
+    me.vault = std::move(*vault);
+    *secrets = [&me](std::string_view name) {
+        return me.vault->reveal(me.node->parts().store->who().default_organization, name);
+    };
     me.node = std::move(*node);
     me.key = std::move(*key);
     me.prices = std::move(*prices);
@@ -333,12 +368,20 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         me.providers->show(listed.name);
     }
     publish_metrics(*me.node);
-    auto kinds = all_kinds(entity_kinds(make_run_performer(me.run_parts())), std::move(own.kinds));
+    auto kinds =
+        all_kinds(entity_kinds(make_run_performer(me.run_parts()), make_keyring_performer(*me.vault, me.node->parts())),
+                  std::move(own.kinds));
     if (!kinds) {
         return kinds.error();
     }
     if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
+    }
+    if (const auto rewrapped = me.vault->rewrap_all(); !rewrapped) { // both keys are there: the next start does it
+        log_for("secrets").error("not all data keys are wrapped with the new master key yet: {}",
+                                 rewrapped.error().detail);
+    } else if (*rewrapped > 0) {
+        log_for("secrets").warn("{} keyrings are wrapped with the new master key", *rewrapped);
     }
     if (auto served = me.serve(); !served) {
         return served.error();

@@ -4,13 +4,15 @@
 #include "actors/approval/approval_model.hpp"
 #include "actors/name/name_model.hpp"
 #include "actors/project/project_model.hpp"
+#include "actors/secret/secret_model.hpp"
 #include "actors/task/task_model.hpp"
 
 #include <utility>
 
 namespace troupe::actors {
 
-runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer) {
+runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer,
+                                    runtime::performer_of<keyring_model> keyring_performer) {
     runtime::kind_registry out;
     const auto add = [&](runtime::entity_kind kind) { out.emplace(kind.name, std::move(kind)); };
     add(runtime::make_kind<name_model>());
@@ -19,6 +21,8 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<project_model>());
     add(runtime::make_kind<approval_model>());
     add(runtime::make_kind<run_model>(std::move(run_performer)));
+    add(runtime::make_kind<secret_model>());
+    add(runtime::make_kind<keyring_model>(std::move(keyring_performer)));
     return out;
 }
 

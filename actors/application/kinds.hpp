@@ -1,11 +1,13 @@
 #pragma once
 
 #include "actors/run/run_model.hpp"
+#include "actors/secret/keyring_model.hpp"
 #include "runtime/entity/kind.hpp"
 
 namespace troupe::actors {
 
-/// Every entity kind of the product. Without a performer (for rebuilds of views) runs do nothing.
-runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer);
+/// Every entity kind of the product. Without performers (for rebuilds of views) runs and rotations do nothing.
+runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer,
+                                    runtime::performer_of<keyring_model> keyring_performer = {});
 
 } // namespace troupe::actors

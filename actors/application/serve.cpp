@@ -13,6 +13,10 @@
 #include <iostream>
 #include <utility>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace troupe::actors {
 
 namespace {
@@ -100,6 +104,7 @@ int serve(const std::vector<std::string>& args, const std::filesystem::path& run
         return fail(sources.error());
     }
     sources->environment = runtime::config_environment();
+    ::unsetenv("TROUPE_SECRETS_KEY"); // no program that the node starts has to know it
     auto loaded = runtime::load_config(*sources);
     if (!loaded) {
         return fail(loaded.error());
@@ -144,6 +149,9 @@ int serve(const std::vector<std::string>& args, const std::filesystem::path& run
     std::cout.flush();
     // Threads of performers may still wait for a model or a command: what they owe is journaled and goes on with the
     // next start, so nobody waits for them here.
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_do_leak_check(); // _Exit leaves it out
+#endif
     std::_Exit(0);
 }
 

@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view openai_prefix = "openai/";
 constexpr std::string_view script_prefix = "rehearsal:";
+constexpr std::string_view secret_prefix = "secret:";
 constexpr std::string_view script_extensions[] = {"", ".yaml", ".yml"};
 constexpr std::size_t listed_scripts_max = 200;
 
@@ -43,6 +44,19 @@ fs::path script_in(const fs::path& folder, std::string_view name) {
             return candidate;
     }
     return {};
+}
+
+/// A secret that is not there is for people to set: no retry helps, so it is refused as a wrong key would be.
+std::function<expected<std::string>()> key_from_secret(const provider_settings& settings) {
+    return [find = settings.find_secret,
+            name = settings.openai_api_key.substr(secret_prefix.size())]() -> expected<std::string> {
+        auto value = find ? find(name) : expected<std::string>(problem{code::not_found, "there are no secrets here"});
+        if (!value)
+            return problem{code::model_refused,
+                           fmt::format("The key of the openai provider is the secret '{}', and it cannot be had: {}.",
+                                       name, value.error().detail)};
+        return value;
+    };
 }
 
 expected<std::string> read_script(const fs::path& file) {
@@ -77,7 +91,10 @@ expected<model_registry> model_registry::make(provider_settings settings) {
         net::openai_settings wire;
         if (!out.settings_.openai_base_url.empty())
             wire.base_url = out.settings_.openai_base_url;
-        wire.api_key = out.settings_.openai_api_key;
+        if (out.settings_.openai_api_key.starts_with(secret_prefix))
+            wire.find_api_key = key_from_secret(out.settings_);
+        else
+            wire.api_key = out.settings_.openai_api_key;
         wire.ca_file = out.settings_.openai_ca_file;
         auto made = net::make_openai_model(std::move(wire));
         if (!made)

@@ -4,6 +4,7 @@
 #include "schemas/base/problem.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,10 +17,12 @@ namespace troupe::actors {
 struct provider_settings {
     std::string default_model;     ///< A name as `model_registry::find` takes it; empty: see there.
     std::string openai_base_url;   ///< Empty: api.openai.com.
-    std::string openai_api_key;    ///< Never logged, never shown.
+    std::string openai_api_key;    ///< Never logged, never shown. "secret:NAME": what `find_secret` gives for NAME.
     std::string openai_model;      ///< What "openai" means; empty: `openai_model_default`.
     std::string openai_ca_file;    ///< Empty: the system's certificates.
     std::filesystem::path scripts; ///< Folder of rehearsal scripts; empty: only the embedded one.
+    /// The value of a secret of the node, asked for at each call.
+    std::function<expected<std::string>(std::string_view name)> find_secret = {};
     bool scripts_anywhere = false; ///< Whether "rehearsal:/absolute/path" is allowed.
     /// A program's own models, by the name that agents and runs give; "openai…" and "rehearsal…" are taken.
     std::map<std::string, std::shared_ptr<net::model>> own = {};

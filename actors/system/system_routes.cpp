@@ -279,21 +279,24 @@ std::vector<route> system_routes(const system_parts& parts) {
     out.push_back(why_route(parts));
     out.push_back(load_route(parts));
     std::ranges::move(trouble_routes(parts), std::back_inserter(out));
-    out.push_back({.verb = verb::get,
-                   .path = "/events",
-                   .operation = "list_events",
-                   .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
-                   .tag = "system",
-                   .permission = "event:read",
-                   .query = {{"after", "Cursor of the page before; without one from the start."},
-                             {"limit", "Events per page."},
-                             {"since", "For streams."}},
-                   .reply = any_list("events"),
-                   .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
-                   .stream =
-                       [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
-                           answer_stream(net::stream_spec{{"*"}, ""});
-                       }});
+    out.push_back(
+        {.verb = verb::get,
+         .path = "/events",
+         .operation = "list_events",
+         .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
+         .tag = "system",
+         .permission = "event:read",
+         .query = {{"after",
+                    "Cursor of the page before; without one from the start. When events after it are not kept any "
+                    "more, the first item is of kind `reset`."},
+                   {"limit", "Events per page."},
+                   {"since", "For streams."}},
+         .reply = any_list("events"),
+         .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
+         .stream =
+             [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
+                 answer_stream(net::stream_spec{{"*"}, ""});
+             }});
     return out;
 }
 

@@ -96,6 +96,7 @@ std::vector<command> task_commands();
 std::vector<command> run_commands();
 std::vector<command> approval_commands();
 std::vector<command> event_commands();
+std::vector<command> secret_commands();
 std::vector<command> backup_commands();
 std::vector<command> journal_commands();
 std::vector<command> local_commands();

@@ -30,6 +30,14 @@ bool connection_count::wait_until_none(std::int64_t deadline_ms) {
     return changed_.wait_for(lock, std::chrono::milliseconds(deadline_ms), [&] { return count_ == 0; });
 }
 
+bool body_budget::take(std::size_t bytes) {
+    const auto wanted = static_cast<std::int64_t>(bytes);
+    if (left_.fetch_sub(wanted) >= wanted)
+        return true;
+    left_ += wanted;
+    return false;
+}
+
 io_thread::io_thread() = default;
 
 io_thread::~io_thread() {

@@ -2,6 +2,7 @@
 
 #include "net/http/router.hpp"
 #include "net/http/server.hpp"
+#include "net/http/worker_threads.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -18,6 +19,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 /// What the connections of a server share. Private to net/http and net/websocket: it knows Asio.
@@ -41,14 +43,31 @@ private:
     std::condition_variable changed_;
 };
 
+/// What all request bodies in hand may take together: a credit is taken before a body is read.
+class body_budget {
+public:
+    explicit body_budget(std::size_t bytes_max) : left_(static_cast<std::int64_t>(bytes_max)) {}
+    /// False: nothing was taken; ask again later.
+    bool take(std::size_t bytes);
+    void give_back(std::size_t bytes) { left_ += static_cast<std::int64_t>(bytes); }
+
+private:
+    std::atomic<std::int64_t> left_;
+};
+
 /// Immutable while the server runs, except for the counts.
 struct edge {
+    edge(server_settings s, server_hooks h, net::router r)
+        : settings(std::move(s)), hooks(std::move(h)), router(std::move(r)), bodies(settings.body_bytes_max) {}
+
     server_settings settings;
     server_hooks hooks;
     net::router router;
     std::string server_name; ///< The `Server` header.
     connection_count connections;
+    body_budget bodies;
     std::atomic<bool> draining = false;
+    std::unique_ptr<worker_threads> workers = nullptr; ///< For bodies in pieces.
 
     void tell_lost(std::size_t events) const {
         if (events > 0 && hooks.on_lost)

@@ -90,6 +90,8 @@ public:
 struct openai_settings {
     std::string base_url = "https://api.openai.com/v1";
     std::string api_key; ///< Never logged.
+    /// Asked for the key at each call, instead of `api_key`; what it refuses with, the call is refused with.
+    std::function<expected<std::string>()> find_api_key = {};
     std::string ca_file; ///< Empty: the system's certificates.
     std::int64_t connect_time_out_ms = 10'000;
     std::int64_t idle_time_out_ms = 90'000; ///< Longest silence inside a stream.

@@ -21,6 +21,13 @@ namespace {
 constexpr std::uint32_t retry_after_max_s = 24 * 3600;
 constexpr std::size_t secret_bytes_min = 8; ///< Local servers take keys like "none": a word, no secret.
 
+constexpr std::string_view bad_key = "The API key of the openai provider holds a space or a line break; set it again.";
+
+/// What may stand in a header's value without ending it.
+bool is_header_text(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c <= '~'; });
+}
+
 std::string_view word_of(role r) {
     switch (r) {
     case role::system:
@@ -188,7 +195,10 @@ public:
 
     expected<model_reply> complete(const model_request& request, std::stop_token stop,
                                    const std::function<void(std::string_view)>& on_token) override {
-        const client_request call = to_http(request);
+        const auto key = api_key();
+        if (!key)
+            return key.error();
+        const client_request call = to_http(request, *key);
         openai_stream stream;
         body_reader body(stream, settings_.reply_bytes_max, on_token);
         const auto answer =
@@ -198,12 +208,12 @@ public:
                            fmt::format("The provider at {} redirects ({}); set its base URL to where it is now.",
                                        settings_.base_url, answer->status)};
         if (answer && answer->status / 100 != 2)
-            return openai_problem(answer->status, without_key(answer->body), retry_after(answer->headers));
+            return openai_problem(answer->status, without_key(answer->body, *key), retry_after(answer->headers));
         if (answer)
             body.end();
         if (body.failure()) {
             problem p = *body.failure();
-            p.detail = without_key(std::move(p.detail));
+            p.detail = without_key(std::move(p.detail), *key);
             return p;
         }
         // A connection that breaks after the whole reply was there takes nothing from it but the usage.
@@ -213,13 +223,20 @@ public:
     }
 
 private:
-    [[nodiscard]] client_request to_http(const model_request& request) const {
+    [[nodiscard]] expected<std::string> api_key() const {
+        auto key = settings_.find_api_key ? settings_.find_api_key() : expected<std::string>(settings_.api_key);
+        if (key && !is_header_text(*key))
+            return problem{code::model_refused, std::string(bad_key)};
+        return key;
+    }
+
+    [[nodiscard]] client_request to_http(const model_request& request, const std::string& key) const {
         client_request out;
         out.method = "POST";
         out.url = settings_.base_url + "/chat/completions";
         out.headers = {{"Content-Type", "application/json"}, {"Accept", "text/event-stream, application/json"}};
-        if (!settings_.api_key.empty())
-            out.headers.emplace_back("Authorization", "Bearer " + settings_.api_key);
+        if (!key.empty())
+            out.headers.emplace_back("Authorization", "Bearer " + key);
         if (!request.idempotency_key.empty())
             out.headers.emplace_back("Idempotency-Key", request.idempotency_key);
         out.ca_file = settings_.ca_file;
@@ -247,8 +264,7 @@ private:
     }
 
     /// Providers repeat what they were sent: no message may carry the key.
-    [[nodiscard]] std::string without_key(std::string text) const {
-        const std::string& key = settings_.api_key;
+    [[nodiscard]] static std::string without_key(std::string text, const std::string& key) {
         if (key.size() < secret_bytes_min)
             return text;
         for (auto at = text.find(key); at != std::string::npos; at = text.find(key, at + 3))
@@ -271,10 +287,8 @@ expected<std::unique_ptr<model>> make_openai_model(openai_settings settings) {
     if (settings.base_url.find('@') != std::string::npos) // not repeated: it may hold a password
         return problem{code::config_invalid,
                        "The base URL of the openai provider holds a user name; use the API key instead."};
-    if (std::any_of(settings.api_key.begin(), settings.api_key.end(),
-                    [](unsigned char c) { return c <= ' ' || c > '~'; }))
-        return problem{code::config_invalid,
-                       "The API key of the openai provider holds a space or a line break; set it again."};
+    if (!is_header_text(settings.api_key))
+        return problem{code::config_invalid, std::string(bad_key)};
     return std::unique_ptr<model>(std::make_unique<openai_model>(std::move(settings)));
 }
 

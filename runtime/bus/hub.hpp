@@ -47,6 +47,7 @@ public:
 
 private:
     struct state;
+    expected<event_page> read_once(const uuid& organization, std::string_view after, std::size_t limit);
     explicit hub(std::shared_ptr<state> s);
     std::shared_ptr<state> state_;
 };

@@ -1,5 +1,6 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/prices.hpp"
+#include "runtime/config/retention.hpp"
 
 #include <fmt/format.h>
 
@@ -51,6 +52,11 @@ std::optional<std::string> check_module_levels(std::string_view text) {
 std::optional<std::string> check_prices(std::string_view text) {
     const auto prices = parse_prices(text);
     return prices ? std::nullopt : std::optional(prices.error().detail);
+}
+
+std::optional<std::string> check_kinds(std::string_view text) {
+    const auto kinds = parse_retention_kinds(text);
+    return kinds ? std::nullopt : std::optional(kinds.error().detail);
 }
 
 std::optional<std::string> check_url(std::string_view text) {
@@ -140,6 +146,18 @@ constexpr property table[] = {
      .unit = "ms",
      .max = 600'000,
      .reloadable = true},
+    {.name = "edge.refusal_ms",
+     .member = &config::edge_refusal_ms,
+     .doc = "About how long a refusal for overload is held back, while nothing more is read from its connection: "
+            "clients that repeat themselves at once cost less.",
+     .unit = "ms",
+     .max = 10'000},
+    {.name = "edge.body_bytes",
+     .member = &config::edge_body_bytes,
+     .doc = "Bodies of requests in hand, all together; further ones are not read before there is room.",
+     .unit = "bytes",
+     .min = 32LL << 20,
+     .max = 64LL << 30},
     {.name = "limits.outstanding_commands",
      .member = &config::limits_outstanding_commands,
      .doc = "Commands that were accepted and not yet answered; over it callers get `overloaded`.",
@@ -151,6 +169,18 @@ constexpr property table[] = {
      .unit = "bytes",
      .min = 1 << 20,
      .max = 64LL << 30},
+    {.name = "limits.commands_in_work",
+     .member = &config::limits_commands_in_work,
+     .doc =
+         "Commands that entities and disk work on at the same time; further ones wait, and organizations take turns.",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "limits.wait_ms",
+     .member = &config::limits_wait_ms,
+     .doc = "A command that waited longer for its turn is refused with `overloaded`.",
+     .unit = "ms",
+     .min = 1,
+     .max = 600'000},
     {.name = "watchdog.stall_ms",
      .member = &config::watchdog_stall_ms,
      .doc = "An actor that is in one handler for so long is logged and shown as stalled.",
@@ -169,16 +199,33 @@ constexpr property table[] = {
      .unit = "ms",
      .min = 100,
      .max = day_ms},
+    {.name = "entity.active_max",
+     .member = &config::entity_active_max,
+     .doc = "Entities in memory, about: beyond, those that were idle longest leave at once (about 10 kB each).",
+     .min = 100,
+     .max = 10'000'000},
     {.name = "snapshot.events",
      .member = &config::snapshot_events,
      .doc = "Events of an entity between two snapshots: less is a faster recovery, more is less writing.",
      .min = 1,
      .max = 100'000},
+    {.name = "snapshot.bytes",
+     .member = &config::snapshot_bytes,
+     .doc = "Or bytes of events, when they are more than the last snapshot has itself.",
+     .unit = "bytes",
+     .min = 4 << 10,
+     .max = 1 << 30},
+    {.name = "snapshot.idle_events",
+     .member = &config::snapshot_idle_events,
+     .doc = "An entity that leaves memory writes a snapshot when it has so many events since the last one; fewer are "
+            "read again sooner than a snapshot is written.",
+     .min = 1,
+     .max = 100'000},
     {.name = "dedup.window_ms",
      .member = &config::dedup_window_ms,
-     .doc = "How long a repeated command (`Idempotency-Key`) gets the first answer.",
+     .doc = "How long a repeated command (`Idempotency-Key`) gets the first answer. No retention is shorter.",
      .unit = "ms",
-     .min = 60'000,
+     .min = 1000,
      .max = 30 * day_ms},
     {.name = "storage.free_bytes_min",
      .member = &config::storage_free_bytes_min,
@@ -186,12 +233,51 @@ constexpr property table[] = {
      .unit = "bytes",
      .min = 16LL << 20,
      .max = 1LL << 40},
+    {.name = "storage.copied",
+     .member = &config::storage_copied,
+     .doc =
+         "What to do with a data directory that is a copy of another: `adopt` it when the original is gone for good.",
+     .choices = "refuse|adopt"},
+    {.name = "timers.lateness_ms",
+     .member = &config::timers_lateness_ms,
+     .doc = "A durable timer that fires later than this is logged and counted (troupe_timers_late_total).",
+     .unit = "ms",
+     .min = 100,
+     .max = day_ms},
     {.name = "storage.cache_bytes",
      .member = &config::storage_cache_bytes,
      .doc = "Memory for the block cache of the store.",
      .unit = "bytes",
      .min = 1 << 20,
      .max = 1LL << 40},
+    {.name = "retention.history_ms",
+     .member = &config::retention_history_ms,
+     .doc = "How long the events of an entity are kept; then its state stands for them. 0: for ever.",
+     .unit = "ms",
+     .max = 100 * 365 * day_ms},
+    {.name = "retention.kinds",
+     .member = &config::retention_kinds,
+     .doc = "The same for single kinds, as in `run=90d,task=0`, with the units d, h, m, s and ms.",
+     .check = check_kinds},
+    {.name = "retention.log_ms",
+     .member = &config::retention_log_ms,
+     .doc = "How far the feed of events, exports and restores to a moment reach back: older records of the log are "
+            "removed, entities keep their events. 0: for ever.",
+     .unit = "ms",
+     .max = 100 * 365 * day_ms},
+    {.name = "blobs.grace_ms",
+     .member = &config::blobs_grace_ms,
+     .doc =
+         "How long a content stays that nothing names any more. A backup can be restored to a moment at most so long "
+         "before it was made.",
+     .unit = "ms",
+     .min = 1000,
+     .max = 3650 * day_ms},
+    {.name = "blobs.collect_every_ms",
+     .member = &config::blobs_collect_every_ms,
+     .doc = "Time between two searches for contents that nothing names; 0: nothing is ever collected.",
+     .unit = "ms",
+     .max = 365 * day_ms},
     {.name = "backup.directory",
      .member = &config::backup_directory,
      .doc = "Folder of backups, best on another disk; empty: `backups` in the data folder."},
@@ -205,6 +291,16 @@ constexpr property table[] = {
      .doc = "Backups on schedule that are kept; older ones are deleted. Those that somebody asked for stay.",
      .min = 1,
      .max = 10'000},
+    {.name = "secrets.key_file",
+     .member = &config::secrets_key_file,
+     .doc = "File with the master key that protects secrets; empty: secrets.key in the data folder, made on the first "
+            "start. Keep a copy apart from backups: without it no secret can be opened again.",
+     .check = check_file},
+    {.name = "secrets.key",
+     .member = &config::secrets_key,
+     .doc = "The master key itself, instead of a file; best given by the environment. Older keys may follow it, by "
+            "commas: they open what is not wrapped anew yet.",
+     .secret = true},
     {.name = "sandbox",
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
@@ -230,7 +326,7 @@ constexpr property table[] = {
      .check = check_url},
     {.name = "model.openai.api_key",
      .member = &config::model_openai_api_key,
-     .doc = "Key of that server; best given by the environment.",
+     .doc = "Key of that server; best `secret:NAME`, a secret that the node keeps, else given by the environment.",
      .secret = true,
      .fallback = "OPENAI_API_KEY",
      .check = check_header_text},

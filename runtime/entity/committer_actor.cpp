@@ -34,6 +34,9 @@ public:
 
     const char* name() const override { return "committer"; }
 
+    /// A promise holds this very actor: one that is kept would keep the actor, with its appends, for ever.
+    void on_exit() override { waiting_.clear(); }
+
     resume_result resume(caf::execution_unit* unit, std::size_t throughput_max) override {
         const watched_work work(services_.watch, "committer", *this);
         return committer_actor::base::resume(unit, throughput_max);
@@ -58,7 +61,7 @@ public:
                     return promise;
                 },
                 [this](const release_msg& m) { committer_->release(m.entity, m.activation); },
-                [this](const flush_msg&) { flush(); }};
+                [this](const flush_msg&) { flush(); }, [this](const trim_msg& m) { return trim(m); }};
     }
 
 private:
@@ -118,6 +121,15 @@ private:
             jobs[i].promise.deliver(appended_msg{std::move(results_[i])});
         }
         return true;
+    }
+
+    trimmed_msg trim(const trim_msg& m) {
+        trimmed_msg out{committer_->trim(m.shard, m.to)};
+        if (!out.result && out.result.error().code != code::conflict) {
+            services_.end_process(out.result.error().detail);
+            quit(caf::exit_reason::kill);
+        }
+        return out;
     }
 
     host_services& services_;

@@ -6,6 +6,7 @@
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace troupe::runtime {
 
@@ -33,6 +34,20 @@ std::vector<index_key> without_nul(std::vector<index_key> keys) {
 
 const std::string& key_of(const effect& e) {
     return std::visit([](const auto& x) -> const std::string& { return x.key; }, e);
+}
+
+/// Rows follow the state, whatever event changed it.
+void derive_references(const std::vector<storage::blob_hash>& before, const std::vector<storage::blob_hash>& now,
+                       std::uint32_t shard, const entity_address& a, storage::derived_changes& out) {
+    std::vector<storage::blob_hash> dropped;
+    std::ranges::set_difference(before, now, std::back_inserter(dropped));
+    for (const auto& hash : dropped) {
+        out.deletes.push_back(keys::reference(shard, storage::as_bytes(hash), a));
+    }
+    std::ranges::set_difference(now, before, std::back_inserter(out.named_blobs));
+    for (const auto& hash : out.named_blobs) {
+        out.puts.emplace_back(keys::reference(shard, storage::as_bytes(hash), a), "");
+    }
 }
 
 } // namespace
@@ -65,8 +80,8 @@ std::string poisoned_payload(const command& c, std::string_view cause) {
     std::string out;
     json::object_writer writer(out);
     writer.field("command", c.type).field("command_id", c.id).field("cause", cause).raw_field("payload", c.payload);
-    if (const auto effect = effect_behind(c); !effect.empty()) {
-        writer.field("effect", effect);
+    if (const auto owed = effect_behind(c); !owed.empty()) {
+        writer.field("effect", owed);
     }
     writer.end();
     return out;
@@ -77,8 +92,8 @@ void note_set_aside(const storage::record& r, set_aside_effects& into) {
         return;
     }
     const auto parsed = json::document::parse(r.payload);
-    const auto effect = parsed ? parsed->root().find("effect") : std::nullopt;
-    const auto name = effect ? effect->as_string() : std::nullopt;
+    const auto member = parsed ? parsed->root().find("effect") : std::nullopt;
+    const auto name = member ? member->as_string() : std::nullopt;
     if (name) {
         into.emplace(*name);
     }
@@ -93,6 +108,7 @@ derived_rows rows_of(const entity_instance& e, const view_context& ctx, set_asid
     if (out.exists) {
         out.keys = without_nul(std::move(view.keys));
     }
+    out.blobs = e.blobs();
     out.owed = e.resume();
     if (!out.set_aside.empty()) {
         std::erase_if(out.owed, [&](const effect& x) { return out.set_aside.contains(set_aside_name(x)); });
@@ -160,6 +176,7 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
         const auto owed_key = keys::entity(shard, keys::table::owed, a);
         now.owes ? void(out.puts.emplace_back(owed_key, "")) : out.deletes.push_back(owed_key);
     }
+    derive_references(before.blobs, now.blobs, shard, a, out);
     std::map<std::string, std::string> items; // the last one of a key counts
     for (auto& i : e.take_items()) {
         items.insert_or_assign(keys::item(shard, a, i.collection, i.key), std::move(i.document));
@@ -171,14 +188,18 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
     return out;
 }
 
-void add_snapshot(storage::derived_changes& to, const entity_instance& e, const set_aside_effects& set_aside,
-                  std::uint32_t shard, const entity_address& a, std::uint64_t version, std::uint64_t drop) {
+std::string snapshot_of(const entity_instance& e, const set_aside_effects& set_aside) {
     auto state = e.snapshot();
     for (const auto& name : set_aside) {
         state += '\n' + json::quoted(name); // no line ends within JSON as it is written
     }
+    return state;
+}
+
+void add_snapshot(storage::derived_changes& to, const entity_instance& e, const set_aside_effects& set_aside,
+                  std::uint32_t shard, const entity_address& a, std::uint64_t version, std::uint64_t drop) {
     to.puts.emplace_back(keys::numbered(shard, keys::table::snapshot, a, version),
-                         storage::encode_snapshot_row({version, e.state_version(), std::move(state)}));
+                         storage::encode_snapshot_row({version, e.state_version(), snapshot_of(e, set_aside)}));
     if (drop != 0) {
         to.deletes.push_back(keys::numbered(shard, keys::table::snapshot, a, drop));
     }

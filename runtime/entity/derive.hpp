@@ -41,7 +41,8 @@ struct derived_rows {
     std::vector<index_key> keys;
     std::map<std::string, timestamp> timers; ///< key -> due
     bool owes = false;
-    std::vector<effect> owed; ///< As `resume` gave it, timers too, without what is set aside.
+    std::vector<storage::blob_hash> blobs; ///< In order.
+    std::vector<effect> owed;              ///< As `resume` gave it, timers too, without what is set aside.
     set_aside_effects set_aside;
 };
 
@@ -53,6 +54,8 @@ derived_rows rows_of(const entity_instance& e, const view_context& ctx, set_asid
 storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const entity_address& a, std::uint64_t version,
                                 derived_rows& before);
 
+/// What a snapshot holds: the state, and what was set aside.
+std::string snapshot_of(const entity_instance& e, const set_aside_effects& set_aside);
 /// Adds a snapshot of the instance at `version`, and removes `drop` (the one before the one before; 0: none).
 void add_snapshot(storage::derived_changes& to, const entity_instance& e, const set_aside_effects& set_aside,
                   std::uint32_t shard, const entity_address& a, std::uint64_t version, std::uint64_t drop);

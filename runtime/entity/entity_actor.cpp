@@ -2,10 +2,14 @@
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
 #include "runtime/entity/troubles.hpp"
+#include "runtime/retention/history_cut.hpp"
+#include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/base.hpp"
+#include "storage/blobs.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/poison.hpp"
 
@@ -13,7 +17,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
-#include <deque>
+#include <list>
 #include <unordered_map>
 
 namespace troupe::runtime {
@@ -28,6 +32,10 @@ timestamp record_time(host_services& services, std::uint32_t shard) {
 }
 
 namespace {
+
+/// What a record takes beside its payload, about.
+constexpr std::size_t record_overhead_bytes = 256;
+constexpr std::size_t short_tail_bytes = 64 << 10;
 
 /// Hosts one entity: decide → commit → apply → reply → effects. Commands that arrive while an append is in flight wait;
 /// when it returns, all of them are decided together and appended as one batch.
@@ -60,6 +68,7 @@ public:
         if (services_.troubles) {
             services_.troubles->left(self_);
         }
+        waiting_.clear(); // the router has them, too; an effect that is in work holds what is left of this actor
         owner_ = nullptr;
         committer_ = nullptr;
     }
@@ -78,10 +87,15 @@ public:
                 [this](const poison_msg& m) {
                     enqueue({m.held, m.cause});
                 },
-                [this](const passivate_msg& m) { passivate(m.drain); }, [this](const reconcile_msg&) { reconcile(); },
+                [this](const passivate_msg& m) { passivate(m.drain); },
+                [this](const reconcile_msg&) { reconcile(); },
                 [this](const effect_done_msg& m) {
                     effects_.done(m, this);
                     reconcile();
+                },
+                [this](const cut_history_msg& m) {
+                    cut_wanted_ = m;
+                    pump();
                 }};
     }
 
@@ -144,12 +158,15 @@ private:
         }
     }
 
-    /// The newest snapshot that can be restored, then the events after it.
+    /// The newest snapshot that can be restored, or the state at which the history begins; then the events after it.
     expected<void> load(const storage::activation& a) {
         activation_ = a.id;
         instance_ = services_.kinds->find(self_.kind)->second.make();
         snapshots_.clear();
         state_bytes_ = 0;
+        bytes_since_snapshot_ = 0;
+        const auto base = storage::read_base(*services_.store, self_);
+        base_ = !base ? UINT64_MAX : *base ? (*base)->version : 0;
         std::uint64_t from = 0;
         set_aside_effects set_aside;
         for (const auto& s : storage::read_snapshots(*services_.store, self_, 2)) {
@@ -157,16 +174,26 @@ private:
             if (from == 0 && s.version <= a.version) {
                 if (auto restored = restore_snapshot(*instance_, s.state_version, s.state)) {
                     from = s.version;
-                    state_bytes_ = s.state.size();
+                    state_bytes_ = snapshot_bytes_ = s.state.size();
                     set_aside = std::move(*restored);
                 }
             }
         }
+        snapshot_version_ = from;
+        if (from < base_ && base && *base) {
+            auto restored = restore_snapshot(*instance_, (*base)->state_version, (*base)->state);
+            if (!restored) {
+                return restored.error();
+            }
+            set_aside = std::move(*restored);
+            from = base_;
+        }
         version_ = from;
-        auto read = storage::read_history(*services_.store, self_, from, [this](storage::record&& r) {
+        auto read = storage::read_history(*services_.store, self_, from, [&](storage::record&& r) {
             version_ = r.entity_seq;
             note_set_aside(r, set_aside);
             state_bytes_ += r.payload.size();
+            bytes_since_snapshot_ += r.payload.size() + record_overhead_bytes;
             return instance_->replay(r);
         });
         estimate_memory();
@@ -178,7 +205,6 @@ private:
                                                       std::to_string(a.version)};
         }
         instance_->take_items(); // those of replayed events are in the tables already
-        snapshot_version_ = from;
         before_ = rows_of(*instance_, {self_.id, version_}, std::move(set_aside), nullptr);
         return {};
     }
@@ -191,6 +217,9 @@ private:
     }
 
     void pump() {
+        if (cut_wanted_ && !in_flight_ && (ready_ || broken_)) {
+            cut_history(*std::exchange(cut_wanted_, std::nullopt));
+        }
         while (!in_flight_ && !waiting_.empty() && (ready_ || broken_)) {
             batch b;
             while (!waiting_.empty() && b.decisions.size() < services_.settings.batch_commands_max &&
@@ -245,7 +274,8 @@ private:
         if (broken_) {
             return *broken_;
         }
-        if (auto earlier = repeated(*w.held)) {
+        const auto version = version_ + b.append->records.size();
+        if (auto earlier = repeated(*w.held, version)) {
             ++services_.commands_repeated;
             return std::move(*earlier);
         }
@@ -254,7 +284,6 @@ private:
                            "the command waited longer than its deadline and was not decided; send it again"};
         }
         w.held->decided_after = std::min(w.held->decided_after.load(), version_);
-        const auto version = version_ + b.append->records.size();
         if (w.poison_cause) {
             return set_aside(b, c, *w.poison_cause);
         }
@@ -294,7 +323,7 @@ private:
             r.correlation = c.correlation;
             r.trace = c.trace;
             r.payload = std::move(e.payload);
-            b.bytes += r.payload.size() + 256;
+            b.bytes += r.payload.size() + record_overhead_bytes;
             b.append->records.push_back(std::move(r));
         }
     }
@@ -324,7 +353,7 @@ private:
     // ---- repeats
 
     /// The answer of an earlier command with this id, made again from its events.
-    std::optional<reply> repeated(const held_command& held) {
+    std::optional<reply> repeated(const held_command& held, std::uint64_t now) {
         const auto& c = held.command;
         auto row = storage::is_remembered(c.id) ? storage::read_command(*services_.store, self_, c.id)
                                                 : decided_before(c, held.decided_after);
@@ -337,12 +366,13 @@ private:
         if ((*row)->request_hash != c.request_hash) {
             return reply(mismatch(c));
         }
-        return answer_again(c, **row);
+        return answer_again(c, **row, now);
     }
 
     /// A command that nobody can repeat was decided before only if an earlier incarnation died before its answer.
     expected<std::optional<storage::command_row>> decided_before(const command& c, std::uint64_t after) const {
         std::optional<storage::command_row> found;
+        after = std::max(after, base_);
         if (after >= version_) {
             return found;
         }
@@ -355,12 +385,26 @@ private:
         return read ? expected<std::optional<storage::command_row>>(found) : read.error();
     }
 
-    reply answer_again(const command& c, const storage::command_row& row) {
+    reply answer_again(const command& c, const storage::command_row& row, std::uint64_t now) {
         const auto last = row.first_version + row.events - 1;
+        switch (row.answer) {
+        case storage::repeat_answer::made_again:
+            break;
+        case storage::repeat_answer::document:
+            return outcome{last, true, instance_->view({self_.id, now}).document};
+        case storage::repeat_answer::kept:
+            return outcome{last, true, row.kept};
+        case storage::repeat_answer::poison:
+            return poison(c, "its event is not kept any more");
+        }
         const auto then = services_.kinds->find(self_.kind)->second.make();
+        const auto from = restore_before(*services_.store, self_, row.first_version, *then);
+        if (!from) {
+            return from.error();
+        }
         std::vector<storage::record> events;
         auto read = storage::read_history(
-            *services_.store, self_, 0,
+            *services_.store, self_, *from,
             [&](storage::record&& r) {
                 auto replayed = then->replay(r);
                 if (r.entity_seq >= row.first_version) {
@@ -394,7 +438,16 @@ private:
                 a.derived.puts.push_back(storage::poison_row(shard_, r));
             }
         }
-        if (version - snapshot_version_ >= services_.settings.snapshot_events) {
+        if (base_ > 0) {
+            if (auto kept = storage::keep_base_items(*services_.store, a.derived); !kept) {
+                mark(b, false);
+                refused(b, kept.error());
+                return;
+            }
+        }
+        bytes_since_snapshot_ += b.bytes;
+        if (version - snapshot_version_ >= services_.settings.snapshot_events ||
+            bytes_since_snapshot_ >= std::max(services_.settings.snapshot_bytes, snapshot_bytes_)) {
             snapshot(a.derived, version);
         }
         mark(b, false);
@@ -404,6 +457,12 @@ private:
         }
         estimate_memory();
         auto shared = std::make_shared<batch>(std::move(b));
+        if (auto named = storage::name_blobs(*services_.store, self_.organization, shared->append->derived.named_blobs);
+            !named) {
+            in_flight_ = false;
+            refused(*shared, named.error()); // a content is not there
+            return;
+        }
         count_append();
         request(committer_, caf::infinite, append_msg{shared->append})
             .then([this, shared, version](appended_msg& m) { appended(*shared, version, m.result); },
@@ -441,6 +500,73 @@ private:
         }
         snapshots_.insert(snapshots_.begin(), version);
         snapshot_version_ = version;
+        snapshot_bytes_ = to.puts.back().second.size();
+        bytes_since_snapshot_ = 0;
+    }
+
+    // ---- retention
+
+    void cut_history(const cut_history_msg& m) {
+        auto cut = broken_ ? expected<history_cut>(*broken_) : cut_safely(m.until);
+        if (!cut || cut->events == 0) {
+            m.ticket->failed = !cut;
+            if (!cut) {
+                log_for("retention").error("the history of {} is not cut: {}", to_string(self_), cut.error().detail);
+            } else if (m.leave) {
+                leave_again();
+            }
+            return;
+        }
+        auto a = std::make_shared<storage::append>();
+        a->entity = self_;
+        a->activation = activation_;
+        a->expected_version = version_;
+        a->derived = std::move(cut->changes);
+        if (!has_good_snapshot(*services_.store, self_, cut->base, *services_.kinds->find(self_.kind)->second.make())) {
+            snapshot(a->derived, version_); // beside the base: a damaged one falls back to the other
+        }
+        in_flight_ = true;
+        count_append();
+        request(committer_, caf::infinite, append_msg{a})
+            .then([this, m, base = cut->base, events = cut->events,
+                   more = cut->more](appended_msg& done) { history_cut_done(m, base, events, more, done.result); },
+                  [this](caf::error& e) { quit(std::move(e)); });
+    }
+
+    /// A model that throws here would do so for ever: that is no reason to end.
+    expected<history_cut> cut_safely(timestamp until) {
+        try {
+            return make_cut(*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, until,
+                            services_.clock() + -services_.settings.dedup_window_ms);
+        } catch (const std::exception& defect) {
+            return problem{code::internal, defect.what()};
+        }
+    }
+
+    void history_cut_done(const cut_history_msg& m, std::uint64_t base, std::uint64_t events, bool more,
+                          const expected<storage::appended>& result) {
+        in_flight_ = false;
+        if (!result) {
+            batch none;
+            m.ticket->failed = true;
+            appended(none, version_, result.error()); // what it says of snapshots is not on disk: it is loaded again
+            return;
+        }
+        base_ = base;
+        m.ticket->events = events;
+        m.ticket->more = more;
+        reconcile();
+        pump();
+        if (m.leave && !more) {
+            leave_again();
+        }
+    }
+
+    /// An entity that was started to cut its history does not stay in memory for it.
+    void leave_again() {
+        if (ready_ && !in_flight_ && waiting_.empty() && effects_.empty()) {
+            passivate(false);
+        }
     }
 
     void appended(batch& b, std::uint64_t version, const expected<storage::appended>& result) {
@@ -512,7 +638,10 @@ private:
             send(owner_, busy_msg{self_});
             return;
         }
-        if (!ready_ || version_ == snapshot_version_ || version_ == 0) {
+        // A short tail is read again sooner than a snapshot is written.
+        const bool short_tail = version_ - snapshot_version_ < services_.settings.snapshot_idle_events &&
+                                bytes_since_snapshot_ < short_tail_bytes;
+        if (!ready_ || version_ == snapshot_version_ || short_tail) {
             leave();
             return;
         }
@@ -543,10 +672,14 @@ private:
     std::unique_ptr<entity_instance> instance_;
     std::uint64_t activation_ = 0;
     std::uint64_t version_ = 0;
+    std::uint64_t base_ = 0; ///< The last event that retention cut.
     std::uint64_t snapshot_version_ = 0;
+    std::uint64_t snapshot_bytes_ = 0; ///< Of the newest one.
+    std::uint64_t bytes_since_snapshot_ = 0;
     std::vector<std::uint64_t> snapshots_; ///< Newest first.
-    derived_rows before_;                  ///< Of the last batch decided.
-    std::deque<waiting> waiting_;
+    std::optional<cut_history_msg> cut_wanted_;
+    derived_rows before_; ///< Of the last batch decided.
+    std::list<waiting> waiting_;
     std::optional<problem> broken_; ///< Quarantined, or of no known kind: every command gets this.
     bool ready_ = false;
     bool in_flight_ = false;

@@ -27,9 +27,14 @@ inline constexpr std::uint64_t performing_max = 512;
 /// What a host does by policy. Fixed at start.
 struct host_settings {
     std::string node_path = "/nodes/n1";
-    std::uint64_t snapshot_events = 200;  ///< A snapshot every N events, and on passivation.
-    std::int64_t idle_ms = 60'000;        ///< Idle entities are passivated after this.
-    std::int64_t sweep_ms = 10'000;       ///< How often a router looks for them.
+    std::uint64_t snapshot_events = 200;    ///< A snapshot every N events, and on passivation.
+    std::uint64_t snapshot_bytes = 1 << 20; ///< Or when events of so many bytes came, and more than the last one has.
+    std::uint64_t snapshot_idle_events = 1; ///< On passivation only with so many events since the last one.
+    std::uint64_t active_max = 20'000;      ///< Beyond, the entities that were idle longest are passivated.
+    std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< How long a command may be repeated.
+    std::int64_t idle_ms = 60'000;                     ///< Idle entities are passivated after this.
+    std::int64_t sweep_ms = 10'000;                    ///< How often a router looks for them.
+    std::int64_t timer_lateness_ms = 1000;             ///< Timers that fire later are counted and logged.
     std::size_t batch_commands_max = 512; ///< Commands that one append takes at most; bounds latency of the first.
 };
 
@@ -65,6 +70,8 @@ struct host_services {
     std::atomic<std::uint64_t> commands_refused{0};
     std::atomic<std::uint64_t> commands_repeated{0};
     std::atomic<std::uint64_t> commits{0};
+    std::atomic<std::uint64_t> timers_late{0};
+    std::atomic<std::int64_t> timer_lateness_max_ms{0}; ///< Of all timers since the start.
     std::atomic<std::uint64_t> appends{0}; ///< Of entities, each one or more commands; several share a commit.
 };
 

@@ -3,8 +3,11 @@
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/limits.hpp"
+#include "schemas/base/versions.hpp"
+#include "storage/blob_hash.hpp"
 #include "storage/record.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,6 +22,11 @@
 
 /// The erased form of a model: what the host works with. No CAF in here.
 namespace troupe::runtime {
+
+/// What one command may become: its events are decided, written and answered as a whole.
+inline constexpr std::size_t command_events_max = 10'000;
+inline constexpr std::size_t command_event_bytes_max = 16 * limits::mib;
+static_assert(command_event_bytes_max >= limits::event_bytes_max);
 
 struct encoded_event {
     std::string type;
@@ -53,6 +61,8 @@ public:
 
     [[nodiscard]] virtual std::vector<effect> resume() const = 0;
     [[nodiscard]] virtual entity_view view(const view_context& ctx) const = 0;
+    /// The blobs that the state names, each once, in order. What is no name of a blob is left out.
+    [[nodiscard]] virtual std::vector<storage::blob_hash> blobs() const = 0;
     /// The items of the events applied since the last call.
     virtual std::vector<item> take_items() = 0;
     /// Nothing when the kind has no performer.
@@ -63,6 +73,7 @@ public:
 struct entity_kind {
     std::string name;
     std::function<std::unique_ptr<entity_instance>()> make;
+    bool names_blobs = false; ///< Its model has `blobs`.
 };
 
 /// All kinds of a node, by name.
@@ -75,26 +86,22 @@ concept has_items = requires(const typename M::state& s, const typename M::event
     M::items(s, e, c);
 };
 template <class M>
+concept has_blobs = requires(const typename M::state& s) {
+    M::blobs(s);
+};
+template <class M>
 concept has_answer = requires(const typename M::state& s, const std::vector<typename M::event>& e,
                               const view_context& c) {
     M::answer(s, e, c);
 };
-template <class T>
-constexpr std::uint16_t version_of() {
-    if constexpr (requires { T::version; }) {
-        return T::version;
-    } else {
-        return 1;
-    }
-}
-
-/// A stored event brought up to date: a model with old versions has `upcast(type, version, payload)`.
+/// A stored event brought up to date by the chain of its type's versions (schemas/base/versions.hpp). A model whose
+/// old events have types that are gone has `upcast(type, version, payload)`, which ends in `read_stored_named`.
 template <class M>
 expected<typename M::event> decode_event(const storage::record& r) {
     if constexpr (requires { M::upcast(r.type, r.version, r.payload); }) {
         return M::upcast(r.type, r.version, r.payload);
     } else {
-        return decode_named<typename M::event>(r.type, r.payload, strictness::stored);
+        return read_stored_named<typename M::event>(r.type, r.version, r.payload);
     }
 }
 
@@ -122,7 +129,13 @@ public:
         if (!events) {
             return events.error();
         }
+        if (events->size() > command_events_max) {
+            return problem{code::payload_too_large, "the command '" + c.type + "' would become " +
+                                                        std::to_string(events->size()) + " events, over the limit of " +
+                                                        std::to_string(command_events_max) + "; split it"};
+        }
         decided out;
+        std::size_t bytes = 0;
         for (const auto& e : *events) {
             auto [type, payload] = encode_named(e);
             if (payload.size() > limits::event_bytes_max) {
@@ -131,8 +144,14 @@ public:
                                    " bytes, over the limit of " + std::to_string(limits::event_bytes_max) +
                                    "; put large contents into files"};
             }
+            bytes += payload.size();
+            if (bytes > command_event_bytes_max) {
+                return problem{code::payload_too_large, "the events of the command '" + c.type + "' would have over " +
+                                                            std::to_string(command_event_bytes_max) +
+                                                            " bytes; split it, or put large contents into files"};
+            }
             const auto type_version =
-                std::visit([](const auto& m) { return detail::version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
+                std::visit([](const auto& m) { return version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
             out.events.push_back({std::string(type), type_version, std::move(payload)});
         }
         auto version = ctx.version;
@@ -169,13 +188,10 @@ public:
     }
 
     [[nodiscard]] std::string snapshot() const override { return to_json(state_); }
-    [[nodiscard]] std::uint16_t state_version() const override { return detail::version_of<state_type>(); }
+    [[nodiscard]] std::uint16_t state_version() const override { return version_of<state_type>(); }
 
     expected<void> restore(std::uint16_t version, std::string_view state) override {
-        if (version != state_version()) {
-            return problem{code::quarantined, "a snapshot has state version " + std::to_string(version)};
-        }
-        auto decoded = from_json<state_type>(state, strictness::stored);
+        auto decoded = read_stored<state_type>(version, state);
         if (!decoded) {
             return decoded.error();
         }
@@ -186,6 +202,14 @@ public:
     [[nodiscard]] std::vector<effect> resume() const override { return M::resume(state_); }
     [[nodiscard]] entity_view view(const view_context& ctx) const override { return M::view(state_, ctx); }
     std::vector<item> take_items() override { return std::exchange(items_, {}); }
+
+    [[nodiscard]] std::vector<storage::blob_hash> blobs() const override {
+        if constexpr (detail::has_blobs<M>) {
+            return storage::blob_hashes(M::blobs(state_));
+        } else {
+            return {};
+        }
+    }
 
     [[nodiscard]] bound_effect bind(const perform_effect& e) const override {
         if (!performer_ || !*performer_) {
@@ -221,7 +245,8 @@ private:
 template <class M>
 entity_kind make_kind(performer_of<M> performer = {}) {
     auto shared = std::make_shared<const performer_of<M>>(std::move(performer));
-    return {std::string(M::kind), [shared] { return std::make_unique<hosted_model<M>>(shared.get()); }};
+    return {std::string(M::kind), [shared] { return std::make_unique<hosted_model<M>>(shared.get()); },
+            detail::has_blobs<M>};
 }
 
 } // namespace troupe::runtime

@@ -14,7 +14,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
+#include <list>
 #include <unordered_map>
 #include <utility>
 
@@ -40,8 +40,10 @@ void held_command::answer(reply r) {
         if (on_answered) {
             on_answered();
         }
-        if (port) {
-            port(std::move(r));
+        // Let go, whoever still has this command: the port of an effect holds the entity that waits for it, and that
+        // one may have commands of the entity here. Two that died so would hold each other for ever.
+        if (const auto to = std::exchange(port, {})) {
+            to(std::move(r));
         }
     }
 }
@@ -63,8 +65,8 @@ namespace {
 /// Restarts wait 50 ms, doubling to 5 s, so that an entity that crashes at once does not spin.
 constexpr std::int64_t restart_first_ms = 50;
 constexpr std::int64_t restart_max_ms = 5000;
-const auto entity_policy = std::make_shared<const std::string>(
-    "restarted by its router after 50 ms, doubling to 5 s; leaves when idle");
+const auto entity_policy =
+    std::make_shared<const std::string>("restarted by its router after 50 ms, doubling to 5 s; leaves when idle");
 
 /// Keeps what was not answered, so that a crash of an entity loses nothing: its mailbox is lost, this queue is not.
 class shard_impl : public shard_actor::base, private stall_subject {
@@ -104,7 +106,8 @@ public:
         set_down_handler([this](caf::down_msg& down) { entity_ended(down.source, down.reason); });
         sweep_later();
         return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m); },
-                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); }};
+                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); },
+                [this](const cut_history_msg& m) { cut_history(m); }};
     }
 
 private:
@@ -113,7 +116,8 @@ private:
 
     struct slot {
         entity_actor actor;
-        std::deque<held_ptr> held; ///< Oldest first; answered ones are dropped from the front.
+        /// Oldest first; answered ones are dropped from the front. A deque takes 600 bytes even when it is empty.
+        std::list<held_ptr> held;
         std::int64_t last_used_ms = 0;
         int crashes_in_a_row = 0;
         bool passivating = false; ///< New commands wait until it is gone.
@@ -135,6 +139,9 @@ private:
         s.figures->waiting.fetch_add(1, std::memory_order_relaxed);
         s.held.push_back(held);
         s.last_used_ms = monotonic_ms();
+        if (s.resting) {
+            park(*held);
+        }
         if (s.passivating || s.resting) {
             return;
         }
@@ -163,6 +170,25 @@ private:
         }
     }
 
+    static void park(const held_command& held) {
+        if (held.on_parked) {
+            held.on_parked();
+        }
+    }
+
+    /// An entity that is ending or rests is left alone: retention comes again.
+    void cut_history(cut_history_msg m) {
+        auto& s = slots_[m.entity];
+        if (s.passivating || s.resting) {
+            return;
+        }
+        m.leave = !s.actor;
+        if (!s.actor) {
+            start(m.entity, s);
+        }
+        send(s.actor, std::move(m));
+    }
+
     void drop_answered(const entity_address& a, slot& s) {
         while (!s.held.empty() && s.held.front()->answered) {
             s.held.pop_front();
@@ -189,6 +215,7 @@ private:
         for (const auto& held : s.held) {
             offer(s, held);
         }
+        make_room();
     }
 
     /// The entity stays: what came meanwhile was not offered yet.
@@ -196,6 +223,7 @@ private:
         const auto found = slots_.find(a);
         if (found != slots_.end() && found->second.actor) {
             found->second.passivating = false;
+            found->second.last_used_ms = monotonic_ms(); // others are asked first
             for (const auto& held : found->second.held) {
                 offer(found->second, held);
             }
@@ -233,6 +261,7 @@ private:
         }
         for (const auto& held : s.held) {
             held->crashes += held->deciding.exchange(false) ? 1 : 0;
+            park(*held);
         }
         s.resting = true;
         s.entry.failed(s.last_failure);
@@ -253,13 +282,37 @@ private:
 
     void sweep_later() { delayed_send(this, std::chrono::milliseconds(services_.settings.sweep_ms), sweep_msg{}); }
 
+    /// Over the node's bound, the entities of this shard that were idle longest leave memory, before their time.
+    void make_room() {
+        const auto share = std::max<std::size_t>(1, services_.settings.active_max / services_.store->who().shards);
+        if (services_.entities_active <= services_.settings.active_max || slots_.size() <= share + share / 4 + 4) {
+            return;
+        }
+        std::vector<std::pair<std::int64_t, slot*>> idle;
+        for (auto& [a, s] : slots_) {
+            drop_answered(a, s);
+            if (s.actor && !s.passivating && s.held.empty()) {
+                idle.emplace_back(s.last_used_ms, &s);
+            }
+        }
+        const auto leaving = std::min(idle.size(), slots_.size() - share);
+        std::ranges::nth_element(idle, idle.begin() + static_cast<std::ptrdiff_t>(leaving));
+        for (std::size_t i = 0; i < leaving; ++i) {
+            passivate(*idle[i].second, false);
+        }
+    }
+
+    void passivate(slot& s, bool drain) {
+        s.passivating = true;
+        send(s.actor, passivate_msg{drain});
+    }
+
     void sweep(bool drain) {
         const auto oldest = monotonic_ms() - services_.settings.idle_ms;
         for (auto& [a, s] : slots_) {
             drop_answered(a, s);
             if (s.actor && !s.passivating && s.held.empty() && (drain || s.last_used_ms <= oldest)) {
-                s.passivating = true;
-                send(s.actor, passivate_msg{drain});
+                passivate(s, drain);
             }
         }
         if (!drain) {

@@ -9,6 +9,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <unordered_map>
@@ -50,6 +51,7 @@ public:
             pulse_->begin(*this);
         }
         tick_later();
+        began_ = services_.clock();
         return {[this](tick_atom) {
             const auto now = services_.clock();
             for (std::uint32_t shard = 0; shard < board_.shards(); ++shard) {
@@ -86,6 +88,9 @@ private:
                 break;
             }
             sent_[shard].emplace(t.row, again ? clock : known->second);
+            if (known == before.end()) {
+                note_lateness(t, now);
+            }
             if (again) {
                 send_command(t);
             }
@@ -95,6 +100,17 @@ private:
         }
         if (!due.empty()) {
             board_.lower(shard, now + send_again_ms); // look again whether they are gone
+        }
+    }
+
+    /// What fell due while no node ran is late from the start of this one on.
+    void note_lateness(const storage::due_timer& t, timestamp now) {
+        const auto late_ms = now - std::max(t.due, began_);
+        auto& most = services_.timer_lateness_max_ms;
+        most = std::max(most.load(), late_ms); // this actor is the only one that writes it
+        if (late_ms > services_.settings.timer_lateness_ms) {
+            ++services_.timers_late;
+            log_for("timers").warn("timer {} of {} fires {} ms late", t.key, to_string(t.entity), late_ms);
         }
     }
 
@@ -114,6 +130,7 @@ private:
 
     host_services& services_;
     timer_board& board_;
+    timestamp began_;
     std::shared_ptr<watched_thread> pulse_; ///< Null: nobody watches.
     /// By shard and row: when it was sent, on the monotonic clock.
     std::unordered_map<std::uint32_t, std::unordered_map<std::string, std::int64_t>> sent_;

@@ -1,5 +1,6 @@
 #include "schemas/base/ids.hpp"
 
+#include "schemas/base/cipher.hpp"
 #include "schemas/base/clock.hpp"
 
 #include <openssl/evp.h>
@@ -56,23 +57,6 @@ std::optional<std::uint8_t> hex_value(char c) {
 }
 
 constexpr bool dash_before(std::size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
-
-std::string base64url(const std::uint8_t* bytes, std::size_t count) {
-    constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    std::string out;
-    std::uint32_t bits = 0;
-    int bit_count = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        bits = (bits << 8) | bytes[i];
-        for (bit_count += 8; bit_count >= 6; bit_count -= 6) {
-            out += digits[(bits >> (bit_count - 6)) & 63];
-        }
-    }
-    if (bit_count > 0) {
-        out += digits[(bits << (6 - bit_count)) & 63];
-    }
-    return out;
-}
 
 } // namespace
 
@@ -168,10 +152,6 @@ std::string to_hex(std::string_view bytes) {
     return out;
 }
 
-std::string make_secret() {
-    std::uint8_t bytes[32];
-    fill_random(bytes, sizeof bytes);
-    return base64url(bytes, sizeof bytes);
-}
+std::string make_secret() { return to_base64url(random_bytes(32)); }
 
 } // namespace troupe

@@ -137,6 +137,10 @@ constexpr code_info table[] = {
      "Check that the node runs and that the URL is right (--url or TROUPE_URL)."},
     {code::internal, "internal", 500, "Something went wrong in Troupe", "A defect in Troupe, not in your request.",
      "The node's log has the details; please report it with them. Repeating the request may help."},
+    {code::secrets_locked, "secrets_locked", 500, "The secrets cannot be opened",
+     "The master key that wraps the data keys of secrets is missing or another one, or what is stored was changed.",
+     "Give the node the master key that the message names: secrets.key_file, TROUPE_SECRETS_KEY, or secrets.key in the "
+     "data directory, an older one behind the new one. Nothing is overwritten meanwhile."},
 };
 
 constexpr bool in_order() {
@@ -147,7 +151,7 @@ constexpr bool in_order() {
     }
     return true;
 }
-static_assert(std::size(table) == static_cast<std::size_t>(code::internal) + 1, "each code has one row");
+static_assert(std::size(table) == static_cast<std::size_t>(code::secrets_locked) + 1, "each code has one row");
 static_assert(in_order(), "rows stand in the order of the enumeration: explain() finds them by index");
 
 constexpr std::string_view type_prefix = "/api/v1/problems/";

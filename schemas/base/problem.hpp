@@ -59,6 +59,7 @@ enum class code : std::uint16_t {
     path_outside_project,   ///< A path leaves the project.
     connection_failed,      ///< A client could not reach the node.
     internal,               ///< A defect in Troupe; the log has the details.
+    secrets_locked,         ///< Secrets that the node's master keys cannot open.
 };
 
 /// One place in a bad input and what is wrong there.

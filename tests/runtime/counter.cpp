@@ -44,6 +44,11 @@ expected<std::vector<counter_model::event>> counter_model::decide(const state& s
                 }
                 return s.wanted ? events{work_over{x.result}} : events{};
             },
+            [&](const burst& x) -> expected<events> {
+                const auto what = std::string(static_cast<std::size_t>(x.bytes), 'x');
+                return events(static_cast<std::size_t>(x.count),
+                              x.bytes == 0 ? event(added{1}) : event(work_over{what}));
+            },
             [&](const crash&) -> expected<events> { throw std::runtime_error("the model is broken"); }},
         c);
 }

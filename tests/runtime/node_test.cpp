@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -228,6 +229,72 @@ BOOST_AUTO_TEST_CASE(a_command_over_the_bound_of_bytes_is_refused) {
     BOOST_REQUIRE(refused.has_error());
     BOOST_TEST((refused.error().code == code::overloaded));
     BOOST_TEST(host.document(id).events == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_organization_that_floods_the_node_does_not_hold_up_another) {
+    temporary_directory directory;
+    node_fixture host(directory.path, {}, [](runtime::config& c) {
+        c.limits_commands_in_work = 8;
+        c.limits_outstanding_commands = 256;
+        c.limits_wait_ms = 20'000;
+    });
+    const auto big = make_uuid();
+    const auto small = make_uuid();
+    std::vector<uuid> ids;
+    for (int i = 0; i < 32; ++i) {
+        ids.push_back(make_uuid());
+    }
+    std::atomic<std::uint64_t> flood_done{0};
+    std::atomic<std::uint64_t> flood_refused{0};
+    std::atomic<std::int64_t> asking{0};
+    std::atomic<bool> over{false};
+    std::thread flood([&] {
+        for (std::size_t i = 0; !over; ++i) {
+            if (asking > 400) { // more than the node takes
+                std::this_thread::yield();
+                continue;
+            }
+            auto c = host.make(ids[i % ids.size()], add{1});
+            c.to.organization = big;
+            ++asking;
+            host.node->parts().submit(std::move(c), [&](const runtime::reply& r) {
+                --asking;
+                ++(r ? flood_done : flood_refused);
+            });
+        }
+    });
+    while (flood_done < 1000) {
+        std::this_thread::yield();
+    }
+    std::vector<std::uint64_t> overtaken_by; // how many of the flood were answered before each of the small one
+    for (int i = 0; i < 51; ++i) {
+        auto c = host.make(ids[0], add{1});
+        c.to.organization = small;
+        auto answered = std::make_shared<std::promise<std::pair<bool, std::uint64_t>>>();
+        auto answer = answered->get_future();
+        const auto before = flood_done.load();
+        host.node->parts().submit(std::move(c), [answered, before, &flood_done](const runtime::reply& r) {
+            answered->set_value({r.has_value(), flood_done - before});
+        });
+        const bool came = answer.wait_for(patience) == std::future_status::ready;
+        BOOST_TEST(came);
+        if (!came) {
+            break;
+        }
+        const auto [accepted, overtaken] = answer.get();
+        BOOST_TEST(accepted); // never refused
+        overtaken_by.push_back(overtaken);
+    }
+    over = true;
+    flood.join();
+    while (asking > 0) {
+        std::this_thread::yield();
+    }
+    std::ranges::sort(overtaken_by);
+    BOOST_TEST(overtaken_by[overtaken_by.size() / 2] <= 64u); // in one queue it would be 250
+    BOOST_TEST(flood_refused > 0u);
+    BOOST_TEST(host.node->statistics().commands_outstanding == 0u);
+    BOOST_TEST(host.node->statistics().commands_overloaded >= flood_refused);
 }
 
 BOOST_AUTO_TEST_CASE(stop_commits_what_was_taken_and_refuses_what_comes_later) {

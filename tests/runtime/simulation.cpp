@@ -2,6 +2,7 @@
 
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
+#include "runtime/retention/retention_actor.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
@@ -60,10 +61,14 @@ struct simulation::life {
             caf::anon_send_exit(s, caf::exit_reason::kill);
         }
         caf::anon_send_exit(timers, caf::exit_reason::kill);
+        caf::anon_send_exit(retention, caf::exit_reason::kill);
         caf::anon_send_exit(committer, caf::exit_reason::kill);
         scheduler().run();
         shards.clear();
         timers = nullptr;
+        retention = nullptr;
+        world.counts_.events_cut += retained.events_cut;
+        world.counts_.trimmed += retained.records_trimmed;
         committer = nullptr;
         scheduler().clock().cancel_all();
         scheduler().inline_all_enqueues(); // what is sent while the system ends is worked on at once
@@ -104,6 +109,7 @@ struct simulation::life {
         services.settings.snapshot_events = world.snapshot_events_;
         services.settings.idle_ms = world.idle_ms_;
         services.settings.sweep_ms = 700;
+        services.clock = [this] { return timestamp{world.now_ms_ + world.clock_wrong_ms_}; };
         services.make_id = [this] { return random_id(world.random_); };
         services.end_process = [this](std::string_view) {
             world.ended_ = true;
@@ -136,6 +142,12 @@ struct simulation::life {
             }
         }
         timers = runtime::spawn_timers(system, services, *board);
+        if (world.retention_.shortest_ms() > 0) {
+            retention = runtime::spawn_retention(system, services,
+                                                 {world.retention_, [this] { return committer; },
+                                                  [this](std::uint32_t shard) { return shards[shard]; }, &retained},
+                                                 false);
+        }
         return {};
     }
 
@@ -159,6 +171,8 @@ struct simulation::life {
     runtime::committer_actor committer;
     std::vector<runtime::shard_actor> shards;
     caf::actor timers;
+    caf::actor retention;
+    runtime::retention_statistics retained;
 };
 
 simulation::simulation(std::uint64_t seed)
@@ -171,6 +185,10 @@ simulation::simulation(std::uint64_t seed)
     shards_ = 1 + random_.below(4);
     snapshot_events_ = 3 + random_.below(12);
     idle_ms_ = random_.chance(50) ? 0 : 3000;
+    if (random_.chance(60)) {
+        retention_.log_ms = random_.chance(70) ? 1 + static_cast<std::int64_t>(random_.below(20'000)) : 0;
+        retention_.history_ms = random_.chance(80) ? 1 + static_cast<std::int64_t>(random_.below(20'000)) : 0;
+    }
     storage::identity who;
     who.replica = random_id(random_);
     who.default_organization = random_id(random_);
@@ -349,13 +367,23 @@ void simulation::act() {
     }
 }
 
+/// By hours, while the node runs or before it starts. No time of the journal may go back, no timer fire early.
+void simulation::set_clock() {
+    constexpr std::uint64_t hours = 5 * 3600 * 1000;
+    clock_wrong_ms_ = static_cast<std::int64_t>(random_.below(2 * hours)) - static_cast<std::int64_t>(hours);
+    ++counts_.set_clocks;
+}
+
 void simulation::trouble() {
-    if (random_.chance(40)) {
+    if (random_.chance(15)) {
+        set_clock();
+    } else if (random_.chance(40)) {
         disk_.cut(random_.chance(80) ? disk_end::power : disk_end::process);
     } else if (random_.chance(50)) {
         arm(100);
     } else if (random_.chance(50)) {
-        disk_.set_capacity(disk_.used_bytes() + random_.below(2 * free_bytes_min)); // room for what the node keeps free
+        // Room for what the node keeps free.
+        disk_.set_capacity(disk_.used_bytes() + life_->store->unflushed_bytes() + random_.below(2 * free_bytes_min));
     } else {
         disk_.set_capacity(std::numeric_limits<std::uint64_t>::max());
     }
@@ -530,6 +558,7 @@ bool simulation::owes() const {
 /// Nothing goes wrong any more: all that is owed has to be done in the end.
 void simulation::settle() {
     disk_.cut(disk_end::power);
+    clock_wrong_ms_ = std::int64_t{24} * 3600 * 1000; // past all that was ever due
     boot(true);
     for (int seconds = 0; seconds < 300 && owes() && !wrong_; ++seconds) {
         for (auto& o : operations_) {

@@ -2,6 +2,7 @@
 
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/rebuild.hpp"
+#include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
 namespace troupe::test {
@@ -73,12 +74,20 @@ void simulation_checker::check_tables(storage::store& s, const runtime::kind_reg
     }
 }
 
-/// The logs hold every record that was announced, as it was, in order of time.
+/// The logs hold every record that was announced, as it was, in order of time; but those that were trimmed.
 void simulation_checker::read_logs(const storage::store& s) {
     auto expected_record = told_.begin();
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         timestamp last;
-        const auto read = storage::read_log(s, shard, 0, [&](storage::record&& r) {
+        const auto base = storage::read_log_base(s, shard);
+        const auto begin = base ? base->at.seq : 0;
+        for (; expected_record != told_.end() && expected_record->first <= std::pair(shard, begin); ++expected_record) {
+            kept_.insert_or_assign(
+                expected_record->first,
+                storage::decode_record(shard, expected_record->first.second, expected_record->second).value());
+        }
+        std::erase_if(kept_, [&](const auto& x) { return x.first.first == shard && x.first.second > begin; });
+        const auto read = storage::read_log(s, shard, begin, [&](storage::record&& r) {
             if (expected_record != told_.end() && expected_record->first == std::pair(r.shard, r.seq)) {
                 if (expected_record->second != storage::encode_record(r)) {
                     wrong("record " + std::to_string(r.seq) + " of shard " + std::to_string(shard) +
@@ -90,9 +99,7 @@ void simulation_checker::read_logs(const storage::store& s) {
                 wrong("time goes back in shard " + std::to_string(shard));
             }
             last = r.time;
-            if (!r.entity.kind.empty()) {
-                histories_[r.entity.id].push_back(std::move(r));
-            }
+            kept_.emplace(std::pair(shard, r.seq), std::move(r));
             return true;
         });
         if (!read) {
@@ -103,27 +110,45 @@ void simulation_checker::read_logs(const storage::store& s) {
         wrong("record " + std::to_string(expected_record->first.second) + " of shard " +
               std::to_string(expected_record->first.first) + " was announced and is lost");
     }
+    for (const auto& [at, r] : kept_) {
+        if (!r.entity.kind.empty()) {
+            histories_[r.entity.id].push_back(r);
+        }
+    }
 }
 
+/// A history is what the log says or said; where it begins, a state stands for what was cut.
 void simulation_checker::read_histories(const storage::store& s, const runtime::kind_registry& kinds) {
     for (const auto& [id, records] : histories_) {
+        const auto& address = records.front().entity;
+        const auto base = storage::read_base(s, address);
+        if (!base) {
+            wrong("a base cannot be read: " + base.error().detail);
+            continue;
+        }
         const auto instance = kinds.find(ledger_model::kind)->second.make();
-        std::size_t at = 0;
-        const auto read =
-            storage::read_history(s, records.front().entity, 0, [&](storage::record&& r) -> expected<void> {
-                if (at >= records.size() || storage::encode_record(r) != storage::encode_record(records[at])) {
-                    wrong("a history is not what the log says: " + to_string(r.entity));
-                    return {};
-                }
-                ++at;
-                take(r);
-                auto replayed = instance->replay(r);
-                documents_[{id, r.entity_seq}] = instance->view({id, r.entity_seq}).document;
-                return replayed;
-            });
-        const auto version = storage::read_version(s, records.front().entity);
+        std::size_t at = *base ? (*base)->version : 0;
+        for (const auto& r : records) {
+            take(r);
+            if (auto replayed = instance->replay(r); !replayed) {
+                wrong("a record cannot be replayed: " + replayed.error().detail);
+            }
+            documents_[{id, r.entity_seq}] = instance->view({id, r.entity_seq}).document;
+            if (*base && r.entity_seq == (*base)->version && instance->snapshot() != (*base)->state) {
+                wrong("the history of " + to_string(address) + " begins with another state than it made");
+            }
+        }
+        const auto read = storage::read_history(s, address, at, [&](storage::record&& r) -> expected<void> {
+            if (at >= records.size() || storage::encode_record(r) != storage::encode_record(records[at])) {
+                wrong("a history is not what the log says: " + to_string(r.entity));
+                return {};
+            }
+            ++at;
+            return {};
+        });
+        const auto version = storage::read_version(s, address);
         if (!version || *version != records.size()) {
-            wrong("the version of " + to_string(records.front().entity) + " is not where its history ends");
+            wrong("the version of " + to_string(address) + " is not where its history ends");
         }
         if (!read || at != records.size()) {
             wrong("a history cannot be read to its end: " + (read ? to_string(id) : read.error().detail));

@@ -89,7 +89,9 @@ private:
     void wrong_unless(bool right, std::int64_t number, const char* what);
 
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> told_; ///< Records by shard and seq.
-    std::map<std::pair<uuid, std::uint64_t>, std::string> shown_;         ///< Documents by entity and version.
+    std::map<std::pair<std::uint32_t, std::uint64_t>, storage::record>
+        kept_; ///< All that the logs ever held, also what retention took out since.
+    std::map<std::pair<uuid, std::uint64_t>, std::string> shown_; ///< Documents by entity and version.
     std::map<uuid, std::vector<storage::record>> histories_;
     std::map<std::pair<uuid, std::uint64_t>, std::string> documents_; ///< As the histories make them.
     facts facts_;

@@ -231,6 +231,25 @@ BOOST_AUTO_TEST_CASE(a_crash_at_any_step_fires_the_timer_once) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(lateness_is_measured_from_when_it_was_due_and_a_node_was_there) {
+    temporary_directory directory;
+    {
+        timed_host host(directory.path);
+        host.ask(host.make(make_uuid(), add_later{5, 1000}));
+        host.pass(1000 + runtime::timer_tick_ms);
+        BOOST_TEST(host.services.timer_lateness_max_ms.load() <= runtime::timer_tick_ms);
+        host.ask(host.make(make_uuid(), add_later{5, 1000}));
+        host.advance(5000); // one long step, as on a machine that was suspended
+        BOOST_TEST(host.services.timer_lateness_max_ms.load() >= 3900);
+        BOOST_TEST(host.services.timers_late.load() == 1u);
+        host.ask(host.make(make_uuid(), add_later{5, 1000}));
+    }
+    timed_host host(directory.path, 3600 * 1000);
+    host.pass(2 * runtime::timer_tick_ms);
+    BOOST_TEST(host.events("added") == 1);
+    BOOST_TEST(host.services.timers_late.load() == 0u); // the node was away, not late
+}
+
 BOOST_AUTO_TEST_CASE(a_timer_whose_command_is_poison_is_set_aside_for_good) {
     temporary_directory directory;
     const auto id = make_uuid();

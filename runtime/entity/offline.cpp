@@ -1,0 +1,88 @@
+#include "runtime/entity/offline.hpp"
+
+#include "runtime/entity/derive.hpp"
+#include "storage/log_reader.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace troupe::runtime {
+namespace {
+
+constexpr std::size_t snapshots_tried = 2;
+
+/// The newest snapshot that can be restored, then the events after it.
+expected<void> load(const storage::store& s, const storage::activation& a, const entity_address& self,
+                    entity_instance& into) {
+    std::uint64_t version = 0;
+    for (const auto& snapshot : storage::read_snapshots(s, self, snapshots_tried)) {
+        if (version == 0 && snapshot.version <= a.version && into.restore(snapshot.state_version, snapshot.state)) {
+            version = snapshot.version;
+        }
+    }
+    auto read = storage::read_history(s, self, version, [&](storage::record&& r) {
+        version = r.entity_seq;
+        return into.replay(r);
+    });
+    into.take_items();
+    if (read && version != a.version) {
+        return problem{code::quarantined, "the history of " + to_string(self) + " ends too early"};
+    }
+    return read;
+}
+
+} // namespace
+
+reply decide_offline(const storage::store& s, storage::committer& committer, const entity_kind& kind,
+                     const command& c) {
+    const auto shard = s.shard_of(c.to);
+    const auto active = committer.activate(c.to);
+    if (!active) {
+        return active.error();
+    }
+    const auto instance = kind.make();
+    if (auto loaded = load(s, *active, c.to, *instance); !loaded) {
+        return loaded.error();
+    }
+    auto before = rows_of(*instance, {c.to.id, active->version}, nullptr);
+    const timestamp now{std::max(system_now().ms, storage::last_time(s, shard).ms)}; // a log's time never goes back
+    auto decided = instance->handle(c, {c.to, active->version, now, c.principal, make_uuid});
+    if (!decided) {
+        return decided.error();
+    }
+    std::vector<storage::append> batch(1);
+    auto& a = batch.front();
+    a.entity = c.to;
+    a.activation = active->id;
+    a.expected_version = active->version;
+    for (auto& e : decided->events) {
+        storage::record r;
+        r.entity = c.to;
+        r.entity_seq = active->version + a.records.size() + 1;
+        r.command_id = c.id;
+        r.index_in_batch = static_cast<std::uint32_t>(a.records.size());
+        r.batch_size = static_cast<std::uint32_t>(decided->events.size());
+        r.type = std::move(e.type);
+        r.version = e.version;
+        r.time = now;
+        r.principal = c.principal;
+        r.payload = std::move(e.payload);
+        a.records.push_back(std::move(r));
+    }
+    const auto version = active->version + a.records.size();
+    if (!a.records.empty()) {
+        a.derived = derive(*instance, shard, c.to, version, before);
+        std::vector<expected<storage::appended>> results;
+        if (auto committed = committer.commit(batch, results); !committed) {
+            return committed.error();
+        }
+        if (!results.front()) {
+            return results.front().error();
+        }
+    }
+    committer.release(c.to, active->id);
+    return outcome{version, false, std::move(decided->answer)};
+}
+
+} // namespace troupe::runtime

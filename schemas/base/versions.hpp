@@ -1,0 +1,100 @@
+#pragma once
+
+#include "schemas/base/described.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+/// Stored types that change: a chain of versions, each read by the program that knows the newest.
+///
+///     namespace v1 { struct thing_made { std::string name; }; }              // as it was stored once
+///     struct thing_made {
+///         static constexpr int version = 2;
+///         using previous = v1::thing_made;                                   // of version 1
+///         std::string name;
+///         std::string owner;
+///     };
+///     inline thing_made upcast(v1::thing_made old) { return {std::move(old.name), "nobody"}; }  // beside v1
+///
+/// Upcasters are total, pure, and stand in the model's folder for ever. What is stored is never rewritten.
+/// tests/golden has a sample of every version that was ever stored.
+namespace troupe {
+
+/// The version under which a type is stored: its constant `version`, else 1. A data member of that name says nothing.
+template <class T>
+constexpr std::uint16_t version_of() {
+    if constexpr (requires { typename std::integral_constant<std::uint16_t, T::version>; }) {
+        return T::version;
+    } else {
+        return 1;
+    }
+}
+
+namespace detail {
+
+template <class T>
+concept has_previous = requires {
+    typename T::previous;
+};
+
+/// The oldest version that the chain of T reads.
+template <class T>
+constexpr std::uint16_t oldest_version_of() {
+    if constexpr (has_previous<T>) {
+        return oldest_version_of<typename T::previous>();
+    } else {
+        return version_of<T>();
+    }
+}
+
+inline problem unreadable_version(std::uint16_t found, std::uint16_t oldest, std::uint16_t newest) {
+    const auto known = oldest == newest ? "version " + std::to_string(newest)
+                                        : "versions " + std::to_string(oldest) + " to " + std::to_string(newest);
+    return found > newest
+               ? problem{code::data_dir_newer, "it has version " + std::to_string(found) +
+                                                   ", written by a newer Troupe; this one knows " + known +
+                                                   ": run the newer one again"}
+               : problem{code::quarantined, "it has version " + std::to_string(found) +
+                                                ", which this Troupe does not read any more; it knows " + known};
+}
+
+} // namespace detail
+
+/// Reads what was stored under `version` and brings it up to date. `data_dir_newer` for a version that only a newer
+/// program knows, `quarantined` for one before the chain.
+template <class T>
+expected<T> read_stored(std::uint16_t version, std::string_view payload) {
+    constexpr auto newest = version_of<T>();
+    if (version == newest) {
+        return from_json<T>(payload, strictness::stored);
+    }
+    if constexpr (detail::has_previous<T>) {
+        using before = typename T::previous;
+        static_assert(version_of<before>() + 1 == newest, "`previous` is the version before this one");
+        static_assert(std::is_same_v<decltype(upcast(std::declval<before>())), T>, "upcast(previous) gives this type");
+        if (version < newest && version >= detail::oldest_version_of<T>()) {
+            auto old = read_stored<before>(version, payload);
+            return old ? expected<T>(upcast(std::move(*old))) : expected<T>(old.error());
+        }
+    }
+    return detail::unreadable_version(version, detail::oldest_version_of<T>(), newest);
+}
+
+/// The same for one alternative of a variant, by its stored name.
+template <class Variant>
+expected<Variant> read_stored_named(std::string_view name, std::uint16_t version, std::string_view payload) {
+    expected<Variant> out = problem{code::invalid_request, "there is no message type '" + std::string(name) + "'"};
+    boost::mp11::mp_for_each<boost::mp11::mp_transform<boost::mp11::mp_identity, Variant>>([&](auto alternative) {
+        using T = typename decltype(alternative)::type;
+        if (wire_name<T>::value == name) {
+            auto read = read_stored<T>(version, payload);
+            out = read ? expected<Variant>(Variant(std::move(*read))) : expected<Variant>(read.error());
+        }
+    });
+    return out;
+}
+
+} // namespace troupe
