@@ -1,11 +1,13 @@
 #include "storage/poison.hpp"
 
 #include "schemas/base/json.hpp"
+#include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace troupe::storage {
 
@@ -81,6 +83,22 @@ expected<poison_page> read_poison(const store& s, const poison_query& query) {
         page.next_cursor = encode_cursor(std::string(cursor_tag) + rows[query.limit - 1].first);
     }
     return page;
+}
+
+expected<std::vector<std::pair<std::string, std::string>>> poison_rows_until(const store& s, const entity_address& a,
+                                                                             std::uint64_t version) {
+    std::vector<std::pair<std::string, std::string>> out;
+    auto scan = scan_of(s, s.shard_of(a), a.organization);
+    for (; scan.valid(); scan.next()) {
+        const auto rest = scan.rest();
+        if (keys::poison_is_of(rest, a) &&
+            get_big_endian<std::uint64_t>(rest.substr(rest.size() - sizeof version)) <= version) {
+            out.emplace_back(scan.key(), scan.value());
+        }
+    }
+    return scan.status().ok() ? expected<std::vector<std::pair<std::string, std::string>>>(std::move(out))
+                              : expected<std::vector<std::pair<std::string, std::string>>>(
+                                    to_problem(scan.status(), "cannot read the poison of " + to_string(a)));
 }
 
 expected<std::vector<poisoned_command>> read_poison_of(const store& s, const entity_address& a, std::size_t limit) {

@@ -31,6 +31,11 @@ struct poison_page {
 /// `invalid_request` when the cursor is none of this list. Thread-safe.
 expected<poison_page> read_poison(const store& s, const poison_query& query);
 
+/// The rows of one entity as they are stored, of events up to that version: what history cannot give again after
+/// retention cut it.
+expected<std::vector<std::pair<std::string, std::string>>> poison_rows_until(const store& s, const entity_address& a,
+                                                                             std::uint64_t version);
+
 /// Those of one entity, the newest first. Of its shard and organization at most the newest `scanned_max` are looked at.
 expected<std::vector<poisoned_command>> read_poison_of(const store& s, const entity_address& a, std::size_t limit);
 

@@ -1,6 +1,7 @@
 #include "actors/provider/provider_watch.hpp"
 
-#include <atomic>
+#include <functional>
+#include <stop_token>
 #include <utility>
 
 namespace troupe::actors {

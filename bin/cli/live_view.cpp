@@ -3,6 +3,7 @@
 #include "bin/cli/interrupt.hpp"
 #include "bin/cli/text.hpp"
 
+#include <algorithm>
 #include <sys/ioctl.h>
 #include <unistd.h>
 

@@ -37,6 +37,11 @@ expected<void> replay(const storage::store& s, const entity_kind& kind, const en
             return restored.error();
         }
         before.set_aside = std::move(*restored);
+        auto kept = storage::poison_rows_until(s, a, version);
+        if (!kept) {
+            return kept.error();
+        }
+        into.insert(kept->begin(), kept->end()); // of events that were cut
     }
     auto read = storage::read_history(s, a, version, [&](storage::record&& r) {
         version = r.entity_seq;

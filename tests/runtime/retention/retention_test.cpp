@@ -5,6 +5,7 @@
 #include "storage/base.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/poison.hpp"
 #include "storage/rocks.hpp"
 #include "storage/trim.hpp"
 #include "tests/runtime/host_fixture.hpp"
@@ -113,6 +114,25 @@ runtime::retention_policy histories_for(std::int64_t ms) { return {0, ms, {}}; }
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(retention)
+
+BOOST_AUTO_TEST_CASE(the_list_of_poison_outlives_the_events_that_it_follows_from) {
+    temporary_directory directory;
+    retained_host r(directory.path, histories_for(hour_ms), 4);
+    const auto id = make_uuid();
+    const auto bad = r.host.begin(r.host.make(id, crash{}, "bad"));
+    for (int i = 0; i < 20 && !bad->has_value(); ++i) {
+        r.host.advance(6000);
+    }
+    BOOST_REQUIRE(bad->has_value());
+    for (int i = 1; i <= 10; ++i) {
+        r.host.ask(r.host.make(id, add{i}));
+    }
+    r.host.advance(2 * hour_ms);
+    r.round();
+    BOOST_REQUIRE(r.base_of(id) > 1u); // the first event, `$poisoned`, is cut
+    r.check();
+    BOOST_TEST(storage::read_poison(*r.host.store, {system_organization, 10, {}})->items.size() == 1u);
+}
 
 BOOST_AUTO_TEST_CASE(old_events_are_cut_and_the_entity_stays_what_it_was) {
     temporary_directory directory;
