@@ -103,6 +103,10 @@ expected<std::string> api::put(std::string_view path, net::body_source body, std
                                 : expected<std::string>(problem_of(*answer));
 }
 
+expected<std::string> api::put(std::string_view path, std::string_view json) {
+    return send("PUT", path, json, "application/json", "application/json");
+}
+
 expected<void> api::download(std::string_view path, const std::function<bool(std::string_view)>& on_data) {
     net::client_request request;
     request.url = where_.url + std::string(base_path) + std::string(path);

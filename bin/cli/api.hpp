@@ -57,6 +57,8 @@ public:
     expected<std::string> post(std::string_view path, std::string_view body, std::string_view key = {});
     /// The body goes as the source gives it; the body of the answer.
     expected<std::string> put(std::string_view path, net::body_source body, std::string_view content_type);
+    /// The same with a JSON text.
+    expected<std::string> put(std::string_view path, std::string_view json);
     /// Like `get`, but the body goes to `on_data` as it comes; false from it ends the call.
     expected<void> download(std::string_view path, const std::function<bool(std::string_view)>& on_data);
     expected<std::string> remove(std::string_view path);
