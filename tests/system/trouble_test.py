@@ -280,7 +280,8 @@ class CopyTest(NodeTest):
 
 class FloodTest(NodeTest):
     def test_a_flood_waits_in_turn_and_late_ones_are_told_when_to_come_again(self):
-        node = self.node("--limits.commands_in_work", 4, "--limits.wait_ms", 20, "--limits.outstanding_commands", 64).start()
+        node = self.node("--limits.commands_in_work", 4, "--limits.wait_ms", 20, "--limits.outstanding_commands", 64,
+                         "--edge.refusal_ms", 100).start()
         task = node.client().create("/tasks", {"title": "flood"})["id"]
         counts, hints, lock = {}, set(), threading.Lock()
 
