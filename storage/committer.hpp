@@ -2,6 +2,7 @@
 
 #include "schemas/base/problem.hpp"
 #include "storage/blob_hash.hpp"
+#include "storage/epochs.hpp"
 #include "storage/record.hpp"
 #include "storage/shard_logs.hpp"
 #include "storage/store.hpp"

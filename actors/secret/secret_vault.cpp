@@ -368,7 +368,8 @@ runtime::performer_of<keyring_model> make_keyring_performer(const secret_vault& 
         if (!visited || left > 0) {
             return {}; // what is still owed is done again after a rest
         }
-        return {{std::string(wire_name<finish_rotation>::value), to_json(finish_rotation{ring.current()})}};
+        return {runtime::self_command{std::string(wire_name<finish_rotation>::value),
+                                      to_json(finish_rotation{ring.current()})}};
     };
 }
 

@@ -222,7 +222,7 @@ std::vector<command> backup_commands() {
          "troupe backup show 20261121T071441Z-3f2a91c0",
          backup_show},
         {"backup verify",
-         "Check every file and every record of a backup. No node has to run.",
+         "Check every file, record and content of a backup. No node has to run.",
          {.flags = {from}, .operands = "ID|DIR", .operands_min = 1, .operands_max = 1},
          "troupe backup verify 20261121T071441Z-3f2a91c0\ntroupe backup verify /mnt/backups/20261121T071441Z-3f2a91c0",
          backup_verify},

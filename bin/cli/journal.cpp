@@ -201,7 +201,7 @@ expected<int> journal_export(context& c) {
 std::vector<command> journal_commands() {
     return {
         {"journal verify",
-         "Read the whole journal of a data folder and name the first bad record.",
+         "Read the whole journal and all contents of a data folder and name the first bad record or content.",
          {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
          "troupe journal verify ./data",
          journal_verify},

@@ -1,6 +1,7 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
+#include "runtime/entity/load.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/retention/history_cut.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -158,54 +159,23 @@ private:
         }
     }
 
-    /// The newest snapshot that can be restored, or the state at which the history begins; then the events after it.
     expected<void> load(const storage::activation& a) {
         activation_ = a.id;
         instance_ = services_.kinds->find(self_.kind)->second.make();
         snapshots_.clear();
-        state_bytes_ = 0;
-        bytes_since_snapshot_ = 0;
-        const auto base = storage::read_base(*services_.store, self_);
-        base_ = !base ? UINT64_MAX : *base ? (*base)->version : 0;
-        std::uint64_t from = 0;
-        set_aside_effects set_aside;
-        for (const auto& s : storage::read_snapshots(*services_.store, self_, 2)) {
-            snapshots_.push_back(s.version);
-            if (from == 0 && s.version <= a.version) {
-                if (auto restored = restore_snapshot(*instance_, s.state_version, s.state)) {
-                    from = s.version;
-                    state_bytes_ = snapshot_bytes_ = s.state.size();
-                    set_aside = std::move(*restored);
-                }
-            }
+        auto loaded = load_entity(*services_.store, self_, a.version, *instance_);
+        if (!loaded) {
+            return loaded.error();
         }
-        snapshot_version_ = from;
-        if (from < base_ && base && *base) {
-            auto restored = restore_snapshot(*instance_, (*base)->state_version, (*base)->state);
-            if (!restored) {
-                return restored.error();
-            }
-            set_aside = std::move(*restored);
-            from = base_;
-        }
-        version_ = from;
-        auto read = storage::read_history(*services_.store, self_, from, [&](storage::record&& r) {
-            version_ = r.entity_seq;
-            note_set_aside(r, set_aside);
-            state_bytes_ += r.payload.size();
-            bytes_since_snapshot_ += r.payload.size() + record_overhead_bytes;
-            return instance_->replay(r);
-        });
+        version_ = loaded->version;
+        base_ = loaded->base;
+        snapshots_ = std::move(loaded->snapshots);
+        snapshot_version_ = loaded->from;
+        snapshot_bytes_ = loaded->from_bytes;
+        bytes_since_snapshot_ = loaded->tail_bytes + loaded->tail_events * record_overhead_bytes;
+        state_bytes_ = loaded->from_bytes + loaded->tail_bytes;
         estimate_memory();
-        if (!read) {
-            return read;
-        }
-        if (version_ != a.version) {
-            return problem{code::journal_damaged, "its history ends at event " + std::to_string(version_) + " of " +
-                                                      std::to_string(a.version)};
-        }
-        instance_->take_items(); // those of replayed events are in the tables already
-        before_ = rows_of(*instance_, {self_.id, version_}, std::move(set_aside), nullptr);
+        before_ = rows_of(*instance_, {self_.id, version_}, std::move(loaded->set_aside), nullptr);
         return {};
     }
 
@@ -528,8 +498,8 @@ private:
         in_flight_ = true;
         count_append();
         request(committer_, caf::infinite, append_msg{a})
-            .then([this, m, base = cut->base, events = cut->events,
-                   more = cut->more](appended_msg& done) { history_cut_done(m, base, events, more, done.result); },
+            .then([this, m, base = cut->base, events = cut->events, more = cut->more](
+                      appended_msg& written) { history_cut_done(m, base, events, more, written.result); },
                   [this](caf::error& e) { quit(std::move(e)); });
     }
 

@@ -4,7 +4,6 @@
 #include "storage/base.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
-#include "storage/poison.hpp"
 #include "storage/tables.hpp"
 
 #include <utility>
@@ -78,9 +77,6 @@ private:
                 return replayed;
             }
             note_set_aside(r, set_aside_);
-            if (r.type == poisoned_event) { // the list of poison follows from the history that there is
-                out_.changes.deletes.push_back(storage::poison_row(shard_, r).first);
-            }
             if (r.entity_seq > 1) { // the row of the base stays
                 out_.changes.deletes.push_back(keys::numbered(shard_, keys::table::history, self_, r.entity_seq - 1));
             }
@@ -159,7 +155,7 @@ private:
 
 expected<history_cut> make_cut(const storage::store& s, const entity_kind& kind, const entity_address& a,
                                std::uint64_t version, timestamp until, timestamp repeats_since) {
-    return version == 0 ? history_cut{} : cutter(s, kind, a, repeats_since).run(version, until);
+    return version == 0 ? expected<history_cut>(history_cut{}) : cutter(s, kind, a, repeats_since).run(version, until);
 }
 
 bool has_good_snapshot(const storage::store& s, const entity_address& a, std::uint64_t version,

@@ -34,7 +34,7 @@ class wiped_text {
 public:
     wiped_text() = default;
     explicit wiped_text(std::string text) : text_(std::move(text)) {}
-    wiped_text(wiped_text&& other) noexcept : text_(std::move(other.text_)) { wipe(other.text_); }
+    wiped_text(wiped_text&& other) noexcept { text_.swap(other.text_); }
     wiped_text& operator=(wiped_text&& other) noexcept {
         text_.swap(other.text_);
         return *this;

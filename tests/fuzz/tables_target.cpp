@@ -77,14 +77,12 @@ void check_keys(std::string_view bytes) {
 
 void try_input(std::string_view input) {
     cutter in(input);
-    switch (in.byte() % 5) {
+    switch (in.byte() % 4) {
     case 0:
         return check(in.rest(), decode_command_row, encode_command_row);
     case 1:
-        return check(in.rest(), decode_head_row, encode_head_row);
-    case 2:
         return check_snapshot(in.rest());
-    case 3:
+    case 2:
         return check_document(in.rest());
     default:
         return check_keys(in.rest());

@@ -42,7 +42,7 @@ public:
         actor = nullptr;
     }
 
-    /// Once through all shards.
+    /// Once through all shards, after what may be left of a round that has begun.
     void round() {
         if (!actor) {
             actor = runtime::spawn_retention(host.system, host.services,
@@ -51,11 +51,11 @@ public:
                                              false);
         }
         const auto before = statistics.rounds.load();
-        for (int i = 0; i < 10'000 && statistics.rounds == before; ++i) {
+        for (int i = 0; i < 10'000 && statistics.rounds < before + 2; ++i) {
             host.scheduler().advance_time(std::chrono::seconds(1)); // its rests; the clock of records stands still
             host.run();
         }
-        BOOST_REQUIRE(statistics.rounds > before);
+        BOOST_REQUIRE(statistics.rounds >= before + 2);
     }
 
     std::uint64_t base_of(const uuid& id) { return storage::read_base_mark(*host.store, host.address(id))->version; }
@@ -477,15 +477,15 @@ BOOST_AUTO_TEST_CASE(what_was_overwritten_after_a_cut_is_still_an_item_of_the_ba
     };
     const auto base = [&] { return storage::read_base_items(*r.host.store, a).value(); };
     const std::string name{"additions\0one", 13};
-    put({{{key, "first"}}, {}, 0});
+    put({{{key, "first"}}, {}});
     move("first");
     BOOST_TEST(base().at(name) == "first");
-    change({{{key, "second"}}, {}, 0});
+    change({{{key, "second"}}, {}});
     BOOST_TEST(base().at(name) == "first");
-    change({{}, {key}, 0});
+    change({{}, {key}});
     BOOST_TEST(base().at(name) == "first");
-    change({{{key, "first"}}, {}, 0}); // the same again, made by a later event
-    change({{}, {key}, 0});
+    change({{{key, "first"}}, {}}); // the same again, made by a later event
+    change({{}, {key}});
     BOOST_TEST(base().at(name) == "first");
     move("second"); // the base goes on to where it was overwritten
     BOOST_TEST(base().at(name) == "second");
