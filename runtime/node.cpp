@@ -442,6 +442,7 @@ expected<void> node::start(kind_registry kinds) {
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;
+    options.letters = &me.letters;
     options.on_escalation = [](const std::string& reason) { fatal("the supervisor of the node gave up: " + reason); };
     auto root = spawn_supervisor(me.system, std::move(spec), std::move(children), std::move(options));
     if (!root) {

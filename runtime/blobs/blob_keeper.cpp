@@ -27,13 +27,13 @@ using step_atom = caf::atom_constant<caf::atom("bl_step")>;
 
 class blob_keeper::worker : public caf::event_based_actor {
 public:
-    worker(caf::actor_config& config, std::string path, blob_keeper& keeper)
-        : caf::event_based_actor(config), path_(std::move(path)), keeper_(keeper) {}
+    worker(caf::actor_config& config, std::string path, dead_letters* letters, blob_keeper& keeper)
+        : caf::event_based_actor(config), path_(std::move(path)), letters_(letters), keeper_(keeper) {}
 
     const char* name() const override { return "blobs"; }
 
     caf::behavior make_behavior() override {
-        report_failures(*this, path_);
+        report_failures(*this, path_, letters_);
         again(std::min(keeper_.every_ms_, first_pass_ms));
         return {[this](step_atom) { again(keeper_.step()); }};
     }
@@ -42,6 +42,7 @@ private:
     void again(std::int64_t after_ms) { delayed_send(this, std::chrono::milliseconds(after_ms), step_atom::value); }
 
     std::string path_;
+    dead_letters* letters_;
     blob_keeper& keeper_;
 };
 
@@ -99,7 +100,7 @@ void blob_keeper::report(std::int64_t began_ms) {
 
 supervised_child blob_keeper::child() {
     return {{.id = "blobs", .label = "blobs"}, [this](const child_context& c) {
-                return caf::actor(c.system.spawn<worker, caf::detached>(c.path, *this));
+                return caf::actor(c.system.spawn<worker, caf::detached>(c.path, c.letters, *this));
             }};
 }
 

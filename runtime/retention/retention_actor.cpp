@@ -1,6 +1,7 @@
 #include "runtime/retention/retention_actor.hpp"
 
 #include "runtime/entity/host.hpp"
+#include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/trim.hpp"
@@ -54,6 +55,7 @@ public:
     const char* name() const override { return "retention"; }
 
     caf::behavior make_behavior() override {
+        report_failures(*this, services_.settings.node_path + "/retention", services_.letters);
         step_after(0);
         return {[this](step_atom) { step(); }, [this](const settled_msg& m) { settled(m); }};
     }

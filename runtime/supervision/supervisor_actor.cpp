@@ -100,7 +100,7 @@ public:
     }
 
     caf::behavior make_behavior() override {
-        report_failures(*this, options_.path);
+        report_failures(*this, options_.path, options_.letters);
         set_exit_handler([this](caf::exit_msg& message) { on_exit_message(message); });
         perform(core_.start(now_ms()));
         return {
@@ -204,7 +204,7 @@ private:
         show_start(id, c);
         std::string failure;
         try {
-            c.actor = c.start(child_context{system(), *this, path, c.entry});
+            c.actor = c.start(child_context{system(), *this, path, c.entry, options_.letters});
             failure = c.actor ? "" : "its factory returned no actor";
         } catch (...) {
             failure = what_of(std::current_exception());
@@ -378,7 +378,8 @@ supervised_child supervisor_child(child_spec as_child, supervisor_spec spec, std
             [spec = std::move(spec), children = std::move(children), tree](const child_context& context) {
                 // A problem throws here; the supervisor above catches it as this child's failure.
                 const auto complete = with_children(spec, children).value();
-                return spawn_checked(context.system, complete, children, {.path = context.path, .tree = tree}, false);
+                return spawn_checked(context.system, complete, children,
+                                     {.path = context.path, .tree = tree, .letters = context.letters}, false);
             }};
 }
 

@@ -26,6 +26,7 @@ struct child_context {
     caf::local_actor& parent;
     const std::string& path;
     supervision_tree::entry& entry; ///< The child's place in the tree; valid during the call. Does nothing without one.
+    dead_letters* letters;          ///< For `report_failures`; may be null.
 };
 
 /// Starts the child: at first and for each restart, in the supervisor's thread; must not block. May throw: that is a
@@ -40,6 +41,7 @@ struct supervised_child {
 struct supervisor_options {
     std::string path = "/";              ///< Of the supervisor; a child's is "PATH/ID".
     supervision_tree* tree = nullptr;    ///< Where all show up; outlives the supervisor. May be null.
+    dead_letters* letters = nullptr;     ///< Of it and its children; outlives them. May be null.
     std::function<double()> random = {}; ///< For jitter, in [0, 1); default: seeded by the system.
     /// Called in the actor's thread when the supervisor gives up, before it ends. For the root: end the process.
     std::function<void(const std::string& reason)> on_escalation = {};
