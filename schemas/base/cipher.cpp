@@ -95,6 +95,7 @@ std::array<std::uint8_t, 32> hmac_sha256(std::string_view key, std::string_view 
 }
 
 void wipe(std::string& text) {
+    text.resize(text.capacity()); // also what a move or a shorter text left in the buffer
     OPENSSL_cleanse(text.data(), text.size());
     text.clear();
 }
