@@ -1,5 +1,6 @@
 #include "runtime/entity/kind.hpp"
 #include "schemas/base/versions.hpp"
+#include "storage/log_reader.hpp"
 #include "tests/golden.hpp"
 #include "tests/runtime/host_fixture.hpp"
 #include "tests/temporary_directory.hpp"
