@@ -24,9 +24,9 @@ struct host_settings {
     std::uint64_t snapshot_events = 200;    ///< A snapshot every N events, and on passivation.
     std::uint64_t snapshot_bytes = 1 << 20; ///< Or when events of so many bytes came, and more than the last one has.
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< How long a command may be repeated.
-    std::int64_t idle_ms = 60'000;          ///< Idle entities are passivated after this.
-    std::int64_t sweep_ms = 10'000;         ///< How often a router looks for them.
-    std::size_t batch_commands_max = 512;   ///< Commands that one append takes at most; bounds latency of the first.
+    std::int64_t idle_ms = 60'000;                     ///< Idle entities are passivated after this.
+    std::int64_t sweep_ms = 10'000;                    ///< How often a router looks for them.
+    std::size_t batch_commands_max = 512; ///< Commands that one append takes at most; bounds latency of the first.
 };
 
 /// Ends the process at once: used where going on could show or do what is not on disk.
