@@ -174,7 +174,7 @@ expected<void> committer::trim(std::uint32_t shard, const log_base& to) {
         return possible;
     }
     // One tombstone for all of them: readers begin behind it.
-    batch.DeleteRange(store_.db().log, keys::log(shard, 0), keys::log(shard, to.at.seq + 1));
+    batch.DeleteRange(store_.db().log, keys::log_begin(shard), keys::log(shard, to.at.seq + 1));
     rocksdb::WriteOptions options;
     options.sync = true;
     const auto status = store_.db().db->Write(options, &batch);

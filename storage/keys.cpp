@@ -19,6 +19,12 @@ std::string log(std::uint32_t shard, std::uint64_t seq) {
     return out;
 }
 
+std::string log_begin(std::uint32_t shard) {
+    std::string out;
+    put_big_endian(out, static_cast<std::uint16_t>(shard));
+    return out;
+}
+
 std::string shard_table(std::uint32_t shard, table t) {
     std::string out;
     put_big_endian(out, static_cast<std::uint16_t>(shard));

@@ -56,6 +56,8 @@ enum class table : char {
 inline constexpr std::size_t entity_prefix_bytes = 35;
 
 std::string log(std::uint32_t shard, std::uint64_t seq);
+/// Before all records of a shard's log, and no record's key.
+std::string log_begin(std::uint32_t shard);
 /// The prefix of a table in a shard.
 std::string shard_table(std::uint32_t shard, table t);
 /// shard, table, organization, id, kind: the whole key of document and owed.
