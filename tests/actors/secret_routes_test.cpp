@@ -334,8 +334,8 @@ BOOST_AUTO_TEST_CASE(an_offline_rotation_that_was_cut_off_loses_nothing_and_is_f
     const auto both = master_keys::parse(make_master_key(), "new").value().with(old);
     {
         const auto committer = storage::committer::open(*services.store, 0).value(); // one keyring, then a kill
-        auto c = command(keyring_address(id_of(201)), std::string(wire_name<rewrap_data_keys>::value),
-                         to_json(rewrapped(both, vault->keyring(id_of(201)).value().value()).value().value()));
+        auto c = command(keyring_address(all[1]), std::string(wire_name<rewrap_data_keys>::value),
+                         to_json(rewrapped(both, vault->keyring(all[1]).value().value()).value().value()));
         BOOST_REQUIRE(runtime::decide_offline(*services.store, *committer, runtime::make_kind<keyring_model>(), c));
     }
     BOOST_TEST(refused_vault().detail.find(both.current().id) != std::string::npos); // the old key alone
