@@ -179,7 +179,6 @@ void add_snapshot(storage::derived_changes& to, const entity_instance& e, const 
     }
     to.puts.emplace_back(keys::numbered(shard, keys::table::snapshot, a, version),
                          storage::encode_snapshot_row({version, e.state_version(), std::move(state)}));
-    to.snapshot_version = version;
     if (drop != 0) {
         to.deletes.push_back(keys::numbered(shard, keys::table::snapshot, a, drop));
     }

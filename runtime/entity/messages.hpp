@@ -9,7 +9,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,13 +22,16 @@ namespace troupe::runtime {
 
 /// A command that the router holds until it is answered. Shared by router and entity.
 struct held_command : admission_ticket {
+    static constexpr auto never_decided = std::numeric_limits<std::uint64_t>::max();
+
     troupe::runtime::command command;
     reply_port port;
     int crashes = 0; ///< How often its entity died while deciding it. Router only.
     std::atomic<bool> deciding{
         false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
-    std::atomic<bool> offered{false};  ///< The entity may have committed it.
-    std::atomic<bool> answered{false}; ///< Set once, by whoever answers.
+    std::atomic<bool> offered{false};                        ///< The entity may have committed it.
+    std::atomic<std::uint64_t> decided_after{never_decided}; ///< The entity's version when it was first decided.
+    std::atomic<bool> answered{false};                       ///< Set once, by whoever answers.
     std::function<void()> on_parked;   ///< Its entity rests: gives back its credit, so that others go on.
     std::function<void()> on_answered; ///< Gives back all that it held.
 
