@@ -101,7 +101,11 @@ public:
 
     caf::behavior make_behavior() override {
         report_failures(*this, options_.path, options_.letters);
-        set_exit_handler([this](caf::exit_msg& message) { on_exit_message(message); });
+        set_down_handler([this](caf::down_msg& message) { on_down(message); });
+        set_exit_handler([this](caf::exit_msg&) {
+            log_for("supervision").debug("{} is asked to end", options_.path);
+            perform(core_.shutdown(now_ms()));
+        });
         perform(core_.start(now_ms()));
         return {
             [this](tick_atom, std::int64_t due_ms) {
@@ -117,6 +121,11 @@ public:
     const char* name() const override { return "supervisor"; }
 
     void on_exit() override {
+        for (const auto& [id, c] : children_) {
+            if (c.actor) {
+                caf::anon_send_exit(c.actor, caf::exit_reason::kill); // a child never outlives its supervisor
+            }
+        }
         // Handles of the actor's own state keep each other alive otherwise.
         children_.clear();
         by_address_.clear();
@@ -136,17 +145,14 @@ private:
         return std::chrono::duration_cast<std::chrono::milliseconds>(system().clock().now().time_since_epoch()).count();
     }
 
-    void on_exit_message(const caf::exit_msg& message) {
+    void on_down(const caf::down_msg& message) {
         if (const auto found = by_address_.find(message.source); found != by_address_.end()) {
             const auto id = std::exchange(found->second, {});
             by_address_.erase(found);
             if (!id.empty()) { // else one that was abandoned
                 on_child_gone(id, is_failure(message.reason), failure_text(message.reason, system()));
             }
-            return;
         }
-        log_for("supervision").debug("{} is asked to end", options_.path);
-        perform(core_.shutdown(now_ms()));
     }
 
     void on_child_gone(const std::string& id, bool failed, const std::string& reason) {
@@ -211,7 +217,8 @@ private:
         }
         if (failure.empty()) {
             by_address_[c.actor.address()] = id;
-            link_to(c.actor);
+            // Not linked: CAF lets the end of one that was killed kill those that are linked to it.
+            monitor(c.actor);
             return {};
         }
         log_for("supervision").error("{} could not be started: {}", path, failure);
@@ -237,8 +244,6 @@ private:
 
     void end_child(const std::string& id, caf::exit_reason reason) {
         if (const auto found = children_.find(id); found != children_.end() && found->second.actor) {
-            // Without a sender: CAF undoes the link to the sender of an exit message, and with it our notice of the
-            // end.
             caf::anon_send_exit(found->second.actor, reason);
         }
     }

@@ -14,8 +14,8 @@
 
 /// Supervisors as CAF actors: they carry out what `supervisor_core` decides.
 ///
-/// Supervisor and child are linked: a child never outlives a supervisor that died. An exit message to a supervisor
-/// from anyone but a child is the request for an ordered shutdown.
+/// A child never outlives a supervisor that died: it is killed. An exit message to a supervisor is the request for an
+/// ordered shutdown.
 namespace troupe::runtime {
 
 class dead_letters;

@@ -115,8 +115,8 @@ BOOST_AUTO_TEST_CASE(who_is_stuck_is_shown_as_stalled_until_it_goes_on) {
     tree.set_stalled("/n1/a", false);
     BOOST_TEST(told == 1);
     BOOST_TEST(at("/status", "/n1/a") == "\"running\"");
-    tree.set_stalled("/n1/a", true);
     tree.listen({});
+    tree.set_stalled("/n1/a", true);
     a.failed("it broke"); // what is known better goes first
     BOOST_TEST(at("/status", "/n1/a") == "\"failed\"");
 }
