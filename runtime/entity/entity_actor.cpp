@@ -442,7 +442,7 @@ private:
         in_flight_ = true;
         request(committer_, caf::infinite, append_msg{a})
             .then([this, m, base = cut->base, events = cut->events,
-                   more = cut->more](appended_msg& done) { history_cut_done(m, base, events, more, done.result); },
+                   more = cut->more](appended_msg& answer) { history_cut_done(m, base, events, more, answer.result); },
                   [this](caf::error& e) { quit(std::move(e)); });
     }
 
