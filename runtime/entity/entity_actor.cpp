@@ -498,8 +498,8 @@ private:
         in_flight_ = true;
         count_append();
         request(committer_, caf::infinite, append_msg{a})
-            .then([this, m, base = cut->base, events = cut->events, more = cut->more](
-                      appended_msg& written) { history_cut_done(m, base, events, more, written.result); },
+            .then([this, m, base = cut->base, events = cut->events,
+                   more = cut->more](appended_msg& answer) { history_cut_done(m, base, events, more, answer.result); },
                   [this](caf::error& e) { quit(std::move(e)); });
     }
 
