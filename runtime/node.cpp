@@ -79,7 +79,8 @@ struct node::impl {
     held_ptr hold(command&& c, reply_port&& port) const {
         auto held = std::make_shared<held_command>();
         if (c.id.empty()) {
-            c.id = to_string(make_uuid()); // so that a crash between commit and answer cannot apply it twice
+            // So that a crash of its entity between commit and answer cannot apply it twice.
+            c.id = storage::fresh_command_mark + to_string(make_uuid());
         }
         held->bytes = c.payload.size() + 512;
         held->command = std::move(c);

@@ -16,6 +16,9 @@ namespace troupe::storage {
 namespace {
 
 constexpr std::int64_t space_check_interval_ms = 500;
+/// The applied mark of a shard moves in steps: it only bounds what the next start reads of the log, and shows that an
+/// end of the log is lost. Log and tables are one write.
+constexpr std::uint64_t applied_mark_step = 64;
 
 } // namespace
 
@@ -25,7 +28,11 @@ struct committer::writer {
 };
 
 committer::committer(store& s, shard_logs logs, std::uint64_t free_bytes_min)
-    : store_(s), writer_(std::make_unique<writer>()), logs_(std::move(logs)), free_bytes_min_(free_bytes_min) {}
+    : store_(s), writer_(std::make_unique<writer>()), logs_(std::move(logs)), free_bytes_min_(free_bytes_min) {
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        applied_.push_back(applied_seq(s, shard));
+    }
+}
 
 expected<std::unique_ptr<committer>> committer::open(store& s, std::uint64_t free_bytes_min) {
     auto logs = shard_logs::open(s);
@@ -38,18 +45,13 @@ expected<std::unique_ptr<committer>> committer::open(store& s, std::uint64_t fre
 committer::~committer() = default;
 
 expected<activation> committer::activate(const entity_address& a) {
-    const auto head = read_head(store_, a);
-    if (!head) {
-        return head.error();
+    const auto version = read_version(store_, a);
+    if (!version) {
+        return version.error();
     }
-    active now;
-    now.activation = next_activation_++;
-    if (*head) {
-        now.version = (*head)->version;
-        now.snapshot_version = (*head)->snapshot_version;
-    }
+    const active now{next_activation_++, *version};
     active_[a] = now;
-    return activation{now.activation, now.version, now.snapshot_version};
+    return activation{now.activation, now.version};
 }
 
 void committer::release(const entity_address& a, std::uint64_t activation_id) {
@@ -84,9 +86,6 @@ expected<void> committer::accept(const append& a) {
         }
     }
     found->second.version += a.records.size();
-    if (a.derived.snapshot_version != 0) {
-        found->second.snapshot_version = a.derived.snapshot_version;
-    }
     return {};
 }
 
@@ -94,7 +93,6 @@ expected<appended> committer::write(append& a) {
     auto& batch = writer_->batch;
     auto& db = store_.db();
     const auto shard = store_.shard_of(a.entity);
-    const auto& state = active_[a.entity];
     replication::position at{logs_.last_seq(shard) + 1, 0};
     if (!a.records.empty()) {
         auto first = logs_.propose(shard, a.records.size(), a.records.front().time, batch);
@@ -113,7 +111,7 @@ expected<appended> committer::write(append& a) {
         put_fixed(history, r.seq);
         history += value;
         batch.Put(db.derived, keys::numbered(shard, keys::table::history, a.entity, r.entity_seq), history);
-        if (r.index_in_batch == 0 && !r.command_id.empty()) {
+        if (r.index_in_batch == 0 && is_remembered(r.command_id)) {
             batch.Put(db.derived, keys::command(shard, a.entity, r.command_id),
                       encode_command_row({r.request_hash, r.entity_seq, r.batch_size, r.time}));
         }
@@ -124,10 +122,19 @@ expected<appended> committer::write(append& a) {
     for (const auto& [key, value] : a.derived.puts) {
         batch.Put(db.derived, key, value);
     }
-    batch.Put(db.derived, keys::entity(shard, keys::table::head, a.entity),
-              encode_head_row({state.version, state.snapshot_version}));
     writer_->touched.insert(shard);
     return appended{at.seq - 1};
+}
+
+void committer::mark_applied(std::uint32_t shard) {
+    const auto last = logs_.last_seq(shard);
+    if (last < applied_[shard] + applied_mark_step) {
+        return;
+    }
+    applied_[shard] = last;
+    std::string mark;
+    put_big_endian(mark, last);
+    writer_->batch.Put(store_.db().derived, keys::shard_table(shard, keys::table::applied), mark);
 }
 
 expected<void> committer::commit(std::span<append> batch, std::vector<expected<appended>>& results) {
@@ -149,9 +156,7 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
         return {};
     }
     for (const auto shard : writer_->touched) {
-        std::string applied;
-        put_big_endian(applied, logs_.last_seq(shard));
-        writer_->batch.Put(store_.db().derived, keys::shard_table(shard, keys::table::applied), applied);
+        mark_applied(shard);
     }
     rocksdb::WriteOptions options;
     options.sync = true;

@@ -9,19 +9,28 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace troupe::storage {
 
-/// What follows from records for the derived tables beyond history, heads and de-duplication, which the committer
-/// writes itself: documents, index keys, items, timers, owed marks, snapshots. Keys are whole keys of storage/keys.hpp.
+/// What follows from records for the derived tables beyond history and de-duplication, which the committer writes
+/// itself: documents, index keys, items, timers, owed marks, snapshots. Keys are whole keys of storage/keys.hpp.
 struct derived_changes {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;
-    std::uint64_t snapshot_version = 0; ///< Set when `puts` holds a snapshot of that version.
 };
+
+/// Ids of commands that nobody can repeat, since the node made them up, begin with this. They have no row in the table
+/// of de-duplication; after a crash of its entity such a command is looked up in the history.
+inline constexpr char fresh_command_mark = '~';
+
+/// Whether a command with that id is recognised when it comes again.
+inline bool is_remembered(std::string_view command_id) {
+    return !command_id.empty() && command_id.front() != fresh_command_mark;
+}
 
 /// All that an entity appends at once: the events of the commands it decided together.
 /// Without records it only changes derived tables (a snapshot on passivation).
@@ -42,7 +51,6 @@ struct appended {
 struct activation {
     std::uint64_t id = 0;
     std::uint64_t version = 0;
-    std::uint64_t snapshot_version = 0;
 };
 
 /// Turns appends into one write with one fsync. Not thread-safe: one thread owns it (the committer actor).
@@ -73,15 +81,16 @@ private:
     expected<void> accept(const append& a);
     expected<appended> write(append& a);
     bool space_left();
+    void mark_applied(std::uint32_t shard);
 
     struct active {
         std::uint64_t activation = 0;
         std::uint64_t version = 0;
-        std::uint64_t snapshot_version = 0;
     };
     store& store_;
     std::unique_ptr<writer> writer_;
     shard_logs logs_;
+    std::vector<std::uint64_t> applied_; ///< Of each shard: the newest mark.
     std::unordered_map<entity_address, active> active_;
     std::uint64_t next_activation_ = 1;
     std::uint64_t free_bytes_min_;

@@ -81,23 +81,17 @@ private:
         return batch_.GetDataSize() < batch_bytes_max ? expected<void>() : write();
     }
 
-    /// Head and snapshots as of that version.
+    /// No snapshot later than that version.
     expected<void> set_back(const entity_address& a, std::uint64_t version) {
-        head_row head{version, 0};
         prefix_scan snapshots(*db_.db, db_.derived, keys::entity_rows(shard_, keys::table::snapshot, a));
         for (; snapshots.valid(); snapshots.next()) {
-            const auto of = get_big_endian<std::uint64_t>(snapshots.rest());
-            if (of > version) {
+            if (get_big_endian<std::uint64_t>(snapshots.rest()) > version) {
                 batch_.Delete(db_.derived, std::string(snapshots.key()));
-            } else {
-                head.snapshot_version = of;
             }
         }
         if (!snapshots.status().ok()) {
             return to_problem(snapshots.status(), "cannot read the snapshots of " + to_string(a));
         }
-        const auto key = keys::entity(shard_, keys::table::head, a);
-        version > 0 ? batch_.Put(db_.derived, key, encode_head_row(head)) : batch_.Delete(db_.derived, key);
         return batch_.GetDataSize() < batch_bytes_max ? expected<void>() : write();
     }
 

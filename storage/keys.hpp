@@ -13,9 +13,8 @@
 ///   log      shard:2 seq:8                                           -> record
 ///   derived  shard:2 table:1 …                                       big-endian numbers, so that bytes order as
 ///   numbers
-///     'a'                                                            -> seq applied up to
+///     'a'                                                            -> a seq up to which at least was applied
 ///     'e'                                                            -> promise, and the epochs of the log
-///     'v' organization:16 id:16 kind                                 -> head: version, snapshot version
 ///     'h' organization:16 id:16 kind 0 entity_seq:8                  -> record (history)
 ///     's' organization:16 id:16 kind 0 entity_seq:8                  -> snapshot
 ///     'c' organization:16 id:16 kind 0 command id                    -> de-duplication
@@ -24,13 +23,13 @@
 ///     'i' organization:16 kind 0 filter 0 sort 0 id:16               -> empty
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
+///     'v' was used before the first release
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head
 namespace troupe::storage::keys {
 
 enum class table : char {
     applied = 'a',
     epochs = 'e',
-    head = 'v',
     history = 'h',
     snapshot = 's',
     command = 'c',
@@ -47,7 +46,7 @@ inline constexpr std::size_t entity_prefix_bytes = 35;
 std::string log(std::uint32_t shard, std::uint64_t seq);
 /// The prefix of a table in a shard.
 std::string shard_table(std::uint32_t shard, table t);
-/// shard, table, organization, id, kind: the whole key of head, document and owed.
+/// shard, table, organization, id, kind: the whole key of document and owed.
 std::string entity(std::uint32_t shard, table t, const entity_address& a);
 /// entity + 0: the prefix of the entity's rows in history, snapshot, command and item.
 std::string entity_rows(std::uint32_t shard, table t, const entity_address& a);

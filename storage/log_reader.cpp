@@ -108,20 +108,20 @@ expected<void> read_history(const store& s, const entity_address& a, std::uint64
                               : expected<void>(to_problem(scan.status(), "cannot read the history of " + to_string(a)));
 }
 
-expected<std::optional<head_row>> read_head(const store& s, const entity_address& a) {
-    bool found = false;
-    auto value = get(s, keys::entity(s.shard_of(a), keys::table::head, a), found);
-    if (!value) {
-        return value.error();
+expected<std::uint64_t> read_version(const store& s, const entity_address& a) {
+    const auto prefix = keys::entity_rows(s.shard_of(a), keys::table::history, a);
+    const rocksdb::Slice lower(prefix);
+    rocksdb::ReadOptions options; // not total order: by the bloom filter, since most that are asked for here are new
+    options.iterate_lower_bound = &lower;
+    const std::unique_ptr<rocksdb::Iterator> rows(s.db().db->NewIterator(options, s.db().derived));
+    rows->SeekForPrev(prefix + std::string(sizeof(std::uint64_t), '\xff'));
+    if (!rows->status().ok()) {
+        return to_problem(rows->status(), "cannot read the history of " + to_string(a));
     }
-    if (!found) {
-        return std::optional<head_row>();
+    if (!rows->Valid() || !rows->key().starts_with(prefix)) {
+        return 0;
     }
-    auto row = decode_head_row(*value);
-    if (!row) {
-        return problem{code::journal_damaged, "the head of " + to_string(a) + " cannot be read"};
-    }
-    return row;
+    return get_big_endian<std::uint64_t>(rows->key().ToStringView().substr(prefix.size()));
 }
 
 std::vector<snapshot_row> read_snapshots(const store& s, const entity_address& a, std::size_t count) {

@@ -23,7 +23,7 @@ expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after
 std::uint64_t last_seq(const store& s, std::uint32_t shard);
 /// The time of that record; 1970 when the log is empty.
 timestamp last_time(const store& s, std::uint32_t shard);
-/// The seq up to which the shard's records were applied to the derived tables.
+/// A seq up to which at least the shard's records were applied to the derived tables: the log has to reach it.
 std::uint64_t applied_seq(const store& s, std::uint32_t shard);
 
 /// Visits an entity's records after `after_version` up to `last_version`, in order. A gap is `journal_damaged`.
@@ -31,8 +31,8 @@ expected<void> read_history(const store& s, const entity_address& a, std::uint64
                             const std::function<expected<void>(record&&)>& visit,
                             std::uint64_t last_version = UINT64_MAX);
 
-/// The head of an entity, or nothing when it has no event.
-expected<std::optional<head_row>> read_head(const store& s, const entity_address& a);
+/// The version of an entity: the number of its last event in the history; 0 when it has none.
+expected<std::uint64_t> read_version(const store& s, const entity_address& a);
 
 /// The snapshots of an entity that are good, newest first; at most `count`.
 std::vector<snapshot_row> read_snapshots(const store& s, const entity_address& a, std::size_t count);

@@ -47,24 +47,6 @@ std::optional<command_row> decode_command_row(std::string_view bytes) {
     return in.at_end() ? std::optional(row) : std::nullopt;
 }
 
-std::string encode_head_row(const head_row& row) {
-    auto out = start_row();
-    put_varint(out, row.version);
-    put_varint(out, row.snapshot_version);
-    return out;
-}
-
-std::optional<head_row> decode_head_row(std::string_view bytes) {
-    byte_reader in(bytes);
-    head_row row;
-    if (!starts_row(in)) {
-        return std::nullopt;
-    }
-    row.version = in.varint();
-    row.snapshot_version = in.varint();
-    return in.at_end() ? std::optional(row) : std::nullopt;
-}
-
 std::string encode_snapshot_row(const snapshot_row& row) {
     std::string summed;
     put_fixed(summed, row.state_version);

@@ -21,14 +21,6 @@ struct command_row {
 std::string encode_command_row(const command_row& row);
 std::optional<command_row> decode_command_row(std::string_view bytes);
 
-/// The head of an entity: how far its history goes.
-struct head_row {
-    std::uint64_t version = 0;
-    std::uint64_t snapshot_version = 0; ///< Of the newest snapshot; 0: none.
-};
-std::string encode_head_row(const head_row& row);
-std::optional<head_row> decode_head_row(std::string_view bytes);
-
 /// A snapshot: checksummed, so that a damaged one falls back to the one before.
 struct snapshot_row {
     std::uint64_t version = 0;

@@ -319,11 +319,14 @@ std::vector<entity_address> read_owed(const store& s, std::uint32_t shard) {
 
 expected<void> each_entity(const store& s, std::uint32_t shard,
                            const std::function<bool(const entity_address&)>& visit) {
-    prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::head));
-    for (; scan.valid(); scan.next()) {
-        if (!visit(address_from(scan.rest()))) {
+    prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::history));
+    while (scan.valid()) {
+        const auto entity_rows = scan.rest().substr(0, scan.rest().size() - sizeof(std::uint64_t));
+        const auto past = keys::after_prefix(std::string(entity_rows)); // one row of each
+        if (!visit(address_from(entity_rows.substr(0, entity_rows.size() - 1)))) {
             return {};
         }
+        scan.seek(past);
     }
     return scan.status().ok() ? expected<void>()
                               : expected<void>(to_problem(scan.status(), "cannot read the entities"));

@@ -67,16 +67,15 @@ expected<remote_files> read_files(const storage::store& s, const entity_address&
 
 /// Whether the project was there and is not any more. Nothing follows its deletion.
 bool was_deleted(const storage::store& s, const entity_address& project) {
-    const auto head = storage::read_head(s, project);
-    if (!head || !*head || (*head)->version == 0) {
+    const auto version = storage::read_version(s, project);
+    if (!version || *version == 0) {
         return false;
     }
     bool deleted = false;
-    const auto read =
-        storage::read_history(s, project, (*head)->version - 1, [&](storage::record&& r) -> expected<void> {
-            deleted = r.type == wire_name<project_deleted>::value;
-            return {};
-        });
+    const auto read = storage::read_history(s, project, *version - 1, [&](storage::record&& r) -> expected<void> {
+        deleted = r.type == wire_name<project_deleted>::value;
+        return {};
+    });
     return read && deleted;
 }
 

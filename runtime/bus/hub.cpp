@@ -285,6 +285,9 @@ void hub::committed(const std::vector<storage::record>& records) {
     const std::lock_guard lock(state_->mutex);
     for (const auto& r : records) {
         state_->heads[r.shard] = r.seq;
+        if (state_->subscribers.empty() && state_->kept.empty()) {
+            continue;
+        }
         const auto own = own_channel(r.entity);
         state_->kept.erase(own);
         for (const auto& s : state_->subscribers) {

@@ -122,7 +122,6 @@ void add_snapshot(storage::derived_changes& to, const entity_instance& e, std::u
                   std::uint64_t version, std::uint64_t drop) {
     to.puts.emplace_back(keys::numbered(shard, keys::table::snapshot, a, version),
                          storage::encode_snapshot_row({version, e.state_version(), e.snapshot()}));
-    to.snapshot_version = version;
     if (drop != 0) {
         to.deletes.push_back(keys::numbered(shard, keys::table::snapshot, a, drop));
     }

@@ -203,7 +203,7 @@ private:
         if (broken_) {
             return *broken_;
         }
-        if (auto earlier = repeated(c)) {
+        if (auto earlier = repeated(*w.held)) {
             ++services_.commands_repeated;
             return std::move(*earlier);
         }
@@ -211,6 +211,7 @@ private:
             return problem{code::deadline_exceeded,
                            "the command waited longer than its deadline and was not decided; send it again"};
         }
+        w.held->decided_after = std::min(w.held->decided_after.load(), version_);
         const auto version = version_ + b.append->records.size();
         if (w.poison_cause) {
             return set_aside(b, c, *w.poison_cause);
@@ -220,6 +221,7 @@ private:
                                                           std::to_string(*c.if_match) +
                                                           "; read it again and repeat the change"};
         }
+
         const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
         w.held->deciding = true; // should this throw, the router knows whom to blame
         auto result = instance_->handle(c, ctx);
@@ -282,8 +284,10 @@ private:
     // ---- repeats
 
     /// The answer of an earlier command with this id, made again from its events.
-    std::optional<reply> repeated(const command& c) {
-        auto row = storage::read_command(*services_.store, self_, c.id);
+    std::optional<reply> repeated(const held_command& held) {
+        const auto& c = held.command;
+        auto row = storage::is_remembered(c.id) ? storage::read_command(*services_.store, self_, c.id)
+                                                : decided_before(c, held.decided_after);
         if (!row) {
             return reply(row.error());
         }
@@ -294,6 +298,21 @@ private:
             return reply(mismatch(c));
         }
         return answer_again(c, **row);
+    }
+
+    /// A command that nobody can repeat was decided before only if an earlier incarnation died before its answer.
+    expected<std::optional<storage::command_row>> decided_before(const command& c, std::uint64_t after) const {
+        std::optional<storage::command_row> found;
+        if (after >= version_) {
+            return found;
+        }
+        auto read = storage::read_history(*services_.store, self_, after, [&](storage::record&& r) -> expected<void> {
+            if (r.command_id == c.id && r.index_in_batch == 0) {
+                found = {r.request_hash, r.entity_seq, r.batch_size, r.time};
+            }
+            return {};
+        });
+        return read ? expected<std::optional<storage::command_row>>(found) : read.error();
     }
 
     reply answer_again(const command& c, const storage::command_row& row) {

@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,15 +21,18 @@ namespace troupe::runtime {
 
 /// A command that the router holds until it is answered. Shared by router and entity.
 struct held_command {
+    static constexpr auto never_decided = std::numeric_limits<std::uint64_t>::max();
+
     troupe::runtime::command command;
     reply_port port;
     std::size_t bytes = 0;
     int crashes = 0; ///< How often its entity died while deciding it. Router only.
     std::atomic<bool> deciding{
         false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
-    std::atomic<bool> offered{false};  ///< The entity may have committed it.
-    std::atomic<bool> answered{false}; ///< Set once, by whoever answers.
-    std::function<void()> on_answered; ///< Gives back credits.
+    std::atomic<bool> offered{false};                        ///< The entity may have committed it.
+    std::atomic<std::uint64_t> decided_after{never_decided}; ///< The entity's version when it was first decided.
+    std::atomic<bool> answered{false};                       ///< Set once, by whoever answers.
+    std::function<void()> on_answered;                       ///< Gives back credits.
 
     /// Answers once; later calls do nothing.
     void answer(reply r);

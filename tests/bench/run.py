@@ -7,6 +7,8 @@ Cases, in the order in which they run when none is named:
   fsync          fdatasync of 4 kB appends: what a durable command with one client cannot be faster than
   start_up       exec to "troupe ready" and to the first 200, on an empty directory and on one million events
   http_commands  durable commands over HTTP with a key, 1 to 512 connections; one hot task; reads; health
+  steady         --steady-minutes at half of the maximum: memory, p99.9, stalls
+  million        a million agents: memory, the first page of the list, ten thousand active
   actors         calls, spawning and memory of actors
   entities       durable commands without HTTP; memory of active and passivated entities
   recovery       a million events after a crash: to the first answer, and until all is replayed
@@ -27,6 +29,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -189,11 +192,12 @@ def create_tasks(node, count, connections=8):
 # ---- cases
 
 
-def drive(case, node, folder, method, paths, connections, seconds, body=None, warm_up_s=2.0, **more):
-    """A warm-up, then the measured run; prints its line."""
+def drive(case, node, folder, method, paths, connections, seconds, body=None, warm_up_s=2.0, environ=(), **more):
+    """A warm-up, then the measured run; prints its line and returns what it found."""
     path_file = pathlib.Path(folder, "paths")
     path_file.write_text("\n".join(paths) + "\n")
-    environment = dict(os.environ, BENCH_METHOD=method, BENCH_PATHS=str(path_file), BENCH_KEY=node.key)
+    environment = dict(os.environ, BENCH_METHOD=method, BENCH_PATHS=str(path_file), BENCH_KEY=node.key,
+                       **dict(environ))
     if body:
         environment["BENCH_BODY"] = body
 
@@ -206,13 +210,15 @@ def drive(case, node, folder, method, paths, connections, seconds, body=None, wa
             raise Failed(f"wrk: {done.stderr[-500:] or done.stdout[-500:]}")
         return json.loads(lines[-1])
 
-    wrk(max(1, round(warm_up_s)))
+    if warm_up_s:
+        wrk(max(1, round(warm_up_s)))
     meter = Meter(node.pid)
     found = wrk(seconds)
     cpu_s = meter.process_s()
     requests = max(1, found.pop("requests"))
     emit(case, connections=connections, **more, **found, cpu_us_per_op=round(cpu_s / requests * 1e6, 1),
          rss_mb=resident_mb(node.pid), foreign_cores=meter.foreign_cores())
+    return found
 
 
 def http_commands(options, folder):
@@ -229,6 +235,50 @@ def http_commands(options, folder):
         for connections in (1, 64, 512):
             run("http_command", "POST", messages, connections, MESSAGE, tasks=TASKS)
         run("http_command", "POST", messages[:1], 64, MESSAGE, tasks=1)
+
+
+def steady(options, folder):
+    """Half of what the node can do, for minutes: the memory has to be flat."""
+    with Node(options.build / "troupe", pathlib.Path(folder, "data")) as node:
+        messages = [t + "/messages" for t in create_tasks(node, TASKS)]
+        best = drive("steady_maximum", node, folder, "POST", messages, 64, options.seconds, MESSAGE)["ops_per_s"]
+        connections, wanted = 256, best / 2
+        resident, stop = [], threading.Event()
+
+        def watch():
+            while not stop.wait(10):
+                resident.append(resident_mb(node.pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            drive("steady", node, folder, "POST", messages, connections, round(options.steady_minutes * 60), MESSAGE,
+                  environ={"BENCH_DELAY_MS": f"{connections / wanted * 1000:.1f}"}, wanted_ops_per_s=round(wanted))
+        finally:
+            stop.set()
+            watcher.join()
+        emit("steady_memory", rss_mb=resident)
+
+
+def million(options, folder):
+    with Node(options.build / "troupe", pathlib.Path(folder, "data")) as node:
+        agent = '{"name": "agent-%d", "model": "rehearsal/default", "instructions": "Answer in one sentence."}'
+        made = 0
+        while made < options.agents:
+            seconds = min(30, max(1, round((options.agents - made) / 12000)))
+            made += round(seconds * drive("million_agents_made", node, folder, "POST", ["/api/v1/agents"], 128, seconds,
+                                          agent.replace("agent-", f"agent-{made}-"), warm_up_s=0,
+                                          environ={"BENCH_NAMED": "1"})["ops_per_s"])
+        took = []
+        for _ in range(50):
+            began = time.perf_counter()
+            status, text = node.ask("GET", "/api/v1/agents?limit=50")
+            took.append((time.perf_counter() - began) * 1e3)
+            if status != 200 or len(json.loads(text)["items"]) != 50:
+                raise Failed(f"the list answered {status}")
+        took.sort()
+        emit("million_agents", agents=made, rss_mb=resident_mb(node.pid), first_page_p50_ms=round(took[25], 2),
+             first_page_max_ms=round(took[-1], 2))
 
 
 def fsync(options, folder):
@@ -292,7 +342,7 @@ def recovery(options, folder):
     program(options, "recovery", folder, str(EVENTS))
 
 
-CASES = {f.__name__: f for f in (fsync, start_up, http_commands, actors, entities, recovery)}
+CASES = {f.__name__: f for f in (fsync, start_up, http_commands, steady, million, actors, entities, recovery)}
 
 
 def main():
@@ -300,6 +350,8 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent.parent / "build" / "release")
     parser.add_argument("--data", type=pathlib.Path, help="where data goes; default: the build folder")
     parser.add_argument("--seconds", type=int, default=5, help="of a measured run")
+    parser.add_argument("--steady-minutes", type=float, default=10, help="of the case steady")
+    parser.add_argument("--agents", type=int, default=1_000_000, help="of the case million")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
     options = parser.parse_args()
     unknown = [c for c in options.cases if c not in CASES]

@@ -367,9 +367,9 @@ void simulation::send_new() {
         o.refuse = random_.chance(10);
         o.type = "note";
         o.payload = to_json(note{o.number, o.parts, o.refuse});
-        if (const auto seen = storage::read_head(*life_->store, {system_organization, "ledger", o.entity});
-            random_.chance(10) && seen && *seen) {
-            o.if_match = (*seen)->version;
+        if (const auto seen = storage::read_version(*life_->store, {system_organization, "ledger", o.entity});
+            random_.chance(10) && seen && *seen > 0) {
+            o.if_match = *seen;
         }
     } else if (what < 75) {
         o.type = "tell_other";

@@ -24,9 +24,9 @@ uuid id_of(std::uint8_t first, std::uint8_t last = 0) {
 constexpr std::array<std::uint64_t, 9> ascending{
     0, 1, 127, 128, 255, 256, 65'536, 1ULL << 40, std::numeric_limits<std::uint64_t>::max()};
 
-constexpr std::array all_tables{keys::table::applied,  keys::table::epochs,  keys::table::head, keys::table::history,
-                                keys::table::snapshot, keys::table::command, keys::table::item, keys::table::document,
-                                keys::table::index,    keys::table::timer,   keys::table::owed};
+constexpr std::array all_tables{keys::table::applied, keys::table::epochs, keys::table::history,  keys::table::snapshot,
+                                keys::table::command, keys::table::item,   keys::table::document, keys::table::index,
+                                keys::table::timer,   keys::table::owed};
 
 /// Addresses that are near each other in every way: kinds that begin alike, ids of 0 and 255, two organizations.
 std::vector<entity_address> neighbours() {
@@ -117,9 +117,11 @@ BOOST_AUTO_TEST_CASE(per_entity_keys_have_the_entity_in_the_bloom_prefix) {
     const entity_address a{id_of(1), "run", id_of(2)};
     const entity_address other{id_of(1), "run", id_of(3)};
     const auto prefix = [](const std::string& key) { return key.substr(0, keys::entity_prefix_bytes); };
-    BOOST_TEST(prefix(keys::entity(1, keys::table::head, a)) == prefix(keys::entity_rows(1, keys::table::head, a)));
-    BOOST_TEST(keys::entity(1, keys::table::head, a).size() == keys::entity_prefix_bytes + a.kind.size());
-    BOOST_TEST(prefix(keys::entity(1, keys::table::head, a)) != prefix(keys::entity(1, keys::table::head, other)));
+    BOOST_TEST(prefix(keys::entity(1, keys::table::document, a)) ==
+               prefix(keys::entity_rows(1, keys::table::document, a)));
+    BOOST_TEST(keys::entity(1, keys::table::document, a).size() == keys::entity_prefix_bytes + a.kind.size());
+    BOOST_TEST(prefix(keys::entity(1, keys::table::document, a)) !=
+               prefix(keys::entity(1, keys::table::document, other)));
 }
 
 BOOST_AUTO_TEST_CASE(blobs_of_organizations_and_hashes_are_apart) {

@@ -44,21 +44,6 @@ BOOST_AUTO_TEST_CASE(a_command_row_comes_back) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_head_row_comes_back) {
-    for (const auto& row : {head_row{}, head_row{number_max, number_max}, head_row{300, 200}}) {
-        const auto bytes = encode_head_row(row);
-        const auto back = decode_head_row(bytes);
-        BOOST_REQUIRE(back.has_value());
-        BOOST_TEST(back->version == row.version);
-        BOOST_TEST(back->snapshot_version == row.snapshot_version);
-        check_refuses(bytes, decode_head_row);
-        for (std::size_t length = 0; length < bytes.size(); ++length) {
-            BOOST_TEST(!decode_head_row(std::string_view(bytes).substr(0, length)).has_value());
-        }
-        BOOST_TEST(!decode_head_row(bytes + "x").has_value());
-    }
-}
-
 BOOST_AUTO_TEST_CASE(a_snapshot_comes_back_and_damage_of_its_state_is_found) {
     for (const auto& state : {std::string(), std::string(R"({"total":3})"), std::string(1000, '\0')}) {
         const auto bytes = encode_snapshot_row({17, 3, state});
