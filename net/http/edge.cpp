@@ -34,9 +34,11 @@ io_thread::io_thread() = default;
 
 void io_thread::start() {
     thread_ = std::thread([this] {
+        runs_on_ = std::this_thread::get_id();
         for (;;) {
             try {
                 context_.run();
+                runs_on_ = std::thread::id(); // which another thread may get
                 return;
             } catch (const std::exception& e) {
                 // A hook or a handler let one escape. Its connection is lost, the others go on.
@@ -72,7 +74,7 @@ void io_thread::post(std::function<void()> task) {
         asio::post(context_, [this] { run_inbox(); });
 }
 
-bool io_thread::is_current() const { return std::this_thread::get_id() == thread_.get_id(); }
+bool io_thread::is_current() const { return std::this_thread::get_id() == runs_on_.load(); }
 
 void io_thread::run_inbox() {
     std::vector<std::function<void()>> tasks;

@@ -110,6 +110,8 @@ private:
     std::int64_t date_second_ = 0;
     std::string date_line_;
     std::thread thread_;
+    /// Set by the thread itself: it serves, and others ask, while `thread_` is still being assigned, or joined.
+    std::atomic<std::thread::id> runs_on_;
 };
 
 /// Says to its one asker what came out, exactly once, from any thread; an answer that is never given is given by
