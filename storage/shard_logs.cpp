@@ -47,6 +47,10 @@ expected<void> shard_logs::recover(std::uint32_t shard) {
     const auto last = storage::last_seq(*store_, shard);
     replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(row->base.at),
                                         std::max(applied_seq(*store_, shard), row->base.at.seq)};
+    if (row->runs.empty() && last > row->base.at.seq) {
+        // All was trimmed while the epoch went on: what came after it is of the same epoch, and wrote no new row.
+        row->runs.push_back({row->base.at.epoch, row->base.at.seq + 1});
+    }
     for (std::size_t i = 0; i < row->runs.size(); ++i) {
         const auto end = i + 1 < row->runs.size() ? row->runs[i + 1].first_seq - 1 : last;
         if (row->runs[i].first_seq != disk.log.last().seq + 1 || end < row->runs[i].first_seq) {

@@ -112,6 +112,22 @@ BOOST_AUTO_TEST_CASE(a_log_without_any_record_left_keeps_its_place_and_its_time)
     check_whole(*journal.store);
 }
 
+BOOST_AUTO_TEST_CASE(a_log_that_was_trimmed_to_its_end_goes_on_in_the_same_epoch_and_starts_again) {
+    temporary_directory directory;
+    entity_address a;
+    {
+        journal_fixture journal(directory.path);
+        a = journal.address_in(1);
+        const auto written = journal.write(a, 2);
+        const auto log_end = last_seq(*journal.store, 1);
+        BOOST_REQUIRE(journal.committer->trim(1, {{log_end, written.back().epoch}, written.back().time}).has_value());
+        journal.write(a); // no new epoch, so no row of epochs is written with it
+    }
+    journal_fixture journal(directory.path);
+    BOOST_TEST(journal.write(a).front().entity_seq == 4u);
+    check_whole(*journal.store);
+}
+
 BOOST_AUTO_TEST_CASE(a_command_is_trimmed_as_a_whole_and_in_bounded_steps) {
     temporary_directory directory;
     journal_fixture journal(directory.path);
