@@ -77,7 +77,7 @@ counter_state counter_model::apply(state s, const event& e, const runtime::event
 
 std::vector<runtime::effect> counter_model::resume(const state& s) {
     std::vector<runtime::effect> out;
-    if (s.total == bad_resume) {
+    if (s.total >= bad_resume && s.total < bad_resume + 100) {
         throw std::runtime_error("resume is broken");
     }
     if (s.timer) {

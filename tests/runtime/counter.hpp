@@ -90,9 +90,9 @@ BOOST_DESCRIBE_STRUCT(counter_state, (), (total, events, timer, pending, told, w
 
 /// Amounts at which the model throws: when its timer is over, in `view`, in `resume`.
 inline constexpr std::int64_t bad_timer = 1'000'001;
-inline constexpr std::int64_t bad_view = 1'000'002;
-inline constexpr std::int64_t bad_resume = 1'000'003;
-inline constexpr std::int64_t bad_apply = 1'000'004;
+inline constexpr std::int64_t bad_view = 2'000'000;
+inline constexpr std::int64_t bad_resume = 3'000'000; ///< And a little above, as commands are decided together.
+inline constexpr std::int64_t bad_apply = 4'000'000;
 
 struct counter_model {
     static constexpr std::string_view kind = "counter";
