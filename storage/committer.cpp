@@ -166,11 +166,15 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
 
 expected<void> committer::trim(std::uint32_t shard, const log_base& to) {
     rocksdb::WriteBatch batch;
+    const auto before = logs_.base_seq(shard);
     if (auto possible = logs_.trim(shard, to.at.seq, to.time, batch); !possible) {
         return possible;
     }
-    // One tombstone for all of them: readers begin behind it.
-    batch.DeleteRange(store_.db().log, keys::log(shard, 0), keys::log(shard, to.at.seq + 1));
+    // Not DeleteRange: RocksDB 7.8 mixes up the hints of the memtable's two lists and aborts (the log has such hints).
+    // Readers begin behind the tombstones.
+    for (auto seq = before + 1; seq <= to.at.seq; ++seq) {
+        batch.Delete(store_.db().log, keys::log(shard, seq));
+    }
     rocksdb::WriteOptions options;
     options.sync = true;
     const auto status = store_.db().db->Write(options, &batch);
