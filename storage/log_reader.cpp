@@ -41,12 +41,9 @@ expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after
                         const std::function<bool(record&&)>& visit) {
     std::string prefix;
     put_big_endian(prefix, static_cast<std::uint16_t>(shard));
-    prefix_scan scan(*s.db().db, s.db().log, prefix);
-    if (after_seq > 0) {
-        std::string from;
-        put_big_endian(from, after_seq + 1);
-        scan.seek(from);
-    }
+    std::string from;
+    put_big_endian(from, after_seq + 1);
+    prefix_scan scan(*s.db().db, s.db().log, prefix, from);
     auto wanted = after_seq + 1;
     if (!scan.valid() || get_big_endian<std::uint64_t>(scan.rest()) != wanted) {
         // After the scan began: what it does not see was trimmed before this.
@@ -82,7 +79,7 @@ expected<log_base> read_log_base(const store& s, std::uint32_t shard) {
 std::uint64_t last_seq(const store& s, std::uint32_t shard) {
     std::string prefix;
     put_big_endian(prefix, static_cast<std::uint16_t>(shard));
-    prefix_scan scan(*s.db().db, s.db().log, prefix);
+    prefix_scan scan(*s.db().db, s.db().log, prefix, "\xff");
     scan.seek_last();
     if (scan.valid()) {
         return get_big_endian<std::uint64_t>(scan.rest());
@@ -112,10 +109,9 @@ std::uint64_t applied_seq(const store& s, std::uint32_t shard) {
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
                             const std::function<expected<void>(record&&)>& visit, std::uint64_t last_version) {
     const auto shard = s.shard_of(a);
-    prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(shard, keys::table::history, a));
     std::string from;
     put_big_endian(from, after_version + 1);
-    scan.seek(from);
+    prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(shard, keys::table::history, a), from);
     for (auto wanted = after_version + 1; scan.valid() && wanted <= last_version; scan.next(), ++wanted) {
         const auto version = get_big_endian<std::uint64_t>(scan.rest());
         byte_reader value(scan.value()); // seq, then the record as it stands in the log

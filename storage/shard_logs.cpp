@@ -47,7 +47,7 @@ expected<void> shard_logs::recover(std::uint32_t shard) {
     const auto last = storage::last_seq(*store_, shard);
     replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(row->base.at),
                                         std::max(applied_seq(*store_, shard), row->base.at.seq)};
-    if (row->runs.empty() && last > row->base.at.seq) {
+    if (row->runs.empty() && row->base.at.seq > 0 && last > row->base.at.seq) {
         // All was trimmed while the epoch went on: what came after it is of the same epoch, and wrote no new row.
         row->runs.push_back({row->base.at.epoch, row->base.at.seq + 1});
     }

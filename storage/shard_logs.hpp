@@ -36,6 +36,8 @@ public:
     /// `conflict` when it begins later already, or the record is not committed. The batch has to be written.
     expected<void> trim(std::uint32_t shard, std::uint64_t to, timestamp time, rocksdb::WriteBatch& batch);
 
+    /// The last record that was trimmed; 0: none.
+    [[nodiscard]] std::uint64_t base_seq(std::uint32_t shard) const { return logs_[shard].core.log().base().seq; }
     [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const { return logs_[shard].core.log().last().seq; }
     [[nodiscard]] std::uint64_t commit(std::uint32_t shard) const { return logs_[shard].core.commit(); }
 

@@ -38,7 +38,8 @@ problem to_problem(const rocksdb::Status& status, std::string_view doing) {
     return {code::storage_failed, text};
 }
 
-prefix_scan::prefix_scan(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string prefix)
+prefix_scan::prefix_scan(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string prefix,
+                         std::string_view from)
     : prefix_(std::move(prefix)), end_(keys::after_prefix(prefix_)), lower_(prefix_), upper_(end_) {
     rocksdb::ReadOptions options;
     options.total_order_seek = true;
@@ -47,7 +48,7 @@ prefix_scan::prefix_scan(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, s
         options.iterate_upper_bound = &upper_;
     }
     iterator_.reset(db.NewIterator(options, family));
-    iterator_->Seek(lower_);
+    seek(from);
 }
 
 void prefix_scan::seek(std::string_view suffix) { iterator_->Seek(prefix_ + std::string(suffix)); }

@@ -2,6 +2,7 @@
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
 #include "runtime/entity/load.hpp"
+#include "runtime/entity/repeats.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/retention/history_cut.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -222,7 +223,7 @@ private:
         if (known != b.by_id.end()) {
             const auto& first = b.decisions[known->second].of.held->command;
             if (first.request_hash != c.request_hash) {
-                b.decisions.push_back({std::move(w), mismatch(c), 0});
+                b.decisions.push_back({std::move(w), key_mismatch(c), 0});
             } else {
                 b.decisions.push_back({std::move(w), std::nullopt, known->second});
             }
@@ -245,7 +246,8 @@ private:
             return *broken_;
         }
         const auto version = version_ + b.append->records.size();
-        if (auto earlier = repeated(*w.held, version)) {
+        const repeat_source source{*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, base_};
+        if (auto earlier = answer_of_repeat(source, *w.held, *instance_, version)) {
             ++services_.commands_repeated;
             return std::move(*earlier);
         }
@@ -306,91 +308,7 @@ private:
         if (services_.letters) {
             services_.letters->record("poison", to_string(self_), c.type, cause);
         }
-        return poison(c, cause);
-    }
-
-    static problem poison(const command& c, std::string_view cause) {
-        return {code::poison, "the command '" + c.type + "' crashed its entity " +
-                                  std::to_string(limits::poison_crashes) +
-                                  " times and was set aside: " + std::string(cause)};
-    }
-
-    static problem mismatch(const command& c) {
-        return {code::idempotency_mismatch,
-                "the key '" + c.id + "' was used before with another request; use a new one for a new request"};
-    }
-
-    // ---- repeats
-
-    /// The answer of an earlier command with this id, made again from its events.
-    std::optional<reply> repeated(const held_command& held, std::uint64_t now) {
-        const auto& c = held.command;
-        auto row = storage::is_remembered(c.id) ? storage::read_command(*services_.store, self_, c.id)
-                                                : decided_before(c, held.decided_after);
-        if (!row) {
-            return reply(row.error());
-        }
-        if (!*row || (*row)->first_version > version_) {
-            return std::nullopt;
-        }
-        if ((*row)->request_hash != c.request_hash) {
-            return reply(mismatch(c));
-        }
-        return answer_again(c, **row, now);
-    }
-
-    /// A command that nobody can repeat was decided before only if an earlier incarnation died before its answer.
-    expected<std::optional<storage::command_row>> decided_before(const command& c, std::uint64_t after) const {
-        std::optional<storage::command_row> found;
-        after = std::max(after, base_);
-        if (after >= version_) {
-            return found;
-        }
-        auto read = storage::read_history(*services_.store, self_, after, [&](storage::record&& r) -> expected<void> {
-            if (r.command_id == c.id && r.index_in_batch == 0) {
-                found = {r.request_hash, r.entity_seq, r.batch_size, r.time};
-            }
-            return {};
-        });
-        return read ? expected<std::optional<storage::command_row>>(found) : read.error();
-    }
-
-    reply answer_again(const command& c, const storage::command_row& row, std::uint64_t now) {
-        const auto last = row.first_version + row.events - 1;
-        switch (row.answer) {
-        case storage::repeat_answer::made_again:
-            break;
-        case storage::repeat_answer::document:
-            return outcome{last, true, instance_->view({self_.id, now}).document};
-        case storage::repeat_answer::kept:
-            return outcome{last, true, row.kept};
-        case storage::repeat_answer::poison:
-            return poison(c, "its event is not kept any more");
-        }
-        const auto then = services_.kinds->find(self_.kind)->second.make();
-        const auto from = restore_before(*services_.store, self_, row.first_version, *then);
-        if (!from) {
-            return from.error();
-        }
-        std::vector<storage::record> events;
-        auto read = storage::read_history(
-            *services_.store, self_, *from,
-            [&](storage::record&& r) {
-                auto replayed = then->replay(r);
-                if (r.entity_seq >= row.first_version) {
-                    events.push_back(std::move(r));
-                }
-                return replayed;
-            },
-            last);
-        if (!read) {
-            return read.error();
-        }
-        if (!events.empty() && events.front().type == poisoned_event) {
-            return poison(c, "see the entity's history");
-        }
-        auto document = then->answer(events, {self_.id, last});
-        return document ? reply(outcome{last, true, std::move(*document)}) : reply(document.error());
+        return poison_answer(c, cause);
     }
 
     // ---- commit
