@@ -170,7 +170,6 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
 
 expected<void> committer::trim(std::uint32_t shard, const log_base& to) {
     rocksdb::WriteBatch batch;
-    const auto before = logs_.base_seq(shard);
     if (auto possible = logs_.trim(shard, to.at.seq, to.time, batch); !possible) {
         return possible;
     }

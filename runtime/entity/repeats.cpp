@@ -77,7 +77,9 @@ std::optional<reply> answer_of_repeat(const repeat_source& from, const held_comm
         return reply(key_mismatch(c));
     }
     const auto last = (*row)->first_version + (*row)->events - 1;
-    const auto present_document = [&] { return reply(outcome{last, true, present.view({from.self.id, now}).document}); };
+    const auto present_document = [&] {
+        return reply(outcome{last, true, present.view({from.self.id, now}).document});
+    };
     switch ((*row)->answer) {
     case storage::repeat_answer::made_again:
         break;
