@@ -47,6 +47,10 @@ expected<void> shard_logs::recover(std::uint32_t shard) {
     const auto last = storage::last_seq(*store_, shard);
     replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(row->base.at),
                                         std::max(applied_seq(*store_, shard), row->base.at.seq)};
+    if (row->base.at.seq > 0 && row->runs.empty() && last > row->base.at.seq) {
+        // All was trimmed, and the leader went on in its epoch: that writes the row no second time.
+        row->runs.push_back({row->base.at.epoch, row->base.at.seq + 1});
+    }
     for (std::size_t i = 0; i < row->runs.size(); ++i) {
         const auto end = i + 1 < row->runs.size() ? row->runs[i + 1].first_seq - 1 : last;
         if (row->runs[i].first_seq != disk.log.last().seq + 1 || end < row->runs[i].first_seq) {

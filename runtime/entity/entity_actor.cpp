@@ -336,6 +336,11 @@ private:
             }
             return {};
         });
+        if (!read && read.error().code == code::not_found) {
+            return problem{code::unknown_outcome,
+                           "the command may be done, but retention has cut the events that would "
+                           "tell; look at the entity before you send it again"};
+        }
         return read ? expected<std::optional<storage::command_row>>(found) : read.error();
     }
 

@@ -112,6 +112,22 @@ BOOST_AUTO_TEST_CASE(a_log_without_any_record_left_keeps_its_place_and_its_time)
     check_whole(*journal.store);
 }
 
+BOOST_AUTO_TEST_CASE(an_epoch_goes_on_after_all_of_it_was_trimmed) {
+    temporary_directory directory;
+    entity_address a;
+    {
+        journal_fixture journal(directory.path);
+        a = journal.address_in(2);
+        journal.write(a);
+        trim(journal, 2);
+        journal.write(a, 2); // in the same epoch
+    }
+    journal_fixture journal(directory.path);
+    BOOST_TEST(last_seq(*journal.store, 2) == 4u);
+    journal.write(a);
+    check_whole(*journal.store);
+}
+
 BOOST_AUTO_TEST_CASE(a_command_is_trimmed_as_a_whole_and_in_bounded_steps) {
     temporary_directory directory;
     journal_fixture journal(directory.path);
