@@ -29,6 +29,11 @@ found_row decided_before(const repeat_source& from, const held_command& held) {
         }
         return {};
     });
+    if (read && !found && held.decided_after < from.base) {
+        return problem{code::unknown_outcome,
+                       "the command may be done, but retention has cut the events that would tell; "
+                       "look at the entity before you send it again"};
+    }
     return read ? found_row(found) : read.error();
 }
 

@@ -167,21 +167,26 @@ bool has_good_snapshot(const storage::store& s, const entity_address& a, std::ui
 
 expected<std::uint64_t> restore_before(const storage::store& s, const entity_address& a, std::uint64_t event,
                                        entity_instance& into) {
+    const auto base = storage::read_base(s, a);
+    if (!base) {
+        return base.error();
+    }
+    const auto begin = *base ? (*base)->version : 0; // events up to here are gone
     for (const auto& snapshot : storage::read_snapshots(s, a, snapshots_kept)) {
-        if (snapshot.version < event && restore_snapshot(into, snapshot.state_version, snapshot.state)) {
+        if (snapshot.version < event && snapshot.version >= begin &&
+            restore_snapshot(into, snapshot.state_version, snapshot.state)) {
             return snapshot.version;
         }
     }
-    const auto base = storage::read_base(s, a);
-    if (!base || !*base) {
-        return base ? expected<std::uint64_t>(0) : expected<std::uint64_t>(base.error());
-    }
-    if ((*base)->version >= event) {
+    if (begin >= event) {
         return problem{code::not_found, "the history of " + to_string(a) + " begins after event " +
-                                            std::to_string((*base)->version) + ": what was before is not kept"};
+                                            std::to_string(begin) + ": what was before is not kept"};
+    }
+    if (begin == 0) {
+        return begin;
     }
     auto restored = restore_snapshot(into, (*base)->state_version, (*base)->state);
-    return restored ? expected<std::uint64_t>((*base)->version) : expected<std::uint64_t>(restored.error());
+    return restored ? expected<std::uint64_t>(begin) : expected<std::uint64_t>(restored.error());
 }
 
 } // namespace troupe::runtime

@@ -507,6 +507,8 @@ void simulation::refused(client_operation& o, const problem& p) {
         settle_as(fate::set_aside);
     } else if (p.code == code::storage_full) {
         ++counts_.full; // not written: no trace of this attempt
+    } else if (p.code == code::unknown_outcome && !o.keyed) {
+        o.maybe = true; // its events were cut before its answer: with such a short retention only
     } else if (disk_.failures() > failures_before_) {
         o.maybe = true; // a disk that fails may be said to fail
     } else {

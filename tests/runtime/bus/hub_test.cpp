@@ -458,6 +458,10 @@ BOOST_AUTO_TEST_CASE(an_entity_whose_history_was_cut_says_so_first) {
                       ->Put({}, db.derived, storage::keys::entity(shard, storage::keys::table::base, a),
                             storage::encode_base_mark({2, seq, time}))
                       .ok());
+    BOOST_REQUIRE(db.db
+                      ->Put({}, db.derived, storage::keys::numbered(shard, storage::keys::table::base, a, 2),
+                            storage::encode_snapshot_row({2, 1, "{}"}))
+                      .ok());
     BOOST_REQUIRE(
         db.db->Delete({}, db.derived, storage::keys::numbered(shard, storage::keys::table::history, a, 1)).ok());
     trim_all(journal);
