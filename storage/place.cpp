@@ -22,18 +22,22 @@ namespace fs = std::filesystem;
 struct place {
     std::int64_t made_s = 0;
     std::int64_t made_ns = 0;
+    std::uint64_t file = 0; ///< Its inode: a copy that is made within a tick of the clock has another.
+
+    bool operator==(const place&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(place, (), (made_s, made_ns))
+BOOST_DESCRIBE_STRUCT(place, (), (made_s, made_ns, file))
 
 fs::path file_of(const fs::path& directory) { return directory / "place.json"; }
 
 /// Nothing: the file is not there, or its file system does not know.
 std::optional<place> made_at(const fs::path& file) {
     struct statx found {};
-    if (::statx(AT_FDCWD, file.c_str(), 0, STATX_BTIME, &found) != 0 || (found.stx_mask & STATX_BTIME) == 0) {
+    if (::statx(AT_FDCWD, file.c_str(), 0, STATX_BTIME | STATX_INO, &found) != 0 ||
+        (found.stx_mask & STATX_BTIME) == 0) {
         return std::nullopt;
     }
-    return place{found.stx_btime.tv_sec, found.stx_btime.tv_nsec};
+    return place{found.stx_btime.tv_sec, found.stx_btime.tv_nsec, found.stx_ino};
 }
 
 expected<place> read_place(const fs::path& file) {
@@ -51,7 +55,7 @@ expected<void> check_place(const fs::path& directory) {
     const auto file = file_of(directory);
     const auto made = made_at(file);
     const auto said = read_place(file);
-    if (!made || !said || (made->made_s == said->made_s && made->made_ns == said->made_ns)) {
+    if (!made || !said || *made == *said) {
         return {}; // a torn file is written anew: the check protects from mistakes, not from damage
     }
     return problem{code::data_dir_unusable,
