@@ -1,15 +1,25 @@
 #include "runtime/node.hpp"
 
+#include "runtime/admission.hpp"
 #include "runtime/backup/backup_desk.hpp"
+#include "runtime/blobs/blob_keeper.hpp"
 #include "runtime/bus/hub.hpp"
+#include "runtime/config/retention.hpp"
 #include "runtime/entity/actors.hpp"
+#include "runtime/entity/rebuild.hpp"
 #include "runtime/entity/timer_actor.hpp"
+#include "runtime/entity/troubles.hpp"
+#include "runtime/metrics/metrics.hpp"
+#include "runtime/retention/retention_actor.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/place.hpp"
+#include "storage/trim.hpp"
 #include "storage/views.hpp"
 
 #include <caf/actor_system.hpp>
@@ -21,6 +31,7 @@
 #include <condition_variable>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <shared_mutex>
 #include <thread>
@@ -66,7 +77,15 @@ private:
 } // namespace
 
 struct node::impl {
-    explicit impl(const config& c) : settings(c), caf_config(), system(caf_settings()) {}
+    explicit impl(const config& c)
+        : settings(c),
+          gate({.working_max = static_cast<std::size_t>(c.limits_commands_in_work),
+                .outstanding_max = static_cast<std::size_t>(c.limits_outstanding_commands),
+                .bytes_max = static_cast<std::size_t>(c.limits_outstanding_bytes),
+                .wait_max_ms = c.limits_wait_ms}),
+          watch({.stall_ms = c.watchdog_stall_ms, .end_ms = c.watchdog_end_ms}),
+          caf_config(),
+          system(caf_settings()) {}
 
     caf::actor_system_config& caf_settings() {
         // Sharing with a low throughput: one hot actor does not starve the others (FIELD-NOTES: 450 ms -> 9 ms).
@@ -89,11 +108,13 @@ struct node::impl {
     }
 
     void route(held_ptr held) {
-        const auto shard = router_of(store->shard_of(held->command.to));
+        const auto number = store->shard_of(held->command.to);
+        const auto shard = router_of(number);
         if (!shard) {
             held->answer(problem{code::unavailable, "the node is starting or stopping; try again in a moment", {}, 1});
             return;
         }
+        host.router_figures[number]->waiting.fetch_add(1, std::memory_order_relaxed);
         caf::anon_send(shard, submit_msg{std::move(held)});
     }
 
@@ -102,29 +123,58 @@ struct node::impl {
         return shard < shards.size() ? shards[shard] : shard_actor();
     }
 
-    /// The edge's way in: within the bounds of outstanding commands and bytes.
+    /// The edge's way in: within the bounds of outstanding commands and bytes, and in turn.
     void submit(command&& c, reply_port&& port) {
         auto held = hold(std::move(c), std::move(port));
-        const auto commands = outstanding_commands.fetch_add(1) + 1;
-        const auto bytes = outstanding_bytes.fetch_add(static_cast<std::int64_t>(held->bytes)) +
-                           static_cast<std::int64_t>(held->bytes);
-        held->on_answered = [this, size = held->bytes] {
-            --outstanding_commands;
-            outstanding_bytes -= static_cast<std::int64_t>(size);
-        };
+        held->organization = held->command.to.organization;
+        held->since_us = monotonic_us();
+        held->latency = &latency;
         if (stopping) {
             held->answer(problem{code::unavailable, "the node is stopping; try again in a moment", {}, 1});
             return;
         }
-        if (commands > settings.limits_outstanding_commands || bytes > settings.limits_outstanding_bytes) {
-            held->answer(
-                problem{code::overloaded,
-                        "the node has as many commands in hand as it may; try again after the time in Retry-After",
-                        {},
-                        jittered_retry_s()});
-            return;
+        held->on_parked = [this, t = held.get()] {
+            change([&](admission::changes& others) { gate.park(*t, monotonic_ms(), others); });
+        };
+        held->on_answered = [this, t = held.get()] {
+            change([&](admission::changes& others) { gate.end(*t, monotonic_ms(), others); });
+        };
+        auto said = admission::verdict::refused;
+        change([&](admission::changes& others) { said = gate.offer(held, monotonic_ms(), others); });
+        if (said == admission::verdict::goes) {
+            route(std::move(held));
+        } else if (said == admission::verdict::refused) {
+            refuse(*held);
+        } else if (stopping) {
+            admit_all(); // `stop` may have looked before it came
         }
-        route(std::move(held));
+    }
+
+    template <class Change>
+    void change(Change what) {
+        admission::changes others;
+        {
+            const std::lock_guard lock(gate_mutex);
+            what(others);
+        }
+        for (auto& t : others.go) {
+            route(std::static_pointer_cast<held_command>(std::move(t)));
+        }
+        for (const auto& t : others.refused) {
+            refuse(static_cast<held_command&>(*t));
+        }
+    }
+
+    void refuse(held_command& held) {
+        ++commands_overloaded;
+        held.answer(problem{code::overloaded,
+                            "the node has as many commands in hand as it may; try again after the time in Retry-After",
+                            {},
+                            jittered_retry_s()});
+    }
+
+    void admit_all() {
+        change([&](admission::changes& others) { gate.release_all(others); });
     }
 
     /// Of records and timers.
@@ -160,15 +210,25 @@ struct node::impl {
         }
     }
 
+    /// Nothing is collected unless all that names a blob is known.
+    void keep_blobs() {
+        if (const auto known = complete_references(*store, kinds); !known) {
+            log_for("blobs").error("nothing is collected: what names contents is not known: {}", known.error().detail);
+        } else if (settings.blobs_collect_every_ms > 0) {
+            blobs = std::make_unique<blob_keeper>(*store, settings, [this] { return now(); });
+        }
+    }
+
     supervised_child committer_child(std::unique_ptr<storage::committer> first) {
         auto opened = std::make_shared<std::unique_ptr<storage::committer>>(std::move(first));
-        return {{.id = "committer", .label = "committer"}, [this, opened](const child_context&) {
+        return {{.id = "committer", .label = "committer"}, [this, opened](const child_context& child) {
                     auto owned = std::move(*opened);
                     if (!owned) {
                         auto again = storage::committer::open(
                             *store, static_cast<std::uint64_t>(settings.storage_free_bytes_min));
                         owned = std::move(again.value()); // a failure of the child: the supervisor says so
                     }
+                    child.entry.show(host.committer_figures);
                     const std::unique_lock lock(handles);
                     committer = spawn_committer(system, host, std::move(owned), true);
                     return caf::actor_cast<caf::actor>(committer);
@@ -177,7 +237,8 @@ struct node::impl {
 
     /// A router, and those of its entities that owe effects.
     supervised_child shard_child(std::uint32_t shard) {
-        return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context&) {
+        return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context& child) {
+                    child.entry.show(host.router_figures[shard]);
                     const std::unique_lock lock(handles);
                     if (!shards[shard]) {
                         started.count_down();
@@ -209,26 +270,55 @@ struct node::impl {
                 [this](const child_context&) { return spawn_timers(system, host, *board); }};
     }
 
+    /// Nothing when all is kept for ever.
+    std::vector<supervised_child> retention_children() {
+        const auto policy = retention_of(settings);
+        std::vector<supervised_child> out;
+        if (policy.shortest_ms() > 0) {
+            out.push_back({{.id = "retention", .label = "retention"}, [this, policy](const child_context&) {
+                               retention_parts parts{policy,
+                                                     [this] {
+                                                         const std::shared_lock lock(handles);
+                                                         return committer;
+                                                     },
+                                                     [this](std::uint32_t shard) { return router_of(shard); },
+                                                     &retention, [this] { return storage::reclaim_logs(*store); }};
+                               return spawn_retention(system, host, std::move(parts), true);
+                           }});
+        }
+        return out;
+    }
+
     config settings;
+    mutable std::mutex gate_mutex;
+    admission gate; ///< Under its mutex. Outlives all that holds tickets.
     trusted_clock clock{system_now(), boot_ms()};
     std::unique_ptr<storage::store> store;
     std::unique_ptr<hub> live;
     supervision_tree tree;
     dead_letters letters;
+    trouble_board troubles;
+    stall_watch watch;
+    histogram& latency = metrics().make_histogram(
+        "troupe_command_seconds",
+        "Time from the submission of a command to its answer, durable where it changed something.");
     std::unique_ptr<timer_board> board;
     std::unique_ptr<backup_desk> backups;
+    std::unique_ptr<blob_keeper> blobs; ///< None: nothing is collected.
     kind_registry kinds;
     host_services host;
     services shared;
+    retention_statistics retention;
     caf::actor_system_config caf_config;
     caf::actor_system system;
     mutable std::shared_mutex handles; ///< Of the two below: a restart replaces them.
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
+    supervision_tree::entry hub_entry;
+    std::optional<watchdog> dog;
     start_latch started; ///< Every router and the desk of backups: commands may come.
-    std::atomic<std::int64_t> outstanding_commands{0};
-    std::atomic<std::int64_t> outstanding_bytes{0};
+    std::atomic<std::uint64_t> commands_overloaded{0};
     std::atomic<bool> stopping{false};
 };
 
@@ -238,6 +328,9 @@ node::~node() { stop(5000); }
 services& node::parts() { return impl_->shared; }
 
 expected<std::unique_ptr<node>> node::open(const config& settings) {
+    if (auto wrong = check_retention(settings)) {
+        return problem{code::config_invalid, wrong->message};
+    }
     storage::store_options options;
     options.directory = settings.data;
     options.shards = static_cast<std::uint32_t>(settings.shards);
@@ -245,9 +338,15 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     options.cache_bytes = static_cast<std::size_t>(settings.storage_cache_bytes);
     options.dedup_window_ms = settings.dedup_window_ms;
     options.free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
+    if (auto original = storage::check_place(options.directory); !original && settings.storage_copied != "adopt") {
+        return original.error();
+    }
     auto store = storage::store::open(options);
     if (!store) {
         return store.error();
+    }
+    if (auto marked = storage::mark_place(options.directory); !marked) {
+        return marked.error();
     }
     auto live = hub::start(**store, default_aliases());
     if (!live) {
@@ -267,6 +366,8 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.live = me.live.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;
+    me.shared.troubles = &me.troubles;
+    me.shared.watch = &me.watch;
     me.backups = std::make_unique<backup_desk>(*me.store, me.settings);
     me.shared.backups = me.backups.get();
     me.shared.submit = [&me](command c, reply_port port) { me.submit(std::move(c), std::move(port)); };
@@ -281,16 +382,33 @@ expected<void> node::start(kind_registry kinds) {
         return committer.error();
     }
     me.kinds = std::move(kinds);
+    for (const auto& [kind, time] : retention_of(me.settings).kinds) {
+        if (!me.kinds.contains(kind)) {
+            log_for("retention").warn("retention.kinds names '{}', which is no kind of this node", kind);
+        }
+    }
     me.board = std::make_unique<timer_board>(*me.store);
     auto& host = me.host;
     host.store = me.store.get();
     host.kinds = &me.kinds;
     host.tree = &me.tree;
     host.letters = &me.letters;
+    host.troubles = &me.troubles;
+    host.watch = &me.watch;
+    host.committer_figures = std::make_shared<actor_figures>();
+    for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
+        host.router_figures.push_back(std::make_shared<actor_figures>());
+    }
     host.settings.snapshot_events = static_cast<std::uint64_t>(me.settings.snapshot_events);
+    host.settings.snapshot_idle_events = static_cast<std::uint64_t>(me.settings.snapshot_idle_events);
+    host.settings.active_max = static_cast<std::uint64_t>(me.settings.entity_active_max);
+    host.settings.snapshot_bytes = static_cast<std::uint64_t>(me.settings.snapshot_bytes);
+    host.settings.dedup_window_ms = me.settings.dedup_window_ms;
     host.settings.idle_ms = me.settings.entity_idle_ms;
+    host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };
     me.read_shard_times();
+    me.keep_blobs();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
     host.on_committed = [&me](const std::vector<storage::record>& records) { me.live->committed(records); };
     host.on_timer = [&me](std::uint32_t shard, timestamp due) { me.board->lower(shard, due); };
@@ -316,10 +434,15 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
                                         std::move(routers), &me.tree));
     children.push_back(me.timers_child());
+    std::ranges::move(me.retention_children(), std::back_inserter(children));
     std::ranges::move(me.backup_children(), std::back_inserter(children));
+    if (me.blobs) {
+        children.push_back(me.blobs->child());
+    }
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;
+    options.letters = &me.letters;
     options.on_escalation = [](const std::string& reason) { fatal("the supervisor of the node gave up: " + reason); };
     auto root = spawn_supervisor(me.system, std::move(spec), std::move(children), std::move(options));
     if (!root) {
@@ -327,6 +450,10 @@ expected<void> node::start(kind_registry kinds) {
     }
     me.root = *root;
     me.started.wait();
+    me.hub_entry = me.tree.add(host.settings.node_path + "/hub", "hub_reader");
+    me.hub_entry.show(me.live->figures());
+    me.hub_entry.set_policy("a thread of the process; ends with it");
+    me.dog.emplace(me.watch, me.tree, [](const std::string& why) { end_by_watchdog(why); });
     return {};
 }
 
@@ -335,7 +462,11 @@ void node::stop(std::int64_t deadline_ms) {
     if (me.stopping.exchange(true) || !me.root) {
         return;
     }
+    if (me.blobs) {
+        me.blobs->cancel();
+    }
     const auto deadline = monotonic_ms() + deadline_ms;
+    me.admit_all();
     const auto ask_all = [&] {
         for (std::uint32_t shard = 0; shard < me.shards.size(); ++shard) {
             caf::anon_send(me.router_of(shard), sweep_msg{true});
@@ -367,9 +498,23 @@ node_statistics node::statistics() const {
     out.commands_accepted = me.host.commands_accepted;
     out.commands_refused = me.host.commands_refused;
     out.commands_repeated = me.host.commands_repeated;
-    out.commands_outstanding = static_cast<std::uint64_t>(std::max<std::int64_t>(0, me.outstanding_commands));
+    {
+        const std::lock_guard lock(me.gate_mutex);
+        out.commands_outstanding = me.gate.outstanding();
+        out.commands_waiting = me.gate.waiting();
+        out.bytes_outstanding = me.gate.bytes();
+    }
+    out.commands_overloaded = me.commands_overloaded;
     out.commits = me.host.commits;
+    out.timers_late = me.host.timers_late;
+    out.timer_lateness_max_ms = me.host.timer_lateness_max_ms;
+    out.appends = me.host.appends;
+    out.performing = me.host.performing;
     out.subscribers = me.live->subscribers();
+    out.events_cut = me.retention.events_cut;
+    out.records_trimmed = me.retention.records_trimmed;
+    out.retention_rounds = me.retention.rounds;
+    out.retention_failures = me.retention.failures;
     out.clock_refused_ms = me.clock.refused_ms();
     return out;
 }

@@ -22,8 +22,19 @@ struct node_statistics {
     std::uint64_t commands_refused = 0;
     std::uint64_t commands_repeated = 0;
     std::uint64_t commands_outstanding = 0;
+    std::uint64_t commands_waiting = 0;    ///< Of those: for their turn.
+    std::uint64_t commands_overloaded = 0; ///< Refused because the node had too many.
     std::uint64_t commits = 0;
+    std::uint64_t timers_late = 0; ///< Over `timers.lateness_ms`.
+    std::int64_t timer_lateness_max_ms = 0;
+    std::uint64_t appends = 0;           ///< Of entities; several share a commit.
+    std::uint64_t bytes_outstanding = 0; ///< Of the commands in hand.
+    std::uint64_t performing = 0;        ///< Effects in work: model calls, tools, commands.
     std::uint64_t subscribers = 0;
+    std::uint64_t events_cut = 0;      ///< By retention, from histories.
+    std::uint64_t records_trimmed = 0; ///< By retention, from logs.
+    std::uint64_t retention_rounds = 0;
+    std::uint64_t retention_failures = 0;
     std::int64_t clock_refused_ms = 0; ///< By how much the system's clock is off and not followed; 0: it is.
 };
 

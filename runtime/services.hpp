@@ -13,6 +13,8 @@ class bus;
 class supervision_tree;
 class dead_letters;
 class backup_desk;
+class stall_watch;
+class trouble_board;
 
 struct services {
     storage::store* store = nullptr; ///< Documents, lists, items, blobs: see storage/views.hpp and storage/blobs.hpp.
@@ -21,6 +23,8 @@ struct services {
     supervision_tree* tree = nullptr;
     dead_letters* letters = nullptr;
     backup_desk* backups = nullptr;
+    trouble_board* troubles = nullptr; ///< What keeps entities from going on.
+    stall_watch* watch = nullptr;      ///< For threads whose work has to be short.
     /// Sends a command within the node's bounds: over them the answer is `overloaded` at once. Thread-safe.
     std::function<void(command, reply_port)> submit;
 };

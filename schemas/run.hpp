@@ -50,8 +50,10 @@ struct waiting_for {
     std::optional<uuid> approval_id; ///< Answer it with POST /approvals/{id}/decide.
     std::string text;                ///< For people: the question, the command to approve, the provider's problem.
     std::optional<timestamp> until;  ///< Of a back-off.
+    std::string code = {};           ///< Of a back-off: the problem's code, as "model_rate_limited".
+    std::uint32_t attempt = 0;       ///< Of a back-off: attempts so far.
 };
-BOOST_DESCRIBE_STRUCT(waiting_for, (), (reason, approval_id, text, until))
+BOOST_DESCRIBE_STRUCT(waiting_for, (), (reason, approval_id, text, until, code, attempt))
 
 /// GET /runs/{id}
 struct run_document {

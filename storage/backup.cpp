@@ -178,7 +178,11 @@ expected<void> describe_contents(const fs::path& root, backup_manifest& into) {
     for (std::uint32_t shard = 0; shard < into.shards; ++shard) {
         const auto last = last_seq(**copy, shard);
         into.last_seqs.push_back(last);
-        into.records += last;
+        const auto base = read_log_base(**copy, shard);
+        if (!base) {
+            return base.error();
+        }
+        into.records += last - base->at.seq;
         if (last > 0) {
             const auto time = last_time(**copy, shard);
             into.newest_record_at = std::max(into.newest_record_at.value_or(time), time);
@@ -444,7 +448,7 @@ expected<verification> verify_backup(const fs::path& backup, const std::function
         }
     }
     auto found = verify_journal(**copy, progress);
-    return found.first_bad ? expected<verification>(*found.first_bad) : expected<verification>(std::move(found));
+    return found.first() ? expected<verification>(*found.first()) : expected<verification>(std::move(found));
 }
 
 } // namespace troupe::storage

@@ -19,6 +19,8 @@ constexpr std::int64_t space_check_interval_ms = 500;
 /// The applied mark of a shard moves in steps: it only bounds what the next start reads of the log, and shows that an
 /// end of the log is lost. Log and tables are one write.
 constexpr std::uint64_t applied_mark_step = 64;
+/// Much less than what is to stay free.
+constexpr std::size_t space_check_bytes = 2 << 20;
 
 } // namespace
 
@@ -63,9 +65,10 @@ void committer::release(const entity_address& a, std::uint64_t activation_id) {
 
 bool committer::space_left() {
     const auto now = monotonic_ms();
-    if (now - space_checked_ms_ >= space_check_interval_ms) {
+    if (now - space_checked_ms_ >= space_check_interval_ms || unchecked_bytes_ >= space_check_bytes) {
         space_checked_ms_ = now;
-        space_left_ = store_.free_bytes() >= free_bytes_min_;
+        unchecked_bytes_ = 0;
+        space_left_ = store_.check_space(free_bytes_min_).has_value();
     }
     return space_left_;
 }
@@ -161,7 +164,21 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
     rocksdb::WriteOptions options;
     options.sync = true;
     const auto status = store_.db().db->Write(options, &writer_->batch);
+    unchecked_bytes_ += writer_->batch.GetDataSize();
     return status.ok() ? logs_.persisted() : expected<void>(to_problem(status, "cannot write the journal"));
+}
+
+expected<void> committer::trim(std::uint32_t shard, const log_base& to) {
+    rocksdb::WriteBatch batch;
+    if (auto possible = logs_.trim(shard, to.at.seq, to.time, batch); !possible) {
+        return possible;
+    }
+    // One tombstone for all of them: readers begin behind it.
+    batch.DeleteRange(store_.db().log, keys::log_begin(shard), keys::log(shard, to.at.seq + 1));
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const auto status = store_.db().db->Write(options, &batch);
+    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot trim a log"));
 }
 
 } // namespace troupe::storage

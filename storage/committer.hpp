@@ -1,6 +1,8 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
+#include "storage/blob_hash.hpp"
+#include "storage/epochs.hpp"
 #include "storage/record.hpp"
 #include "storage/shard_logs.hpp"
 #include "storage/store.hpp"
@@ -21,6 +23,7 @@ namespace troupe::storage {
 struct derived_changes {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;
+    std::vector<blob_hash> named_blobs; ///< That the entity did not name before: see `storage::name_blobs`.
 };
 
 /// Ids of commands that nobody can repeat, since the node made them up, begin with this. They have no row in the table
@@ -74,6 +77,10 @@ public:
     /// their shard and seq.
     expected<void> commit(std::span<append> batch, std::vector<expected<appended>>& results);
 
+    /// Lets a shard's log begin after `to`, which `find_trim` gave. One write with one fsync: a crash leaves it as it
+    /// was, or trimmed. `conflict` when it begins later already; any other problem is one of the disk, as in `commit`.
+    expected<void> trim(std::uint32_t shard, const log_base& to);
+
 private:
     struct writer;
     committer(store& s, shard_logs logs, std::uint64_t free_bytes_min);
@@ -95,6 +102,7 @@ private:
     std::uint64_t next_activation_ = 1;
     std::uint64_t free_bytes_min_;
     std::int64_t space_checked_ms_ = 0;
+    std::size_t unchecked_bytes_ = 0; ///< Written since then.
     bool space_left_ = true;
 };
 

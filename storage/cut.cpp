@@ -1,5 +1,6 @@
 #include "storage/cut.hpp"
 
+#include "storage/base.hpp"
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
@@ -22,8 +23,18 @@ constexpr std::size_t batch_bytes_max = 4 << 20;
 /// The last record of the last whole command before the first record that is too late.
 expected<std::uint64_t> find_cut(const store& s, std::uint32_t shard, timestamp until,
                                  const std::function<void()>& on_record) {
-    std::uint64_t cut = 0;
-    auto read = read_log(s, shard, 0, [&](record&& r) {
+    const auto base = read_log_base(s, shard);
+    if (!base) {
+        return base.error();
+    }
+    if (base->time > until) {
+        return problem{code::conflict, "there is no way back to " + to_string(until) + ": the log of shard " +
+                                           std::to_string(shard) + " begins after " + to_string(base->time) +
+                                           ", what is older was trimmed (retention.log_ms); choose a later moment, or "
+                                           "a backup that was made before"};
+    }
+    auto cut = base->at.seq;
+    auto read = read_log(s, shard, cut, [&](record&& r) {
         on_record();
         if (r.time > until) {
             return false;
@@ -83,6 +94,14 @@ private:
 
     /// No snapshot later than that version.
     expected<void> set_back(const entity_address& a, std::uint64_t version) {
+        const auto base = read_base_mark(store_, a);
+        if (!base || base->version > version) {
+            return base ? problem{code::conflict, "there is no way back to that moment: the history of " +
+                                                      to_string(a) + " begins after " + to_string(base->time) +
+                                                      ", what is older was cut (retention.history_ms); choose a later "
+                                                      "moment, or a backup that was made before"}
+                        : base.error();
+        }
         prefix_scan snapshots(*db_.db, db_.derived, keys::entity_rows(shard_, keys::table::snapshot, a));
         for (; snapshots.valid(); snapshots.next()) {
             if (get_big_endian<std::uint64_t>(snapshots.rest()) > version) {
@@ -122,7 +141,8 @@ expected<cut_result> cut_journal(store& s, timestamp until, const std::function<
         if (!cut) {
             return cut.error();
         }
-        out.records_kept += *cut;
+        const auto base = read_log_base(s, shard);
+        out.records_kept += *cut - (base ? base->at.seq : 0);
         if (*cut == last_seq(s, shard)) {
             continue;
         }

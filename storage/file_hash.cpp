@@ -2,16 +2,14 @@
 
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/ids.hpp"
+#include "schemas/base/sha256.hpp"
 #include "schemas/base/unique_fd.hpp"
-
-#include <openssl/evp.h>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <functional>
-#include <memory>
 #include <string_view>
 
 namespace troupe::storage {
@@ -20,34 +18,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t piece_bytes = 1 << 20;
-
 /// Gives the file to `visit` in pieces, and its hash.
 expected<std::string> hash_pieces(int fd, const fs::path& file,
                                   const std::function<expected<void>(std::string_view)>& visit) {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-    EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr);
-    std::string piece(piece_bytes, '\0');
-    for (;;) {
-        const auto got = ::read(fd, piece.data(), piece.size());
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return file_problem("read", file.native(), errno);
-        }
-        if (got == 0) {
-            break;
-        }
-        const std::string_view bytes(piece.data(), static_cast<std::size_t>(got));
-        EVP_DigestUpdate(hash.get(), bytes.data(), bytes.size());
-        if (auto visited = visit(bytes); !visited) {
-            return visited.error();
-        }
-    }
-    std::string digest(32, '\0');
-    EVP_DigestFinal_ex(hash.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
-    return to_hex(digest);
+    sha256_stream hash;
+    auto read = read_pieces(fd, file.native(), [&](std::string_view bytes) {
+        hash.add(bytes);
+        return visit(bytes);
+    });
+    return read ? expected<std::string>(to_hex(hash.finish())) : expected<std::string>(read.error());
 }
 
 } // namespace

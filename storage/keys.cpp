@@ -19,6 +19,12 @@ std::string log(std::uint32_t shard, std::uint64_t seq) {
     return out;
 }
 
+std::string log_begin(std::uint32_t shard) {
+    std::string out;
+    put_big_endian(out, static_cast<std::uint16_t>(shard));
+    return out;
+}
+
 std::string shard_table(std::uint32_t shard, table t) {
     std::string out;
     put_big_endian(out, static_cast<std::uint16_t>(shard));
@@ -98,10 +104,56 @@ std::string timer(std::uint32_t shard, timestamp due, const entity_address& a, s
     return out;
 }
 
-std::string blob_prefix(const uuid& organization, std::string_view sha256) {
+std::string poison_prefix(std::uint32_t shard, const uuid& organization) {
+    auto out = shard_table(shard, table::poison);
+    put_uuid(out, organization);
+    return out;
+}
+
+std::string poison(std::uint32_t shard, timestamp at, const entity_address& a, std::uint64_t entity_seq) {
+    auto out = poison_prefix(shard, a.organization);
+    put_big_endian(out, static_cast<std::uint64_t>(at.ms));
+    put_uuid(out, a.id);
+    out += a.kind;
+    out += '\0';
+    put_big_endian(out, entity_seq);
+    return out;
+}
+
+bool poison_is_of(std::string_view rest, const entity_address& a) {
+    std::string name;
+    put_uuid(name, a.id);
+    name += a.kind;
+    name += '\0';
+    constexpr std::size_t time_bytes = 8;
+    return rest.size() == time_bytes + name.size() + sizeof(std::uint64_t) &&
+           rest.substr(time_bytes, name.size()) == name;
+}
+
+std::string reference(std::uint32_t shard, std::string_view sha256, const entity_address& a) {
+    auto out = shard_table(shard, table::reference);
+    put_uuid(out, a.organization);
+    out += sha256;
+    put_uuid(out, a.id);
+    out += a.kind;
+    return out;
+}
+
+std::string reference_kind(std::uint32_t shard, std::string_view kind) {
+    auto out = shard_table(shard, table::reference_kind);
+    out += kind;
+    return out;
+}
+
+std::string blob_name(const uuid& organization, std::string_view sha256) {
     std::string out;
     put_uuid(out, organization);
     out += sha256;
+    return out;
+}
+
+std::string blob_prefix(const uuid& organization, std::string_view sha256) {
+    auto out = blob_name(organization, sha256);
     out += '\0';
     return out;
 }

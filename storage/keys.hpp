@@ -23,8 +23,15 @@
 ///     'i' organization:16 kind 0 filter 0 sort 0 id:16               -> empty
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects
+///     'p' organization:16 time:8 id:16 kind 0 entity_seq:8           -> a command that was set aside (poison.hpp)
+///     'b' organization:16 id:16 kind                                 -> where the kept history begins (base.hpp)
+///     'b' organization:16 id:16 kind 0 entity_seq:8                  -> state there
+///     'n' organization:16 id:16 kind 0 collection 0 key              -> an item there
+///     'r' organization:16 sha256:32 id:16 kind                       -> empty: this entity's state names the blob
+///     'k' kind                                                       -> empty: all references of the kind are kept
 ///     'v' was used before the first release
-///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head
+///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head, the last
+///   possible number its mark: since when nobody was seen to name it
 namespace troupe::storage::keys {
 
 enum class table : char {
@@ -38,12 +45,19 @@ enum class table : char {
     index = 'i',
     timer = 't',
     owed = 'o',
+    poison = 'p',
+    base = 'b',
+    base_item = 'n',
+    reference = 'r',
+    reference_kind = 'k',
 };
 
 /// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.
 inline constexpr std::size_t entity_prefix_bytes = 35;
 
 std::string log(std::uint32_t shard, std::uint64_t seq);
+/// Before all records of a shard's log, and no record's key.
+std::string log_begin(std::uint32_t shard);
 /// The prefix of a table in a shard.
 std::string shard_table(std::uint32_t shard, table t);
 /// shard, table, organization, id, kind: the whole key of document and owed.
@@ -57,6 +71,14 @@ std::string item(std::uint32_t shard, const entity_address& a, std::string_view 
 std::string index_prefix(std::uint32_t shard, const uuid& organization, std::string_view kind, std::string_view filter);
 std::string index(std::uint32_t shard, const entity_address& a, std::string_view filter, std::string_view sort);
 std::string timer(std::uint32_t shard, timestamp due, const entity_address& a, std::string_view key);
+std::string poison_prefix(std::uint32_t shard, const uuid& organization);
+std::string poison(std::uint32_t shard, timestamp at, const entity_address& a, std::uint64_t entity_seq);
+/// Whether what follows the prefix in such a key names that entity.
+bool poison_is_of(std::string_view rest, const entity_address& a);
+std::string reference(std::uint32_t shard, std::string_view sha256, const entity_address& a);
+std::string reference_kind(std::uint32_t shard, std::string_view kind);
+/// What reference rows and blobs order by.
+std::string blob_name(const uuid& organization, std::string_view sha256);
 std::string blob_prefix(const uuid& organization, std::string_view sha256);
 std::string blob_piece(const uuid& organization, std::string_view sha256, std::uint32_t piece);
 

@@ -1,8 +1,12 @@
 #include "storage/log_reader.hpp"
 
+#include "storage/base.hpp"
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
+#include "storage/views.hpp"
+
+#include <algorithm>
 
 namespace troupe::storage {
 
@@ -13,6 +17,12 @@ problem gap(std::uint32_t shard, std::uint64_t wanted, std::uint64_t found) {
             "the log of shard " + std::to_string(shard) + " has a gap: record " + std::to_string(wanted) +
                 " is missing, record " + std::to_string(found) +
                 " follows; restore a backup, or ask `troupe journal verify` for all that is damaged"};
+}
+
+problem trimmed(std::uint32_t shard, const log_base& base) {
+    return {code::not_found, "the log of shard " + std::to_string(shard) + " begins after record " +
+                                 std::to_string(base.at.seq) + ", of " + to_string(base.time) +
+                                 ": what is older is not kept"};
 }
 
 expected<std::string> get(const store& s, const std::string& key, bool& found) {
@@ -31,13 +41,18 @@ expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after
                         const std::function<bool(record&&)>& visit) {
     std::string prefix;
     put_big_endian(prefix, static_cast<std::uint16_t>(shard));
-    prefix_scan scan(*s.db().db, s.db().log, prefix);
-    if (after_seq > 0) {
-        std::string from;
-        put_big_endian(from, after_seq + 1);
-        scan.seek(from);
+    std::string from;
+    put_big_endian(from, after_seq + 1);
+    prefix_scan scan(*s.db().db, s.db().log, prefix, from);
+    auto wanted = after_seq + 1;
+    if (!scan.valid() || get_big_endian<std::uint64_t>(scan.rest()) != wanted) {
+        // After the scan began: what it does not see was trimmed before this.
+        const auto base = read_log_base(s, shard);
+        if (!base || base->at.seq > after_seq) {
+            return base ? trimmed(shard, *base) : base.error();
+        }
     }
-    for (auto wanted = after_seq + 1; scan.valid(); scan.next(), ++wanted) {
+    for (; scan.valid(); scan.next(), ++wanted) {
         const auto seq = get_big_endian<std::uint64_t>(scan.rest());
         if (seq != wanted) {
             return gap(shard, wanted, seq);
@@ -56,16 +71,26 @@ expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after
     return {};
 }
 
+expected<log_base> read_log_base(const store& s, std::uint32_t shard) {
+    const auto row = read_epochs(s, shard);
+    return row ? expected<log_base>(row->base) : expected<log_base>(row.error());
+}
+
 std::uint64_t last_seq(const store& s, std::uint32_t shard) {
     std::string prefix;
     put_big_endian(prefix, static_cast<std::uint16_t>(shard));
-    prefix_scan scan(*s.db().db, s.db().log, prefix);
+    prefix_scan scan(*s.db().db, s.db().log, prefix, "\xff");
     scan.seek_last();
-    return scan.valid() ? get_big_endian<std::uint64_t>(scan.rest()) : 0;
+    if (scan.valid()) {
+        return get_big_endian<std::uint64_t>(scan.rest());
+    }
+    const auto base = read_log_base(s, shard); // damage shows when the log is opened
+    return base ? base->at.seq : 0;
 }
 
 timestamp last_time(const store& s, std::uint32_t shard) {
-    timestamp out;
+    const auto base = read_log_base(s, shard);
+    auto out = base ? base->time : timestamp{};
     if (const auto last = last_seq(s, shard); last > 0) {
         (void)read_log(s, shard, last - 1, [&](record&& r) {
             out = r.time;
@@ -84,15 +109,23 @@ std::uint64_t applied_seq(const store& s, std::uint32_t shard) {
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
                             const std::function<expected<void>(record&&)>& visit, std::uint64_t last_version) {
     const auto shard = s.shard_of(a);
-    prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(shard, keys::table::history, a));
     std::string from;
     put_big_endian(from, after_version + 1);
-    scan.seek(from);
+    prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(shard, keys::table::history, a), from);
     for (auto wanted = after_version + 1; scan.valid() && wanted <= last_version; scan.next(), ++wanted) {
         const auto version = get_big_endian<std::uint64_t>(scan.rest());
         byte_reader value(scan.value()); // seq, then the record as it stands in the log
         const auto seq = value.fixed<std::uint64_t>();
         if (version != wanted) {
+            const auto base = wanted == after_version + 1 ? read_base_mark(s, a) : expected<base_mark>(base_mark{});
+            if (!base) {
+                return base.error();
+            }
+            if (base->version > after_version) {
+                return problem{code::not_found, "the history of " + to_string(a) + " begins after event " +
+                                                    std::to_string(base->version) + ", of " + to_string(base->time) +
+                                                    ": what is older is not kept"};
+            }
             return problem{code::journal_damaged,
                            "the history of " + to_string(a) + " lacks event " + std::to_string(wanted)};
         }
@@ -154,7 +187,11 @@ expected<std::optional<command_row>> read_command(const store& s, const entity_a
 
 expected<void> check_tails(const store& s) {
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        const auto applied = applied_seq(s, shard);
+        const auto base = read_log_base(s, shard);
+        if (!base) {
+            return base.error();
+        }
+        const auto applied = std::max(applied_seq(s, shard), base->at.seq); // only what is applied is trimmed
         const auto last = last_seq(s, shard);
         if (last < applied) {
             return problem{code::journal_damaged,
@@ -198,13 +235,15 @@ void verify_shard(const store& s, std::uint32_t shard, verification& out,
     batch_checker batches;
     std::optional<problem> bad;
     const auto before = out.records;
-    const auto read = read_log(s, shard, 0, [&](record&& r) {
+    const auto base = read_log_base(s, shard);
+    const auto read = !base ? expected<void>(base.error()) : read_log(s, shard, base->at.seq, [&](record&& r) {
         bad = batches.next(r);
         if (++out.records % 100'000 == 0) {
             progress(out.records);
         }
         return !bad;
     });
+    out.trimmed += base ? base->at.seq : 0;
     if (!read) {
         bad = read.error();
     } else if (!bad && !batches.whole()) {
@@ -217,12 +256,52 @@ void verify_shard(const store& s, std::uint32_t shard, verification& out,
     }
 }
 
+/// What a load of the entity needs: its events from where its history begins to its newest.
+expected<void> verify_history(const store& s, const entity_address& a, verification& out) {
+    const auto newest = read_version(s, a);
+    const auto base = read_base(s, a);
+    if (!newest || !base) {
+        return newest ? base.error() : newest.error();
+    }
+    auto version = *base ? (*base)->version : 0;
+    auto read = read_history(s, a, version, [&](record&& r) -> expected<void> {
+        version = r.entity_seq;
+        return {};
+    });
+    if (read && version != *newest) {
+        read = problem{code::journal_damaged, "the history of " + to_string(a) + " ends at event " +
+                                                  std::to_string(version) + " of " + std::to_string(*newest)};
+    }
+    ++out.histories;
+    if (*base) {
+        ++out.histories_cut;
+        ++out.snapshots;
+        if (const auto items = read_base_items(s, a); read && !items) {
+            read = items.error();
+        }
+    }
+    return read;
+}
+
+void verify_histories(const store& s, std::uint32_t shard, verification& out) {
+    const auto visited = each_entity(s, shard, [&](const entity_address& a) {
+        if (auto whole = verify_history(s, a, out); !whole && !out.first_bad) {
+            out.first_bad = whole.error();
+        }
+        return true;
+    });
+    if (!visited && !out.first_bad) {
+        out.first_bad = visited.error();
+    }
+}
+
 } // namespace
 
 verification verify_journal(const store& s, const std::function<void(std::uint64_t)>& progress) {
     verification out;
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         verify_shard(s, shard, out, progress);
+        verify_histories(s, shard, out);
         prefix_scan snapshots(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::snapshot));
         for (; snapshots.valid(); snapshots.next()) {
             ++out.snapshots;
@@ -233,6 +312,7 @@ verification verify_journal(const store& s, const std::function<void(std::uint64
                 to_problem(snapshots.status(), "cannot read the snapshots of shard " + std::to_string(shard));
         }
     }
+    verify_blobs(s, out, progress);
     return out;
 }
 

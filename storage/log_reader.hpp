@@ -1,6 +1,7 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
+#include "storage/epochs.hpp"
 #include "storage/record.hpp"
 #include "storage/store.hpp"
 #include "storage/tables.hpp"
@@ -15,18 +16,21 @@
 namespace troupe::storage {
 
 /// Visits the records of a shard's log after `after_seq`, in order, until `visit` returns false. A gap or a damaged
-/// record ends it with `journal_damaged`.
+/// record ends it with `journal_damaged`; `not_found` when records after `after_seq` were trimmed.
 expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after_seq,
                         const std::function<bool(record&&)>& visit);
 
-/// The seq of the last record of a shard's log; 0 when it is empty.
+/// Where a shard's log begins.
+expected<log_base> read_log_base(const store& s, std::uint32_t shard);
+/// The seq of the last record of a shard's log, also when it was trimmed; 0 when there never was one.
 std::uint64_t last_seq(const store& s, std::uint32_t shard);
-/// The time of that record; 1970 when the log is empty.
+/// The time of that record; 1970 when there never was one.
 timestamp last_time(const store& s, std::uint32_t shard);
 /// A seq up to which at least the shard's records were applied to the derived tables: the log has to reach it.
 std::uint64_t applied_seq(const store& s, std::uint32_t shard);
 
-/// Visits an entity's records after `after_version` up to `last_version`, in order. A gap is `journal_damaged`.
+/// Visits an entity's records after `after_version` up to `last_version`, in order. A gap is `journal_damaged`;
+/// `not_found` when events after `after_version` were cut by retention (storage/base.hpp).
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
                             const std::function<expected<void>(record&&)>& visit,
                             std::uint64_t last_version = UINT64_MAX);
@@ -46,12 +50,28 @@ expected<void> check_tails(const store& s);
 /// The result of `troupe journal verify`.
 struct verification {
     std::uint64_t records = 0;
-    std::uint64_t shards = 0; ///< That have records.
-    std::uint64_t snapshots = 0;
+    std::uint64_t shards = 0;        ///< That have records.
+    std::uint64_t trimmed = 0;       ///< Records that were there before the logs begin.
+    std::uint64_t histories = 0;     ///< Of entities.
+    std::uint64_t histories_cut = 0; ///< Of these: whose oldest events were cut by retention.
+    std::uint64_t snapshots = 0;     ///< With the states at which cut histories begin.
     std::uint64_t snapshots_damaged = 0;
-    std::optional<problem> first_bad; ///< Names shard and seq, or the entity.
+    std::uint64_t blobs = 0;
+    std::uint64_t blob_bytes = 0;
+    std::uint64_t blobs_unfinished = 0; ///< Left by a crash in the middle of an upload; harmless.
+    std::uint64_t blobs_damaged = 0;
+    std::uint64_t references = 0;          ///< Of states to blobs.
+    std::uint64_t blobs_missing = 0;       ///< References that lead nowhere.
+    std::optional<problem> first_bad;      ///< Of the journal: names shard and seq, or the entity.
+    std::optional<problem> first_bad_blob; ///< Names the blob, or who names it.
+
+    [[nodiscard]] const std::optional<problem>& first() const { return first_bad ? first_bad : first_bad_blob; }
 };
-/// Reads every record and checks checksums, order and gaps, the batches of commands, and every snapshot.
+/// Reads every record and checks checksums, order and gaps and the batches of commands; every entity's history from
+/// where it begins to its head; and every snapshot; then every blob, that its bytes are those of its name, and that
+/// each reference leads to one.
 verification verify_journal(const store& s, const std::function<void(std::uint64_t records)>& progress);
+/// The part of it about blobs, added to `to`.
+void verify_blobs(const store& s, verification& to, const std::function<void(std::uint64_t records)>& progress);
 
 } // namespace troupe::storage

@@ -6,6 +6,7 @@
 #include <rocksdb/db.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace troupe::storage {
@@ -16,6 +17,7 @@ struct rocks {
     rocksdb::ColumnFamilyHandle* log = nullptr;
     rocksdb::ColumnFamilyHandle* derived = nullptr;
     rocksdb::ColumnFamilyHandle* blobs = nullptr;
+    std::mutex blobs_mutex; ///< Of marks: looking at one and acting on it is one step. Never held over more.
 
     rocks() = default;
     rocks(const rocks&) = delete;
@@ -38,7 +40,8 @@ problem to_problem(const rocksdb::Status& status, std::string_view doing);
 /// An iterator over all keys with that prefix: `for (prefix_scan s(db, family, prefix); s.valid(); s.next())`.
 class prefix_scan {
 public:
-    prefix_scan(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string prefix);
+    /// At the first key at or after prefix + `from`: never at what lies before, which may be many deleted keys.
+    prefix_scan(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string prefix, std::string_view from = {});
     [[nodiscard]] bool valid() const { return iterator_->Valid(); }
     void next() { iterator_->Next(); }
     /// Moves to the first key at or after prefix + suffix.

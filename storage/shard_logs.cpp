@@ -1,6 +1,6 @@
 #include "storage/shard_logs.hpp"
 
-#include "storage/bytes.hpp"
+#include "storage/epochs.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
@@ -8,57 +8,14 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
-#include <span>
+#include <string>
 #include <utility>
 
 namespace troupe::storage {
 
 namespace {
 
-constexpr std::uint8_t epochs_format = 1;
 constexpr std::string_view epoch_started = "$epoch_started";
-
-/// What the row `epochs` of a shard keeps: the promise, and which epoch each entry has.
-struct epochs_row {
-    std::uint64_t promise = 0;
-    std::vector<replication::epoch_run> runs;
-};
-
-std::string encode(std::uint64_t promise, std::span<const replication::epoch_run> runs) {
-    std::string out;
-    put_fixed(out, epochs_format);
-    put_varint(out, promise);
-    put_varint(out, runs.size());
-    for (const auto& run : runs) {
-        put_varint(out, run.epoch);
-        put_varint(out, run.first_seq);
-    }
-    return out;
-}
-
-std::string encode(const replication::replica& core) { return encode(core.promise(), core.log().runs()); }
-
-expected<epochs_row> read_epochs(const store& s, std::uint32_t shard) {
-    epochs_row row;
-    std::string value;
-    const auto status = s.db().db->Get({}, s.db().derived, keys::shard_table(shard, keys::table::epochs), &value);
-    if (status.IsNotFound()) {
-        return row;
-    }
-    byte_reader in(value);
-    const auto format = in.fixed<std::uint8_t>();
-    row.promise = in.varint();
-    const auto count = in.varint();
-    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-        const auto epoch = in.varint();
-        row.runs.push_back({epoch, in.varint()});
-    }
-    if (!status.ok() || format != epochs_format || !in.at_end()) {
-        return problem{code::journal_damaged,
-                       "the epochs of shard " + std::to_string(shard) + " cannot be read; restore a backup"};
-    }
-    return row;
-}
 
 std::string epoch_record(const store& s, std::uint32_t shard, replication::position at, timestamp when) {
     record r;
@@ -78,14 +35,22 @@ problem defect(std::string_view what) {
 
 } // namespace
 
+std::string shard_logs::log::row() const {
+    return encode_epochs(core.promise(), {core.log().base(), base_time}, core.log().runs());
+}
+
 expected<void> shard_logs::recover(std::uint32_t shard) {
     auto row = read_epochs(*store_, shard);
     if (!row) {
         return row.error();
     }
     const auto last = storage::last_seq(*store_, shard);
-    replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(),
-                                        applied_seq(*store_, shard)};
+    replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(row->base.at),
+                                        std::max(applied_seq(*store_, shard), row->base.at.seq)};
+    if (row->runs.empty() && row->base.at.seq > 0 && last > row->base.at.seq) {
+        // All was trimmed while the epoch went on: what came after it is of the same epoch, and wrote no new row.
+        row->runs.push_back({row->base.at.epoch, row->base.at.seq + 1});
+    }
     for (std::size_t i = 0; i < row->runs.size(); ++i) {
         const auto end = i + 1 < row->runs.size() ? row->runs[i + 1].first_seq - 1 : last;
         if (row->runs[i].first_seq != disk.log.last().seq + 1 || end < row->runs[i].first_seq) {
@@ -102,7 +67,7 @@ expected<void> shard_logs::recover(std::uint32_t shard) {
     if (!core) {
         return core.error();
     }
-    logs_.push_back({std::move(*core), row->promise + 1, 0});
+    logs_.push_back({std::move(*core), row->promise + 1, 0, row->base.time});
     return {};
 }
 
@@ -129,7 +94,7 @@ expected<void> shard_logs::seal_all() {
             return noted;
         }
         unsynced_.push_back(shard);
-        batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), encode(l.core));
+        batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), l.row());
     }
     rocksdb::WriteOptions options;
     options.sync = true;
@@ -163,7 +128,7 @@ expected<void> shard_logs::lead(std::uint32_t shard, timestamp when, rocksdb::Wr
     }
     batch.Put(store_->db().log, keys::log(shard, l.core.log().last().seq),
               epoch_record(*store_, shard, l.core.log().last(), when));
-    batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), encode(l.core));
+    batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), l.row());
     return note_actions(l);
 }
 
@@ -202,13 +167,29 @@ expected<void> shard_logs::persisted() {
     return {};
 }
 
+expected<void> shard_logs::trim(std::uint32_t shard, std::uint64_t to, timestamp time, rocksdb::WriteBatch& batch) {
+    auto& l = logs_[shard];
+    if (to <= l.core.log().base().seq) {
+        return problem{code::conflict, "the log of shard " + std::to_string(shard) + " is trimmed up to record " +
+                                           std::to_string(l.core.log().base().seq) + " already"};
+    }
+    if (to > l.core.commit() || !l.core.trim(to)) {
+        return problem{code::conflict,
+                       "record " + std::to_string(to) + " of shard " + std::to_string(shard) + " is not committed"};
+    }
+    l.base_time = time;
+    batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), l.row());
+    return {};
+}
+
 expected<void> cut_epochs(const store& s, std::uint32_t shard, std::uint64_t last_seq, rocksdb::WriteBatch& batch) {
     auto row = read_epochs(s, shard);
     if (!row) {
         return row.error();
     }
     std::erase_if(row->runs, [&](const auto& run) { return run.first_seq > last_seq; });
-    batch.Put(s.db().derived, keys::shard_table(shard, keys::table::epochs), encode(row->promise, row->runs));
+    batch.Put(s.db().derived, keys::shard_table(shard, keys::table::epochs),
+              encode_epochs(row->promise, row->base, row->runs));
     return {};
 }
 

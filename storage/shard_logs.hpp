@@ -5,6 +5,7 @@
 #include "storage/store.hpp"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace rocksdb {
@@ -31,6 +32,12 @@ public:
     /// defect.
     expected<void> persisted();
 
+    /// Lets the log begin after record `to`, of that time: the caller removes the records in the same batch.
+    /// `conflict` when it begins later already, or the record is not committed. The batch has to be written.
+    expected<void> trim(std::uint32_t shard, std::uint64_t to, timestamp time, rocksdb::WriteBatch& batch);
+
+    /// The last record that was trimmed; 0: none.
+    [[nodiscard]] std::uint64_t base_seq(std::uint32_t shard) const { return logs_[shard].core.log().base().seq; }
     [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const { return logs_[shard].core.log().last().seq; }
     [[nodiscard]] std::uint64_t commit(std::uint32_t shard) const { return logs_[shard].core.commit(); }
 
@@ -39,6 +46,9 @@ private:
         replication::replica core;
         std::uint64_t epoch = 0; ///< Promised at this start; led from the first proposal on.
         std::uint64_t write = 0; ///< Of the core, still to be fsynced; 0: none.
+        timestamp base_time;     ///< Of the last record that was trimmed.
+
+        [[nodiscard]] std::string row() const; ///< Of the epochs.
     };
     explicit shard_logs(store& s) : store_(&s) {}
     expected<void> recover(std::uint32_t shard);

@@ -70,7 +70,9 @@ public:
     [[nodiscard]] std::uint32_t shard_of(const entity_address& a) const;
     /// Bytes free on the file system of the directory.
     [[nodiscard]] std::uint64_t free_bytes() const;
-    /// `storage_full` when less than `free_bytes_min` is left.
+    /// What the tables in memory take on disk when they are flushed, at most.
+    [[nodiscard]] std::uint64_t unflushed_bytes() const;
+    /// `storage_full` when less than `free_bytes_min` would be left after a flush.
     [[nodiscard]] expected<void> check_space(std::uint64_t free_bytes_min) const;
     [[nodiscard]] std::uint64_t free_bytes_min() const { return free_bytes_min_; }
     /// Syncs everything written so far; for shutdown.

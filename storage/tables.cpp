@@ -31,6 +31,10 @@ std::string encode_command_row(const command_row& row) {
     put_fixed(out, row.request_hash);
     put_varint(out, row.first_version);
     put_varint(out, row.events);
+    if (row.answer != repeat_answer::made_again) {
+        put_fixed(out, static_cast<std::uint8_t>(row.answer));
+        out += row.kept;
+    }
     return out;
 }
 
@@ -44,7 +48,11 @@ std::optional<command_row> decode_command_row(std::string_view bytes) {
     row.request_hash = in.fixed<std::uint64_t>();
     row.first_version = in.varint();
     row.events = static_cast<std::uint32_t>(in.varint());
-    return in.at_end() ? std::optional(row) : std::nullopt;
+    if (in.ok() && !in.at_end()) {
+        row.answer = static_cast<repeat_answer>(in.fixed<std::uint8_t>());
+        row.kept = in.rest();
+    }
+    return in.ok() && row.answer <= repeat_answer::poison ? std::optional(std::move(row)) : std::nullopt;
 }
 
 std::string encode_snapshot_row(const snapshot_row& row) {
@@ -68,6 +76,30 @@ std::optional<snapshot_row> decode_snapshot_row(std::uint64_t version, std::stri
     row.state_version = in.fixed<std::uint16_t>();
     row.state = in.rest();
     return in.ok() && good ? std::optional(std::move(row)) : std::nullopt;
+}
+
+std::string encode_base_mark(const base_mark& mark) {
+    std::string summed;
+    put_varint(summed, mark.version);
+    put_varint(summed, mark.seq);
+    put_fixed(summed, mark.time.ms);
+    auto out = start_row();
+    put_fixed(out, checksum(summed));
+    return out + summed;
+}
+
+std::optional<base_mark> decode_base_mark(std::string_view bytes) {
+    byte_reader in(bytes);
+    base_mark mark;
+    if (!starts_row(in)) {
+        return std::nullopt;
+    }
+    const auto crc = in.fixed<std::uint32_t>();
+    const bool good = crc == checksum(in.rest());
+    mark.version = in.varint();
+    mark.seq = in.varint();
+    mark.time.ms = in.fixed<std::int64_t>();
+    return in.at_end() && good ? std::optional(mark) : std::nullopt;
 }
 
 std::string encode_document_row(const document_row& row) {

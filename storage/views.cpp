@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <queue>
 
 namespace troupe::storage {
@@ -283,27 +284,48 @@ std::string encode_timer_row(std::string_view type, std::string_view payload) {
     return out;
 }
 
+namespace {
+
+due_timer timer_of(const prefix_scan& scan) {
+    due_timer t;
+    t.due.ms = static_cast<std::int64_t>(get_big_endian<std::uint64_t>(scan.rest()));
+    const auto rest = scan.rest().substr(8);
+    const auto end_of_kind = rest.find('\0', 32);
+    t.entity = address_from(rest.substr(0, end_of_kind));
+    t.key = rest.substr(end_of_kind + 1);
+    t.row = scan.key();
+    byte_reader value(scan.value());
+    t.type = value.text();
+    t.payload = value.text();
+    return t;
+}
+
+} // namespace
+
 std::vector<due_timer> read_timers(const store& s, std::uint32_t shard, timestamp now, std::size_t limit,
                                    std::optional<timestamp>& next_due) {
     std::vector<due_timer> out;
     next_due.reset();
     for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::timer)); scan.valid();
          scan.next()) {
-        due_timer t;
-        t.due.ms = static_cast<std::int64_t>(get_big_endian<std::uint64_t>(scan.rest()));
-        if (t.due > now || out.size() == limit) {
-            next_due = t.due;
+        const timestamp due{static_cast<std::int64_t>(get_big_endian<std::uint64_t>(scan.rest()))};
+        if (due > now || out.size() == limit) {
+            next_due = due;
             break;
         }
-        const auto rest = scan.rest().substr(8);
-        const auto end_of_kind = rest.find('\0', 32);
-        t.entity = address_from(rest.substr(0, end_of_kind));
-        t.key = rest.substr(end_of_kind + 1);
-        t.row = scan.key();
-        byte_reader value(scan.value());
-        t.type = value.text();
-        t.payload = value.text();
-        out.push_back(std::move(t));
+        out.push_back(timer_of(scan));
+    }
+    return out;
+}
+
+std::vector<due_timer> read_timers_of(const store& s, const entity_address& a, std::size_t limit) {
+    std::vector<due_timer> out;
+    std::size_t scanned = 0;
+    for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(s.shard_of(a), keys::table::timer));
+         scan.valid() && out.size() < limit && scanned < scanned_max; scan.next(), ++scanned) {
+        if (auto t = timer_of(scan); t.entity == a) {
+            out.push_back(std::move(t));
+        }
     }
     return out;
 }
@@ -332,10 +354,37 @@ expected<void> each_entity(const store& s, std::uint32_t shard,
                               : expected<void>(to_problem(scan.status(), "cannot read the entities"));
 }
 
+expected<void> each_reference(const store& s, std::uint32_t shard,
+                              const std::function<bool(const entity_address&, const blob_hash&)>& visit) {
+    prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::reference));
+    for (; scan.valid(); scan.next()) {
+        const auto rest = scan.rest(); // organization, hash, id, kind
+        if (rest.size() < 64) {
+            return problem{code::journal_damaged, "a reference to a blob has a key that none has"};
+        }
+        blob_hash hash;
+        std::memcpy(hash.data(), rest.data() + 16, hash.size());
+        const entity_address a{uuid_from(rest.substr(0, 16)), std::string(rest.substr(64)),
+                               uuid_from(rest.substr(48, 16))};
+        if (!visit(a, hash)) {
+            return {};
+        }
+    }
+    return scan.status().ok() ? expected<void>()
+                              : expected<void>(to_problem(scan.status(), "cannot read what names blobs"));
+}
+
+expected<bool> keeps_references(const store& s, std::uint32_t shard, std::string_view kind) {
+    std::string value;
+    const auto status = s.db().db->Get({}, s.db().derived, keys::reference_kind(shard, kind), &value);
+    return status.ok() || status.IsNotFound() ? expected<bool>(status.ok())
+                                              : expected<bool>(to_problem(status, "cannot read what names blobs"));
+}
+
 namespace {
 
-constexpr std::array view_tables{keys::table::document, keys::table::index, keys::table::item, keys::table::timer,
-                                 keys::table::owed};
+constexpr std::array view_tables{keys::table::document, keys::table::index,  keys::table::item,     keys::table::timer,
+                                 keys::table::owed,     keys::table::poison, keys::table::reference};
 
 } // namespace
 
@@ -376,6 +425,17 @@ std::optional<std::string> owner_of_view_row(std::string_view key) {
     const auto table = static_cast<keys::table>(key[2]);
     if (table == keys::table::index) { // organization first, id last
         return std::string(key.substr(begin, 16)) + std::string(key.substr(key.size() - 16));
+    }
+    if (table == keys::table::poison) { // the time between them
+        constexpr std::size_t id_at = begin + 16 + 8;
+        return key.size() < id_at + 16
+                   ? std::nullopt
+                   : std::optional(std::string(key.substr(begin, 16)) + std::string(key.substr(id_at, 16)));
+    }
+    if (table == keys::table::reference) { // the hash between them
+        return key.size() < begin + 64
+                   ? std::nullopt
+                   : std::optional(std::string(key.substr(begin, 16)) + std::string(key.substr(begin + 48, 16)));
     }
     const std::size_t due = table == keys::table::timer ? 8 : 0;
     return key.size() < begin + due + 32 ? std::nullopt : std::optional(std::string(key.substr(begin + due, 32)));

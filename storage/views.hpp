@@ -2,6 +2,7 @@
 
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
+#include "storage/blob_hash.hpp"
 #include "storage/store.hpp"
 
 #include <cstdint>
@@ -79,6 +80,9 @@ std::string encode_timer_row(std::string_view type, std::string_view payload);
 std::vector<due_timer> read_timers(const store& s, std::uint32_t shard, timestamp now, std::size_t limit,
                                    std::optional<timestamp>& next_due);
 
+/// The timers of one entity, the next one first. Of its shard at most the `scanned_max` next ones are looked at.
+std::vector<due_timer> read_timers_of(const store& s, const entity_address& a, std::size_t limit);
+
 /// The entities of a shard that owe effects.
 std::vector<entity_address> read_owed(const store& s, std::uint32_t shard);
 
@@ -86,7 +90,13 @@ std::vector<entity_address> read_owed(const store& s, std::uint32_t shard);
 expected<void> each_entity(const store& s, std::uint32_t shard,
                            const std::function<bool(const entity_address&)>& visit);
 
-/// Rows of the view tables (document, index, item, timer, owed), for rebuilds.
+/// What the states of a shard name.
+expected<void> each_reference(const store& s, std::uint32_t shard,
+                              const std::function<bool(const entity_address&, const blob_hash&)>& visit);
+/// Kinds of which every entity's references are in that shard's tables. Without it nothing may be collected.
+expected<bool> keeps_references(const store& s, std::uint32_t shard, std::string_view kind);
+
+/// Rows of the view tables (document, index, item, timer, owed, poison, reference), for rebuilds.
 struct view_rows {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;

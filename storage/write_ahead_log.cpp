@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,8 +24,10 @@ namespace fs = std::filesystem;
 // header fits any more.
 constexpr std::size_t block_bytes = 32 * 1024;
 constexpr std::size_t header_bytes = 7;
-constexpr unsigned type_first = 1;
+constexpr unsigned type_full = 1;
+constexpr unsigned type_first = 2;
 constexpr unsigned type_last = 4;
+constexpr std::size_t batch_header_bytes = 12;
 
 struct record_header {
     std::uint32_t crc = 0;
@@ -32,10 +35,17 @@ struct record_header {
     unsigned type = 0;
 };
 
+template <class Number>
+Number number_at(std::string_view bytes, std::size_t at) {
+    Number n{};
+    std::memcpy(&n, bytes.data() + at, sizeof n);
+    return n;
+}
+
 /// There have to be `header_bytes` at that place.
 record_header header_at(std::string_view block, std::size_t at) {
-    const auto byte = [&](std::size_t i) -> std::uint32_t { return static_cast<unsigned char>(block[at + i]); };
-    return {byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24), byte(4) | (byte(5) << 8), byte(6)};
+    return {number_at<std::uint32_t>(block, at), number_at<std::uint16_t>(block, at + 4),
+            number_at<std::uint8_t>(block, at + 6)};
 }
 
 /// Whether a whole record begins there, by its checksum; with that length instead of its own.
@@ -45,13 +55,29 @@ bool is_record(std::string_view block, std::size_t at, std::optional<std::size_t
     }
     auto h = header_at(block, at);
     h.length = length.value_or(h.length);
-    if (h.type < type_first || h.type > type_last || h.length > block.size() - at - header_bytes) {
+    if (h.type < type_full || h.type > type_last || h.length > block.size() - at - header_bytes) {
         return false;
     }
     boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
     crc.process_bytes(block.data() + at + header_bytes - 1, h.length + 1); // type and payload
     const auto plain = static_cast<std::uint32_t>(crc.checksum());
     return ((plain >> 15) | (plain << 17)) + 0xa282ead8U == h.crc;
+}
+
+/// Where the write batch that begins in a fragment ends: the sequence number of the one that is written next. Batches
+/// begin with {sequence number 8 bytes, count 4}, and have no gaps between them.
+std::optional<std::uint64_t> next_sequence(std::string_view block, std::size_t at) {
+    const auto type = header_at(block, at).type;
+    const auto batch = block.substr(at + header_bytes);
+    if ((type != type_full && type != type_first) || batch.size() < batch_header_bytes) {
+        return std::nullopt;
+    }
+    return number_at<std::uint64_t>(batch, 0) + number_at<std::uint32_t>(batch, sizeof(std::uint64_t));
+}
+
+/// Whether the batch with that number begins there. What a client stores may look like a record, but does not know it.
+bool begins_batch(std::string_view block, std::size_t at, std::uint64_t sequence) {
+    return next_sequence(block, at) && number_at<std::uint64_t>(block, at + header_bytes) == sequence;
 }
 
 bool has_content(std::string_view bytes) { return bytes.find_first_not_of('\0') != std::string_view::npos; }
@@ -86,6 +112,8 @@ expected<void> check_log(rocksdb::Env& disk, const fs::path& file) {
     }
     std::string buffer(block_bytes, '\0');
     std::optional<std::uint64_t> zeros; // where a record should begin
+    const bool has_batches = file.extension() == ".log";
+    std::optional<std::uint64_t> sequence; // of the batch after the one that began last
     std::string_view block = buffer;
     for (std::uint64_t begin = 0; block.size() == block_bytes; begin += block_bytes) {
         if (!read_block(*in, buffer, block).ok()) {
@@ -106,6 +134,9 @@ expected<void> check_log(rocksdb::Env& disk, const fs::path& file) {
             if (h.type > type_last) {
                 return damaged(file, begin + at); // RocksDB takes it for the rest of a recycled log, which we have not
             }
+            if (const auto next = next_sequence(block, at)) {
+                sequence = next;
+            }
             if (h.length > block.size() - at - header_bytes) {
                 // In a whole block RocksDB refuses it itself. The last record is whole, but for its length, when its
                 // checksum fits what is there.
@@ -113,7 +144,8 @@ expected<void> check_log(rocksdb::Env& disk, const fs::path& file) {
                     return damaged(file, begin + at);
                 }
                 for (auto next = at + 1; block.size() < block_bytes && next < block.size(); ++next) {
-                    if (is_record(block, next)) {
+                    if (is_record(block, next) &&
+                        (!has_batches || (sequence && begins_batch(block, next, *sequence)))) {
                         return damaged(file, begin + at);
                     }
                 }

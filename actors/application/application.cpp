@@ -7,6 +7,7 @@
 #include "actors/project/project_routes.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/provider.hpp"
+#include "actors/provider/provider_watch.hpp"
 #include "actors/run/run_performer.hpp"
 #include "actors/run/run_routes.hpp"
 #include "actors/secret/secret_routes.hpp"
@@ -17,10 +18,13 @@
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
 #include "runtime/config/prices.hpp"
+#include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/node.hpp"
 #include "runtime/process/sandbox.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/stall_watch.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 
@@ -46,6 +50,7 @@ struct node_file {
 BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file))
 
 constexpr std::size_t kind_name_bytes_max = 32;
+constexpr std::string_view edge_path = "/nodes/n1/edge";
 
 provider_settings providers_of(const runtime::config& c) {
     provider_settings out;
@@ -73,6 +78,8 @@ struct application::impl {
     system_parts system;
     std::string openapi;
     std::unique_ptr<net::server> edge;
+    std::unique_ptr<provider_watch> providers;
+    std::vector<runtime::supervision_tree::entry> edge_entries;
     std::map<std::string, runtime::token_price> prices;
     std::function<std::vector<net::route>(const runtime::services&)> own_routes;
     std::shared_ptr<void> own_tools;
@@ -114,7 +121,8 @@ struct application::impl {
             if (!model) {
                 return model.error();
             }
-            return chosen_model{*model, name.empty() ? default_model() : std::string(name), models.model_name(name)};
+            return chosen_model{providers->watch(name.empty() ? default_model() : std::string(name), *model),
+                                name.empty() ? default_model() : std::string(name), models.model_name(name)};
         };
         out.price = [this](std::string_view name) { return price_of(name); };
         out.folders = workspaces.get();
@@ -145,6 +153,7 @@ struct application::impl {
     }
 
     expected<void> serve();
+    void show_edge(unsigned threads);
     expected<void> write_node_file() const;
 };
 
@@ -154,6 +163,8 @@ expected<void> application::impl::serve() {
     s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads)
                                              : std::max(1U, std::thread::hardware_concurrency());
     s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
+    s.refusal_ms = settings.edge_refusal_ms;
+    s.body_bytes_max = static_cast<std::size_t>(settings.edge_body_bytes);
     net::server_hooks hooks;
     hooks.routes = routes();
     openapi = net::make_openapi(hooks.routes, TROUPE_VERSION);
@@ -167,6 +178,12 @@ expected<void> application::impl::serve() {
     };
     hooks.bus = node->parts().live;
     hooks.instance = "n1";
+    hooks.path = std::string(edge_path);
+    hooks.watch = node->parts().watch;
+    hooks.on_lost = [letters = node->parts().letters](std::size_t events) {
+        letters->record("dropped", std::string(edge_path), "live events",
+                        std::to_string(events) + " events: their reader was too slow and was told to connect again");
+    };
     auto& latency = runtime::metrics().make_histogram("troupe_http_request_seconds",
                                                       "Time from the end of a request's header to its answer.");
     auto& requests = runtime::metrics().make_counter("troupe_http_requests_total", "Answered requests.");
@@ -179,7 +196,20 @@ expected<void> application::impl::serve() {
         return started.error();
     }
     edge = std::move(*started);
+    show_edge(s.io_threads);
     return write_node_file();
+}
+
+void application::impl::show_edge(unsigned threads) {
+    constexpr std::string_view policy = "threads of the process; end with it";
+    auto& tree = *node->parts().tree;
+    edge_entries.push_back(tree.add(edge_path, "edge_listener"));
+    for (unsigned n = 0; n < threads; ++n) {
+        edge_entries.push_back(tree.add(std::string(edge_path) + "/io-" + std::to_string(n), "io_thread"));
+    }
+    for (auto& e : edge_entries) {
+        e.set_policy(policy);
+    }
 }
 
 expected<void> application::impl::write_node_file() const {
@@ -212,16 +242,38 @@ void publish_metrics(runtime::node& node) {
                    [&node] { return static_cast<double>(node.statistics().commands_repeated); });
     m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.",
                    [&node] { return static_cast<double>(node.statistics().commits); });
-    m.read_counter("troupe_dead_letters_total", "Messages that nobody worked on; GET /dead-letters lists the newest.",
-                   [letters = node.parts().letters] {
-                       double all = 0;
-                       for (const auto& [kind, count] : letters->counts()) {
-                           all += static_cast<double>(count);
-                       }
-                       return all;
-                   });
+    for (const std::string_view kind : runtime::dead_letters::kinds) {
+        m.read_counter("troupe_dead_letters_total",
+                       "Messages that nobody worked on; GET /dead-letters lists the newest.",
+                       [letters = node.parts().letters, kind] { return static_cast<double>(letters->count(kind)); },
+                       {{"kind", kind}});
+    }
+    m.read_gauge("troupe_entities_in_trouble", "Entities that crashed, cannot be read, or try an effect again.",
+                 [troubles = node.parts().troubles] { return static_cast<double>(troubles->entities()); });
+    m.read_counter("troupe_appends_total", "Appends of entities; several share a commit.",
+                   [&node] { return static_cast<double>(node.statistics().appends); });
+    m.read_gauge("troupe_effects_performing", "Model calls, tools and commands at work.",
+                 [&node] { return static_cast<double>(node.statistics().performing); });
+    m.read_gauge("troupe_commands_outstanding_bytes", "Bytes of the commands in hand.",
+                 [&node] { return static_cast<double>(node.statistics().bytes_outstanding); });
+    m.read_counter("troupe_retention_events_cut_total", "Events that retention took out of histories.",
+                   [&node] { return static_cast<double>(node.statistics().events_cut); });
+    m.read_counter("troupe_retention_records_trimmed_total", "Records that retention took out of logs.",
+                   [&node] { return static_cast<double>(node.statistics().records_trimmed); });
+    m.read_counter("troupe_retention_rounds_total", "Rounds of retention through all shards.",
+                   [&node] { return static_cast<double>(node.statistics().retention_rounds); });
+    m.read_counter("troupe_retention_failures_total", "Entities and logs that retention could not serve.",
+                   [&node] { return static_cast<double>(node.statistics().retention_failures); });
     m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
                  [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
+    m.read_gauge("troupe_commands_waiting", "Of those: waiting for their turn.",
+                 [&node] { return static_cast<double>(node.statistics().commands_waiting); });
+    m.read_counter("troupe_commands_overloaded_total", "Commands that were refused because the node had too many.",
+                   [&node] { return static_cast<double>(node.statistics().commands_overloaded); });
+    m.read_counter("troupe_timers_late_total", "Durable timers that fired later than timers.lateness_ms.",
+                   [&node] { return static_cast<double>(node.statistics().timers_late); });
+    m.read_gauge("troupe_timer_lateness_max_seconds", "The latest durable timer since the start.",
+                 [&node] { return static_cast<double>(node.statistics().timer_lateness_max_ms) / 1e3; });
     m.read_gauge("troupe_entities_active", "Entities in memory.",
                  [&node] { return static_cast<double>(node.statistics().entities_active); });
     m.read_gauge("troupe_subscribers", "Live subscriptions.",
@@ -305,6 +357,16 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.system.openapi = [&me] { return me.openapi; };
     me.system.model = model ? (*model)->describe() : model.error().detail;
     me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;
+    me.system.sandbox_problem = confined ? "" : confined.error().detail;
+    me.system.model_problem = [&me](std::string_view name) -> std::optional<problem> {
+        const auto found = me.models.find(name);
+        return found ? std::nullopt : std::optional(found.error());
+    };
+    me.system.connections = [&me] { return me.edge ? me.edge->connections() : 0; };
+    me.providers = std::make_unique<provider_watch>(*me.node->parts().tree, "/nodes/n1/providers");
+    for (const auto& listed : me.models.list()) {
+        me.providers->show(listed.name);
+    }
     publish_metrics(*me.node);
     auto kinds =
         all_kinds(entity_kinds(make_run_performer(me.run_parts()), make_keyring_performer(*me.vault, me.node->parts())),
@@ -334,6 +396,14 @@ std::string application::model() const { return impl_->system.model; }
 std::string application::sandbox() const { return impl_->system.sandbox; }
 const runtime::services& application::parts() const { return impl_->node->parts(); }
 
+std::string application::still_running() const {
+    std::string out = "the node did not stop in time; still running:";
+    for (const auto& path : impl_->node->parts().tree->running(10)) {
+        out += " " + path;
+    }
+    return out;
+}
+
 void application::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
     me.ready = false;
@@ -342,6 +412,7 @@ void application::stop(std::int64_t deadline_ms) {
         std::error_code ignored;
         std::filesystem::remove(std::filesystem::path(me.settings.data) / "node.json", ignored);
     }
+    me.edge_entries.clear();
     me.node->stop(deadline_ms / 2);
     runtime::metrics().forget_functions();
 }

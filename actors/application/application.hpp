@@ -54,6 +54,9 @@ public:
     /// as this object.
     [[nodiscard]] const runtime::services& parts() const;
 
+    /// For a log when `stop` hangs: what did not end.
+    [[nodiscard]] std::string still_running() const;
+
     /// Drains the edge and the node. Work of performers stays where it is and goes on after the next start.
     void stop(std::int64_t deadline_ms);
 

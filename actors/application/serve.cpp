@@ -1,6 +1,7 @@
 #include "actors/application/serve.hpp"
 
 #include "runtime/config/config.hpp"
+#include "runtime/supervision/stall_watch.hpp"
 #include "schemas/base/log.hpp"
 
 #include <pthread.h>
@@ -12,9 +13,16 @@
 #include <iostream>
 #include <utility>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace troupe::actors {
 
 namespace {
+
+/// Beyond `edge.drain_ms`, from the request to stop to the watchdog's end of the process.
+constexpr std::int64_t shutdown_grace_ms = 15'000;
 
 constexpr std::string_view usage =
     R"(Usage: troupe serve [--config FILE] [--data DIR] [--listen ADDR:PORT] [--PROPERTY VALUE]...
@@ -22,6 +30,10 @@ constexpr std::string_view usage =
 Starts a node. On its first start it makes keys and an administrator's API key in DIR/admin.key.
 When it serves it prints one line: troupe ready http://ADDR:PORT. SIGTERM and Ctrl-C drain it.
 SIGHUP reads the configuration again: log levels change at once, the log names what takes a restart.
+
+Exit codes: 0 stopped, 1 could not start, 2 wrong configuration, 70 the journal's disk failed, 71 the watchdog ended
+a node that did not stop 15 s after edge.drain_ms, or whose core stood still for watchdog.end_ms. Start it again: all
+that was answered is on disk.
 
 Examples:
   troupe serve                                  data in ./.troupe, on 127.0.0.1:7117
@@ -129,12 +141,17 @@ int serve(const std::vector<std::string>& args, const std::filesystem::path& run
     }
     log_for("runtime").info("{}: draining", signal == SIGTERM ? "SIGTERM" : "interrupted");
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr); // a second one ends the process at once
+    const runtime::deadline_watchdog watchdog(
+        running.edge_drain_ms + shutdown_grace_ms, [&] { return (*node)->still_running(); }, runtime::end_by_watchdog);
     (*node)->stop(running.edge_drain_ms);
     log_for("runtime").info("stopped");
     log_for("runtime").flush();
     std::cout.flush();
     // Threads of performers may still wait for a model or a command: what they owe is journaled and goes on with the
     // next start, so nobody waits for them here.
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_do_leak_check(); // _Exit leaves it out
+#endif
     std::_Exit(0);
 }
 

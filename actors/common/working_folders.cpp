@@ -45,11 +45,14 @@ expected<std::string> diff_of(const storage::store& s, const uuid& organization,
             continue;
         }
         const auto diff = diff_of(s, organization, change);
-        if (!diff && diff.error().code != code::payload_too_large) {
+        if (!diff && diff.error().code != code::payload_too_large && diff.error().code != code::not_found) {
             return diff.error();
         }
         const bool fits = diff && all.size() + diff->size() <= bytes_max;
-        all += fits ? *diff : fmt::format("diff of {} left out: it is too large\n", change.path);
+        const bool gone = !diff && diff.error().code == code::not_found;
+        all += fits ? *diff
+                    : fmt::format("diff of {} left out: {}\n", change.path,
+                                  gone ? "a content that nothing needed any more was collected" : "it is too large");
         if (!change.unsaved.empty()) {
             all += fmt::format("{} was not saved: {}\n", json::quoted(change.path), json::quoted(change.unsaved));
         }

@@ -5,9 +5,11 @@
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/limits.hpp"
+#include "schemas/base/sha256.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <ctime>
@@ -69,9 +71,18 @@ void note(folder_index& index, const std::string& path, const struct stat& s, co
     }
 }
 
-std::string hash_of(const std::string& content) {
-    const auto hash = sha256(content);
-    return to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+/// The hash of what the descriptor gives from its place on.
+expected<std::string> hash_of(int fd, const std::string& name) {
+    sha256_stream hash;
+    std::uint64_t size = 0;
+    auto read = read_pieces(fd, name, [&](std::string_view piece) {
+        hash.add(piece);
+        size += piece.size();
+        return size > limits::file_bytes_max
+                   ? expected<void>(problem{code::payload_too_large, "It grew while it was read."})
+                   : expected<void>();
+    });
+    return read ? expected<std::string>(to_hex(hash.finish())) : expected<std::string>(read.error());
 }
 
 /// Commands of other runs may swap names at any time: neither a link is followed nor a pipe waited for.
@@ -119,16 +130,22 @@ expected<std::optional<scanned_file>> scan_file(const fs::path& root, const std:
             fmt::format("It has {} bytes; a file of a project has at most {}. Split it, or keep it elsewhere.",
                         s.st_size, limits::file_bytes_max)};
     }
-    const auto content = read_whole(fd->get(), limits::file_bytes_max, full.native());
-    if (!content) {
-        return content.error();
+    auto hash = hash_of(fd->get(), full.native());
+    if (!hash) {
+        return hash.error();
     }
     out.executable = (s.st_mode & S_IXUSR) != 0;
-    out.sha256 = hash_of(*content);
-    out.bytes = content->size();
+    out.sha256 = std::move(*hash);
+    out.bytes = static_cast<std::uint64_t>(::lseek(fd->get(), 0, SEEK_CUR)); // what was read
     if (!is_as_indexed(index, path, out.sha256)) {
-        if (auto ok = changed(path, *content); !ok) {
-            return ok.error();
+        ::lseek(fd->get(), 0, SEEK_SET);
+        auto stored = changed(path, fd->get());
+        if (!stored) {
+            return stored.error();
+        }
+        if (!stored->empty()) {
+            out.sha256 = std::move(*stored);
+            out.bytes = static_cast<std::uint64_t>(::lseek(fd->get(), 0, SEEK_CUR));
         }
     }
     note(index, path, s, out.sha256, at_ns);
@@ -209,10 +226,10 @@ private:
 
     expected<void> look_at_file(const std::string& path, std::int64_t changed_ns) {
         bool sink_failed = false;
-        auto file = scan_file(root_, path, index_, [&](const auto&, const std::string& content) {
-            auto ok = changed_(path, content);
-            sink_failed = !ok;
-            return ok;
+        auto file = scan_file(root_, path, index_, [&](const auto&, int fd) {
+            auto stored = changed_(path, fd);
+            sink_failed = !stored && stored.error().code != code::payload_too_large; // that is the file's own
+            return stored;
         });
         if (sink_failed) {
             return file.error();

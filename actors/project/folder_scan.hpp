@@ -62,8 +62,9 @@ struct folder_scan {
     std::map<std::string, unsaved_path> unsaved; ///< By path, as valid text; at most `unsaved_paths_max`.
 };
 
-/// Called with each content that differs from the index, while it is in memory.
-using content_sink = std::function<expected<void>(const std::string& path, const std::string& content)>;
+/// Called with each content that differs from the index. May store what it reads from the descriptor, and then gives
+/// the name of what it stored, which counts: a file may change while it is read. An empty name: it stored nothing.
+using content_sink = std::function<expected<std::string>(const std::string& path, int fd)>;
 
 /// Looks at all files below `root`, except git's and nodes' own, symbolic links and special files. Notes what it hashed
 /// in the index.

@@ -1,6 +1,7 @@
 #include "actors/project/project_model.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "schemas/base/json.hpp"
+#include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
 #include <map>
@@ -34,7 +35,21 @@ expected<std::vector<project_change>> project_workspaces::changes_by(const entit
             changes.try_emplace(e.path, project_change{e.path, content, content, {}}).first->second.unsaved = e.detail;
         }
     };
-    auto read = storage::read_history(store_, project, 0, [&](storage::record&& r) -> expected<void> {
+    // What was in the project where its history begins; who changed what before is not kept.
+    const auto begin = storage::read_base_mark(store_, project);
+    const auto before =
+        begin ? storage::read_base_items(store_, project) : expected<std::map<std::string, std::string>>(begin.error());
+    if (!before) {
+        return before.error();
+    }
+    for (const auto& [key, document] : *before) {
+        auto file = from_json<file_document>(document, strictness::stored);
+        if (!file) {
+            return file.error();
+        }
+        files.emplace(std::move(file->path), std::move(file->sha256));
+    }
+    auto read = storage::read_history(store_, project, begin->version, [&](storage::record&& r) -> expected<void> {
         if (r.type == wire_name<file_saved>::value) {
             auto e = from_json<file_saved>(r.payload, strictness::stored);
             if (!e) {

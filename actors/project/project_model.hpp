@@ -128,6 +128,8 @@ struct project_model {
     static runtime::entity_view view(const state&, const runtime::view_context&);
     /// Collection "files": `file_document` by path; an empty document removes the path.
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
+    /// The contents of its files.
+    static std::vector<std::string_view> blobs(const state&);
     /// The `save_files_result` of events about files, else the project's document.
     static std::string answer(const state& after, const std::vector<event>&, const runtime::view_context&);
 };

@@ -3,6 +3,7 @@
 #include "actors/common/model.hpp"
 #include "actors/common/routes.hpp"
 #include "actors/project/project_model.hpp"
+#include "net/http/content.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/base/limits.hpp"
 #include "storage/blobs.hpp"
@@ -12,6 +13,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -24,6 +27,8 @@ using net::verb;
 
 const std::string kind{project_model::kind};
 const std::string plural = "projects";
+/// So much of a content is looked at to tell text from other bytes.
+constexpr std::uint64_t content_type_bytes = 8 * limits::kib;
 
 bool is_within(const std::filesystem::path& inner, const std::filesystem::path& outer) {
     return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
@@ -79,8 +84,9 @@ expected<file_document> find_file(const runtime::services& s, const entity_addre
 
 std::string etag_of(const file_document& file) { return "\"" + file.sha256 + "\""; }
 
-std::string content_type_of(std::string_view content) {
-    const bool text = content.find('\0') == std::string_view::npos;
+/// As far as its beginning tells.
+std::string content_type_of(std::string_view beginning) {
+    const bool text = beginning.find('\0') == std::string_view::npos;
     return text ? "text/plain; charset=utf-8" : "application/octet-stream";
 }
 
@@ -89,21 +95,19 @@ net::handler read_file(const runtime::services& s) {
         const auto id = net::resolve_id(s, r, kind);
         auto file = id ? find_file(s, {r.who.organization, kind, *id}, std::string(r.param("path")))
                        : expected<file_document>(id.error());
-        net::response out;
-        if (file && r.header("if-none-match") == std::string_view(etag_of(*file))) {
-            out.status = 304;
-        } else {
-            auto content = file ? storage::get_blob(*s.store, r.who.organization, file->sha256, limits::file_bytes_max)
-                                : expected<std::string>(file.error());
-            if (!content) {
-                respond(net::to_response(content.error(), r));
-                return;
-            }
-            out.content_type = content_type_of(*content);
-            out.body = std::move(*content);
+        const auto beginning =
+            file ? storage::read_blob_piece(*s.store, r.who.organization, file->sha256, 0, content_type_bytes)
+                 : expected<std::string>(file.error());
+        if (!beginning) {
+            respond(net::to_response(beginning.error(), r));
+            return;
         }
-        out.headers.emplace_back("ETag", etag_of(*file));
-        respond(std::move(out));
+        net::content out{file->bytes, etag_of(*file), content_type_of(*beginning), nullptr};
+        out.read = [&s, organization = r.who.organization, name = file->sha256](std::uint64_t offset,
+                                                                                std::uint64_t bytes_max) {
+            return storage::read_blob_piece(*s.store, organization, name, offset, bytes_max);
+        };
+        respond(net::to_response(std::move(out), r));
     };
 }
 
@@ -119,33 +123,36 @@ std::optional<std::string> take_expected_hash(net::request& r) {
     return hash == "*" ? std::nullopt : std::optional(std::move(hash));
 }
 
-/// Stores the contents, then the change of the manifest that names them; answers with the file's row.
-void write(const runtime::services& s, net::request r, std::string path, std::string_view content,
-           std::optional<bool> executable, int status, net::responder respond) {
-    const auto refuse = [&](const problem& p) { respond(net::to_response(p, r)); };
+/// The project to write a file of, if it is there and can have one of that path.
+expected<entity_address> find_owner(const runtime::services& s, const net::request& r, const std::string& path) {
     const auto id = net::resolve_id(s, r, kind);
     if (!id) {
-        return refuse(id.error());
+        return id.error();
     }
-    const entity_address project{r.who.organization, kind, *id};
+    entity_address project{r.who.organization, kind, *id};
     if (auto ok = check_project_path(path); !ok) {
-        return refuse(ok.error());
+        return ok.error();
     }
     auto owner = storage::read_document(*s.store, project);
     if (!owner || !*owner) {
-        return refuse(owner ? no_such(kind, *id) : owner.error());
+        return owner ? no_such(kind, *id) : owner.error();
     }
-    const auto blob = storage::put_blob(*s.store, r.who.organization, content);
-    if (!blob) {
-        return refuse(blob.error());
+    return project;
+}
+
+/// Changes the manifest, after the contents that it names are stored; answers with the file's row.
+void name_file(const runtime::services& s, net::request r, write_file change, int status, net::responder respond) {
+    const auto refuse = [&](const problem& p) { respond(net::to_response(p, r)); };
+    auto project = find_owner(s, r, change.path);
+    if (!project) {
+        return refuse(project.error());
     }
-    auto expect = take_expected_hash(r);
-    auto c = net::make_command(r, project, wire_name<write_file>::value,
-                               to_json(write_file{path, *blob, content.size(), executable, std::move(expect)}));
+    change.expect = take_expected_hash(r);
+    auto c = net::make_command(r, *project, wire_name<write_file>::value, to_json(change));
     if (!c) {
         return refuse(c.error());
     }
-    s.submit(std::move(*c), [&s, r = std::move(r), project, path = std::move(path), status,
+    s.submit(std::move(*c), [&s, r = std::move(r), project = *project, path = std::move(change.path), status,
                              respond = std::move(respond)](runtime::reply answer) {
         auto file = answer ? find_file(s, project, path) : expected<file_document>(answer.error());
         if (!file) {
@@ -165,26 +172,69 @@ net::handler create_file(const runtime::services& s) {
             respond(net::to_response(body.error(), r));
             return;
         }
-        write(s, std::move(r), body->path, body->content, body->executable, 201, std::move(respond));
+        const auto owner = find_owner(s, r, body->path);
+        auto blob = owner ? storage::put_blob(*s.store, r.who.organization, body->content)
+                          : expected<std::string>(owner.error());
+        if (!blob) {
+            respond(net::to_response(blob.error(), r));
+            return;
+        }
+        write_file change{body->path, std::move(*blob), body->content.size(), body->executable, std::nullopt};
+        name_file(s, std::move(r), std::move(change), 201, std::move(respond));
+    };
+}
+
+/// A file's content on its way into the store.
+struct upload final : net::body_sink {
+    upload(storage::store& s, const uuid& organization) : content(s, organization) {}
+    expected<void> take(std::string_view piece) override { return content.append(piece); }
+    expected<void> finish() override {
+        auto stored = content.finish();
+        if (!stored) {
+            return stored.error();
+        }
+        sha256 = std::move(*stored);
+        return {};
+    }
+    storage::blob_writer content;
+    std::string sha256;
+};
+
+expected<std::optional<bool>> executable_of(const net::request& r) {
+    const auto text = r.query_value("executable");
+    if (text && text != "true" && text != "false") {
+        return problem{
+            code::invalid_request, "executable can be true or false.", {{"executable", "can be true or false"}}};
+    }
+    return text ? std::optional(text == "true") : std::nullopt;
+}
+
+/// Nothing is uploaded in vain, as far as can be told before.
+net::receiver receive_file(const runtime::services& s) {
+    return [&s](const net::request& r) -> expected<std::shared_ptr<net::body_sink>> {
+        const auto executable = executable_of(r);
+        const auto owner =
+            executable ? find_owner(s, r, std::string(r.param("path"))) : expected<entity_address>(executable.error());
+        const auto space = owner ? s.store->check_space(s.store->free_bytes_min()) : expected<void>(owner.error());
+        if (!space) {
+            return space.error();
+        }
+        return std::make_shared<upload>(*s.store, r.who.organization);
     };
 }
 
 net::handler put_file(const runtime::services& s) {
     return [&s](net::request r, net::responder respond) {
-        std::optional<bool> executable;
-        if (const auto text = r.query_value("executable")) {
-            if (text != "true" && text != "false") {
-                respond(net::to_response({code::invalid_request,
-                                          "executable can be true or false.",
-                                          {{"executable", "can be true or false"}}},
-                                         r));
-                return;
-            }
-            executable = text == "true";
+        const auto executable = executable_of(r);
+        if (!executable) {
+            respond(net::to_response(executable.error(), r));
+            return;
         }
-        std::string path(r.param("path"));
-        const auto content = r.body; // the body stays: its hash tells a repeat from another request
-        write(s, std::move(r), std::move(path), content, executable, 200, std::move(respond));
+        const auto& received = static_cast<const upload&>(*r.received);
+        r.body = received.sha256; // tells a repeat from another request
+        write_file change{std::string(r.param("path")), received.sha256, received.content.size(), *executable,
+                          std::nullopt};
+        name_file(s, std::move(r), std::move(change), 200, std::move(respond));
     };
 }
 
@@ -237,7 +287,7 @@ std::vector<route> file_routes(const runtime::services& s) {
         {.verb = verb::get,
          .path = "/projects/{id}/files/{path}",
          .operation = "get_file",
-         .summary = "Gives the contents of a file. Its ETag is the hash of the contents.",
+         .summary = "Gives the contents of a file, or one range of them. Its ETag is the hash of the contents.",
          .tag = plural,
          .permission = "project:read",
          .reply = raw,
@@ -253,7 +303,8 @@ std::vector<route> file_routes(const runtime::services& s) {
          .body = raw,
          .reply = document,
          .errors = {code::not_found, code::conflict, code::precondition_failed, code::path_outside_project},
-         .run = put_file(s)},
+         .run = put_file(s),
+         .receive = receive_file(s)},
         {.verb = verb::del,
          .path = "/projects/{id}/files/{path}",
          .operation = "delete_file",

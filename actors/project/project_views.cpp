@@ -31,6 +31,15 @@ std::vector<runtime::item> project_model::items(const state&, const event& e, co
                       e);
 }
 
+std::vector<std::string_view> project_model::blobs(const state& s) {
+    std::vector<std::string_view> out;
+    out.reserve(s.files.size());
+    for (const auto& [path, file] : s.files) {
+        out.emplace_back(file.sha256);
+    }
+    return out;
+}
+
 std::string project_model::answer(const state& after, const std::vector<event>& events,
                                   const runtime::view_context& context) {
     save_files_result result{context.version, {}, {}, {}};

@@ -202,9 +202,15 @@ private:
 
     expected<void> keep_index() { return replace_file(index_path_, to_json(index_), 0600); }
 
-    expected<void> put_blob(const std::string& content) {
-        auto name = storage::put_blob(store_, project_.organization, content);
-        return name ? expected<void>() : expected<void>(name.error());
+    /// The content of a file; its name.
+    expected<std::string> put_blob(int fd) {
+        storage::blob_writer into(store_, project_.organization);
+        auto read = read_pieces(fd, "a file", [&](std::string_view piece) {
+            return into.size() + piece.size() > limits::file_bytes_max
+                       ? expected<void>(problem{code::payload_too_large, "It grew while it was read."})
+                       : into.append(piece);
+        });
+        return read ? into.finish() : expected<std::string>(read.error());
     }
 
     // ---- manifest → folder
@@ -245,7 +251,8 @@ private:
 
     /// Somebody deleted it in the project. What was changed here meanwhile stays, as a new file.
     expected<void> take_away(const std::string& path) {
-        auto here = scan_file(root_, path, index_, [](const auto&, const auto&) { return expected<void>(); });
+        auto here =
+            scan_file(root_, path, index_, [](const auto&, int) { return expected<std::string>(std::string()); });
         if (!here) {
             return here.error();
         }
@@ -267,20 +274,17 @@ private:
 
     /// Somebody wrote it in the project: it wins over what is here.
     expected<void> bring(const project_folder& folder, const file_document& file) {
-        std::optional<std::string> unsaved;
-        auto here = scan_file(root_, file.path, index_, [&](const auto&, const std::string& content) {
-            unsaved = content;
-            return expected<void>();
+        bool unsaved = false;
+        auto here = scan_file(root_, file.path, index_, [&](const auto&, int fd) {
+            unsaved = true;
+            return put_blob(fd);
         });
         if (!here) {
             return here.error();
         }
         const bool is_there = *here && (*here)->sha256 == file.sha256 && (*here)->executable == file.executable;
         if (!is_there) {
-            if (unsaved && (*here)->sha256 != file.sha256) {
-                if (auto ok = put_blob(*unsaved); !ok) {
-                    return ok;
-                }
+            if (unsaved && *here && (*here)->sha256 != file.sha256) {
                 log_for("project").warn("{} in {} was changed here and in the project; the project's content is taken, "
                                         "what was here is the blob {}",
                                         file.path, root_.string(), (*here)->sha256);
@@ -296,19 +300,30 @@ private:
     }
 
     expected<void> write(const project_folder& folder, const file_document& file) {
-        const auto content = storage::get_blob(store_, project_.organization, file.sha256, limits::file_bytes_max);
-        auto place = content ? folder.make_parents(file.path) : expected<project_folder::place>(content.error());
+        const auto size = storage::blob_size(store_, project_.organization, file.sha256);
+        if (!size || !*size) { // before anything is replaced
+            return size ? problem{code::not_found, "The content of " + file.path + " is not there."} : size.error();
+        }
+        auto place = folder.make_parents(file.path);
         if (!place) {
             return place.error();
         }
-        return replace_file(path_of(place->folder) + "/" + place->name, *content, file.executable ? 0755 : 0644);
+        const auto name = path_of(place->folder) + "/" + place->name;
+        const auto pour = [&](int fd) {
+            expected<void> written;
+            auto read = storage::read_blob(store_, project_.organization, file.sha256, 0, [&](std::string_view piece) {
+                written = write_whole(fd, piece, name);
+                return written.has_value();
+            });
+            return read ? written : read;
+        };
+        return replace_file(name, pour, file.executable ? 0755 : 0644);
     }
 
     // ---- folder → manifest
 
     expected<saved> save_locked(const std::string& by, runtime::effect_context& ctx) {
-        auto scan =
-            scan_folder(root_, index_, [&](const auto&, const std::string& content) { return put_blob(content); });
+        auto scan = scan_folder(root_, index_, [&](const auto&, int fd) { return put_blob(fd); });
         if (!scan) {
             return scan.error();
         }

@@ -3,6 +3,8 @@
 #include "actors/provider/rehearsal.hpp"
 #include "schemas/base/json.hpp"
 
+// A tenth of the library's own limit: an expression that explodes gives up soon, and not after seconds.
+#define BOOST_REGEX_MAX_STATE_COUNT 10'000'000
 #include <boost/regex.hpp>
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>

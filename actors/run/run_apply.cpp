@@ -58,6 +58,7 @@ void apply(run_progress& p, const model_call_started& e, const event_context& at
     p.continuing = false;
     p.retry_at.reset();
     p.trouble.clear();
+    p.trouble_code.clear();
     p.step_started_at = at.time;
     p.model_call = open_model_call{e.reserved_tokens, e.output_tokens_max, e.reserved_cost_micros, false};
 }
@@ -94,6 +95,7 @@ void apply(run_progress& p, const model_call_failed& e, const event_context&) {
     p.used.cost_micros += e.spent_cost_micros;
     p.retry_at = e.retry_at;
     p.trouble = e.detail;
+    p.trouble_code = e.code;
     const auto failed = code_named(e.code).value_or(code::internal);
     p.invalid_replies += failed == code::model_reply_invalid ? 1 : 0;
     p.failures += failed != code::model_reply_invalid && failed != code::unknown_outcome ? 1 : 0;

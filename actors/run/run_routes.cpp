@@ -9,6 +9,7 @@
 #include "schemas/agent.hpp"
 #include "schemas/run.hpp"
 #include "schemas/run_messages.hpp"
+#include "storage/base.hpp"
 #include "storage/views.hpp"
 
 #include <functional>
@@ -96,7 +97,14 @@ expected<std::string> diff_of_run(const runtime::services& s, const working_fold
     if (!run->project_id) {
         return std::string();
     }
-    const auto changes = folders.changes_by({r.who.organization, "project", *run->project_id}, to_string(address));
+    const entity_address project{r.who.organization, "project", *run->project_id};
+    const auto begin = storage::read_base_mark(*s.store, project);
+    if (begin && begin->version > 0 && run->created_at <= begin->time) {
+        return problem{code::not_found, "what the run changed is not kept any more: the history of its project begins "
+                                        "after " +
+                                            to_string(begin->time)};
+    }
+    const auto changes = folders.changes_by(project, to_string(address));
     return changes ? diff_of(*s.store, r.who.organization, *changes, diff_bytes_max)
                    : expected<std::string>(changes.error());
 }

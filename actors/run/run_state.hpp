@@ -80,6 +80,7 @@ struct run_progress {
     std::uint32_t invalid_replies = 0; ///< In this step.
     std::optional<timestamp> retry_at; ///< A back-off is on.
     std::string trouble;               ///< Why.
+    std::string trouble_code;          ///< Of the problem.
     std::optional<timestamp> step_started_at;
     reply_end last_finish = reply_end::stop;
     std::string answer;              ///< Of the last reply, with the parts that were cut before it.
@@ -100,9 +101,9 @@ struct run_progress {
 };
 BOOST_DESCRIBE_STRUCT(run_progress, (),
                       (id, organization, request, status, model, limits, used, price, version_before, step, attempt,
-                       replied, model_call, failures, invalid_replies, retry_at, trouble, step_started_at, last_finish,
-                       answer, continuations, continuing, calls, context_bytes, owed, result, error, working_since,
-                       created_at, started_at, finished_at, updated_at))
+                       replied, model_call, failures, invalid_replies, retry_at, trouble, trouble_code, step_started_at,
+                       last_finish, answer, continuations, continuing, calls, context_bytes, owed, result, error,
+                       working_since, created_at, started_at, finished_at, updated_at))
 
 struct run_state {
     static constexpr int version = 1;

@@ -38,7 +38,7 @@ std::vector<waiting_for> waits_of(const run_progress& p) {
         }
     }
     if (p.retry_at) {
-        waiting.push_back({wait_reason::back_off, {}, p.trouble, p.retry_at});
+        waiting.push_back({wait_reason::back_off, {}, p.trouble, p.retry_at, p.trouble_code, p.attempt});
     }
     return waiting;
 }

@@ -1,6 +1,5 @@
 #include "actors/system/system_routes.hpp"
 
-#include "actors/system/why.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -11,6 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace troupe::actors {
 
@@ -80,16 +80,6 @@ void answer(const responder& respond, const Document& document) {
     response out;
     out.body = to_json(document);
     respond(std::move(out));
-}
-
-std::uint64_t count_runs(const runtime::services& s, const uuid& organization, std::string_view status) {
-    storage::list_query query;
-    query.organization = organization;
-    query.kind = "run";
-    query.filter = "status=" + std::string(status);
-    query.limit = limits::page_max;
-    const auto page = storage::read_list(*s.store, query);
-    return page ? page->items.size() : 0;
 }
 
 status_document status_of(const system_parts& parts, const uuid& organization) {
@@ -179,20 +169,6 @@ void supervision(const system_parts& parts, const request& r, const responder& r
     respond(std::move(out));
 }
 
-void why(const system_parts& parts, const request& r, const responder& respond) {
-    const auto& s = parts.node->parts();
-    const auto kind = std::string(r.param("kind"));
-    auto id = net::resolve_id(s, r, kind, "name");
-    auto document = id ? storage::read_document(*s.store, {r.who.organization, kind, *id})
-                       : expected<std::optional<storage::stored_document>>(id.error());
-    if (!document || !*document) {
-        respond(net::to_response(
-            document ? problem{code::not_found, "there is no " + kind + " " + to_string(*id)} : document.error(), r));
-        return;
-    }
-    answer(respond, explain_waiting(kind, *id, (*document)->json));
-}
-
 void events(const system_parts& parts, const request& r, const responder& respond) {
     auto limit = net::page_limit(r);
     auto page = limit ? parts.node->events(r.who.organization, r.query_value("after").value_or("start"), *limit)
@@ -253,6 +229,16 @@ std::vector<route> open_routes(const system_parts& parts) {
 
 } // namespace
 
+std::uint64_t count_runs(const runtime::services& s, const uuid& organization, std::string_view status) {
+    storage::list_query query;
+    query.organization = organization;
+    query.kind = "run";
+    query.filter = "status=" + std::string(status);
+    query.limit = limits::page_max;
+    const auto page = storage::read_list(*s.store, query);
+    return page ? page->items.size() : 0;
+}
+
 std::vector<route> system_routes(const system_parts& parts) {
     auto out = open_routes(parts);
     out.push_back({.verb = verb::get,
@@ -290,46 +276,27 @@ std::vector<route> system_routes(const system_parts& parts) {
                    .reply = any_object("supervision"),
                    .errors = {code::not_found},
                    .run = [&parts](const request& r, const responder& respond) { supervision(parts, r, respond); }});
-    out.push_back({.verb = verb::get,
-                   .path = "/dead-letters",
-                   .operation = "dead_letters",
-                   .summary = "Messages that nobody worked on, newest first.",
-                   .tag = "system",
-                   .permission = "system:read",
-                   .reply = any_list("dead_letters"),
-                   .run = [&parts](const request&, const responder& respond) {
-                       std::vector<std::string> items;
-                       for (const auto& letter : parts.node->parts().letters->list()) {
-                           items.push_back(runtime::to_json(letter));
-                       }
-                       response answered;
-                       answered.body = net::list_body(items, std::nullopt);
-                       respond(std::move(answered));
-                   }});
-    out.push_back({.verb = verb::get,
-                   .path = "/why/{kind}/{id}",
-                   .operation = "why",
-                   .summary = "What an entity waits for.",
-                   .tag = "system",
-                   .permission = "system:read",
-                   .reply = net::reply_of<why_document>("why"),
-                   .errors = {code::not_found},
-                   .run = [&parts](const request& r, const responder& respond) { why(parts, r, respond); }});
-    out.push_back({.verb = verb::get,
-                   .path = "/events",
-                   .operation = "list_events",
-                   .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
-                   .tag = "system",
-                   .permission = "event:read",
-                   .query = {{"after", "Cursor of the page before; without one from the start."},
-                             {"limit", "Events per page."},
-                             {"since", "For streams."}},
-                   .reply = any_list("events"),
-                   .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
-                   .stream =
-                       [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
-                           answer_stream(net::stream_spec{{"*"}, ""});
-                       }});
+    out.push_back(why_route(parts));
+    out.push_back(load_route(parts));
+    std::ranges::move(trouble_routes(parts), std::back_inserter(out));
+    out.push_back(
+        {.verb = verb::get,
+         .path = "/events",
+         .operation = "list_events",
+         .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
+         .tag = "system",
+         .permission = "event:read",
+         .query = {{"after",
+                    "Cursor of the page before; without one from the start. When events after it are not kept any "
+                    "more, the first item is of kind `reset`."},
+                   {"limit", "Events per page."},
+                   {"since", "For streams."}},
+         .reply = any_list("events"),
+         .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
+         .stream =
+             [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
+                 answer_stream(net::stream_spec{{"*"}, ""});
+             }});
     return out;
 }
 

@@ -3,8 +3,12 @@
 #include "net/http/route.hpp"
 #include "runtime/node.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Routes about the node itself: health, status, metrics, supervision, events, why, problems, OpenAPI.
@@ -18,9 +22,22 @@ struct system_parts {
     std::function<std::string()> openapi; ///< The document of all routes.
     std::string model;                    ///< What the default model is, for people.
     std::string sandbox;                  ///< What confines commands, for people.
+    std::string sandbox_problem;          ///< Why commands cannot be confined; empty: they can.
+    /// Why no model of that name ("": the default) can be had.
+    std::function<std::optional<problem>(std::string_view name)> model_problem;
+    std::function<std::size_t()> connections; ///< Open ones of the edge.
 };
 
 /// `parts` outlives the routes.
 std::vector<net::route> system_routes(const system_parts& parts);
+/// `GET /load`: what the node does now, for `troupe top`.
+net::route load_route(const system_parts& parts);
+/// `GET /poison` and `GET /dead-letters`: what was set aside, and what nobody worked on.
+std::vector<net::route> trouble_routes(const system_parts& parts);
+/// `GET /why/{kind}/{id}`.
+net::route why_route(const system_parts& parts);
+
+/// Runs with that status, at most `limits::page_max` are counted.
+std::uint64_t count_runs(const runtime::services& s, const uuid& organization, std::string_view status);
 
 } // namespace troupe::actors

@@ -241,8 +241,8 @@ tool_result edit_file(const edit_file_arguments& a, const tool_environment& wher
     if (!written) {
         return refuse(written.error());
     }
-    return changed(fmt::format("edited {} at line {}", a.path, line_numbers(file->content, found)),
-                   {a.path, std::move(file->content), std::move(after)});
+    auto said = fmt::format("edited {} at line {}", a.path, line_numbers(file->content, found)); // before it moves away
+    return changed(std::move(said), {a.path, std::move(file->content), std::move(after)});
 }
 
 } // namespace troupe::actors

@@ -14,7 +14,7 @@ namespace troupe::actors {
 inline constexpr std::int64_t path_bytes_max = 4096;
 inline constexpr std::int64_t depth_max = 20;
 inline constexpr std::int64_t command_bytes_max = 100'000; ///< Below what Linux takes as one argument.
-inline constexpr std::int64_t content_bytes_max = limits::file_bytes_max;
+inline constexpr std::int64_t content_bytes_max = 16 * limits::mib;
 
 struct read_file_arguments {
     std::string path;

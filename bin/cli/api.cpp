@@ -84,8 +84,42 @@ expected<std::string> api::post(std::string_view path, std::string_view body, st
     return send("POST", path, body, "application/json", "application/json", key);
 }
 
-expected<std::string> api::put(std::string_view path, std::string_view body, std::string_view content_type) {
-    return send("PUT", path, body, content_type, "application/json");
+expected<std::string> api::put(std::string_view path, net::body_source body, std::string_view content_type) {
+    net::client_request request;
+    request.method = "PUT";
+    request.url = where_.url + std::string(base_path) + std::string(path);
+    request.source = std::move(body);
+    request.time_out_ms = 0; // as long as it moves
+    request.headers.emplace_back("Accept", "application/json");
+    request.headers.emplace_back("Content-Type", content_type);
+    if (!where_.key.empty()) {
+        request.headers.emplace_back("Authorization", authorization(where_));
+    }
+    auto answer = net::fetch(request);
+    if (!answer) {
+        return answer.error();
+    }
+    return answer->status < 400 ? expected<std::string>(std::move(answer->body))
+                                : expected<std::string>(problem_of(*answer));
+}
+
+expected<std::string> api::put(std::string_view path, std::string_view json) {
+    return send("PUT", path, json, "application/json", "application/json");
+}
+
+expected<void> api::download(std::string_view path, const std::function<bool(std::string_view)>& on_data) {
+    net::client_request request;
+    request.url = where_.url + std::string(base_path) + std::string(path);
+    request.time_out_ms = 0;
+    request.headers.emplace_back("Accept", "*/*");
+    if (!where_.key.empty()) {
+        request.headers.emplace_back("Authorization", authorization(where_));
+    }
+    const auto answer = net::fetch_stream(request, {}, on_data);
+    if (!answer) {
+        return answer.error();
+    }
+    return answer->status < 400 ? expected<void>() : expected<void>(problem_of(*answer));
 }
 
 expected<std::string> api::remove(std::string_view path) { return send("DELETE", path, {}, {}, "application/json"); }
@@ -100,7 +134,7 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
     if (!where_.key.empty()) {
         request.headers.emplace_back("Authorization", authorization(where_));
     }
-    if (!content_type.empty() && (!body.empty() || method == "PUT")) { // an empty file is a body, too
+    if (!content_type.empty() && !body.empty()) {
         request.headers.emplace_back("Content-Type", content_type);
     }
     if (method == "POST") {

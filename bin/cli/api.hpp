@@ -1,6 +1,7 @@
 #pragma once
 
 #include "bin/cli/node.hpp"
+#include "net/body.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/problem.hpp"
@@ -54,7 +55,12 @@ public:
     expected<std::string> get(std::string_view path, std::string_view accept = "application/json");
     /// POST carries an Idempotency-Key, its own when none is given, and is sent again once when the connection broke.
     expected<std::string> post(std::string_view path, std::string_view body, std::string_view key = {});
-    expected<std::string> put(std::string_view path, std::string_view body, std::string_view content_type);
+    /// The body goes as the source gives it; the body of the answer.
+    expected<std::string> put(std::string_view path, net::body_source body, std::string_view content_type);
+    /// The same with a JSON text.
+    expected<std::string> put(std::string_view path, std::string_view json);
+    /// Like `get`, but the body goes to `on_data` as it comes; false from it ends the call.
+    expected<void> download(std::string_view path, const std::function<bool(std::string_view)>& on_data);
     expected<std::string> remove(std::string_view path);
 
     template <class T>

@@ -130,6 +130,7 @@ expected<int> backup_verify(context& c) {
         json::object_writer w(out);
         w.field("ok", true).field("directory", folder.string()).field("records", found->records);
         w.field("snapshots", found->snapshots).field("snapshots_damaged", found->snapshots_damaged);
+        w.field("blobs", found->blobs);
         w.end();
         c.print_json(out);
         return 0;
@@ -137,13 +138,17 @@ expected<int> backup_verify(context& c) {
     c.print(details(c.out_screen(),
                     {{"backup", {folder.string()}},
                      {"records", {fmt::format("{} in {} shards", count_text(found->records), found->shards)}},
-                     {"verdict", {"✓ every file and every record is good", tone::good}}}));
+                     {"contents", {fmt::format("{}, {}", count_text(found->blobs), bytes_text(found->blob_bytes))}},
+                     {"verdict", {"✓ every file, record and content is good", tone::good}}}));
     return 0;
 }
 
 void print_restored(context& c, const runtime::restore_result& done, const fs::path& target) {
     for (const auto& entity : done.quarantined) {
         c.note("cannot be replayed, its documents are as of the backup: " + entity);
+    }
+    if (done.damaged_content) {
+        c.note("restored, but not all contents of files are good: " + done.damaged_content->detail);
     }
     if (c.json()) {
         std::string out;
@@ -193,7 +198,7 @@ expected<int> backup_restore(context& c) {
         return done.error();
     }
     print_restored(c, *done, options.target);
-    return done->quarantined.empty() ? 0 : 1;
+    return done->quarantined.empty() && !done->damaged_content ? 0 : 1;
 }
 
 } // namespace
@@ -217,7 +222,7 @@ std::vector<command> backup_commands() {
          "troupe backup show 20261121T071441Z-3f2a91c0",
          backup_show},
         {"backup verify",
-         "Check every file and every record of a backup. No node has to run.",
+         "Check every file, record and content of a backup. No node has to run.",
          {.flags = {from}, .operands = "ID|DIR", .operands_min = 1, .operands_max = 1},
          "troupe backup verify 20261121T071441Z-3f2a91c0\ntroupe backup verify /mnt/backups/20261121T071441Z-3f2a91c0",
          backup_verify},

@@ -89,6 +89,7 @@ const std::vector<command>& all_commands();
 
 // The rows of each file.
 std::vector<command> status_commands();
+std::vector<command> trouble_commands();
 std::vector<command> project_commands();
 std::vector<command> agent_commands();
 std::vector<command> task_commands();

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <iterator>
+#include <istream>
 #include <string_view>
 #include <system_error>
 
@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 8> left_out = {".git",   ".troupe",     "node_modules", "build",
                                                       "target", "__pycache__", ".venv",        ".cache"};
 constexpr std::size_t files_max = 20'000;
+constexpr std::size_t piece_bytes = 256 << 10;
 
 } // namespace
 
@@ -27,13 +28,27 @@ bool is_executable(const fs::path& path) {
     return (fs::status(path, ignored).permissions() & fs::perms::owner_exec) != fs::perms::none;
 }
 
-expected<std::string> read_file(const fs::path& path) {
+net::body_source source_of(std::shared_ptr<std::istream> in, std::optional<std::uint64_t> bytes, std::string name) {
+    return {bytes, [in = std::move(in), name = std::move(name)]() -> expected<std::string> {
+                std::string piece(piece_bytes, '\0');
+                in->read(piece.data(), static_cast<std::streamsize>(piece.size()));
+                piece.resize(static_cast<std::size_t>(in->gcount()));
+                if (in->bad()) {
+                    return problem{code::invalid_request, fmt::format("{} cannot be read to its end.", name)};
+                }
+                return piece;
+            }};
+}
+
+expected<net::body_source> open_file(const fs::path& path) {
     std::error_code failed;
-    std::ifstream in(path, std::ios::binary);
-    if (!in || fs::is_directory(path, failed)) {
+    auto in = std::make_shared<std::ifstream>(path, std::ios::binary);
+    const auto bytes = fs::is_regular_file(path, failed) ? fs::file_size(path, failed) : 0;
+    if (!*in || failed || fs::is_directory(path, failed)) {
         return problem{code::invalid_request, fmt::format("{} cannot be read as a file.", path.string())};
     }
-    return std::string(std::istreambuf_iterator<char>(in), {});
+    const bool known = fs::is_regular_file(path, failed); // a pipe has no size
+    return source_of(std::move(in), known ? std::optional<std::uint64_t>(bytes) : std::nullopt, path.string());
 }
 
 expected<std::vector<import_file>> files_to_import(const fs::path& folder) {

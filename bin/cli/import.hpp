@@ -1,8 +1,13 @@
 #pragma once
 
+#include "net/body.hpp"
 #include "schemas/base/problem.hpp"
 
+#include <cstdint>
 #include <filesystem>
+#include <iosfwd>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +23,9 @@ struct import_file {
 /// (node_modules, build, target, __pycache__, …). Refuses a folder with a file over the upload's limit, by name.
 expected<std::vector<import_file>> files_to_import(const std::filesystem::path& folder);
 
-expected<std::string> read_file(const std::filesystem::path& path);
+/// What the stream gives, piece by piece. `bytes`: how much that is, where it is known.
+net::body_source source_of(std::shared_ptr<std::istream> in, std::optional<std::uint64_t> bytes, std::string name);
+expected<net::body_source> open_file(const std::filesystem::path& path);
 bool is_executable(const std::filesystem::path& path);
 
 } // namespace troupe::cli

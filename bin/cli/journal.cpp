@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -35,7 +36,7 @@ expected<int> journal_verify(context& c) {
     if (live) {
         c.progress("");
     }
-    const bool good = !found.first_bad && found.snapshots_damaged == 0;
+    const bool good = !found.first() && found.snapshots_damaged == 0;
     if (c.json()) {
         std::string out;
         json::object_writer w(out);
@@ -43,20 +44,38 @@ expected<int> journal_verify(context& c) {
             .field("records", found.records)
             .field("shards", found.shards)
             .field("snapshots", found.snapshots);
-        w.field("snapshots_damaged", found.snapshots_damaged);
-        if (found.first_bad) {
-            w.raw_field("first_bad", to_problem_json(*found.first_bad));
+        w.field("snapshots_damaged", found.snapshots_damaged)
+            .field("trimmed", found.trimmed)
+            .field("histories", found.histories)
+            .field("histories_cut", found.histories_cut);
+        w.field("blobs", found.blobs).field("blob_bytes", found.blob_bytes).field("blobs_damaged", found.blobs_damaged);
+        w.field("blobs_unfinished", found.blobs_unfinished).field("references", found.references);
+        w.field("blobs_missing", found.blobs_missing);
+        if (found.first()) {
+            w.raw_field("first_bad", to_problem_json(*found.first()));
         }
         w.end();
         c.print_json(out);
         return good ? 0 : 1;
     }
-    c.print(details(c.out_screen(),
-                    {{"journal", {folder->string()}},
-                     {"records", {fmt::format("{} in {} shards", count_text(found.records), found.shards)}},
-                     {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
-                     {"verdict", {good ? "✓ every record is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
-    return found.first_bad ? expected<int>(*found.first_bad) : expected<int>(good ? 0 : 1);
+    c.print(details(
+        c.out_screen(),
+        {{"journal", {folder->string()}},
+         {"records",
+          {fmt::format("{} in {} shards{}", count_text(found.records), found.shards,
+                       found.trimmed == 0 ? "" : ", after " + count_text(found.trimmed) + " that were trimmed")}},
+         {"histories",
+          {fmt::format("{}{}", count_text(found.histories),
+                       found.histories_cut == 0
+                           ? ""
+                           : ", " + count_text(found.histories_cut) + " without their oldest events")}},
+         {"snapshots", {fmt::format("{}, {} damaged", found.snapshots, found.snapshots_damaged)}},
+         {"contents",
+          {fmt::format("{}, {}; {} damaged, {} missing", count_text(found.blobs), bytes_text(found.blob_bytes),
+                       found.blobs_damaged, found.blobs_missing)}},
+         {"verdict",
+          {good ? "✓ every record and every content is good" : "✗ damaged", good ? tone::good : tone::bad}}}));
+    return found.first() ? expected<int>(*found.first()) : expected<int>(good ? 0 : 1);
 }
 
 /// A record as a line of the export: every field that it has.
@@ -137,6 +156,8 @@ expected<int> journal_export(context& c) {
             {code::invalid_request, "--since takes SHARD:SEQ of the last record that you have, as in 3:1200."});
     }
     const auto kind = c.args().value("kind");
+    std::uint64_t trimmed = 0;
+    timestamp oldest;
     storage::store_options options;
     options.directory = *folder;
     options.read_only = true;
@@ -145,7 +166,16 @@ expected<int> journal_export(context& c) {
         return store.error();
     }
     for (auto shard = since->first; shard < (*store)->who().shards; ++shard) {
-        const auto after = shard == since->first ? since->second : 0;
+        const auto base = storage::read_log_base(**store, shard);
+        if (!base) {
+            return base.error();
+        }
+        const auto asked = shard == since->first ? since->second : 0;
+        const auto after = std::max(asked, base->at.seq);
+        if (after > asked) {
+            trimmed += after - asked;
+            oldest = std::max(oldest, base->time);
+        }
         const auto read = storage::read_log(**store, shard, after, [&](storage::record&& r) {
             if (!kind || r.entity.kind == *kind) {
                 c.write(export_line(std::move(r)));
@@ -159,6 +189,10 @@ expected<int> journal_export(context& c) {
             return problem{code::storage_failed, "The export is not complete: its output cannot be written."};
         }
     }
+    if (trimmed > 0) {
+        c.note(fmt::format("{} records are not in the export: retention trimmed them, the newest is of {}.",
+                           count_text(trimmed), to_string(oldest)));
+    }
     return 0;
 }
 
@@ -167,7 +201,7 @@ expected<int> journal_export(context& c) {
 std::vector<command> journal_commands() {
     return {
         {"journal verify",
-         "Read the whole journal of a data folder and name the first bad record.",
+         "Read the whole journal and all contents of a data folder and name the first bad record or content.",
          {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
          "troupe journal verify ./data",
          journal_verify},

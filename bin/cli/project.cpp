@@ -11,7 +11,8 @@
 
 #include <filesystem>
 #include <iostream>
-#include <iterator>
+#include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -83,20 +84,28 @@ expected<int> project_cat(context& c) {
     if (!project) {
         return project.error();
     }
+    if (!c.out_screen().interactive) { // to a file or a pipe as it is, piece by piece
+        const auto done = project->node->download(project->file(c.args().operand(1)), [&](std::string_view piece) {
+            c.write(piece);
+            return c.can_write();
+        });
+        return done ? expected<int>(0) : expected<int>(done.error());
+    }
     const auto content = project->node->get(project->file(c.args().operand(1)), "*/*");
     if (!content) {
         return content.error();
     }
-    // To a file or a pipe as it is; to a terminal made safe.
-    c.print(c.out_screen().interactive ? clean(*content) : *content);
+    c.print(clean(*content)); // a terminal would obey what is in it
     return 0;
 }
 
 expected<int> project_put(context& c) {
     const auto source = c.args().operands().size() > 2 ? c.args().operand(2) : c.args().operand(1);
-    expected<std::string> content =
-        source == "-" ? expected<std::string>(std::string(std::istreambuf_iterator<char>(std::cin), {}))
-                      : read_file(c.search().working_folder / source);
+    auto content =
+        source == "-"
+            ? expected<net::body_source>(source_of(std::shared_ptr<std::istream>(std::shared_ptr<void>(), &std::cin),
+                                                   std::nullopt, "Standard input"))
+            : open_file(c.search().working_folder / source);
     if (!content) {
         return c.usage(content.error());
     }
@@ -107,8 +116,11 @@ expected<int> project_put(context& c) {
     const bool executable =
         c.args().has("executable") || (source != "-" && is_executable(c.search().working_folder / source));
     const auto path = with_query(project->file(c.args().operand(1)), {{"executable", executable ? "true" : ""}});
-    return print_done(c, project->node->put(path, *content, "application/octet-stream"),
-                      fmt::format("{} is saved ({}).", clean_line(c.args().operand(1)), bytes_text(content->size())));
+    const auto saved = project->node->put(path, std::move(*content), "application/octet-stream");
+    const auto file = saved ? from_json<file_document>(*saved, strictness::stored) : expected<file_document>(problem{});
+    return print_done(
+        c, saved,
+        fmt::format("{} is saved ({}).", clean_line(c.args().operand(1)), bytes_text(file ? file->bytes : 0)));
 }
 
 expected<int> project_rm(context& c) {
@@ -145,12 +157,12 @@ expected<int> project_import(context& c) {
     const named_project target{*node, project->id};
     std::size_t done = 0;
     for (const auto& file : *files) {
-        auto content = read_file(folder / file.path);
+        auto content = open_file(folder / file.path);
         if (!content) {
             return content.error();
         }
         const auto path = with_query(target.file(file.path), {{"executable", file.executable ? "true" : ""}});
-        if (const auto saved = (*node)->put(path, *content, "application/octet-stream"); !saved) {
+        if (const auto saved = (*node)->put(path, std::move(*content), "application/octet-stream"); !saved) {
             auto p = saved.error();
             p.errors.push_back({file.path, fmt::format("{} of {} files were imported into project {}", done,
                                                        files->size(), to_string(project->id))});

@@ -5,6 +5,8 @@
 #include "bin/cli/print.hpp"
 #include "runtime/config/config.hpp"
 #include "schemas/base/cipher.hpp"
+#include "schemas/base/durable_file.hpp"
+#include "schemas/base/limits.hpp"
 #include "storage/store.hpp"
 
 #include <fmt/format.h>
@@ -58,7 +60,7 @@ expected<std::string> given_value(context& c) {
     }
     expected<std::string> text = std::string();
     if (file && *file != "-") {
-        text = read_file(c.search().working_folder / *file);
+        text = read_whole_file(c.search().working_folder / *file, limits::body_bytes_max);
     } else if (c.can_ask()) {
         text = ask_unseen(fmt::format("Value of {}: ", c.args().operand(0)));
     } else {
@@ -95,7 +97,7 @@ expected<int> secret_set(context& c) {
     }
     const wiped_text body(to_json(set_secret_body{std::move(*value)}));
     return print_document<secret_document>(
-        c, (*node)->put("/secrets/" + encode_segment(c.args().operand(0)), body.text(), "application/json"),
+        c, (*node)->put("/secrets/" + encode_segment(c.args().operand(0)), body.text()),
         [](const auto& s) { return fmt::format("Set {}, version {}.\n", s.name, s.version); });
 }
 

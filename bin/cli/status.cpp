@@ -1,4 +1,5 @@
 #include "bin/cli/commands.hpp"
+#include "bin/cli/live_view.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/resolve.hpp"
 #include "bin/cli/supervision_text.hpp"
@@ -67,15 +68,28 @@ expected<int> tree(context& c) {
     if (!depth) {
         return c.usage(depth.error());
     }
+    const auto every_s = c.args().number("every", 1, 3600);
+    if (!every_s) {
+        return c.usage(every_s.error());
+    }
     auto node = c.node();
     if (!node) {
         return node.error();
     }
     const auto prefix = c.args().operands().empty() ? "" : c.args().operand(0);
-    return print_parsed(c,
-                        (*node)->get(with_query(
-                            "/supervision", {{"prefix", prefix}, {"depth", *depth ? std::to_string(**depth) : ""}})),
-                        show_supervision);
+    const auto path =
+        with_query("/supervision", {{"prefix", prefix}, {"depth", *depth ? std::to_string(**depth) : ""}});
+    const bool details = c.args().has("details");
+    const auto show = details ? show_supervision_details : show_supervision;
+    if (!c.args().has("watch") || c.json() || !c.out_screen().interactive) {
+        return print_parsed(c, (*node)->get(path), show);
+    }
+    return show_live(c, static_cast<std::int64_t>(every_s->value_or(1)) * 1000, [&]() -> expected<std::string> {
+        const auto body = (*node)->get(path);
+        const auto parsed = body ? json::document::parse(*body) : expected<json::document>(body.error());
+        return parsed ? expected<std::string>(show(c.out_screen(), parsed->root()))
+                      : expected<std::string>(parsed.error());
+    });
 }
 
 /// "run 018f", "run/018f", or "018f" alone for one of any kind.
@@ -114,8 +128,14 @@ std::vector<command> status_commands() {
         {"status", "The node at a glance.", {}, "troupe status\ntroupe status --json", status},
         {"tree",
          "The supervision tree: what runs, restarts and last failures.",
-         {.flags = {{"depth", "N", "Levels to show."}}, .operands = "[PREFIX]", .operands_min = 0, .operands_max = 1},
-         "troupe tree\ntroupe tree /nodes/n1/shards --depth 2",
+         {.flags = {{"depth", "N", "Levels to show."},
+                    {"watch", "", "Draw it again until Ctrl-C, on a terminal.", 'w'},
+                    {"every", "SECONDS", "How often; every second by default."},
+                    {"details", "", "With policy, queue, memory and time of each."}},
+          .operands = "[PREFIX]",
+          .operands_min = 0,
+          .operands_max = 1},
+         "troupe tree\ntroupe tree --watch\ntroupe tree /nodes/n1/shards --depth 2 --details",
          tree},
         {"why",
          "Why something is in the state that it is in, and what to do.",

@@ -28,8 +28,25 @@ std::string last_segment(const std::string& path) {
     return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
 }
 
+/// "queue 3, 120 messages, memory unknown, up for 3 min; permanent, 5000 ms to end".
+std::string figures_text(const json::value& node) {
+    const auto known = [&](std::string_view name, std::string (*text)(std::uint64_t)) {
+        const auto member = node.find(name);
+        const auto number = member ? member->as_uint() : std::nullopt;
+        return number ? text(*number) : std::string("unknown");
+    };
+    const auto uptime = node.find("uptime_ms");
+    if (!uptime) {
+        return {}; // a group
+    }
+    const auto policy = clean_line(node.text_or("policy"));
+    return fmt::format("  queue {}, messages {}, memory {}, up for {}{}", known("mailbox_depth", count_text),
+                       known("messages", count_text), known("memory_bytes", bytes_text),
+                       duration_text(uptime->as_int().value_or(0)), policy.empty() ? "" : "; " + policy);
+}
+
 void add_node(std::string& out, const screen& s, const json::value& node, const std::string& lead,
-              const std::string& below, bool top) {
+              const std::string& below, bool top, bool details) {
     const auto path = clean_line(node.text_or("path"));
     const auto status = node.text_or("status");
     std::string line = top ? path : last_segment(path);
@@ -37,6 +54,7 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
     const auto restarts = node.int_or("restarts");
     std::string extra = kind.empty() ? "" : "  " + kind;
     extra += restarts > 0 ? fmt::format("  {} restarts", restarts) : "";
+    extra += details ? figures_text(node) : "";
     const auto failure = failure_text(node);
     const auto used = display_width(lead) + 2 + display_width(line) + display_width(extra);
     out += lead + paint(s, tone_of_status(status), symbol_of_status(status == "running" ? "ok" : status)) + " " + line +
@@ -59,7 +77,7 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
     if (children) {
         children->each_element([&](json::value child) {
             const bool last = ++i == count && left_out == 0;
-            add_node(out, s, child, below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "), false);
+            add_node(out, s, child, below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "), false, details);
         });
     }
     if (left_out > 0) {
@@ -72,7 +90,13 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
 
 std::string show_supervision(const screen& s, const json::value& root) {
     std::string out;
-    add_node(out, s, root, "", "", true);
+    add_node(out, s, root, "", "", true, false);
+    return out;
+}
+
+std::string show_supervision_details(const screen& s, const json::value& root) {
+    std::string out;
+    add_node(out, s, root, "", "", true, true);
     return out;
 }
 
@@ -85,6 +109,7 @@ std::string show_why(const screen& s, const json::value& root) {
         reasons->each_element([&](json::value reason) {
             out += "\n" + details(s, {{"reason", {reason.text_or("reason"), tone::warn}},
                                       {"since", {reason.text_or("since")}},
+                                      {"until", {reason.text_or("until")}},
                                       {"detail", {reason.text_or("detail")}},
                                       {"what to do", {reason.text_or("remedy"), tone::accent}}});
         });

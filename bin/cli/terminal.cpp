@@ -72,6 +72,7 @@ constexpr std::array looks = {
     status_look{"skipped", "–", tone::faint},
     status_look{"offline", "–", tone::faint},
     status_look{"stopped", "–", tone::faint},
+    status_look{"stalled", "✗", tone::bad},
     status_look{"withdrawn", "–", tone::faint},
 };
 

@@ -74,6 +74,9 @@ private:
             return !ended_;
         }
         c_.print(renderer_.feed(e.kind, e.data, e.ts));
+        if (e.kind == "reset" && ended_meanwhile()) {
+            return false; // its end may be among the events that are not kept
+        }
         if (ended_) {
             succeeded_ = renderer_.ended() == run_status::succeeded;
         } else if (e.kind == "approval_requested" && c_.can_ask()) {

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -139,8 +138,14 @@ int run_confined(const std::vector<std::string>& arguments) {
     ::close(ready_fd);
     ::execvp(argv[0], argv.data());
     const int why = errno;
-    ::dprintf(STDERR_FILENO, "%s: %s\n", argv[0], std::strerror(why));
-    ::_exit(why == ENOENT ? 127 : 126); // As a shell reports it; and without exit handlers, which may need memory.
+    // Without stdio and exit handlers: there may be no memory left under the limit, with a sanitizer there is none.
+    const std::string_view pieces[] = {argv[0], ": ", std::strerror(why), "\n"};
+    for (const auto& piece : pieces) {
+        if (::write(STDERR_FILENO, piece.data(), piece.size()) < 0) {
+            break; // nobody reads it
+        }
+    }
+    ::_exit(why == ENOENT ? 127 : 126); // As a shell reports it.
 }
 
 } // namespace troupe::runner

@@ -49,7 +49,7 @@ constexpr std::size_t read_bytes = 64 << 10;
 constexpr std::size_t write_bytes = 256 << 10;
 
 /// Takes the body as it is parsed.
-struct body_sink {
+struct reply_sink {
     const std::function<bool(std::string_view)>* on_data = nullptr;
     std::size_t bytes_max = 0;
     std::string kept;
@@ -57,9 +57,9 @@ struct body_sink {
     bool ended_by_caller = false;
 };
 
-/// A Beast body that hands each piece to a `body_sink`.
+/// A Beast body that hands each piece to a `reply_sink`.
 struct sink_body {
-    using value_type = body_sink;
+    using value_type = reply_sink;
 
     class reader {
     public:
@@ -163,7 +163,11 @@ expected<std::string> write_head(const client_request& request, const target& to
             return bad_request(fmt::format("The header '{}' holds a character that HTTP does not allow.", name));
         head += fmt::format("{}: {}\r\n", name, value);
     }
-    if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD"))
+    if (request.source && !request.source->bytes)
+        head += "Transfer-Encoding: chunked\r\n";
+    else if (request.source)
+        head += fmt::format("Content-Length: {}\r\n", *request.source->bytes);
+    else if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD"))
         head += fmt::format("Content-Length: {}\r\n", request.body.size());
     return head += "\r\n";
 }
@@ -183,9 +187,13 @@ public:
         if (auto opened = open(); !opened)
             return opened.error();
         error_code unsent = send(*head);
-        if (!unsent)
+        if (!unsent && request_.source) {
+            if (auto given = send_source(*request_.source, unsent); !given)
+                return given.error();
+        } else if (!unsent) {
             unsent = send(request_.body);
-        body_sink sink;
+        }
+        reply_sink sink;
         sink.on_data = on_data;
         sink.bytes_max = request_.reply_bytes_max;
         auto reply = receive(std::move(sink));
@@ -331,6 +339,26 @@ private:
         return ec;
     }
 
+    /// A problem is the source's; the connection's error goes into `unsent`.
+    expected<void> send_source(const body_source& source, error_code& unsent) {
+        for (std::uint64_t sent = 0; !unsent && (!source.bytes || sent < *source.bytes);) {
+            const auto piece = source.next();
+            if (!piece)
+                return piece.error();
+            if (piece->empty() && source.bytes)
+                return bad_request("The content to send is shorter than was said: did it change meanwhile?");
+            if (piece->empty())
+                break;
+            if (source.bytes && piece->size() > *source.bytes - sent)
+                return bad_request("The content to send is longer than was said: did it change meanwhile?");
+            sent += piece->size();
+            unsent = source.bytes ? send(*piece) : send(fmt::format("{:x}\r\n", piece->size()) + *piece + "\r\n");
+        }
+        if (!unsent && !source.bytes)
+            unsent = send("0\r\n\r\n");
+        return {};
+    }
+
     /// Reads what is there into `unread_`; an end of the stream is `asio::error::eof`.
     error_code read() {
         const auto space = unread_.prepare(read_bytes);
@@ -349,7 +377,7 @@ private:
         return count > 0 ? error_code() : ec;
     }
 
-    expected<client_response> receive(body_sink sink) {
+    expected<client_response> receive(reply_sink sink) {
         std::optional<reply_parser> parser;
         const auto begin_reply = [&] {
             parser.emplace(std::piecewise_construct, std::forward_as_tuple(sink));
@@ -365,7 +393,7 @@ private:
                 const std::size_t taken = parser->put(unread_.data(), bad);
                 unread_.consume(taken);
             }
-            const body_sink& taken = parser->get().body();
+            const reply_sink& taken = parser->get().body();
             if (taken.ended_by_caller)
                 return response_of(*parser);
             if (taken.too_large)

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "net/body.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -21,7 +23,8 @@ struct client_request {
     std::string url; ///< "http://127.0.0.1:7117/api/v1/runs?limit=5"
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
-    std::string ca_file; ///< Empty: the system's certificates.
+    std::optional<body_source> source = {}; ///< In place of `body`; `next` runs on the caller's thread.
+    std::string ca_file;                    ///< Empty: the system's certificates.
     std::int64_t connect_time_out_ms = 10'000;
     std::int64_t idle_time_out_ms = 90'000; ///< Longest silence; 0: none.
     std::int64_t time_out_ms = 300'000;     ///< The whole call; 0: none (streams).

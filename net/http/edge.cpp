@@ -30,13 +30,33 @@ bool connection_count::wait_until_none(std::int64_t deadline_ms) {
     return changed_.wait_for(lock, std::chrono::milliseconds(deadline_ms), [&] { return count_ == 0; });
 }
 
+bool body_budget::take(std::size_t bytes) {
+    const auto wanted = static_cast<std::int64_t>(bytes);
+    if (left_.fetch_sub(wanted) >= wanted)
+        return true;
+    left_ += wanted;
+    return false;
+}
+
 io_thread::io_thread() = default;
+
+io_thread::~io_thread() {
+    if (in_pulse_)
+        pulse_->end();
+}
+
+void io_thread::watch_by(runtime::stall_watch& watch, std::string path) {
+    path_ = std::move(path);
+    pulse_ = watch.add(path_.substr(path_.rfind('/') + 1));
+}
 
 void io_thread::start() {
     thread_ = std::thread([this] {
+        runs_on_ = std::this_thread::get_id();
         for (;;) {
             try {
                 context_.run();
+                runs_on_ = std::thread::id(); // which another thread may get
                 return;
             } catch (const std::exception& e) {
                 // A hook or a handler let one escape. Its connection is lost, the others go on.
@@ -56,6 +76,8 @@ void io_thread::stop() {
     context_.stop();
     if (thread_.joinable())
         thread_.join();
+    if (std::exchange(in_pulse_, false))
+        pulse_->end();
     connections_.clear();
 }
 
@@ -72,7 +94,7 @@ void io_thread::post(std::function<void()> task) {
         asio::post(context_, [this] { run_inbox(); });
 }
 
-bool io_thread::is_current() const { return std::this_thread::get_id() == thread_.get_id(); }
+bool io_thread::is_current() const { return std::this_thread::get_id() == runs_on_.load(); }
 
 void io_thread::run_inbox() {
     std::vector<std::function<void()>> tasks;
@@ -112,9 +134,20 @@ void io_thread::abort_all() {
 }
 
 void io_thread::schedule_tick() {
-    if (ticking_ || connections_.empty())
-        return; // an idle node sleeps
+    if (ticking_)
+        return;
+    if (connections_.empty()) { // an idle node sleeps
+        if (std::exchange(in_pulse_, false))
+            pulse_->end();
+        return;
+    }
     ticking_ = true;
+    if (in_pulse_) {
+        pulse_->beat();
+    } else if (pulse_) {
+        pulse_->begin(*this);
+        in_pulse_ = true;
+    }
     timer_.expires_after(std::chrono::milliseconds(tick_ms));
     timer_.async_wait([this](const boost::system::error_code& error) {
         ticking_ = false;

@@ -2,6 +2,8 @@
 
 #include "net/http/router.hpp"
 #include "net/http/server.hpp"
+#include "net/http/worker_threads.hpp"
+#include "runtime/supervision/stall_watch.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -17,6 +19,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 /// What the connections of a server share. Private to net/http and net/websocket: it knows Asio.
@@ -40,14 +43,36 @@ private:
     std::condition_variable changed_;
 };
 
+/// What all request bodies in hand may take together: a credit is taken before a body is read.
+class body_budget {
+public:
+    explicit body_budget(std::size_t bytes_max) : left_(static_cast<std::int64_t>(bytes_max)) {}
+    /// False: nothing was taken; ask again later.
+    bool take(std::size_t bytes);
+    void give_back(std::size_t bytes) { left_ += static_cast<std::int64_t>(bytes); }
+
+private:
+    std::atomic<std::int64_t> left_;
+};
+
 /// Immutable while the server runs, except for the counts.
 struct edge {
+    edge(server_settings s, server_hooks h, net::router r)
+        : settings(std::move(s)), hooks(std::move(h)), router(std::move(r)), bodies(settings.body_bytes_max) {}
+
     server_settings settings;
     server_hooks hooks;
     net::router router;
     std::string server_name; ///< The `Server` header.
     connection_count connections;
+    body_budget bodies;
     std::atomic<bool> draining = false;
+    std::unique_ptr<worker_threads> workers = nullptr; ///< For bodies in pieces.
+
+    void tell_lost(std::size_t events) const {
+        if (events > 0 && hooks.on_lost)
+            hooks.on_lost(events);
+    }
 };
 
 /// Something that holds a socket. Lives on one io thread; all its functions are called there.
@@ -70,9 +95,12 @@ protected:
 };
 
 /// A thread with an io_context and the connections that live on it.
-class io_thread : public std::enable_shared_from_this<io_thread> {
+class io_thread : public std::enable_shared_from_this<io_thread>, private runtime::stall_subject {
 public:
     io_thread();
+    ~io_thread() override;
+    /// Before `start`: from then on the watch sees whether it gets on, while it has connections.
+    void watch_by(runtime::stall_watch& watch, std::string path);
     void start();
     /// Ends the loop and joins. Connections that are left die with their pending operations.
     void stop();
@@ -92,6 +120,8 @@ public:
 
 private:
     static constexpr std::int64_t tick_ms = 100;
+    [[nodiscard]] std::string stall_path() const override { return path_; }
+    [[nodiscard]] bool is_core() const override { return true; }
     void run_inbox();
     void schedule_tick();
     template <class Visit>
@@ -107,9 +137,14 @@ private:
     std::vector<std::function<void()>> inbox_;
     bool stopped_ = false;
     std::unordered_map<const connection*, std::shared_ptr<connection>> connections_;
+    std::string path_;
+    std::shared_ptr<runtime::watched_thread> pulse_; // null: nobody watches
+    bool in_pulse_ = false;
     std::int64_t date_second_ = 0;
     std::string date_line_;
     std::thread thread_;
+    /// Set by the thread itself: it serves, and others ask, while `thread_` is still being assigned, or joined.
+    std::atomic<std::thread::id> runs_on_;
 };
 
 /// Says to its one asker what came out, exactly once, from any thread; an answer that is never given is given by

@@ -98,6 +98,7 @@ void event_stream::flush() {
         auto taken = feed_->take(write_bytes);
         for (const auto& message : taken.messages)
             next_ += message;
+        edge_->tell_lost(taken.lost);
         if (taken.dropped)
             finish(to_last_event("dropped", taken.resume.empty() ? "" : taken.resume.front().since,
                                  "The reader was too slow. Connect again with Last-Event-ID to go on from there."));

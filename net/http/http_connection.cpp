@@ -11,9 +11,11 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <exception>
+#include <random>
 #include <utility>
 
 namespace troupe::net {
@@ -27,12 +29,16 @@ using boost::system::error_code;
 /// One read takes up to this much: little while waiting, as that is what an idle connection costs.
 constexpr std::size_t read_header_bytes = 4 * limits::kib;
 constexpr std::size_t read_body_bytes = 64 * limits::kib;
+/// So much of a body goes to its sink at once; it has `body_time_out_ms` to arrive.
+constexpr std::size_t handed_bytes = 256 * limits::kib;
 /// A body up to here travels in one buffer with its header.
 constexpr std::size_t joined_body_bytes = 16 * limits::kib;
 /// After a refusal, what the client still sends is read away for so long and so far, else a reset could take the
 /// answer from it.
 constexpr std::int64_t linger_ms = 2'000;
 constexpr std::size_t linger_bytes = 4 * limits::mib;
+/// A body up to here costs no more than its header did.
+constexpr std::uint64_t free_body_bytes = read_header_bytes;
 /// The rest of a refused body up to here is read, and the connection kept.
 constexpr std::uint64_t refused_body_bytes = 64 * limits::kib;
 
@@ -171,7 +177,13 @@ bool http_connection::read_header() {
 
 /// The same, for the body.
 bool http_connection::read_body() {
+    if (wants_credit_ && !take_credit())
+        return false; // `tick` looks again
     while (!parser_->is_done()) {
+        if (sink_ && parser_->get().body().size() >= handed_bytes) {
+            hand_over();
+            return false;
+        }
         error_code error;
         std::size_t used = 0;
         if (buffer_.size() == 0)
@@ -191,18 +203,37 @@ bool http_connection::read_body() {
             return false;
         }
     }
+    if (sink_)
+        hand_over();
+    return !sink_;
+}
+
+/// Takes what the body may need from the budget of all. False: it is used up, and this body has to wait in the socket.
+bool http_connection::take_credit() {
+    const auto limit = route_ && route_->body ? route_->body->bytes_max : limits::body_bytes_max;
+    const auto bytes = parser_->is_done() ? 0 : parser_->content_length().value_or(limit);
+    if (bytes > free_body_bytes) {
+        if (!edge_->bodies.take(bytes))
+            return false;
+        credit_ = bytes;
+    }
+    wants_credit_ = false;
     return true;
 }
+
+void http_connection::give_back() { edge_->bodies.give_back(std::exchange(credit_, 0)); }
 
 void http_connection::on_header() {
     began_us_ = now_us();
     request_ = {};
     route_ = nullptr;
+    sink_.reset();
     is_head_ = is_socket_ = wants_stream_ = unread_ = false;
     close_after_ = !parser_->keep_alive();
     take_headers();
     take_ids();
     early_ = judge();
+    wants_credit_ = !early_;
     enter(phase::body, edge_->settings.body_time_out_ms);
     parser_->eager(true);
     if (parser_->is_done())
@@ -290,6 +321,7 @@ void http_connection::dispatch() {
     if (is_socket_)
         return upgrade();
     request_.body = std::move(parser_->get().body());
+    request_.received = std::move(sink_);
     if (route_->body && route_->body->check) {
         if (request_.body.empty())
             request_.body = "{}"; // nothing is said
@@ -351,8 +383,26 @@ void http_connection::run_stream() {
 }
 
 void http_connection::answer(std::uint64_t number, response r) {
-    if (phase_ == phase::handling && number == number_)
+    if (phase_ == phase::handling && number == number_ && !hold_back(r))
         write(std::move(r));
+}
+
+/// A client that is refused at once repeats itself at once, and the node does nothing but refuse: so it comes late.
+bool http_connection::hold_back(response& r) {
+    const auto about_ms = edge_->settings.refusal_ms;
+    const bool later =
+        r.status == 503 && std::ranges::any_of(r.headers, [](const auto& h) { return h.first == "Retry-After"; });
+    if (!later || about_ms == 0 || edge_->draining)
+        return false;
+    thread_local std::minstd_rand random(std::random_device{}());
+    const auto jittered_ms = about_ms / 2 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(about_ms));
+    const auto wait_ms = std::min(jittered_ms, deadline_ms_ - monotonic_ms());
+    if (wait_ms <= 0)
+        return false;
+    give_back();
+    early_ = std::move(r);
+    enter(phase::held_back, wait_ms);
+    return true;
 }
 
 void http_connection::answer_stream(std::uint64_t number, expected<stream_spec> spec) {
@@ -399,6 +449,7 @@ void http_connection::report(int status) const {
 
 void http_connection::write(response r) {
     close_after_ = close_after_ || edge_->draining;
+    give_back();
     enter(phase::writing, edge_->settings.write_time_out_ms);
     report(r.status);
     head_ = head_of(r, false);
@@ -407,6 +458,12 @@ void http_connection::write(response r) {
         if (c->phase_ == phase::writing)
             error ? c->close() : c->on_written();
     };
+    source_.reset();
+    if (r.source && *r.source->bytes > 0 && !is_head_) {
+        source_ = std::make_shared<body_source>(std::move(*r.source));
+        source_left_ = *source_->bytes;
+        return send_piece();
+    }
     if (is_head_ || r.body.empty() || r.status == 204 || r.status == 304) {
         asio::async_write(socket_, asio::buffer(head_), done);
     } else if (r.body.size() <= joined_body_bytes) {
@@ -451,6 +508,8 @@ void http_connection::upgrade() {
 }
 
 void http_connection::tick(std::int64_t now_ms) {
+    if (phase_ == phase::body && wants_credit_ && !reading_)
+        advance();
     if (now_ms < deadline_ms_)
         return;
     switch (phase_) {
@@ -459,12 +518,19 @@ void http_connection::tick(std::int64_t now_ms) {
             return close(); // idle
         return fail({code::deadline_exceeded, "The request's header did not arrive in time."}, 408);
     case phase::body:
+        if (wants_credit_)
+            return fail({code::overloaded, "The node has as many bodies in hand as it may: try again later.", {}, 2});
         return fail({code::deadline_exceeded, "The request's body did not arrive in time."}, 408);
+    case phase::storing:
     case phase::handling:
+        if (phase_ == phase::storing) // what is still to come of the body is not read
+            close_after_ = unread_ = true;
         return write(to_response({code::deadline_exceeded,
                                   "The request was not answered in the time allowed. It may still take effect: look "
                                   "before you repeat it, or repeat it with the same Idempotency-Key."},
                                  request_));
+    case phase::held_back:
+        return write(std::move(*early_));
     case phase::writing:
         log().warn("connection closed: the client does not read its answer");
         return abort();
@@ -478,6 +544,8 @@ void http_connection::tick(std::int64_t now_ms) {
 void http_connection::drain() {
     if (phase_ == phase::header && !parser_)
         close();
+    if (phase_ == phase::held_back)
+        write(std::move(*early_));
     // Else the answer carries `Connection: close`.
 }
 
@@ -487,6 +555,7 @@ void http_connection::close() {
     if (phase_ == phase::closed)
         return;
     phase_ = phase::closed;
+    sink_.reset();
     error_code ignored; // the peer may be gone already
     socket_.shutdown(tcp_socket::shutdown_both, ignored);
     socket_.close(ignored);

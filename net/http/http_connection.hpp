@@ -1,11 +1,11 @@
 #pragma once
 
 #include "net/http/edge.hpp"
+#include "net/http/growing_body.hpp"
 #include "net/http/trace.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -20,6 +20,7 @@ namespace troupe::net {
 class http_connection : public connection {
 public:
     http_connection(std::shared_ptr<edge> e, io_thread& io, tcp_socket socket);
+    ~http_connection() override { give_back(); }
 
     void start();
     /// Answers 503 without reading anything: there are too many connections.
@@ -30,8 +31,8 @@ public:
     void abort() override;
 
 private:
-    enum class phase : std::uint8_t { header, body, handling, writing, lingering, closed };
-    using parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+    enum class phase : std::uint8_t { header, body, storing, handling, held_back, writing, lingering, closed };
+    using parser = boost::beast::http::request_parser<growing_body>;
 
     std::shared_ptr<http_connection> self();
     void enter(phase p, std::int64_t time_out_ms);
@@ -43,6 +44,8 @@ private:
     void advance();
     bool read_header();
     bool read_body();
+    bool take_credit();
+    void give_back();
     void on_header();
     void fail(const problem& p, int status = 0);
     void fail(boost::system::error_code error);
@@ -54,14 +57,22 @@ private:
     std::optional<response> judge_socket(std::string_view path, std::string_view query);
     std::optional<response> judge_caller(const std::string* permission);
     std::optional<response> judge_body();
+    std::optional<response> open_sink();
     void take_ids();
     void take_headers();
+
+    // bodies in pieces
+    void hand_over();
+    void on_handed_over(std::uint64_t number, const expected<void>& taken, bool last);
+    void send_piece();
+    void on_piece(expected<std::string> piece);
 
     // answering
     void dispatch();
     void run_handler();
     void run_stream();
     void answer(std::uint64_t number, response r);
+    bool hold_back(response& r);
     void answer_stream(std::uint64_t number, expected<stream_spec> spec);
     void write(response r);
     void on_written();
@@ -84,7 +95,10 @@ private:
     std::uint64_t number_ = 0; // tells a late answer from the one that is awaited
     request request_;
     const route* route_ = nullptr;
-    std::optional<response> early_; // decided before the handler
+    std::shared_ptr<body_sink> sink_; // of a body that goes there instead of into the request
+    std::optional<response> early_;   // decided before the handler, or held back
+    std::size_t credit_ = 0;          // of the budget for bodies
+    bool wants_credit_ = false;       // the body is not read before there is some
     bool is_head_ = false;
     bool is_socket_ = false;
     bool wants_stream_ = false;
@@ -97,6 +111,8 @@ private:
     // the answer on its way
     std::string head_;
     std::string body_;
+    std::shared_ptr<body_source> source_;
+    std::uint64_t source_left_ = 0;
 };
 
 } // namespace troupe::net

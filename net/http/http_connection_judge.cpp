@@ -228,6 +228,8 @@ std::optional<response> http_connection::judge_body() {
                                                          ": send less, or upload it as a file."},
                            request_);
     parser_->body_limit(bytes_max);
+    if (route_->receive)
+        return open_sink();
     if (!route_->body || !is_json(route_->body->content_type))
         return std::nullopt;
     if (const auto type = request_.header("content-type"); type && !is_json(*type))

@@ -116,6 +116,7 @@ void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event
 /// With the mutex held.
 void live_feed::drop() {
     dropped_ = true;
+    lost_ += queue_.size() + 1; // and the one that found no room
     queue_.clear();
     queued_bytes_ = 0;
 }
@@ -131,6 +132,7 @@ live_feed::taken live_feed::take(std::size_t bytes_max) {
     const std::lock_guard lock(mutex_);
     if (dropped_) {
         out.dropped = true;
+        out.lost = std::exchange(lost_, 0);
         for (const auto& [name, e] : sources_)
             out.resume.push_back({name, e.state->sent});
         return out;

@@ -60,6 +60,7 @@ public:
         std::vector<std::string> messages;
         bool dropped = false;           ///< The reader was too slow: nothing more will come.
         std::vector<place> resume = {}; ///< When dropped.
+        std::size_t lost = 0;           ///< Events that were forgotten; said once.
     };
     /// What to send next, about `bytes_max` of it. Call again after each send until it returns nothing.
     taken take(std::size_t bytes_max);
@@ -110,6 +111,7 @@ private:
     std::size_t queued_bytes_ = 0;
     bool awake_ = false; // the reader was woken and has not yet found the queue empty
     bool dropped_ = false;
+    std::size_t lost_ = 0;
     bool any_paused_ = false;
 };
 

@@ -56,6 +56,8 @@ std::string_view reason_of(int status) {
         return "Precondition Failed";
     case 413:
         return "Content Too Large";
+    case 416:
+        return "Range Not Satisfiable";
     case 415:
         return "Unsupported Media Type";
     case 422:
@@ -97,7 +99,7 @@ void append_head(std::string& out, const response& r, const reply_frame& frame) 
         append_line(out, "Content-Type", r.content_type);
     if (may_have_body && !frame.without_length) {
         out += "Content-Length: ";
-        out += std::to_string(r.body.size());
+        out += std::to_string(r.source ? r.source->bytes.value_or(0) : r.body.size());
         out += "\r\n";
     }
     bool has_cache_control = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/body.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/problem.hpp"
@@ -7,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +36,7 @@ struct request {
     std::map<std::string, std::string> query;   ///< Decoded.
     std::map<std::string, std::string> headers; ///< Lower-case names.
     std::string body;
+    std::shared_ptr<body_sink> received = {}; ///< In place of `body` for a route with `receive`: finished.
     principal who;
     std::string id;               ///< Request id: taken from `X-Request-Id` or made; returned in the answer.
     std::string trace;            ///< traceparent, taken or made.
@@ -49,6 +52,8 @@ struct response {
     std::string body = {}; ///< JSON unless `content_type` says otherwise.
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers = {};
+    std::optional<body_source> source = {}; ///< In place of `body`, with its length. After a problem of it the
+                                            ///< connection is cut, which tells the client that the rest is missing.
 };
 
 /// The problem as a response, with `Retry-After` where it has one.
@@ -59,6 +64,9 @@ using responder = std::function<void(response)>;
 
 /// Does the work of a route. Must not block: long work answers later through the responder.
 using handler = std::function<void(request, responder)>;
+
+/// Makes the sink of a body that is about to come, or refuses before anything of it is read. Must not block.
+using receiver = std::function<expected<std::shared_ptr<body_sink>>(const request&)>;
 
 /// A live stream in place of one answer (`text/event-stream`).
 struct stream_spec {
@@ -114,6 +122,7 @@ struct route {
     int success = 200;
     std::vector<code> errors = {}; ///< Beyond those that every route may give.
     handler run = {};
+    receiver receive = {};      ///< The body goes to this sink while it arrives; `body` bounds it and says its type.
     stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.
     bool rooted = false;        ///< Answers at the path itself, without base path (`/health`, `/metrics`).
 };

@@ -134,9 +134,14 @@ expected<std::unique_ptr<server>> server::start(server_settings settings, server
     i->shared->server_name = "troupe/" TROUPE_VERSION;
     if (!i->shared->hooks.instance.empty())
         i->shared->server_name += " (" + i->shared->hooks.instance + ")";
+    i->shared->workers = std::make_unique<worker_threads>(std::max(1U, i->shared->settings.body_threads));
     const auto count = std::max(1U, i->shared->settings.io_threads);
     for (unsigned n = 0; n < count; ++n)
         i->threads.push_back(std::make_shared<io_thread>());
+    if (auto* watch = i->shared->hooks.watch) {
+        for (unsigned n = 0; n < count; ++n)
+            i->threads[n]->watch_by(*watch, i->shared->hooks.path + "/io-" + std::to_string(n));
+    }
     if (auto listening = i->listen(i->shared->settings.listen); !listening)
         return listening.error();
     i->accept();
@@ -185,6 +190,7 @@ void server::stop(std::int64_t deadline_ms) {
     }
     for (const auto& thread : impl_->threads)
         thread->stop();
+    impl_->shared->workers.reset();
 }
 
 } // namespace troupe::net

@@ -13,19 +13,29 @@
 #include <string_view>
 #include <vector>
 
+namespace troupe::runtime {
+class stall_watch;
+}
+
 namespace troupe::net {
 
 /// Where the edge listens, and a bound on everything a client can make it hold or wait for.
 struct server_settings {
     std::string listen = "127.0.0.1:7117"; ///< "ADDRESS:PORT"; IPv6 in brackets; port 0 picks a free one.
     unsigned io_threads = 2;
+    unsigned body_threads = 4;            ///< For bodies that come or go in pieces, while they wait for the disk.
     std::size_t connections_max = 16'384; ///< Beyond, a connection gets 503 and is closed.
     std::size_t header_bytes_max = 16 * limits::kib;
     std::int64_t header_time_out_ms = 10'000;  ///< From the first byte of a request to the end of its header.
-    std::int64_t body_time_out_ms = 60'000;    ///< From the end of the header to the end of the body.
+    std::int64_t body_time_out_ms = 60'000;    ///< From the end of the header to the end of the body; of one that goes
+                                               ///< to a sink, for each piece of 256 KiB.
     std::int64_t idle_time_out_ms = 75'000;    ///< Between two requests of a connection.
     std::int64_t request_time_out_ms = 30'000; ///< Until a handler has answered; `X-Request-Timeout-Ms` lowers it.
-    std::int64_t write_time_out_ms = 30'000;   ///< One write; a client that does not read is disconnected.
+    /// A refusal for overload is held back so long, give or take a half; nothing is read meanwhile.
+    std::int64_t refusal_ms = 1000;
+    /// Bodies of requests in hand, all together. Must be more than the largest body of a route.
+    std::size_t body_bytes_max = 256 * limits::mib;
+    std::int64_t write_time_out_ms = 30'000; ///< One write; a client that does not read is disconnected.
     // Live streams, SSE and WebSocket.
     std::size_t stream_queue_bytes_max = 1 * limits::mib; ///< What waits for a reader; beyond, it is told and dropped.
     std::size_t stream_queue_events_max = 4096;
@@ -48,6 +58,10 @@ struct server_hooks {
     std::string instance;        ///< The node's name, shown in the `Server` header.
     /// One answered request: its operation (empty: no route), status and the time from the end of its header.
     std::function<void(std::string_view operation, int status, std::int64_t microseconds)> on_request;
+    /// So many events of a live stream were forgotten, because their reader was too slow.
+    std::function<void(std::size_t events)> on_lost = {};
+    runtime::stall_watch* watch = nullptr; ///< Of the io threads; outlives the server. May be null.
+    std::string path = {};                 ///< In the supervision tree; an io thread's is "PATH/io-0".
 };
 
 /// The HTTP and WebSocket edge of a node.

@@ -57,12 +57,12 @@ expected<std::string> percent_decode(std::string_view text, bool plus_is_space) 
                                "The URL has a '%' that is not followed by two hexadecimal digits: write it as %25."};
             c = static_cast<char>(high * 16 + low);
             i += 2;
-            const auto byte = static_cast<unsigned char>(c);
-            if (byte == 0 || (!plus_is_space && (byte < 0x20 || byte == 0x7f)))
-                return problem{code::malformed_http, "The URL has an escaped control character: leave it out."};
         } else if (c == '+' && plus_is_space) {
             c = ' ';
         }
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte == 0 || (!plus_is_space && (byte < 0x20 || byte == 0x7f)))
+            return problem{code::malformed_http, "The URL has a control character: leave it out."};
         out += c;
     }
     if (!is_utf8(out))

@@ -74,7 +74,7 @@ private:
     io_thread& io_;
     request asked_;
     const route* target_;
-    boost::beast::http::request<boost::beast::http::string_body> message_;
+    boost::beast::http::request<growing_body> message_;
     websocket::stream<tcp_socket, false> stream_; // false: no compression, which costs 300 kB a connection
     boost::beast::flat_buffer buffer_;
     std::shared_ptr<live_feed> feed_;
@@ -252,6 +252,7 @@ void live_socket::take_events() {
     auto taken = feed_->take(take_bytes);
     for (auto& message : taken.messages)
         events_.push_back(std::move(message));
+    edge_->tell_lost(taken.lost);
     if (!taken.dropped)
         return;
     events_.push_back(dropped_message(taken.resume)); // after what was taken before

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "net/http/edge.hpp"
+#include "net/http/growing_body.hpp"
 #include "net/http/route.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include <functional>
 #include <memory>
@@ -16,7 +16,7 @@ namespace troupe::net {
 /// What an upgrade to WebSocket hands over: the socket and what was asked.
 struct socket_upgrade {
     tcp_socket socket;
-    boost::beast::http::request<boost::beast::http::string_body> message;
+    boost::beast::http::request<growing_body> message;
     request asked;                 ///< Authenticated.
     const route* target = nullptr; ///< A route whose stream is shown at once; none: the client subscribes.
 };

@@ -93,13 +93,13 @@ expected<backup_manifest> make_backup(storage::store& s, const std::filesystem::
 class backup_desk::worker : public caf::event_based_actor {
 public:
     /// With `desk` it keeps the schedule too.
-    worker(caf::actor_config& config, std::string path, backup_desk* desk)
-        : caf::event_based_actor(config), path_(std::move(path)), desk_(desk) {}
+    worker(caf::actor_config& config, std::string path, dead_letters* letters, backup_desk* desk)
+        : caf::event_based_actor(config), path_(std::move(path)), letters_(letters), desk_(desk) {}
 
     const char* name() const override { return "backups"; }
 
     caf::behavior make_behavior() override {
-        report_failures(*this, path_);
+        report_failures(*this, path_, letters_);
         if (desk_) {
             send(this, look_atom::value);
         }
@@ -111,6 +111,7 @@ public:
 
 private:
     std::string path_;
+    dead_letters* letters_;
     backup_desk* desk_;
 };
 
@@ -205,13 +206,14 @@ std::int64_t backup_desk::look_at_schedule() {
 std::vector<supervised_child> backup_desk::children() {
     std::vector<supervised_child> out;
     out.push_back({{.id = "backups", .label = "backups"}, [this](const child_context& c) {
-                       auto started = c.system.spawn<worker, caf::detached>(c.path, every_ms_ > 0 ? this : nullptr);
+                       auto started =
+                           c.system.spawn<worker, caf::detached>(c.path, c.letters, every_ms_ > 0 ? this : nullptr);
                        const std::lock_guard lock(handles_->mutex);
                        handles_->maker = started.address();
                        return caf::actor(started);
                    }});
     out.push_back({{.id = "backup_reader", .label = "backups"}, [this](const child_context& c) {
-                       auto started = c.system.spawn<worker, caf::detached>(c.path, nullptr);
+                       auto started = c.system.spawn<worker, caf::detached>(c.path, c.letters, nullptr);
                        const std::lock_guard lock(handles_->mutex);
                        handles_->reader = started.address();
                        return caf::actor(started);

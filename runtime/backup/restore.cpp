@@ -122,6 +122,13 @@ expected<void> make_good(const fs::path& folder, const restore_options& options,
     if (found.first_bad) {
         return *found.first_bad;
     }
+    if (options.until && found.blobs_missing > 0) {
+        return problem{code::not_found,
+                       std::to_string(found.blobs_missing) +
+                           " contents of files that were there at that moment had been collected before the backup "
+                           "was made; nothing was restored. Choose a later moment, or a backup made sooner after it"};
+    }
+    result.damaged_content = found.first_bad_blob;
     result.records = found.records;
     return (*store)->flush();
 }

@@ -25,13 +25,15 @@ struct restore_options {
 
 struct restore_result {
     backup_manifest from;
-    std::uint64_t records = 0;            ///< In the restored journal.
-    std::uint64_t records_cut = 0;        ///< That were later than `until`.
-    std::vector<std::string> quarantined; ///< Entities whose views could not be made again after a cut.
+    std::uint64_t records = 0;              ///< In the restored journal.
+    std::uint64_t records_cut = 0;          ///< That were later than `until`.
+    std::vector<std::string> quarantined;   ///< Entities whose views could not be made again after a cut.
+    std::optional<problem> damaged_content; ///< The first blob that is damaged; it was so when the backup was made.
 };
 
 /// Copies the backup, checks every file's hash and every record, cuts at `until` and makes the views again. The target
 /// becomes a data directory with the last step: a failure or a kill before leaves none that a node would start with.
+/// A moment whose states name a content that was collected before the backup was made is refused.
 /// Problems: `not_found`, `journal_damaged` with the place, `conflict` when the target is not empty, `storage_full`.
 /// Blocks; `progress` says what is being done, for people.
 expected<restore_result> restore_backup(const restore_options& options, const kind_registry& kinds,

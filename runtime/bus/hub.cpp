@@ -2,6 +2,7 @@
 
 #include "schemas/base/described.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 namespace troupe::runtime {
 
@@ -42,6 +44,14 @@ std::string described(const storage::record& r) {
     return out;
 }
 
+/// How often a reader begins anew because the log was trimmed before it.
+constexpr int tries_max = 5;
+
+problem not_kept() {
+    return {code::not_found, "events between this place and the one asked for are not kept any more; fetch the present "
+                             "state, then go on from here"};
+}
+
 } // namespace
 
 std::vector<channel_alias> default_aliases() {
@@ -56,8 +66,10 @@ struct live_subscriber {
     std::function<void(const live_event&)> sink;
     std::mutex delivering; ///< One call of the sink at a time.
     std::vector<std::uint64_t> positions;
-    std::vector<std::uint32_t> shards; ///< Where its events can be; all for patterns.
-    bool past = false;                 ///< The past is still being read: journaled events need not be queued.
+    std::vector<std::uint32_t> shards;    ///< Where its events can be; all for patterns.
+    std::optional<entity_address> entity; ///< Of which all its events are, when it has one channel of that sort.
+    bool whole = false;                   ///< It asked for all that is kept: what is not is said of an entity only.
+    bool past = false;                    ///< The past is still being read: journaled events need not be queued.
     std::atomic<bool> ended{false};
 };
 
@@ -77,6 +89,7 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     std::vector<std::shared_ptr<live_subscriber>> subscribers;
     std::map<std::string, std::pair<std::deque<live_event>, std::size_t>> kept; ///< By channel, with bytes.
     std::deque<std::shared_ptr<live_subscriber>> to_catch_up;
+    const std::shared_ptr<actor_figures> figures = std::make_shared<actor_figures>();
     std::condition_variable work;
     bool stopping = false;
     std::thread reader;
@@ -117,6 +130,11 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     }
 
     void go_live(live_subscriber& s);
+    expected<void> skip_trimmed(live_subscriber& s);
+    expected<void> read_older(live_subscriber& s, std::uint32_t shard, std::uint64_t from, std::uint64_t to);
+    void say_reset(live_subscriber& s);
+    void fail(live_subscriber& s, const problem& why);
+    expected<void> read_logs(live_subscriber& s);
     void read_past(const std::shared_ptr<live_subscriber>& s);
     void run_reader();
 };
@@ -134,33 +152,112 @@ private:
 
 } // namespace
 
+/// Its cursor lies before what is kept: the present state has to be fetched. The caller holds `s.delivering`.
+void hub::state::say_reset(live_subscriber& s) {
+    if (!s.ended) {
+        s.sink({cursors.encode(s.positions), system_now(), s.request.channels.front(), "reset",
+                to_problem_json(not_kept()), s.request.organization});
+    }
+}
+
+void hub::state::fail(live_subscriber& s, const problem& why) {
+    log_for("bus").error("a subscriber's past cannot be read: {}", why.detail);
+    const std::lock_guard lock(s.delivering);
+    s.sink({"", system_now(), s.request.channels.front(), "reset", to_problem_json(why), s.request.organization});
+    s.ended = true;
+}
+
+/// The events of an entity after the record `from` of its shard up to `to`, which the log does not have any more.
+expected<void> hub::state::read_older(live_subscriber& s, std::uint32_t shard, std::uint64_t from, std::uint64_t to) {
+    const auto base = storage::read_base_mark(store, *s.entity);
+    if (!base) {
+        return base.error();
+    }
+    if (base->seq > from) {
+        const std::lock_guard lock(s.delivering);
+        s.positions[shard] = base->seq;
+        say_reset(s);
+    }
+    return storage::read_history(store, *s.entity, base->version, [&](storage::record&& r) -> expected<void> {
+        const std::lock_guard lock(s.delivering);
+        if (r.seq > from && r.seq <= to) {
+            deliver(s, r, own_channel(r.entity));
+        }
+        return {};
+    });
+}
+
+/// Moves the positions to where the logs begin.
+expected<void> hub::state::skip_trimmed(live_subscriber& s) {
+    bool behind = false;
+    for (const auto shard : s.shards) {
+        const auto base = storage::read_log_base(store, shard);
+        if (!base) {
+            return base.error();
+        }
+        std::uint64_t from = 0;
+        {
+            const std::lock_guard lock(s.delivering);
+            from = s.positions[shard];
+        }
+        if (from >= base->at.seq) {
+            continue;
+        }
+        if (s.entity) {
+            if (auto read = read_older(s, shard, from, base->at.seq); !read) {
+                return read;
+            }
+        }
+        const std::lock_guard lock(s.delivering);
+        s.positions[shard] = std::max(s.positions[shard], base->at.seq);
+        behind = true;
+    }
+    const std::lock_guard lock(s.delivering);
+    if (behind && !s.entity && !std::exchange(s.whole, false)) {
+        say_reset(s);
+    }
+    return {};
+}
+
 void hub::state::read_past(const std::shared_ptr<live_subscriber>& s) {
-    for (const auto shard : s->shards) {
-        // Round after round until the log's end was reached under the hub's lock: from there the live path goes on.
-        for (bool at_end = false; !at_end && !s->ended;) {
-            std::uint64_t from = 0;
-            {
-                const std::lock_guard lock(s->delivering);
-                from = s->positions[shard];
-            }
-            const auto read = storage::read_log(store, shard, from, [&](storage::record&& r) {
-                const std::lock_guard lock(s->delivering);
-                deliver(*s, r, own_channel(r.entity));
-                return !s->ended.load();
-            });
-            if (!read) {
-                log_for("bus").error("a subscriber's past cannot be read: {}", read.error().detail);
-                const std::lock_guard lock(s->delivering);
-                s->sink({"", system_now(), s->request.channels.front(), "reset", to_problem_json(read.error()),
-                         s->request.organization});
-                s->ended = true;
-                return;
-            }
-            const std::lock_guard lock(mutex);
-            const std::lock_guard delivering(s->delivering);
-            at_end = s->positions[shard] >= heads[shard];
+    for (int tries = 0;; ++tries) { // logs may be trimmed while they are read
+        auto skipped = skip_trimmed(*s);
+        if (skipped) {
+            skipped = read_logs(*s);
+        }
+        if (skipped) {
+            return;
+        }
+        if (skipped.error().code != code::not_found || tries == tries_max) {
+            fail(*s, skipped.error());
+            return;
         }
     }
+}
+
+expected<void> hub::state::read_logs(live_subscriber& s) {
+    for (const auto shard : s.shards) {
+        // Round after round until the log's end was reached under the hub's lock: from there the live path goes on.
+        for (bool at_end = false; !at_end && !s.ended;) {
+            std::uint64_t from = 0;
+            {
+                const std::lock_guard lock(s.delivering);
+                from = s.positions[shard];
+            }
+            auto read = storage::read_log(store, shard, from, [&](storage::record&& r) {
+                const std::lock_guard lock(s.delivering);
+                deliver(s, r, own_channel(r.entity));
+                return !s.ended.load();
+            });
+            if (!read) {
+                return read;
+            }
+            const std::lock_guard lock(mutex);
+            const std::lock_guard delivering(s.delivering);
+            at_end = s.positions[shard] >= heads[shard];
+        }
+    }
+    return {};
 }
 
 void hub::state::run_reader() {
@@ -170,6 +267,7 @@ void hub::state::run_reader() {
             work.wait(lock);
             continue;
         }
+        figures->waiting.store(static_cast<std::int64_t>(to_catch_up.size()), std::memory_order_relaxed);
         const auto s = to_catch_up.front();
         to_catch_up.pop_front();
         lock.unlock();
@@ -183,6 +281,7 @@ void hub::state::run_reader() {
             continue;
         }
         go_live(*s);
+        figures->waiting.store(static_cast<std::int64_t>(to_catch_up.size()), std::memory_order_relaxed);
     }
 }
 
@@ -243,8 +342,8 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
     if (const auto slash = request.channels.size() == 1 ? request.channels[0].find("s/") : std::string::npos;
         slash != std::string::npos) {
         if (const auto id = parse_uuid(std::string_view(request.channels[0]).substr(slash + 2))) {
-            s->shards.push_back(
-                state_->store.shard_of({request.organization, request.channels[0].substr(0, slash), *id}));
+            s->entity = entity_address{request.organization, request.channels[0].substr(0, slash), *id};
+            s->shards.push_back(state_->store.shard_of(*s->entity));
         }
     }
     if (s->shards.empty()) {
@@ -252,6 +351,7 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
             s->shards.push_back(shard);
         }
     }
+    s->whole = request.since == "start";
     s->request = std::move(request);
     s->sink = std::move(sink);
     s->past = true;
@@ -269,6 +369,8 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
         state_->go_live(*s); // nothing to read: no waiting behind others who have much
     } else {
         state_->to_catch_up.push_back(s);
+        state_->figures->waiting.fetch_add(1, std::memory_order_relaxed);
+        state_->figures->messages.fetch_add(1, std::memory_order_relaxed);
         state_->work.notify_one();
     }
     return std::unique_ptr<subscription>(new handle([state = state_, s] {
@@ -378,17 +480,38 @@ private:
 } // namespace
 
 expected<event_page> hub::read(const uuid& organization, std::string_view after, std::size_t limit) {
+    auto page = read_once(organization, after, limit);
+    for (int tries = 0; tries < tries_max && !page && page.error().code == code::not_found; ++tries) {
+        page = read_once(organization, after, limit); // a log was trimmed meanwhile
+    }
+    return page;
+}
+
+expected<event_page> hub::read_once(const uuid& organization, std::string_view after, std::size_t limit) {
     const auto shards = state_->store.who().shards;
     auto positions = after == "start" ? expected<std::vector<std::uint64_t>>(std::vector<std::uint64_t>(shards, 0))
                                       : state_->cursors.decode(after, shards);
     if (!positions) {
         return positions.error();
     }
+    bool behind = false;
+    for (std::uint32_t shard = 0; shard < shards; ++shard) {
+        const auto base = storage::read_log_base(state_->store, shard);
+        if (!base) {
+            return base.error();
+        }
+        behind = behind || (*positions)[shard] < base->at.seq;
+        (*positions)[shard] = std::max((*positions)[shard], base->at.seq);
+    }
+    event_page out;
+    if (behind && after != "start") {
+        out.envelopes.push_back(to_envelope({state_->cursors.encode(*positions), system_now(), "*", "reset",
+                                             to_problem_json(not_kept()), organization}));
+    }
     merged_feed feed(state_->store, std::move(*positions));
     if (auto started = feed.start(); !started) {
         return started.error();
     }
-    event_page out;
     while (out.envelopes.size() < limit) {
         auto r = feed.next();
         if (!r) {
@@ -407,6 +530,8 @@ expected<event_page> hub::read(const uuid& organization, std::string_view after,
     }
     return out;
 }
+
+std::shared_ptr<const actor_figures> hub::figures() const { return state_->figures; }
 
 std::size_t hub::subscribers() const {
     const std::lock_guard lock(state_->mutex);

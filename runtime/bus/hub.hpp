@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/bus/bus.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "storage/record.hpp"
 #include "storage/store.hpp"
 
@@ -41,9 +42,12 @@ public:
     expected<event_page> read(const uuid& organization, std::string_view after, std::size_t limit);
 
     [[nodiscard]] std::size_t subscribers() const;
+    /// Of its reader: new subscribers whose past is still to be read.
+    [[nodiscard]] std::shared_ptr<const actor_figures> figures() const;
 
 private:
     struct state;
+    expected<event_page> read_once(const uuid& organization, std::string_view after, std::size_t limit);
     explicit hub(std::shared_ptr<state> s);
     std::shared_ptr<state> state_;
 };

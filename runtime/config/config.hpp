@@ -33,15 +33,34 @@ struct config {
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
     std::int64_t edge_drain_ms = 10'000;
+    std::int64_t edge_refusal_ms = 1000;
+    std::int64_t edge_body_bytes = 256LL << 20;
 
     std::int64_t limits_outstanding_commands = 16384;
     std::int64_t limits_outstanding_bytes = 64 << 20;
+    std::int64_t limits_commands_in_work = 1024;
+    std::int64_t limits_wait_ms = 1000;
+
+    std::int64_t watchdog_stall_ms = 5000;
+    std::int64_t watchdog_end_ms = 60'000;
 
     std::int64_t entity_idle_ms = 60'000;
+    std::int64_t entity_active_max = 20'000;
     std::int64_t snapshot_events = 200;
+    std::int64_t snapshot_idle_events = 16;
+    std::int64_t snapshot_bytes = 1 << 20;
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000;
     std::int64_t storage_free_bytes_min = 256LL << 20;
     std::int64_t storage_cache_bytes = 256LL << 20;
+    std::string storage_copied = "refuse";
+    std::int64_t timers_lateness_ms = 1000;
+
+    std::int64_t retention_history_ms = 0;
+    std::string retention_kinds;
+    std::int64_t retention_log_ms = 30LL * 24 * 3600 * 1000;
+
+    std::int64_t blobs_grace_ms = 7LL * 24 * 3600 * 1000;
+    std::int64_t blobs_collect_every_ms = 3600LL * 1000;
 
     std::string backup_directory;
     std::int64_t backup_every_ms = 0;

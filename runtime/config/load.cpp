@@ -1,5 +1,8 @@
 #include "runtime/config/config.hpp"
 
+#include "runtime/config/retention.hpp"
+#include "schemas/base/json.hpp"
+
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
@@ -22,6 +25,9 @@ namespace {
 
 /// TROUPE_* variables of the CLI and the scripts: no properties, and no reason to warn.
 constexpr std::array<std::string_view, 3> client_variables = {"TROUPE_URL", "TROUPE_KEY", "TROUPE_CONFIG"};
+
+/// A file with so many is read no further: a section of aliases can be very much larger than it is long.
+constexpr std::size_t errors_max = 100;
 
 /// A file of more is no configuration.
 constexpr std::uintmax_t file_bytes_max = 1 << 20;
@@ -78,6 +84,12 @@ std::optional<bool> parse_switch(std::string text) {
     return {};
 }
 
+/// What every program and file takes as a text, and what can be shown and read again.
+bool is_text(const std::string& text) {
+    const auto shown = json::document::parse(json::quoted(text)); // quoting replaces what is not UTF-8
+    return text.find('\0') == std::string::npos && shown && shown->root().as_string() == text;
+}
+
 /// Sets the property, or says what is wrong with the text. Never repeats a secret.
 std::optional<std::string> assign(config& into, const property& p, const std::string& text) {
     const auto quoted = p.secret ? std::string("the value") : fmt::format("\"{}\"", text);
@@ -105,6 +117,9 @@ std::optional<std::string> assign(config& into, const property& p, const std::st
             return text.empty() ? fmt::format("{}: must not be empty", p.name)
                                 : fmt::format("{}: is longer than {} bytes", p.name, p.max);
         }
+        if (!is_text(text)) {
+            return fmt::format("{}: is not UTF-8, or holds a NUL byte", p.name);
+        }
         // Empty means "not set" where the bounds allow it.
         if (const auto wrong = p.check && !text.empty() ? p.check(text) : std::nullopt) {
             return fmt::format("{}: {}", p.name, *wrong);
@@ -129,7 +144,9 @@ public:
     void read_file(const std::filesystem::path& path);
 
     void read_environment(const std::map<std::string, std::string>& environment) {
-        for (const auto& [name, value] : environment) {
+        for (const auto& entry : environment) {
+            const auto& name = entry.first;
+            const auto& value = entry.second;
             if (!name.starts_with("TROUPE_") || std::ranges::count(client_variables, name)) {
                 continue;
             }
@@ -161,6 +178,12 @@ public:
     }
 
     expected<loaded_config> finish() && {
+        if (errors_.empty()) {
+            if (const auto wrong = check_retention(loaded_.values)) {
+                const auto origin = loaded_.origins.find(wrong->property);
+                add(origin == loaded_.origins.end() ? wrong->property : origin->second, wrong->message);
+            }
+        }
         if (errors_.empty()) {
             return std::move(loaded_);
         }
@@ -218,6 +241,9 @@ void loader::read_leaf(const YAML::Node& node, const std::string& name, const st
 
 void loader::read_node(const YAML::Node& node, const std::string& name) {
     for (const auto& member : node) {
+        if (errors_.size() >= errors_max) {
+            return;
+        }
         const auto place = place_of(member.first.Mark());
         if (!member.first.IsScalar()) {
             add(place, "a property's name has to be a word");

@@ -18,8 +18,9 @@ committer_actor spawn_committer(caf::actor_system& system, host_services& servic
 shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer,
                         std::uint32_t shard);
 
-/// Called by its shard only.
+/// Called by its shard only. The entity keeps its memory estimate in `figures` (may be null).
 entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer,
-                          shard_actor owner, std::uint32_t shard, entity_address address);
+                          shard_actor owner, std::uint32_t shard, entity_address address,
+                          std::shared_ptr<actor_figures> figures);
 
 } // namespace troupe::runtime

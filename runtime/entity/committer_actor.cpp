@@ -1,4 +1,7 @@
 #include "runtime/entity/actors.hpp"
+#include "runtime/supervision/stall_watch.hpp"
+#include "runtime/supervision/supervisor_actor.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
 
@@ -20,14 +23,27 @@ void fatal(std::string_view why) {
 
 namespace {
 
-class committer_impl : public committer_actor::base {
+class committer_impl : public committer_actor::base, private stall_subject {
 public:
     committer_impl(caf::actor_config& config, host_services& services, std::unique_ptr<storage::committer> owned)
-        : committer_actor::base(config), services_(services), committer_(std::move(owned)) {}
+        : committer_actor::base(config), services_(services), committer_(std::move(owned)) {
+        if (services_.committer_figures) {
+            services_.committer_figures->waiting = 0; // what an earlier one had is lost
+        }
+    }
 
     const char* name() const override { return "committer"; }
 
+    /// A promise holds this very actor: one that is kept would keep the actor, with its appends, for ever.
+    void on_exit() override { waiting_.clear(); }
+
+    resume_result resume(caf::execution_unit* unit, std::size_t throughput_max) override {
+        const watched_work work(services_.watch, "committer", *this);
+        return committer_actor::base::resume(unit, throughput_max);
+    }
+
     behavior_type make_behavior() override {
+        report_failures(*this, stall_path(), services_.letters);
         return {[this](const activate_msg& m) {
                     if (std::any_of(waiting_.begin(), waiting_.end(),
                                     [&](const job& j) { return j.append->entity == m.entity; })) {
@@ -45,10 +61,13 @@ public:
                     return promise;
                 },
                 [this](const release_msg& m) { committer_->release(m.entity, m.activation); },
-                [this](const flush_msg&) { flush(); }};
+                [this](const flush_msg&) { flush(); }, [this](const trim_msg& m) { return trim(m); }};
     }
 
 private:
+    [[nodiscard]] std::string stall_path() const override { return services_.settings.node_path + "/committer"; }
+    [[nodiscard]] bool is_core() const override { return true; }
+
     struct job {
         std::shared_ptr<storage::append> append;
         caf::typed_response_promise<appended_msg> promise;
@@ -89,6 +108,12 @@ private:
             return false;
         }
         ++services_.commits;
+        services_.appends.fetch_add(jobs.size(), std::memory_order_relaxed);
+        if (services_.committer_figures) {
+            const auto count = static_cast<std::int64_t>(jobs.size());
+            services_.committer_figures->waiting.fetch_sub(count, std::memory_order_relaxed);
+            services_.committer_figures->messages.fetch_add(count, std::memory_order_relaxed);
+        }
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             if (results_[i] && !batch_[i].records.empty() && services_.on_committed) {
                 services_.on_committed(batch_[i].records);
@@ -96,6 +121,15 @@ private:
             jobs[i].promise.deliver(appended_msg{std::move(results_[i])});
         }
         return true;
+    }
+
+    trimmed_msg trim(const trim_msg& m) {
+        trimmed_msg out{committer_->trim(m.shard, m.to)};
+        if (!out.result && out.result.error().code != code::conflict) {
+            services_.end_process(out.result.error().detail);
+            quit(caf::exit_reason::kill);
+        }
+        return out;
     }
 
     host_services& services_;

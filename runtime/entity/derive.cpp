@@ -1,10 +1,12 @@
 #include "runtime/entity/derive.hpp"
 
+#include "schemas/base/json.hpp"
 #include "storage/keys.hpp"
 #include "storage/tables.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace troupe::runtime {
 
@@ -34,16 +36,83 @@ const std::string& key_of(const effect& e) {
     return std::visit([](const auto& x) -> const std::string& { return x.key; }, e);
 }
 
+/// Rows follow the state, whatever event changed it.
+void derive_references(const std::vector<storage::blob_hash>& before, const std::vector<storage::blob_hash>& now,
+                       std::uint32_t shard, const entity_address& a, storage::derived_changes& out) {
+    std::vector<storage::blob_hash> dropped;
+    std::ranges::set_difference(before, now, std::back_inserter(dropped));
+    for (const auto& hash : dropped) {
+        out.deletes.push_back(keys::reference(shard, storage::as_bytes(hash), a));
+    }
+    std::ranges::set_difference(now, before, std::back_inserter(out.named_blobs));
+    for (const auto& hash : out.named_blobs) {
+        out.puts.emplace_back(keys::reference(shard, storage::as_bytes(hash), a), "");
+    }
+}
+
 } // namespace
 
-derived_rows rows_of(const entity_instance& e, const view_context& ctx, std::string* document) {
+std::string timer_command_id(std::string_view key, timestamp due) {
+    return "timer/" + std::string(key) + "/" + std::to_string(due.ms);
+}
+
+std::string effect_command_id(const entity_address& owner, std::string_view key) {
+    return "effect/" + owner.kind + "/" + to_string(owner.id) + "/" + std::string(key);
+}
+
+std::string set_aside_name(const effect& e) {
+    const auto* timer = std::get_if<timer_effect>(&e);
+    return timer ? timer_command_id(timer->key, timer->due) : "effect/" + key_of(e);
+}
+
+std::string effect_behind(const command& c) {
+    if (c.principal != "node") {
+        return {};
+    }
+    const auto own = effect_command_id(c.to, "");
+    if (c.cause.starts_with(own)) {
+        return "effect/" + c.cause.substr(own.size());
+    }
+    return c.id.starts_with("timer/") ? c.id : std::string();
+}
+
+std::string poisoned_payload(const command& c, std::string_view cause) {
+    std::string out;
+    json::object_writer writer(out);
+    writer.field("command", c.type).field("command_id", c.id).field("cause", cause).raw_field("payload", c.payload);
+    if (const auto owed = effect_behind(c); !owed.empty()) {
+        writer.field("effect", owed);
+    }
+    writer.end();
+    return out;
+}
+
+void note_set_aside(const storage::record& r, set_aside_effects& into) {
+    if (r.type != poisoned_event) {
+        return;
+    }
+    const auto parsed = json::document::parse(r.payload);
+    const auto member = parsed ? parsed->root().find("effect") : std::nullopt;
+    const auto name = member ? member->as_string() : std::nullopt;
+    if (name) {
+        into.emplace(*name);
+    }
+}
+
+derived_rows rows_of(const entity_instance& e, const view_context& ctx, set_aside_effects set_aside,
+                     std::string* document) {
     derived_rows out;
+    out.set_aside = std::move(set_aside);
     auto view = e.view(ctx);
     out.exists = view.exists && ctx.version > 0;
     if (out.exists) {
         out.keys = without_nul(std::move(view.keys));
     }
+    out.blobs = e.blobs();
     out.owed = e.resume();
+    if (!out.set_aside.empty()) {
+        std::erase_if(out.owed, [&](const effect& x) { return out.set_aside.contains(set_aside_name(x)); });
+    }
     for (const auto& owed : out.owed) {
         if (const auto* timer = std::get_if<timer_effect>(&owed)) {
             out.timers.emplace(key_of(owed), timer->due);
@@ -61,7 +130,7 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
                                 derived_rows& before) {
     storage::derived_changes out;
     std::string document;
-    auto now = rows_of(e, {a.id, version}, &document);
+    auto now = rows_of(e, {a.id, version}, before.set_aside, &document);
 
     const auto document_key = keys::entity(shard, keys::table::document, a);
     if (now.exists) {
@@ -107,6 +176,7 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
         const auto owed_key = keys::entity(shard, keys::table::owed, a);
         now.owes ? void(out.puts.emplace_back(owed_key, "")) : out.deletes.push_back(owed_key);
     }
+    derive_references(before.blobs, now.blobs, shard, a, out);
     std::map<std::string, std::string> items; // the last one of a key counts
     for (auto& i : e.take_items()) {
         items.insert_or_assign(keys::item(shard, a, i.collection, i.key), std::move(i.document));
@@ -118,13 +188,40 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
     return out;
 }
 
-void add_snapshot(storage::derived_changes& to, const entity_instance& e, std::uint32_t shard, const entity_address& a,
-                  std::uint64_t version, std::uint64_t drop) {
+std::string snapshot_of(const entity_instance& e, const set_aside_effects& set_aside) {
+    auto state = e.snapshot();
+    for (const auto& name : set_aside) {
+        state += '\n' + json::quoted(name); // no line ends within JSON as it is written
+    }
+    return state;
+}
+
+void add_snapshot(storage::derived_changes& to, const entity_instance& e, const set_aside_effects& set_aside,
+                  std::uint32_t shard, const entity_address& a, std::uint64_t version, std::uint64_t drop) {
     to.puts.emplace_back(keys::numbered(shard, keys::table::snapshot, a, version),
-                         storage::encode_snapshot_row({version, e.state_version(), e.snapshot()}));
+                         storage::encode_snapshot_row({version, e.state_version(), snapshot_of(e, set_aside)}));
     if (drop != 0) {
         to.deletes.push_back(keys::numbered(shard, keys::table::snapshot, a, drop));
     }
+}
+
+expected<set_aside_effects> restore_snapshot(entity_instance& e, std::uint16_t state_version, std::string_view state) {
+    set_aside_effects out;
+    const auto json_end = std::min(state.find('\n'), state.size());
+    for (auto end = json_end; end < state.size();) {
+        const auto begin = end + 1;
+        end = std::min(state.find('\n', begin), state.size());
+        const auto name = json::document::parse(state.substr(begin, end - begin));
+        const auto text = name ? name->root().as_string() : std::nullopt;
+        if (!text) {
+            return problem{code::journal_damaged, "a snapshot names an effect that cannot be read"};
+        }
+        out.emplace(*text);
+    }
+    if (auto restored = e.restore(state_version, state.substr(0, json_end)); !restored) {
+        return restored.error();
+    }
+    return out;
 }
 
 } // namespace troupe::runtime

@@ -1,6 +1,9 @@
 #include "runtime/entity/effects.hpp"
 
+#include "runtime/entity/derive.hpp"
+#include "runtime/entity/troubles.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/effect_settled.hpp"
 
@@ -19,8 +22,6 @@ namespace {
 
 constexpr std::int64_t retry_first_ms = 100;
 constexpr std::int64_t retry_max_ms = 30'000;
-/// Effects in work on a node, each on a thread of its own; further ones wait and are tried again.
-constexpr std::uint64_t performing_max = 512;
 
 std::int64_t back_off(std::uint32_t attempts) {
     return std::min(retry_max_ms, retry_first_ms << std::min(attempts, 9U));
@@ -48,11 +49,6 @@ const std::string& key_of(const effect& e) {
     return std::visit([](const auto& x) -> const std::string& { return x.key; }, e);
 }
 
-/// (organization, kind, entity, effect): the same for every attempt, so that receivers recognise repeats.
-std::string effect_id(const entity_address& self, std::string_view key) {
-    return "effect/" + self.kind + "/" + to_string(self.id) + "/" + std::string(key);
-}
-
 class performing final : public effect_context {
 public:
     performing(host_services& services, entity_address self, std::stop_token stop, std::string key)
@@ -77,7 +73,8 @@ public:
     reply tell_self(self_command c) override {
         command out;
         out.to = self_;
-        out.id = c.id.empty() ? effect_id(self_, key_) + "/progress/" + std::to_string(++progress_) : std::move(c.id);
+        out.id = c.id.empty() ? effect_command_id(self_, key_) + "/progress/" + std::to_string(++progress_)
+                              : std::move(c.id);
         out.type = std::move(c.type);
         out.payload = std::move(c.payload);
         out.principal = "node";
@@ -137,6 +134,7 @@ std::int64_t effect_table::reconcile(const std::vector<effect>& owed, const enti
             continue;
         }
         f->second.stop.request_stop();
+        well_again(f->first, f->second);
         f = f->second.working ? std::next(f) : flights_.erase(f);
     }
     return again_ms;
@@ -159,7 +157,7 @@ void effect_table::send_command(const send_effect& e, const entity_actor& owner)
     c.to = e.to;
     c.type = e.type;
     c.payload = e.payload;
-    c.id = effect_id(self_, e.key);
+    c.id = effect_command_id(self_, e.key);
     c.principal = self_.kind + "/" + to_string(self_.id);
     c.cause = c.id;
     services_.dispatch(std::move(c), [key = e.key, then = e.then, owner](reply r) {
@@ -181,6 +179,19 @@ void effect_table::send_command(const send_effect& e, const entity_actor& owner)
     });
 }
 
+/// Its place under its entity, while it is at work.
+supervision_tree::entry effect_table::in_tree(const perform_effect& e) const {
+    if (!services_.tree) {
+        return {};
+    }
+    auto name = e.key;
+    std::ranges::replace(name, '/', '-');
+    auto entry = services_.tree->add(
+        entity_path(services_, services_.store->shard_of(self_), self_) + "/effects/" + name, "performer");
+    entry.set_policy("done again by its entity, 100 ms after a failure, doubling to 30 s");
+    return entry;
+}
+
 void effect_table::perform(const perform_effect& e, const flight& f, const entity_instance& instance,
                            const entity_actor& owner) const {
     auto work = instance.bind(e);
@@ -195,7 +206,8 @@ void effect_table::perform(const perform_effect& e, const flight& f, const entit
         return;
     }
     auto& services = services_;
-    auto run = [work = std::move(work), &services, self = self_, stop = f.stop.get_token(), key = e.key, owner] {
+    auto entry = std::make_shared<supervision_tree::entry>(in_tree(e));
+    auto run = [work = std::move(work), &services, self = self_, stop = f.stop.get_token(), key = e.key, owner, entry] {
         effect_done_msg done{key, {}, false, {}};
         try {
             performing ctx(services, self, stop, key);
@@ -203,8 +215,12 @@ void effect_table::perform(const perform_effect& e, const flight& f, const entit
         } catch (const std::exception& defect) {
             done.crashed = true;
             done.cause = defect.what();
+        } catch (...) {
+            done.crashed = true;
+            done.cause = "it threw something that is no exception of the standard library";
         }
         --services.performing;
+        *entry = {}; // CAF keeps the function longer
         caf::anon_send(owner, std::move(done));
     };
     try {
@@ -239,9 +255,9 @@ struct delivery : std::enable_shared_from_this<delivery> {
         c.to = self;
         c.type = self_command.type;
         c.payload = self_command.payload;
-        c.id = self_command.id.empty() ? effect_id(self, key) + "/" + std::to_string(next) : self_command.id;
+        c.id = self_command.id.empty() ? effect_command_id(self, key) + "/" + std::to_string(next) : self_command.id;
         c.principal = "node";
-        c.cause = effect_id(self, key);
+        c.cause = effect_command_id(self, key);
         services.dispatch(std::move(c), [me = shared_from_this()](reply r) { me->answered(std::move(r)); });
     }
 
@@ -264,6 +280,12 @@ struct delivery : std::enable_shared_from_this<delivery> {
 
 } // namespace
 
+void effect_table::well_again(const std::string& key, const flight& f) {
+    if (f.attempts > 0 && services_.troubles) {
+        services_.troubles->effect_ended(self_, key);
+    }
+}
+
 void effect_table::done(const effect_done_msg& m, const entity_actor& owner) {
     const auto found = flights_.find(m.key);
     if (found == flights_.end()) {
@@ -273,12 +295,18 @@ void effect_table::done(const effect_done_msg& m, const entity_actor& owner) {
     if (m.crashed) {
         log_for("entity").warn("effect {} of {} is tried again: {}", m.key, to_string(self_), m.cause);
         f.working = false;
-        f.rest_until_ms = monotonic_ms() + back_off(f.attempts++);
+        const auto wait_ms = back_off(f.attempts++);
+        f.rest_until_ms = monotonic_ms() + wait_ms;
+        if (services_.troubles) {
+            const auto now = services_.clock();
+            services_.troubles->effect_failed(self_, {m.key, f.attempts, now, now + wait_ms, m.cause});
+        }
         return;
     }
     if (m.commands.empty()) { // its commands were answered, or there were none
         f.working = false;
         f.delivered = true;
+        well_again(m.key, f);
         return;
     }
     std::make_shared<delivery>(services_, self_, m.key, m.commands, owner)->step();

@@ -2,6 +2,7 @@
 
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/kind.hpp"
+#include "runtime/supervision/tree.hpp"
 
 #include <cstdint>
 #include <map>
@@ -45,6 +46,9 @@ private:
     void send_command(const send_effect& e, const entity_actor& owner) const;
     void perform(const perform_effect& e, const flight& f, const entity_instance& instance,
                  const entity_actor& owner) const;
+
+    [[nodiscard]] supervision_tree::entry in_tree(const perform_effect& e) const;
+    void well_again(const std::string& key, const flight& f);
 
     host_services& services_;
     caf::actor_system& system_;

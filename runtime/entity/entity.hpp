@@ -29,6 +29,8 @@
 ///         static entity_view view(const state&, const view_context&);
 ///         // optional: the documents of a collection that an event adds ("messages" of a task)
 ///         static std::vector<item> items(const state& after, const event&, const event_context&);
+///         // optional: the names of the blobs that the state needs; a blob that no state names is collected
+///         static std::vector<std::string_view> blobs(const state&);
 ///     };
 namespace troupe::runtime {
 

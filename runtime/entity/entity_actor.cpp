@@ -1,16 +1,25 @@
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
+#include "runtime/entity/load.hpp"
+#include "runtime/entity/repeats.hpp"
+#include "runtime/entity/troubles.hpp"
+#include "runtime/retention/history_cut.hpp"
+#include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/base.hpp"
+#include "storage/blobs.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/poison.hpp"
 
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
-#include <deque>
+#include <list>
 #include <unordered_map>
 
 namespace troupe::runtime {
@@ -26,33 +35,42 @@ timestamp record_time(host_services& services, std::uint32_t shard) {
 
 namespace {
 
-/// The host's own event: a command was set aside because it crashed the entity again and again.
-constexpr std::string_view poisoned_event = "$poisoned";
-/// After a refused append (a full disk) an entity that owes effects looks again.
-constexpr std::int64_t wake_after_refusal_ms = 5000;
+/// What a record takes beside its payload, about.
+constexpr std::size_t record_overhead_bytes = 256;
+constexpr std::size_t short_tail_bytes = 64 << 10;
 
 /// Hosts one entity: decide → commit → apply → reply → effects. Commands that arrive while an append is in flight wait;
 /// when it returns, all of them are decided together and appended as one batch.
 ///
 /// Invariant H1: the instance is ahead of the journal only while `in_flight_` is set, and nothing reads it then.
-class entity_impl : public entity_actor::base {
+class entity_impl : public entity_actor::base, private stall_subject {
 public:
     entity_impl(caf::actor_config& config, host_services& services, committer_actor committer, shard_actor owner,
-                std::uint32_t shard, entity_address address)
+                std::uint32_t shard, entity_address address, std::shared_ptr<actor_figures> figures)
         : entity_actor::base(config),
           services_(services),
           committer_(std::move(committer)),
           owner_(std::move(owner)),
           shard_(shard),
           self_(std::move(address)),
-          effects_(services, system(), self_) {
+          effects_(services, system(), self_),
+          figures_(std::move(figures)) {
         ++services_.entities_active;
     }
     const char* name() const override { return "entity"; }
 
+    resume_result resume(caf::execution_unit* unit, std::size_t throughput_max) override {
+        const watched_work work(services_.watch, "scheduler", *this);
+        return entity_actor::base::resume(unit, throughput_max);
+    }
+
     void on_exit() override {
         --services_.entities_active; // work that survives may hold the actor longer
         effects_.stop();
+        if (services_.troubles) {
+            services_.troubles->left(self_);
+        }
+        waiting_.clear(); // the router has them, too; an effect that is in work holds what is left of this actor
         owner_ = nullptr;
         committer_ = nullptr;
     }
@@ -63,9 +81,7 @@ public:
         if (kind == services_.kinds->end()) {
             broken_ = problem{code::not_found, "there is no entity kind '" + self_.kind + "' on this node"};
         } else {
-            instance_ = kind->second.make();
-            request(committer_, caf::infinite, activate_msg{self_})
-                .then([this](activated_msg& m) { activated(m.result); }, [this](caf::error& e) { quit(std::move(e)); });
+            activate();
         }
         return {[this](const offer_msg& m) {
                     enqueue({m.held, std::nullopt});
@@ -73,14 +89,22 @@ public:
                 [this](const poison_msg& m) {
                     enqueue({m.held, m.cause});
                 },
-                [this](const passivate_msg& m) { passivate(m.drain); }, [this](const reconcile_msg&) { reconcile(); },
+                [this](const passivate_msg& m) { passivate(m.drain); },
+                [this](const reconcile_msg&) { reconcile(); },
                 [this](const effect_done_msg& m) {
                     effects_.done(m, this);
                     reconcile();
+                },
+                [this](const cut_history_msg& m) {
+                    cut_wanted_ = m;
+                    pump();
                 }};
     }
 
 private:
+    [[nodiscard]] std::string stall_path() const override { return entity_path(services_, shard_, self_); }
+    [[nodiscard]] bool is_core() const override { return false; }
+
     struct waiting {
         held_ptr held;
         std::optional<std::string> poison_cause;
@@ -100,12 +124,24 @@ private:
 
     // ---- activation
 
+    void activate() {
+        ready_ = false;
+        request(committer_, caf::infinite, activate_msg{self_})
+            .then([this](activated_msg& m) { activated(m.result); }, [this](caf::error& e) { quit(std::move(e)); });
+    }
+
     void activated(expected<storage::activation>& result) {
         auto loaded = result ? load_safely(*result) : expected<void>(result.error());
         if (!loaded) {
             broken_ = problem{code::quarantined, to_string(self_) + " cannot be loaded: " + loaded.error().detail};
             log_for("entity").error("{}", broken_->detail);
+            if (services_.troubles) {
+                services_.troubles->quarantined(self_, {services_.clock(), loaded.error().detail});
+            }
         } else {
+            if (services_.troubles) {
+                services_.troubles->loaded(self_);
+            }
             ready_ = true;
             announce_timers();
             reconcile();
@@ -116,38 +152,32 @@ private:
     /// A model that throws while it is loaded would do so for ever: that is quarantine, not a crash.
     expected<void> load_safely(const storage::activation& a) {
         try {
-            auto loaded = load(a);
-            if (loaded) {
-                before_ = rows_of(*instance_, {self_.id, version_}, nullptr);
-            }
-            return loaded;
+            return load(a);
         } catch (const std::exception& defect) {
             return problem{code::quarantined, defect.what()};
+        } catch (...) {
+            return problem{code::quarantined, "its model threw something that is no exception of the standard library"};
         }
     }
 
-    /// The newest snapshot that can be restored, then the events after it.
     expected<void> load(const storage::activation& a) {
         activation_ = a.id;
-        std::uint64_t from = 0;
-        for (const auto& s : storage::read_snapshots(*services_.store, self_, 2)) {
-            snapshots_.push_back(s.version);
-            if (from == 0 && s.version <= a.version && instance_->restore(s.state_version, s.state)) {
-                from = s.version;
-            }
+        instance_ = services_.kinds->find(self_.kind)->second.make();
+        snapshots_.clear();
+        auto loaded = load_entity(*services_.store, self_, a.version, *instance_);
+        if (!loaded) {
+            return loaded.error();
         }
-        version_ = from;
-        auto read = storage::read_history(*services_.store, self_, from, [this](storage::record&& r) {
-            version_ = r.entity_seq;
-            return instance_->replay(r);
-        });
-        if (read && version_ != a.version) {
-            return problem{code::journal_damaged, "its history ends at event " + std::to_string(version_) + " of " +
-                                                      std::to_string(a.version)};
-        }
-        instance_->take_items(); // those of replayed events are in the tables already
-        snapshot_version_ = from;
-        return read;
+        version_ = loaded->version;
+        base_ = loaded->base;
+        snapshots_ = std::move(loaded->snapshots);
+        snapshot_version_ = loaded->from;
+        snapshot_bytes_ = loaded->from_bytes;
+        bytes_since_snapshot_ = loaded->tail_bytes + loaded->tail_events * record_overhead_bytes;
+        state_bytes_ = loaded->from_bytes + loaded->tail_bytes;
+        estimate_memory();
+        before_ = rows_of(*instance_, {self_.id, version_}, std::move(loaded->set_aside), nullptr);
+        return {};
     }
 
     // ---- the loop
@@ -158,14 +188,25 @@ private:
     }
 
     void pump() {
+        if (cut_wanted_ && !in_flight_ && (ready_ || broken_)) {
+            cut_history(*std::exchange(cut_wanted_, std::nullopt));
+        }
         while (!in_flight_ && !waiting_.empty() && (ready_ || broken_)) {
             batch b;
             while (!waiting_.empty() && b.decisions.size() < services_.settings.batch_commands_max &&
                    b.bytes < limits::commit_batch_bytes) {
+                // One that was there when the entity died is decided alone, so that the next crash has one culprit.
+                const bool suspect = waiting_.front().held->crashes > 0;
+                if (suspect && !b.decisions.empty()) {
+                    break;
+                }
                 auto w = std::move(waiting_.front());
                 waiting_.pop_front();
                 if (!w.held->answered) {
                     decide(b, std::move(w));
+                }
+                if (suspect) {
+                    break;
                 }
             }
             if (b.append->records.empty()) {
@@ -182,13 +223,15 @@ private:
         if (known != b.by_id.end()) {
             const auto& first = b.decisions[known->second].of.held->command;
             if (first.request_hash != c.request_hash) {
-                b.decisions.push_back({std::move(w), mismatch(c), 0});
+                b.decisions.push_back({std::move(w), key_mismatch(c), 0});
             } else {
                 b.decisions.push_back({std::move(w), std::nullopt, known->second});
             }
             return;
         }
+        w.held->deciding = true; // should the model throw, the router knows whom to blame
         auto answer = answer_for(b, w);
+        w.held->deciding = false;
         const bool foreign = !answer && answer.error().code == code::idempotency_mismatch;
         b.decisions.push_back({std::move(w), std::move(answer), 0});
         if (foreign) {
@@ -202,7 +245,9 @@ private:
         if (broken_) {
             return *broken_;
         }
-        if (auto earlier = repeated(*w.held)) {
+        const auto version = version_ + b.append->records.size();
+        const repeat_source source{*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, base_};
+        if (auto earlier = answer_of_repeat(source, *w.held, *instance_, version)) {
             ++services_.commands_repeated;
             return std::move(*earlier);
         }
@@ -211,7 +256,6 @@ private:
                            "the command waited longer than its deadline and was not decided; send it again"};
         }
         w.held->decided_after = std::min(w.held->decided_after.load(), version_);
-        const auto version = version_ + b.append->records.size();
         if (w.poison_cause) {
             return set_aside(b, c, *w.poison_cause);
         }
@@ -222,9 +266,7 @@ private:
         }
 
         const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
-        w.held->deciding = true; // should this throw, the router knows whom to blame
         auto result = instance_->handle(c, ctx);
-        w.held->deciding = false;
         if (!result) {
             ++services_.commands_refused;
             return result.error();
@@ -253,89 +295,20 @@ private:
             r.correlation = c.correlation;
             r.trace = c.trace;
             r.payload = std::move(e.payload);
-            b.bytes += r.payload.size() + 256;
+            b.bytes += r.payload.size() + record_overhead_bytes;
             b.append->records.push_back(std::move(r));
         }
     }
 
     reply set_aside(batch& b, const command& c, const std::string& cause) {
-        std::string payload;
-        json::object_writer out(payload);
-        out.field("command", c.type).field("command_id", c.id).field("cause", cause).raw_field("payload", c.payload);
-        out.end();
         std::vector<encoded_event> events;
-        events.push_back({std::string(poisoned_event), 1, std::move(payload)});
+        events.push_back({std::string(poisoned_event), 1, poisoned_payload(c, cause)});
         add_records(b, c, std::move(events), record_time(services_, shard_));
-        return poison(c, cause);
-    }
-
-    static problem poison(const command& c, std::string_view cause) {
-        return {code::poison, "the command '" + c.type + "' crashed its entity " +
-                                  std::to_string(limits::poison_crashes) +
-                                  " times and was set aside: " + std::string(cause)};
-    }
-
-    static problem mismatch(const command& c) {
-        return {code::idempotency_mismatch,
-                "the key '" + c.id + "' was used before with another request; use a new one for a new request"};
-    }
-
-    // ---- repeats
-
-    /// The answer of an earlier command with this id, made again from its events.
-    std::optional<reply> repeated(const held_command& held) {
-        const auto& c = held.command;
-        auto row = storage::is_remembered(c.id) ? storage::read_command(*services_.store, self_, c.id)
-                                                : decided_before(c, held.decided_after);
-        if (!row) {
-            return reply(row.error());
+        note_set_aside(b.append->records.back(), before_.set_aside);
+        if (services_.letters) {
+            services_.letters->record("poison", to_string(self_), c.type, cause);
         }
-        if (!*row || (*row)->first_version > version_) {
-            return std::nullopt;
-        }
-        if ((*row)->request_hash != c.request_hash) {
-            return reply(mismatch(c));
-        }
-        return answer_again(c, **row);
-    }
-
-    /// A command that nobody can repeat was decided before only if an earlier incarnation died before its answer.
-    expected<std::optional<storage::command_row>> decided_before(const command& c, std::uint64_t after) const {
-        std::optional<storage::command_row> found;
-        if (after >= version_) {
-            return found;
-        }
-        auto read = storage::read_history(*services_.store, self_, after, [&](storage::record&& r) -> expected<void> {
-            if (r.command_id == c.id && r.index_in_batch == 0) {
-                found = {r.request_hash, r.entity_seq, r.batch_size, r.time};
-            }
-            return {};
-        });
-        return read ? expected<std::optional<storage::command_row>>(found) : read.error();
-    }
-
-    reply answer_again(const command& c, const storage::command_row& row) {
-        const auto last = row.first_version + row.events - 1;
-        const auto then = services_.kinds->find(self_.kind)->second.make();
-        std::vector<storage::record> events;
-        auto read = storage::read_history(
-            *services_.store, self_, 0,
-            [&](storage::record&& r) {
-                auto replayed = then->replay(r);
-                if (r.entity_seq >= row.first_version) {
-                    events.push_back(std::move(r));
-                }
-                return replayed;
-            },
-            last);
-        if (!read) {
-            return read.error();
-        }
-        if (!events.empty() && events.front().type == poisoned_event) {
-            return poison(c, "see the entity's history");
-        }
-        auto document = then->answer(events, {self_.id, last});
-        return document ? reply(outcome{last, true, std::move(*document)}) : reply(document.error());
+        return poison_answer(c, cause);
     }
 
     // ---- commit
@@ -346,40 +319,148 @@ private:
         a.entity = self_;
         a.activation = activation_;
         a.expected_version = version_;
+        mark(b, true); // `view` and `resume` may throw too
         a.derived = derive(*instance_, shard_, self_, version, before_);
-        if (version - snapshot_version_ >= services_.settings.snapshot_events) {
+        for (const auto& r : a.records) {
+            if (r.type == poisoned_event) {
+                a.derived.puts.push_back(storage::poison_row(shard_, r));
+            }
+        }
+        if (base_ > 0) {
+            if (auto kept = storage::keep_base_items(*services_.store, a.derived); !kept) {
+                mark(b, false);
+                refused(b, kept.error());
+                return;
+            }
+        }
+        bytes_since_snapshot_ += b.bytes;
+        if (version - snapshot_version_ >= services_.settings.snapshot_events ||
+            bytes_since_snapshot_ >= std::max(services_.settings.snapshot_bytes, snapshot_bytes_)) {
             snapshot(a.derived, version);
         }
+        mark(b, false);
         in_flight_ = true;
+        for (const auto& r : a.records) {
+            state_bytes_ += r.payload.size();
+        }
+        estimate_memory();
         auto shared = std::make_shared<batch>(std::move(b));
+        if (auto named = storage::name_blobs(*services_.store, self_.organization, shared->append->derived.named_blobs);
+            !named) {
+            in_flight_ = false;
+            refused(*shared, named.error()); // a content is not there
+            return;
+        }
+        count_append();
         request(committer_, caf::infinite, append_msg{shared->append})
             .then([this, shared, version](appended_msg& m) { appended(*shared, version, m.result); },
                   [this](caf::error& e) { quit(std::move(e)); });
     }
 
+    static void mark(const batch& b, bool deciding) {
+        for (const auto& d : b.decisions) {
+            d.of.held->deciding = deciding;
+        }
+    }
+
+    void count_append() {
+        if (services_.committer_figures) {
+            services_.committer_figures->waiting.fetch_add(1, std::memory_order_relaxed);
+        }
+    }
+
+    /// The state as JSON is about as large as in memory; beside it stand the actor and its tables.
+    void estimate_memory() {
+        constexpr std::size_t empty_entity_bytes = 3072;
+        if (figures_) {
+            figures_->memory_bytes.store(static_cast<std::int64_t>(empty_entity_bytes + state_bytes_),
+                                         std::memory_order_relaxed);
+        }
+    }
+
     /// Keeps the newest two: a damaged one falls back to the one before.
     void snapshot(storage::derived_changes& to, std::uint64_t version) {
         const auto drop = snapshots_.size() >= 2 ? snapshots_.back() : 0;
-        add_snapshot(to, *instance_, shard_, self_, version, drop);
+        add_snapshot(to, *instance_, before_.set_aside, shard_, self_, version, drop);
+        state_bytes_ = to.puts.back().second.size();
         if (drop != 0) {
             snapshots_.pop_back();
         }
         snapshots_.insert(snapshots_.begin(), version);
         snapshot_version_ = version;
+        snapshot_bytes_ = to.puts.back().second.size();
+        bytes_since_snapshot_ = 0;
+    }
+
+    // ---- retention
+
+    void cut_history(const cut_history_msg& m) {
+        auto cut = broken_ ? expected<history_cut>(*broken_) : cut_safely(m.until);
+        if (!cut || cut->events == 0) {
+            m.ticket->failed = !cut;
+            if (!cut) {
+                log_for("retention").error("the history of {} is not cut: {}", to_string(self_), cut.error().detail);
+            } else if (m.leave) {
+                leave_again();
+            }
+            return;
+        }
+        auto a = std::make_shared<storage::append>();
+        a->entity = self_;
+        a->activation = activation_;
+        a->expected_version = version_;
+        a->derived = std::move(cut->changes);
+        if (!has_good_snapshot(*services_.store, self_, cut->base, *services_.kinds->find(self_.kind)->second.make())) {
+            snapshot(a->derived, version_); // beside the base: a damaged one falls back to the other
+        }
+        in_flight_ = true;
+        count_append();
+        request(committer_, caf::infinite, append_msg{a})
+            .then([this, m, base = cut->base, events = cut->events,
+                   more = cut->more](appended_msg& answer) { history_cut_done(m, base, events, more, answer.result); },
+                  [this](caf::error& e) { quit(std::move(e)); });
+    }
+
+    /// A model that throws here would do so for ever: that is no reason to end.
+    expected<history_cut> cut_safely(timestamp until) {
+        try {
+            return make_cut(*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, until,
+                            services_.clock() + -services_.settings.dedup_window_ms);
+        } catch (const std::exception& defect) {
+            return problem{code::internal, defect.what()};
+        }
+    }
+
+    void history_cut_done(const cut_history_msg& m, std::uint64_t base, std::uint64_t events, bool more,
+                          const expected<storage::appended>& result) {
+        in_flight_ = false;
+        if (!result) {
+            batch none;
+            m.ticket->failed = true;
+            appended(none, version_, result.error()); // what it says of snapshots is not on disk: it is loaded again
+            return;
+        }
+        base_ = base;
+        m.ticket->events = events;
+        m.ticket->more = more;
+        reconcile();
+        pump();
+        if (m.leave && !more) {
+            leave_again();
+        }
+    }
+
+    /// An entity that was started to cut its history does not stay in memory for it.
+    void leave_again() {
+        if (ready_ && !in_flight_ && waiting_.empty() && effects_.empty()) {
+            passivate(false);
+        }
     }
 
     void appended(batch& b, std::uint64_t version, const expected<storage::appended>& result) {
         in_flight_ = false;
         if (!result) {
-            // Nothing was written, but the instance has the events (H1): answer, and load it again from the journal.
-            if (result.error().code != code::conflict) {
-                for (auto& d : b.decisions) {
-                    d.of.held->answer(result.error());
-                }
-            }
-            // What it owes is not lost: it is woken again.
-            send(owner_, wake_msg{self_, wake_after_refusal_ms});
-            quit(caf::exit_reason::normal);
+            refused(b, result.error());
             return;
         }
         version_ = version;
@@ -387,6 +468,19 @@ private:
         deliver(b);
         reconcile();
         pump();
+    }
+
+    /// Nothing was written, but the instance has the events (H1): it is loaded again from the journal. The actor stays,
+    /// and with it the back-off of its effects: a full disk must not make debtors wake each other without a pause.
+    void refused(batch& b, const problem& why) {
+        if (why.code == code::conflict) { // another activation is the right one; the router offers again
+            quit(caf::exit_reason::normal);
+            return;
+        }
+        for (auto& d : b.decisions) {
+            d.of.held->answer(why);
+        }
+        activate();
     }
 
     void announce_timers() {
@@ -432,7 +526,10 @@ private:
             send(owner_, busy_msg{self_});
             return;
         }
-        if (!ready_ || version_ == snapshot_version_ || version_ == 0) {
+        // A short tail is read again sooner than a snapshot is written.
+        const bool short_tail = version_ - snapshot_version_ < services_.settings.snapshot_idle_events &&
+                                bytes_since_snapshot_ < short_tail_bytes;
+        if (!ready_ || version_ == snapshot_version_ || short_tail) {
             leave();
             return;
         }
@@ -442,6 +539,7 @@ private:
         a->expected_version = version_;
         snapshot(a->derived, version_);
         in_flight_ = true; // commands that come now wait; the shard offers them again after the end
+        count_append();
         request(committer_, caf::infinite, append_msg{a})
             .then([this](appended_msg&) { leave(); }, [this](caf::error& e) { quit(std::move(e)); });
     }
@@ -457,13 +555,19 @@ private:
     std::uint32_t shard_;
     entity_address self_;
     effect_table effects_;
+    std::shared_ptr<actor_figures> figures_; ///< May be null.
+    std::size_t state_bytes_ = 0;            ///< About the size of its state as JSON.
     std::unique_ptr<entity_instance> instance_;
     std::uint64_t activation_ = 0;
     std::uint64_t version_ = 0;
+    std::uint64_t base_ = 0; ///< The last event that retention cut.
     std::uint64_t snapshot_version_ = 0;
+    std::uint64_t snapshot_bytes_ = 0; ///< Of the newest one.
+    std::uint64_t bytes_since_snapshot_ = 0;
     std::vector<std::uint64_t> snapshots_; ///< Newest first.
-    derived_rows before_;                  ///< Of the last batch decided.
-    std::deque<waiting> waiting_;
+    std::optional<cut_history_msg> cut_wanted_;
+    derived_rows before_; ///< Of the last batch decided.
+    std::list<waiting> waiting_;
     std::optional<problem> broken_; ///< Quarantined, or of no known kind: every command gets this.
     bool ready_ = false;
     bool in_flight_ = false;
@@ -473,8 +577,10 @@ private:
 } // namespace
 
 entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer,
-                          shard_actor owner, std::uint32_t shard, entity_address address) {
-    return system.spawn<entity_impl>(services, std::move(committer), std::move(owner), shard, std::move(address));
+                          shard_actor owner, std::uint32_t shard, entity_address address,
+                          std::shared_ptr<actor_figures> figures) {
+    return system.spawn<entity_impl>(services, std::move(committer), std::move(owner), shard, std::move(address),
+                                     std::move(figures));
 }
 
 } // namespace troupe::runtime

@@ -4,8 +4,10 @@
 #include "schemas/base/described.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/versions.hpp"
+#include "storage/blob_hash.hpp"
 #include "storage/record.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -20,6 +22,11 @@
 
 /// The erased form of a model: what the host works with. No CAF in here.
 namespace troupe::runtime {
+
+/// What one command may become: its events are decided, written and answered as a whole.
+inline constexpr std::size_t command_events_max = 10'000;
+inline constexpr std::size_t command_event_bytes_max = 16 * limits::mib;
+static_assert(command_event_bytes_max >= limits::event_bytes_max);
 
 struct encoded_event {
     std::string type;
@@ -54,6 +61,8 @@ public:
 
     [[nodiscard]] virtual std::vector<effect> resume() const = 0;
     [[nodiscard]] virtual entity_view view(const view_context& ctx) const = 0;
+    /// The blobs that the state names, each once, in order. What is no name of a blob is left out.
+    [[nodiscard]] virtual std::vector<storage::blob_hash> blobs() const = 0;
     /// The items of the events applied since the last call.
     virtual std::vector<item> take_items() = 0;
     /// Nothing when the kind has no performer.
@@ -64,6 +73,7 @@ public:
 struct entity_kind {
     std::string name;
     std::function<std::unique_ptr<entity_instance>()> make;
+    bool names_blobs = false; ///< Its model has `blobs`.
 };
 
 /// All kinds of a node, by name.
@@ -74,6 +84,10 @@ namespace detail {
 template <class M>
 concept has_items = requires(const typename M::state& s, const typename M::event& e, const event_context& c) {
     M::items(s, e, c);
+};
+template <class M>
+concept has_blobs = requires(const typename M::state& s) {
+    M::blobs(s);
 };
 template <class M>
 concept has_answer = requires(const typename M::state& s, const std::vector<typename M::event>& e,
@@ -115,7 +129,13 @@ public:
         if (!events) {
             return events.error();
         }
+        if (events->size() > command_events_max) {
+            return problem{code::payload_too_large, "the command '" + c.type + "' would become " +
+                                                        std::to_string(events->size()) + " events, over the limit of " +
+                                                        std::to_string(command_events_max) + "; split it"};
+        }
         decided out;
+        std::size_t bytes = 0;
         for (const auto& e : *events) {
             auto [type, payload] = encode_named(e);
             if (payload.size() > limits::event_bytes_max) {
@@ -123,6 +143,12 @@ public:
                                "the event '" + std::string(type) + "' would have " + std::to_string(payload.size()) +
                                    " bytes, over the limit of " + std::to_string(limits::event_bytes_max) +
                                    "; put large contents into files"};
+            }
+            bytes += payload.size();
+            if (bytes > command_event_bytes_max) {
+                return problem{code::payload_too_large, "the events of the command '" + c.type + "' would have over " +
+                                                            std::to_string(command_event_bytes_max) +
+                                                            " bytes; split it, or put large contents into files"};
             }
             const auto type_version =
                 std::visit([](const auto& m) { return version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
@@ -177,6 +203,14 @@ public:
     [[nodiscard]] entity_view view(const view_context& ctx) const override { return M::view(state_, ctx); }
     std::vector<item> take_items() override { return std::exchange(items_, {}); }
 
+    [[nodiscard]] std::vector<storage::blob_hash> blobs() const override {
+        if constexpr (detail::has_blobs<M>) {
+            return storage::blob_hashes(M::blobs(state_));
+        } else {
+            return {};
+        }
+    }
+
     [[nodiscard]] bound_effect bind(const perform_effect& e) const override {
         if (!performer_ || !*performer_) {
             return nullptr;
@@ -211,7 +245,8 @@ private:
 template <class M>
 entity_kind make_kind(performer_of<M> performer = {}) {
     auto shared = std::make_shared<const performer_of<M>>(std::move(performer));
-    return {std::string(M::kind), [shared] { return std::make_unique<hosted_model<M>>(shared.get()); }};
+    return {std::string(M::kind), [shared] { return std::make_unique<hosted_model<M>>(shared.get()); },
+            detail::has_blobs<M>};
 }
 
 } // namespace troupe::runtime

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/admission.hpp"
 #include "runtime/entity/entity.hpp"
 #include "storage/committer.hpp"
 
@@ -19,20 +20,29 @@
 /// travel in envelopes of their own.
 namespace troupe::runtime {
 
+class histogram;
+struct actor_figures;
+
+/// Microseconds on the monotonic clock.
+std::int64_t monotonic_us();
+
 /// A command that the router holds until it is answered. Shared by router and entity.
-struct held_command {
+struct held_command : admission_ticket {
     static constexpr auto never_decided = std::numeric_limits<std::uint64_t>::max();
 
     troupe::runtime::command command;
     reply_port port;
-    std::size_t bytes = 0;
     int crashes = 0; ///< How often its entity died while deciding it. Router only.
     std::atomic<bool> deciding{
         false}; ///< Set by the entity while it decides: whoever is marked when it dies is to blame.
     std::atomic<bool> offered{false};                        ///< The entity may have committed it.
     std::atomic<std::uint64_t> decided_after{never_decided}; ///< The entity's version when it was first decided.
     std::atomic<bool> answered{false};                       ///< Set once, by whoever answers.
-    std::function<void()> on_answered;                       ///< Gives back credits.
+    std::function<void()> on_parked;        ///< Its entity rests: gives back its credit, so that others go on.
+    std::function<void()> on_answered;      ///< Gives back all that it held.
+    std::shared_ptr<actor_figures> counted; ///< Where it counts as waiting until it is answered; null: nowhere.
+    histogram* latency = nullptr;           ///< Takes the time from `since_us` to the answer; null: not measured.
+    std::int64_t since_us = 0;
 
     /// Answers once; later calls do nothing.
     void answer(reply r);
@@ -47,7 +57,6 @@ struct submit_msg {
 /// Activates an entity that owes effects.
 struct wake_msg {
     entity_address entity;
-    std::int64_t after_ms = 0; ///< Not now: then, and once however often it is asked for.
 };
 /// Looks for idle entities to passivate.
 struct sweep_msg {
@@ -80,6 +89,22 @@ struct effect_done_msg {
     std::string cause;
 };
 
+/// What became of an order to cut a history. `done` is called once, when the last holder lets go of it.
+struct cut_ticket {
+    std::uint64_t events = 0; ///< That were cut.
+    bool more = false;        ///< The bound of a step was reached: order it again.
+    bool failed = false;      ///< The log says why.
+    std::function<void(const cut_ticket&)> done;
+
+    cut_ticket() = default;
+    cut_ticket(const cut_ticket&) = delete;
+    ~cut_ticket() {
+        if (done) {
+            done(*this);
+        }
+    }
+};
+
 /// Messages to the committer.
 struct activate_msg {
     entity_address entity;
@@ -98,6 +123,21 @@ struct release_msg {
     std::uint64_t activation = 0;
 };
 struct flush_msg {};
+struct trim_msg {
+    std::uint32_t shard = 0;
+    storage::log_base to;
+};
+struct trimmed_msg {
+    expected<void> result;
+};
+
+/// Retention's order to cut an entity's history: to its router, which passes it on to the entity.
+struct cut_history_msg {
+    entity_address entity;
+    timestamp until; ///< Events that are not newer may go.
+    std::shared_ptr<cut_ticket> ticket;
+    bool leave = false; ///< Set by the router: the entity was started only for this.
+};
 
 } // namespace troupe::runtime
 
@@ -116,6 +156,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::append_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::appended_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::release_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::flush_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::trim_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::trimmed_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::cut_history_msg)
 
 namespace troupe::runtime {
 
@@ -128,15 +171,17 @@ using committer_actor = caf::typed_actor<
     /// An activation ended.
     caf::reacts_to<release_msg>,
     /// To itself: commit what has queued up.
-    caf::reacts_to<flush_msg>>;
+    caf::reacts_to<flush_msg>,
+    /// Trims a shard's log; answered after the fsync. Errors come in the result.
+    caf::replies_to<trim_msg>::with<trimmed_msg>>;
 
 /// One per shard: holds commands until they are answered, starts and passivates entities.
 using shard_actor = caf::typed_actor<caf::reacts_to<submit_msg>, caf::reacts_to<wake_msg>, caf::reacts_to<sweep_msg>,
-                                     caf::reacts_to<busy_msg>>;
+                                     caf::reacts_to<busy_msg>, caf::reacts_to<cut_history_msg>>;
 
 /// One per active entity. Only its shard sends to it.
 using entity_actor =
     caf::typed_actor<caf::reacts_to<offer_msg>, caf::reacts_to<poison_msg>, caf::reacts_to<passivate_msg>,
-                     caf::reacts_to<reconcile_msg>, caf::reacts_to<effect_done_msg>>;
+                     caf::reacts_to<reconcile_msg>, caf::reacts_to<effect_done_msg>, caf::reacts_to<cut_history_msg>>;
 
 } // namespace troupe::runtime

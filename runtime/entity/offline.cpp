@@ -1,6 +1,7 @@
 #include "runtime/entity/offline.hpp"
 
-#include "runtime/entity/derive.hpp"
+#include "runtime/entity/load.hpp"
+#include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
 #include <algorithm>
@@ -8,31 +9,6 @@
 #include <vector>
 
 namespace troupe::runtime {
-namespace {
-
-constexpr std::size_t snapshots_tried = 2;
-
-/// The newest snapshot that can be restored, then the events after it.
-expected<void> load(const storage::store& s, const storage::activation& a, const entity_address& self,
-                    entity_instance& into) {
-    std::uint64_t version = 0;
-    for (const auto& snapshot : storage::read_snapshots(s, self, snapshots_tried)) {
-        if (version == 0 && snapshot.version <= a.version && into.restore(snapshot.state_version, snapshot.state)) {
-            version = snapshot.version;
-        }
-    }
-    auto read = storage::read_history(s, self, version, [&](storage::record&& r) {
-        version = r.entity_seq;
-        return into.replay(r);
-    });
-    into.take_items();
-    if (read && version != a.version) {
-        return problem{code::quarantined, "the history of " + to_string(self) + " ends too early"};
-    }
-    return read;
-}
-
-} // namespace
 
 reply decide_offline(const storage::store& s, storage::committer& committer, const entity_kind& kind,
                      const command& c) {
@@ -42,10 +18,11 @@ reply decide_offline(const storage::store& s, storage::committer& committer, con
         return active.error();
     }
     const auto instance = kind.make();
-    if (auto loaded = load(s, *active, c.to, *instance); !loaded) {
+    auto loaded = load_entity(s, c.to, active->version, *instance);
+    if (!loaded) {
         return loaded.error();
     }
-    auto before = rows_of(*instance, {c.to.id, active->version}, nullptr);
+    auto before = rows_of(*instance, {c.to.id, active->version}, std::move(loaded->set_aside), nullptr);
     const timestamp now{std::max(system_now().ms, storage::last_time(s, shard).ms)}; // a log's time never goes back
     auto decided = instance->handle(c, {c.to, active->version, now, c.principal, make_uuid});
     if (!decided) {
@@ -73,6 +50,11 @@ reply decide_offline(const storage::store& s, storage::committer& committer, con
     const auto version = active->version + a.records.size();
     if (!a.records.empty()) {
         a.derived = derive(*instance, shard, c.to, version, before);
+        if (loaded->base > 0) {
+            if (auto kept = storage::keep_base_items(s, a.derived); !kept) {
+                return kept.error();
+            }
+        }
         std::vector<expected<storage::appended>> results;
         if (auto committed = committer.commit(batch, results); !committed) {
             return committed.error();

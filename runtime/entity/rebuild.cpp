@@ -1,12 +1,17 @@
 #include "runtime/entity/rebuild.hpp"
 
 #include "runtime/entity/derive.hpp"
+#include "storage/base.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/poison.hpp"
 #include "storage/views.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
+#include <vector>
 
 namespace troupe::runtime {
 
@@ -14,22 +19,52 @@ namespace {
 
 using rows = std::map<std::string, std::string>;
 
-/// The view rows of one entity, from its whole history.
+/// The view rows of one entity, from where its history begins to its end.
 expected<void> replay(const storage::store& s, const entity_kind& kind, const entity_address& a, std::uint32_t shard,
                       rows& into) {
     const auto instance = kind.make();
     derived_rows before;
     std::uint64_t version = 0;
-    auto read = storage::read_history(s, a, 0, [&](storage::record&& r) {
+    const auto base = storage::read_base(s, a);
+    auto items = base ? storage::read_base_items(s, a) : expected<rows>(base.error());
+    if (!items) {
+        return items.error();
+    }
+    if (*base) {
+        version = (*base)->version;
+        auto restored = restore_snapshot(*instance, (*base)->state_version, (*base)->state);
+        if (!restored) {
+            return restored.error();
+        }
+        before.set_aside = std::move(*restored);
+        auto kept = storage::poison_rows_until(s, a, version);
+        if (!kept) {
+            return kept.error();
+        }
+        into.insert(kept->begin(), kept->end()); // of events that were cut
+    }
+    auto read = storage::read_history(s, a, version, [&](storage::record&& r) {
         version = r.entity_seq;
+        note_set_aside(r, before.set_aside);
+        if (r.type == poisoned_event) {
+            into.insert(storage::poison_row(shard, r));
+        }
         return instance->replay(r);
     });
     if (!read) {
         return read;
     }
+    const auto item_rows = storage::keys::entity_rows(shard, storage::keys::table::item, a);
+    for (auto& [key, document] : *items) {
+        into.insert_or_assign(item_rows + key, std::move(document));
+    }
     // Nothing was there before, so there is nothing to delete but items that a later event removed.
-    for (auto& [key, value] : derive(*instance, shard, a, version, before).puts) {
+    auto changes = derive(*instance, shard, a, version, before);
+    for (auto& [key, value] : changes.puts) {
         into.insert_or_assign(key, std::move(value));
+    }
+    for (const auto& key : changes.deletes) {
+        into.erase(key);
     }
     return {};
 }
@@ -60,6 +95,62 @@ void compare(const storage::store& s, std::uint32_t shard, rows expected_rows, c
 }
 
 } // namespace
+
+namespace {
+
+namespace keys = storage::keys;
+
+constexpr std::size_t rows_written_at_once = 10'000;
+
+expected<void> complete_shard(const storage::store& s, const std::vector<const entity_kind*>& kinds,
+                              std::uint32_t shard, storage::view_rows& add) {
+    expected<void> replayed;
+    const auto visited = storage::each_entity(s, shard, [&](const entity_address& a) {
+        const auto kind = std::ranges::find(kinds, a.kind, &entity_kind::name);
+        rows found;
+        if (kind != kinds.end()) {
+            replayed = replay(s, **kind, a, shard, found);
+        }
+        const auto prefix = keys::shard_table(shard, keys::table::reference);
+        for (auto row = found.lower_bound(prefix); row != found.end() && row->first.starts_with(prefix); ++row) {
+            add.puts.emplace_back(row->first, "");
+        }
+        return replayed.has_value();
+    });
+    if (!visited || !replayed) {
+        return visited ? replayed : visited;
+    }
+    for (const auto* kind : kinds) {
+        add.puts.emplace_back(keys::reference_kind(shard, kind->name), "");
+    }
+    return {};
+}
+
+} // namespace
+
+expected<void> complete_references(storage::store& s, const kind_registry& kinds) {
+    storage::view_rows add;
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        std::vector<const entity_kind*> missing;
+        for (const auto& [name, kind] : kinds) {
+            const auto kept = kind.names_blobs ? storage::keeps_references(s, shard, name) : expected<bool>(true);
+            if (!kept) {
+                return kept.error();
+            }
+            if (!*kept) {
+                missing.push_back(&kind);
+            }
+        }
+        auto done = missing.empty() ? expected<void>() : complete_shard(s, missing, shard, add);
+        if (done && add.puts.size() >= rows_written_at_once) {
+            done = storage::write_view_rows(s, std::exchange(add, {}));
+        }
+        if (!done) {
+            return done;
+        }
+    }
+    return add.puts.empty() ? expected<void>() : storage::write_view_rows(s, add);
+}
 
 expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& kinds, bool write,
                                        const std::function<void(std::uint64_t)>& progress) {

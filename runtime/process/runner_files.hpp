@@ -7,7 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +56,10 @@ inline constexpr char err = 'e';
 inline constexpr char failed = 'f'; ///< The command was not started; the text says why.
 inline constexpr std::size_t header_bytes = 5;
 } // namespace runner_frame
+
+/// Takes whole frames off the front of `bytes`. The text of a `failed` frame is the return value.
+std::optional<std::string> take_frames(std::string& bytes,
+                                       const std::function<void(bool is_err, std::string_view)>& on_output);
 
 /// The runner's exit codes.
 namespace runner_exit {

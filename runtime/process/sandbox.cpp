@@ -94,31 +94,6 @@ expected<runner_process> start_runner(const fs::path& runner, const fs::path& fo
     return started;
 }
 
-/// Takes whole frames off the front of `bytes`. The text of a `failed` frame is the return value.
-std::optional<std::string> take_frames(std::string& bytes,
-                                       const std::function<void(bool, std::string_view)>& on_output) {
-    std::optional<std::string> failure;
-    std::size_t at = 0;
-    while (bytes.size() - at >= runner_frame::header_bytes) {
-        std::uint32_t size = 0;
-        for (std::size_t i = 0; i < 4; ++i) {
-            size |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1 + i])) << (8 * i);
-        }
-        if (bytes.size() - at - runner_frame::header_bytes < size) {
-            break;
-        }
-        const auto text = std::string_view(bytes).substr(at + runner_frame::header_bytes, size);
-        if (bytes[at] == runner_frame::failed) {
-            failure = std::string(text);
-        } else if (on_output) {
-            on_output(bytes[at] == runner_frame::err, text);
-        }
-        at += runner_frame::header_bytes + size;
-    }
-    bytes.erase(0, at);
-    return failure;
-}
-
 /// How a runner program ended, as far as the node saw it.
 struct runner_end {
     int status = 0; ///< Of waitpid.
@@ -438,6 +413,30 @@ private:
 };
 
 } // namespace
+
+std::optional<std::string> take_frames(std::string& bytes,
+                                       const std::function<void(bool, std::string_view)>& on_output) {
+    std::optional<std::string> failure;
+    std::size_t at = 0;
+    while (bytes.size() - at >= runner_frame::header_bytes) {
+        std::uint32_t size = 0;
+        for (std::size_t i = 0; i < 4; ++i) {
+            size |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + 1 + i])) << (8 * i);
+        }
+        if (bytes.size() - at - runner_frame::header_bytes < size) {
+            break;
+        }
+        const auto text = std::string_view(bytes).substr(at + runner_frame::header_bytes, size);
+        if (bytes[at] == runner_frame::failed) {
+            failure = std::string(text);
+        } else if (on_output) {
+            on_output(bytes[at] == runner_frame::err, text);
+        }
+        at += runner_frame::header_bytes + size;
+    }
+    bytes.erase(0, at);
+    return failure;
+}
 
 std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, fs::path state_dir, fs::path runner) {
     return std::make_unique<runner_sandbox>(mode, std::move(state_dir), std::move(runner));

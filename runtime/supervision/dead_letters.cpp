@@ -15,7 +15,10 @@ constexpr std::size_t text_bytes_max = 500;
 std::string to_json(const dead_letter& letter) {
     std::string out;
     json::object_writer w(out);
-    w.field("at", to_string(letter.at)).field("kind", letter.kind).field("to", letter.to);
+    w.field("number", letter.number)
+        .field("at", to_string(letter.at))
+        .field("kind", letter.kind)
+        .field("to", letter.to);
     w.field("type", letter.type).field("reason", letter.reason);
     w.end();
     return out;
@@ -26,8 +29,10 @@ dead_letters::dead_letters(std::size_t kept_max, std::function<timestamp()> now)
 
 void dead_letters::record(std::string_view kind, std::string_view to, std::string_view type, std::string_view reason) {
     const auto cut = [](std::string_view text) { return std::string(text.substr(0, text_bytes_max)); };
-    dead_letter letter{.at = now_(), .kind = cut(kind), .to = cut(to), .type = cut(type), .reason = cut(reason)};
+    dead_letter letter{
+        .at = now_(), .kind = cut(kind), .to = cut(to), .type = cut(type), .reason = cut(reason), .number = 0};
     const std::lock_guard lock(mutex_);
+    letter.number = ++recorded_;
     auto known = counts_.find(letter.kind);
     if (known == counts_.end()) {
         known = counts_.try_emplace(counts_.size() < kinds_max ? letter.kind : "other").first;
@@ -39,15 +44,31 @@ void dead_letters::record(std::string_view kind, std::string_view to, std::strin
     }
 }
 
-std::vector<dead_letter> dead_letters::list(std::size_t limit) const {
+std::vector<dead_letter> dead_letters::list(std::size_t limit, std::uint64_t before) const {
     const std::lock_guard lock(mutex_);
-    const auto count = static_cast<std::ptrdiff_t>(std::min(limit, letters_.size()));
-    return {letters_.rbegin(), letters_.rbegin() + count};
+    const auto oldest = recorded_ - letters_.size() + 1;
+    const auto end = before == 0 ? letters_.size() : std::min(letters_.size(), before - std::min(before, oldest));
+    std::vector<dead_letter> out;
+    for (auto i = end; i > 0 && out.size() < limit; --i) {
+        out.push_back(letters_[i - 1]);
+    }
+    return out;
+}
+
+std::uint64_t dead_letters::forgotten() const {
+    const std::lock_guard lock(mutex_);
+    return recorded_ - letters_.size();
 }
 
 std::map<std::string, std::uint64_t, std::less<>> dead_letters::counts() const {
     const std::lock_guard lock(mutex_);
     return counts_;
+}
+
+std::uint64_t dead_letters::count(std::string_view kind) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = counts_.find(kind);
+    return found == counts_.end() ? 0 : found->second;
 }
 
 } // namespace troupe::runtime

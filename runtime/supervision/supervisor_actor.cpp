@@ -1,7 +1,6 @@
 #include "runtime/supervision/supervisor_actor.hpp"
 
 #include "runtime/supervision/dead_letters.hpp"
-#include "runtime/supervision/tree.hpp"
 #include "schemas/base/log.hpp"
 
 #include <caf/actor_system.hpp>
@@ -50,12 +49,16 @@ std::string child_path(const std::string& path, std::string_view id) {
     return (path == "/" ? path : path + "/") + std::string(id);
 }
 
-std::string text_of(const caf::error& reason, const caf::actor_system& system) {
+} // namespace
+
+std::string failure_text(const caf::error& reason, const caf::actor_system& system) {
     if (reason && reason.context().match_elements<std::string>()) {
         return reason.context().get_as<std::string>(0);
     }
     return reason ? system.render(reason) : "ended";
 }
+
+namespace {
 
 std::string what_of(const std::exception_ptr& thrown) {
     try {
@@ -92,12 +95,17 @@ public:
         }
         if (is_root && options_.tree) {
             entry_ = options_.tree->add(options_.path, "supervisor");
+            entry_.set_policy("ends the process when it gives up; children " + describe(core_.spec()));
         }
     }
 
     caf::behavior make_behavior() override {
-        report_failures(*this, options_.path);
-        set_exit_handler([this](caf::exit_msg& message) { on_exit_message(message); });
+        report_failures(*this, options_.path, options_.letters);
+        set_down_handler([this](caf::down_msg& message) { on_down(message); });
+        set_exit_handler([this](caf::exit_msg&) {
+            log_for("supervision").debug("{} is asked to end", options_.path);
+            perform(core_.shutdown(now_ms()));
+        });
         perform(core_.start(now_ms()));
         return {
             [this](tick_atom, std::int64_t due_ms) {
@@ -113,6 +121,11 @@ public:
     const char* name() const override { return "supervisor"; }
 
     void on_exit() override {
+        for (const auto& [id, c] : children_) {
+            if (c.actor) {
+                caf::anon_send_exit(c.actor, caf::exit_reason::kill); // a child never outlives its supervisor
+            }
+        }
         // Handles of the actor's own state keep each other alive otherwise.
         children_.clear();
         by_address_.clear();
@@ -132,17 +145,14 @@ private:
         return std::chrono::duration_cast<std::chrono::milliseconds>(system().clock().now().time_since_epoch()).count();
     }
 
-    void on_exit_message(const caf::exit_msg& message) {
+    void on_down(const caf::down_msg& message) {
         if (const auto found = by_address_.find(message.source); found != by_address_.end()) {
             const auto id = std::exchange(found->second, {});
             by_address_.erase(found);
             if (!id.empty()) { // else one that was abandoned
-                on_child_gone(id, is_failure(message.reason), text_of(message.reason, system()));
+                on_child_gone(id, is_failure(message.reason), failure_text(message.reason, system()));
             }
-            return;
         }
-        log_for("supervision").debug("{} is asked to end", options_.path);
-        perform(core_.shutdown(now_ms()));
     }
 
     void on_child_gone(const std::string& id, bool failed, const std::string& reason) {
@@ -200,14 +210,15 @@ private:
         show_start(id, c);
         std::string failure;
         try {
-            c.actor = c.start(child_context{system(), *this, path});
+            c.actor = c.start(child_context{system(), *this, path, c.entry, options_.letters});
             failure = c.actor ? "" : "its factory returned no actor";
         } catch (...) {
             failure = what_of(std::current_exception());
         }
         if (failure.empty()) {
             by_address_[c.actor.address()] = id;
-            link_to(c.actor);
+            // Not linked: CAF lets the end of one that was killed kill those that are linked to it.
+            monitor(c.actor);
             return {};
         }
         log_for("supervision").error("{} could not be started: {}", path, failure);
@@ -224,6 +235,7 @@ private:
                               : spec.label.empty()                ? "worker"
                                                                   : std::string_view(spec.label);
             c.entry = options_.tree->add(child_path(options_.path, id), kind);
+            c.entry.set_policy(describe(spec));
         } else if (c.started_before) {
             c.entry.restarted();
         }
@@ -232,8 +244,6 @@ private:
 
     void end_child(const std::string& id, caf::exit_reason reason) {
         if (const auto found = children_.find(id); found != children_.end() && found->second.actor) {
-            // Without a sender: CAF undoes the link to the sender of an exit message, and with it our notice of the
-            // end.
             caf::anon_send_exit(found->second.actor, reason);
         }
     }
@@ -363,11 +373,18 @@ expected<caf::actor> spawn_supervisor(caf::actor_system& system, supervisor_spec
 supervised_child supervisor_child(child_spec as_child, supervisor_spec spec, std::vector<supervised_child> children,
                                   supervision_tree* tree) {
     as_child.kind = child_kind::supervisor;
+    as_child.strategy = describe(spec);
+    std::vector<child_spec> below;
+    for (const auto& c : children) {
+        below.push_back(c.spec);
+    }
+    as_child.shutdown_ms = std::max(as_child.shutdown_ms, shutdown_ms_of(below));
     return {std::move(as_child),
             [spec = std::move(spec), children = std::move(children), tree](const child_context& context) {
                 // A problem throws here; the supervisor above catches it as this child's failure.
                 const auto complete = with_children(spec, children).value();
-                return spawn_checked(context.system, complete, children, {.path = context.path, .tree = tree}, false);
+                return spawn_checked(context.system, complete, children,
+                                     {.path = context.path, .tree = tree, .letters = context.letters}, false);
             }};
 }
 
@@ -401,6 +418,13 @@ void report_failures(caf::scheduled_actor& self, std::string path, dead_letters*
         const auto what = what_of(thrown);
         log_for("supervision").error("a handler of {} threw: {}", path, what);
         return caf::make_error(caf::sec::runtime_error, what);
+    });
+    self.set_down_handler([path, letters](caf::scheduled_actor* actor, caf::down_msg& down) {
+        const auto reason = actor->system().render(down.reason);
+        log_for("supervision").debug("{} was told of an end that it does not wait for: {}", path, reason);
+        if (letters) {
+            letters->record("unhandled", path, "down", reason);
+        }
     });
     self.set_default_handler(
         [path, letters](caf::scheduled_actor* actor, caf::message_view& view) -> caf::result<caf::message> {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/supervision/supervisor_core.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <caf/fwd.hpp>
@@ -13,18 +14,19 @@
 
 /// Supervisors as CAF actors: they carry out what `supervisor_core` decides.
 ///
-/// Supervisor and child are linked: a child never outlives a supervisor that died. An exit message to a supervisor
-/// from anyone but a child is the request for an ordered shutdown.
+/// A child never outlives a supervisor that died: it is killed. An exit message to a supervisor is the request for an
+/// ordered shutdown.
 namespace troupe::runtime {
 
 class dead_letters;
-class supervision_tree;
 
 /// What a factory gets. `path` is the child's: "/nodes/n1/committer".
 struct child_context {
     caf::actor_system& system;
     caf::local_actor& parent;
     const std::string& path;
+    supervision_tree::entry& entry; ///< The child's place in the tree; valid during the call. Does nothing without one.
+    dead_letters* letters;          ///< For `report_failures`; may be null.
 };
 
 /// Starts the child: at first and for each restart, in the supervisor's thread; must not block. May throw: that is a
@@ -39,6 +41,7 @@ struct supervised_child {
 struct supervisor_options {
     std::string path = "/";              ///< Of the supervisor; a child's is "PATH/ID".
     supervision_tree* tree = nullptr;    ///< Where all show up; outlives the supervisor. May be null.
+    dead_letters* letters = nullptr;     ///< Of it and its children; outlives them. May be null.
     std::function<double()> random = {}; ///< For jitter, in [0, 1); default: seeded by the system.
     /// Called in the actor's thread when the supervisor gives up, before it ends. For the root: end the process.
     std::function<void(const std::string& reason)> on_escalation = {};
@@ -49,8 +52,9 @@ struct supervisor_options {
 expected<caf::actor> spawn_supervisor(caf::actor_system& system, supervisor_spec spec,
                                       std::vector<supervised_child> children, supervisor_options options = {});
 
-/// A supervisor as the child of another, which then shows it in the tree. Its own children follow its path. A
-/// specification that does not validate fails at each start, and so escalates.
+/// A supervisor as the child of another, which then shows it in the tree. Its own children follow its path. It gets at
+/// least the time that their ordered shutdown may take, so that it is not killed half-way. A specification that does
+/// not validate fails at each start, and so escalates.
 supervised_child supervisor_child(child_spec as_child, supervisor_spec spec, std::vector<supervised_child> children,
                                   supervision_tree* tree = nullptr);
 
@@ -66,8 +70,12 @@ void restart_child(const caf::actor& supervisor, std::string id, order_done done
 /// Blocks; not to be called by actors.
 bool end_supervisor(caf::actor_system& system, const caf::actor& supervisor, std::int64_t time_out_ms);
 
+/// Why an actor ended, in words: what was thrown where `report_failures` noted it.
+std::string failure_text(const caf::error& reason, const caf::actor_system& system);
+
 /// Called by an actor for itself at its start: an exception becomes an exit reason that says what was thrown, so
-/// that supervisor, tree and log can show it; messages without a handler become dead letters (`letters` may be null).
+/// that supervisor, tree and log can show it; messages without a handler, and ends of others that it does not wait for,
+/// become dead letters (`letters` may be null).
 void report_failures(caf::scheduled_actor& self, std::string path, dead_letters* letters = nullptr);
 
 } // namespace troupe::runtime

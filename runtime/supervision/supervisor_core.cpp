@@ -45,6 +45,30 @@ expected<void> validate_child(const child_spec& c) {
 
 } // namespace
 
+std::int64_t shutdown_ms_of(const std::vector<child_spec>& children) {
+    std::int64_t out = 0;
+    for (const auto& c : children) {
+        out += c.shutdown_ms + kill_grace_ms;
+    }
+    return out;
+}
+
+std::string describe(const child_spec& spec) {
+    const auto restart = spec.restart == restart_policy::permanent   ? "permanent"
+                         : spec.restart == restart_policy::transient ? "transient"
+                                                                     : "temporary";
+    const auto end =
+        spec.shutdown_ms == 0 ? std::string("killed at the end") : fmt::format("{} ms to end", spec.shutdown_ms);
+    return fmt::format("{}, {}{}{}", restart, end, spec.strategy.empty() ? "" : "; children ", spec.strategy);
+}
+
+std::string describe(const supervisor_spec& spec) {
+    const auto strategy = spec.strategy == restart_strategy::one_for_one   ? "one_for_one"
+                          : spec.strategy == restart_strategy::one_for_all ? "one_for_all"
+                                                                           : "rest_for_one";
+    return fmt::format("{}, up to {} failures in {} s", strategy, spec.restarts_max, spec.window_ms / 1000);
+}
+
 expected<void> validate(const supervisor_spec& spec) {
     const auto& wait = spec.wait;
     if (spec.window_ms <= 0 || wait.first_ms < 0 || wait.max_ms < wait.first_ms || wait.quiet_ms <= 0 ||

@@ -35,6 +35,7 @@ struct child_spec {
     child_kind kind = child_kind::worker;
     std::string label =
         {}; ///< What the tree shows as its kind: "committer", "mcp_connection"; empty: worker or supervisor.
+    std::string strategy = {}; ///< Of a supervisor, for people; `supervisor_child` fills it in.
 };
 
 /// How long a restart waits: doubles with each failure up to `max_ms`, starts over after a quiet period.
@@ -52,6 +53,14 @@ struct supervisor_spec {
     back_off wait = {};
     std::vector<child_spec> children = {}; ///< Started in this order, stopped in the reverse order.
 };
+
+/// How long an ordered shutdown of these children may take: each its own time and, after it, the time to be killed.
+std::int64_t shutdown_ms_of(const std::vector<child_spec>& children);
+
+/// For people: "permanent, 5000 ms to end"; of a supervisor its strategy too.
+std::string describe(const child_spec& spec);
+/// "one_for_one, up to 5 failures in 60 s".
+std::string describe(const supervisor_spec& spec);
 
 /// `invalid_request` names what makes no sense: a bad or repeated id, a negative time.
 expected<void> validate(const supervisor_spec& spec);
@@ -124,6 +133,7 @@ public:
     };
     [[nodiscard]] const std::vector<child>& children() const { return children_; }
     [[nodiscard]] const child* find(std::string_view id) const;
+    [[nodiscard]] const supervisor_spec& spec() const { return spec_; }
 
 private:
     enum class phase : std::uint8_t { running, shutting_down, escalating, over };

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <limits>
 #include <map>
 #include <mutex>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,13 +18,13 @@ namespace {
 
 /// Of one answer, whatever depth and limit say: about 3 MB.
 constexpr std::size_t shown_nodes_max = 10'000;
-/// Nobody told yet: not shown.
+/// That one look at all entries goes through.
+constexpr std::size_t visited_max = 20'000;
+/// Nobody told yet.
 constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
 
-void write_known(json::object_writer& w, std::string_view name, const std::atomic<std::uint64_t>& number) {
-    if (const auto value = number.load(std::memory_order_relaxed); value != unknown) {
-        w.field(name, value);
-    }
+void write_known(json::object_writer& w, std::string_view name, std::uint64_t value) {
+    value == unknown ? void(w.raw_field(name, "null")) : void(w.field(name, value));
 }
 /// A failure's sentence; more stands in the log.
 constexpr std::size_t failure_bytes_max = 500;
@@ -50,6 +52,8 @@ std::string_view to_string(node_status s) {
         return "stopped";
     case node_status::failed:
         return "failed";
+    case node_status::stalled:
+        return "stalled";
     }
     return "";
 }
@@ -84,8 +88,30 @@ struct supervision_tree::node {
     std::atomic<std::uint64_t> memory_bytes = unknown;
     std::atomic<std::uint32_t> restarts = 0;
     std::atomic<node_status> status = node_status::running;
+    std::atomic<bool> stalled = false;
+    std::shared_ptr<const std::string> policy;    ///< Under the mutex, as the next; null: not told.
+    std::shared_ptr<const actor_figures> figures; ///< Where depth and memory are counted; null: in here.
+
+    /// Under the mutex.
+    [[nodiscard]] std::uint64_t depth_now() const {
+        return known(figures ? &figures->waiting : nullptr, mailbox_depth);
+    }
+    [[nodiscard]] std::uint64_t memory_now() const {
+        return known(figures ? &figures->memory_bytes : nullptr, memory_bytes);
+    }
+    [[nodiscard]] std::uint64_t messages_now() const { return known(figures ? &figures->messages : nullptr, messages); }
+    [[nodiscard]] node_status status_now() const {
+        const auto own = status.load();
+        return own == node_status::running && stalled ? node_status::stalled : own;
+    }
+    void write_figures(json::object_writer& w, timestamp now) const;
 
     [[nodiscard]] std::vector<std::shared_ptr<node>> most_telling(std::size_t limit) const;
+    static std::uint64_t known(const std::atomic<std::int64_t>* counted, const std::atomic<std::uint64_t>& told) {
+        const auto value = counted ? counted->load(std::memory_order_relaxed) : std::int64_t{-1};
+        return counted ? (value < 0 ? unknown : static_cast<std::uint64_t>(value))
+                       : told.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] std::string path() const {
         return parent ? (parent->parent ? parent->path() : "") + "/" + name : std::string("/");
     }
@@ -129,6 +155,22 @@ std::vector<std::shared_ptr<supervision_tree::node>> supervision_tree::node::mos
     return telling;
 }
 
+void supervision_tree::node::write_figures(json::object_writer& w, timestamp now) const {
+    w.field("status", to_string(status_now()));
+    w.field("restarts", std::uint64_t{restarts});
+    if (!last_failure.empty()) {
+        w.field("last_failure", last_failure).field("last_failure_at", to_string(failed_at));
+    }
+    if (policy) {
+        w.field("policy", *policy);
+    }
+    w.field("started_at", to_string(timestamp{started_ms}));
+    w.field("uptime_ms", std::max<std::int64_t>(now.ms - started_ms, 0));
+    write_known(w, "mailbox_depth", depth_now());
+    write_known(w, "messages", messages_now());
+    write_known(w, "memory_bytes", memory_now());
+}
+
 struct supervision_tree::state {
     std::shared_ptr<node> root = std::make_shared<node>();
     std::function<timestamp()> now;
@@ -138,6 +180,9 @@ struct supervision_tree::state {
 
     entry insert(const std::shared_ptr<state>& self, std::shared_ptr<node> at, std::string_view path,
                  std::string_view kind);
+    [[nodiscard]] std::shared_ptr<node> find(std::string_view path) const;
+    /// Every entry, at most `visited_max`, the upper ones first. No lock is held during the visit.
+    void visit(const std::function<void(const node&, bool has_children)>& each) const;
     static void prune(std::shared_ptr<node> n);
     void tell(const node& n, bool is_failure, bool removed) const;
     void write(std::string& out, const node& n, std::size_t depth, std::size_t limit, std::size_t& budget) const;
@@ -171,12 +216,51 @@ supervision_tree::entry supervision_tree::state::insert(const std::shared_ptr<st
     at->memory_bytes = unknown;
     at->restarts = 0;
     at->status = node_status::running;
+    at->stalled = false;
+    at->policy = nullptr;
+    at->figures = nullptr;
     if (at->owner.exchange(made.owner_) == 0) {
         size.fetch_add(1, std::memory_order_relaxed);
     }
     lock.unlock();
     tell(*at, false, false);
     return made;
+}
+
+std::shared_ptr<supervision_tree::node> supervision_tree::state::find(std::string_view path) const {
+    auto at = root;
+    for (auto id = next_element(path); at && !id.empty(); id = next_element(path)) {
+        std::shared_ptr<node> below;
+        {
+            const std::lock_guard lock(at->mutex);
+            const auto found = at->children.find(id);
+            below = found == at->children.end() ? nullptr : found->second;
+        }
+        at = std::move(below);
+    }
+    return at;
+}
+
+void supervision_tree::state::visit(const std::function<void(const node&, bool)>& each) const {
+    std::deque<std::shared_ptr<node>> todo{root};
+    for (std::size_t visited = 0; !todo.empty() && visited < visited_max; ++visited) {
+        const auto n = std::move(todo.front());
+        todo.pop_front();
+        bool has_children = false;
+        {
+            const std::lock_guard lock(n->mutex);
+            has_children = !n->children.empty();
+            for (const auto& [name, child] : n->children) {
+                if (todo.size() + visited >= visited_max) {
+                    break;
+                }
+                todo.push_back(child);
+            }
+        }
+        if (n->owner != 0) {
+            each(*n, has_children);
+        }
+    }
 }
 
 /// Takes the node out of the tree when nobody owns it and nothing is below, then those above it likewise.
@@ -210,7 +294,7 @@ void supervision_tree::state::tell(const node& n, bool is_failure, bool removed)
         change.last_failure = n.last_failure;
     }
     change.path = n.path();
-    change.status = n.status;
+    change.status = n.status_now();
     change.restarts = n.restarts;
     change.removed = removed;
     change.at = now();
@@ -226,16 +310,7 @@ void supervision_tree::state::write(std::string& out, const node& n, std::size_t
         const std::lock_guard lock(n.mutex);
         w.field("path", n.path()).field("name", n.name).field("kind", n.kind);
         if (n.owner != 0) {
-            w.field("status", to_string(n.status.load()));
-            w.field("restarts", std::uint64_t{n.restarts});
-            if (!n.last_failure.empty()) {
-                w.field("last_failure", n.last_failure).field("last_failure_at", to_string(n.failed_at));
-            }
-            w.field("started_at", to_string(timestamp{n.started_ms}));
-            w.field("uptime_ms", std::max<std::int64_t>(now().ms - n.started_ms, 0));
-            write_known(w, "mailbox_depth", n.mailbox_depth);
-            write_known(w, "messages", n.messages);
-            write_known(w, "memory_bytes", n.memory_bytes);
+            n.write_figures(w, now());
         }
         count = n.children.size();
         if (depth > 0) {
@@ -287,6 +362,7 @@ void supervision_tree::entry::leave() {
         const std::lock_guard lock(node_->mutex);
         if (node_->owner.compare_exchange_strong(mine, 0)) {
             node_->kind = group_kind;
+            node_->figures = nullptr;
             state_->size.fetch_sub(1, std::memory_order_relaxed);
         }
     }
@@ -320,6 +396,24 @@ void supervision_tree::entry::restarted() {
     node_->started_ms = state_->now().ms;
     node_->status = node_status::running;
     state_->tell(*node_, true, false);
+}
+
+void supervision_tree::entry::set_policy(std::string_view policy) {
+    set_policy(std::make_shared<const std::string>(policy));
+}
+
+void supervision_tree::entry::set_policy(std::shared_ptr<const std::string> policy) {
+    if (is_owner()) {
+        const std::lock_guard lock(node_->mutex);
+        node_->policy = std::move(policy);
+    }
+}
+
+void supervision_tree::entry::show(std::shared_ptr<const actor_figures> figures) {
+    if (is_owner()) {
+        const std::lock_guard lock(node_->mutex);
+        node_->figures = std::move(figures);
+    }
 }
 
 void supervision_tree::entry::set_mailbox_depth(std::size_t depth) {
@@ -360,22 +454,68 @@ supervision_tree::entry supervision_tree::add(std::string_view path, std::string
 
 std::optional<std::string> supervision_tree::to_json(std::string_view path, std::size_t depth,
                                                      std::size_t limit) const {
-    auto at = state_->root;
-    for (auto id = next_element(path); !id.empty(); id = next_element(path)) {
-        std::shared_ptr<node> below;
-        {
-            const std::lock_guard lock(at->mutex);
-            const auto found = at->children.find(id);
-            below = found == at->children.end() ? nullptr : found->second;
-        }
-        if (!below) {
-            return {};
-        }
-        at = std::move(below);
+    const auto at = state_->find(path);
+    if (!at) {
+        return {};
     }
     auto budget = shown_nodes_max;
     std::string out;
     state_->write(out, *at, depth, limit, budget);
+    return out;
+}
+
+void supervision_tree::set_stalled(std::string_view path, bool stalled) {
+    const auto at = state_->find(path);
+    if (at && at->owner != 0 && at->stalled.exchange(stalled) != stalled) {
+        state_->tell(*at, true, false);
+    }
+}
+
+std::string supervision_tree::busiest(std::size_t limit) const {
+    struct ranked {
+        std::uint64_t depth = 0;
+        std::uint64_t messages = 0;
+        std::string json;
+    };
+    const auto more = [](const ranked& a, const ranked& b) {
+        return std::tie(a.depth, a.messages) > std::tie(b.depth, b.messages);
+    };
+    std::vector<ranked> top; // a heap whose first is the least busy
+    state_->visit([&](const node& n, bool) {
+        const std::lock_guard lock(n.mutex);
+        const auto depth = n.depth_now();
+        const auto messages = n.messages_now();
+        ranked here{depth == unknown ? 0 : depth, messages == unknown ? 0 : messages, {}};
+        if ((here.depth == 0 && here.messages == 0) || limit == 0 ||
+            (top.size() == limit && !more(here, top.front()))) {
+            return;
+        }
+        json::object_writer w(here.json);
+        w.field("path", n.path()).field("kind", n.kind);
+        n.write_figures(w, state_->now());
+        w.end();
+        if (top.size() == limit) {
+            std::ranges::pop_heap(top, more);
+            top.pop_back();
+        }
+        top.push_back(std::move(here));
+        std::ranges::push_heap(top, more);
+    });
+    std::ranges::sort(top, more);
+    std::string out = "[";
+    for (const auto& r : top) {
+        out += (out.size() > 1 ? "," : "") + r.json;
+    }
+    return out + "]";
+}
+
+std::vector<std::string> supervision_tree::running(std::size_t limit) const {
+    std::vector<std::string> out;
+    state_->visit([&](const node& n, bool has_children) {
+        if (!has_children && n.status == node_status::running && out.size() < limit) {
+            out.push_back(n.path() + (n.stalled ? " (stalled)" : ""));
+        }
+    });
     return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "schemas/base/clock.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,12 +10,21 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// The supervision tree as people see it: who is there, under whom, and how it fares. Knows no actors.
 namespace troupe::runtime {
 
-enum class node_status : std::uint8_t { running, restarting, stopped, failed };
+/// stalled: it has been in one handler for longer than it may; only the watchdog says so.
+enum class node_status : std::uint8_t { running, restarting, stopped, failed, stalled };
 std::string_view to_string(node_status s);
+
+/// Figures that an actor keeps up to date where it counts them, without asking the tree. Negative: unknown.
+struct actor_figures {
+    std::atomic<std::int64_t> waiting{0};       ///< What it was given and has not done: its queue.
+    std::atomic<std::int64_t> memory_bytes{-1}; ///< An estimate.
+    std::atomic<std::int64_t> messages{0};      ///< That it was given so far.
+};
 
 /// What a listener is told: a supervisor came, went or changed, or anything failed or restarted.
 struct supervision_change {
@@ -51,7 +61,12 @@ public:
         void failed(std::string_view reason);
         /// Counts a restart, becomes `running`, and its uptime begins anew.
         void restarted();
-        /// What nobody tells is not shown.
+        /// Who restarts it when, for people: "permanent", "restarted by its router after 50 ms, doubling to 5 s".
+        void set_policy(std::string_view policy);
+        void set_policy(std::shared_ptr<const std::string> policy); ///< One text for many entries.
+        /// Depth, memory and messages are read from there, as long as the entry is there.
+        void show(std::shared_ptr<const actor_figures> figures);
+        /// What nobody tells is shown as unknown (null).
         void set_mailbox_depth(std::size_t depth);
         void set_memory_bytes(std::size_t bytes); ///< An estimate.
         void count_messages(std::uint64_t more = 1);
@@ -84,6 +99,16 @@ public:
     /// such entry.
     [[nodiscard]] std::optional<std::string> to_json(std::string_view path = "/", std::size_t depth = 3,
                                                      std::size_t limit = 100) const;
+
+    /// Something at that path is stuck, or goes on. Does nothing where there is no entry.
+    void set_stalled(std::string_view path, bool stalled);
+
+    /// The entries with the most that waits, then with the most messages, as a JSON array of at most `limit`. Looks at
+    /// 20,000 entries at most.
+    [[nodiscard]] std::string busiest(std::size_t limit) const;
+
+    /// Paths of what still runs, at most `limit`, those with nothing below: for the log of a shutdown that hangs.
+    [[nodiscard]] std::vector<std::string> running(std::size_t limit) const;
 
     /// Entries, without groups.
     [[nodiscard]] std::size_t size() const;

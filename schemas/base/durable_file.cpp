@@ -4,6 +4,8 @@
 #include "schemas/base/limits.hpp"
 #include "schemas/base/unique_fd.hpp"
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -48,6 +50,24 @@ expected<void> write_whole(int fd, std::string_view content, std::string_view na
     return {};
 }
 
+expected<void> read_pieces(int fd, std::string_view name,
+                           const std::function<expected<void>(std::string_view)>& visit) {
+    constexpr std::size_t piece_bytes = 64 * 1024;
+    std::string piece(piece_bytes, '\0');
+    for (;;) {
+        const auto got = ::read(fd, piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return got == 0 ? expected<void>() : expected<void>(file_problem("read", name, errno));
+        }
+        if (auto visited = visit(std::string_view(piece).substr(0, static_cast<std::size_t>(got))); !visited) {
+            return visited;
+        }
+    }
+}
+
 expected<std::string> read_whole(int fd, std::size_t bytes_max, std::string_view name) {
     constexpr std::size_t piece_bytes = 64 * 1024;
     std::string content;
@@ -88,6 +108,12 @@ expected<void> sync_folder(const std::filesystem::path& folder) {
 }
 
 expected<void> replace_file(const std::filesystem::path& path, std::string_view content, unsigned mode) {
+    return replace_file(
+        path, [&](int fd) { return write_whole(fd, content, path.native()); }, mode);
+}
+
+expected<void> replace_file(const std::filesystem::path& path, const std::function<expected<void>(int)>& write,
+                            unsigned mode) {
     // The name is short and its own: a file name of full length still has room for its neighbour.
     const auto temporary = path.parent_path() / (std::string(temporary_prefix) + to_string(make_uuid()));
     const auto give_up = [&](problem p) {
@@ -98,7 +124,7 @@ expected<void> replace_file(const std::filesystem::path& path, std::string_view 
     if (!fd) {
         return file_problem("create", path.native(), errno);
     }
-    if (auto written = write_whole(fd.get(), content, path.native()); !written) {
+    if (auto written = write(fd.get()); !written) {
         return give_up(written.error());
     }
     if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0) {

@@ -11,8 +11,8 @@ inline constexpr std::size_t mib = 1024 * kib;
 
 /// A request body that is not a file upload. Large contents go through blobs.
 inline constexpr std::size_t body_bytes_max = 1 * mib;
-/// A file written through the API in one piece.
-inline constexpr std::size_t file_bytes_max = 16 * mib;
+/// A file of a project. Its content travels in pieces, so that this is no bound of memory.
+inline constexpr std::size_t file_bytes_max = 128 * mib;
 /// JSON nesting: deeper input is a mistake or an attack.
 inline constexpr std::size_t json_depth_max = 64;
 /// One event's payload; more belongs into a blob. Must leave room for an envelope in a commit batch.

@@ -26,12 +26,12 @@ namespace troupe {
 /// The version under which a type is stored: its constant `version`, else 1. A data member of that name says nothing.
 template <class T>
 constexpr std::uint16_t version_of() {
-    if constexpr (requires { &T::version; }) {
-        if constexpr (!std::is_member_pointer_v<decltype(&T::version)>) {
-            return T::version;
-        }
+    // A pointer: static. A data member would give a pointer to member.
+    if constexpr (requires { requires std::is_pointer_v<decltype(&T::version)>; }) {
+        return T::version;
+    } else {
+        return 1;
     }
-    return 1;
 }
 
 namespace detail {

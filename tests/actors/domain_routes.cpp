@@ -296,6 +296,30 @@ BOOST_AUTO_TEST_CASE(file_is_written_read_and_deleted) {
     BOOST_TEST(count(path) == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(large_file_is_given_in_pieces) {
+    const auto project = read<project_document>(call(post, "/projects", R"({"name":"calculator"})"));
+    const auto path = "/projects/" + to_string(project.id) + "/files/large";
+    std::string content;
+    for (int i = 0; i < 500'000; ++i) {
+        content += std::to_string(i);
+    }
+    BOOST_TEST(read<file_document>(call(put, path, content)).bytes == content.size());
+    const auto given = [&](const net::response& r) {
+        BOOST_REQUIRE(r.source.has_value());
+        std::string all;
+        while (all.size() < *r.source->bytes) {
+            all += r.source->next().value();
+        }
+        return all;
+    };
+    const auto shown = call(get, path);
+    BOOST_TEST(shown.body.empty());
+    BOOST_TEST((given(shown) == content));
+    const auto part = call(get, path, "", {{"range", "bytes=1000000-1999999"}});
+    BOOST_TEST(part.status == 206);
+    BOOST_TEST((given(part) == content.substr(1'000'000, 1'000'000)));
+}
+
 BOOST_AUTO_TEST_CASE(file_outside_the_project_or_of_no_project_is_refused) {
     const auto project = read<project_document>(call(post, "/projects", R"({"name":"calculator"})"));
     const auto path = "/projects/" + to_string(project.id) + "/files";

@@ -1,5 +1,6 @@
 #include "actors/project/folder_scan.hpp"
 
+#include "schemas/base/durable_file.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/limits.hpp"
 #include "tests/actors/unprivileged.hpp"
@@ -32,13 +33,13 @@ struct place {
     place(const place&) = delete;
 
     expected<std::optional<scanned_file>> scan(const std::string& path) {
-        return scan_file(project, path, index, [this](const auto&, const std::string& content) {
-            seen += content;
-            return expected<void>();
+        return scan_file(project, path, index, [this](const auto& name, int fd) -> expected<std::string> {
+            seen += *read_whole(fd, limits::file_bytes_max, name);
+            return std::string();
         });
     }
     folder_scan scan_all() {
-        auto out = scan_folder(project, index, [](const auto&, const auto&) { return expected<void>(); });
+        auto out = scan_folder(project, index, [](const auto&, int) { return expected<std::string>(std::string()); });
         BOOST_REQUIRE(out);
         return std::move(*out);
     }

@@ -74,6 +74,16 @@ public:
                         return net::to_response(ok.error(), r);
                     }
                 }
+                if (route.receive) {
+                    auto sink = route.receive(r);
+                    auto taken = sink ? (*sink)->take(r.body) : expected<void>(sink.error());
+                    taken = taken ? (*sink)->finish() : taken;
+                    if (!taken) {
+                        return net::to_response(taken.error(), r);
+                    }
+                    r.received = std::move(*sink);
+                    r.body.clear();
+                }
                 std::optional<net::response> answer;
                 route.run(r, [&](net::response given) { answer = std::move(given); });
                 BOOST_REQUIRE_MESSAGE(answer, path << " was not answered");

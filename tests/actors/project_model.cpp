@@ -4,6 +4,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <set>
+#include <string>
+
 using namespace troupe;
 using namespace troupe::actors;
 using namespace troupe::actors::test;
@@ -49,6 +52,23 @@ BOOST_AUTO_TEST_CASE(folder_has_to_be_absolute_and_plain) {
         BOOST_TEST((refusal.code == code::invalid_request));
         BOOST_TEST(refusal.errors.at(0).pointer == "/folder");
     }
+}
+
+BOOST_AUTO_TEST_CASE(contents_are_named_as_long_as_a_file_has_them) {
+    project_state s;
+    const auto blobs = [&] {
+        const auto names = project_model::blobs(s);
+        return std::multiset<std::string>(names.begin(), names.end());
+    };
+    const auto apply = [&](const project_model::event& e) { s = project_model::apply(s, e, {}); };
+    apply(file_saved{"a", hash('1'), 1, false, "run/1"});
+    apply(file_saved{"b", hash('1'), 1, false, "run/1"});
+    apply(file_saved{"b", hash('2'), 1, false, "run/1"});
+    BOOST_TEST((blobs() == std::multiset{hash('1'), hash('2')}));
+    apply(file_deleted{"a", "run/1"});
+    BOOST_TEST((blobs() == std::multiset{hash('2')}));
+    apply(project_deleted{});
+    BOOST_TEST(blobs().empty());
 }
 
 BOOST_AUTO_TEST_CASE(update_keeps_what_is_not_given_and_a_repeat_changes_nothing) {

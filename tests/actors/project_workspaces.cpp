@@ -2,6 +2,7 @@
 
 #include "actors/project/project_model.hpp"
 #include "schemas/base/limits.hpp"
+#include "storage/blobs.hpp"
 #include "storage/views.hpp"
 #include "tests/actors/mini_node.hpp"
 #include "tests/actors/unprivileged.hpp"
@@ -10,7 +11,9 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <optional>
+#include <string>
 
 using namespace troupe;
 using namespace troupe::actors;
@@ -136,6 +139,42 @@ BOOST_AUTO_TEST_CASE(many_paths_that_cannot_be_saved_are_counted) {
     const auto saved = s.save();
     BOOST_TEST_REQUIRE(saved.refused.size() == 20u);
     BOOST_TEST(saved.refused.back().detail.find(" 10 more paths") != std::string::npos, saved.refused.back().detail);
+}
+
+BOOST_AUTO_TEST_CASE(diff_leaves_out_what_was_collected_and_says_so) {
+    stage s;
+    const auto folder = s.prepare();
+    write(folder / "a", "first\n");
+    write(folder / "b", "stays\n");
+    s.save();
+    write(folder / "a", "second\n");
+    s.save();
+    auto changes = s.folders->changes_by(s.project, "run/1").value();
+    for (auto& change : changes) {
+        if (change.path == "a") {
+            change.after_sha256 = std::string(64, 'a'); // as after its collection
+        }
+    }
+    const auto diff = diff_of(*s.node.services.store, s.node.organization, changes, 1 << 20);
+    BOOST_REQUIRE(diff);
+    BOOST_TEST(diff->find("diff of a left out: a content that nothing needed any more was collected") !=
+                   std::string::npos,
+               *diff);
+    BOOST_TEST(diff->find("+stays") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(large_file_goes_into_the_folder_and_back) {
+    stage s;
+    const auto folder = s.prepare();
+    std::string content(5 * storage::blob_piece_bytes + 7, 'x');
+    content[3'000'000] = 'y';
+    write(folder / "large", content);
+    BOOST_TEST(s.save().changes.size() == 1u);
+    s.restart();
+    fs::remove_all(folder);
+    const auto again = s.prepare();
+    std::ifstream in(again / "large", std::ios::binary);
+    BOOST_TEST((std::string(std::istreambuf_iterator<char>(in), {}) == content));
 }
 
 BOOST_AUTO_TEST_CASE(diff_of_made_changed_and_deleted_files_can_be_applied_by_git) {

@@ -141,6 +141,14 @@ BOOST_AUTO_TEST_CASE(edit_file_replaces_the_only_match_and_shows_the_change) {
     BOOST_TEST(contains(diff, "@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n"));
 }
 
+BOOST_AUTO_TEST_CASE(edit_file_tells_the_line_of_the_change) {
+    const tool_place p;
+    p.write("short.txt", "1\n2\n3\n"); // short and long strings keep their text in different places
+    p.write("long.txt", std::string(500, '\n') + "here\n");
+    BOOST_TEST(p.perform("edit_file", edit("short.txt", "3", "three")).content == "edited short.txt at line 3");
+    BOOST_TEST(p.perform("edit_file", edit("long.txt", "here", "there")).content == "edited long.txt at line 501");
+}
+
 BOOST_AUTO_TEST_CASE(edit_file_refuses_no_match_and_many_matches) {
     const tool_place p;
     p.write("a.txt", "x\ny\nx\n\nx x\n");

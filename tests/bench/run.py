@@ -7,6 +7,7 @@ Cases, in the order in which they run when none is named:
   fsync          fdatasync of 4 kB appends: what a durable command with one client cannot be faster than
   start_up       exec to "troupe ready" and to the first 200, on an empty directory and on one million events
   http_commands  durable commands over HTTP with a key, 1 to 512 connections; one hot task; reads; health
+  overload       durable commands of 512 connections, then of 2,000 and of twice, four and eight times as many
   steady         --steady-minutes at half of the maximum: memory, p99.9, stalls
   million        a million agents: memory, the first page of the list, ten thousand active
   actors         calls, spawning and memory of actors
@@ -216,6 +217,8 @@ def drive(case, node, folder, method, paths, connections, seconds, body=None, wa
     found = wrk(seconds)
     cpu_s = meter.process_s()
     requests = max(1, found.pop("requests"))
+    if not found["overloaded"]:
+        found.pop("overloaded")
     emit(case, connections=connections, **more, **found, cpu_us_per_op=round(cpu_s / requests * 1e6, 1),
          rss_mb=resident_mb(node.pid), foreign_cores=meter.foreign_cores())
     return found
@@ -281,6 +284,20 @@ def million(options, folder):
              first_page_max_ms=round(took[-1], 2))
 
 
+def overload(options, folder):
+    """Goodput and memory when more is asked for than can be done."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    with Node(options.build / "troupe", pathlib.Path(folder, "data")) as node:
+        messages = [t + "/messages" for t in create_tasks(node, TASKS)]
+        best = 0
+        for times, connections in ((0.25, 512), (1, 2000), (2, 4000), (4, 8000), (8, 16000)):
+            # Thousands of connections take seconds to be made.
+            found = drive("overload", node, folder, "POST", messages, connections, max(10, options.seconds), MESSAGE,
+                          times=times)
+            best = max(best, found["ops_per_s"])
+            say(f"{connections} connections: {found['ops_per_s'] / best:.0%} of the best goodput")
+
+
 def fsync(options, folder):
     took = []
     block = b"x" * 4096
@@ -342,7 +359,7 @@ def recovery(options, folder):
     program(options, "recovery", folder, str(EVENTS))
 
 
-CASES = {f.__name__: f for f in (fsync, start_up, http_commands, steady, million, actors, entities, recovery)}
+CASES = {f.__name__: f for f in (fsync, start_up, http_commands, overload, steady, million, actors, entities, recovery)}
 
 
 def main():

@@ -86,8 +86,9 @@ BOOST_AUTO_TEST_CASE(a_path_without_that_method_says_what_is_allowed) {
 
 BOOST_AUTO_TEST_CASE(paths_that_cannot_be_decoded_are_malformed) {
     const auto r = table();
-    for (const auto* path : {"/api/v1/tasks/%", "/api/v1/tasks/%zz", "/api/v1/tasks/%00", "/api/v1/tasks/%0a",
-                             "/api/v1/tasks/%ff", "/api/v1/tasks/%c0%af", "/api/v1/tasks/%ed%a0%80", "tasks"}) {
+    for (const auto* path :
+         {"/api/v1/tasks/%", "/api/v1/tasks/%zz", "/api/v1/tasks/%00", "/api/v1/tasks/%0a", "/api/v1/tasks/%ff",
+          "/api/v1/tasks/%c0%af", "/api/v1/tasks/%ed%a0%80", "/api/v1/tasks/a\tb", "tasks"}) {
         const auto found = r.find(verb::get, path);
         BOOST_REQUIRE_MESSAGE(!found.has_value(), path);
         BOOST_TEST((found.error().code == code::malformed_http), path);

@@ -1,5 +1,6 @@
 #include "net/http/server.hpp"
 
+#include "schemas/base/clock.hpp"
 #include "schemas/base/json.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -424,6 +425,62 @@ BOOST_AUTO_TEST_CASE(connections_over_the_limit_are_told_to_come_back) {
     BOOST_TEST(r.status == 503);
     BOOST_TEST(r.code() == "overloaded");
     BOOST_TEST(r.header("retry-after") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_for_overload_comes_late_and_nothing_is_served_meanwhile) {
+    server_fixture f(settings_with([](auto& s) { s.refusal_ms = 200; }));
+    raw_client client(f.port());
+    const auto begun = monotonic_ms();
+    client.send(raw_client::request("GET", "/api/held") + raw_client::request("GET", "/api/hello"));
+    f.take_held()(to_response({code::overloaded, "too much", {}, 2}, {}));
+    const auto refused = client.read_reply();
+    BOOST_TEST(refused.status == 503);
+    BOOST_TEST(refused.header("retry-after") == "2");
+    BOOST_TEST(monotonic_ms() - begun >= 100); // half of it at least
+    BOOST_TEST(client.read_reply().status == 200);
+
+    raw_client hurried(f.port()); // its own deadline is nearer
+    hurried.send(raw_client::request("GET", "/api/held", {}, "X-Request-Timeout-Ms: 5000\r\n"));
+    f.take_held()(to_response({code::not_found, "no", {}, {}}, {}));
+    BOOST_TEST(hurried.read_reply().status == 404); // what is not for overload is answered at once
+}
+
+BOOST_AUTO_TEST_CASE(bodies_without_room_wait_in_the_socket_and_small_requests_go_on) {
+    server_fixture f(settings_with([](auto& s) { s.body_bytes_max = 1 << 20; }));
+    const std::string body(1 << 20, 'x');
+    const auto whole = raw_client::request("PUT", "/api/files/a", body, "Authorization: Bearer good\r\n");
+    auto first = std::make_unique<raw_client>(f.port());
+    first->send(whole.substr(0, whole.size() - 1)); // holds all the room
+    raw_client second(f.port());
+    second.send(whole.substr(0, 100'000));
+    raw_client small(f.port());
+    for (int i = 0; i < 3; ++i) {
+        small.send(raw_client::request("POST", "/api/echo", R"({"text":"x"})", "Authorization: Bearer good\r\n"));
+        BOOST_TEST(small.read_reply().status == 200);
+    }
+    first->send("x");
+    BOOST_TEST(first->read_reply().body == body);
+    second.send(whole.substr(100'000)); // its turn
+    BOOST_TEST(second.read_reply().body == body);
+
+    raw_client third(f.port());
+    third.send(whole.substr(0, 100));
+    third.send(whole.substr(100));
+    BOOST_TEST(third.read_reply().status == 200); // and all of it came back
+    first.reset();
+}
+
+BOOST_AUTO_TEST_CASE(a_body_that_finds_no_room_in_time_is_told_to_come_back) {
+    server_fixture f(settings_with([](auto& s) {
+        s.body_bytes_max = 1000;
+        s.body_time_out_ms = 50;
+    }));
+    raw_client client(f.port());
+    client.send(raw_client::request("PUT", "/api/files/a", std::string(5000, 'x'), "Authorization: Bearer good\r\n"));
+    const auto r = client.read_reply();
+    BOOST_TEST(r.status == 503);
+    BOOST_TEST(r.code() == "overloaded");
+    BOOST_TEST(!r.header("retry-after").empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_port_that_is_taken_is_named) {

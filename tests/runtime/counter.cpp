@@ -28,6 +28,9 @@ expected<std::vector<counter_model::event>> counter_model::decide(const state& s
                 return events{timer_set{ctx.now + x.after_ms, x.by}};
             },
             [&](const timer_over&) -> expected<events> {
+                if (s.timer && s.timer->by == bad_timer) {
+                    throw std::runtime_error("the timer's command is broken");
+                }
                 return s.timer ? events{timer_cleared{}, added{s.timer->by}} : events{};
             },
             [&](const tell& x) -> expected<events> {
@@ -35,12 +38,25 @@ expected<std::vector<counter_model::event>> counter_model::decide(const state& s
             },
             [&](const test::told& x) -> expected<events> { return s.pending ? events{telling_over{x.ok}} : events{}; },
             [&](const work& x) -> expected<events> { return events{work_wanted{x.what}}; },
-            [&](const work_done& x) -> expected<events> { return s.wanted ? events{work_over{x.result}} : events{}; },
+            [&](const work_done& x) -> expected<events> {
+                if (x.result == "crash") {
+                    throw 42; // not even an exception of the standard library
+                }
+                return s.wanted ? events{work_over{x.result}} : events{};
+            },
+            [&](const burst& x) -> expected<events> {
+                const auto what = std::string(static_cast<std::size_t>(x.bytes), 'x');
+                return events(static_cast<std::size_t>(x.count),
+                              x.bytes == 0 ? event(added{1}) : event(work_over{what}));
+            },
             [&](const crash&) -> expected<events> { throw std::runtime_error("the model is broken"); }},
         c);
 }
 
 counter_state counter_model::apply(state s, const event& e, const runtime::event_context& ctx) {
+    if (const auto* x = std::get_if<added>(&e); x && x->by == bad_apply) {
+        throw std::runtime_error("apply is broken");
+    }
     if (s.events++ == 0) {
         s.created_at = ctx.time;
     }
@@ -61,6 +77,9 @@ counter_state counter_model::apply(state s, const event& e, const runtime::event
 
 std::vector<runtime::effect> counter_model::resume(const state& s) {
     std::vector<runtime::effect> out;
+    if (s.total >= bad_resume && s.total < bad_resume + 100) {
+        throw std::runtime_error("resume is broken");
+    }
     if (s.timer) {
         out.push_back(runtime::timer_effect{"later", s.timer->due, "timer_over", "{}"});
     }
@@ -78,6 +97,9 @@ std::vector<runtime::effect> counter_model::resume(const state& s) {
 }
 
 runtime::entity_view counter_model::view(const state& s, const runtime::view_context&) {
+    if (s.total == bad_view) {
+        throw std::runtime_error("view is broken");
+    }
     return {to_json(s),
             {{"", runtime::sort_key(s.created_at)},
              {s.total % 2 == 0 ? "parity=even" : "parity=odd", runtime::sort_key(s.created_at)}},

@@ -38,6 +38,11 @@ struct work_done {
     std::string result;
 };
 BOOST_DESCRIBE_STRUCT(work_done, (), (result))
+struct burst { ///< So many events at once.
+    std::int64_t count = 0;
+    std::int64_t bytes = 0; ///< Of each, about.
+};
+BOOST_DESCRIBE_STRUCT(burst, (), (count, bytes))
 struct crash {};
 BOOST_DESCRIBE_STRUCT(crash, (), ())
 
@@ -83,10 +88,16 @@ struct counter_state {
 };
 BOOST_DESCRIBE_STRUCT(counter_state, (), (total, events, timer, pending, told, wanted, result, created_at))
 
+/// Amounts at which the model throws: when its timer is over, in `view`, in `resume`.
+inline constexpr std::int64_t bad_timer = 1'000'001;
+inline constexpr std::int64_t bad_view = 2'000'000;
+inline constexpr std::int64_t bad_resume = 3'000'000; ///< And a little above, as commands are decided together.
+inline constexpr std::int64_t bad_apply = 4'000'000;
+
 struct counter_model {
     static constexpr std::string_view kind = "counter";
     using state = counter_state;
-    using command = std::variant<add, add_later, timer_over, tell, test::told, work, work_done, crash>;
+    using command = std::variant<add, add_later, timer_over, tell, test::told, work, work_done, burst, crash>;
     using event = std::variant<added, timer_set, timer_cleared, telling, telling_over, work_wanted, work_over>;
 
     static expected<std::vector<event>> decide(const state& s, const command& c, const runtime::context& ctx);
@@ -105,6 +116,7 @@ TROUPE_NAMED(troupe::test::tell)
 TROUPE_NAMED(troupe::test::told)
 TROUPE_NAMED(troupe::test::work)
 TROUPE_NAMED(troupe::test::work_done)
+TROUPE_NAMED(troupe::test::burst)
 TROUPE_NAMED(troupe::test::crash)
 TROUPE_NAMED(troupe::test::added)
 TROUPE_NAMED(troupe::test::timer_set)

@@ -184,6 +184,39 @@ BOOST_AUTO_TEST_CASE(idle_entities_are_passivated_and_come_back) {
     BOOST_TEST(host.document(id).total == 5);
 }
 
+BOOST_AUTO_TEST_CASE(few_events_leave_memory_without_a_snapshot) {
+    temporary_directory directory;
+    host_fixture host(directory.path);
+    host.services.settings.idle_ms = 0;
+    host.services.settings.snapshot_idle_events = 3;
+    const auto id = make_uuid();
+    for (std::size_t events = 1; events <= 3; ++events) {
+        host.ask(host.make(id, add{1}));
+        host.advance(host.services.settings.sweep_ms);
+        BOOST_TEST(host.services.entities_active.load() == 0u);
+        BOOST_TEST(storage::read_snapshots(*host.store, host.address(id), 9).size() == (events < 3 ? 0u : 1u));
+    }
+    BOOST_TEST(host.document(id).total == 3);
+}
+
+BOOST_AUTO_TEST_CASE(more_entities_than_may_be_active_leave_memory_oldest_first) {
+    temporary_directory directory;
+    host_fixture host(directory.path);
+    host.services.settings.active_max = 10;
+    std::vector<uuid> ids;
+    for (int i = 0; i < 200; ++i) {
+        ids.push_back(make_uuid());
+        host.ask(host.make(ids.back(), add{i + 1}));
+    }
+    host.advance(0);
+    const auto shards = host.store->who().shards;
+    BOOST_TEST(host.services.entities_active.load() <= 10u + shards * 5u); // each shard may have a few more
+    for (int i = 0; i < 200; ++i) {
+        BOOST_TEST(host.document(ids[static_cast<std::size_t>(i)]).total == i + 1);
+    }
+    BOOST_TEST(host.ask(host.make(ids.front(), add{1}))->version == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_poison_command_is_set_aside_and_the_others_are_served) {
     temporary_directory directory;
     host_fixture host(directory.path);
@@ -204,6 +237,47 @@ BOOST_AUTO_TEST_CASE(a_poison_command_is_set_aside_and_the_others_are_served) {
     BOOST_TEST(host.letters.counts().at("crash") == static_cast<std::uint64_t>(limits::poison_crashes));
     const auto again = host.ask(host.make(id, crash{}, "bad"));
     BOOST_TEST((again.error().code == code::poison)); // not tried again
+}
+
+BOOST_AUTO_TEST_CASE(a_command_may_become_so_many_events_and_no_more) {
+    temporary_directory directory;
+    const auto id = make_uuid();
+    {
+        host_fixture host(directory.path);
+        BOOST_TEST(host.ask(host.make(id, burst{10'000, 0}))->version == 10'000u);
+        for (const auto& over : {burst{10'001, 0}, burst{1'000'000, 0}, burst{17, 1 << 20}, burst{1, 5 << 20}}) {
+            const auto refused = host.ask(host.make(id, over));
+            BOOST_REQUIRE(refused.has_error());
+            BOOST_TEST((refused.error().code == code::payload_too_large));
+        }
+        BOOST_TEST(host.document(id).total == 10'000);
+    }
+    host_fixture host(directory.path);
+    BOOST_TEST(host.ask(host.make(id, add{1}))->version == 10'001u);
+}
+
+BOOST_AUTO_TEST_CASE(a_model_that_throws_anywhere_costs_only_the_command_that_made_it_throw) {
+    for (const auto bad : {bad_apply, bad_view, bad_resume}) {
+        temporary_directory directory;
+        const auto id = make_uuid();
+        {
+            host_fixture host(directory.path);
+            const auto before = host.begin(host.make(id, add{1}));
+            const auto broken = host.begin(host.make(id, add{bad == bad_apply ? bad : bad - 1}, "bad"));
+            const auto after = host.begin(host.make(id, add{1}));
+            for (int i = 0; i < 20 && !after->has_value(); ++i) {
+                host.advance(6000);
+            }
+            BOOST_REQUIRE(broken->has_value() && broken->value().has_error());
+            BOOST_TEST((broken->value().error().code == code::poison));
+            BOOST_TEST(before->value().has_value());
+            BOOST_TEST((after->has_value() && after->value().has_value()));
+            BOOST_TEST(host.document(id).total == 2);
+        }
+        host_fixture host(directory.path);
+        BOOST_TEST(host.ask(host.make(id, add{1})).has_value());
+        BOOST_TEST(host.document(id).total == 3);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_command_past_its_deadline_is_not_decided) {
@@ -262,6 +336,30 @@ BOOST_AUTO_TEST_CASE(what_is_owed_is_sent_after_a_crash_and_applied_once) {
         BOOST_TEST(host.document(to).total == 9, "after " << steps << " steps");
         BOOST_TEST(host.document(from).told == 1u, "after " << steps << " steps");
     }
+}
+
+BOOST_AUTO_TEST_CASE(an_answered_command_lets_go_of_who_waited) {
+    auto waits = std::make_shared<int>(0);
+    const std::weak_ptr<int> kept = waits;
+    runtime::held_command held;
+    held.port = [waits = std::move(waits)](const runtime::reply&) { ++*waits; };
+    BOOST_TEST(!kept.expired());
+    held.answer(runtime::outcome{});
+    BOOST_TEST(kept.expired());
+    held.answer(runtime::outcome{}); // is nothing any more
+}
+
+BOOST_AUTO_TEST_CASE(a_committer_that_ends_lets_go_of_what_waited_for_it) {
+    temporary_directory directory;
+    host_fixture host(directory.path);
+    auto append = std::make_shared<storage::append>();
+    const std::weak_ptr<storage::append> kept = append;
+    caf::anon_send(host.committer, runtime::append_msg{std::move(append)});
+    BOOST_REQUIRE(host.scheduler().try_run_once()); // it waits for the flush that comes after it
+    BOOST_TEST(!kept.expired());
+    caf::anon_send_exit(host.committer, caf::exit_reason::kill);
+    host.run();
+    BOOST_TEST(kept.expired());
 }
 
 BOOST_AUTO_TEST_CASE(index_keys_follow_the_state) {

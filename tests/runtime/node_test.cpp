@@ -1,5 +1,6 @@
 #include "runtime/node.hpp"
 
+#include "schemas/base/limits.hpp"
 #include "storage/blobs.hpp"
 #include "storage/views.hpp"
 #include "tests/runtime/counter.hpp"
@@ -7,6 +8,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -230,6 +232,72 @@ BOOST_AUTO_TEST_CASE(a_command_over_the_bound_of_bytes_is_refused) {
     BOOST_TEST(host.document(id).events == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(an_organization_that_floods_the_node_does_not_hold_up_another) {
+    temporary_directory directory;
+    node_fixture host(directory.path, {}, [](runtime::config& c) {
+        c.limits_commands_in_work = 8;
+        c.limits_outstanding_commands = 256;
+        c.limits_wait_ms = 20'000;
+    });
+    const auto big = make_uuid();
+    const auto small = make_uuid();
+    std::vector<uuid> ids;
+    for (int i = 0; i < 32; ++i) {
+        ids.push_back(make_uuid());
+    }
+    std::atomic<std::uint64_t> flood_done{0};
+    std::atomic<std::uint64_t> flood_refused{0};
+    std::atomic<std::int64_t> asking{0};
+    std::atomic<bool> over{false};
+    std::thread flood([&] {
+        for (std::size_t i = 0; !over; ++i) {
+            if (asking > 400) { // more than the node takes
+                std::this_thread::yield();
+                continue;
+            }
+            auto c = host.make(ids[i % ids.size()], add{1});
+            c.to.organization = big;
+            ++asking;
+            host.node->parts().submit(std::move(c), [&](const runtime::reply& r) {
+                --asking;
+                ++(r ? flood_done : flood_refused);
+            });
+        }
+    });
+    while (flood_done < 1000) {
+        std::this_thread::yield();
+    }
+    std::vector<std::uint64_t> overtaken_by; // how many of the flood were answered before each of the small one
+    for (int i = 0; i < 51; ++i) {
+        auto c = host.make(ids[0], add{1});
+        c.to.organization = small;
+        auto answered = std::make_shared<std::promise<std::pair<bool, std::uint64_t>>>();
+        auto answer = answered->get_future();
+        const auto before = flood_done.load();
+        host.node->parts().submit(std::move(c), [answered, before, &flood_done](const runtime::reply& r) {
+            answered->set_value({r.has_value(), flood_done - before});
+        });
+        const bool came = answer.wait_for(patience) == std::future_status::ready;
+        BOOST_TEST(came);
+        if (!came) {
+            break;
+        }
+        const auto [accepted, overtaken] = answer.get();
+        BOOST_TEST(accepted); // never refused
+        overtaken_by.push_back(overtaken);
+    }
+    over = true;
+    flood.join();
+    while (asking > 0) {
+        std::this_thread::yield();
+    }
+    std::ranges::sort(overtaken_by);
+    BOOST_TEST(overtaken_by[overtaken_by.size() / 2] <= 64u); // in one queue it would be 250
+    BOOST_TEST(flood_refused > 0u);
+    BOOST_TEST(host.node->statistics().commands_outstanding == 0u);
+    BOOST_TEST(host.node->statistics().commands_overloaded >= flood_refused);
+}
+
 BOOST_AUTO_TEST_CASE(stop_commits_what_was_taken_and_refuses_what_comes_later) {
     temporary_directory directory;
     std::vector<uuid> ids;
@@ -305,6 +373,30 @@ BOOST_AUTO_TEST_CASE(an_effect_that_throws_is_tried_again) {
     BOOST_REQUIRE(host.wait_for_event(id, "work_over"));
     BOOST_TEST(host.document(id).result == "third");
     BOOST_TEST(attempts == 3);
+}
+
+BOOST_AUTO_TEST_CASE(an_effect_whose_outcome_is_poison_is_not_performed_again) {
+    temporary_directory directory;
+    const auto id = make_uuid();
+    std::atomic<int> performed{0};
+    const auto performer = [&](const runtime::perform_effect&, const counter_state&, runtime::effect_context&) {
+        ++performed;
+        return std::vector<runtime::self_command>{{"work_done", to_json(work_done{"crash"}), {}}};
+    };
+    {
+        node_fixture host(directory.path, performer);
+        host.accept(host.make(id, work{"x"}));
+        BOOST_REQUIRE(host.wait_for_event(id, "$poisoned"));
+        host.accept(host.make(id, add{1}));
+        const auto& store = *host.node->parts().store;
+        BOOST_TEST(storage::read_owed(store, store.shard_of(host.address(id))).empty());
+    }
+    const auto before = performed.load(); // each incarnation that the outcome killed had performed it
+    BOOST_TEST(before <= limits::poison_crashes + 1);
+    node_fixture host(directory.path, performer);
+    host.accept(host.make(id, add{1}));
+    BOOST_TEST(performed == before);
+    BOOST_TEST(host.document(id).total == 2);
 }
 
 BOOST_AUTO_TEST_CASE(an_effect_that_is_owed_no_more_is_cancelled) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/config/retention.hpp"
 #include "runtime/entity/kind.hpp"
 #include "tests/runtime/simulation_checker.hpp"
 #include "tests/storage/simulated_disk.hpp"
@@ -40,7 +41,10 @@ public:
         std::uint64_t disk_failures = 0;
         std::uint64_t ends_of_process = 0; ///< After a failure of the journal.
         std::uint64_t crashes = 0;         ///< Of entities.
+        std::uint64_t events_cut = 0;      ///< By retention, from histories.
+        std::uint64_t trimmed = 0;         ///< By retention, from logs.
         std::uint64_t full = 0;            ///< Commands refused for want of space.
+        std::uint64_t set_clocks = 0;      ///< By hours, forwards and backwards.
     };
     [[nodiscard]] const statistics& counts() const { return counts_; }
 
@@ -58,6 +62,7 @@ private:
     void look();
     void flush();
     void trouble();
+    void set_clock();
     void arm(std::uint64_t operations_max);
     // ---- the machine
     bool step();
@@ -76,6 +81,7 @@ private:
     temporary_directory directory_;
     std::filesystem::path before_ = std::filesystem::current_path();
     std::atomic<std::int64_t> now_ms_{1'700'000'000'000};
+    std::int64_t clock_wrong_ms_ = 0; ///< The wall clock is off by so much: somebody set it.
     seeded_random random_;
     trace_hash trace_;
     simulated_disk disk_;
@@ -90,6 +96,7 @@ private:
     std::uint64_t shards_ = 1;
     std::uint64_t snapshot_events_ = 10;
     std::int64_t idle_ms_ = 1000;
+    runtime::retention_policy retention_;
     unsigned crash_percent_ = 0;
     std::map<std::string, int> crashed_; ///< By command, in this life: never so often that it is set aside.
     bool ended_ = false;                 ///< The committer ended the process.

@@ -1,9 +1,21 @@
 #include "tests/runtime/simulation_checker.hpp"
 
+#include "runtime/entity/derive.hpp"
 #include "runtime/entity/rebuild.hpp"
+#include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
 namespace troupe::test {
+
+std::optional<std::int64_t> reminder_set_aside(const storage::record& r) {
+    constexpr std::string_view prefix = "timer/remind/";
+    runtime::set_aside_effects names;
+    runtime::note_set_aside(r, names);
+    if (names.empty() || !names.begin()->starts_with(prefix)) {
+        return std::nullopt;
+    }
+    return std::stoll(names.begin()->substr(prefix.size()));
+}
 
 void simulation_checker::wrong(std::string what) {
     if (!wrong_) {
@@ -62,12 +74,20 @@ void simulation_checker::check_tables(storage::store& s, const runtime::kind_reg
     }
 }
 
-/// The logs hold every record that was announced, as it was, in order of time.
+/// The logs hold every record that was announced, as it was, in order of time; but those that were trimmed.
 void simulation_checker::read_logs(const storage::store& s) {
     auto expected_record = told_.begin();
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         timestamp last;
-        const auto read = storage::read_log(s, shard, 0, [&](storage::record&& r) {
+        const auto base = storage::read_log_base(s, shard);
+        const auto begin = base ? base->at.seq : 0;
+        for (; expected_record != told_.end() && expected_record->first <= std::pair(shard, begin); ++expected_record) {
+            kept_.insert_or_assign(
+                expected_record->first,
+                storage::decode_record(shard, expected_record->first.second, expected_record->second).value());
+        }
+        std::erase_if(kept_, [&](const auto& x) { return x.first.first == shard && x.first.second > begin; });
+        const auto read = storage::read_log(s, shard, begin, [&](storage::record&& r) {
             if (expected_record != told_.end() && expected_record->first == std::pair(r.shard, r.seq)) {
                 if (expected_record->second != storage::encode_record(r)) {
                     wrong("record " + std::to_string(r.seq) + " of shard " + std::to_string(shard) +
@@ -79,9 +99,7 @@ void simulation_checker::read_logs(const storage::store& s) {
                 wrong("time goes back in shard " + std::to_string(shard));
             }
             last = r.time;
-            if (!r.entity.kind.empty()) {
-                histories_[r.entity.id].push_back(std::move(r));
-            }
+            kept_.emplace(std::pair(shard, r.seq), std::move(r));
             return true;
         });
         if (!read) {
@@ -92,27 +110,46 @@ void simulation_checker::read_logs(const storage::store& s) {
         wrong("record " + std::to_string(expected_record->first.second) + " of shard " +
               std::to_string(expected_record->first.first) + " was announced and is lost");
     }
+    for (const auto& [at, r] : kept_) {
+        if (!r.entity.kind.empty()) {
+            histories_[r.entity.id].push_back(r);
+        }
+    }
 }
 
+/// A history is what the log says or said; where it begins, a state stands for what was cut.
 void simulation_checker::read_histories(const storage::store& s, const runtime::kind_registry& kinds) {
     for (const auto& [id, records] : histories_) {
+        const auto& address = records.front().entity;
+        const auto base = storage::read_base(s, address);
+        if (!base) {
+            wrong("a base cannot be read: " + base.error().detail);
+            continue;
+        }
         const auto instance = kinds.find(ledger_model::kind)->second.make();
-        std::size_t at = 0;
-        const auto read =
-            storage::read_history(s, records.front().entity, 0, [&](storage::record&& r) -> expected<void> {
-                if (at >= records.size() || storage::encode_record(r) != storage::encode_record(records[at])) {
-                    wrong("a history is not what the log says: " + to_string(r.entity));
-                    return {};
-                }
-                ++at;
-                take(r);
-                auto replayed = instance->replay(r);
-                documents_[{id, r.entity_seq}] = instance->view({id, r.entity_seq}).document;
-                return replayed;
-            });
-        const auto version = storage::read_version(s, records.front().entity);
+        std::size_t at = *base ? (*base)->version : 0;
+        for (const auto& r : records) {
+            take(r);
+            if (auto replayed = instance->replay(r); !replayed) {
+                wrong("a record cannot be replayed: " + replayed.error().detail);
+            }
+            documents_[{id, r.entity_seq}] = instance->view({id, r.entity_seq}).document;
+            if (*base && r.entity_seq == (*base)->version &&
+                instance->snapshot() != (*base)->state.substr(0, (*base)->state.find('\n'))) {
+                wrong("the history of " + to_string(address) + " begins with another state than it made");
+            }
+        }
+        const auto read = storage::read_history(s, address, at, [&](storage::record&& r) -> expected<void> {
+            if (at >= records.size() || storage::encode_record(r) != storage::encode_record(records[at])) {
+                wrong("a history is not what the log says: " + to_string(r.entity));
+                return {};
+            }
+            ++at;
+            return {};
+        });
+        const auto version = storage::read_version(s, address);
         if (!version || *version != records.size()) {
-            wrong("the version of " + to_string(records.front().entity) + " is not where its history ends");
+            wrong("the version of " + to_string(address) + " is not where its history ends");
         }
         if (!read || at != records.size()) {
             wrong("a history cannot be read to its end: " + (read ? to_string(id) : read.error().detail));
@@ -123,6 +160,9 @@ void simulation_checker::read_histories(const storage::store& s, const runtime::
 void simulation_checker::take(const storage::record& r) {
     const place here{r.entity.id, r.entity_seq, r.time};
     if (r.type.starts_with('$')) {
+        if (const auto number = reminder_set_aside(r)) {
+            wrong_unless(facts_.set_aside.try_emplace(*number, here).second, *number, "was set aside twice");
+        }
         return;
     }
     const auto e = decode_named<ledger_model::event>(r.type, r.payload, strictness::stored);
@@ -141,8 +181,8 @@ void simulation_checker::take(const storage::record& r) {
         wrong_unless(facts_.answered.try_emplace(answer->number, answer->ok).second, answer->number,
                      "was answered twice to its sender");
     } else if (const auto* set = std::get_if<remind_set>(&*e)) {
-        wrong_unless(facts_.reminders.try_emplace(set->number, reminding{here, set->due}).second, set->number,
-                     "set its timer twice");
+        wrong_unless(facts_.reminders.try_emplace(set->number, reminding{here, set->due, set->explode}).second,
+                     set->number, "set its timer twice");
     } else if (const auto* fired = std::get_if<rang>(&*e)) {
         wrong_unless(facts_.rang.try_emplace(fired->number, here).second, fired->number, "fired twice");
     }
@@ -243,7 +283,9 @@ void simulation_checker::check_outbox(bool settled) {
 void simulation_checker::check_timers(bool settled) {
     for (const auto& [number, set] : facts_.reminders) {
         const auto fired = facts_.rang.find(number);
-        wrong_unless(!settled || fired != facts_.rang.end(), number, "never fired");
+        const bool aside = facts_.set_aside.contains(number);
+        wrong_unless(!settled || aside || fired != facts_.rang.end(), number, "never fired");
+        wrong_unless(!aside || set.explode, number, "was set aside and is no poison");
         if (fired != facts_.rang.end()) {
             wrong_unless(fired->second.time >= set.due, number, "fired too early");
             wrong_unless(fired->second.version > set.at.version, number, "fired before it was set");

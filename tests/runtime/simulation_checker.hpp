@@ -37,6 +37,9 @@ struct client_operation {
     bool in_one_piece = true; ///< Sent once and answered in the same life: its place among others is certain.
 };
 
+/// The number of the reminder whose command this record set aside.
+std::optional<std::int64_t> reminder_set_aside(const storage::record& r);
+
 /// Remembers all that anybody was told or shown, and compares it with what a journal holds.
 class simulation_checker {
 public:
@@ -61,6 +64,7 @@ private:
     struct reminding {
         place at;
         timestamp due;
+        bool explode = false;
     };
     struct facts {
         std::map<std::int64_t, std::vector<std::pair<place, noted>>> notes;
@@ -69,6 +73,7 @@ private:
         std::map<std::int64_t, bool> answered;
         std::map<std::int64_t, reminding> reminders;
         std::map<std::int64_t, place> rang;
+        std::map<std::int64_t, place> set_aside; ///< Reminders whose command was poison.
     };
 
     void read_logs(const storage::store& s);
@@ -84,7 +89,9 @@ private:
     void wrong_unless(bool right, std::int64_t number, const char* what);
 
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> told_; ///< Records by shard and seq.
-    std::map<std::pair<uuid, std::uint64_t>, std::string> shown_;         ///< Documents by entity and version.
+    std::map<std::pair<std::uint32_t, std::uint64_t>, storage::record>
+        kept_; ///< All that the logs ever held, also what retention took out since.
+    std::map<std::pair<uuid, std::uint64_t>, std::string> shown_; ///< Documents by entity and version.
     std::map<uuid, std::vector<storage::record>> histories_;
     std::map<std::pair<uuid, std::uint64_t>, std::string> documents_; ///< As the histories make them.
     facts facts_;

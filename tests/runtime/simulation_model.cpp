@@ -55,9 +55,14 @@ expected<std::vector<ledger_model::event>> ledger_model::decide(const state&, co
                     return events{told_other{std::stoll(x.key.substr(tell_prefix.size())), x.ok}};
                 },
                 [&](const remind& x) -> expected<events> {
-                    return events{remind_set{x.number, ctx.now + x.after_ms}};
+                    return events{remind_set{x.number, ctx.now + x.after_ms, x.explode}};
                 },
-                [&](const ring& x) -> expected<events> { return events{rang{x.number}}; },
+                [&](const ring& x) -> expected<events> {
+                    if (x.explode) {
+                        throw std::runtime_error("as it was told to");
+                    }
+                    return events{rang{x.number}};
+                },
                 [&](const explode&) -> expected<events> { throw std::runtime_error("as it was told to"); }},
         c);
 }
@@ -90,8 +95,8 @@ std::vector<runtime::effect> ledger_model::resume(const state& s) {
         }
     }
     for (const auto& x : s.reminders) {
-        out.push_back(
-            runtime::timer_effect{"remind/" + std::to_string(x.number), x.due, "ring", to_json(ring{x.number})});
+        out.push_back(runtime::timer_effect{"remind/" + std::to_string(x.number), x.due, "ring",
+                                            to_json(ring{x.number, x.explode})});
     }
     return out;
 }

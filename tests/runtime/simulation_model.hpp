@@ -34,12 +34,14 @@ BOOST_DESCRIBE_STRUCT(tell_settled, (), (key, ok))
 struct remind {
     std::int64_t number = 0;
     std::int64_t after_ms = 0;
+    bool explode = false; ///< When it rings.
 };
-BOOST_DESCRIBE_STRUCT(remind, (), (number, after_ms))
+BOOST_DESCRIBE_STRUCT(remind, (), (number, after_ms, explode))
 struct ring {
     std::int64_t number = 0;
+    bool explode = false;
 };
-BOOST_DESCRIBE_STRUCT(ring, (), (number))
+BOOST_DESCRIBE_STRUCT(ring, (), (number, explode))
 struct explode { ///< Kills its entity each time.
     std::int64_t number = 0;
 };
@@ -69,8 +71,9 @@ BOOST_DESCRIBE_STRUCT(told_other, (), (number, ok))
 struct remind_set {
     std::int64_t number = 0;
     timestamp due;
+    bool explode = false;
 };
-BOOST_DESCRIBE_STRUCT(remind_set, (), (number, due))
+BOOST_DESCRIBE_STRUCT(remind_set, (), (number, due, explode))
 struct rang {
     std::int64_t number = 0;
 };

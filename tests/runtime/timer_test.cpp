@@ -1,5 +1,6 @@
 #include "runtime/entity/timer_actor.hpp"
 
+#include "runtime/entity/rebuild.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
 #include "tests/runtime/host_fixture.hpp"
@@ -228,6 +229,56 @@ BOOST_AUTO_TEST_CASE(a_crash_at_any_step_fires_the_timer_once) {
         host.pass(2 * runtime::timer_tick_ms);
         BOOST_TEST(host.document(id).total == 5, "after " << steps << " steps");
     }
+}
+
+BOOST_AUTO_TEST_CASE(lateness_is_measured_from_when_it_was_due_and_a_node_was_there) {
+    temporary_directory directory;
+    {
+        timed_host host(directory.path);
+        host.ask(host.make(make_uuid(), add_later{5, 1000}));
+        host.pass(1000 + runtime::timer_tick_ms);
+        BOOST_TEST(host.services.timer_lateness_max_ms.load() <= runtime::timer_tick_ms);
+        host.ask(host.make(make_uuid(), add_later{5, 1000}));
+        host.advance(5000); // one long step, as on a machine that was suspended
+        BOOST_TEST(host.services.timer_lateness_max_ms.load() >= 3900);
+        BOOST_TEST(host.services.timers_late.load() == 1u);
+        host.ask(host.make(make_uuid(), add_later{5, 1000}));
+    }
+    timed_host host(directory.path, 3600 * 1000);
+    host.pass(2 * runtime::timer_tick_ms);
+    BOOST_TEST(host.events("added") == 1);
+    BOOST_TEST(host.services.timers_late.load() == 0u); // the node was away, not late
+}
+
+BOOST_AUTO_TEST_CASE(a_timer_whose_command_is_poison_is_set_aside_for_good) {
+    temporary_directory directory;
+    const auto id = make_uuid();
+    {
+        timed_host host(directory.path);
+        host.ask(host.make(id, add_later{bad_timer, 1000}));
+        host.pass(30'000);
+        BOOST_TEST(host.events("$poisoned") == 1);
+        BOOST_TEST(host.letters.counts().at("poison") == 1u);
+        BOOST_TEST(host.rows(id) == 0u); // nothing is sent any more
+        const auto repeats = host.services.commands_repeated.load();
+        host.pass(60'000);
+        BOOST_TEST(host.services.commands_repeated.load() == repeats);
+        BOOST_TEST(host.document(id).total == 0);
+        host.services.settings.idle_ms = 0; // a snapshot, which has to know it too
+        host.pass(20'000);
+        BOOST_TEST(host.services.entities_active.load() == 0u);
+    }
+    timed_host host(directory.path, 200'000);
+    host.ask(host.make(id, add{1}));
+    host.pass(60'000);
+    BOOST_TEST(host.rows(id) == 0u);
+    BOOST_TEST(host.letters.counts().count("crash") == 0u);
+    const auto views = runtime::rebuild_views(*host.store, host.kinds, false, [](std::uint64_t) {});
+    BOOST_TEST((views && views->equal()));
+
+    host.ask(host.make(id, add_later{5, 1000})); // set anew, it is another one
+    host.pass(2000);
+    BOOST_TEST(host.document(id).total == 6);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,6 +7,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -118,6 +120,22 @@ BOOST_AUTO_TEST_CASE(a_reader_that_has_enough_ends_early) {
     BOOST_TEST(pieces == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_head_that_cannot_be_read_or_does_not_fit_is_damage_and_no_empty_blob) {
+    temporary_directory directory;
+    const auto s = open_store(directory);
+    const auto name = put_blob(*s, mine, "hello").value();
+    const auto digest = sha256("hello");
+    const std::string hash(digest.begin(), digest.end());
+    for (const std::string_view head : {"", "\1", "\2\5", "\1\x85", "\1\3"}) {
+        BOOST_REQUIRE(s->db().db->Put({}, s->db().blobs, keys::blob_piece(mine, hash, 0), head).ok());
+        const auto read = get_blob(*s, mine, name, 100);
+        BOOST_TEST_CONTEXT("a head of " << head.size() << " bytes") {
+            BOOST_REQUIRE(read.has_error());
+            BOOST_TEST((read.error().code == code::journal_damaged));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(another_organization_does_not_see_it) {
     temporary_directory directory;
     const auto s = open_store(directory);
@@ -168,6 +186,49 @@ BOOST_AUTO_TEST_CASE(a_missing_piece_is_said_and_not_read_over) {
     BOOST_REQUIRE(read.has_error());
     BOOST_REQUIRE(s->db().db->Put({}, s->db().blobs, keys::blob_piece(mine, hash, 2), "").ok());
     BOOST_TEST((get_blob(*s, mine, name, bytes.size()).error().code == code::journal_damaged));
+}
+
+BOOST_AUTO_TEST_CASE(a_content_that_comes_in_pieces_of_any_size_is_the_same_blob) {
+    temporary_directory directory;
+    const auto s = open_store(directory);
+    for (const auto size : {std::size_t{0}, std::size_t{1}, blob_piece_bytes - 1, blob_piece_bytes,
+                            blob_piece_bytes + 1, 9 * blob_piece_bytes + 17}) {
+        const auto bytes = content(size);
+        for (const auto step : {std::size_t{70'001}, blob_piece_bytes, 3 * blob_piece_bytes}) {
+            blob_writer writer(*s, make_uuid()); // another organization: it is written each time
+            for (std::size_t at = 0; at < size; at += step) {
+                BOOST_REQUIRE(writer.append(std::string_view(bytes).substr(at, step)).has_value());
+            }
+            BOOST_TEST(writer.size() == size);
+            const auto digest = sha256(bytes);
+            const auto name = writer.finish();
+            BOOST_REQUIRE(name.has_value());
+            BOOST_TEST(*name == to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()}));
+        }
+        blob_writer writer(*s, mine);
+        BOOST_REQUIRE(writer.append(bytes).has_value());
+        const auto name = writer.finish().value();
+        BOOST_TEST((get_blob(*s, mine, name, size).value() == bytes));
+        BOOST_TEST(verify_blob(*s, mine, *blob_hash_of(name)).has_value());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_writer_that_is_given_up_leaves_nothing) {
+    temporary_directory directory;
+    const auto s = open_store(directory);
+    const auto files = [&] {
+        const std::filesystem::directory_iterator all(directory.path);
+        return std::distance(begin(all), end(all));
+    };
+    const auto before = files();
+    {
+        blob_writer writer(*s, mine);
+        BOOST_REQUIRE(writer.append(content(5 * blob_piece_bytes)).has_value());
+        BOOST_TEST(files() == before); // nothing that a kill would leave
+        BOOST_TEST(rows_in(*s) == 0u);
+    }
+    BOOST_TEST(rows_in(*s) == 0u);
+    BOOST_TEST(files() == before);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

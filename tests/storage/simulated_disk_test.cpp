@@ -197,6 +197,50 @@ BOOST_AUTO_TEST_CASE(the_journal_keeps_what_it_committed_through_a_power_cut_at_
     }
 }
 
+BOOST_AUTO_TEST_CASE(the_journal_keeps_what_it_committed_whichever_operation_of_the_disk_fails) {
+    std::uint64_t faults = 0;
+    for (std::size_t kind = 0; kind < disk_operations; ++kind) {
+        for (std::uint64_t at = 1;; ++at) {
+            simulated_machine machine(at);
+            machine.disk.fail_after(static_cast<disk_operation>(kind), at);
+            std::uint64_t committed = 0;
+            const auto live = [&]() -> expected<void> {
+                if (auto started = machine.start(); !started) {
+                    return started;
+                }
+                for (int i = 0; i < 12; ++i) {
+                    if (auto written = machine.append("{\"number\":" + std::to_string(i) + "}"); !written) {
+                        return written; // the process ends here: nobody knows what is on disk
+                    }
+                    ++committed;
+                    if (i % 4 == 3) {
+                        machine.flush();
+                        machine.run_jobs();
+                    }
+                }
+                return {};
+            };
+            const auto lived = live();
+            machine.stop();
+            const auto where = "operation " + std::to_string(at) + " of kind " + std::to_string(kind);
+            BOOST_TEST((lived || machine.disk.failures() > 0), where << ": " << (lived ? "" : lived.error().detail));
+            machine.disk.cut(at % 2 == 0 ? disk_end::process : disk_end::power);
+            machine.disk.restart();
+            if (machine.disk.failures() == 0) {
+                BOOST_TEST(committed == 12u);
+                break; // there is no such operation any more
+            }
+            ++faults;
+            const auto again = machine.start();
+            BOOST_REQUIRE_MESSAGE(again, where << ": " << (again ? "" : again.error().detail));
+            BOOST_TEST(machine.activation.version >= committed, where);
+            BOOST_TEST(!storage::verify_journal(*machine.store, [](std::uint64_t) {}).first_bad, where);
+            BOOST_TEST(machine.append("{}").has_value(), where);
+        }
+    }
+    BOOST_TEST(faults > 100u);
+}
+
 BOOST_AUTO_TEST_CASE(a_disk_that_has_space_again_takes_writes_as_before) {
     simulated_machine machine(1);
     machine.free_bytes_min = 1 << 20;

@@ -1,6 +1,7 @@
 #include "storage/store.hpp"
 
 #include "schemas/base/durable_file.hpp"
+#include "storage/blobs.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
@@ -252,6 +253,32 @@ BOOST_AUTO_TEST_CASE(damage_that_looks_like_a_torn_tail_stops_the_start) {
     check_refused(options_for(directory.path), code::journal_damaged, "at byte " + std::to_string(middle));
     write_file(wal, good);
     BOOST_TEST(store::open(options_for(directory.path)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_torn_content_that_looks_like_records_is_a_torn_tail) {
+    const std::string record("\xf2\x70\xe8\x9d\3\0\1"
+                             "abc",
+                             10); // whole, with its checksum
+    std::string content;
+    for (int i = 0; i < 10'000; ++i) {
+        content += record;
+    }
+    for (const std::size_t kept : {200U, 20'000U, 50'000U, 99'990U}) {
+        temporary_directory directory;
+        {
+            const auto s = std::move(store::open(options_for(directory.path)).value());
+            BOOST_REQUIRE(put_blob(*s, system_organization, "before").has_value());
+            BOOST_REQUIRE(put_blob(*s, system_organization, content).has_value());
+        }
+        const auto wal = newest_wal(directory.path);
+        const auto begin = read_file(wal).find(record + record);
+        BOOST_REQUIRE(begin != std::string::npos);
+        fs::resize_file(wal, begin + kept);
+        const auto opened = store::open(options_for(directory.path));
+        BOOST_REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error().detail));
+        BOOST_TEST(blob_size(**opened, system_organization, put_blob(**opened, system_organization, "before").value())
+                       ->has_value());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_write_ahead_log_that_is_gone_stops_the_start) {

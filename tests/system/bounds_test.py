@@ -51,7 +51,7 @@ class BoundsTest(NodeTest):
         poll("a free place", served)
 
     def test_flood_is_refused_with_a_time_and_nothing_is_half_done(self):
-        node = self.node("--limits.outstanding_commands", 2).start()
+        node = self.node("--limits.outstanding_commands", 2, "--edge.refusal_ms", 0).start()
         task = node.client().create("/tasks", {"title": "flood"})["id"]
         counts, lock = {201: 0, 503: 0}, threading.Lock()
 

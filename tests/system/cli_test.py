@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 
 from tests.system.node import TROUPE, NodeTest, poll
 
@@ -322,12 +323,16 @@ class CliTest(NodeTest):
         run = api.create("/runs", {"goal": "slow", "model": "rehearsal:slow", "project_id": project})["id"]
         watch = subprocess.Popen([TROUPE, "run", "watch", run, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                  env={**os.environ, "TROUPE_DATA": str(node.directory)})
+        watchdog = threading.Timer(30, watch.kill)
+        watchdog.start()
         try:
+            out = watch.stdout.readline()  # it watches
             poll("the command", lambda: (work / "log").exists())
             node.kill9()
             node.start()
-            out, err = watch.communicate(timeout=30)
+            out, err = out + watch.stdout.read(), watch.stderr.read()
         finally:
+            watchdog.cancel()
             watch.kill()
             watch.communicate()
         self.assertEqual(watch.returncode, OK, err)

@@ -17,6 +17,7 @@ class Desk:
 
     def __init__(self):
         self.url, self.changed = None, threading.Condition()
+        self.closed = False  # nobody starts the node any more
 
     def set(self, url):
         with self.changed:

@@ -205,6 +205,7 @@ class ModelTest(NodeTest):
         self.assertEqual(shown["status"], "failed", shown)
         end = next(e for e in api.events_of(f"runs/{budget}") if e["kind"] == "run_failed")
         self.assertEqual(end["data"]["code"], "budget_exhausted")
+        poll("the streams of all three are closed", lambda: self.provider_of_test.server.left == 3, 10)
         began = time.monotonic()
         self.assertEqual(node.stop(), 0)
         self.assertLess(time.monotonic() - began, 15)

@@ -246,7 +246,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
 
     def hang(self):
-        select.select([self.connection], [], [], HANG_SECONDS_MAX)  # readable: the client closed
+        readable, _, _ = select.select([self.connection], [], [], HANG_SECONDS_MAX)  # readable: the client closed
+        if readable:
+            with self.server.log_lock:
+                self.server.left += 1
 
     def refuse(self, status, error, headers=None):
         self.send_whole(status, json.dumps({"error": error}).encode(), "application/json", headers or {})
@@ -269,6 +272,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.script, self.key = Script(replies), key
         self.log, self.log_lock = log, threading.Lock()
+        self.left = 0  # hanging answers whose client went away
 
     @property
     def port(self):

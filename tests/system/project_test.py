@@ -7,7 +7,7 @@ import unittest
 from tests.system.node import NodeTest, poll
 from tests.system.sandbox_test import script
 
-FILE_BYTES_MAX = 16 << 20
+FILE_BYTES_MAX = 128 << 20
 
 
 class ProjectTest(NodeTest):
@@ -54,7 +54,7 @@ class ProjectTest(NodeTest):
                    ("run_command", {"command": "echo b > b"}))
         run = self.start_run()
         first, second = self.steps(run)
-        self.assertIn("large was not saved: It has 16777217 bytes", first["content"])
+        self.assertIn("large was not saved: It has 134217729 bytes", first["content"])
         self.assertIn("odd\ufffd was not saved: ", first["content"])
         self.assertNotIn("not saved", second["content"])
         self.assertEqual(self.files(), ["a", "b"])

@@ -1,9 +1,15 @@
+#include "storage/base.hpp"
+#include "storage/keys.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/rocks.hpp"
+#include "storage/trim.hpp"
 #include "tests/runtime/bus/hub_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <map>
 #include <memory>
 #include <random>
@@ -356,6 +362,141 @@ BOOST_AUTO_TEST_CASE(a_subscription_may_outlive_the_hub) {
     journal.hub.reset();
     const auto heard = l.now().size();
     BOOST_TEST(heard <= 20u);
+}
+
+namespace {
+
+/// Trims the log of every shard as far as it goes.
+void trim_all(live_journal& journal) {
+    for (std::uint32_t shard = 0; shard < journal.store->who().shards; ++shard) {
+        const auto point = storage::find_trim(*journal.store, shard, {std::numeric_limits<std::int64_t>::max()}, 1000);
+        BOOST_REQUIRE(point.has_value());
+        if (point->to.at.seq > 0) {
+            BOOST_REQUIRE(journal.committer->trim(shard, point->to).has_value());
+        }
+    }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_cursor_before_the_kept_log_gets_one_reset_and_then_what_is_kept) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 8);
+    std::string old;
+    {
+        listener l;
+        const auto s = journal.subscribe(l, {"*"}, "start");
+        journal.write_all(all);
+        old = l.wait_for(8).back().id;
+    }
+    journal.write_all(all, 2);
+    trim_all(journal);
+    journal.write_all(all);
+    listener l;
+    const auto s = journal.subscribe(l, {"*"}, old);
+    const auto events = l.wait_for(9);
+    BOOST_TEST(events.front().kind == "reset");
+    BOOST_TEST(events.front().data.find("not kept") != std::string::npos, events.front().data);
+    const auto seen = by_channel({events.begin() + 1, events.end()});
+    check_runs(
+        seen, [](const auto&) { return 4; }, 4);
+    // From the place of the reset all goes on without another one.
+    listener again;
+    const auto resumed = journal.subscribe(again, {"*"}, events.front().id);
+    BOOST_TEST(by_channel(again.wait_for(8)).size() == 8u);
+    // The oldest that is kept is what "start" asks for.
+    listener start;
+    const auto from_start = journal.subscribe(start, {"*"}, "start");
+    BOOST_TEST(by_channel(start.wait_for(8)).size() == 8u);
+}
+
+BOOST_AUTO_TEST_CASE(an_entity_shows_its_whole_history_although_the_log_is_trimmed) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 4);
+    journal.write_all(all, 3);
+    trim_all(journal);
+    journal.write_all(all, 2);
+    listener l;
+    const auto s = journal.subscribe(l, {channel_of(all[1])}, "start");
+    const auto events = l.wait_for(5);
+    check_runs(
+        by_channel(events), [](const auto&) { return 1; }, 5);
+    listener later;
+    const auto resumed = journal.subscribe(later, {channel_of(all[1])}, events[1].id);
+    check_runs(
+        by_channel(later.wait_for(3)), [](const auto&) { return 3; }, 5);
+}
+
+BOOST_AUTO_TEST_CASE(an_entity_whose_history_was_cut_says_so_first) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 1);
+    const auto& a = all.front();
+    std::vector<live_event> before;
+    {
+        listener l;
+        const auto s = journal.subscribe(l, {channel_of(a)}, "start");
+        journal.write_all(all, 4);
+        before = l.wait_for(4);
+    }
+    const auto shard = journal.store->shard_of(a);
+    std::uint64_t seq = 0;
+    timestamp time;
+    BOOST_REQUIRE(storage::read_history(
+                      *journal.store, a, 1,
+                      [&](storage::record&& r) -> expected<void> {
+                          seq = r.seq;
+                          time = r.time;
+                          return {};
+                      },
+                      2)
+                      .has_value());
+    auto& db = journal.store->db();
+    BOOST_REQUIRE(db.db
+                      ->Put({}, db.derived, storage::keys::entity(shard, storage::keys::table::base, a),
+                            storage::encode_base_mark({2, seq, time}))
+                      .ok());
+    BOOST_REQUIRE(db.db
+                      ->Put({}, db.derived, storage::keys::numbered(shard, storage::keys::table::base, a, 2),
+                            storage::encode_snapshot_row({2, 1, "{}"}))
+                      .ok());
+    BOOST_REQUIRE(
+        db.db->Delete({}, db.derived, storage::keys::numbered(shard, storage::keys::table::history, a, 1)).ok());
+    trim_all(journal);
+    listener l;
+    const auto s = journal.subscribe(l, {channel_of(a)}, "start");
+    const auto events = l.wait_for(3);
+    BOOST_TEST(events[0].kind == "reset");
+    BOOST_TEST(events[1].data == "3");
+    BOOST_TEST(events[2].data == "4");
+    listener behind;
+    const auto cut = journal.subscribe(behind, {channel_of(a)}, before[0].id);
+    BOOST_TEST(behind.wait_for(3)[0].kind == "reset");
+    listener beyond; // misses nothing
+    const auto good = journal.subscribe(beyond, {channel_of(a)}, before[1].id);
+    BOOST_TEST(beyond.wait_for(2)[0].data == "3");
+}
+
+BOOST_AUTO_TEST_CASE(a_page_after_an_old_cursor_begins_with_a_reset) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 6);
+    journal.write_all(all);
+    const auto first = journal.hub->read(system_organization, "start", 2);
+    BOOST_REQUIRE((first && first->next));
+    trim_all(journal);
+    journal.write_all(all);
+    const auto page = journal.hub->read(system_organization, *first->next, 100);
+    BOOST_REQUIRE(page.has_value());
+    BOOST_TEST(page->envelopes.size() == 7u);
+    BOOST_TEST(page->envelopes.front().find("\"kind\":\"reset\"") != std::string::npos, page->envelopes.front());
+    const auto from_start = journal.hub->read(system_organization, "start", 100);
+    BOOST_TEST(from_start->envelopes.size() == 6u);
+    const auto one = journal.hub->read(system_organization, *first->next, 1);
+    BOOST_REQUIRE((one && one->next));
+    BOOST_TEST(journal.hub->read(system_organization, *one->next, 100)->envelopes.size() == 6u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

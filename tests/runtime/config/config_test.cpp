@@ -201,6 +201,20 @@ BOOST_AUTO_TEST_CASE(a_path_that_is_given_has_to_lead_somewhere) {
 
 BOOST_AUTO_TEST_CASE(a_section_that_contains_itself_ends) { BOOST_TEST(!errors_of("log: &x\n  inner: *x\n").empty()); }
 
+BOOST_AUTO_TEST_CASE(a_section_of_many_aliases_to_itself_ends_as_well) {
+    std::string text = "log: &x\n";
+    for (int i = 0; i < 2000; ++i) {
+        text += "  a" + std::to_string(i) + ": *x\n";
+    }
+    BOOST_TEST(!errors_of(text).empty());
+}
+
+BOOST_AUTO_TEST_CASE(texts_that_cannot_be_shown_again_are_refused) {
+    BOOST_TEST(errors_of("log:\n  file: \"a\xff\"\n") == "2 log.file: is not UTF-8, or holds a NUL byte\n");
+    BOOST_TEST(errors_of("log:\n  file: \"a\\0b\"\n") == "2 log.file: is not UTF-8, or holds a NUL byte\n");
+    BOOST_TEST(errors_of("log:\n  file: \"\xc3\xa4\\n\"\n").empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_missing_file_is_an_error) {
     const auto loaded = load_config({.file = "/nowhere/troupe.yaml", .environment = {}, .flags = {}});
     BOOST_REQUIRE(!loaded.has_value());

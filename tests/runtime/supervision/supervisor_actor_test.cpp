@@ -219,6 +219,26 @@ BOOST_AUTO_TEST_CASE(one_that_does_not_end_is_killed_after_its_deadline) {
     BOOST_TEST(logged() == "-b -a");
 }
 
+BOOST_AUTO_TEST_CASE(a_supervisor_below_gets_the_time_that_its_children_may_take) {
+    const auto slow = [this](const std::string& id) {
+        auto made = stubborn(id);
+        made.spec.shutdown_ms = 2000;
+        return made;
+    };
+    const auto s = supervisor(one, {supervisor_child({.id = "inner", .shutdown_ms = 100}, spec(one),
+                                                     {slow("a"), slow("b"), slow("c")}, &tree)});
+    logged();
+    shut_down(s);
+    advance(1999);
+    BOOST_TEST(logged() == "");
+    advance(1);
+    BOOST_TEST(logged() == "-c"); // one after the other, each with its own time
+    advance(2000);
+    BOOST_TEST(logged() == "-b");
+    advance(2000);
+    BOOST_TEST(logged() == "-a");
+}
+
 BOOST_AUTO_TEST_CASE(children_die_with_a_supervisor_that_is_killed) {
     const auto s = supervisor(one, {child("a"), child("b")});
     logged();
@@ -260,6 +280,19 @@ BOOST_AUTO_TEST_CASE(messages_without_a_handler_become_dead_letters) {
     BOOST_TEST(letters.list()[0].type == "@atom");
     BOOST_TEST(logged() == "+a"); // and the actor lives on
     shut_down(s);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_another_that_nobody_waits_for_becomes_a_dead_letter) {
+    const auto s = supervisor(one, {child("a"), child("b", restart_policy::temporary)});
+    auto& watcher = *caf::actor_cast<caf::local_actor*>(actors.at("a"));
+    watcher.monitor(actors.at("b"));
+    tell("b", finish_atom::value);
+    BOOST_REQUIRE(letters.list().size() == 1);
+    BOOST_TEST(letters.list()[0].to == "/n1/a");
+    BOOST_TEST(letters.list()[0].type == "down");
+    logged();
+    shut_down(s);
+    BOOST_TEST(logged() == "-a");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

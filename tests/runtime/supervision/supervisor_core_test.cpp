@@ -229,6 +229,19 @@ BOOST_AUTO_TEST_CASE(no_patience_means_kill_at_once) {
     BOOST_TEST(s.ends("a", 1) == "finished");
 }
 
+BOOST_AUTO_TEST_CASE(a_shutdown_may_take_what_each_child_may_take) {
+    BOOST_TEST(shutdown_ms_of({}) == 0);
+    BOOST_TEST(shutdown_ms_of({{.id = "a", .shutdown_ms = 300}, {.id = "b", .shutdown_ms = 0}}) == 4300);
+}
+
+BOOST_AUTO_TEST_CASE(a_specification_is_described_for_people) {
+    BOOST_TEST(describe(child_spec{.id = "a", .restart = policy::transient, .shutdown_ms = 300}) ==
+               "transient, 300 ms to end");
+    BOOST_TEST(describe(child_spec{.id = "a", .shutdown_ms = 0, .strategy = "one_for_one"}) ==
+               "permanent, killed at the end; children one_for_one");
+    BOOST_TEST(describe(spec_of(restart_strategy::rest_for_one, {})) == "rest_for_one, up to 3 failures in 10 s");
+}
+
 BOOST_AUTO_TEST_CASE(a_supervisor_without_children_ends_at_once) {
     started s(spec_of(restart_strategy::one_for_all, {}));
     BOOST_TEST(text(s.core.shutdown(0)) == "finished");

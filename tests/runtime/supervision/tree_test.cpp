@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,6 +82,81 @@ BOOST_AUTO_TEST_CASE(a_parent_that_goes_leaves_its_children_visible) {
     BOOST_TEST(at("/children_count", "/n1") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(figures_are_read_where_they_are_counted) {
+    auto a = tree.add("/a", "shard");
+    const auto figures = std::make_shared<actor_figures>();
+    a.show(figures);
+    BOOST_TEST(at("/mailbox_depth", "/a") == "0");
+    BOOST_TEST(at("/memory_bytes", "/a") == "null"); // nobody knows
+    figures->waiting = 3;
+    figures->memory_bytes = 4096;
+    figures->messages = 12;
+    BOOST_TEST(at("/mailbox_depth", "/a") == "3");
+    BOOST_TEST(at("/memory_bytes", "/a") == "4096");
+    BOOST_TEST(at("/messages", "/a") == "12");
+    figures->waiting = -1; // lost count
+    BOOST_TEST(at("/mailbox_depth", "/a") == "null");
+    const auto successor = tree.add("/a", "shard");
+    BOOST_TEST(at("/messages", "/a") == "null");
+    BOOST_TEST(figures.use_count() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(who_is_stuck_is_shown_as_stalled_until_it_goes_on) {
+    auto a = tree.add("/n1/a", "shard");
+    int told = 0;
+    tree.set_stalled("/n1/a", true);
+    tree.set_stalled("/n1/nobody", true);
+    BOOST_TEST(at("/status", "/n1/a") == "\"stalled\"");
+    tree.listen([&](const supervision_change& c) {
+        ++told;
+        BOOST_TEST((c.status == node_status::running));
+    });
+    tree.set_stalled("/n1/a", false);
+    tree.set_stalled("/n1/a", false);
+    BOOST_TEST(told == 1);
+    BOOST_TEST(at("/status", "/n1/a") == "\"running\"");
+    tree.listen({});
+    tree.set_stalled("/n1/a", true);
+    a.failed("it broke"); // what is known better goes first
+    BOOST_TEST(at("/status", "/n1/a") == "\"failed\"");
+}
+
+BOOST_AUTO_TEST_CASE(the_busiest_come_first_and_the_idle_not_at_all) {
+    const auto busy = [&](const std::string& path, std::int64_t waiting, std::int64_t messages) {
+        auto e = tree.add(path, "shard");
+        auto figures = std::make_shared<actor_figures>();
+        figures->waiting = waiting;
+        figures->messages = messages;
+        e.show(figures);
+        return e;
+    };
+    const auto a = busy("/a", 0, 100);
+    const auto b = busy("/b", 2, 5);
+    const auto c = busy("/c", 0, 200);
+    const auto d = busy("/d", 0, 0);
+    const auto unknown = tree.add("/e", "worker");
+    const auto names = [&](std::size_t limit) {
+        std::string out;
+        json::document::parse(tree.busiest(limit))->root().each_element([&](json::value item) {
+            out += item.text_or("path");
+        });
+        return out;
+    };
+    BOOST_TEST(names(10) == "/b/c/a");
+    BOOST_TEST(names(2) == "/b/c");
+    BOOST_TEST(names(0) == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_still_runs_is_named_from_its_end) {
+    const auto node = tree.add("/n1", "supervisor");
+    auto a = tree.add("/n1/a", "shard");
+    auto b = tree.add("/n1/b", "shard");
+    b.set_status(node_status::stopped);
+    tree.set_stalled("/n1/a", true);
+    BOOST_TEST(tree.running(10) == (std::vector<std::string>{"/n1/a (stalled)"}), boost::test_tools::per_element());
+    BOOST_TEST(tree.running(0).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_successor_is_not_harmed_by_the_late_end_of_its_predecessor) {
     auto first = tree.add("/n1/a", "worker");
     first.failed("old");
@@ -95,8 +171,12 @@ BOOST_AUTO_TEST_CASE(a_successor_is_not_harmed_by_the_late_end_of_its_predecesso
 
 BOOST_AUTO_TEST_CASE(what_happens_to_an_entry_is_shown) {
     auto a = tree.add("/a", "agent");
-    BOOST_TEST(at("/mailbox_depth", "/a") == "-"); // nobody told yet
-    BOOST_TEST(at("/messages", "/a") == "-");
+    BOOST_TEST(at("/mailbox_depth", "/a") == "null"); // nobody told yet
+    BOOST_TEST(at("/messages", "/a") == "null");
+    BOOST_TEST(at("/memory_bytes", "/a") == "null");
+    BOOST_TEST(at("/policy", "/a") == "-");
+    a.set_policy("permanent");
+    BOOST_TEST(at("/policy", "/a") == "\"permanent\"");
     a.set_mailbox_depth(7);
     a.set_memory_bytes(4096);
     a.count_messages();
@@ -230,6 +310,28 @@ BOOST_AUTO_TEST_CASE(the_newest_are_kept_and_all_are_counted) {
     BOOST_TEST(letters.counts().at("unhandled") == 5);
     BOOST_TEST(letters.counts().at("dropped") == 1);
     BOOST_TEST(json::document::parse(to_json(list[0])).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(letters_are_listed_in_pages_and_the_forgotten_are_counted) {
+    dead_letters letters(3, [] { return timestamp{5}; });
+    for (int i = 1; i <= 6; ++i) {
+        letters.record("unhandled", "/a", "m" + std::to_string(i), "no handler");
+    }
+    const auto types = [&](std::size_t limit, std::uint64_t before) {
+        std::string out;
+        for (const auto& l : letters.list(limit, before)) {
+            out += l.type + "/" + std::to_string(l.number) + " ";
+        }
+        return out;
+    };
+    BOOST_TEST(types(2, 0) == "m6/6 m5/5 ");
+    BOOST_TEST(types(2, 5) == "m4/4 ");
+    BOOST_TEST(types(2, 4) == "");
+    BOOST_TEST(types(2, 1) == "");
+    BOOST_TEST(types(9, 100) == "m6/6 m5/5 m4/4 ");
+    BOOST_TEST(letters.forgotten() == 3);
+    BOOST_TEST(letters.count("unhandled") == 6);
+    BOOST_TEST(letters.count("dropped") == 0);
 }
 
 BOOST_AUTO_TEST_CASE(kinds_without_end_do_not_grow_memory) {

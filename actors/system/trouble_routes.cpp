@@ -1,0 +1,131 @@
+#include "actors/system/system_routes.hpp"
+#include "net/http/handlers.hpp"
+#include "runtime/supervision/dead_letters.hpp"
+#include "schemas/base/json.hpp"
+#include "schemas/poison.hpp"
+#include "storage/poison.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace troupe::actors {
+
+namespace {
+
+using net::request;
+using net::responder;
+
+/// A page of a list. Lists have no names of their own in OpenAPI.
+struct poison_list {
+    std::vector<poisoned_command> items;
+    std::optional<std::string> next_cursor;
+};
+BOOST_DESCRIBE_STRUCT(poison_list, (), (items, next_cursor))
+
+struct dead_letter_item {
+    std::uint64_t number = 0;
+    timestamp at;
+    std::string kind;
+    std::string to;
+    std::string type;
+    std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(dead_letter_item, (), (number, at, kind, to, type, reason))
+
+struct dead_letter_list {
+    std::vector<dead_letter_item> items;
+    std::optional<std::string> next_cursor;
+    std::map<std::string, std::uint64_t> counts; ///< By kind, since the start.
+    std::uint64_t forgotten = 0;                 ///< Of those: kept no more.
+};
+BOOST_DESCRIBE_STRUCT(dead_letter_list, (), (items, next_cursor, counts, forgotten))
+
+void answer(const responder& respond, std::string body) {
+    net::response out;
+    out.body = std::move(body);
+    respond(std::move(out));
+}
+
+void poison(const system_parts& parts, const request& r, const responder& respond) {
+    const auto limit = net::page_limit(r);
+    auto page =
+        limit ? storage::read_poison(*parts.node->parts().store,
+                                     {r.who.organization, *limit, std::string(r.query_value("cursor").value_or(""))})
+              : expected<storage::poison_page>(limit.error());
+    if (!page) {
+        respond(net::to_response(page.error(), r));
+        return;
+    }
+    std::vector<std::string> items;
+    for (const auto& each : page->items) {
+        items.push_back(to_json(each));
+    }
+    answer(respond, net::list_body(items, page->next_cursor));
+}
+
+std::string counts_json(const runtime::dead_letters& letters) {
+    std::string out;
+    json::object_writer w(out);
+    for (const auto& [kind, count] : letters.counts()) {
+        w.field(kind, count);
+    }
+    w.end();
+    return out;
+}
+
+void dead_letters(const system_parts& parts, const request& r, const responder& respond) {
+    const auto limit = net::page_limit(r);
+    if (!limit) {
+        respond(net::to_response(limit.error(), r));
+        return;
+    }
+    std::uint64_t before = 0;
+    if (const auto text = r.query_value("cursor")) {
+        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), before);
+        if (error != std::errc() || end != text->data() + text->size() || before == 0) {
+            respond(net::to_response({code::invalid_request,
+                                      "the cursor cannot be read; take `next_cursor` of the page before as it is, or "
+                                      "start without one",
+                                      {{"cursor", "is not a cursor of this list"}}},
+                                     r));
+            return;
+        }
+    }
+    const auto& letters = *parts.node->parts().letters;
+    auto found = letters.list(*limit + 1, before);
+    const bool more = found.size() > *limit;
+    found.resize(std::min(found.size(), *limit));
+    std::vector<std::string> items;
+    for (const auto& each : found) {
+        items.push_back(runtime::to_json(each));
+    }
+    auto body = net::list_body(items, more ? std::optional(std::to_string(found.back().number)) : std::nullopt);
+    body.pop_back(); // the closing brace: two members more
+    body += R"(,"counts":)" + counts_json(letters) + R"(,"forgotten":)" + std::to_string(letters.forgotten()) + "}";
+    answer(respond, std::move(body));
+}
+
+} // namespace
+
+std::vector<net::route> trouble_routes(const system_parts& parts) {
+    return {{.verb = net::verb::get,
+             .path = "/poison",
+             .operation = "list_poison",
+             .summary = "Commands that were set aside because they crashed their entity again and again, newest first.",
+             .tag = "system",
+             .permission = "system:read",
+             .query = net::page_parameters(),
+             .reply = net::reply_of<poison_list>("poison_list"),
+             .run = [&parts](const request& r, const responder& respond) { poison(parts, r, respond); }},
+            {.verb = net::verb::get,
+             .path = "/dead-letters",
+             .operation = "dead_letters",
+             .summary = "Messages and events that nobody worked on since the start of the node, newest first.",
+             .tag = "system",
+             .permission = "system:read",
+             .query = net::page_parameters(),
+             .reply = net::reply_of<dead_letter_list>("dead_letter_list"),
+             .run = [&parts](const request& r, const responder& respond) { dead_letters(parts, r, respond); }}};
+}
+
+} // namespace troupe::actors

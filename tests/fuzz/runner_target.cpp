@@ -1,0 +1,66 @@
+// The runner's files and frames. The first byte chooses.
+#include "bin/runner/confinement.hpp"
+#include "runtime/process/runner_files.hpp"
+#include "tests/fuzz/fuzz.hpp"
+
+namespace troupe::fuzz {
+
+namespace {
+
+using namespace runtime;
+
+template <class T>
+expected<T> check_file(std::string_view text) {
+    auto read = from_json<T>(text, strictness::stored);
+    if (read) {
+        const auto written = to_json(*read);
+        const auto again = from_json<T>(written, strictness::stored);
+        claim(again && to_json(*again) == written, "a file is read as it was written");
+    }
+    return read;
+}
+
+void check_spec(std::string_view text) {
+    if (const auto spec = check_file<runner_spec>(text)) {
+        const auto words = runner::confined_arguments(*spec, "/usr/bin/troupe-runner");
+        claim(words.size() >= spec->argv.size(), "the command is part of what is started");
+        claim(std::equal(spec->argv.rbegin(), spec->argv.rend(), words.rbegin()), "and stands at its end");
+        (void)runner::command_environment(*spec);
+    }
+}
+
+void check_frames(std::string_view bytes, std::uint32_t seed) {
+    const auto take = [](std::string& buffer, std::string& seen) {
+        const auto failure =
+            take_frames(buffer, [&](bool err, std::string_view text) { seen.append(err ? "e" : "o").append(text); });
+        seen += failure.value_or("");
+    };
+    std::string whole(bytes);
+    std::string seen;
+    const auto failure =
+        take_frames(whole, [&](bool err, std::string_view text) { seen.append(err ? "e" : "o").append(text); });
+    std::string part;
+    std::string seen_in_pieces;
+    in_pieces(bytes, seed, [&](std::string_view piece) {
+        part += piece;
+        take(part, seen_in_pieces);
+    });
+    claim(part == whole, "what is left does not depend on the pieces");
+    claim(failure || seen == seen_in_pieces, "nor does what was seen");
+}
+
+} // namespace
+
+void try_input(std::string_view input) {
+    cutter in(input);
+    const auto how = in.byte();
+    if (how % 3 == 0) {
+        check_spec(in.rest());
+    } else if (how % 3 == 1) {
+        (void)check_file<command_result>(in.rest());
+    } else {
+        check_frames(in.rest(), how);
+    }
+}
+
+} // namespace troupe::fuzz

@@ -1,0 +1,25 @@
+# The fuzz targets (preset fuzz: clang 14, libFuzzer, AddressSanitizer, UndefinedBehaviorSanitizer): tests/fuzz/README.md.
+# Only the sources that they need are compiled, once for all of them.
+file(GLOB fuzzed_sources CONFIGURE_DEPENDS schemas/base/*.cpp schemas/*.cpp storage/*.cpp runtime/config/*.cpp
+     net/http/*.cpp net/websocket/*.cpp)
+# clang 14 lacks what these need (aggregates in parentheses), and nothing here needs them.
+list(FILTER fuzzed_sources EXCLUDE REGEX "/(server|openapi|handlers)\\.cpp$")
+add_library(troupe_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed_sources} runtime/bus/cursor.cpp runtime/bus/envelope.cpp
+            runtime/process/sandbox.cpp net/client/sse_parser.cpp net/model/openai_stream.cpp
+            actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp
+            tests/fuzz/entry.cpp tests/fuzz/wire.cpp)
+target_compile_options(troupe_fuzzed PUBLIC -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr
+                       -fno-sanitize-recover=all)
+target_link_libraries(troupe_fuzzed PUBLIC troupe_options OpenSSL::Crypto simdjson::simdjson RocksDB::rocksdb-shared
+                      ZLIB::ZLIB ${XXHASH_LIBRARY} ${GIT2_LIBRARY} yaml-cpp Boost::url)
+
+add_custom_target(fuzz)
+file(GLOB fuzz_targets CONFIGURE_DEPENDS tests/fuzz/*_target.cpp)
+foreach(source ${fuzz_targets})
+  get_filename_component(name ${source} NAME_WE)
+  string(REPLACE "_target" "" name ${name})
+  add_executable(fuzz_${name} EXCLUDE_FROM_ALL ${source})
+  target_link_libraries(fuzz_${name} PRIVATE troupe_fuzzed)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  add_dependencies(fuzz fuzz_${name})
+endforeach()
