@@ -22,6 +22,7 @@ set(public_headers
     actors/common/model.hpp
     actors/common/routes.hpp
     actors/tool/tool.hpp
+    net/body.hpp
     net/client/http_client.hpp
     net/http/handlers.hpp
     net/http/route.hpp
@@ -34,6 +35,7 @@ set(public_headers
     runtime/node.hpp
     runtime/process/sandbox.hpp
     runtime/services.hpp
+    storage/blob_hash.hpp
     storage/blobs.hpp
     storage/record.hpp
     storage/store.hpp
