@@ -117,7 +117,8 @@ wire::wire() : bus_(std::make_shared<quiet_bus>()), io_(std::make_shared<io_thre
     settings.stream_queue_events_max = 8;
     settings.websocket_message_bytes_max = 1024;
     settings.websocket_channels_max = 6;
-    edge_ = std::shared_ptr<edge>(new edge{std::move(settings), std::move(hooks), std::move(*made), "troupe/fuzz", {}});
+    edge_ = std::make_shared<edge>(std::move(settings), std::move(hooks), std::move(*made));
+    edge_->server_name = "troupe/fuzz";
 }
 
 /// Until nothing is left to do; reads what was sent.
