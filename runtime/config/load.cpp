@@ -275,6 +275,9 @@ void loader::read_file(const std::filesystem::path& path) {
     if (!in) {
         return add(file_, "cannot be read: check its permissions");
     }
+    if (text.find('\0') != std::string::npos) { // yaml-cpp does not come to an end with some of them
+        return add(file_, "holds a NUL byte: it is no text");
+    }
     try {
         const auto documents = YAML::LoadAll(text);
         if (documents.size() > 1) {
