@@ -331,7 +331,7 @@ void secret_vault::rotate_master(std::function<void(expected<void>)> done) {
         done(problem{code::conflict, "the master key is being rotated already; look again in a moment"});
         return;
     }
-    const std::lock_guard lock(rotation_mutex_);
+    const std::lock_guard making(rotation_mutex_);
     if (rotation_.joinable()) {
         rotation_.join(); // the one before, which is over
     }
