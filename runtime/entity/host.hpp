@@ -52,6 +52,8 @@ struct host_services {
     std::vector<std::atomic<std::int64_t>>
         shard_times; ///< Last record time of each shard: time never goes back in a log.
     std::function<void(command, reply_port)> dispatch; ///< Sends a command to any entity.
+    /// Starts the work of a performer; empty: on a thread of its own. Simulations choose when it is done.
+    std::function<void(std::function<void()>)> start_work;
     std::function<void(const std::vector<storage::record>&)>
         on_committed;                                                 ///< In commit order, on the committer's thread.
     std::function<void(std::uint32_t shard, timestamp due)> on_timer; ///< A timer was set.

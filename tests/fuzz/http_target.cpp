@@ -2,6 +2,8 @@
 #include "net/http/text.hpp"
 #include "tests/fuzz/wire.hpp"
 
+#include <cstdio>
+
 namespace troupe::fuzz {
 
 namespace {
@@ -16,6 +18,11 @@ void check_answers(const wire::talk& talk) {
         claim(status != 500, "no request is a defect");
         claim(status < 500 || operation == "lost" || status == 505, "no request makes the edge unavailable");
     }
+}
+
+void print(const char* how, const wire::talk& talk) {
+    for (const auto& [operation, status] : talk.requests)
+        std::fprintf(stderr, "%s: '%s' %d\n", how, operation.c_str(), status);
 }
 
 } // namespace
@@ -34,6 +41,10 @@ void try_input(std::string_view input) {
     const auto lower = net::lower_case(in.rest());
     // A client that waits, and one that sends on before it may, are told so.
     const bool waits = lower.find("100-continue") != std::string::npos || lower.find("websocket") != std::string::npos;
+    if (!waits && whole.requests != pieces.requests) {
+        print("whole", whole);
+        print("in pieces", pieces);
+    }
     claim(waits || whole.requests == pieces.requests, "the pieces do not matter to the answers");
     claim(waits || whole.handled == pieces.handled, "the pieces do not matter to the handlers");
 }

@@ -16,10 +16,13 @@
 #include <caf/scheduler/test_coordinator.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <stdexcept>
 #include <utility>
 
 namespace troupe::test {
@@ -31,15 +34,6 @@ constexpr std::size_t operations_max = 250;
 constexpr int steps_max = 1'500; ///< Of all actors without time passing.
 /// Relative to a temporary folder: RocksDB hashes its path, so it has to be the same each time.
 constexpr std::string_view folder = "node";
-
-std::size_t set_aside(const storage::store& s, const uuid& id) {
-    std::size_t out = 0;
-    (void)storage::read_history(s, {system_organization, "ledger", id}, 0, [&](storage::record&& r) -> expected<void> {
-        out += reminder_set_aside(r) ? 1 : 0;
-        return {};
-    });
-    return out;
-}
 
 uuid random_id(seeded_random& random) {
     uuid out;
@@ -64,6 +58,7 @@ struct simulation::life {
         caf::anon_send_exit(retention, caf::exit_reason::kill);
         caf::anon_send_exit(committer, caf::exit_reason::kill);
         scheduler().run();
+        work.clear(); // it holds actors
         shards.clear();
         timers = nullptr;
         retention = nullptr;
@@ -122,6 +117,7 @@ struct simulation::life {
         services.dispatch = [this](runtime::command c, runtime::reply_port port) {
             submit(std::move(c), std::move(port));
         };
+        services.start_work = [this](std::function<void()> run) { work.push_back(std::move(run)); };
         services.on_committed = [this](const std::vector<storage::record>& records) {
             for (const auto& r : records) {
                 if (!world.over()) {
@@ -170,6 +166,7 @@ struct simulation::life {
     runtime::host_services services;
     runtime::committer_actor committer;
     std::vector<runtime::shard_actor> shards;
+    std::vector<std::function<void()>> work; ///< Of performers, not done yet.
     caf::actor timers;
     caf::actor retention;
     runtime::retention_statistics retained;
@@ -181,7 +178,9 @@ simulation::simulation(std::uint64_t seed)
     std::filesystem::create_directory(folder);
     use_virtual_time(&now_ms_);
     (void)set_log_levels("off"); // crashes are meant
-    kinds_.emplace(ledger_model::kind, runtime::make_kind<ledger_model>());
+    kinds_.emplace(ledger_model::kind, runtime::make_kind<ledger_model>(
+                                           [this](const runtime::perform_effect& e, const ledger_state&,
+                                                  runtime::effect_context& ctx) { return perform_work(e, ctx); }));
     shards_ = 1 + random_.below(4);
     snapshot_events_ = 3 + random_.below(12);
     idle_ms_ = random_.chance(50) ? 0 : 3000;
@@ -235,6 +234,40 @@ bool simulation::step() {
     return life_->scheduler().try_run_once();
 }
 
+/// Lets one performer do its work. False when none has any.
+bool simulation::work() {
+    auto& waiting = life_->work;
+    if (over() || waiting.empty()) {
+        return false;
+    }
+    std::swap(waiting.back(), waiting[random_.below(waiting.size())]);
+    const auto run = std::move(waiting.back());
+    waiting.pop_back();
+    run();
+    return true;
+}
+
+std::vector<runtime::self_command> simulation::perform_work(const runtime::perform_effect& e,
+                                                            runtime::effect_context& ctx) {
+    const auto owed = from_json<performing>(e.payload, strictness::stored).value();
+    if (ctx.stop().stop_requested()) {
+        return {};
+    }
+    const auto attempt = checker_.begins(owed.number);
+    trace_.add("work");
+    ++counts_.performed;
+    if (random_.chance(20)) {
+        ++counts_.works_failed;
+        throw std::runtime_error("a simulated failure");
+    }
+    std::vector<runtime::self_command> out;
+    for (std::int64_t part = 0; part < owed.parts; ++part) {
+        const take_outcome outcome{owed.number, part, attempt, owed.explode && part + 1 == owed.parts};
+        out.push_back({std::string(wire_name<take_outcome>::value), to_json(outcome), {}});
+    }
+    return out;
+}
+
 void simulation::settle_actors() {
     int steps = 0;
     while (steps < steps_max && step()) {
@@ -253,6 +286,9 @@ void simulation::pass(std::int64_t ms) {
         life_->scheduler().advance_time(std::chrono::milliseconds(now));
         if (random_.chance(80)) {
             settle_actors();
+        }
+        if (random_.chance(20)) {
+            work();
         }
     }
 }
@@ -349,6 +385,8 @@ void simulation::act() {
         send_new();
     } else if (what < 40) {
         send_again();
+    } else if (what < 44) {
+        work();
     } else if (what < 75) {
         for (auto steps = random_.below(30); steps > 0 && step(); --steps) {
         }
@@ -399,7 +437,7 @@ void simulation::send_new() {
     o.keyed = random_.chance(70);
     o.life = life_number_;
     const auto what = random_.below(100);
-    if (what < 50) {
+    if (what < 45) {
         o.parts = 1 + static_cast<std::int64_t>(random_.below(3));
         o.refuse = random_.chance(10);
         o.type = "note";
@@ -408,13 +446,22 @@ void simulation::send_new() {
             random_.chance(10) && seen && *seen > 0) {
             o.if_match = *seen;
         }
-    } else if (what < 75) {
+    } else if (what < 62) {
         o.type = "tell_other";
         o.payload = to_json(tell_other{o.number, entities_[random_.below(entities_.size())], random_.chance(10)});
-    } else if (what < 97) {
+    } else if (what < 78) {
         o.type = "remind";
         o.payload = to_json(remind{
             o.number, static_cast<std::int64_t>(random_.below(random_.chance(50) ? 200 : 20'000)), random_.chance(5)});
+    } else if (what < 92) {
+        o.type = "perform";
+        o.payload = to_json(
+            perform{o.number, 1 + static_cast<std::int64_t>(random_.below(3)), random_.chance(30), random_.chance(5)});
+    } else if (what < 97) {
+        const auto of = random_.below(operations_.size() + 1); // one that is no work changes nothing
+        o.entity = of < operations_.size() ? operations_[of].entity : o.entity;
+        o.type = "cancel";
+        o.payload = to_json(cancel{o.number, static_cast<std::int64_t>(of)});
     } else {
         o.type = "explode";
         o.payload = to_json(explode{o.number});
@@ -544,7 +591,9 @@ bool simulation::owes() const {
         const auto found = storage::read_document(*life_->store, {system_organization, "ledger", id});
         if (found && *found) {
             const auto s = from_json<ledger_state>((*found)->json, strictness::stored);
-            if (!s || !s->owed.empty() || s->reminders.size() > set_aside(*life_->store, id)) {
+            const auto goes_on = [this](const auto& x) { return !checker_.is_set_aside(x.number); };
+            if (!s || !s->owed.empty() || std::ranges::any_of(s->reminders, goes_on) ||
+                std::ranges::any_of(s->works, goes_on)) {
                 return true;
             }
         }
@@ -569,7 +618,9 @@ void simulation::settle() {
             }
         }
         pass(1000);
-        settle_actors();
+        do {
+            settle_actors();
+        } while (work());
     }
     if (!wrong_) {
         check(true);
