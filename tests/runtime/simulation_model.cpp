@@ -17,6 +17,11 @@ visitor(Lambdas...) -> visitor<Lambdas...>;
 
 constexpr std::string_view tell_prefix = "tell/";
 
+/// A cancellation may come before what it is about.
+bool is_cancelled(const ledger_state& s, std::int64_t number) {
+    return std::ranges::find(s.cancelled, number) != s.cancelled.end();
+}
+
 } // namespace
 
 std::function<bool(std::string_view)>& decision_crashes() {
@@ -70,8 +75,7 @@ expected<std::vector<ledger_model::event>> ledger_model::decide(const state& s, 
                     if (x.explode) {
                         throw std::runtime_error("as it was told to");
                     }
-                    const bool late = std::ranges::find(s.cancelled, x.number) != s.cancelled.end();
-                    return late ? events{} : events{performed{x.number, x.part, x.attempt}};
+                    return is_cancelled(s, x.number) ? events{} : events{performed{x.number, x.part, x.attempt}};
                 },
                 [&](const cancel& x) -> expected<events> {
                     return events{cancelled{x.number, x.of}};
@@ -90,7 +94,11 @@ ledger_state ledger_model::apply(state s, const event& e, const runtime::event_c
                        [&](const told_other&) { std::erase_if(s.owed, has_number); },
                        [&](const remind_set& x) { s.reminders.push_back(x); },
                        [&](const rang&) { std::erase_if(s.reminders, has_number); },
-                       [&](const performing& x) { s.works.push_back(x); },
+                       [&](const performing& x) {
+                           if (!is_cancelled(s, x.number)) {
+                               s.works.push_back(x);
+                           }
+                       },
                        [&](const performed& x) {
                            std::erase_if(s.works, [&](const performing& w) {
                                return w.number == x.number && w.parts == x.part + 1;

@@ -21,7 +21,7 @@ BOOST_AUTO_TEST_SUITE(simulations)
 
 BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_and_nothing_is_done_twice) {
     const auto first = from_environment("TROUPE_SIM_FIRST", 1);
-    const auto seeds = from_environment("TROUPE_SIM_SEEDS", 150);
+    const auto seeds = from_environment("TROUPE_SIM_SEEDS", 100);
     simulation::statistics sum;
     std::uint64_t trace = 0;
     for (auto seed = first; seed < first + seeds; ++seed) {
