@@ -408,6 +408,7 @@ void simulation::act() {
 /// By hours, while the node runs or before it starts. No time of the journal may go back, no timer fire early.
 void simulation::set_clock() {
     constexpr std::uint64_t hours = 5 * 3600 * 1000;
+    checker_.sets_clock({now_ms_ + clock_wrong_ms_});
     clock_wrong_ms_ = static_cast<std::int64_t>(random_.below(2 * hours)) - static_cast<std::int64_t>(hours);
     ++counts_.set_clocks;
 }
@@ -610,6 +611,7 @@ bool simulation::owes() const {
 void simulation::settle() {
     disk_.cut(disk_end::power);
     // Past all that was ever due, but not so far that clients' keys are forgotten before they repeat themselves.
+    checker_.sets_clock({now_ms_ + clock_wrong_ms_});
     clock_wrong_ms_ = std::int64_t{6} * 3600 * 1000;
     boot(true);
     for (int seconds = 0; seconds < 300 && owes() && !wrong_; ++seconds) {

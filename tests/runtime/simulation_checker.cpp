@@ -5,6 +5,8 @@
 #include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
+#include <algorithm>
+
 namespace troupe::test {
 
 std::optional<std::int64_t> number_set_aside(const storage::record& r) {
@@ -37,6 +39,14 @@ void simulation_checker::committed(const storage::record& r) {
     }
     if (r.type == wire_name<performing>::value) {
         owed_works_.insert(from_json<performing>(r.payload, strictness::stored).value().number);
+    } else if (r.type == wire_name<remind_set>::value) {
+        waiting_reminders_.try_emplace(from_json<remind_set>(r.payload, strictness::stored).value().number);
+    }
+}
+
+void simulation_checker::sets_clock(timestamp now) {
+    for (auto& [number, latest] : waiting_reminders_) {
+        latest = facts_.rang.contains(number) ? latest : std::max(latest, now);
     }
 }
 
@@ -202,6 +212,7 @@ void simulation_checker::take(const storage::record& r) {
     } else if (const auto* set = std::get_if<remind_set>(&*e)) {
         wrong_unless(facts_.reminders.try_emplace(set->number, reminding{here, set->due, set->explode}).second,
                      set->number, "set its timer twice");
+        waiting_reminders_.try_emplace(set->number);
     } else if (const auto* fired = std::get_if<rang>(&*e)) {
         wrong_unless(facts_.rang.try_emplace(fired->number, here).second, fired->number, "fired twice");
     } else if (const auto* work = std::get_if<performing>(&*e)) {
@@ -321,7 +332,8 @@ void simulation_checker::check_timers(bool settled) {
         wrong_unless(!settled || aside || fired != facts_.rang.end(), number, "never fired");
         wrong_unless(!aside || set.explode, number, "was set aside and is no poison");
         if (fired != facts_.rang.end()) {
-            wrong_unless(fired->second.time >= set.due, number, "fired too early");
+            wrong_unless(std::max(fired->second.time, waiting_reminders_[number]) >= set.due, number,
+                         "fired too early");
             wrong_unless(fired->second.version > set.at.version, number, "fired before it was set");
         }
     }

@@ -50,6 +50,8 @@ public:
     /// A performer begins that work: for which time, is returned. Only what is on disk and was not over when this life
     /// of the node began may be performed.
     std::int64_t begins(std::int64_t number);
+    /// Somebody sets the node's clock, which shows `now`: a timer that is due now may be recorded at an earlier time.
+    void sets_clock(timestamp now);
     /// Whether the command of that reminder, or the outcome of that work, was found to be poison: it never ends.
     [[nodiscard]] bool is_set_aside(std::int64_t number) const { return set_aside_.contains(number); }
 
@@ -102,11 +104,12 @@ private:
 
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> told_; ///< Records by shard and seq.
     std::map<std::pair<std::uint32_t, std::uint64_t>, storage::record>
-        kept_;                           ///< All that the logs ever held, also what retention took out since.
-    std::set<std::int64_t> set_aside_;   ///< Also those whose record retention took out since; so are the following.
-    std::set<std::int64_t> owed_works_;  ///< On disk.
-    std::set<std::int64_t> ended_works_; ///< As this life of the node found them.
-    std::map<std::int64_t, std::int64_t> attempts_;               ///< Of works.
+        kept_;                         ///< All that the logs ever held, also what retention took out since.
+    std::set<std::int64_t> set_aside_; ///< Also those whose record retention took out since; so are the following.
+    std::map<std::int64_t, timestamp> waiting_reminders_; ///< With the latest time that the clock was set away from.
+    std::set<std::int64_t> owed_works_;                   ///< On disk.
+    std::set<std::int64_t> ended_works_;                  ///< As this life of the node found them.
+    std::map<std::int64_t, std::int64_t> attempts_;       ///< Of works.
     std::map<std::pair<uuid, std::uint64_t>, std::string> shown_; ///< Documents by entity and version.
     std::map<uuid, std::vector<storage::record>> histories_;
     std::map<std::pair<uuid, std::uint64_t>, std::string> documents_; ///< As the histories make them.
