@@ -224,8 +224,8 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
     db.recycle_log_file_num = 0;
     db.track_and_verify_wals_in_manifest = true;
     db.db_write_buffer_size = 3 * options.write_buffer_bytes; // of all families: memory has a bound
-    db.wal_bytes_per_sync = 1 << 20; // what blobs wrote is on its way before a commit has to wait for all of it
-    db.bytes_per_sync = 1 << 20;     // and what a flush writes: 64 MB at once would hold up the next fsync
+    db.wal_bytes_per_sync = 1 << 20;      // what blobs wrote is on its way before a commit has to wait for all of it
+    db.bytes_per_sync = 1 << 20;          // and what a flush writes: 64 MB at once would hold up the next fsync
     db.max_total_wal_size = 256ULL << 20; // bounds start-up: WAL recovery reads 165 k events/s
     db.max_background_jobs = 2;
     db.keep_log_file_num = 5;
