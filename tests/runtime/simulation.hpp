@@ -52,6 +52,7 @@ public:
 
 private:
     struct life;
+    static constexpr std::size_t operations_max = 250; ///< References to them stay good.
 
     // ---- what may happen
     void act();
