@@ -172,6 +172,11 @@ BOOST_AUTO_TEST_CASE(broken_yaml_names_the_line) {
     BOOST_TEST(errors_of("a: 1\n b: 2\n").starts_with("2 "));
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_ends_before_its_text_is_refused) {
+    for (const auto* text : {", a\n", ",\"a", ",", "shards: 8\n]", "}\n"})
+        BOOST_TEST(errors_of(text) != "", text); // yaml-cpp made empty documents of the first ones for ever
+}
+
 BOOST_AUTO_TEST_CASE(a_second_document_is_refused_with_its_line) {
     BOOST_TEST(errors_of("shards: 8\n---\nshards: 9\n") ==
                "3 a second document starts here: write all in one, without ---\n");
