@@ -47,7 +47,9 @@ Examples:
 int fail(const problem& p) {
     std::cerr << "error: " << p.detail << "\n";
     for (const auto& e : p.errors) {
-        std::cerr << "  " << e.pointer << ": " << e.message << "\n";
+        if (p.detail.find(e.message) == std::string::npos) { // else it stands there already
+            std::cerr << "  " << e.pointer << ": " << e.message << "\n";
+        }
     }
     return p.code == code::config_invalid ? 2 : 1;
 }

@@ -229,7 +229,9 @@ std::string problem_text(const problem& p, const screen& s) {
         lead = "       ";
     }
     for (const auto& e : p.errors) {
-        out += "  " + paint(s, tone::strong, clean_line(e.pointer)) + ": " + clean_line(e.message) + "\n";
+        if (p.detail.find(e.message) == std::string::npos) { // else it stands there already
+            out += "  " + paint(s, tone::strong, clean_line(e.pointer)) + ": " + clean_line(e.message) + "\n";
+        }
     }
     if (p.retry_after_s) {
         out += fmt::format("  Try again in {} s.\n", *p.retry_after_s);
