@@ -47,6 +47,7 @@ class VisibleTest(NodeTest):
                      "/edge/io-0", "/providers/rehearsal"):
             entry = tree["/nodes/n1" + path]
             self.assertEqual(entry["status"], "running", entry)
+            self.assertEqual(entry["node"], "n1")
             self.assertTrue(entry["policy"], entry)
             for figure in ("mailbox_depth", "memory_bytes", "messages"):
                 self.assertIn(figure, entry)  # null: not known
