@@ -58,11 +58,12 @@ expected<void> check_place(const fs::path& directory) {
     if (!made || !said || *made == *said) {
         return {}; // a torn file is written anew: the check protects from mistakes, not from damage
     }
-    return problem{code::data_dir_unusable,
-                   "data directory " + directory.string() +
-                       " is a copy of another one. Two nodes on copies do twice what is owed. If the original is gone "
-                       "for good, start it once with --storage.copied adopt; for a second node use a new directory, and "
-                       "for a copy of the data `troupe backup create` and `troupe backup restore`"};
+    return problem{
+        code::data_dir_unusable,
+        "data directory " + directory.string() +
+            " is a copy of another one. Two nodes on copies do twice what is owed. If the original is gone "
+            "for good, start it once with --storage.copied adopt; for a second node use a new directory, and "
+            "for a copy of the data `troupe backup create` and `troupe backup restore`"};
 }
 
 expected<void> mark_place(const fs::path& directory) {
@@ -78,9 +79,8 @@ expected<void> mark_place(const fs::path& directory) {
     }
     const auto at = made_at(file);
     const auto text = at ? to_json(*at) + "\n" : std::string();
-    bool written =
-        text.empty() ||
-        (::write(made, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(made) == 0);
+    bool written = text.empty() ||
+                   (::write(made, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(made) == 0);
     if (written && made_at(file) != at) { // it was written since: what such a file system tells is no time of making
         written = ::ftruncate(made, 0) == 0 && ::fsync(made) == 0;
     }

@@ -81,8 +81,8 @@ public:
         const auto began_ms = began_ms_.load(std::memory_order_relaxed);
         // An effect is sent again for as long as it is owed.
         const auto end_of_kind = key.ToStringView().find('\0', keys::entity_prefix_bytes);
-        const bool of_effect = end_of_kind != std::string_view::npos &&
-                               key.ToStringView().substr(end_of_kind + 1).starts_with("effect/");
+        const bool of_effect =
+            end_of_kind != std::string_view::npos && key.ToStringView().substr(end_of_kind + 1).starts_with("effect/");
         if (began_ms == not_begun || (of_effect && effects_ms_ == 0)) {
             return false;
         }

@@ -35,8 +35,7 @@ std::optional<run_event> over_steps_or_time(const run_progress& p) {
         return exhausted(fmt::format("All {} steps of the run's budget are used.", p.limits.steps));
     }
     if (p.limits.time_ms > 0 && p.used.time_ms >= p.limits.time_ms) {
-        return exhausted(
-            fmt::format("The run has worked for {}; its budget is {}.", span_text(p.used.time_ms),
+        return exhausted(fmt::format("The run has worked for {}; its budget is {}.", span_text(p.used.time_ms),
                                      span_text(p.limits.time_ms)));
     }
     return {};

@@ -241,9 +241,9 @@ void explain(const run_document& run, const why_facts& facts, why_document& out)
     const bool over =
         run.status == run_status::succeeded || run.status == run_status::failed || run.status == run_status::cancelled;
     out.summary = fmt::format("The run {} {}, {} step {}.",
-                              !over                                   ? "is"
+                              !over                                 ? "is"
                               : run.status == run_status::cancelled ? "was"
-                                                                      : "has",
+                                                                    : "has",
                               word_of(run.status), over ? "after" : "at", run.step);
     if (over) {
         explain_end(run, out);

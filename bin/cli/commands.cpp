@@ -229,7 +229,8 @@ std::string problem_text(const problem& p, const screen& s) {
         lead = "       ";
     }
     for (const auto& e : p.errors) {
-        if (p.detail.find(e.message) == std::string::npos) { // else it stands there already
+        const auto place = e.pointer + ": " + e.message;
+        if (p.detail != e.message && p.detail.find(place) == std::string::npos) { // else it stands there already
             out += "  " + paint(s, tone::strong, clean_line(e.pointer)) + ": " + clean_line(e.message) + "\n";
         }
     }

@@ -83,9 +83,7 @@ expected<int> tree(context& c) {
     const auto levels = *depth ? std::to_string(**depth) : overview ? "8" : "";
     const auto path =
         with_query("/supervision", {{"prefix", prefix}, {"depth", levels}, {"limit", overview ? "20" : ""}});
-    const auto show = details    ? show_supervision_details
-                      : overview ? show_supervision_overview
-                                 : show_supervision;
+    const auto show = details ? show_supervision_details : overview ? show_supervision_overview : show_supervision;
     if (!c.args().has("watch") || c.json() || !c.out_screen().interactive) {
         return print_parsed(c, (*node)->get(path), show);
     }

@@ -112,7 +112,8 @@ struct watchdog::impl {
 
     void tell(const stall_watch::findings& found) const {
         for (const auto& s : found.begun) {
-            log_for("supervision").error("{} has not got on for {}, on thread {}", s.path, span_text(s.for_ms), s.thread);
+            log_for("supervision")
+                .error("{} has not got on for {}, on thread {}", s.path, span_text(s.for_ms), s.thread);
             tree.set_stalled(s.path, true);
         }
         for (const auto& s : found.ended) {

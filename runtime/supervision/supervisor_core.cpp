@@ -58,8 +58,7 @@ std::string describe(const child_spec& spec) {
     const auto restart = spec.restart == restart_policy::permanent   ? "permanent"
                          : spec.restart == restart_policy::transient ? "transient"
                                                                      : "temporary";
-    const auto end =
-        spec.shutdown_ms == 0 ? std::string("killed at the end") : span_text(spec.shutdown_ms) + " to end";
+    const auto end = spec.shutdown_ms == 0 ? std::string("killed at the end") : span_text(spec.shutdown_ms) + " to end";
     return fmt::format("{}, {}{}{}", restart, end, spec.strategy.empty() ? "" : "; children ", spec.strategy);
 }
 

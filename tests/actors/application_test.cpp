@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(an_edge_whose_listener_breaks_is_started_anew_on_its_addres
     break_listener(port);
     const auto end = monotonic_ms() + 30'000;
     const auto again = [&] { return edge().find(R"("status":"running","restarts":1)") != std::string::npos; };
-    while (monotonic_ms() < end && !(again() && connects(port))) {
+    while (monotonic_ms() < end && !(again() && connects(port) && (*node)->url() == url)) {
         std::this_thread::yield();
     }
     BOOST_TEST(again(), edge());

@@ -56,9 +56,12 @@ public:
 
     /// Decides; what was decided becomes state. The events, or the refusal.
     expected<std::vector<event>> when(const command& c) {
-        runtime::context context{
-            {organization, std::string(Model::kind), id_}, version_, now, principal, [this] { return id_of(++made_); },
-            even_since};
+        runtime::context context{{organization, std::string(Model::kind), id_},
+                                 version_,
+                                 now,
+                                 principal,
+                                 [this] { return id_of(++made_); },
+                                 even_since};
         auto decided = Model::decide(state_, through_names(c), context);
         if (decided) {
             last_ = *decided;

@@ -242,8 +242,9 @@ BOOST_AUTO_TEST_CASE(time_in_which_the_node_was_away_is_no_working_time) {
     BOOST_TEST(r.accepted(check_time{}).empty());
     r.now = r.now + night_ms;
     r.even_since = r.now + -2000; // the same in one with what happens
-    BOOST_TEST(names_of(r.accepted(result(r, 1))) == (texts{"work_time_moved", "tool_call_finished",
-                                                           "model_call_started"}), each);
+    BOOST_TEST(names_of(r.accepted(result(r, 1))) ==
+                   (texts{"work_time_moved", "tool_call_finished", "model_call_started"}),
+               each);
     BOOST_TEST(document(r).used.time_ms == 7000);
     r.now = r.now + 3000;
     BOOST_TEST(the<run_failed>(r.accepted(check_time{})).code == "budget_exhausted");

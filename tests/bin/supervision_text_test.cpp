@@ -11,8 +11,8 @@ namespace {
 
 std::string entry(const std::string& path, const std::string& more = "", const std::string& children = "",
                   int count = 0) {
-    return R"({"path":")" + path + R"(","kind":"shard","status":"running")" + more +
-           R"(,"children_count":)" + std::to_string(count) + R"(,"children":[)" + children + "]}";
+    return R"({"path":")" + path + R"(","kind":"shard","status":"running")" + more + R"(,"children_count":)" +
+           std::to_string(count) + R"(,"children":[)" + children + "]}";
 }
 
 /// 256 shards, of which the node shows 40: one with a run, one that was restarted.
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(the_overview_names_who_works_and_counts_the_quiet_ones) {
     BOOST_TEST(show_supervision_overview({}, tree.root()) == "✓ /s  shard\n"
                                                              "├─ ✓ 0  shard\n"
                                                              "│  └─ ✓ runs  shard\n"
-                                                             "├─ ✓ 1  shard\n"
+                                                             "├─ ✓ 1  shard  1 restart\n"
                                                              "└─ … 254 quiet\n");
     BOOST_TEST(show_supervision({}, tree.root()).find("… 216 more") != std::string::npos); // what was asked for
 }

@@ -122,7 +122,7 @@ class VisibleTest(NodeTest):
         self.serve(*flags)
         run = self.api.create("/runs", {"goal": "x", "model": model, "limits": {"steps": 1}})["id"]
         self.api.wait_run(run)
-        self.assertIn("steps 1 of 1", self.why("run", run)["budget"]["detail"])
+        self.assertIn("1 of 1 steps", self.why("run", run)["budget"]["detail"])
 
     def test_why_names_a_full_disk(self):
         self.serve()

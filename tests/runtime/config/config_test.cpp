@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(wrong_values_of_environment_and_flags_name_them) {
     BOOST_REQUIRE(loaded.error().errors.size() == 2);
     BOOST_TEST(loaded.error().errors[0].pointer == "environment TROUPE_SHARDS");
     BOOST_TEST(loaded.error().errors[1].pointer == "--sandbox");
-    BOOST_TEST(loaded.error().errors[1].message == "sandbox: \"chroot\" is none of bubblewrap|none");
+    BOOST_TEST(loaded.error().errors[1].message == "\"chroot\" is none of bubblewrap|none");
 }
 
 BOOST_AUTO_TEST_CASE(unknown_variables_warn_and_those_of_the_client_do_not) {
