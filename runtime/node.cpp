@@ -519,6 +519,7 @@ void node::stop(std::int64_t deadline_ms) {
     if (me.blobs) {
         me.blobs->cancel();
     }
+    me.backups->stop();
     const auto deadline = monotonic_ms() + deadline_ms;
     me.admit_all();
     const auto ask_all = [&] {

@@ -26,8 +26,9 @@ struct backup_summary {
     std::optional<timestamp> newest_record_at; ///< Nothing when the journal is empty.
     std::uint64_t bytes = 0;                   ///< Of all files, also of those that are shared with other backups.
     std::string directory;                     ///< Where it lies now: filled in when it is read.
+    std::string copy;                          ///< The object store that has a copy; empty: none. Filled in, too.
 };
-BOOST_DESCRIBE_STRUCT(backup_summary, (), (id, created_at, made_by, records, newest_record_at, bytes, directory))
+BOOST_DESCRIBE_STRUCT(backup_summary, (), (id, created_at, made_by, records, newest_record_at, bytes, directory, copy))
 
 /// manifest.json, POST /backups and GET /backups/{id}. Written last: a folder without it is no backup.
 struct backup_manifest : backup_summary {

@@ -17,6 +17,8 @@
 #include "actors/task/task_routes.hpp"
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
+#include "net/object_store/s3.hpp"
+#include "runtime/backup/backup_desk.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
@@ -351,6 +353,13 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     auto node = runtime::node::open(settings);
     if (!node) {
         return node.error();
+    }
+    if (!settings.backup_s3_place.empty()) {
+        auto remote = net::make_s3_store(settings.backup_s3_place, settings);
+        if (!remote) {
+            return remote.error();
+        }
+        (*node)->parts().backups->copy_to(std::move(*remote));
     }
     auto key = admin_key::open(settings.data);
     if (!key) {

@@ -99,8 +99,8 @@ void effect_table::stop() {
     }
 }
 
-effect_table::effect_table(host_services& services, caf::actor_system& system, entity_address self)
-    : services_(services), system_(system), self_(std::move(self)) {}
+effect_table::effect_table(host_services& services, caf::actor_system& system, const entity_address& self)
+    : services_(services), system_(system), self_(self) {}
 
 std::int64_t effect_table::reconcile(const std::vector<effect>& owed, const entity_instance& instance,
                                      const entity_actor& owner) {
