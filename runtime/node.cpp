@@ -497,13 +497,15 @@ expected<void> node::supervise(supervised_part part) {
         first->tell(started ? expected<void>() : expected<void>(started.error()));
         return taken_back ? std::make_shared<char>() : std::move(started);
     };
-    add_child(me.root, part_child(std::move(part)), [first](expected<void> added) {
-        if (!added) {
+    const auto refused = std::make_shared<std::atomic<bool>>(false);
+    add_child(me.root, part_child(std::move(part)), [first, refused](expected<void> added) {
+        if (!added) { // the id is taken
+            *refused = true;
             first->tell(std::move(added));
         }
     });
     auto out = first->wait();
-    if (!out) {
+    if (!out && !*refused) {
         std::promise<void> removed;
         remove_child(me.root, id, [&removed](const expected<void>&) { removed.set_value(); });
         removed.get_future().wait();
