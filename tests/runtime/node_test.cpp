@@ -1,5 +1,6 @@
 #include "runtime/node.hpp"
 
+#include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
 #include "storage/blobs.hpp"
 #include "storage/views.hpp"
@@ -373,6 +374,27 @@ BOOST_AUTO_TEST_CASE(an_effect_that_throws_is_tried_again) {
     BOOST_REQUIRE(host.wait_for_event(id, "work_over"));
     BOOST_TEST(host.document(id).result == "third");
     BOOST_TEST(attempts == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_part_stands_under_the_node_unless_its_first_start_fails) {
+    temporary_directory directory;
+    node_fixture host(directory.path);
+    const auto in_tree = [&](const std::string& id) {
+        return host.node->parts().tree->to_json("/nodes/n1/" + id, 0).value_or("");
+    };
+    const auto part = [](const std::string& id, expected<std::shared_ptr<void>> what) {
+        return runtime::supervised_part{id, "part", [what](const runtime::part_failed&) { return what; }};
+    };
+    const auto refused = host.node->supervise(part("bad", problem{code::address_in_use, "somebody has its place"}));
+    BOOST_REQUIRE(refused.has_error());
+    BOOST_TEST(refused.error().detail == "somebody has its place");
+    BOOST_TEST(in_tree("bad").empty());
+    BOOST_TEST(host.node->supervise(part("good", std::shared_ptr<void>(std::make_shared<int>(1)))).has_value());
+    BOOST_TEST(in_tree("good").find(R"("kind":"part","status":"running")") != std::string::npos);
+    const auto twice = host.node->supervise(part("good", std::shared_ptr<void>(std::make_shared<int>(2))));
+    BOOST_REQUIRE(twice.has_error());
+    BOOST_TEST((twice.error().code == code::already_exists));
+    BOOST_TEST(in_tree("good").find("running") != std::string::npos); // nobody took its place
 }
 
 BOOST_AUTO_TEST_CASE(an_effect_whose_outcome_is_poison_is_not_performed_again) {
