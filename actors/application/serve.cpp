@@ -47,7 +47,10 @@ Examples:
 int fail(const problem& p) {
     std::cerr << "error: " << p.detail << "\n";
     for (const auto& e : p.errors) {
-        std::cerr << "  " << e.pointer << ": " << e.message << "\n";
+        const auto place = e.pointer + ": " + e.message;
+        if (p.detail != e.message && p.detail.find(place) == std::string::npos) { // else it stands there already
+            std::cerr << "  " << place << "\n";
+        }
     }
     return p.code == code::config_invalid ? 2 : 1;
 }

@@ -197,6 +197,21 @@ BOOST_AUTO_TEST_CASE(restored_views_and_timers_are_as_of_the_moment) {
     BOOST_TEST((past_node->parts().store->who().replica != now_node->parts().store->who().replica));
 }
 
+BOOST_AUTO_TEST_CASE(a_moment_that_the_backup_does_not_know_is_refused) {
+    const temporary_directory d;
+    const auto node = start_node(d.path / "data");
+    const auto before = moment();
+    accept(*node, make_uuid(), add{1});
+    const auto made = make_backup(*node);
+    BOOST_REQUIRE(made.has_value());
+    for (const auto& until : {before, made->created_at + 1000, made->created_at + 3'600'000}) {
+        const auto refused = restore(*made, d.path / "new", until);
+        BOOST_REQUIRE(refused.has_error());
+        BOOST_TEST((refused.error().code == code::invalid_request), refused.error().detail);
+    }
+    BOOST_TEST(restore(*made, d.path / "new", made->created_at).has_value()); // what was refused left nothing behind
+}
+
 BOOST_AUTO_TEST_CASE(restore_needs_an_empty_folder_and_goes_on_after_a_kill) {
     const temporary_directory d;
     expected<backup_manifest> made = problem{};
