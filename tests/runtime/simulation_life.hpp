@@ -5,6 +5,7 @@
 #include "runtime/retention/retention_actor.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/views.hpp"
 #include "tests/runtime/simulation.hpp"
 
 #include <caf/actor_system.hpp>
