@@ -122,9 +122,7 @@ BOOST_AUTO_TEST_CASE(desk_makes_lists_and_deletes) {
     BOOST_REQUIRE_MESSAGE(made.has_value(), (made ? "" : made.error().detail));
     BOOST_TEST(fs::path(made->directory).parent_path() == d.path / "data" / "backups");
     BOOST_TEST(make_backup(*node, "k")->id == made->id);
-    const auto list = [&] {
-        return wait<std::vector<backup_entry>>([&](auto done) { desk.list(std::move(done)); });
-    };
+    const auto list = [&] { return wait<std::vector<backup_entry>>([&](auto done) { desk.list(std::move(done)); }); };
     const auto find = [&] { return wait<backup_detail>([&](auto done) { desk.find(made->id, std::move(done)); }); };
     const auto remove = [&] { return wait<void>([&](auto done) { desk.remove(made->id, std::move(done)); }); };
     BOOST_TEST(list()->size() == 1U);
