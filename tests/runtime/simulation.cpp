@@ -91,9 +91,10 @@ bool simulation::work() {
         return false;
     }
     std::swap(waiting.back(), waiting[random_.below(waiting.size())]);
-    const auto run = std::move(waiting.back());
+    auto run = std::move(waiting.back());
     waiting.pop_back();
-    run();
+    std::erase_if(life_->workers, [](const auto& w) { return w->ended(); });
+    life_->workers.push_back(std::make_unique<simulated_worker>(std::move(run)));
     return true;
 }
 
@@ -113,7 +114,12 @@ std::vector<runtime::self_command> simulation::perform_work(const runtime::perfo
     std::vector<runtime::self_command> out;
     for (std::int64_t part = 0; part < owed.parts; ++part) {
         const take_outcome outcome{owed.number, part, attempt, owed.explode && part + 1 == owed.parts};
-        out.push_back({std::string(wire_name<take_outcome>::value), to_json(outcome), {}});
+        runtime::self_command told{std::string(wire_name<take_outcome>::value), to_json(outcome), {}};
+        if (!owed.tells || part + 1 == owed.parts) {
+            out.push_back(std::move(told));
+        } else if (const auto answer = ctx.tell_self(std::move(told)); !answer) {
+            throw std::runtime_error(answer.error().detail);
+        }
     }
     return out;
 }

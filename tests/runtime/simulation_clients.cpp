@@ -36,8 +36,8 @@ void simulation::send_new() {
             o.number, static_cast<std::int64_t>(random_.below(random_.chance(50) ? 200 : 20'000)), random_.chance(5)});
     } else if (what < 92) {
         o.type = "perform";
-        o.payload = to_json(
-            perform{o.number, 1 + static_cast<std::int64_t>(random_.below(3)), random_.chance(30), random_.chance(5)});
+        o.payload = to_json(perform{o.number, 1 + static_cast<std::int64_t>(random_.below(3)), random_.chance(30),
+                                    random_.chance(50), random_.chance(5)});
     } else if (what < 97) {
         const auto of = random_.below(operations_.size() + 1); // one that is no work changes nothing
         o.entity = of < operations_.size() ? operations_[of].entity : o.entity;

@@ -6,6 +6,7 @@
 #include "runtime/supervision/dead_letters.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/views.hpp"
+#include "tests/runtime/simulated_worker.hpp"
 #include "tests/runtime/simulation.hpp"
 
 #include <caf/actor_system.hpp>
@@ -45,6 +46,9 @@ struct simulation::life {
     explicit life(simulation& in) : world(in) {}
     ~life() {
         services.dispatch = [](runtime::command, const runtime::reply_port&) {};
+        for (auto& w : workers) {
+            w->give_up();
+        }
         for (auto& s : shards) {
             caf::anon_send_exit(s, caf::exit_reason::kill);
         }
@@ -53,6 +57,7 @@ struct simulation::life {
         caf::anon_send_exit(committer, caf::exit_reason::kill);
         scheduler().run();
         work.clear(); // it holds actors
+        workers.clear();
         shards.clear();
         timers = nullptr;
         retention = nullptr;
@@ -109,7 +114,13 @@ struct simulation::life {
             services.shard_times[shard] = storage::last_time(*store, shard).ms;
         }
         services.dispatch = [this](runtime::command c, runtime::reply_port port) {
-            submit(std::move(c), std::move(port));
+            if (auto* worker = simulated_worker::current()) {
+                worker->ask(std::move(c), std::move(port), [this](runtime::command asked, runtime::reply_port to) {
+                    submit(std::move(asked), std::move(to));
+                });
+            } else {
+                submit(std::move(c), std::move(port));
+            }
         };
         services.start_work = [this](std::function<void()> run) { work.push_back(std::move(run)); };
         services.on_committed = [this](const std::vector<storage::record>& records) {
@@ -160,7 +171,8 @@ struct simulation::life {
     runtime::host_services services;
     runtime::committer_actor committer;
     std::vector<runtime::shard_actor> shards;
-    std::vector<std::function<void()>> work; ///< Of performers, not done yet.
+    std::vector<std::function<void()>> work;                ///< Of performers, not begun yet.
+    std::vector<std::unique_ptr<simulated_worker>> workers; ///< Those that wait for an answer, or did.
     caf::actor timers;
     caf::actor retention;
     runtime::retention_statistics retained;

@@ -69,7 +69,7 @@ expected<std::vector<ledger_model::event>> ledger_model::decide(const state& s, 
                     return events{rang{x.number}};
                 },
                 [&](const perform& x) -> expected<events> {
-                    return events{performing{x.number, x.parts, x.survives, x.explode}};
+                    return events{performing{x.number, x.parts, x.survives, x.tells, x.explode}};
                 },
                 [&](const take_outcome& x) -> expected<events> {
                     if (x.explode) {

@@ -46,9 +46,10 @@ struct perform { ///< By the performer, which tells `parts` outcomes, one after 
     std::int64_t number = 0;
     std::int64_t parts = 1;
     bool survives = false;
+    bool tells = false;   ///< Waits for each part to be taken but the last.
     bool explode = false; ///< At the last outcome.
 };
-BOOST_DESCRIBE_STRUCT(perform, (), (number, parts, survives, explode))
+BOOST_DESCRIBE_STRUCT(perform, (), (number, parts, survives, tells, explode))
 struct take_outcome {
     std::int64_t number = 0;
     std::int64_t part = 0;
@@ -101,9 +102,10 @@ struct performing {
     std::int64_t number = 0;
     std::int64_t parts = 1;
     bool survives = false;
+    bool tells = false; ///< Waits for each part to be taken but the last.
     bool explode = false;
 };
-BOOST_DESCRIBE_STRUCT(performing, (), (number, parts, survives, explode))
+BOOST_DESCRIBE_STRUCT(performing, (), (number, parts, survives, tells, explode))
 struct performed {
     std::int64_t number = 0;
     std::int64_t part = 0;
