@@ -282,8 +282,9 @@ constexpr property table[] = {
      .check = check_kinds},
     {.name = "retention.log_ms",
      .member = &config::retention_log_ms,
-     .doc = "How far the feed of events, exports and restores to a moment reach back: older records of the log are "
-            "removed, entities keep their events. So long an effect that is sent again is recognised, too. 0: for ever.",
+     .doc =
+         "How far the feed of events, exports and restores to a moment reach back: older records of the log are "
+         "removed, entities keep their events. So long an effect that is sent again is recognised, too. 0: for ever.",
      .unit = "ms",
      .max = 100 * 365 * day_ms},
     {.name = "blobs.grace_ms",
