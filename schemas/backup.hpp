@@ -31,10 +31,9 @@ BOOST_DESCRIBE_STRUCT(backup_summary, (), (id, created_at, made_by, records, new
 
 /// manifest.json. Written last: a folder without it is no backup.
 struct backup_manifest : backup_summary {
-    static constexpr int version = 2; ///< With `copy`. Read leniently, so that it needs no upcaster.
-    std::uint32_t format = 1;         ///< Of the backup; a greater one than `backup_format` is refused.
-    std::string made_with;            ///< Version of Troupe.
-    std::string request_key;          ///< The `Idempotency-Key` that asked for it; empty: none.
+    std::uint32_t format = 1; ///< Of the backup; a greater one than `backup_format` is refused.
+    std::string made_with;    ///< Version of Troupe.
+    std::string request_key;  ///< The `Idempotency-Key` that asked for it; empty: none.
     uuid cluster;
     uuid replica; ///< The node's data directory. A restored one is a new replica of the same cluster.
     std::uint32_t shards = 0;
