@@ -123,6 +123,7 @@ secret_vault::secret_vault(const runtime::services& s, master_key_source source,
 secret_vault::~secret_vault() { wait(); }
 
 void secret_vault::wait() {
+    const std::lock_guard lock(rotation_mutex_);
     if (rotation_.joinable()) {
         rotation_.join();
     }
@@ -330,7 +331,10 @@ void secret_vault::rotate_master(std::function<void(expected<void>)> done) {
         done(problem{code::conflict, "the master key is being rotated already; look again in a moment"});
         return;
     }
-    wait(); // of the one before, which is over
+    const std::lock_guard making(rotation_mutex_);
+    if (rotation_.joinable()) {
+        rotation_.join(); // the one before, which is over
+    }
     rotation_ = std::thread([this, done = std::move(done)] {
         auto added = add_master_key(source_);
         if (added) {

@@ -71,8 +71,9 @@ private:
 
     const runtime::services& services_;
     master_key_source source_;
-    mutable std::mutex mutex_; ///< Of the two below.
+    mutable std::mutex mutex_; ///< Of the keys.
     std::shared_ptr<const master_keys> masters_;
+    std::mutex rotation_mutex_; ///< Of the thread: it may be over before whoever made it has put it here.
     std::thread rotation_;
     std::atomic<bool> rotating_{false};
 };

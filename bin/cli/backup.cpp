@@ -24,7 +24,7 @@ std::string time_text(const std::optional<timestamp>& t, timestamp now) {
     return t ? fmt::format("{} ({})", to_string(*t), relative_time(*t, now)) : "";
 }
 
-std::string show_backups(const screen& s, const std::vector<backup_summary>& items, timestamp now) {
+std::string show_backups(const screen& s, const std::vector<backup_entry>& items, timestamp now) {
     std::vector<std::vector<cell>> rows;
     for (const auto& b : items) {
         rows.push_back({{b.id, tone::accent},
@@ -39,7 +39,7 @@ std::string show_backups(const screen& s, const std::vector<backup_summary>& ite
                  rows);
 }
 
-std::string show_backup(const screen& s, const backup_manifest& b, timestamp now) {
+std::string show_backup(const screen& s, const backup_detail& b, timestamp now) {
     return details(s, {{"backup", {b.id, tone::accent}},
                        {"folder", {b.directory}},
                        {"copy", {b.copy.empty() ? "none" : b.copy}},
@@ -52,8 +52,8 @@ std::string show_backup(const screen& s, const backup_manifest& b, timestamp now
 }
 
 expected<int> print_backup(context& c, expected<std::string> body) {
-    return print_document<backup_manifest>(c, std::move(body),
-                                           [&](const auto& b) { return show_backup(c.out_screen(), b, c.now()); });
+    return print_document<backup_detail>(c, std::move(body),
+                                         [&](const auto& b) { return show_backup(c.out_screen(), b, c.now()); });
 }
 
 /// A large one takes longer than a request may: the same key asks for the same backup until it is there.
@@ -97,17 +97,17 @@ expected<int> list_remote(context& c, std::string_view place) {
         return all.error();
     }
     std::string items;
-    std::vector<backup_summary> summaries;
+    std::vector<backup_entry> entries;
     for (const auto& copy : *all) {
-        items += (items.empty() ? "" : ",") + to_json<backup_summary>(copy);
-        summaries.push_back(copy);
+        entries.push_back({copy, copy.directory});
+        items += (items.empty() ? "" : ",") + to_json(entries.back());
     }
     if (c.json()) {
         c.print_json("{\"items\":[" + items + "],\"next_cursor\":null}");
-    } else if (summaries.empty()) {
+    } else if (entries.empty()) {
         c.note("There is no backup in " + std::string(place) + ".");
     } else {
-        c.print(show_backups(c.out_screen(), summaries, c.now()));
+        c.print(show_backups(c.out_screen(), entries, c.now()));
     }
     return 0;
 }
@@ -148,8 +148,8 @@ expected<int> backup_list(context& c) {
                                 : c.usage({code::invalid_request, "--from takes s3://BUCKET/PREFIX; without it the "
                                                                   "node says which backups it has."});
     }
-    return print_list<backup_summary>(c, "/backups", {}, "There is no backup. `troupe backup create` makes one.",
-                                      [&](const auto& items) { return show_backups(c.out_screen(), items, c.now()); });
+    return print_list<backup_entry>(c, "/backups", {}, "There is no backup. `troupe backup create` makes one.",
+                                    [&](const auto& items) { return show_backups(c.out_screen(), items, c.now()); });
 }
 
 expected<int> backup_show(context& c) {

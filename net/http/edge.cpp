@@ -16,6 +16,11 @@ spdlog::logger& log() {
     static auto& logger = log_for("edge");
     return logger;
 }
+
+/// A hook or a handler let it escape. Its connection is lost, the others go on.
+void report(const std::exception& e) {
+    log().error("an exception reached the io thread, please report this: {}", e.what());
+}
 } // namespace
 
 void connection_count::remove() {
@@ -59,8 +64,7 @@ void io_thread::start() {
                 runs_on_ = std::thread::id(); // which another thread may get
                 return;
             } catch (const std::exception& e) {
-                // A hook or a handler let one escape. Its connection is lost, the others go on.
-                log().error("an exception reached the io thread, please report this: {}", e.what());
+                report(e);
             }
         }
     });
@@ -102,8 +106,13 @@ void io_thread::run_inbox() {
         const std::lock_guard lock(mutex_);
         tasks.swap(inbox_);
     }
-    for (auto& task : tasks)
-        task();
+    for (auto& task : tasks) {
+        try {
+            task();
+        } catch (const std::exception& e) { // in here: the tasks behind it are of others
+            report(e);
+        }
+    }
 }
 
 void io_thread::add(std::shared_ptr<connection> c) {

@@ -164,49 +164,52 @@ void backup_desk::stop() {
     }
 }
 
-void backup_desk::say_where(backup_manifest& of) const {
+std::string backup_desk::copy_of(const std::string& id) const {
     const std::lock_guard lock(handles_->mutex);
-    if (handles_->copied && handles_->copied->contains(of.id)) {
-        of.copy = remote_->place();
-    }
+    return handles_->copied && handles_->copied->contains(id) ? remote_->place() : std::string();
 }
 
-void backup_desk::create(std::string request_key, answer<backup_manifest> done) {
-    ask<backup_manifest>(
+void backup_desk::create(std::string request_key, answer<backup_detail> done) {
+    ask<backup_detail>(
         who::maker,
-        [this, key = std::move(request_key)] {
+        [this, key = std::move(request_key)]() -> expected<backup_detail> {
             auto made = make_backup(store_, directory_, backup_maker::person, key);
-            if (made && remote_) {
-                say_where(*made); // a repeat may have one
+            if (!made) {
+                return made.error();
+            }
+            if (remote_) {
                 copy_soon();
             }
-            return made;
+            auto copy = copy_of(made->id); // a repeat may have one
+            return backup_detail{std::move(*made), std::move(copy)};
         },
         std::move(done));
 }
 
-void backup_desk::list(answer<std::vector<backup_manifest>> done) {
-    ask<std::vector<backup_manifest>>(
+void backup_desk::list(answer<std::vector<backup_entry>> done) {
+    ask<std::vector<backup_entry>>(
         who::reader,
-        [this] {
+        [this]() -> expected<std::vector<backup_entry>> {
             auto all = storage::list_backups(directory_);
-            if (all) {
-                std::ranges::for_each(*all, [this](auto& b) { say_where(b); });
+            if (!all) {
+                return all.error();
             }
-            return all;
+            std::vector<backup_entry> out;
+            for (auto& backup : *all) {
+                out.push_back({backup, copy_of(backup.id)});
+            }
+            return out;
         },
         std::move(done));
 }
 
-void backup_desk::find(std::string id, answer<backup_manifest> done) {
-    ask<backup_manifest>(
+void backup_desk::find(std::string id, answer<backup_detail> done) {
+    ask<backup_detail>(
         who::reader,
-        [this, id = std::move(id)] {
+        [this, id = std::move(id)]() -> expected<backup_detail> {
             auto found = storage::find_backup(directory_, id);
-            if (found) {
-                say_where(*found);
-            }
-            return found;
+            return found ? expected<backup_detail>(backup_detail{std::move(*found), copy_of(id)})
+                         : expected<backup_detail>(found.error());
         },
         std::move(done));
 }

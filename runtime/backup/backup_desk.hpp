@@ -42,9 +42,9 @@ public:
     [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
 
     /// As of `storage::create_backup`.
-    void create(std::string request_key, answer<backup_manifest> done);
-    void list(answer<std::vector<backup_manifest>> done);
-    void find(std::string id, answer<backup_manifest> done);
+    void create(std::string request_key, answer<backup_detail> done);
+    void list(answer<std::vector<backup_entry>> done);
+    void find(std::string id, answer<backup_detail> done);
     /// Its copy goes first.
     void remove(std::string id, answer<void> done);
 
@@ -65,7 +65,8 @@ private:
     void copy_soon();
     expected<void> copy_missing();
     expected<std::set<std::string>> copies_of(const uuid& replica);
-    void say_where(backup_manifest& of) const;
+    /// The object store, when it has a copy; else empty.
+    [[nodiscard]] std::string copy_of(const std::string& id) const;
 
     storage::store& store_;
     std::filesystem::path directory_;

@@ -163,8 +163,9 @@ void hub::state::say_reset(live_subscriber& s) {
 void hub::state::fail(live_subscriber& s, const problem& why) {
     log_for("bus").error("a subscriber's past cannot be read: {}", why.detail);
     const std::lock_guard lock(s.delivering);
-    s.sink({"", system_now(), s.request.channels.front(), "reset", to_problem_json(why), s.request.organization});
-    s.ended = true;
+    if (!s.ended.exchange(true)) { // who left is not called any more
+        s.sink({"", system_now(), s.request.channels.front(), "reset", to_problem_json(why), s.request.organization});
+    }
 }
 
 /// The events of an entity after the record `from` of its shard up to `to`, which the log does not have any more.

@@ -200,7 +200,9 @@ private:
 
     void set(const property& p, const std::string& text, const std::string& place) {
         if (auto wrong = assign(loaded_.values, p, text)) {
-            add(place, std::move(*wrong));
+            const auto named = fmt::format("{}: ", p.name);
+            const bool twice = place == fmt::format("--{}", p.name) && wrong->starts_with(named);
+            add(place, twice ? wrong->substr(named.size()) : std::move(*wrong));
         } else {
             loaded_.origins.insert_or_assign(std::string(p.name), place);
         }

@@ -147,9 +147,11 @@ private:
             }
             ready_ = true;
             announce_timers();
-            reconcile();
         }
+        // What waits comes first: an outcome that the last incarnation died of is decided before what it is the outcome
+        // of would be done again.
         pump();
+        reconcile(); // nothing while an append is in flight: then after it
     }
 
     /// A model that throws while it is loaded would do so for ever: that is quarantine, not a crash.
@@ -268,7 +270,8 @@ private:
                                                           "; read it again and repeat the change"};
         }
 
-        const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
+        const runtime::context ctx{self_,       version,           record_time(services_, shard_),
+                                   c.principal, services_.make_id, services_.even_since()};
         auto result = instance_->handle(c, ctx);
         if (!result) {
             ++services_.commands_refused;

@@ -10,11 +10,13 @@ import shutil
 import unittest
 from pathlib import Path
 
-from tests.system.node import SECONDS_MAX, NodeTest, poll
+from tests.system.node import SECONDS_MAX, NodeTest, poll, sanitizers
 
 MIB = 1 << 20
 LARGE_BYTES = 100 * MIB
-GROWTH_MAX = 64 * MIB  # of the node while it takes and gives LARGE_BYTES: memory tables and what the allocator keeps
+GROWTH_MAX = 64 * MIB  # of the node while it takes and gives LARGE_BYTES: memory tables, pieces, buffers
+# jemalloc keeps what was freed for ten seconds, in each of its arenas: up to 55 MiB here, which nobody holds.
+GIVE_BACK = {"MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}
 COLLECT = ("--blobs.grace_ms", "1000", "--blobs.collect_every_ms", "200")
 
 
@@ -23,16 +25,21 @@ def content(size, seed):
     return random.Random(seed).randbytes(size)
 
 
-def resident_bytes(node):
+def resident_bytes_max(node):
+    """Since `forget_resident_bytes_max`, as the kernel saw it."""
     for line in Path(f"/proc/{node.process.pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")
+    raise AssertionError("no VmHWM")
+
+
+def forget_resident_bytes_max(node):
+    Path(f"/proc/{node.process.pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 class BlobTest(NodeTest):
-    def begin(self, *flags):
-        self.server = self.node(*flags).start()
+    def begin(self, *flags, **more):
+        self.server = self.node(*flags, **more).start()
         self.api = self.server.client()
         self.project = self.api.create("/projects", {"name": "p"})["id"]
         return self.server
@@ -48,20 +55,19 @@ class BlobTest(NodeTest):
         return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " ")), 0.0)
 
     def test_large_contents_go_up_and_down_in_little_memory(self):
-        node = self.begin()
+        node = self.begin(environment=GIVE_BACK)
         self.put("warm", content(2 * MIB, 0))
-        before = resident_bytes(node)
-        largest = before
+        forget_resident_bytes_max(node)
+        before = resident_bytes_max(node)
         for round_ in range(2):
             raw = content(LARGE_BYTES, round_ + 1)
             made = self.put(f"large{round_}", raw)
             self.assertEqual((made["bytes"], made["sha256"]), (LARGE_BYTES, hashlib.sha256(raw).hexdigest()))
-            largest = max(largest, resident_bytes(node))
             got = self.status(self.api.get(self.path(f"large{round_}")), 200)
             self.assertEqual(got.headers["content-length"], str(LARGE_BYTES))
             self.assertTrue(got.raw == raw)
-            largest = max(largest, resident_bytes(node))
-        self.assertLess(largest - before, GROWTH_MAX, f"{before >> 20} MiB before")
+        if not sanitizers():
+            self.assertLess(resident_bytes_max(node) - before, GROWTH_MAX, f"{before >> 20} MiB before")
         node.stop()
         self.check_disk(node)
 

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tests.system.node import BUILD, REPOSITORY, SECONDS_MAX, TROUPE, NodeTest
+from tests.system.node import BUILD, REPOSITORY, SECONDS_MAX, TROUPE, NodeTest, sanitizers
 
 EXAMPLES = REPOSITORY / "tests" / "examples"
 BUILD_SECONDS_MAX = 600
@@ -24,8 +24,7 @@ def must(*command):
 
 def flags():
     """Warnings that strict users have; and what a program needs that links a library with sanitizers."""
-    found = re.search(r"^TROUPE_SANITIZE:\w+=(.+)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE)
-    return "-Wall -Wextra -Wpedantic -Wshadow -Werror" + (f" -fsanitize={found[1]}" if found else "")
+    return "-Wall -Wextra -Wpedantic -Wshadow -Werror" + (f" -fsanitize={sanitizers()}" if sanitizers() else "")
 
 
 class Examples(NodeTest):

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,14 @@ def poll(what, check, seconds=SECONDS_MAX):
         if time.monotonic() > end:
             raise AssertionError(f"after {seconds} s still not: {what}")
         time.sleep(0.01)
+
+
+def sanitizers():
+    """What the programs were built with, as in -fsanitize=; empty without. Then what they take of memory says nothing:
+    shadows, and a quarantine of what was freed."""
+    cache = BUILD / "CMakeCache.txt"
+    found = re.search(r"^TROUPE_SANITIZE:\w+=(.+)$", cache.read_text(), re.MULTILINE) if cache.exists() else None
+    return found[1] if found else ""
 
 
 def new_key():

@@ -429,6 +429,47 @@ BOOST_AUTO_TEST_CASE(an_entity_shows_its_whole_history_although_the_log_is_trimm
         by_channel(later.wait_for(3)), [](const auto&) { return 3; }, 5);
 }
 
+BOOST_AUTO_TEST_CASE(a_past_that_cannot_be_read_is_told_once_and_not_to_who_left) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 1);
+    const auto& a = all.front();
+    journal.write_all(all, 4);
+    trim_all(journal); // from here on its past is read from its history
+    auto& db = journal.store->db();
+    const auto third = storage::keys::numbered(journal.store->shard_of(a), storage::keys::table::history, a, 3);
+    BOOST_REQUIRE(db.db->Put({}, db.derived, third, "no record").ok());
+    listener stays;
+    const auto s = journal.subscribe(stays, {channel_of(a)}, "start");
+    const auto heard = stays.wait_for(3);
+    BOOST_TEST(heard[1].data == "2");
+    BOOST_TEST(heard[2].kind == "reset");
+    BOOST_TEST(heard[2].data.find("journal_damaged") != std::string::npos, heard[2].data);
+
+    std::atomic<int> calls = 0;
+    std::atomic<bool> left = false;
+    auto leaves = journal.hub->subscribe({system_organization, {channel_of(a)}, "start"}, [&](const live_event&) {
+        ++calls;
+        left.wait(false); // the reader stands here while the subscription ends
+    });
+    BOOST_REQUIRE(leaves.has_value());
+    while (calls == 0) {
+        std::this_thread::yield();
+    }
+    std::thread end([&] { leaves->reset(); });
+    while (journal.hub->subscribers() > 1) {
+        std::this_thread::yield();
+    }
+    left = true;
+    left.notify_all();
+    end.join();
+    listener next; // the reader goes on with others after it is through
+    const auto behind = journal.subscribe(next, {channel_of(a)}, "start");
+    next.wait_for(3);
+    BOOST_TEST(calls == 1);
+    BOOST_TEST(stays.now().size() == 3u);
+}
+
 BOOST_AUTO_TEST_CASE(an_entity_whose_history_was_cut_says_so_first) {
     temporary_directory directory;
     live_journal journal(directory.path);
