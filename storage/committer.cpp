@@ -170,13 +170,25 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
 
 expected<void> committer::trim(std::uint32_t shard, const log_base& to) {
     rocksdb::WriteBatch batch;
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    if (to.at.seq > logs_.commit(shard)) { // nobody has written to the shard since the start
+        if (auto settled = logs_.settle(shard, to.time, batch); !settled) {
+            return settled;
+        }
+        if (const auto status = store_.db().db->Write(options, &batch); !status.ok()) {
+            return to_problem(status, "cannot begin an epoch");
+        }
+        if (auto committed = logs_.persisted(); !committed) {
+            return committed;
+        }
+        batch.Clear();
+    }
     if (auto possible = logs_.trim(shard, to.at.seq, to.time, batch); !possible) {
         return possible;
     }
     // One tombstone for all of them: readers begin behind it.
     batch.DeleteRange(store_.db().log, keys::log_begin(shard), keys::log(shard, to.at.seq + 1));
-    rocksdb::WriteOptions options;
-    options.sync = true;
     const auto status = store_.db().db->Write(options, &batch);
     return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot trim a log"));
 }

@@ -149,6 +149,14 @@ expected<replication::position> shard_logs::propose(std::uint32_t shard, std::ui
     return first;
 }
 
+expected<void> shard_logs::settle(std::uint32_t shard, timestamp when, rocksdb::WriteBatch& batch) {
+    if (logs_[shard].core.role() == replication::replica_role::leader) {
+        return {};
+    }
+    unsynced_.push_back(shard);
+    return lead(shard, when, batch);
+}
+
 expected<void> shard_logs::persisted() {
     for (const auto shard : std::exchange(unsynced_, {})) {
         auto& l = logs_[shard];

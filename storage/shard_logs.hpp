@@ -28,6 +28,10 @@ public:
     expected<replication::position> propose(std::uint32_t shard, std::uint64_t count, timestamp when,
                                             rocksdb::WriteBatch& batch);
 
+    /// Leads a shard that nobody has written to since the start: only then all of its log counts as committed. Adds the
+    /// epoch-start record to `batch`; nothing when the shard is led already.
+    expected<void> settle(std::uint32_t shard, timestamp when, rocksdb::WriteBatch& batch);
+
     /// The batch with all proposals since the last call is fsynced. At factor 1 that commits them; a problem is a
     /// defect.
     expected<void> persisted();

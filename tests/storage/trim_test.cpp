@@ -128,6 +128,29 @@ BOOST_AUTO_TEST_CASE(a_log_that_was_trimmed_to_its_end_goes_on_in_the_same_epoch
     check_whole(*journal.store);
 }
 
+BOOST_AUTO_TEST_CASE(a_log_is_trimmed_to_its_end_although_nobody_writes_to_it_after_a_restart) {
+    temporary_directory directory;
+    entity_address a;
+    {
+        journal_fixture journal(directory.path);
+        a = journal.address_in(1);
+        journal.write(a, 3); // fewer than make a mark of what is applied
+    }
+    {
+        journal_fixture journal(directory.path);
+        BOOST_TEST(trim(journal, 1).to.at.seq == 4u);
+        BOOST_TEST(seqs_after(*journal.store, 1, 4) ==
+                   (std::vector<std::uint64_t>{5})); // the start of this life's epoch
+        BOOST_TEST(trim(journal, 1).to.at.seq == 5u);
+        BOOST_TEST(trim(journal, 1).to.at.seq == 0u);
+        check_whole(*journal.store);
+    }
+    journal_fixture journal(directory.path);
+    BOOST_TEST(trim(journal, 1).to.at.seq == 0u); // a start alone writes no record
+    BOOST_TEST(journal.write(a).front().entity_seq == 4u);
+    check_whole(*journal.store);
+}
+
 BOOST_AUTO_TEST_CASE(a_command_is_trimmed_as_a_whole_and_in_bounded_steps) {
     temporary_directory directory;
     journal_fixture journal(directory.path);
