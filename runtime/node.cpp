@@ -29,6 +29,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <iterator>
 #include <mutex>
 #include <optional>
@@ -180,7 +181,7 @@ struct node::impl {
     /// Of records and timers.
     timestamp now() {
         const bool trusted = clock.refused_ms() == 0;
-        const auto out = clock.read(system_now(), boot_ms());
+        const auto out = clock.read(system_now(), boot_ms(), monotonic_ms());
         const auto refused = clock.refused_ms();
         if (trusted && refused != 0) {
             log_for("runtime").error(
@@ -202,6 +203,7 @@ struct node::impl {
             host.shard_times[shard] = last.ms;
             newest = std::max(newest, last);
         }
+        store->let_rows_age(newest);
         if (newest - host.clock() > journal_ahead_ms) {
             log_for("runtime").warn(
                 "the journal's newest record is of {}, ahead of the system's clock: times stand still "
@@ -292,7 +294,7 @@ struct node::impl {
     config settings;
     mutable std::mutex gate_mutex;
     admission gate; ///< Under its mutex. Outlives all that holds tickets.
-    trusted_clock clock{system_now(), boot_ms()};
+    trusted_clock clock{system_now(), boot_ms(), monotonic_ms()};
     std::unique_ptr<storage::store> store;
     std::unique_ptr<hub> live;
     supervision_tree tree;
@@ -337,6 +339,7 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     options.shards_given = settings.shards != config().shards;
     options.cache_bytes = static_cast<std::size_t>(settings.storage_cache_bytes);
     options.dedup_window_ms = settings.dedup_window_ms;
+    options.effect_rows_ms = settings.retention_log_ms;
     options.free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
     if (auto original = storage::check_place(options.directory); !original && settings.storage_copied != "adopt") {
         return original.error();
@@ -407,6 +410,7 @@ expected<void> node::start(kind_registry kinds) {
     host.settings.idle_ms = me.settings.entity_idle_ms;
     host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };
+    host.even_since = [&me] { return me.clock.even_since(); };
     me.read_shard_times();
     me.keep_blobs();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
@@ -457,6 +461,58 @@ expected<void> node::start(kind_registry kinds) {
     return {};
 }
 
+namespace {
+
+/// Told once: what came of the first start of a part.
+class first_start {
+public:
+    void tell(expected<void> what) {
+        if (!told_.exchange(true)) {
+            said_.set_value(std::move(what));
+        }
+    }
+    [[nodiscard]] bool is_told() const { return told_; }
+    expected<void> wait() { return said_.get_future().get(); }
+
+private:
+    std::atomic<bool> told_{false};
+    std::promise<expected<void>> said_;
+};
+
+} // namespace
+
+expected<void> node::supervise(supervised_part part) {
+    auto& me = *impl_;
+    const auto id = part.id;
+    const auto first = std::make_shared<first_start>();
+    part.start = [start = std::move(part.start), first](part_failed failed) -> expected<std::shared_ptr<void>> {
+        auto started = [&]() -> expected<std::shared_ptr<void>> {
+            try {
+                return start(std::move(failed));
+            } catch (const std::exception& defect) {
+                return problem{code::internal, defect.what()};
+            }
+        }();
+        const bool taken_back = !started && !first->is_told(); // whoever asked for it hears why
+        first->tell(started ? expected<void>() : expected<void>(started.error()));
+        return taken_back ? std::make_shared<char>() : std::move(started);
+    };
+    const auto refused = std::make_shared<std::atomic<bool>>(false);
+    add_child(me.root, part_child(std::move(part)), [first, refused](expected<void> added) {
+        if (!added) { // the id is taken
+            *refused = true;
+            first->tell(std::move(added));
+        }
+    });
+    auto out = first->wait();
+    if (!out && !*refused) {
+        std::promise<void> removed;
+        remove_child(me.root, id, [&removed](const expected<void>&) { removed.set_value(); });
+        removed.get_future().wait();
+    }
+    return out;
+}
+
 void node::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
     if (me.stopping.exchange(true) || !me.root) {
@@ -465,6 +521,7 @@ void node::stop(std::int64_t deadline_ms) {
     if (me.blobs) {
         me.blobs->cancel();
     }
+    me.backups->stop();
     const auto deadline = monotonic_ms() + deadline_ms;
     me.admit_all();
     const auto ask_all = [&] {

@@ -4,6 +4,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/entity/kind.hpp"
 #include "runtime/services.hpp"
+#include "runtime/supervision/part.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstdint>
@@ -56,6 +57,10 @@ public:
     /// Starts routers, committer and timers, and wakes the entities that owe effects. Call once. Fails when the shards'
     /// logs cannot be recovered.
     expected<void> start(kind_registry kinds);
+
+    /// Puts a part under the node's supervision, as the last to start and the first to end. Between `start` and `stop`.
+    /// Waits for its first start; where that fails it says why, and the part is not supervised.
+    expected<void> supervise(supervised_part part);
 
     /// Ends: no new commands, what is decided is committed, entities write snapshots. Blocks at most `deadline_ms`.
     /// Work of performers is left where it is: it goes on after the next start.

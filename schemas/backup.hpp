@@ -17,7 +17,7 @@ struct backup_file {
 };
 BOOST_DESCRIBE_STRUCT(backup_file, (), (path, bytes, sha256))
 
-/// GET /backups: what a list says of each.
+/// What a list says of each.
 struct backup_summary {
     std::string id; ///< "20261121T071441Z-3f2a91c0": also the name of its folder.
     timestamp created_at;
@@ -29,7 +29,7 @@ struct backup_summary {
 };
 BOOST_DESCRIBE_STRUCT(backup_summary, (), (id, created_at, made_by, records, newest_record_at, bytes, directory))
 
-/// manifest.json, POST /backups and GET /backups/{id}. Written last: a folder without it is no backup.
+/// manifest.json. Written last: a folder without it is no backup.
 struct backup_manifest : backup_summary {
     std::uint32_t format = 1; ///< Of the backup; a greater one than `backup_format` is refused.
     std::string made_with;    ///< Version of Troupe.
@@ -44,5 +44,17 @@ BOOST_DESCRIBE_STRUCT(backup_manifest, (backup_summary),
                       (format, made_with, request_key, cluster, replica, shards, last_seqs, files))
 
 inline constexpr std::uint32_t backup_format = 1;
+
+/// GET /backups: an item.
+struct backup_entry : backup_summary {
+    std::string copy; ///< The object store that has a copy, "s3://BUCKET/PREFIX"; empty: none (yet).
+};
+BOOST_DESCRIBE_STRUCT(backup_entry, (backup_summary), (copy))
+
+/// POST /backups and GET /backups/{id}.
+struct backup_detail : backup_manifest {
+    std::string copy; ///< As in the list.
+};
+BOOST_DESCRIBE_STRUCT(backup_detail, (backup_manifest), (copy))
 
 } // namespace troupe

@@ -91,6 +91,11 @@ bool is_inside(std::string_view path) {
     return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
 }
 
+/// As it stands in names of files elsewhere.
+bool is_hash(std::string_view text) {
+    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 /// Files of a folder relative to `root`; without what RocksDB writes whenever it opens.
 expected<std::vector<fs::path>> files_below(const fs::path& root) {
     std::vector<fs::path> out;
@@ -327,6 +332,20 @@ expected<backup_manifest> create_backup(store& s, const fs::path& directory, bac
     return manifest;
 }
 
+expected<backup_manifest> parse_manifest(std::string_view text, std::string_view place) {
+    auto manifest = from_json<backup_manifest>(text, strictness::stored);
+    if (manifest && manifest->format > backup_format) {
+        return problem{code::data_dir_newer, "the backup in " + std::string(place) + " has format " +
+                                                 std::to_string(manifest->format) + ", this version knows up to " +
+                                                 std::to_string(backup_format) + "; use a newer Troupe"};
+    }
+    if (!manifest || !is_id(manifest->id) || manifest->shards == 0 || manifest->last_seqs.size() != manifest->shards ||
+        !std::ranges::all_of(manifest->files, [](const auto& f) { return is_inside(f.path) && is_hash(f.sha256); })) {
+        return damaged(place, "cannot be read");
+    }
+    return manifest;
+}
+
 expected<backup_manifest> read_manifest(const fs::path& backup) {
     const auto file = backup / "manifest.json";
     const auto text = read_whole_file(file, manifest_bytes_max);
@@ -336,15 +355,9 @@ expected<backup_manifest> read_manifest(const fs::path& backup) {
                                                   ": it has no manifest.json; `troupe backup list` shows all"}
                    : text.error();
     }
-    auto manifest = from_json<backup_manifest>(*text, strictness::stored);
-    if (manifest && manifest->format > backup_format) {
-        return problem{code::data_dir_newer, "the backup in " + backup.string() + " has format " +
-                                                 std::to_string(manifest->format) + ", this version knows up to " +
-                                                 std::to_string(backup_format) + "; use a newer Troupe"};
-    }
-    if (!manifest || manifest->shards == 0 || manifest->last_seqs.size() != manifest->shards ||
-        !std::ranges::all_of(manifest->files, is_inside, &backup_file::path)) {
-        return damaged(file, "cannot be read");
+    auto manifest = parse_manifest(*text, file.native());
+    if (!manifest) {
+        return manifest;
     }
     manifest->directory = fs::absolute(backup).string();
     return manifest;

@@ -43,6 +43,9 @@ expected<std::vector<std::string>> retain_backups(const std::filesystem::path& d
 /// `data_dir_newer` for a newer format.
 expected<backup_manifest> read_manifest(const std::filesystem::path& backup);
 
+/// A manifest from its text, which may be anybody's; `place` is for sentences. `journal_damaged`, `data_dir_newer`.
+expected<backup_manifest> parse_manifest(std::string_view text, std::string_view place);
+
 /// Checks every file against the manifest, then the whole journal inside. `journal_damaged` names the first bad place.
 expected<verification> verify_backup(const std::filesystem::path& backup,
                                      const std::function<void(std::uint64_t records)>& progress);

@@ -19,25 +19,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Nothing more: numbers of files change with remounts where a file system makes them up (FUSE, virtiofs).
 struct place {
     std::int64_t made_s = 0;
     std::int64_t made_ns = 0;
-    std::uint64_t file = 0; ///< Its inode: a copy that is made within a tick of the clock has another.
 
     bool operator==(const place&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(place, (), (made_s, made_ns, file))
+BOOST_DESCRIBE_STRUCT(place, (), (made_s, made_ns))
 
 fs::path file_of(const fs::path& directory) { return directory / "place.json"; }
 
 /// Nothing: the file is not there, or its file system does not know.
 std::optional<place> made_at(const fs::path& file) {
     struct statx found {};
-    if (::statx(AT_FDCWD, file.c_str(), 0, STATX_BTIME | STATX_INO, &found) != 0 ||
-        (found.stx_mask & STATX_BTIME) == 0) {
+    if (::statx(AT_FDCWD, file.c_str(), 0, STATX_BTIME, &found) != 0 || (found.stx_mask & STATX_BTIME) == 0 ||
+        found.stx_btime.tv_sec == 0) {
         return std::nullopt;
     }
-    return place{found.stx_btime.tv_sec, found.stx_btime.tv_nsec, found.stx_ino};
+    return place{found.stx_btime.tv_sec, found.stx_btime.tv_nsec};
 }
 
 expected<place> read_place(const fs::path& file) {
@@ -58,11 +58,12 @@ expected<void> check_place(const fs::path& directory) {
     if (!made || !said || *made == *said) {
         return {}; // a torn file is written anew: the check protects from mistakes, not from damage
     }
-    return problem{code::data_dir_unusable,
-                   "data directory " + directory.string() +
-                       " is a copy of another one. Two nodes on copies do twice what is owed. If the original is gone "
-                       "for good, start once with --storage.copied adopt; for a second node use a new directory, and "
-                       "for a copy of the data `troupe backup` and `troupe restore`"};
+    return problem{
+        code::data_dir_unusable,
+        "data directory " + directory.string() +
+            " is a copy of another one. Two nodes on copies do twice what is owed. If the original is gone "
+            "for good, start it once with --storage.copied adopt; for a second node use a new directory, and "
+            "for a copy of the data `troupe backup create` and `troupe backup restore`"};
 }
 
 expected<void> mark_place(const fs::path& directory) {
@@ -78,9 +79,11 @@ expected<void> mark_place(const fs::path& directory) {
     }
     const auto at = made_at(file);
     const auto text = at ? to_json(*at) + "\n" : std::string();
-    const bool written =
-        text.empty() ||
-        (::write(made, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(made) == 0);
+    bool written = text.empty() ||
+                   (::write(made, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(made) == 0);
+    if (written && made_at(file) != at) { // it was written since: what such a file system tells is no time of making
+        written = ::ftruncate(made, 0) == 0 && ::fsync(made) == 0;
+    }
     const int why = errno;
     ::close(made);
     return written ? expected<void>()

@@ -9,8 +9,8 @@
 /// is owed: calls, commands, messages.
 namespace troupe::storage {
 
-/// `data_dir_unusable` when the directory is a copy. Where the file system does not tell when a file was made, nothing
-/// is known and nothing refused.
+/// `data_dir_unusable` when the directory is a copy. Where the file system does not tell when a file was made, or tells
+/// of a change instead, nothing is known and nothing refused. Nor are snapshots of whole disks noticed.
 expected<void> check_place(const std::filesystem::path& directory);
 /// From now on this is where the directory stands. Called by its owner only.
 expected<void> mark_place(const std::filesystem::path& directory);

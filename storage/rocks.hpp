@@ -3,6 +3,7 @@
 #include "schemas/base/problem.hpp"
 #include "storage/store.hpp"
 
+#include <rocksdb/compaction_filter.h>
 #include <rocksdb/db.h>
 
 #include <memory>
@@ -13,6 +14,7 @@ namespace troupe::storage {
 
 /// The open database. Only .cpp files of this floor include this header.
 struct rocks {
+    std::unique_ptr<rocksdb::CompactionFilter> filter; ///< The database has a plain pointer to it.
     std::unique_ptr<rocksdb::DB> db;
     rocksdb::ColumnFamilyHandle* log = nullptr;
     rocksdb::ColumnFamilyHandle* derived = nullptr;

@@ -12,15 +12,19 @@
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <xxhash.h>
 
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <limits>
 #include <system_error>
 
 namespace troupe::storage {
@@ -63,27 +67,52 @@ namespace {
 /// so that an older program which knows it may take it back.
 constexpr std::uint32_t directory_format_oldest = 1;
 
-/// Drops de-duplication rows that are older than the window.
+} // namespace
+
+/// Drops de-duplication rows that are old. What counts is time that the node has lived: rows of an effect that was
+/// owed when the node stopped are there when it is sent again, however long that was.
 class window_filter : public rocksdb::CompactionFilter {
 public:
-    explicit window_filter(std::int64_t window_ms) : window_ms_(window_ms) {}
+    window_filter(std::int64_t window_ms, std::int64_t effects_ms) : window_ms_(window_ms), effects_ms_(effects_ms) {}
     [[nodiscard]] const char* Name() const override { return "troupe.dedup_window"; }
+    void begin(timestamp newest_record) { began_ms_ = newest_record.ms - monotonic_ms(); }
     bool Filter(int, const rocksdb::Slice& key, const rocksdb::Slice& value, std::string*, bool*) const override {
         if (key.size() < 3 || key[2] != static_cast<char>(keys::table::command)) {
             return false;
         }
-        // An effect that is still owed may be sent again at any time: its row stays.
+        const auto began_ms = began_ms_.load(std::memory_order_relaxed);
+        // An effect is sent again for as long as it is owed.
         const auto end_of_kind = key.ToStringView().find('\0', keys::entity_prefix_bytes);
-        if (end_of_kind != std::string_view::npos &&
-            key.ToStringView().substr(end_of_kind + 1).starts_with("effect/")) {
+        const bool of_effect =
+            end_of_kind != std::string_view::npos && key.ToStringView().substr(end_of_kind + 1).starts_with("effect/");
+        if (began_ms == not_begun || (of_effect && effects_ms_ == 0)) {
             return false;
         }
         const auto row = decode_command_row({value.data(), value.size()});
-        return row && system_now() - row->time > window_ms_;
+        const timestamp now{began_ms + monotonic_ms()};
+        return row && now - row->time > (of_effect ? std::max(effects_ms_, window_ms_) : window_ms_);
     }
 
 private:
+    static constexpr auto not_begun = std::numeric_limits<std::int64_t>::min();
     std::int64_t window_ms_;
+    std::int64_t effects_ms_; ///< 0: for ever.
+    std::atomic<std::int64_t> began_ms_{not_begun};
+};
+
+namespace {
+
+/// A flush takes a core for a third of a second: commands go first.
+class background_priority : public rocksdb::EventListener {
+public:
+    void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { lower(); }
+    void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override { lower(); }
+
+private:
+    static void lower() {
+        constexpr int nice = 10;
+        ::setpriority(PRIO_PROCESS, 0, nice); // of this thread, on Linux; a failure leaves it as it was
+    }
 };
 
 std::string in_directory(const fs::path& directory) { return "data directory " + directory.string(); }
@@ -225,11 +254,15 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
     db.track_and_verify_wals_in_manifest = true;
     db.db_write_buffer_size = 3 * options.write_buffer_bytes; // of all families: memory has a bound
     db.wal_bytes_per_sync = 1 << 20;      // what blobs wrote is on its way before a commit has to wait for all of it
+    db.bytes_per_sync = 1 << 20;          // and what a flush writes: 64 MB at once would hold up the next fsync
     db.max_total_wal_size = 256ULL << 20; // bounds start-up: WAL recovery reads 165 k events/s
     db.max_background_jobs = 2;
     db.keep_log_file_num = 5;
     db.max_open_files = 512;
 
+    if (!options.env) { // a simulation flushes in the thread that writes
+        db.listeners.push_back(std::make_shared<background_priority>());
+    }
     const auto cache = rocksdb::NewLRUCache(options.cache_bytes);
     auto log = family_options(options, cache);
     // Rows of a shard's log, and of an entity, come in order: the memtable finds the place from the last one of the
@@ -303,10 +336,11 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     out->directory_ = options.directory;
     out->free_bytes_min_ = options.free_bytes_min;
     out->env_ = options.env;
-    // RocksDB keeps a plain pointer to its filter: one per process and window is enough, and outlives every database.
-    static const window_filter filter(options.dedup_window_ms);
     out->rocks_ = std::make_unique<rocks>();
-    if (auto opened = open_database(*out->rocks_, options, !who->has_database, &filter); !opened) {
+    auto filter = std::make_unique<window_filter>(options.dedup_window_ms, options.effect_rows_ms);
+    out->window_ = filter.get();
+    out->rocks_->filter = std::move(filter);
+    if (auto opened = open_database(*out->rocks_, options, !who->has_database, out->window_); !opened) {
         return opened.error();
     }
     if (!who->has_database && !options.read_only && !options.env) { // identity.json is not on a simulated disk
@@ -320,6 +354,8 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     }
     return out;
 }
+
+void store::let_rows_age(timestamp newest_record) { window_->begin(newest_record); }
 
 std::uint32_t store::shard_of(const entity_address& a) const {
     std::string bytes(reinterpret_cast<const char*>(a.organization.bytes.data()), a.organization.bytes.size());

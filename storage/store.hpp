@@ -50,10 +50,12 @@ struct store_options {
     std::size_t write_buffer_bytes = 64 << 20; ///< Of each family of tables; some memory is taken at once.
     std::uint64_t free_bytes_min = 0; ///< Below, blobs are refused; the committer has the same bound for events.
     std::int64_t dedup_window_ms = 24LL * 3600 * 1000; ///< Older de-duplication rows are dropped by compaction.
+    std::int64_t effect_rows_ms = 0; ///< Those of effects, which are sent again for as long as they are owed; 0: never.
     rocksdb::Env* env = nullptr; ///< The disk under the database, for simulations; not owned. By default the machine's.
 };
 
 struct rocks; // storage/rocks.hpp: the open database, for this floor only
+class window_filter;
 
 /// An open data directory. Thread-safe for reads; one committer writes the journal.
 class store {
@@ -75,6 +77,9 @@ public:
     /// `storage_full` when less than `free_bytes_min` would be left after a flush.
     [[nodiscard]] expected<void> check_space(std::uint64_t free_bytes_min) const;
     [[nodiscard]] std::uint64_t free_bytes_min() const { return free_bytes_min_; }
+    /// From now on rows of de-duplication grow old, beginning with the age that they have at the newest record; until
+    /// then none is dropped.
+    void let_rows_age(timestamp newest_record);
     /// Syncs everything written so far; for shutdown.
     expected<void> flush();
 
@@ -87,6 +92,7 @@ private:
     std::uint64_t free_bytes_min_ = 0;
     rocksdb::Env* env_ = nullptr; ///< A simulated disk.
     std::unique_ptr<rocks> rocks_;
+    window_filter* window_ = nullptr; ///< Of the database.
 };
 
 } // namespace troupe::storage

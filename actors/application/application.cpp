@@ -17,6 +17,8 @@
 #include "actors/task/task_routes.hpp"
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
+#include "net/object_store/s3.hpp"
+#include "runtime/backup/backup_desk.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
@@ -51,6 +53,8 @@ BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file))
 
 constexpr std::size_t kind_name_bytes_max = 32;
 constexpr std::string_view edge_path = "/nodes/n1/edge";
+/// What open connections of an edge that is started anew have to end.
+constexpr std::int64_t edge_restart_drain_ms = 1000;
 
 provider_settings providers_of(const runtime::config& c) {
     provider_settings out;
@@ -77,7 +81,7 @@ struct application::impl {
     std::unique_ptr<secret_vault> vault;
     system_parts system;
     std::string openapi;
-    std::unique_ptr<net::server> edge;
+    std::atomic<std::shared_ptr<net::server>> edge; ///< The present one; null before the first.
     std::unique_ptr<provider_watch> providers;
     std::vector<runtime::supervision_tree::entry> edge_entries;
     std::map<std::string, runtime::token_price> prices;
@@ -153,11 +157,14 @@ struct application::impl {
     }
 
     expected<void> serve();
-    void show_edge(unsigned threads);
-    expected<void> write_node_file() const;
+    [[nodiscard]] net::server_settings edge_settings() const;
+    [[nodiscard]] net::server_hooks edge_hooks();
+    expected<std::shared_ptr<net::server>> start_edge(net::server_settings& s, net::server_hooks hooks);
+    void show_io_threads(unsigned threads);
+    expected<void> write_node_file(const std::string& url) const;
 };
 
-expected<void> application::impl::serve() {
+net::server_settings application::impl::edge_settings() const {
     net::server_settings s;
     s.listen = settings.listen;
     s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads)
@@ -165,9 +172,12 @@ expected<void> application::impl::serve() {
     s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
     s.refusal_ms = settings.edge_refusal_ms;
     s.body_bytes_max = static_cast<std::size_t>(settings.edge_body_bytes);
+    return s;
+}
+
+net::server_hooks application::impl::edge_hooks() {
     net::server_hooks hooks;
     hooks.routes = routes();
-    openapi = net::make_openapi(hooks.routes, TROUPE_VERSION);
     hooks.authenticate = [this](const net::request& r) { return authenticate(r); };
     hooks.authorize = [](const net::principal& who, std::string_view) {
         return who.admin ? expected<void>() : expected<void>(problem{code::forbidden, "this key may not do that"});
@@ -191,31 +201,55 @@ expected<void> application::impl::serve() {
         requests.add();
         latency.observe(static_cast<double>(microseconds) / 1e6);
     };
+    return hooks;
+}
+
+/// A restart takes the address that the first start got, though the configuration left the port open.
+expected<std::shared_ptr<net::server>> application::impl::start_edge(net::server_settings& s, net::server_hooks hooks) {
+    if (const auto broken = edge.exchange(nullptr)) {
+        broken->stop(edge_restart_drain_ms);
+    }
     auto started = net::server::start(s, std::move(hooks));
     if (!started) {
         return started.error();
     }
-    edge = std::move(*started);
-    show_edge(s.io_threads);
-    return write_node_file();
+    std::shared_ptr<net::server> server = std::move(*started);
+    s.listen = server->url().substr(server->url().rfind('/') + 1);
+    show_io_threads(s.io_threads);
+    if (auto written = write_node_file(server->url()); !written) {
+        return written.error();
+    }
+    edge = server;
+    return server;
 }
 
-void application::impl::show_edge(unsigned threads) {
-    constexpr std::string_view policy = "threads of the process; end with it";
-    auto& tree = *node->parts().tree;
-    edge_entries.push_back(tree.add(edge_path, "edge_listener"));
+/// The edge is an actor that owns listener, io threads and connections.
+expected<void> application::impl::serve() {
+    auto hooks = edge_hooks();
+    openapi = net::make_openapi(hooks.routes, TROUPE_VERSION);
+    const auto s = std::make_shared<net::server_settings>(edge_settings());
+    const auto start = [this, s, hooks = std::move(hooks)](runtime::part_failed failed) {
+        auto mine = hooks;
+        mine.on_failed = std::move(failed);
+        const auto started = start_edge(*s, std::move(mine));
+        return started ? expected<std::shared_ptr<void>>(*started) : expected<std::shared_ptr<void>>(started.error());
+    };
+    return node->supervise({"edge", "edge_listener", start});
+}
+
+void application::impl::show_io_threads(unsigned threads) {
+    edge_entries.clear();
     for (unsigned n = 0; n < threads; ++n) {
-        edge_entries.push_back(tree.add(std::string(edge_path) + "/io-" + std::to_string(n), "io_thread"));
-    }
-    for (auto& e : edge_entries) {
-        e.set_policy(policy);
+        auto& e = edge_entries.emplace_back(
+            node->parts().tree->add(std::string(edge_path) + "/io-" + std::to_string(n), "io_thread"));
+        e.set_policy("a thread of the edge; started anew with it");
     }
 }
 
-expected<void> application::impl::write_node_file() const {
+expected<void> application::impl::write_node_file(const std::string& url) const {
     const auto directory = std::filesystem::absolute(settings.data);
     return replace_file(directory / "node.json",
-                        to_json(node_file{edge->url(), ::getpid(), (directory / "admin.key").string()}) + "\n", 0644);
+                        to_json(node_file{url, ::getpid(), (directory / "admin.key").string()}) + "\n", 0644);
 }
 
 application::application() = default;
@@ -320,6 +354,13 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!node) {
         return node.error();
     }
+    if (!settings.backup_s3_place.empty()) {
+        auto remote = net::make_s3_store(settings.backup_s3_place, settings);
+        if (!remote) {
+            return remote.error();
+        }
+        (*node)->parts().backups->copy_to(std::move(*remote));
+    }
     auto key = admin_key::open(settings.data);
     if (!key) {
         return key.error();
@@ -352,7 +393,10 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     const auto model = me.models.find("");
     me.system.node = me.node.get();
     me.system.started_at = system_now();
-    me.system.url = [&me] { return me.edge ? me.edge->url() : std::string(); };
+    me.system.url = [&me] {
+        const auto edge = me.edge.load();
+        return edge ? edge->url() : std::string();
+    };
     me.system.ready = [&me] { return me.ready.load(); };
     me.system.openapi = [&me] { return me.openapi; };
     me.system.model = model ? (*model)->describe() : model.error().detail;
@@ -362,7 +406,10 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         const auto found = me.models.find(name);
         return found ? std::nullopt : std::optional(found.error());
     };
-    me.system.connections = [&me] { return me.edge ? me.edge->connections() : 0; };
+    me.system.connections = [&me] {
+        const auto edge = me.edge.load();
+        return edge ? edge->connections() : 0;
+    };
     me.providers = std::make_unique<provider_watch>(*me.node->parts().tree, "/nodes/n1/providers");
     for (const auto& listed : me.models.list()) {
         me.providers->show(listed.name);
@@ -390,7 +437,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     return out;
 }
 
-std::string application::url() const { return impl_->edge->url(); }
+std::string application::url() const { return impl_->system.url(); }
 std::filesystem::path application::key_file() const { return impl_->key->file(); }
 std::string application::model() const { return impl_->system.model; }
 std::string application::sandbox() const { return impl_->system.sandbox; }
@@ -407,8 +454,8 @@ std::string application::still_running() const {
 void application::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
     me.ready = false;
-    if (me.edge) {
-        me.edge->stop(deadline_ms / 2);
+    if (const auto edge = me.edge.load()) {
+        edge->stop(deadline_ms / 2);
         std::error_code ignored;
         std::filesystem::remove(std::filesystem::path(me.settings.data) / "node.json", ignored);
     }

@@ -45,9 +45,13 @@ Examples:
 )";
 
 int fail(const problem& p) {
-    std::cerr << "error: " << p.detail << "\n";
+    const bool is_one = p.errors.size() == 1 && p.errors.front().message == p.detail;
+    std::cerr << "error: " << (is_one ? p.errors.front().pointer + ": " : "") << p.detail << "\n";
     for (const auto& e : p.errors) {
-        std::cerr << "  " << e.pointer << ": " << e.message << "\n";
+        const auto place = e.pointer + ": " + e.message;
+        if (!is_one && p.detail.find(place) == std::string::npos) { // else it stands there already
+            std::cerr << "  " << place << "\n";
+        }
     }
     return p.code == code::config_invalid ? 2 : 1;
 }

@@ -201,6 +201,8 @@ void apply(run_progress& p, const run_cancelled& e, const event_context& at) {
     end(p, run_status::cancelled, at, "The run was cancelled.");
 }
 
+void apply(run_progress&, const work_time_moved&, const event_context&) {} // settled with the time
+
 void apply(run_progress& p, const run_cleaned_up&, const event_context&) { p.calls.clear(); }
 
 void apply(run_progress& p, const debt_cleared& e, const event_context&) { clear_debt(p.owed, e.number); }
@@ -219,6 +221,9 @@ const call_state* find_asked(const run_progress& p, const uuid& approval_id) {
 void apply_progress(run_progress& p, const run_event& e, const event_context& at) {
     if (const auto added = message_of(p, e)) {
         p.context_bytes += bytes_of(*added);
+    }
+    if (const auto* moved = std::get_if<work_time_moved>(&e); moved && p.working_since) {
+        p.working_since = moved->since; // what lies before was no work
     }
     tick(p, at.time);
     std::visit([&](const auto& each) { actors::apply(p, each, at); }, e);

@@ -168,6 +168,12 @@ struct run_cancelled {
 };
 BOOST_DESCRIBE_STRUCT(run_cancelled, (), (reason))
 
+/// Working time is counted from this moment on, since the node was away, asleep, or its clock was set in between.
+struct work_time_moved {
+    timestamp since;
+};
+BOOST_DESCRIBE_STRUCT(work_time_moved, (), (since))
+
 /// After the end: nothing that the run's tools had started is left.
 struct run_cleaned_up {};
 BOOST_DESCRIBE_STRUCT(run_cleaned_up, (), ())
@@ -191,6 +197,7 @@ TROUPE_NAMED(troupe::actors::approval_resolved)
 TROUPE_NAMED(troupe::actors::run_finished)
 TROUPE_NAMED(troupe::actors::run_failed)
 TROUPE_NAMED(troupe::actors::run_cancelled)
+TROUPE_NAMED(troupe::actors::work_time_moved)
 TROUPE_NAMED(troupe::actors::run_cleaned_up)
 
 namespace troupe::actors {
@@ -199,6 +206,6 @@ using run_event =
     std::variant<run_created, run_started, model_call_started, model_call_sent, model_call_finished, model_call_failed,
                  continuation_asked, tool_call_started, tool_call_finished, tool_call_unknown, tool_call_denied,
                  tool_call_skipped, approval_requested, approval_resolved, run_finished, run_failed, run_cancelled,
-                 run_cleaned_up, debt_cleared>;
+                 work_time_moved, run_cleaned_up, debt_cleared>;
 
 } // namespace troupe::actors

@@ -4,6 +4,7 @@
 #include "actors/run/run_model.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
+#include "schemas/base/duration.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -34,8 +35,8 @@ std::optional<run_event> over_steps_or_time(const run_progress& p) {
         return exhausted(fmt::format("All {} steps of the run's budget are used.", p.limits.steps));
     }
     if (p.limits.time_ms > 0 && p.used.time_ms >= p.limits.time_ms) {
-        return exhausted(
-            fmt::format("The run has worked for {} ms; its budget is {} ms.", p.used.time_ms, p.limits.time_ms));
+        return exhausted(fmt::format("The run has worked for {}; its budget is {}.", span_text(p.used.time_ms),
+                                     span_text(p.limits.time_ms)));
     }
     return {};
 }

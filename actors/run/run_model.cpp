@@ -278,7 +278,22 @@ expected<std::vector<run_event>> run_model::decide(const state& s, const command
     if (!exists(p) && !std::holds_alternative<create_run>(c)) {
         return no_such("run", context.self.id);
     }
-    return std::visit([&](const auto& each) { return actors::decide(p, each, context); }, c);
+    const auto judge = [&](const run_progress& as_it_is) {
+        return std::visit([&](const auto& each) { return actors::decide(as_it_is, each, context); }, c);
+    };
+    if (has_ended(p) || !p.working_since || context.even_since <= *p.working_since) {
+        return judge(p);
+    }
+    // Nobody worked while the node was away, and a clock that was set measures nothing.
+    const work_time_moved moved{std::min(context.even_since, context.now)};
+    auto rested = p;
+    rested.working_since = moved.since;
+    auto decided = judge(rested);
+    // The timer of the budget is set anew, too: else it would come again and again.
+    if (decided && (!decided->empty() || std::holds_alternative<check_time>(c))) {
+        decided->insert(decided->begin(), moved);
+    }
+    return decided;
 }
 
 std::vector<runtime::effect> run_model::resume(const state& s) {

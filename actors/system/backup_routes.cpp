@@ -22,15 +22,15 @@ using net::verb;
 constexpr std::string_view permission = "system:admin";
 
 /// Of backups, newest first, those after the one that the cursor names.
-response page_of(const std::vector<backup_manifest>& all, std::string_view cursor, std::size_t limit) {
+response page_of(const std::vector<backup_entry>& all, std::string_view cursor, std::size_t limit) {
     auto at = all.begin();
     if (!cursor.empty()) {
-        const auto last = std::ranges::find(all, cursor, &backup_manifest::id);
+        const auto last = std::ranges::find(all, cursor, &backup_entry::id);
         at = last == all.end() ? last : last + 1;
     }
     std::vector<std::string> items;
     for (; at != all.end() && items.size() < limit; ++at) {
-        items.push_back(to_json<backup_summary>(*at));
+        items.push_back(to_json(*at));
     }
     response out;
     out.body = net::list_body(items, at == all.end() ? std::nullopt : std::optional((at - 1)->id));
@@ -45,14 +45,14 @@ route make(const runtime::services& s) {
                        "than a request may goes on: ask again with the same Idempotency-Key.",
             .tag = "backups",
             .permission = std::string(permission),
-            .reply = net::reply_of<backup_manifest>("backup"),
+            .reply = net::reply_of<backup_detail>("backup"),
             .success = 201,
             .errors = {code::conflict, code::overloaded, code::storage_full, code::storage_failed},
             .run = [&s](const request& r, const responder& respond) {
                 // The key is the caller's: another principal's is another one.
                 const auto key = r.header("idempotency-key");
                 s.backups->create(key ? r.who.name + "/" + std::string(*key) : std::string(),
-                                  [r, respond](const expected<backup_manifest>& made) {
+                                  [r, respond](const expected<backup_detail>& made) {
                                       if (!made) {
                                           respond(net::to_response(made.error(), r));
                                           return;
@@ -75,7 +75,7 @@ route list(const runtime::services& s) {
             .reply = net::body_type{"backup_list",
                                     [] {
                                         return R"({"type":"object","properties":{"items":{"type":"array","items":)" +
-                                               json_schema<backup_summary>() +
+                                               json_schema<backup_entry>() +
                                                R"(},"next_cursor":{"type":["string","null"]}}})";
                                     },
                                     nullptr},
@@ -86,7 +86,7 @@ route list(const runtime::services& s) {
                     respond(net::to_response(limit.error(), r));
                     return;
                 }
-                s.backups->list([r, respond, limit = *limit](const expected<std::vector<backup_manifest>>& all) {
+                s.backups->list([r, respond, limit = *limit](const expected<std::vector<backup_entry>>& all) {
                     respond(all ? page_of(*all, r.query_value("cursor").value_or(""), limit)
                                 : net::to_response(all.error(), r));
                 });
@@ -100,10 +100,10 @@ route show(const runtime::services& s) {
             .summary = "The manifest of a backup, with every file and its hash.",
             .tag = "backups",
             .permission = std::string(permission),
-            .reply = net::reply_of<backup_manifest>("backup"),
+            .reply = net::reply_of<backup_detail>("backup"),
             .errors = {code::not_found, code::journal_damaged},
             .run = [&s](const request& r, const responder& respond) {
-                s.backups->find(std::string(r.param("id")), [r, respond](const expected<backup_manifest>& found) {
+                s.backups->find(std::string(r.param("id")), [r, respond](const expected<backup_detail>& found) {
                     respond(found ? response{200, to_json(*found)} : net::to_response(found.error(), r));
                 });
             }};

@@ -174,7 +174,11 @@ void events(const system_parts& parts, const request& r, const responder& respon
     auto page = limit ? parts.node->events(r.who.organization, r.query_value("after").value_or("start"), *limit)
                       : expected<runtime::event_page>(limit.error());
     if (!page) {
-        respond(net::to_response(page.error(), r));
+        auto why = page.error();
+        for (auto& e : why.errors) {
+            e.pointer = e.pointer == "since" ? "after" : e.pointer; // as streams call it
+        }
+        respond(net::to_response(why, r));
         return;
     }
     response out;

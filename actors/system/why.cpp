@@ -1,5 +1,6 @@
 #include "actors/system/why.hpp"
 
+#include "schemas/base/duration.hpp"
 #include "schemas/project.hpp"
 #include "schemas/task.hpp"
 
@@ -17,14 +18,6 @@ constexpr std::size_t listed_max = 3;
 template <class Enum>
 std::string word_of(Enum value) {
     return std::string(detail::enum_name(value));
-}
-
-std::string span_text(std::int64_t ms) {
-    const auto s = (ms + 500) / 1000;
-    return s < 120      ? fmt::format("{} s", s)
-           : s < 7200   ? fmt::format("{} min", s / 60)
-           : s < 172800 ? fmt::format("{} h", s / 3600)
-                        : fmt::format("{} days", s / 86400);
 }
 
 /// "in 12 s", or "now" for what is due.
@@ -148,15 +141,17 @@ void explain_timers(const why_facts& facts, why_document& out) {
 /// Limits that are used up, in words; empty: none.
 std::string used_up(const run_document& run) {
     std::string out;
-    const auto add = [&](std::string_view what, auto used, auto limit) {
+    const auto add = [&](auto used, auto limit, const auto& text, std::string_view what) {
         if (limit > 0 && used >= limit) {
-            out += fmt::format("{}{} {} of {}", out.empty() ? "" : ", ", what, used, limit);
+            out += fmt::format("{}{} of {}{}", out.empty() ? "" : ", ", text(used), text(limit), what);
         }
     };
-    add("steps", run.used.steps, run.limits.steps);
-    add("tokens", run.used.tokens, run.limits.tokens);
-    add("cost_micros", run.used.cost_micros, run.limits.cost_micros);
-    add("time_ms", run.used.time_ms, run.limits.time_ms);
+    const auto count = [](auto n) { return std::to_string(n); };
+    const auto money = [](auto micros) { return fmt::format("{:.2f}", static_cast<double>(micros) / 1e6); };
+    add(run.used.steps, run.limits.steps, count, " steps");
+    add(run.used.tokens, run.limits.tokens, count, " tokens");
+    add(run.used.cost_micros, run.limits.cost_micros, money, " of money");
+    add(run.used.time_ms, run.limits.time_ms, span_text, " of work");
     return out;
 }
 
@@ -235,7 +230,7 @@ void explain_end(const run_document& run, why_document& out) {
         out.reasons.push_back({"budget",
                                run.finished_at,
                                {},
-                               over + " used: " + run.error.value_or("it was ended"),
+                               over + " are used: " + run.error.value_or("it was ended"),
                                "start it again with more: troupe run start --max-steps N --max-tokens N …"});
     } else if (run.error) {
         out.reasons.push_back({"ended", run.finished_at, {}, *run.error, "troupe run show " + to_string(run.id)});
@@ -243,9 +238,13 @@ void explain_end(const run_document& run, why_document& out) {
 }
 
 void explain(const run_document& run, const why_facts& facts, why_document& out) {
-    out.summary = fmt::format("The run is {}, step {}.", word_of(run.status), run.step);
     const bool over =
         run.status == run_status::succeeded || run.status == run_status::failed || run.status == run_status::cancelled;
+    out.summary = fmt::format("The run {} {}, {} step {}.",
+                              !over                                 ? "is"
+                              : run.status == run_status::cancelled ? "was"
+                                                                    : "has",
+                              word_of(run.status), over ? "after" : "at", run.step);
     if (over) {
         explain_end(run, out);
         return;
@@ -264,7 +263,7 @@ void explain(const run_document& run, const why_facts& facts, why_document& out)
         out.reasons.push_back({"budget",
                                run.updated_at,
                                {},
-                               spent + " used: its next model call ends it",
+                               spent + " are used: its next model call ends it",
                                "start it again with more: troupe run start --max-steps N --max-tokens N …"});
     }
     if (!facts.node.sandbox.empty()) {
@@ -313,7 +312,9 @@ void explain_queue(const task_document& task, const why_facts& facts, why_docume
 
 void explain(const task_document& task, const why_facts& facts, why_document& out) {
     const auto id = to_string(task.id);
-    out.summary = "The task is " + word_of(task.status) + ".";
+    auto status = word_of(task.status);
+    std::ranges::replace(status, '_', ' ');
+    out.summary = "The task is " + status + ".";
     if (task.status == task_status::inbox && !task.agent_id) {
         out.reasons.push_back({"unassigned",
                                task.created_at,

@@ -2,6 +2,8 @@
 #include "actors/application/kinds.hpp"
 #include "bin/cli/commands.hpp"
 #include "bin/cli/print.hpp"
+#include "net/object_store/s3.hpp"
+#include "runtime/backup/remote_backups.hpp"
 #include "runtime/backup/restore.hpp"
 #include "runtime/config/config.hpp"
 #include "storage/backup.hpp"
@@ -22,7 +24,7 @@ std::string time_text(const std::optional<timestamp>& t, timestamp now) {
     return t ? fmt::format("{} ({})", to_string(*t), relative_time(*t, now)) : "";
 }
 
-std::string show_backups(const screen& s, const std::vector<backup_summary>& items, timestamp now) {
+std::string show_backups(const screen& s, const std::vector<backup_entry>& items, timestamp now) {
     std::vector<std::vector<cell>> rows;
     for (const auto& b : items) {
         rows.push_back({{b.id, tone::accent},
@@ -30,14 +32,17 @@ std::string show_backups(const screen& s, const std::vector<backup_summary>& ite
                         {std::string(detail::enum_name(b.made_by))},
                         {count_text(b.records)},
                         {b.newest_record_at ? to_string(*b.newest_record_at) : ""},
-                        {bytes_text(b.bytes)}});
+                        {bytes_text(b.bytes)},
+                        {b.copy, tone::faint}});
     }
-    return table(s, {{"BACKUP"}, {"MADE"}, {"BY"}, {"RECORDS", true}, {"NEWEST RECORD"}, {"SIZE", true}}, rows);
+    return table(s, {{"BACKUP"}, {"MADE"}, {"BY"}, {"RECORDS", true}, {"NEWEST RECORD"}, {"SIZE", true}, {"COPY"}},
+                 rows);
 }
 
-std::string show_backup(const screen& s, const backup_manifest& b, timestamp now) {
+std::string show_backup(const screen& s, const backup_detail& b, timestamp now) {
     return details(s, {{"backup", {b.id, tone::accent}},
                        {"folder", {b.directory}},
+                       {"copy", {b.copy.empty() ? "none" : b.copy}},
                        {"made", {time_text(b.created_at, now)}},
                        {"by", {std::string(detail::enum_name(b.made_by)) + ", troupe " + b.made_with}},
                        {"records", {fmt::format("{} in {} shards", count_text(b.records), b.shards)}},
@@ -47,8 +52,8 @@ std::string show_backup(const screen& s, const backup_manifest& b, timestamp now
 }
 
 expected<int> print_backup(context& c, expected<std::string> body) {
-    return print_document<backup_manifest>(c, std::move(body),
-                                           [&](const auto& b) { return show_backup(c.out_screen(), b, c.now()); });
+    return print_document<backup_detail>(c, std::move(body),
+                                         [&](const auto& b) { return show_backup(c.out_screen(), b, c.now()); });
 }
 
 /// A large one takes longer than a request may: the same key asks for the same backup until it is there.
@@ -74,9 +79,77 @@ expected<int> backup_create(context& c) {
     }
 }
 
+bool is_remote(std::string_view place) { return place.starts_with("s3://"); }
+
+/// The object store of --from, with the credentials and the endpoint of the configuration's variables.
+expected<std::unique_ptr<runtime::object_store>> open_remote(std::string_view place) {
+    runtime::config_sources sources;
+    sources.environment = runtime::config_environment();
+    const auto settings = runtime::load_config(sources);
+    return settings ? net::make_s3_store(place, settings->values)
+                    : expected<std::unique_ptr<runtime::object_store>>(settings.error());
+}
+
+expected<int> list_remote(context& c, std::string_view place) {
+    const auto remote = open_remote(place);
+    const auto all = remote ? runtime::list_copies(**remote) : expected<std::vector<backup_manifest>>(remote.error());
+    if (!all) {
+        return all.error();
+    }
+    std::string items;
+    std::vector<backup_entry> entries;
+    for (const auto& copy : *all) {
+        entries.push_back({copy, copy.directory});
+        items += (items.empty() ? "" : ",") + to_json(entries.back());
+    }
+    if (c.json()) {
+        c.print_json("{\"items\":[" + items + "],\"next_cursor\":null}");
+    } else if (entries.empty()) {
+        c.note("There is no backup in " + std::string(place) + ".");
+    } else {
+        c.print(show_backups(c.out_screen(), entries, c.now()));
+    }
+    return 0;
+}
+
+expected<int> backup_fetch(context& c) {
+    const auto& id = c.args().operand(0);
+    const auto from = c.args().value("from");
+    if (!from || !is_remote(*from)) {
+        return c.usage({code::invalid_request, "Where from? --from s3://BUCKET/PREFIX names the place."});
+    }
+    const auto remote = open_remote(*from);
+    if (!remote) {
+        return remote.error();
+    }
+    const auto to = c.search().working_folder / c.args().value("to").value_or(id);
+    const bool live = c.err_screen().interactive && !c.json();
+    const auto fetched = runtime::fetch_copy(**remote, id, to, [&](std::string_view doing) {
+        if (live) {
+            c.progress(doing);
+        }
+    });
+    if (live) {
+        c.progress("");
+    }
+    if (!fetched) {
+        return fetched.error();
+    }
+    c.json() ? c.print_json(to_json<backup_summary>(*fetched))
+             : c.print(details(c.out_screen(), {{"fetched", {id, tone::accent}},
+                                                {"to", {to.string()}},
+                                                {"next", {"troupe backup restore " + to.string() + "/ --data DIR"}}}));
+    return 0;
+}
+
 expected<int> backup_list(context& c) {
-    return print_list<backup_summary>(c, "/backups", {}, "There is no backup. `troupe backup create` makes one.",
-                                      [&](const auto& items) { return show_backups(c.out_screen(), items, c.now()); });
+    if (const auto from = c.args().value("from")) {
+        return is_remote(*from) ? list_remote(c, *from)
+                                : c.usage({code::invalid_request, "--from takes s3://BUCKET/PREFIX; without it the "
+                                                                  "node says which backups it has."});
+    }
+    return print_list<backup_entry>(c, "/backups", {}, "There is no backup. `troupe backup create` makes one.",
+                                    [&](const auto& items) { return show_backups(c.out_screen(), items, c.now()); });
 }
 
 expected<int> backup_show(context& c) {
@@ -205,6 +278,7 @@ expected<int> backup_restore(context& c) {
 
 std::vector<command> backup_commands() {
     const flag from{"from", "FOLDER", "Where the backups are, when the node keeps them outside its data folder."};
+    const flag remote{"from", "PLACE", "s3://BUCKET/PREFIX; keys and endpoint are taken from AWS_* variables."};
     return {
         {"backup create",
          "Make a backup of the node while it works.",
@@ -212,9 +286,9 @@ std::vector<command> backup_commands() {
          "troupe backup create\ntroupe backup create --json",
          backup_create},
         {"backup list",
-         "The backups of the node, newest first.",
-         {.flags = {limit_flag()}},
-         "troupe backup list",
+         "The backups of the node, newest first; or those in an object store, from any machine.",
+         {.flags = {limit_flag(), remote}},
+         "troupe backup list\ntroupe backup list --from s3://backups/troupe",
          backup_list},
         {"backup show",
          "What a backup holds.",
@@ -226,8 +300,17 @@ std::vector<command> backup_commands() {
          {.flags = {from}, .operands = "ID|DIR", .operands_min = 1, .operands_max = 1},
          "troupe backup verify 20261121T071441Z-3f2a91c0\ntroupe backup verify /mnt/backups/20261121T071441Z-3f2a91c0",
          backup_verify},
+        {"backup fetch",
+         "Fetch a backup from an object store into a folder, to restore it from there. No node has to run.",
+         {.flags = {remote, {"to", "FOLDER", "The new folder; without it one named after the backup."}},
+          .operands = "ID",
+          .operands_min = 1,
+          .operands_max = 1},
+         "AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… troupe backup fetch 20261121T071441Z-3f2a91c0 "
+         "--from s3://backups/troupe",
+         backup_fetch},
         {"backup delete",
-         "Delete a backup.",
+         "Delete a backup, and its copy in the object store.",
          {.operands = "ID", .operands_min = 1, .operands_max = 1},
          "troupe backup delete 20261121T071441Z-3f2a91c0",
          backup_delete},

@@ -229,7 +229,10 @@ std::string problem_text(const problem& p, const screen& s) {
         lead = "       ";
     }
     for (const auto& e : p.errors) {
-        out += "  " + paint(s, tone::strong, clean_line(e.pointer)) + ": " + clean_line(e.message) + "\n";
+        const auto place = e.pointer + ": " + e.message;
+        if (p.detail != e.message && p.detail.find(place) == std::string::npos) { // else it stands there already
+            out += "  " + paint(s, tone::strong, clean_line(e.pointer)) + ": " + clean_line(e.message) + "\n";
+        }
     }
     if (p.retry_after_s) {
         out += fmt::format("  Try again in {} s.\n", *p.retry_after_s);

@@ -77,10 +77,13 @@ expected<int> tree(context& c) {
         return node.error();
     }
     const auto prefix = c.args().operands().empty() ? "" : c.args().operand(0);
-    const auto path =
-        with_query("/supervision", {{"prefix", prefix}, {"depth", *depth ? std::to_string(**depth) : ""}});
     const bool details = c.args().has("details");
-    const auto show = details ? show_supervision_details : show_supervision;
+    const bool overview = prefix.empty() && !*depth && !details;
+    // Down to what entities have at work: /nodes/n1/shards/17/runs/018f…/effects/tool-1
+    const auto levels = *depth ? std::to_string(**depth) : overview ? "8" : "";
+    const auto path =
+        with_query("/supervision", {{"prefix", prefix}, {"depth", levels}, {"limit", overview ? "20" : ""}});
+    const auto show = details ? show_supervision_details : overview ? show_supervision_overview : show_supervision;
     if (!c.args().has("watch") || c.json() || !c.out_screen().interactive) {
         return print_parsed(c, (*node)->get(path), show);
     }
@@ -128,7 +131,7 @@ std::vector<command> status_commands() {
         {"status", "The node at a glance.", {}, "troupe status\ntroupe status --json", status},
         {"tree",
          "The supervision tree: what runs, restarts and last failures.",
-         {.flags = {{"depth", "N", "Levels to show."},
+         {.flags = {{"depth", "N", "Levels to show; without it and PREFIX all, without quiet shards."},
                     {"watch", "", "Draw it again until Ctrl-C, on a terminal.", 'w'},
                     {"every", "SECONDS", "How often; every second by default."},
                     {"details", "", "With policy, queue, memory and time of each."}},

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace troupe::cli {
 namespace {
@@ -28,33 +29,54 @@ std::string last_segment(const std::string& path) {
     return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
 }
 
-/// "queue 3, 120 messages, memory unknown, up for 3 min; permanent, 5000 ms to end".
+/// "up for 3 min, queue 3, messages 120, memory unknown; permanent, 5 s to end".
 std::string figures_text(const json::value& node) {
-    const auto known = [&](std::string_view name, std::string (*text)(std::uint64_t)) {
-        const auto member = node.find(name);
-        const auto number = member ? member->as_uint() : std::nullopt;
-        return number ? text(*number) : std::string("unknown");
-    };
     const auto uptime = node.find("uptime_ms");
     if (!uptime) {
         return {}; // a group
     }
+    auto out = "  up for " + duration_text(uptime->as_int().value_or(0));
+    std::string unknown;
+    const auto add = [&](std::string_view name, std::string_view word, std::string (*text)(std::uint64_t)) {
+        const auto member = node.find(name);
+        const auto number = member ? member->as_uint() : std::nullopt;
+        if (number) {
+            out += fmt::format(", {} {}", word, text(*number));
+        } else {
+            unknown += fmt::format("{}{}", unknown.empty() ? "" : ", ", word);
+        }
+    };
+    add("mailbox_depth", "queue", count_text);
+    add("messages", "messages", count_text);
+    add("memory_bytes", "memory", bytes_text);
+    out += unknown.empty() ? "" : ", unknown: " + unknown;
     const auto policy = clean_line(node.text_or("policy"));
-    return fmt::format("  queue {}, messages {}, memory {}, up for {}{}", known("mailbox_depth", count_text),
-                       known("messages", count_text), known("memory_bytes", bytes_text),
-                       duration_text(uptime->as_int().value_or(0)), policy.empty() ? "" : "; " + policy);
+    return out + (policy.empty() ? "" : "; " + policy);
 }
 
+/// Nothing to tell but that it is there: a shard without entities.
+bool is_quiet(const json::value& node) {
+    return node.text_or("status") == "running" && node.int_or("restarts") == 0 && node.int_or("children_count") == 0 &&
+           failure_text(node).empty();
+}
+
+/// How the tree is drawn: `overview` folds the quiet ones among many children, so that what works is seen.
+struct tree_style {
+    bool details = false;
+    bool overview = false;
+};
+constexpr std::size_t many_children = 32;
+
 void add_node(std::string& out, const screen& s, const json::value& node, const std::string& lead,
-              const std::string& below, bool top, bool details) {
+              const std::string& below, bool top, tree_style style) {
     const auto path = clean_line(node.text_or("path"));
     const auto status = node.text_or("status");
     std::string line = top ? path : last_segment(path);
     const auto kind = clean_line(node.text_or("kind"));
     const auto restarts = node.int_or("restarts");
     std::string extra = kind.empty() ? "" : "  " + kind;
-    extra += restarts > 0 ? fmt::format("  {} restarts", restarts) : "";
-    extra += details ? figures_text(node) : "";
+    extra += restarts > 0 ? fmt::format("  {} {}", restarts, restarts == 1 ? "restart" : "restarts") : "";
+    extra += style.details ? figures_text(node) : "";
     const auto failure = failure_text(node);
     const auto used = display_width(lead) + 2 + display_width(line) + display_width(extra);
     out += lead + paint(s, tone_of_status(status), symbol_of_status(status == "running" ? "ok" : status)) + " " + line +
@@ -69,19 +91,25 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
                                                                  : 16));
     }
     out += '\n';
-    const auto children = node.find("children");
-    const auto count = children ? children->size() : 0;
     const auto all = static_cast<std::size_t>(std::max<std::int64_t>(node.int_or("children_count"), 0));
-    const auto left_out = all > count ? all - count : 0;
-    std::size_t i = 0;
-    if (children) {
+    std::vector<json::value> shown;
+    bool folded = false;
+    if (const auto children = node.find("children")) {
         children->each_element([&](json::value child) {
-            const bool last = ++i == count && left_out == 0;
-            add_node(out, s, child, below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "), false, details);
+            const bool fold = style.overview && all >= many_children && is_quiet(child);
+            folded = folded || fold;
+            if (!fold) {
+                shown.push_back(child);
+            }
         });
     }
+    const auto left_out = all > shown.size() ? all - shown.size() : 0;
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+        const bool last = i + 1 == shown.size() && left_out == 0;
+        add_node(out, s, shown[i], below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "), false, style);
+    }
     if (left_out > 0) {
-        const auto words = fmt::format("… {} {}", left_out, count == 0 ? "below" : "more");
+        const auto words = fmt::format("… {} {}", left_out, folded ? "quiet" : shown.empty() ? "below" : "more");
         out += below + "└─ " + paint(s, tone::faint, words) + "\n";
     }
 }
@@ -90,13 +118,19 @@ void add_node(std::string& out, const screen& s, const json::value& node, const 
 
 std::string show_supervision(const screen& s, const json::value& root) {
     std::string out;
-    add_node(out, s, root, "", "", true, false);
+    add_node(out, s, root, "", "", true, {});
+    return out;
+}
+
+std::string show_supervision_overview(const screen& s, const json::value& root) {
+    std::string out;
+    add_node(out, s, root, "", "", true, {.overview = true});
     return out;
 }
 
 std::string show_supervision_details(const screen& s, const json::value& root) {
     std::string out;
-    add_node(out, s, root, "", "", true, true);
+    add_node(out, s, root, "", "", true, {.details = true});
     return out;
 }
 

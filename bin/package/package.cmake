@@ -35,6 +35,7 @@ set(public_headers
     runtime/node.hpp
     runtime/process/sandbox.hpp
     runtime/services.hpp
+    runtime/supervision/part.hpp
     storage/blob_hash.hpp
     storage/blobs.hpp
     storage/record.hpp

@@ -1,4 +1,5 @@
 #include "net/client/http_client.hpp"
+#include "schemas/base/duration.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
@@ -231,7 +232,7 @@ private:
         if (ec == beast::error::timeout || ec == asio::error::timed_out) {
             if (steady::now() >= deadline())
                 return {code::deadline_exceeded,
-                        fmt::format("{} did not finish within {} ms ({}).", where, request_.time_out_ms, when)};
+                        fmt::format("{} did not finish within {} ({}).", where, span_text(request_.time_out_ms), when)};
             return {code::connection_failed, fmt::format("{} was silent for too long {}.", where, when)};
         }
         return {code::connection_failed, fmt::format("{} failed {}: {}.", where, when, ec.message())};

@@ -133,8 +133,7 @@ void http_connection::advance() {
 bool http_connection::read_header() {
     if (!parser_) {
         // Clients of old send an empty line between requests.
-        while (buffer_.size() > 0 && std::string_view("\r\n").find(*static_cast<const char*>(buffer_.data().data())) !=
-                                         std::string_view::npos)
+        while (buffer_.size() > 0 && std::string_view("\r\n").find(unread_text().front()) != std::string_view::npos)
             buffer_.consume(1);
         if (buffer_.size() == 0) {
             enter(phase::header, edge_->settings.idle_time_out_ms);
@@ -149,30 +148,50 @@ bool http_connection::read_header() {
         parser_.emplace();
         parser_->header_limit(static_cast<std::uint32_t>(edge_->settings.header_bytes_max));
         parser_->body_limit(boost::none); // set when the route is known
-        header_bytes_ = 0;
+        header_bytes_ = searched_bytes_ = 0;
         enter(phase::header, edge_->settings.header_time_out_ms);
     }
-    error_code error;
-    const auto used = parser_->put(buffer_.data(), error);
-    header_bytes_ += used;
-    // Beast's own limit starts again with each piece that it takes.
-    if (header_bytes_ > edge_->settings.header_bytes_max)
-        error = http::error::header_limit;
-    if (error == http::error::need_more) {
-        buffer_.consume(used);
-        if (buffer_.size() > edge_->settings.header_bytes_max)
-            fail(http::error::header_limit);
-        else
+    error_code error = http::error::need_more;
+    if (const auto first = unread_text().front(); header_bytes_ == 0 && (first <= ' ' || first > '~'))
+        error = http::error::bad_method; // a TLS handshake has no lines to wait for
+    while (error == http::error::need_more) {
+        const auto part = header_part_bytes();
+        if (header_bytes_ + (part > 0 ? part : buffer_.size() + 1) > edge_->settings.header_bytes_max) {
+            error = http::error::header_limit;
+        } else if (part == 0) {
             read();
-        return false;
+            return false;
+        } else if (parser_->put(asio::buffer(buffer_.data(), part), error) == part) {
+            buffer_.consume(part);
+            header_bytes_ += part;
+            searched_bytes_ = 0;
+        } else if (!error || error == http::error::need_more) {
+            error = http::error::bad_line_ending;
+        }
     }
     if (error) {
         fail(error);
         return false;
     }
-    buffer_.consume(used);
     on_header();
     return phase_ == phase::body;
+}
+
+std::string_view http_connection::unread_text() const {
+    return {static_cast<const char*>(buffer_.data().data()), buffer_.size()};
+}
+
+/// How long the next part of the header is: its first line, or all after that with the empty line. 0: it is not whole
+/// yet. Beast judges the same bytes in another way when they come in other pieces, so it gets these two always.
+std::size_t http_connection::header_part_bytes() {
+    const auto text = unread_text();
+    for (auto at = text.find('\n', searched_bytes_); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+        const auto end = at > 0 && text[at - 1] == '\r' ? at - 1 : at;
+        if (header_bytes_ == 0 || end == 0 || text[end - 1] == '\n')
+            return at + 1;
+    }
+    searched_bytes_ = text.size();
+    return 0;
 }
 
 /// The same, for the body.
@@ -273,7 +292,7 @@ void http_connection::take_ids() {
 }
 
 void http_connection::fail(error_code error) {
-    const std::string_view sent(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+    const auto sent = unread_text();
     const std::string reason = error.message();
     if (error == http::error::header_limit)
         return fail({code::payload_too_large, "The request line and headers are over the limit of " +

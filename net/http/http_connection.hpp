@@ -43,6 +43,8 @@ private:
     void on_peer_end();
     void advance();
     bool read_header();
+    std::size_t header_part_bytes();
+    [[nodiscard]] std::string_view unread_text() const;
     bool read_body();
     bool take_credit();
     void give_back();
@@ -88,7 +90,8 @@ private:
     std::optional<parser> parser_; // nothing between two requests
     phase phase_ = phase::header;
     std::int64_t deadline_ms_ = 0;
-    std::size_t header_bytes_ = 0;
+    std::size_t header_bytes_ = 0;   // that the parser has
+    std::size_t searched_bytes_ = 0; // of the buffer, for the end of the header's next part
     std::size_t lingered_bytes_ = 0;
 
     // the request at hand

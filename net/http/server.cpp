@@ -55,6 +55,12 @@ expected<tcp::endpoint> parse_endpoint(const std::string& text) {
     return tcp::endpoint(address, port);
 }
 
+/// The listening socket itself is at fault; anything else passes.
+bool is_broken(const error_code& error) {
+    return error == asio::error::bad_descriptor || error == asio::error::invalid_argument ||
+           error == asio::error::not_socket || error == asio::error::operation_not_supported;
+}
+
 } // namespace
 
 struct server::impl {
@@ -102,6 +108,12 @@ void server::impl::accept() {
     acceptor->async_accept(io.context(), [this, &io](const error_code& error, tcp_socket socket) {
         if (error == asio::error::operation_aborted || !acceptor->is_open())
             return;
+        if (error && is_broken(error)) {
+            log_for("edge").error("the listener is broken: {}", error.message());
+            if (shared->hooks.on_failed)
+                shared->hooks.on_failed("the listener is broken: " + error.message());
+            return;
+        }
         if (error) {
             log_for("edge").warn("cannot accept a connection: {}", error.message());
             pause->expires_after(std::chrono::milliseconds(accept_pause_ms));

@@ -60,6 +60,8 @@ struct server_hooks {
     std::function<void(std::string_view operation, int status, std::int64_t microseconds)> on_request;
     /// So many events of a live stream were forgotten, because their reader was too slow.
     std::function<void(std::size_t events)> on_lost = {};
+    /// The listener cannot go on: no further connection is taken. At most once.
+    std::function<void(const std::string& why)> on_failed = {};
     runtime::stall_watch* watch = nullptr; ///< Of the io threads; outlives the server. May be null.
     std::string path = {};                 ///< In the supervision tree; an io thread's is "PATH/io-0".
 };

@@ -1,5 +1,6 @@
 #include "runtime/backup/backup_desk.hpp"
 
+#include "runtime/backup/remote_backups.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/log.hpp"
@@ -15,8 +16,10 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace troupe::runtime {
@@ -92,35 +95,33 @@ expected<backup_manifest> make_backup(storage::store& s, const std::filesystem::
 /// Does what it is sent, on a thread of its own.
 class backup_desk::worker : public caf::event_based_actor {
 public:
-    /// With `desk` it keeps the schedule too.
-    worker(caf::actor_config& config, std::string path, dead_letters* letters, backup_desk* desk)
-        : caf::event_based_actor(config), path_(std::move(path)), letters_(letters), desk_(desk) {}
+    /// `look` (may be empty) is called again after the time that it gives.
+    worker(caf::actor_config& config, std::string path, dead_letters* letters, std::function<std::int64_t()> look)
+        : caf::event_based_actor(config), path_(std::move(path)), letters_(letters), look_(std::move(look)) {}
 
     const char* name() const override { return "backups"; }
 
     caf::behavior make_behavior() override {
         report_failures(*this, path_, letters_);
-        if (desk_) {
+        if (look_) {
             send(this, look_atom::value);
         }
         return {[](const backup_job& job) { job.work(); },
-                [this](look_atom) {
-                    delayed_send(this, std::chrono::milliseconds(desk_->look_at_schedule()), look_atom::value);
-                }};
+                [this](look_atom) { delayed_send(this, std::chrono::milliseconds(look_()), look_atom::value); }};
     }
 
 private:
     std::string path_;
     dead_letters* letters_;
-    backup_desk* desk_;
+    std::function<std::int64_t()> look_;
 };
 
 /// The present incarnations: a restart replaces them. Weak: the desk outlives the actors, whose end must not wait for
 /// it.
 struct backup_desk::handles {
     std::mutex mutex;
-    caf::actor_addr maker;
-    caf::actor_addr reader;
+    std::map<who, caf::actor_addr> actors;
+    std::optional<std::set<std::string>> copied; ///< Ids of this node in the object store; nothing: not known yet.
 };
 
 backup_desk::backup_desk(storage::store& s, const config& settings)
@@ -136,7 +137,7 @@ backup_desk::backup_desk(storage::store& s, const config& settings)
 backup_desk::~backup_desk() = default;
 
 template <class T>
-void backup_desk::ask(bool changes, std::function<expected<T>()> work, answer<T> done) {
+void backup_desk::ask(who by, std::function<expected<T>()> work, answer<T> done) {
     const auto others = waiting_->fetch_add(1);
     auto owed = std::make_shared<waiter<T>>(std::move(done), waiting_);
     if (others >= waiting_max) {
@@ -146,7 +147,7 @@ void backup_desk::ask(bool changes, std::function<expected<T>()> work, answer<T>
     caf::actor to;
     {
         const std::lock_guard lock(handles_->mutex);
-        to = caf::actor_cast<caf::actor>(changes ? handles_->maker : handles_->reader);
+        to = caf::actor_cast<caf::actor>(handles_->actors[by]);
     }
     if (to) { // else the waiter's end says that the node is not there
         caf::anon_send(to, backup_job{[owed = std::move(owed), work = std::move(work)] {
@@ -155,26 +156,154 @@ void backup_desk::ask(bool changes, std::function<expected<T>()> work, answer<T>
     }
 }
 
-void backup_desk::create(std::string request_key, answer<backup_manifest> done) {
-    ask<backup_manifest>(
-        true,
-        [this, key = std::move(request_key)] { return make_backup(store_, directory_, backup_maker::person, key); },
+void backup_desk::copy_to(std::unique_ptr<object_store> remote) { remote_ = std::move(remote); }
+
+void backup_desk::stop() {
+    if (remote_) {
+        remote_->cancel();
+    }
+}
+
+std::string backup_desk::copy_of(const std::string& id) const {
+    const std::lock_guard lock(handles_->mutex);
+    return handles_->copied && handles_->copied->contains(id) ? remote_->place() : std::string();
+}
+
+void backup_desk::create(std::string request_key, answer<backup_detail> done) {
+    ask<backup_detail>(
+        who::maker,
+        [this, key = std::move(request_key)]() -> expected<backup_detail> {
+            auto made = make_backup(store_, directory_, backup_maker::person, key);
+            if (!made) {
+                return made.error();
+            }
+            if (remote_) {
+                copy_soon();
+            }
+            auto copy = copy_of(made->id); // a repeat may have one
+            return backup_detail{std::move(*made), std::move(copy)};
+        },
         std::move(done));
 }
 
-void backup_desk::list(answer<std::vector<backup_manifest>> done) {
-    ask<std::vector<backup_manifest>>(
-        false, [this] { return storage::list_backups(directory_); }, std::move(done));
+void backup_desk::list(answer<std::vector<backup_entry>> done) {
+    ask<std::vector<backup_entry>>(
+        who::reader,
+        [this]() -> expected<std::vector<backup_entry>> {
+            auto all = storage::list_backups(directory_);
+            if (!all) {
+                return all.error();
+            }
+            std::vector<backup_entry> out;
+            for (auto& backup : *all) {
+                out.push_back({backup, copy_of(backup.id)});
+            }
+            return out;
+        },
+        std::move(done));
 }
 
-void backup_desk::find(std::string id, answer<backup_manifest> done) {
-    ask<backup_manifest>(
-        false, [this, id = std::move(id)] { return storage::find_backup(directory_, id); }, std::move(done));
+void backup_desk::find(std::string id, answer<backup_detail> done) {
+    ask<backup_detail>(
+        who::reader,
+        [this, id = std::move(id)]() -> expected<backup_detail> {
+            auto found = storage::find_backup(directory_, id);
+            return found ? expected<backup_detail>(backup_detail{std::move(*found), copy_of(id)})
+                         : expected<backup_detail>(found.error());
+        },
+        std::move(done));
 }
 
 void backup_desk::remove(std::string id, answer<void> done) {
     ask<void>(
-        true, [this, id = std::move(id)] { return storage::delete_backup(directory_, id); }, std::move(done));
+        remote_ ? who::copier : who::maker,
+        [this, id = std::move(id)]() -> expected<void> {
+            if (remote_) {
+                const auto found = storage::find_backup(directory_, id);
+                auto gone = found ? remove_copy(*remote_, found->replica, id) : expected<void>(found.error());
+                if (!gone) {
+                    return gone;
+                }
+                const std::lock_guard lock(handles_->mutex);
+                if (handles_->copied) {
+                    handles_->copied->erase(id);
+                }
+            }
+            return storage::delete_backup(directory_, id);
+        },
+        std::move(done));
+}
+
+/// Asked once: only this node changes its copies.
+expected<std::set<std::string>> backup_desk::copies_of(const uuid& replica) {
+    {
+        const std::lock_guard lock(handles_->mutex);
+        if (handles_->copied) {
+            return *handles_->copied;
+        }
+    }
+    const auto copies = list_copies(*remote_, replica);
+    if (!copies) {
+        return copies.error();
+    }
+    std::set<std::string> ids;
+    for (const auto& copy : *copies) {
+        ids.insert(copy.id);
+    }
+    return ids;
+}
+
+expected<void> backup_desk::copy_missing() {
+    static auto& made_count = metrics().make_counter("troupe_backup_copies_total", "Backups copied to S3.");
+    static auto& failed_count =
+        metrics().make_counter("troupe_backup_copy_failures_total", "Backups that could not be copied to S3; they are "
+                                                                    "tried again.");
+    const auto all = storage::list_backups(directory_);
+    if (!all) {
+        return all.error();
+    }
+    const auto replica = store_.who().replica;
+    auto copied = copies_of(replica);
+    if (!copied) {
+        return copied.error();
+    }
+    expected<void> failed;
+    bool changed = false;
+    for (auto backup = all->rbegin(); backup != all->rend() && failed; ++backup) {
+        if (backup->replica != replica || copied->contains(backup->id)) {
+            continue; // a folder may hold those of another node
+        }
+        failed = copy_backup(*remote_, *backup);
+        if (failed) {
+            made_count.add();
+            changed = true;
+            copied->insert(backup->id);
+            log_for("backup").info("{} is copied to {}", backup->id, remote_->place());
+        } else {
+            failed_count.add();
+        }
+    }
+    {
+        const std::lock_guard lock(handles_->mutex);
+        handles_->copied = std::move(*copied);
+    }
+    return failed && changed && every_ms_ > 0 ? retain_copies(*remote_, replica, keep_) : failed;
+}
+
+void backup_desk::copy_soon() {
+    const auto look = [this]() -> expected<void> {
+        look_for_copies(); // says what is wrong
+        return {};
+    };
+    ask<void>(who::copier, look, [](const expected<void>&) {});
+}
+
+std::int64_t backup_desk::look_for_copies() {
+    const auto done = without_exceptions<void>([this] { return copy_missing(); });
+    if (!done && done.error().code != code::cancelled) {
+        log_for("backup").error("backups are not copied, and tried again in a minute: {}", done.error().detail);
+    }
+    return look_again_ms;
 }
 
 std::int64_t backup_desk::look_at_schedule() {
@@ -195,6 +324,9 @@ std::int64_t backup_desk::look_at_schedule() {
     if (!make_backup(store_, directory_, backup_maker::schedule, {})) {
         return std::min(every_ms_, look_again_ms);
     }
+    if (remote_) {
+        copy_soon();
+    }
     const auto deleted =
         without_exceptions<std::vector<std::string>>([this] { return storage::retain_backups(directory_, keep_); });
     if (!deleted) {
@@ -203,21 +335,26 @@ std::int64_t backup_desk::look_at_schedule() {
     return std::min(every_ms_, look_again_ms);
 }
 
+supervised_child backup_desk::child(who of, std::string id, std::function<std::int64_t()> look) {
+    return {{.id = std::move(id), .label = "backups"}, [this, of, look = std::move(look)](const child_context& c) {
+                auto started = c.system.spawn<worker, caf::detached>(c.path, c.letters, look);
+                const std::lock_guard lock(handles_->mutex);
+                handles_->actors[of] = started.address();
+                return caf::actor(started);
+            }};
+}
+
 std::vector<supervised_child> backup_desk::children() {
+    std::function<std::int64_t()> schedule;
+    if (every_ms_ > 0) {
+        schedule = [this] { return look_at_schedule(); };
+    }
     std::vector<supervised_child> out;
-    out.push_back({{.id = "backups", .label = "backups"}, [this](const child_context& c) {
-                       auto started =
-                           c.system.spawn<worker, caf::detached>(c.path, c.letters, every_ms_ > 0 ? this : nullptr);
-                       const std::lock_guard lock(handles_->mutex);
-                       handles_->maker = started.address();
-                       return caf::actor(started);
-                   }});
-    out.push_back({{.id = "backup_reader", .label = "backups"}, [this](const child_context& c) {
-                       auto started = c.system.spawn<worker, caf::detached>(c.path, c.letters, nullptr);
-                       const std::lock_guard lock(handles_->mutex);
-                       handles_->reader = started.address();
-                       return caf::actor(started);
-                   }});
+    out.push_back(child(who::maker, "backups", std::move(schedule)));
+    out.push_back(child(who::reader, "backup_reader", {}));
+    if (remote_) {
+        out.push_back(child(who::copier, "backup_copier", [this] { return look_for_copies(); }));
+    }
     return out;
 }
 

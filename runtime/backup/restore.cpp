@@ -7,6 +7,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/store.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <system_error>
@@ -128,6 +129,11 @@ expected<void> make_good(const fs::path& folder, const restore_options& options,
                            " contents of files that were there at that moment had been collected before the backup "
                            "was made; nothing was restored. Choose a later moment, or a backup made sooner after it"};
     }
+    if (options.until && found.records == 0 && result.records_cut > 0) {
+        return problem{code::invalid_request, "at " + to_string(*options.until) +
+                                                  " there was nothing yet: all that is in the backup is later; nothing "
+                                                  "was restored. Choose a later moment"};
+    }
     result.damaged_content = found.first_bad_blob;
     result.records = found.records;
     return (*store)->flush();
@@ -157,6 +163,13 @@ expected<restore_result> restore_backup(const restore_options& options, const ki
     auto manifest = storage::read_manifest(options.backup);
     if (!manifest) {
         return manifest.error();
+    }
+    if (const auto known = std::max(manifest->created_at, manifest->newest_record_at.value_or(timestamp{}));
+        options.until && *options.until > known) {
+        return problem{code::invalid_request, "the backup was made at " + to_string(manifest->created_at) +
+                                                  " and knows nothing of what came until " + to_string(*options.until) +
+                                                  "; choose an earlier moment or a later backup, or leave the moment "
+                                                  "out to restore all of it"};
     }
     const auto folder = prepare_target(options, manifest->bytes);
     if (!folder) {

@@ -33,9 +33,10 @@ struct restore_result {
 
 /// Copies the backup, checks every file's hash and every record, cuts at `until` and makes the views again. The target
 /// becomes a data directory with the last step: a failure or a kill before leaves none that a node would start with.
-/// A moment whose states name a content that was collected before the backup was made is refused.
-/// Problems: `not_found`, `journal_damaged` with the place, `conflict` when the target is not empty, `storage_full`.
-/// Blocks; `progress` says what is being done, for people.
+/// A moment whose states name a content that was collected before the backup was made is refused; so is one after the
+/// backup, or before all that is in it.
+/// Problems: `invalid_request` for such a moment, `not_found`, `journal_damaged` with the place, `conflict` when the
+/// target is not empty, `storage_full`. Blocks; `progress` says what is being done, for people.
 expected<restore_result> restore_backup(const restore_options& options, const kind_registry& kinds,
                                         const std::function<void(std::string_view doing)>& progress);
 

@@ -65,6 +65,13 @@ struct config {
     std::string backup_directory;
     std::int64_t backup_every_ms = 0;
     std::int64_t backup_keep = 7;
+    std::string backup_s3_place;
+    std::string backup_s3_endpoint;
+    std::string backup_s3_region = "us-east-1";
+    std::string backup_s3_access_key;
+    std::string backup_s3_secret_key;
+    std::string backup_s3_session_token;
+    std::string backup_s3_ca_file;
 
     std::string secrets_key_file;
     std::string secrets_key;
@@ -162,6 +169,9 @@ std::vector<config_change> config_changes(const config& from, const config& to);
 
 /// What a running node goes on with after a reload: the reloadable values of `fresh`, all others of `running`.
 config reloaded_config(const config& running, const config& fresh);
+
+/// What is wrong with the name of a place for backups, "s3://BUCKET/PREFIX", or nothing.
+std::optional<std::string> check_s3_place(std::string_view text);
 
 /// All properties as a Markdown table, for the manual.
 std::string describe_config();

@@ -4,6 +4,7 @@
 #include "schemas/base/json.hpp"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <numeric>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -198,7 +200,9 @@ private:
 
     void set(const property& p, const std::string& text, const std::string& place) {
         if (auto wrong = assign(loaded_.values, p, text)) {
-            add(place, std::move(*wrong));
+            const auto named = fmt::format("{}: ", p.name);
+            const bool twice = place == fmt::format("--{}", p.name) && wrong->starts_with(named);
+            add(place, twice ? wrong->substr(named.size()) : std::move(*wrong));
         } else {
             loaded_.origins.insert_or_assign(std::string(p.name), place);
         }
@@ -260,6 +264,29 @@ void loader::read_node(const YAML::Node& node, const std::string& name) {
     }
 }
 
+/// Where the first node of a document is.
+struct beginning final : YAML::EventHandler {
+    YAML::Mark at = YAML::Mark::null_mark();
+
+    void note(const YAML::Mark& mark) { at = at.is_null() ? mark : at; }
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { note(mark); }
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { note(mark); }
+    void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override {
+        note(mark);
+    }
+    void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {
+        note(mark);
+    }
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+        note(mark);
+    }
+    void OnMapEnd() override {}
+};
+
 void loader::read_file(const std::filesystem::path& path) {
     file_ = path.string();
     std::error_code failure;
@@ -279,11 +306,15 @@ void loader::read_file(const std::filesystem::path& path) {
         return add(file_, "holds a NUL byte: it is no text");
     }
     try {
-        const auto documents = YAML::LoadAll(text);
-        if (documents.size() > 1) {
-            return add(place_of(documents[1].Mark()), "a second document starts here: write all in one, without ---");
+        // Not YAML::LoadAll: where a document ends before its text, as in ", a", it makes empty ones for ever.
+        std::istringstream documents(text);
+        YAML::Parser parser(documents);
+        beginning first;
+        beginning second;
+        if (parser.HandleNextDocument(first) && parser.HandleNextDocument(second)) {
+            return add(place_of(second.at), "a second document starts here: write all in one, without ---");
         }
-        const auto root = documents.empty() ? YAML::Node() : documents.front();
+        const auto root = YAML::Load(text);
         if (root.IsMap()) {
             read_node(root, {});
         } else if (!root.IsNull()) {

@@ -96,6 +96,27 @@ std::optional<std::string> check_file(std::string_view text) {
                : std::optional(fmt::format("\"{}\" cannot be read: check its permissions", text));
 }
 
+} // namespace
+
+std::optional<std::string> check_s3_place(std::string_view text) {
+    constexpr std::string_view scheme = "s3://";
+    const auto bucket = text.starts_with(scheme)
+                            ? text.substr(scheme.size(), text.find('/', scheme.size()) - scheme.size())
+                            : std::string_view();
+    const auto is_of_name = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+               c == '_';
+    };
+    const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
+    if (bucket.size() < 3 || bucket.size() > 63 || !std::ranges::all_of(bucket, is_of_name) ||
+        !std::ranges::all_of(text, printable) || text.size() > 512 || text.find("//", scheme.size()) != text.npos) {
+        return fmt::format("\"{}\" is no s3://BUCKET/PREFIX", text);
+    }
+    return {};
+}
+
+namespace {
+
 constexpr property table[] = {
     {.name = "listen",
      .member = &config::listen,
@@ -238,18 +259,18 @@ constexpr property table[] = {
      .doc =
          "What to do with a data directory that is a copy of another: `adopt` it when the original is gone for good.",
      .choices = "refuse|adopt"},
-    {.name = "timers.lateness_ms",
-     .member = &config::timers_lateness_ms,
-     .doc = "A durable timer that fires later than this is logged and counted (troupe_timers_late_total).",
-     .unit = "ms",
-     .min = 100,
-     .max = day_ms},
     {.name = "storage.cache_bytes",
      .member = &config::storage_cache_bytes,
      .doc = "Memory for the block cache of the store.",
      .unit = "bytes",
      .min = 1 << 20,
      .max = 1LL << 40},
+    {.name = "timers.lateness_ms",
+     .member = &config::timers_lateness_ms,
+     .doc = "A durable timer that fires later than this is logged and counted (troupe_timers_late_total).",
+     .unit = "ms",
+     .min = 100,
+     .max = day_ms},
     {.name = "retention.history_ms",
      .member = &config::retention_history_ms,
      .doc = "How long the events of an entity are kept; then its state stands for them. 0: for ever.",
@@ -261,8 +282,9 @@ constexpr property table[] = {
      .check = check_kinds},
     {.name = "retention.log_ms",
      .member = &config::retention_log_ms,
-     .doc = "How far the feed of events, exports and restores to a moment reach back: older records of the log are "
-            "removed, entities keep their events. 0: for ever.",
+     .doc =
+         "How far the feed of events, exports and restores to a moment reach back: older records of the log are "
+         "removed, entities keep their events. So long an effect that is sent again is recognised, too. 0: for ever.",
      .unit = "ms",
      .max = 100 * 365 * day_ms},
     {.name = "blobs.grace_ms",
@@ -291,6 +313,45 @@ constexpr property table[] = {
      .doc = "Backups on schedule that are kept; older ones are deleted. Those that somebody asked for stay.",
      .min = 1,
      .max = 10'000},
+    {.name = "backup.s3.place",
+     .member = &config::backup_s3_place,
+     .doc =
+         "Bucket and prefix that every backup is copied to, as s3://BUCKET/PREFIX, at S3 or what speaks its protocol; "
+         "empty: none.",
+     .check = check_s3_place},
+    {.name = "backup.s3.endpoint",
+     .member = &config::backup_s3_endpoint,
+     .doc = "URL of that service; empty: Amazon's of the region.",
+     .fallback = "AWS_ENDPOINT_URL",
+     .check = check_url},
+    {.name = "backup.s3.region",
+     .member = &config::backup_s3_region,
+     .doc = "Region that requests are signed for.",
+     .fallback = "AWS_REGION",
+     .check = check_header_text},
+    {.name = "backup.s3.access_key",
+     .member = &config::backup_s3_access_key,
+     .doc = "Access key; best given by the environment.",
+     .secret = true,
+     .fallback = "AWS_ACCESS_KEY_ID",
+     .check = check_header_text},
+    {.name = "backup.s3.secret_key",
+     .member = &config::backup_s3_secret_key,
+     .doc = "Secret key; best given by the environment.",
+     .secret = true,
+     .fallback = "AWS_SECRET_ACCESS_KEY",
+     .check = check_header_text},
+    {.name = "backup.s3.session_token",
+     .member = &config::backup_s3_session_token,
+     .doc = "Token of temporary credentials; best given by the environment.",
+     .max = 65536,
+     .secret = true,
+     .fallback = "AWS_SESSION_TOKEN",
+     .check = check_header_text},
+    {.name = "backup.s3.ca_file",
+     .member = &config::backup_s3_ca_file,
+     .doc = "Certificates (PEM) that the service's is checked against; empty: the system's.",
+     .check = check_file},
     {.name = "secrets.key_file",
      .member = &config::secrets_key_file,
      .doc = "File with the master key that protects secrets; empty: secrets.key in the data folder, made on the first "

@@ -99,8 +99,8 @@ void effect_table::stop() {
     }
 }
 
-effect_table::effect_table(host_services& services, caf::actor_system& system, entity_address self)
-    : services_(services), system_(system), self_(std::move(self)) {}
+effect_table::effect_table(host_services& services, caf::actor_system& system, const entity_address& self)
+    : services_(services), system_(system), self_(self) {}
 
 std::int64_t effect_table::reconcile(const std::vector<effect>& owed, const entity_instance& instance,
                                      const entity_actor& owner) {
@@ -224,7 +224,11 @@ void effect_table::perform(const perform_effect& e, const flight& f, const entit
         caf::anon_send(owner, std::move(done));
     };
     try {
-        system_.spawn<caf::detached>(std::move(run));
+        if (services_.start_work) {
+            services_.start_work(std::move(run));
+        } else {
+            system_.spawn<caf::detached>(std::move(run));
+        }
     } catch (const std::exception& defect) { // no thread to be had
         --services_.performing;
         caf::anon_send(owner, effect_done_msg{e.key, {}, true, defect.what()});

@@ -16,7 +16,8 @@ namespace troupe::runtime {
 /// The effects of one entity that are in flight. Owned by its actor: each commit compares them with what is owed.
 class effect_table {
 public:
-    effect_table(host_services& services, caf::actor_system& system, entity_address self);
+    /// `self` outlives it.
+    effect_table(host_services& services, caf::actor_system& system, const entity_address& self);
     /// Its entity ends: stops what does not survive it; the next incarnation starts it again. The work holds the
     /// entity's actor, so this cannot wait for a destructor.
     void stop();
@@ -52,7 +53,7 @@ private:
 
     host_services& services_;
     caf::actor_system& system_;
-    entity_address self_;
+    const entity_address& self_;
     std::map<std::string, flight> flights_;
 };
 

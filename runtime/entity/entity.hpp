@@ -68,6 +68,9 @@ struct context {
     timestamp now;
     std::string_view principal;
     std::function<uuid()> make_id; ///< Fresh ids; what it returned is recorded in the events.
+    /// Since then the node has been up, awake, and its clock was not set: a span of time that began earlier is no
+    /// measure of work that was done.
+    timestamp even_since = {};
 };
 
 /// What `apply` knows of the record that carries the event.

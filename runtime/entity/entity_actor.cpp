@@ -20,6 +20,7 @@
 
 #include <chrono>
 #include <list>
+#include <memory>
 #include <unordered_map>
 
 namespace troupe::runtime {
@@ -79,7 +80,7 @@ public:
         report_failures(*this, to_string(self_), services_.letters);
         const auto kind = services_.kinds->find(self_.kind);
         if (kind == services_.kinds->end()) {
-            broken_ = problem{code::not_found, "there is no entity kind '" + self_.kind + "' on this node"};
+            break_with({code::not_found, "there is no entity kind '" + self_.kind + "' on this node"});
         } else {
             activate();
         }
@@ -96,7 +97,7 @@ public:
                     reconcile();
                 },
                 [this](const cut_history_msg& m) {
-                    cut_wanted_ = m;
+                    cut_wanted_ = std::make_unique<cut_history_msg>(m);
                     pump();
                 }};
     }
@@ -124,6 +125,8 @@ private:
 
     // ---- activation
 
+    void break_with(problem why) { broken_ = std::make_unique<const problem>(std::move(why)); }
+
     void activate() {
         ready_ = false;
         request(committer_, caf::infinite, activate_msg{self_})
@@ -133,7 +136,7 @@ private:
     void activated(expected<storage::activation>& result) {
         auto loaded = result ? load_safely(*result) : expected<void>(result.error());
         if (!loaded) {
-            broken_ = problem{code::quarantined, to_string(self_) + " cannot be loaded: " + loaded.error().detail};
+            break_with({code::quarantined, to_string(self_) + " cannot be loaded: " + loaded.error().detail});
             log_for("entity").error("{}", broken_->detail);
             if (services_.troubles) {
                 services_.troubles->quarantined(self_, {services_.clock(), loaded.error().detail});
@@ -144,9 +147,11 @@ private:
             }
             ready_ = true;
             announce_timers();
-            reconcile();
         }
+        // What waits comes first: an outcome that the last incarnation died of is decided before what it is the outcome
+        // of would be done again.
         pump();
+        reconcile(); // nothing while an append is in flight: then after it
     }
 
     /// A model that throws while it is loaded would do so for ever: that is quarantine, not a crash.
@@ -189,7 +194,7 @@ private:
 
     void pump() {
         if (cut_wanted_ && !in_flight_ && (ready_ || broken_)) {
-            cut_history(*std::exchange(cut_wanted_, std::nullopt));
+            cut_history(*std::exchange(cut_wanted_, nullptr));
         }
         while (!in_flight_ && !waiting_.empty() && (ready_ || broken_)) {
             batch b;
@@ -265,7 +270,8 @@ private:
                                                           "; read it again and repeat the change"};
         }
 
-        const runtime::context ctx{self_, version, record_time(services_, shard_), c.principal, services_.make_id};
+        const runtime::context ctx{self_,       version,           record_time(services_, shard_),
+                                   c.principal, services_.make_id, services_.even_since()};
         auto result = instance_->handle(c, ctx);
         if (!result) {
             ++services_.commands_refused;
@@ -564,11 +570,11 @@ private:
     std::uint64_t snapshot_version_ = 0;
     std::uint64_t snapshot_bytes_ = 0; ///< Of the newest one.
     std::uint64_t bytes_since_snapshot_ = 0;
-    std::vector<std::uint64_t> snapshots_; ///< Newest first.
-    std::optional<cut_history_msg> cut_wanted_;
-    derived_rows before_; ///< Of the last batch decided.
+    std::vector<std::uint64_t> snapshots_;        ///< Newest first.
+    std::unique_ptr<cut_history_msg> cut_wanted_; ///< Seldom there: an idle entity is small.
+    derived_rows before_;                         ///< Of the last batch decided.
     std::list<waiting> waiting_;
-    std::optional<problem> broken_; ///< Quarantined, or of no known kind: every command gets this.
+    std::unique_ptr<const problem> broken_; ///< Quarantined, or of no known kind: every command gets this.
     bool ready_ = false;
     bool in_flight_ = false;
     bool draining_ = false;

@@ -46,12 +46,15 @@ struct host_services {
     storage::store* store = nullptr;
     const kind_registry* kinds = nullptr;
     host_settings settings;
-    std::function<timestamp()> clock = system_now;             ///< Replaced by tests.
-    std::function<uuid()> make_id = make_uuid;                 ///< Likewise.
-    std::function<void(std::string_view)> end_process = fatal; ///< Likewise: it returns in simulations only.
+    std::function<timestamp()> clock = system_now;                      ///< Replaced by tests.
+    std::function<timestamp()> even_since = [] { return timestamp{}; }; ///< `context::even_since`.
+    std::function<uuid()> make_id = make_uuid;                          ///< Likewise.
+    std::function<void(std::string_view)> end_process = fatal;          ///< Likewise: it returns in simulations only.
     std::vector<std::atomic<std::int64_t>>
         shard_times; ///< Last record time of each shard: time never goes back in a log.
     std::function<void(command, reply_port)> dispatch; ///< Sends a command to any entity.
+    /// Starts the work of a performer; empty: on a thread of its own. Simulations choose when it is done.
+    std::function<void(std::function<void()>)> start_work;
     std::function<void(const std::vector<storage::record>&)>
         on_committed;                                                 ///< In commit order, on the committer's thread.
     std::function<void(std::uint32_t shard, timestamp due)> on_timer; ///< A timer was set.

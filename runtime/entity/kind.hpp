@@ -187,7 +187,7 @@ public:
         return answer_of(events, ctx);
     }
 
-    [[nodiscard]] std::string snapshot() const override { return to_json(state_); }
+    [[nodiscard]] std::string snapshot() const override { return troupe::to_json(state_); }
     [[nodiscard]] std::uint16_t state_version() const override { return version_of<state_type>(); }
 
     expected<void> restore(std::uint16_t version, std::string_view state) override {

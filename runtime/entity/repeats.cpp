@@ -70,6 +70,9 @@ reply answer_again(const repeat_source& from, const command& c, std::uint64_t fi
 std::optional<reply> answer_of_repeat(const repeat_source& from, const held_command& held,
                                       const entity_instance& present, std::uint64_t now) {
     const auto& c = held.command;
+    if (from.version == 0) {
+        return std::nullopt; // nothing was ever applied
+    }
     const bool remembered = storage::is_remembered(c.id);
     auto row = remembered ? storage::read_command(from.store, from.self, c.id) : decided_before(from, held);
     if (!row) {

@@ -204,7 +204,7 @@ private:
         s.last_used_ms = monotonic_ms();
         s.actor = spawn_entity(system(), services_, committer_, this, shard_, a, s.figures);
         monitor(s.actor);
-        by_actor_[s.actor.address()] = a;
+        by_actor_[s.actor.address()] = &slots_.find(a)->first; // stays as long as it has an actor
         if (services_.tree && !std::exchange(s.in_tree, true)) {
             s.entry = services_.tree->add(entity_path(services_, shard_, a), a.kind);
             s.entry.set_policy(entity_policy);
@@ -235,7 +235,7 @@ private:
         if (found == by_actor_.end()) {
             return;
         }
-        const auto a = found->second;
+        const auto a = *found->second;
         by_actor_.erase(found);
         auto& s = slots_[a];
         s.actor = nullptr;
@@ -325,8 +325,8 @@ private:
     std::uint32_t shard_;
     std::string path_; ///< In the supervision tree.
     std::unordered_map<entity_address, slot> slots_;
-    std::unordered_map<caf::actor_addr, entity_address> by_actor_;
-    std::shared_ptr<actor_figures> figures_; ///< Its own; may be null.
+    std::unordered_map<caf::actor_addr, const entity_address*> by_actor_; ///< Keys of `slots_`.
+    std::shared_ptr<actor_figures> figures_;                              ///< Its own; may be null.
 };
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "runtime/entity/derive.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
+#include "schemas/base/duration.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/views.hpp"
 
@@ -110,7 +111,7 @@ private:
         most = std::max(most.load(), late_ms); // this actor is the only one that writes it
         if (late_ms > services_.settings.timer_lateness_ms) {
             ++services_.timers_late;
-            log_for("timers").warn("timer {} of {} fires {} ms late", t.key, to_string(t.entity), late_ms);
+            log_for("timers").warn("timer {} of {} fires {} late", t.key, to_string(t.entity), span_text(late_ms));
         }
     }
 

@@ -1,6 +1,7 @@
 #include "runtime/supervision/stall_watch.hpp"
 
 #include "runtime/supervision/tree.hpp"
+#include "schemas/base/duration.hpp"
 #include "schemas/base/log.hpp"
 
 #include <chrono>
@@ -111,15 +112,16 @@ struct watchdog::impl {
 
     void tell(const stall_watch::findings& found) const {
         for (const auto& s : found.begun) {
-            log_for("supervision").error("{} has not got on for {} ms, on thread {}", s.path, s.for_ms, s.thread);
+            log_for("supervision")
+                .error("{} has not got on for {}, on thread {}", s.path, span_text(s.for_ms), s.thread);
             tree.set_stalled(s.path, true);
         }
         for (const auto& s : found.ended) {
-            log_for("supervision").warn("{} goes on after {} ms, on thread {}", s.path, s.for_ms, s.thread);
+            log_for("supervision").warn("{} goes on after {}, on thread {}", s.path, span_text(s.for_ms), s.thread);
             tree.set_stalled(s.path, false);
         }
         for (const auto& s : found.overdue) {
-            end_process(s.path + " has not got on for " + std::to_string(s.for_ms) + " ms, on thread " + s.thread);
+            end_process(s.path + " has not got on for " + span_text(s.for_ms) + ", on thread " + s.thread);
         }
     }
 };

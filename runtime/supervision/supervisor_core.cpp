@@ -1,4 +1,5 @@
 #include "runtime/supervision/supervisor_core.hpp"
+#include "schemas/base/duration.hpp"
 
 #include <fmt/format.h>
 
@@ -57,8 +58,7 @@ std::string describe(const child_spec& spec) {
     const auto restart = spec.restart == restart_policy::permanent   ? "permanent"
                          : spec.restart == restart_policy::transient ? "transient"
                                                                      : "temporary";
-    const auto end =
-        spec.shutdown_ms == 0 ? std::string("killed at the end") : fmt::format("{} ms to end", spec.shutdown_ms);
+    const auto end = spec.shutdown_ms == 0 ? std::string("killed at the end") : span_text(spec.shutdown_ms) + " to end";
     return fmt::format("{}, {}{}{}", restart, end, spec.strategy.empty() ? "" : "; children ", spec.strategy);
 }
 
@@ -172,8 +172,8 @@ void supervisor_core::child_failed(std::size_t index, std::string_view reason, s
     auto& c = children_[index];
     c.state = state::waiting;
     if (too_many) {
-        escalation_ = fmt::format("{} failures within {} ms, the last of {}: {}", failures_.size(), spec_.window_ms,
-                                  c.spec.id, reason);
+        escalation_ = fmt::format("{} failures within {}, the last of {}: {}", failures_.size(),
+                                  span_text(spec_.window_ms), c.spec.id, reason);
         stop_all(phase::escalating);
         return;
     }

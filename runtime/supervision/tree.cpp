@@ -40,6 +40,18 @@ std::string_view next_element(std::string_view& path) {
     return element;
 }
 
+/// The node that an entry is on: "n1" of "/nodes/n1/timers"; empty above them.
+std::string_view node_of(std::string_view path) {
+    return next_element(path) == "nodes" ? next_element(path) : std::string_view();
+}
+
+void write_place(json::object_writer& w, std::string_view path) {
+    w.field("path", path);
+    if (const auto node = node_of(path); !node.empty()) {
+        w.field("node", node);
+    }
+}
+
 } // namespace
 
 std::string_view to_string(node_status s) {
@@ -61,7 +73,8 @@ std::string_view to_string(node_status s) {
 std::string to_json(const supervision_change& change) {
     std::string out;
     json::object_writer w(out);
-    w.field("path", change.path).field("kind", change.kind).field("status", to_string(change.status));
+    write_place(w, change.path);
+    w.field("kind", change.kind).field("status", to_string(change.status));
     w.field("restarts", std::uint64_t{change.restarts});
     if (!change.last_failure.empty()) {
         w.field("last_failure", change.last_failure);
@@ -308,7 +321,8 @@ void supervision_tree::state::write(std::string& out, const node& n, std::size_t
     std::size_t count = 0;
     {
         const std::lock_guard lock(n.mutex);
-        w.field("path", n.path()).field("name", n.name).field("kind", n.kind);
+        write_place(w, n.path());
+        w.field("name", n.name).field("kind", n.kind);
         if (n.owner != 0) {
             n.write_figures(w, now());
         }

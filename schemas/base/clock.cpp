@@ -146,22 +146,31 @@ std::int64_t boot_ms() {
     return now.tv_sec * 1000LL + now.tv_nsec / 1'000'000;
 }
 
-timestamp trusted_clock::read(timestamp wall, std::int64_t boot) {
+timestamp trusted_clock::read(timestamp wall, std::int64_t boot, std::int64_t awake) {
     const auto offset = wall.ms - boot;
     const auto trusted = offset_ms_.load(std::memory_order_relaxed);
     const auto step = offset - trusted;
     const bool refused = step > step_max_ms || step < -step_max_ms;
     if (refused) {
         refused_ms_.store(step, std::memory_order_relaxed);
-        return {boot + trusted};
+    } else {
+        if (refused_ms() != 0) {
+            refused_ms_.store(0, std::memory_order_relaxed);
+        }
+        if (step != 0) {
+            offset_ms_.store(offset, std::memory_order_relaxed);
+        }
     }
-    if (refused_ms() != 0) {
-        refused_ms_.store(0, std::memory_order_relaxed);
+    const timestamp out{refused ? boot + trusted : wall.ms};
+    const auto seen = awake_offset_ms_.load(std::memory_order_relaxed);
+    const auto uneven = out.ms - awake - seen;
+    if (uneven > step_min_ms || uneven < -step_min_ms) {
+        even_since_ms_.store(out.ms, std::memory_order_release); // before anybody takes the step for granted
     }
-    if (step != 0) {
-        offset_ms_.store(offset, std::memory_order_relaxed);
+    if (uneven != 0) {
+        awake_offset_ms_.store(out.ms - awake, std::memory_order_relaxed);
     }
-    return wall;
+    return out;
 }
 
 std::int64_t monotonic_ms() {

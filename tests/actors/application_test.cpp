@@ -1,11 +1,20 @@
 #include "actors/application/application.hpp"
 
 #include "net/http/handlers.hpp"
+#include "runtime/supervision/tree.hpp"
+#include "schemas/base/clock.hpp"
 #include "schemas/base/described.hpp"
+#include "schemas/base/unique_fd.hpp"
 #include "storage/views.hpp"
 #include "tests/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <thread>
 
 using namespace troupe;
 using namespace troupe::actors;
@@ -90,6 +99,36 @@ struct place {
     }
 };
 
+sockaddr_in local(std::uint16_t port) {
+    sockaddr_in out{};
+    out.sin_family = AF_INET;
+    out.sin_port = htons(port);
+    out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return out;
+}
+
+bool connects(std::uint16_t port) {
+    const unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto to = local(port);
+    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+}
+
+/// As if the kernel had taken the socket away: every further accept fails.
+void break_listener(std::uint16_t port) {
+    for (int fd = 3; fd < 1024; ++fd) {
+        int listens = 0;
+        socklen_t size = sizeof listens;
+        sockaddr_in at{};
+        socklen_t at_size = sizeof at;
+        if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0 &&
+            ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &at_size) == 0 && ntohs(at.sin_port) == port) {
+            BOOST_REQUIRE(::shutdown(fd, SHUT_RDWR) == 0);
+            return;
+        }
+    }
+    BOOST_FAIL("nobody listens on port " << port);
+}
+
 extensions all_of_ours() {
     return {.kinds = {runtime::make_kind<tally_model>()},
             .routes =
@@ -125,6 +164,27 @@ BOOST_AUTO_TEST_CASE(node_hosts_what_a_program_adds_and_may_be_started_again) {
         node->reset();
         BOOST_TEST(find_tool("nothing") == nullptr);
     }
+}
+
+BOOST_AUTO_TEST_CASE(an_edge_whose_listener_breaks_is_started_anew_on_its_address) {
+    const place here;
+    const auto node = here.start({});
+    BOOST_REQUIRE_MESSAGE(node.has_value(), (node ? "" : node.error().detail));
+    const auto url = (*node)->url();
+    const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+    BOOST_TEST(connects(port));
+    const auto edge = [&] { return (*node)->parts().tree->to_json("/nodes/n1/edge", 1).value(); };
+    BOOST_TEST(edge().find(R"("status":"running","restarts":0)") != std::string::npos, edge());
+    break_listener(port);
+    const auto end = monotonic_ms() + 30'000;
+    const auto again = [&] { return edge().find(R"("status":"running","restarts":1)") != std::string::npos; };
+    while (monotonic_ms() < end && !(again() && connects(port) && (*node)->url() == url)) {
+        std::this_thread::yield();
+    }
+    BOOST_TEST(again(), edge());
+    BOOST_TEST(edge().find("the listener is broken") != std::string::npos, edge());
+    BOOST_TEST(connects(port));
+    BOOST_TEST((*node)->url() == url);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_taken_is_refused_and_nothing_is_left_of_the_start) {

@@ -56,8 +56,12 @@ public:
 
     /// Decides; what was decided becomes state. The events, or the refusal.
     expected<std::vector<event>> when(const command& c) {
-        runtime::context context{
-            {organization, std::string(Model::kind), id_}, version_, now, principal, [this] { return id_of(++made_); }};
+        runtime::context context{{organization, std::string(Model::kind), id_},
+                                 version_,
+                                 now,
+                                 principal,
+                                 [this] { return id_of(++made_); },
+                                 even_since};
         auto decided = Model::decide(state_, through_names(c), context);
         if (decided) {
             last_ = *decided;
@@ -143,6 +147,7 @@ public:
     }
 
     timestamp now{1'800'000'000'000};
+    timestamp even_since; ///< Of the context; by default there was never anything uneven.
     std::string principal = "key/tester";
 
 private:

@@ -229,6 +229,30 @@ BOOST_AUTO_TEST_CASE(working_time_ends_the_run) {
     BOOST_TEST(document(r).used.time_ms == 10'000);
 }
 
+BOOST_AUTO_TEST_CASE(time_in_which_the_node_was_away_is_no_working_time) {
+    constexpr std::int64_t night_ms = 8LL * 3600 * 1000;
+    auto r = started(wish(), begin({0, 0, 0, 10'000}));
+    r.now = r.now + 4000;
+    r.accepted(reply(r, {shell_call()}));
+    r.now = r.now + night_ms;
+    r.even_since = r.now + -1000; // since when there is a node again
+    BOOST_TEST(names_of(r.accepted(check_time{})) == texts{"work_time_moved"}, each);
+    BOOST_TEST(document(r).used.time_ms == 5000);
+    BOOST_TEST((due_of(r, "time") == r.now + 5000)); // and no earlier: the timer would come again and again
+    BOOST_TEST(r.accepted(check_time{}).empty());
+    r.now = r.now + night_ms;
+    r.even_since = r.now + -2000; // the same in one with what happens
+    BOOST_TEST(names_of(r.accepted(result(r, 1))) ==
+                   (texts{"work_time_moved", "tool_call_finished", "model_call_started"}),
+               each);
+    BOOST_TEST(document(r).used.time_ms == 7000);
+    r.now = r.now + 3000;
+    BOOST_TEST(the<run_failed>(r.accepted(check_time{})).code == "budget_exhausted");
+    BOOST_TEST(document(r).used.time_ms == 10'000);
+    r.even_since = r.now + 1; // nobody cares after the end
+    BOOST_TEST(r.accepted(check_time{}).empty());
+}
+
 BOOST_AUTO_TEST_CASE(waits_for_people_cost_no_time) {
     auto r = started(wish(), begin({0, 0, 0, 10'000}));
     r.now = r.now + 3000;

@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(a_budget_that_is_used_up_is_named_with_its_limit) {
     BOOST_TEST(holds(explain("run", run).of("ended").detail, "used up"));
     run.used.steps = 20;
     const auto e = explain("run", run);
-    BOOST_TEST(holds(e.of("budget").detail, "steps 20 of 20"));
+    BOOST_TEST(holds(e.of("budget").detail, "20 of 20 steps"));
     BOOST_TEST(holds(e.of("budget").remedy, "--max-steps"));
     BOOST_TEST(!e.has("ended"));
     run.status = run_status::running;
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_task_tells_what_its_run_waits_for) {
     task.error = "no";
     facts.run = run_in(run_status::failed);
     facts.run->used.tokens = 1000;
-    BOOST_TEST(holds(explain("task", task, facts).of("budget").detail, "tokens 1000 of 1000"));
+    BOOST_TEST(holds(explain("task", task, facts).of("budget").detail, "1000 of 1000 tokens"));
     BOOST_TEST(explain("task", task).of("ended").detail == "no");
 }
 

@@ -1,3 +1,5 @@
+#include "runtime/supervision/supervisor_actor.hpp"
+#include "runtime/supervision/tree.hpp"
 #include "tests/bench/bench.hpp"
 
 #include <caf/actor_system.hpp>
@@ -6,7 +8,9 @@
 #include <caf/send.hpp>
 
 #include <atomic>
+#include <limits>
 #include <thread>
+#include <vector>
 
 /// Actors in memory, under the scheduler settings of a node: calls, spawning, bytes of an idle one.
 namespace troupe::bench {
@@ -100,6 +104,40 @@ void spawning(std::size_t count) {
     }
 }
 
+/// A child that fails as soon as it runs, and is started again at once.
+void restarts(std::uint64_t count) {
+    settings config;
+    caf::actor_system system(config);
+    std::atomic<std::uint64_t> left{count};
+    runtime::supervisor_spec spec;
+    spec.restarts_max = std::numeric_limits<std::size_t>::max() / 2;
+    spec.window_ms = 1;
+    spec.wait = {.first_ms = 0, .max_ms = 0, .jitter = 0, .quiet_ms = 1};
+    std::vector<runtime::supervised_child> children;
+    children.push_back({{.id = "failing"}, [&](const runtime::child_context& child) {
+                            const auto made = child.system.spawn(echo);
+                            if (left.fetch_sub(1) > 1) {
+                                caf::anon_send_exit(made, caf::exit_reason::unhandled_exception);
+                            } else {
+                                left.notify_one();
+                            }
+                            return made;
+                        }});
+    runtime::supervision_tree tree;
+    const auto began = now_us();
+    const auto cpu_before = cpu_us();
+    const auto supervisor =
+        runtime::spawn_supervisor(system, std::move(spec), std::move(children), {.path = "/", .tree = &tree});
+    for (auto now = left.load(); now > 0; now = left.load()) {
+        left.wait(now);
+    }
+    const auto seconds = seconds_since(began);
+    print_case("supervised_restart",
+               fmt::format(R"("ops_per_s":{:.0f},"cpu_us_per_op":{:.2f})", static_cast<double>(count) / seconds,
+                           static_cast<double>(cpu_us() - cpu_before) / static_cast<double>(count)));
+    runtime::end_supervisor(system, *supervisor, 5000);
+}
+
 } // namespace
 } // namespace troupe::bench
 
@@ -109,4 +147,5 @@ int main() {
     in_process_of_its_own([] { calls(64, 64, 20'000); });
     in_process_of_its_own([] { calls(1, 1, 200'000); });
     in_process_of_its_own([] { spawning(200'000); });
+    in_process_of_its_own([] { restarts(50'000); });
 }

@@ -1,5 +1,6 @@
 #include "tests/fuzz/wire.hpp"
 
+#include "schemas/base/clock.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/task.hpp"
 
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 
 namespace troupe::fuzz {
 
@@ -93,7 +95,10 @@ std::vector<route> wire::routes() {
     };
 }
 
+/// Time stands still, so that an input means the same on a machine that is busy or stops for a while.
 wire::wire() : bus_(std::make_shared<quiet_bus>()), io_(std::make_shared<io_thread>()) {
+    static const std::atomic<std::int64_t> now_ms{1'700'000'000'000};
+    use_virtual_time(&now_ms);
     server_hooks hooks;
     hooks.bus = bus_.get();
     hooks.authenticate = [](const request& r) -> expected<principal> {

@@ -194,6 +194,27 @@ BOOST_AUTO_TEST_CASE(headers_over_the_limit_are_431_however_they_are_cut) {
     BOOST_TEST(many.read_reply().status == 431);
 }
 
+BOOST_AUTO_TEST_CASE(a_bad_header_is_refused_for_the_same_reason_however_it_is_cut) {
+    const std::string big(20'000, 'a');
+    const std::map<std::string, int> bad = {
+        {"GET /api/hello HTTP/\xff\xff\xff", 400}, // no end of the line: what is wrong with it cannot be known
+        {"GET /api/hello HTTP/\xff\xff\xff\r\nHost: a", 505},
+        {"GET /api/hello HTTP/1.1\r\nbroken header\r\nX-Big: " + big + "\r\n\r\n", 431},
+        {"GET /api/hello HTTP/9.9\r\nX-Big: " + big + "\r\n\r\n", 505},
+        {"GET /api/hello HTTP/1.1\nHost: a\n\n", 400},
+        {std::string("\0GET /api/hello HTTP/1.1\r\nX-Big: ", 33) + big, 400},
+    };
+    for (const auto& [bytes, status] : bad) {
+        for (const std::size_t piece : {bytes.size(), std::size_t{1 + bytes.size() / 40}, std::size_t{7}}) {
+            raw_client client(port());
+            for (std::size_t at = 0; at < bytes.size(); at += piece)
+                client.send(bytes.substr(at, piece));
+            client.end_sending();
+            BOOST_TEST(client.read_reply().status == status, bytes.substr(0, 60) << " in pieces of " << piece);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(bodies_over_the_limit_are_413_before_they_are_read) {
     raw_client client(port());
     client.send("POST /api/echo HTTP/1.1\r\nHost: a\r\n" + with_key + "Content-Length: 1000000000\r\n\r\n{");

@@ -45,11 +45,14 @@ public:
         std::uint64_t trimmed = 0;         ///< By retention, from logs.
         std::uint64_t full = 0;            ///< Commands refused for want of space.
         std::uint64_t set_clocks = 0;      ///< By hours, forwards and backwards.
+        std::uint64_t performed = 0;       ///< Works, each as often as it was tried.
+        std::uint64_t works_failed = 0;    ///< Of them.
     };
     [[nodiscard]] const statistics& counts() const { return counts_; }
 
 private:
     struct life;
+    static constexpr std::size_t operations_max = 250; ///< References to them stay good.
 
     // ---- what may happen
     void act();
@@ -66,6 +69,8 @@ private:
     void arm(std::uint64_t operations_max);
     // ---- the machine
     bool step();
+    bool work();
+    std::vector<runtime::self_command> perform_work(const runtime::perform_effect& e, runtime::effect_context& ctx);
     void settle_actors();
     void pass(std::int64_t ms);
     /// The node is dead: what it says is not believed any more.

@@ -5,16 +5,19 @@
 #include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
+#include <algorithm>
+
 namespace troupe::test {
 
-std::optional<std::int64_t> reminder_set_aside(const storage::record& r) {
-    constexpr std::string_view prefix = "timer/remind/";
+std::optional<std::int64_t> number_set_aside(const storage::record& r) {
     runtime::set_aside_effects names;
     runtime::note_set_aside(r, names);
-    if (names.empty() || !names.begin()->starts_with(prefix)) {
-        return std::nullopt;
+    for (const std::string_view prefix : {"timer/remind/", "effect/perform/"}) {
+        if (!names.empty() && names.begin()->starts_with(prefix)) {
+            return std::stoll(names.begin()->substr(prefix.size()));
+        }
     }
-    return std::stoll(names.begin()->substr(prefix.size()));
+    return std::nullopt;
 }
 
 void simulation_checker::wrong(std::string what) {
@@ -27,6 +30,30 @@ void simulation_checker::wrong_unless(bool right, std::int64_t number, const cha
     if (!right) {
         wrong("number " + std::to_string(number) + ": " + what);
     }
+}
+
+void simulation_checker::committed(const storage::record& r) {
+    told_[{r.shard, r.seq}] = storage::encode_record(r);
+    if (const auto number = number_set_aside(r)) {
+        set_aside_.insert(*number);
+    }
+    if (r.type == wire_name<performing>::value) {
+        owed_works_.insert(from_json<performing>(r.payload, strictness::stored).value().number);
+    } else if (r.type == wire_name<remind_set>::value) {
+        waiting_reminders_.try_emplace(from_json<remind_set>(r.payload, strictness::stored).value().number);
+    }
+}
+
+void simulation_checker::sets_clock(timestamp now) {
+    for (auto& [number, latest] : waiting_reminders_) {
+        latest = facts_.rang.contains(number) ? latest : std::max(latest, now);
+    }
+}
+
+std::int64_t simulation_checker::begins(std::int64_t number) {
+    wrong_unless(owed_works_.contains(number), number, "was performed before it was on disk");
+    wrong_unless(!ended_works_.contains(number), number, "was performed again after it had ended");
+    return ++attempts_[number];
 }
 
 void simulation_checker::shown(const uuid& entity, std::uint64_t version, std::string document) {
@@ -54,6 +81,7 @@ std::optional<std::string> simulation_checker::check(storage::store& s, const ru
     check_order(operations);
     check_outbox(settled);
     check_timers(settled);
+    check_works(settled);
     return wrong_;
 }
 
@@ -160,8 +188,9 @@ void simulation_checker::read_histories(const storage::store& s, const runtime::
 void simulation_checker::take(const storage::record& r) {
     const place here{r.entity.id, r.entity_seq, r.time};
     if (r.type.starts_with('$')) {
-        if (const auto number = reminder_set_aside(r)) {
+        if (const auto number = number_set_aside(r)) {
             wrong_unless(facts_.set_aside.try_emplace(*number, here).second, *number, "was set aside twice");
+            set_aside_.insert(*number);
         }
         return;
     }
@@ -183,8 +212,18 @@ void simulation_checker::take(const storage::record& r) {
     } else if (const auto* set = std::get_if<remind_set>(&*e)) {
         wrong_unless(facts_.reminders.try_emplace(set->number, reminding{here, set->due, set->explode}).second,
                      set->number, "set its timer twice");
+        waiting_reminders_.try_emplace(set->number);
     } else if (const auto* fired = std::get_if<rang>(&*e)) {
         wrong_unless(facts_.rang.try_emplace(fired->number, here).second, fired->number, "fired twice");
+    } else if (const auto* work = std::get_if<performing>(&*e)) {
+        wrong_unless(facts_.works.try_emplace(work->number, here, *work).second, work->number, "was begun twice");
+        owed_works_.insert(work->number);
+    } else if (const auto* outcome = std::get_if<performed>(&*e)) {
+        facts_.outcomes[outcome->number].emplace_back(here, *outcome);
+    } else if (const auto* cancelling = std::get_if<cancelled>(&*e)) {
+        wrong_unless(facts_.cancellings.try_emplace(cancelling->number, here).second, cancelling->number,
+                     "cancelled twice");
+        facts_.cancels.try_emplace(cancelling->of, here);
     }
 }
 
@@ -214,6 +253,12 @@ void simulation_checker::check_operation(const client_operation& o) {
     }
     if (const auto found = facts_.reminders.find(o.number); found != facts_.reminders.end()) {
         versions.push_back(found->second.at.version);
+    }
+    if (const auto found = facts_.works.find(o.number); found != facts_.works.end()) {
+        versions.push_back(found->second.first.version);
+    }
+    if (const auto found = facts_.cancellings.find(o.number); found != facts_.cancellings.end()) {
+        versions.push_back(found->second.version);
     }
     wrong_unless(versions.empty() || versions.size() == static_cast<std::size_t>(o.parts), o.number,
                  "is there in part or twice");
@@ -287,12 +332,43 @@ void simulation_checker::check_timers(bool settled) {
         wrong_unless(!settled || aside || fired != facts_.rang.end(), number, "never fired");
         wrong_unless(!aside || set.explode, number, "was set aside and is no poison");
         if (fired != facts_.rang.end()) {
-            wrong_unless(fired->second.time >= set.due, number, "fired too early");
+            wrong_unless(std::max(fired->second.time, waiting_reminders_[number]) >= set.due, number,
+                         "fired too early");
             wrong_unless(fired->second.version > set.at.version, number, "fired before it was set");
         }
     }
     for (const auto& [number, at] : facts_.rang) {
         wrong_unless(facts_.reminders.contains(number), number, "fired and was never set");
+    }
+}
+
+/// Each outcome of a work is there once, in order, and is one that its performer told; after a cancellation, none.
+void simulation_checker::check_works(bool settled) {
+    for (const auto& [number, outcomes] : facts_.outcomes) {
+        const auto work = facts_.works.find(number);
+        const auto end = facts_.cancels.find(number);
+        std::int64_t part = 0;
+        for (const auto& [at, x] : outcomes) {
+            wrong_unless(work != facts_.works.end() && work->second.first.entity == at.entity &&
+                             work->second.first.version < at.version,
+                         number, "has an outcome and was not begun");
+            wrong_unless(end == facts_.cancels.end() || at.version < end->second.version, number,
+                         "has an outcome after it was cancelled");
+            wrong_unless(x.part == part++, number, "has an outcome twice, or not in order");
+            wrong_unless(x.attempt > 0 && x.attempt <= attempts_[number], number, "has an outcome that nobody told");
+        }
+    }
+    for (const auto& [number, work] : facts_.works) {
+        const auto outcomes = facts_.outcomes.find(number);
+        const auto count = outcomes == facts_.outcomes.end() ? 0 : outcomes->second.size();
+        const bool aside = facts_.set_aside.contains(number);
+        const bool ended =
+            aside || facts_.cancels.contains(number) || count == static_cast<std::size_t>(work.second.parts);
+        wrong_unless(!settled || ended, number, "was never performed to its end");
+        wrong_unless(!aside || work.second.explode, number, "was set aside and is no poison");
+        if (ended) {
+            ended_works_.insert(number);
+        }
     }
 }
 

@@ -17,6 +17,11 @@ visitor(Lambdas...) -> visitor<Lambdas...>;
 
 constexpr std::string_view tell_prefix = "tell/";
 
+/// A cancellation may come before what it is about.
+bool is_cancelled(const ledger_state& s, std::int64_t number) {
+    return std::ranges::find(s.cancelled, number) != s.cancelled.end();
+}
+
 } // namespace
 
 std::function<bool(std::string_view)>& decision_crashes() {
@@ -24,7 +29,7 @@ std::function<bool(std::string_view)>& decision_crashes() {
     return asked;
 }
 
-expected<std::vector<ledger_model::event>> ledger_model::decide(const state&, const command& c,
+expected<std::vector<ledger_model::event>> ledger_model::decide(const state& s, const command& c,
                                                                 const runtime::context& ctx) {
     using events = std::vector<event>;
     if (const auto& asked = decision_crashes()) {
@@ -63,6 +68,18 @@ expected<std::vector<ledger_model::event>> ledger_model::decide(const state&, co
                     }
                     return events{rang{x.number}};
                 },
+                [&](const perform& x) -> expected<events> {
+                    return events{performing{x.number, x.parts, x.survives, x.tells, x.explode}};
+                },
+                [&](const take_outcome& x) -> expected<events> {
+                    if (x.explode) {
+                        throw std::runtime_error("as it was told to");
+                    }
+                    return is_cancelled(s, x.number) ? events{} : events{performed{x.number, x.part, x.attempt}};
+                },
+                [&](const cancel& x) -> expected<events> {
+                    return events{cancelled{x.number, x.of}};
+                },
                 [&](const explode&) -> expected<events> { throw std::runtime_error("as it was told to"); }},
         c);
 }
@@ -76,12 +93,26 @@ ledger_state ledger_model::apply(state s, const event& e, const runtime::event_c
     std::visit(visitor{[](const noted&) {}, [](const heard&) {}, [&](const telling_other& x) { s.owed.push_back(x); },
                        [&](const told_other&) { std::erase_if(s.owed, has_number); },
                        [&](const remind_set& x) { s.reminders.push_back(x); },
-                       [&](const rang&) { std::erase_if(s.reminders, has_number); }},
+                       [&](const rang&) { std::erase_if(s.reminders, has_number); },
+                       [&](const performing& x) {
+                           if (!is_cancelled(s, x.number)) {
+                               s.works.push_back(x);
+                           }
+                       },
+                       [&](const performed& x) {
+                           std::erase_if(s.works, [&](const performing& w) {
+                               return w.number == x.number && w.parts == x.part + 1;
+                           });
+                       },
+                       [&](const cancelled& x) {
+                           std::erase_if(s.works, [&](const performing& w) { return w.number == x.of; });
+                           s.cancelled.push_back(x.of);
+                       }},
                e);
     return s;
 }
 
-/// The oldest message to each other, so that they arrive in order; all reminders.
+/// The oldest message to each other, so that they arrive in order; all reminders; all works.
 std::vector<runtime::effect> ledger_model::resume(const state& s) {
     std::vector<runtime::effect> out;
     std::set<uuid> addressed;
@@ -97,6 +128,9 @@ std::vector<runtime::effect> ledger_model::resume(const state& s) {
     for (const auto& x : s.reminders) {
         out.push_back(runtime::timer_effect{"remind/" + std::to_string(x.number), x.due, "ring",
                                             to_json(ring{x.number, x.explode})});
+    }
+    for (const auto& x : s.works) {
+        out.push_back(runtime::perform_effect{"perform/" + std::to_string(x.number), "work", to_json(x), x.survives});
     }
     return out;
 }

@@ -42,6 +42,26 @@ struct ring {
     bool explode = false;
 };
 BOOST_DESCRIBE_STRUCT(ring, (), (number, explode))
+struct perform { ///< By the performer, which tells `parts` outcomes, one after the other.
+    std::int64_t number = 0;
+    std::int64_t parts = 1;
+    bool survives = false;
+    bool tells = false;   ///< Waits for each part to be taken but the last.
+    bool explode = false; ///< At the last outcome.
+};
+BOOST_DESCRIBE_STRUCT(perform, (), (number, parts, survives, tells, explode))
+struct take_outcome {
+    std::int64_t number = 0;
+    std::int64_t part = 0;
+    std::int64_t attempt = 0; ///< Of the performer: which one was believed.
+    bool explode = false;
+};
+BOOST_DESCRIBE_STRUCT(take_outcome, (), (number, part, attempt, explode))
+struct cancel { ///< What is performed, or was.
+    std::int64_t number = 0;
+    std::int64_t of = 0;
+};
+BOOST_DESCRIBE_STRUCT(cancel, (), (number, of))
 struct explode { ///< Kills its entity each time.
     std::int64_t number = 0;
 };
@@ -78,21 +98,44 @@ struct rang {
     std::int64_t number = 0;
 };
 BOOST_DESCRIBE_STRUCT(rang, (), (number))
+struct performing {
+    std::int64_t number = 0;
+    std::int64_t parts = 1;
+    bool survives = false;
+    bool tells = false; ///< Waits for each part to be taken but the last.
+    bool explode = false;
+};
+BOOST_DESCRIBE_STRUCT(performing, (), (number, parts, survives, tells, explode))
+struct performed {
+    std::int64_t number = 0;
+    std::int64_t part = 0;
+    std::int64_t attempt = 0;
+};
+BOOST_DESCRIBE_STRUCT(performed, (), (number, part, attempt))
+struct cancelled {
+    std::int64_t number = 0;
+    std::int64_t of = 0;
+};
+BOOST_DESCRIBE_STRUCT(cancelled, (), (number, of))
 
 struct ledger_state {
     static constexpr std::uint16_t version = 1;
     std::vector<std::int64_t> entries; ///< The number of each event.
     std::vector<telling_other> owed;
     std::vector<remind_set> reminders;
+    std::vector<performing> works;
+    std::vector<std::int64_t> cancelled; ///< Works, whose late outcomes change nothing.
     timestamp created_at;
 };
-BOOST_DESCRIBE_STRUCT(ledger_state, (), (entries, owed, reminders, created_at))
+BOOST_DESCRIBE_STRUCT(ledger_state, (), (entries, owed, reminders, works, cancelled, created_at))
 
 struct ledger_model {
     static constexpr std::string_view kind = "ledger";
     using state = ledger_state;
-    using command = std::variant<note, tell_other, hear, tell_settled, remind, ring, explode>;
-    using event = std::variant<noted, telling_other, heard, told_other, remind_set, rang>;
+    using command =
+        std::variant<note, tell_other, hear, tell_settled, remind, ring, perform, take_outcome, cancel, explode>;
+    using event =
+        std::variant<noted, telling_other, heard, told_other, remind_set, rang, performing, performed, cancelled>;
 
     static expected<std::vector<event>> decide(const state& s, const command& c, const runtime::context& ctx);
     static state apply(state s, const event& e, const runtime::event_context& ctx);
@@ -112,6 +155,9 @@ TROUPE_NAMED(troupe::test::hear)
 TROUPE_NAMED(troupe::test::tell_settled)
 TROUPE_NAMED(troupe::test::remind)
 TROUPE_NAMED(troupe::test::ring)
+TROUPE_NAMED(troupe::test::perform)
+TROUPE_NAMED(troupe::test::take_outcome)
+TROUPE_NAMED(troupe::test::cancel)
 TROUPE_NAMED(troupe::test::explode)
 TROUPE_NAMED(troupe::test::noted)
 TROUPE_NAMED(troupe::test::telling_other)
@@ -119,3 +165,6 @@ TROUPE_NAMED(troupe::test::heard)
 TROUPE_NAMED(troupe::test::told_other)
 TROUPE_NAMED(troupe::test::remind_set)
 TROUPE_NAMED(troupe::test::rang)
+TROUPE_NAMED(troupe::test::performing)
+TROUPE_NAMED(troupe::test::performed)
+TROUPE_NAMED(troupe::test::cancelled)

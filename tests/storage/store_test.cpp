@@ -5,6 +5,7 @@
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
+#include "storage/tables.hpp"
 #include "tests/storage/journal_fixture.hpp"
 #include "tests/temporary_directory.hpp"
 
@@ -14,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -377,6 +379,62 @@ BOOST_AUTO_TEST_CASE(a_start_that_was_cut_before_the_database_was_there_goes_on)
     BOOST_REQUIRE(replace_file(file, text).has_value());
     std::filesystem::remove_all(directory.path / "db");
     BOOST_TEST(store::open(options).has_value());
+}
+
+/// Which rows of de-duplication a compaction leaves, of commands and of effects, by their age in hours.
+struct rows_by_age {
+    explicit rows_by_age(std::int64_t effect_rows_ms) {
+        auto options = options_for(directory.path);
+        options.effect_rows_ms = effect_rows_ms;
+        auto opened = store::open(options);
+        BOOST_REQUIRE(opened.has_value());
+        journal = std::move(*opened);
+        for (const int hours : {1, 23, 25, 24 * 29, 24 * 31}) {
+            for (const bool of_effect : {false, true}) {
+                const auto row = encode_command_row({7, 1, 1, newest + -hours * hour_ms});
+                BOOST_REQUIRE(journal->db().db->Put({}, journal->db().derived, key(hours, of_effect), row).ok());
+            }
+        }
+    }
+
+    [[nodiscard]] std::string key(int hours, bool of_effect) const {
+        return keys::command(0, address, (of_effect ? "effect/" : "c") + std::to_string(hours));
+    }
+
+    std::string left() const {
+        rocksdb::CompactRangeOptions all;
+        all.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+        BOOST_REQUIRE(journal->db().db->CompactRange(all, journal->db().derived, nullptr, nullptr).ok());
+        std::string out;
+        for (const int hours : {1, 23, 25, 24 * 29, 24 * 31}) {
+            for (const bool of_effect : {false, true}) {
+                std::string row;
+                if (journal->db().db->Get({}, journal->db().derived, key(hours, of_effect), &row).ok()) {
+                    out += (out.empty() ? "" : " ") + std::to_string(hours) + (of_effect ? "e" : "");
+                }
+            }
+        }
+        return out;
+    }
+
+    static constexpr std::int64_t hour_ms = 3'600'000;
+    temporary_directory directory;
+    const timestamp newest{1'700'000'000'000}; ///< Of long ago: the node was away since.
+    const entity_address address{system_organization, "counter", make_uuid()};
+    std::unique_ptr<store> journal;
+};
+
+BOOST_AUTO_TEST_CASE(rows_of_repeats_grow_old_only_while_the_node_lives) {
+    rows_by_age rows(30 * 24 * rows_by_age::hour_ms);
+    BOOST_TEST(rows.left() == "1 1e 23 23e 25 25e 696 696e 744 744e"); // the store does not know how old they are
+    rows.journal->let_rows_age(rows.newest);
+    BOOST_TEST(rows.left() == "1 1e 23 23e 25e 696e"); // not of the years since then
+}
+
+BOOST_AUTO_TEST_CASE(rows_of_effects_stay_where_logs_are_kept_for_ever) {
+    rows_by_age rows(0);
+    rows.journal->let_rows_age(rows.newest);
+    BOOST_TEST(rows.left() == "1 1e 23 23e 25e 696e 744e");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

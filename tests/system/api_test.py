@@ -311,7 +311,8 @@ class ApiTest(NodeTest):
         self.assertEqual([e["kind"] for e in mine], ["task_created", "task_updated"])
         for at in (0, 3, len(whole) - 1):  # every id is a place to go on from
             self.assertEqual(self.by_entity(self.after(whole[at]["id"])), self.by_entity(whole[at + 1:]))
-        self.assertIn(self.api.get("/events?after=nonsense").status, (400, 422))
+        refused = self.api.get("/events?after=nonsense")
+        self.assertEqual((refused.status, refused.json["errors"][0]["pointer"]), (422, "after"), refused)
 
     @staticmethod
     def by_entity(events):

@@ -219,3 +219,36 @@ class EverythingAtOnceTest(NodeTest):
         api = node.client()
         kept = {t: [m["content"] for m in api.all(f"/tasks/{t}/messages")] for t in {t for t, _ in acknowledged}}
         self.assertEqual([k for t, k in acknowledged if kept[t].count(k) != 1], [])
+
+
+class AgentsTest(NodeTest):
+    def test_a_hundred_agents_work_at_once_and_over_a_kill(self):
+        count, gate = 100, self.folder / "go"
+        flags, model = self.script("wait", "rules:\n"
+                                   "  - when: {step: 1}\n    call:\n      - {tool: run_command, arguments: {command: "
+                                   f"\"until [ -e {gate} ]; do sleep 0.2; done\"" "}}\n"
+                                   "  - when: {step: 2}\n    call: [{tool: finish, arguments: {result: done}}]\n")
+        self.addCleanup(gate.touch)  # whatever comes: no command waits for ever
+        node = self.node(*flags, "--sandbox", "none").start()
+        api = node.client()
+        for n in range(count):
+            agent = api.create("/agents", {"name": f"a{n}", "model": model})["id"]
+            project = api.create("/projects", {"name": f"p{n}"})["id"]
+            api.create("/tasks", {"title": f"t{n}", "agent_id": agent, "project_id": project})
+
+        def at_work():
+            load = node.client().read("/load?limit=0")
+            return load if load["performing"] >= count else None
+        load = poll("a hundred commands at work", at_work, 4 * SECONDS_MAX)
+        self.assertLess(load["resident_bytes"], 300 << 20)  # of all hundred together
+        node.kill9()
+        api = node.start().client()
+        load = poll("a hundred commands at work again", at_work, 4 * SECONDS_MAX)
+        self.assertLess(load["resident_bytes"], 300 << 20)
+        gate.touch()
+        poll("all are done", lambda: all(t["status"] == "review" for t in api.all("/tasks")), 4 * SECONDS_MAX)
+        runs = api.all("/runs")
+        self.assertEqual([r["status"] for r in runs], ["succeeded"] * count)  # each was started once
+        self.assertEqual({r["used"]["steps"] for r in runs}, {2})
+        self.assertEqual(node.stop(), 0)
+        self.check_disk(node)

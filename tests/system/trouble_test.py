@@ -82,7 +82,8 @@ class ShimTest(NodeTest):
         (self.shim / "clock.new").rename(self.shim / "clock")
         time.sleep(1.1)  # the shim looks once a second
 
-    def test_a_clock_that_is_set_far_off_is_refused_and_eats_no_budget(self):
+    def start_run_of_a_minute(self):
+        """A node, and a run whose command takes 4 s and whose budget is a minute."""
         flags, model = self.script("ask", "rules:\n"
                                    "  - when: {step: 1}\n    call: [{tool: run_command, arguments: {command: sleep 4}}]\n"
                                    "  - when: {step: 2}\n    say: done\n")
@@ -90,6 +91,33 @@ class ShimTest(NodeTest):
         api = node.client()
         project = api.create("/projects", {"name": "p", "folder": str(self.work_folder())})["id"]
         run = api.create("/runs", {"goal": "wait", "model": model, "project_id": project, "limits": {"time_ms": 60_000}})["id"]
+        poll("its command works", lambda: any(e["kind"] == "tool_call_started" for e in api.events_of(f"runs/{run}")))
+        return node, api, run
+
+    def test_a_clock_that_is_set_by_hours_eats_no_budget(self):
+        node, api, run = self.start_run_of_a_minute()
+        self.set_clock(5 * HOUR_S)
+        api.create("/tasks", {"title": "later"})
+        shown = api.wait_run(run)
+        self.assertEqual(shown["status"], "succeeded", shown)
+        self.assertLess(shown["used"]["time_ms"], 60_000)
+        self.assertEqual(node.stop(), 0)
+        self.check_disk(node)
+
+    def test_a_node_that_was_away_for_hours_has_not_worked_meanwhile(self):
+        node, api, run = self.start_run_of_a_minute()
+        node.kill9()
+        self.set_clock(5 * HOUR_S)
+        api = node.start().client()
+        shown = api.wait_run(run)
+        self.assertEqual(shown["status"], "succeeded", shown)
+        self.assertLess(shown["used"]["time_ms"], 60_000)
+        self.assertIn("work_time_moved", [e["kind"] for e in api.events_of(f"runs/{run}")])
+        self.assertEqual(node.stop(), 0)
+        self.check_disk(node)
+
+    def test_a_clock_that_is_set_far_off_is_refused_and_eats_no_budget(self):
+        node, api, run = self.start_run_of_a_minute()
         for offset in (30 * HOUR_S, -30 * HOUR_S, 0):
             self.set_clock(offset)
             api.create("/tasks", {"title": f"at {offset}"})

@@ -47,6 +47,7 @@ class VisibleTest(NodeTest):
                      "/edge/io-0", "/providers/rehearsal"):
             entry = tree["/nodes/n1" + path]
             self.assertEqual(entry["status"], "running", entry)
+            self.assertEqual(entry["node"], "n1")
             self.assertTrue(entry["policy"], entry)
             for figure in ("mailbox_depth", "memory_bytes", "messages"):
                 self.assertIn(figure, entry)  # null: not known
@@ -55,7 +56,7 @@ class VisibleTest(NodeTest):
         self.assertGreater(task["memory_bytes"], 0)
         self.assertIsNone(tree["/nodes/n1/timers"]["memory_bytes"])
         text = self.cli("tree", "/nodes/n1/edge", "--details")
-        self.assertIn("memory unknown", text)
+        self.assertIn("unknown: ", text)
         self.assertIn("io-0", text)
 
     def test_load_counts_and_top_shows_it(self):
@@ -121,7 +122,7 @@ class VisibleTest(NodeTest):
         self.serve(*flags)
         run = self.api.create("/runs", {"goal": "x", "model": model, "limits": {"steps": 1}})["id"]
         self.api.wait_run(run)
-        self.assertIn("steps 1 of 1", self.why("run", run)["budget"]["detail"])
+        self.assertIn("1 of 1 steps", self.why("run", run)["budget"]["detail"])
 
     def test_why_names_a_full_disk(self):
         self.serve()

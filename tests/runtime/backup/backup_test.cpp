@@ -71,8 +71,8 @@ void accept(runtime::node& n, const uuid& id, const Command& c) {
     BOOST_REQUIRE_MESSAGE(answer.has_value(), (answer ? "" : answer.error().detail));
 }
 
-expected<backup_manifest> make_backup(runtime::node& n, const std::string& key = {}) {
-    return wait<backup_manifest>([&](auto done) { n.parts().backups->create(key, std::move(done)); });
+expected<backup_detail> make_backup(runtime::node& n, const std::string& key = {}) {
+    return wait<backup_detail>([&](auto done) { n.parts().backups->create(key, std::move(done)); });
 }
 
 std::optional<std::int64_t> total(const storage::store& s, const uuid& id) {
@@ -82,7 +82,7 @@ std::optional<std::int64_t> total(const storage::store& s, const uuid& id) {
                   : std::nullopt;
 }
 
-expected<runtime::restore_result> restore(const backup_manifest& from, const fs::path& target,
+expected<runtime::restore_result> restore(const backup_detail& from, const fs::path& target,
                                           std::optional<timestamp> until = {}) {
     return runtime::restore_backup({from.directory, target, until, 0}, counters(), [](std::string_view) {});
 }
@@ -122,10 +122,8 @@ BOOST_AUTO_TEST_CASE(desk_makes_lists_and_deletes) {
     BOOST_REQUIRE_MESSAGE(made.has_value(), (made ? "" : made.error().detail));
     BOOST_TEST(fs::path(made->directory).parent_path() == d.path / "data" / "backups");
     BOOST_TEST(make_backup(*node, "k")->id == made->id);
-    const auto list = [&] {
-        return wait<std::vector<backup_manifest>>([&](auto done) { desk.list(std::move(done)); });
-    };
-    const auto find = [&] { return wait<backup_manifest>([&](auto done) { desk.find(made->id, std::move(done)); }); };
+    const auto list = [&] { return wait<std::vector<backup_entry>>([&](auto done) { desk.list(std::move(done)); }); };
+    const auto find = [&] { return wait<backup_detail>([&](auto done) { desk.find(made->id, std::move(done)); }); };
     const auto remove = [&] { return wait<void>([&](auto done) { desk.remove(made->id, std::move(done)); }); };
     BOOST_TEST(list()->size() == 1U);
     BOOST_TEST(find()->records == made->records);
@@ -138,9 +136,9 @@ BOOST_AUTO_TEST_CASE(desk_makes_lists_and_deletes) {
 BOOST_AUTO_TEST_CASE(desk_answers_everybody_once_and_refuses_too_many) {
     const temporary_directory d;
     const auto node = start_node(d.path / "data");
-    std::vector<std::future<expected<backup_manifest>>> answers;
+    std::vector<std::future<expected<backup_detail>>> answers;
     for (int i = 0; i < 200; ++i) {
-        auto promise = std::make_shared<std::promise<expected<backup_manifest>>>();
+        auto promise = std::make_shared<std::promise<expected<backup_detail>>>();
         answers.push_back(promise->get_future());
         node->parts().backups->create("same", [promise](auto r) { promise->set_value(std::move(r)); });
     }
@@ -163,7 +161,7 @@ BOOST_AUTO_TEST_CASE(restored_views_and_timers_are_as_of_the_moment) {
     const auto late = make_uuid();
     const auto waiting = make_uuid();
     timestamp then;
-    expected<backup_manifest> made = problem{};
+    expected<backup_detail> made = problem{};
     {
         const auto node = start_node(d.path / "data");
         accept(*node, early, add{1});
@@ -197,9 +195,24 @@ BOOST_AUTO_TEST_CASE(restored_views_and_timers_are_as_of_the_moment) {
     BOOST_TEST((past_node->parts().store->who().replica != now_node->parts().store->who().replica));
 }
 
+BOOST_AUTO_TEST_CASE(a_moment_that_the_backup_does_not_know_is_refused) {
+    const temporary_directory d;
+    const auto node = start_node(d.path / "data");
+    const auto before = moment();
+    accept(*node, make_uuid(), add{1});
+    const auto made = make_backup(*node);
+    BOOST_REQUIRE(made.has_value());
+    for (const auto& until : {before, made->created_at + 1000, made->created_at + 3'600'000}) {
+        const auto refused = restore(*made, d.path / "new", until);
+        BOOST_REQUIRE(refused.has_error());
+        BOOST_TEST((refused.error().code == code::invalid_request), refused.error().detail);
+    }
+    BOOST_TEST(restore(*made, d.path / "new", made->created_at).has_value()); // what was refused left nothing behind
+}
+
 BOOST_AUTO_TEST_CASE(restore_needs_an_empty_folder_and_goes_on_after_a_kill) {
     const temporary_directory d;
-    expected<backup_manifest> made = problem{};
+    expected<backup_detail> made = problem{};
     const auto id = make_uuid();
     {
         const auto node = start_node(d.path / "data");

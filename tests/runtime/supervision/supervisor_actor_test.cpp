@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(too_many_failures_end_the_supervisor_and_all_below) {
     logged();
     tell("a", fail_atom::value);
     BOOST_TEST(logged() == "-a -b");
-    BOOST_TEST(escalation == "3 failures within 10000 ms, the last of a: boom");
+    BOOST_TEST(escalation == "3 failures within 10 s, the last of a: boom");
     BOOST_TEST(tree.size() == 0);
 }
 
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(an_escalation_restarts_the_subtree) {
     tell("a", fail_atom::value);
     BOOST_TEST(logged() == "-a -b");
     BOOST_TEST(shown("/n1/inner", "/status") == "\"restarting\"");
-    BOOST_TEST(shown("/n1/inner", "/last_failure") == "\"3 failures within 10000 ms, the last of a: boom\"");
+    BOOST_TEST(shown("/n1/inner", "/last_failure") == "\"3 failures within 10 s, the last of a: boom\"");
     advance(100);
     BOOST_TEST(logged() == "+a +b");
     BOOST_TEST(escalation == "");

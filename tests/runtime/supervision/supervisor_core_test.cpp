@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(too_many_failures_stop_all_and_escalate) {
     BOOST_TEST(s.ends("c", 6001) == "stop b");
     const auto end = s.core.child_exited("b", false, "", 6002);
     BOOST_TEST(text(end) == "escalate");
-    BOOST_TEST(end[0].reason == "4 failures within 10000 ms, the last of a: boom");
+    BOOST_TEST(end[0].reason == "4 failures within 10 s, the last of a: boom");
     BOOST_TEST(!s.core.next_due().has_value());
 }
 

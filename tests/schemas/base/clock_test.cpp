@@ -87,18 +87,37 @@ BOOST_AUTO_TEST_CASE(clocks_do_not_go_back) {
 
 BOOST_AUTO_TEST_CASE(a_trusted_clock_follows_small_steps_and_refuses_great_ones) {
     constexpr std::int64_t year_ms = 365LL * 24 * 3600 * 1000;
-    trusted_clock clock({1'800'000'000'000}, 5000);
-    BOOST_TEST(clock.read({1'800'000'001'000}, 6000).ms == 1'800'000'001'000);
-    BOOST_TEST(clock.read({1'800'003'600'000}, 7000).ms == 1'800'003'600'000); // an hour forwards
-    BOOST_TEST(clock.read({1'800'000'001'000}, 8000).ms == 1'800'000'001'000); // and back
+    trusted_clock clock({1'800'000'000'000}, 5000, 5000);
+    BOOST_TEST(clock.read({1'800'000'001'000}, 6000, 6000).ms == 1'800'000'001'000);
+    BOOST_TEST(clock.read({1'800'003'600'000}, 7000, 7000).ms == 1'800'003'600'000); // an hour forwards
+    BOOST_TEST(clock.read({1'800'000'001'000}, 8000, 8000).ms == 1'800'000'001'000); // and back
     BOOST_TEST(clock.refused_ms() == 0);
     for (const auto step : {year_ms, -year_ms}) {
-        BOOST_TEST(clock.read({1'800'000'002'000 + step}, 9000).ms == 1'800'000'002'000);
+        BOOST_TEST(clock.read({1'800'000'002'000 + step}, 9000, 9000).ms == 1'800'000'002'000);
         BOOST_TEST(clock.refused_ms() == step);
-        BOOST_TEST(clock.read({1'800'000'003'000 + step}, 10'000).ms == 1'800'000'003'000);
+        BOOST_TEST(clock.read({1'800'000'003'000 + step}, 10'000, 10'000).ms == 1'800'000'003'000);
     }
-    BOOST_TEST(clock.read({1'800'000'004'000}, 11'000).ms == 1'800'000'004'000);
+    BOOST_TEST(clock.read({1'800'000'004'000}, 11'000, 11'000).ms == 1'800'000'004'000);
     BOOST_TEST(clock.refused_ms() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_trusted_clock_knows_since_when_it_goes_evenly) {
+    constexpr std::int64_t start = 1'800'000'000'000;
+    constexpr std::int64_t hour_ms = 3'600'000;
+    const auto since = [](const trusted_clock& clock) { return clock.even_since().ms - start; };
+    trusted_clock clock({start}, 5000, 2000);
+    clock.read({start + 60'300}, 65'000, 62'000); // it is slewed
+    BOOST_TEST(since(clock) == 0);
+    clock.read({start + 61'000 + 5 * hour_ms}, 66'000, 63'000); // it is set
+    BOOST_TEST(since(clock) == 61'000 + 5 * hour_ms);
+    clock.read({start + 62'000 + 5 * hour_ms}, 67'000, 64'000);
+    BOOST_TEST(since(clock) == 61'000 + 5 * hour_ms);
+    clock.read({start + 63'000}, 68'000, 65'000); // and back
+    BOOST_TEST(since(clock) == 63'000);
+    clock.read({start + 64'000 + hour_ms}, 69'000 + hour_ms, 66'000); // the machine slept
+    BOOST_TEST(since(clock) == 64'000 + hour_ms);
+    clock.read({start + 100 * hour_ms}, 70'000 + hour_ms, 67'000); // refused: time goes on as before
+    BOOST_TEST(since(clock) == 64'000 + hour_ms);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
