@@ -18,9 +18,11 @@ committer_actor spawn_committer(caf::actor_system& system, host_services& servic
 shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer,
                         std::uint32_t shard);
 
-/// Called by its shard only. The entity keeps its memory estimate in `figures` (may be null).
+/// Called by its shard only. `first` is decided before anything else is done: were it sent, an outcome that the last
+/// incarnation died of could come after what it is the outcome of is done again. The entity keeps its memory estimate
+/// in `figures` (may be null).
 entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer,
-                          shard_actor owner, std::uint32_t shard, entity_address address,
+                          shard_actor owner, std::uint32_t shard, entity_address address, std::vector<offer_msg> first,
                           std::shared_ptr<actor_figures> figures);
 
 } // namespace troupe::runtime

@@ -19,6 +19,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <unordered_map>
@@ -47,7 +48,8 @@ constexpr std::size_t short_tail_bytes = 64 << 10;
 class entity_impl : public entity_actor::base, private stall_subject {
 public:
     entity_impl(caf::actor_config& config, host_services& services, committer_actor committer, shard_actor owner,
-                std::uint32_t shard, entity_address address, std::shared_ptr<actor_figures> figures)
+                std::uint32_t shard, entity_address address, std::vector<offer_msg> first,
+                std::shared_ptr<actor_figures> figures)
         : entity_actor::base(config),
           services_(services),
           committer_(std::move(committer)),
@@ -55,7 +57,8 @@ public:
           shard_(shard),
           self_(std::move(address)),
           effects_(services, system(), self_),
-          figures_(std::move(figures)) {
+          figures_(std::move(figures)),
+          waiting_(std::make_move_iterator(first.begin()), std::make_move_iterator(first.end())) {
         ++services_.entities_active;
     }
     const char* name() const override { return "entity"; }
@@ -81,17 +84,15 @@ public:
         const auto kind = services_.kinds->find(self_.kind);
         if (kind == services_.kinds->end()) {
             break_with({code::not_found, "there is no entity kind '" + self_.kind + "' on this node"});
+            pump();
         } else {
             activate();
         }
         return {[this](const offer_msg& m) {
-                    enqueue({m.held, std::nullopt});
+                    waiting_.push_back(m);
+                    pump();
                 },
-                [this](const poison_msg& m) {
-                    enqueue({m.held, m.cause});
-                },
-                [this](const passivate_msg& m) { passivate(m.drain); },
-                [this](const reconcile_msg&) { reconcile(); },
+                [this](const passivate_msg& m) { passivate(m.drain); }, [this](const reconcile_msg&) { reconcile(); },
                 [this](const effect_done_msg& m) {
                     effects_.done(m, this);
                     reconcile();
@@ -106,13 +107,9 @@ private:
     [[nodiscard]] std::string stall_path() const override { return entity_path(services_, shard_, self_); }
     [[nodiscard]] bool is_core() const override { return false; }
 
-    struct waiting {
-        held_ptr held;
-        std::optional<std::string> poison_cause;
-    };
     /// A command of the batch that is being decided, with its answer, given when the batch is on disk.
     struct decision {
-        waiting of;
+        offer_msg of;
         std::optional<reply> answer;
         std::size_t same_as = 0; ///< Without an answer of its own: that of this decision (a repeat within the batch).
     };
@@ -187,11 +184,6 @@ private:
 
     // ---- the loop
 
-    void enqueue(waiting w) {
-        waiting_.push_back(std::move(w));
-        pump();
-    }
-
     void pump() {
         if (cut_wanted_ && !in_flight_ && (ready_ || broken_)) {
             cut_history(*std::exchange(cut_wanted_, nullptr));
@@ -222,7 +214,7 @@ private:
         }
     }
 
-    void decide(batch& b, waiting w) {
+    void decide(batch& b, offer_msg w) {
         const auto& c = w.held->command;
         const auto known = b.by_id.find(c.id);
         if (known != b.by_id.end()) {
@@ -245,7 +237,7 @@ private:
         b.by_id.emplace(b.decisions.back().of.held->command.id, b.decisions.size() - 1);
     }
 
-    reply answer_for(batch& b, const waiting& w) {
+    reply answer_for(batch& b, const offer_msg& w) {
         const auto& c = w.held->command;
         if (broken_) {
             return *broken_;
@@ -573,7 +565,7 @@ private:
     std::vector<std::uint64_t> snapshots_;        ///< Newest first.
     std::unique_ptr<cut_history_msg> cut_wanted_; ///< Seldom there: an idle entity is small.
     derived_rows before_;                         ///< Of the last batch decided.
-    std::list<waiting> waiting_;
+    std::list<offer_msg> waiting_;
     std::unique_ptr<const problem> broken_; ///< Quarantined, or of no known kind: every command gets this.
     bool ready_ = false;
     bool in_flight_ = false;
@@ -583,10 +575,10 @@ private:
 } // namespace
 
 entity_actor spawn_entity(caf::actor_system& system, host_services& services, committer_actor committer,
-                          shard_actor owner, std::uint32_t shard, entity_address address,
+                          shard_actor owner, std::uint32_t shard, entity_address address, std::vector<offer_msg> first,
                           std::shared_ptr<actor_figures> figures) {
     return system.spawn<entity_impl>(services, std::move(committer), std::move(owner), shard, std::move(address),
-                                     std::move(figures));
+                                     std::move(first), std::move(figures));
 }
 
 } // namespace troupe::runtime

@@ -13,6 +13,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,11 +71,9 @@ struct busy_msg {
 /// Messages to an entity.
 struct offer_msg {
     held_ptr held;
-};
-/// Sets the command aside: it crashed the entity too often. Journaled and answered with `poison`.
-struct poison_msg {
-    held_ptr held;
-    std::string cause;
+    /// Set: the command crashed the entity too often for this cause. It is set aside: journaled and answered with
+    /// `poison`.
+    std::optional<std::string> poison_cause = {};
 };
 struct passivate_msg {
     bool drain = false;
@@ -146,7 +145,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::wake_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::sweep_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::busy_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::offer_msg)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::poison_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::passivate_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::reconcile_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::effect_done_msg)
@@ -181,7 +179,7 @@ using shard_actor = caf::typed_actor<caf::reacts_to<submit_msg>, caf::reacts_to<
 
 /// One per active entity. Only its shard sends to it.
 using entity_actor =
-    caf::typed_actor<caf::reacts_to<offer_msg>, caf::reacts_to<poison_msg>, caf::reacts_to<passivate_msg>,
-                     caf::reacts_to<reconcile_msg>, caf::reacts_to<effect_done_msg>, caf::reacts_to<cut_history_msg>>;
+    caf::typed_actor<caf::reacts_to<offer_msg>, caf::reacts_to<passivate_msg>, caf::reacts_to<reconcile_msg>,
+                     caf::reacts_to<effect_done_msg>, caf::reacts_to<cut_history_msg>>;
 
 } // namespace troupe::runtime

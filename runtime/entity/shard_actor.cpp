@@ -152,15 +152,14 @@ private:
         }
     }
 
-    void offer(slot& s, const held_ptr& held) {
+    static offer_msg make_offer(const slot& s, const held_ptr& held) {
         held->offered = true;
         s.figures->messages.fetch_add(1, std::memory_order_relaxed);
-        if (held->crashes >= limits::poison_crashes) {
-            send(s.actor, poison_msg{held, s.last_failure});
-        } else {
-            send(s.actor, offer_msg{held});
-        }
+        const bool is_poison = held->crashes >= limits::poison_crashes;
+        return {held, is_poison ? std::optional(s.last_failure) : std::nullopt};
     }
+
+    void offer(const slot& s, const held_ptr& held) { send(s.actor, make_offer(s, held)); }
 
     void wake(const wake_msg& m) {
         auto& s = slots_[m.entity];
@@ -202,7 +201,11 @@ private:
     void start(const entity_address& a, slot& s) {
         drop_answered(a, s);
         s.last_used_ms = monotonic_ms();
-        s.actor = spawn_entity(system(), services_, committer_, this, shard_, a, s.figures);
+        std::vector<offer_msg> first;
+        for (const auto& held : s.held) {
+            first.push_back(make_offer(s, held));
+        }
+        s.actor = spawn_entity(system(), services_, committer_, this, shard_, a, std::move(first), s.figures);
         monitor(s.actor);
         by_actor_[s.actor.address()] = &slots_.find(a)->first; // stays as long as it has an actor
         if (services_.tree && !std::exchange(s.in_tree, true)) {
@@ -211,9 +214,6 @@ private:
             s.entry.show(s.figures);
         } else {
             s.entry.restarted();
-        }
-        for (const auto& held : s.held) {
-            offer(s, held);
         }
         make_room();
     }
