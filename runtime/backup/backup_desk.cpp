@@ -267,27 +267,40 @@ expected<void> backup_desk::copy_missing() {
     if (!copied) {
         return copied.error();
     }
-    expected<void> failed;
+    expected<void> first_failure;
     bool changed = false;
-    for (auto backup = all->rbegin(); backup != all->rend() && failed; ++backup) {
-        if (backup->replica != replica || copied->contains(backup->id)) {
+    std::size_t scheduled = 0;
+    for (const auto& backup : *all) { // the newest is worth the most
+        const bool is_old = backup.made_by == backup_maker::schedule && every_ms_ > 0 && ++scheduled > keep_;
+        if (backup.replica != replica || is_old || copied->contains(backup.id)) {
             continue; // a folder may hold those of another node
         }
-        failed = copy_backup(*remote_, *backup);
-        if (failed) {
+        const auto done = copy_backup(*remote_, backup);
+        if (done) {
             made_count.add();
             changed = true;
-            copied->insert(backup->id);
-            log_for("backup").info("{} is copied to {}", backup->id, remote_->place());
-        } else {
-            failed_count.add();
+            copied->insert(backup.id);
+            log_for("backup").info("{} is copied to {}", backup.id, remote_->place());
+            continue;
+        }
+        failed_count.add();
+        first_failure = first_failure ? done : first_failure;
+        if (done.error().code == code::connection_failed || done.error().code == code::cancelled) {
+            break; // the others would fare no better; one that cannot be copied stops no other
         }
     }
-    {
-        const std::lock_guard lock(handles_->mutex);
-        handles_->copied = std::move(*copied);
+    const auto removed = changed && every_ms_ > 0 ? retain_copies(*remote_, replica, keep_)
+                                                  : expected<std::vector<std::string>>(std::vector<std::string>());
+    const std::lock_guard lock(handles_->mutex);
+    if (!removed) {
+        handles_->copied.reset(); // asked again
+        return first_failure ? removed.error() : first_failure;
     }
-    return failed && changed && every_ms_ > 0 ? retain_copies(*remote_, replica, keep_) : failed;
+    for (const auto& id : *removed) {
+        copied->erase(id);
+    }
+    handles_->copied = std::move(*copied);
+    return first_failure;
 }
 
 void backup_desk::copy_soon() {

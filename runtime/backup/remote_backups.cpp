@@ -138,20 +138,22 @@ expected<void> remove_copy(object_store& in, const uuid& replica, std::string_vi
     return collect_files(in, replica);
 }
 
-expected<void> retain_copies(object_store& in, const uuid& replica, std::size_t keep) {
+expected<std::vector<std::string>> retain_copies(object_store& in, const uuid& replica, std::size_t keep) {
     const auto all = list_copies(in, replica);
     if (!all) {
         return all.error();
     }
+    std::vector<std::string> removed;
     std::size_t kept = 0;
     for (const auto& copy : *all) {
         if (copy.made_by == backup_maker::schedule && ++kept > keep) {
-            if (auto removed = remove_copy(in, replica, copy.id); !removed) {
-                return removed;
+            if (auto gone = remove_copy(in, replica, copy.id); !gone) {
+                return gone.error();
             }
+            removed.push_back(copy.id);
         }
     }
-    return {};
+    return removed;
 }
 
 expected<backup_manifest> fetch_copy(object_store& from, std::string_view id, const fs::path& folder,

@@ -26,8 +26,8 @@ expected<std::vector<backup_manifest>> list_copies(object_store& in, const uuid&
 /// Removes a copy, and the files that no other names; then a repeat changes nothing.
 expected<void> remove_copy(object_store& in, const uuid& replica, std::string_view id);
 
-/// Removes copies of backups on schedule but the newest `keep` of that node.
-expected<void> retain_copies(object_store& in, const uuid& replica, std::size_t keep);
+/// Removes copies of backups on schedule but the newest `keep` of that node. Gives the ids of what was removed.
+expected<std::vector<std::string>> retain_copies(object_store& in, const uuid& replica, std::size_t keep);
 
 /// Makes the folder of a backup from its copy; every file is checked. `conflict` when the folder is there. What a
 /// failure leaves lies beside it, in a folder that ends in ".fetching", and the next call begins anew.

@@ -7,6 +7,7 @@
 #include "storage/store.hpp"
 #include "storage/tables.hpp"
 #include "storage/views.hpp"
+#include "tests/storage/sample_record.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -18,28 +19,7 @@ namespace golden = troupe::test::golden;
 
 namespace {
 
-record sample_record() {
-    record r;
-    r.shard = 3;
-    r.seq = 1234567;
-    r.epoch = 42;
-    r.entity = {golden::sample<uuid>(), "task", golden::sample<uuid>()};
-    r.entity_seq = 300;
-    r.command_id = "effect/run/1/tool";
-    r.request_hash = 0xfedcba9876543210;
-    r.index_in_batch = 1;
-    r.batch_size = 2;
-    r.type = "task_created";
-    r.version = 7;
-    r.time = {1'763'700'000'123};
-    r.principal = "user/1";
-    r.cause = "cause";
-    r.correlation = "request";
-    r.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    r.key_id = 9;
-    r.payload = R"({"title":"Zażółć"})";
-    return r;
-}
+record sample_record() { return test::sample_record({golden::sample<uuid>(), "task", golden::sample<uuid>()}); }
 
 /// The bytes that a format gives for a fixed value: they do not change as long as the format has its number.
 std::optional<std::string> bytes_of(const std::string& name, int format, const std::string& now) {

@@ -1,6 +1,7 @@
 #include "storage/record.hpp"
 
 #include "storage/keys.hpp"
+#include "tests/storage/sample_record.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -14,28 +15,7 @@ using namespace troupe::storage;
 
 namespace {
 
-record full_record() {
-    record r;
-    r.shard = 3;
-    r.seq = 1234567;
-    r.epoch = 42;
-    r.entity = {make_uuid(), "task", make_uuid()};
-    r.entity_seq = 300;
-    r.command_id = "effect/run/1/tool";
-    r.request_hash = 0xfedcba9876543210;
-    r.index_in_batch = 1;
-    r.batch_size = 2;
-    r.type = "task_created";
-    r.version = 7;
-    r.time = {1'763'700'000'123};
-    r.principal = "user/1";
-    r.cause = "cause";
-    r.correlation = "request";
-    r.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    r.key_id = 9;
-    r.payload = R"({"title":"Zażółć"})";
-    return r;
-}
+record full_record() { return test::sample_record({make_uuid(), "task", make_uuid()}); }
 
 void check_same(const record& a, const record& b) {
     BOOST_TEST(a.shard == b.shard);

@@ -1,6 +1,7 @@
 """Backups in an object store: copied by the node, fetched and restored where there is nothing but the keys."""
 
 import json
+from pathlib import Path
 
 from tests.system.node import NodeTest, poll
 from tests.system.s3_server import S3Server
@@ -63,6 +64,30 @@ class RemoteBackupTest(NodeTest):
         again = api.create("/backups", {})
         self.copied(api, again)
         self.copied(api, backup)
+
+    def test_backup_that_cannot_be_copied_stops_no_other(self):
+        self.s3.broken = True
+        node = self.begin()
+        api = node.client()
+        broken = api.create("/backups", {})
+        next(Path(broken["directory"]).glob("db/MANIFEST-*")).unlink()
+        self.s3.broken = False
+        api.create("/tasks", {"title": "later"})
+        good = api.create("/backups", {})
+        self.copied(api, good)
+        self.assertEqual(api.read(f"/backups/{broken['id']}")["copy"], "")
+        poll("the log", lambda: "MANIFEST" in node.log.read_text())
+
+    def test_schedule_keeps_as_many_copies_as_backups(self):
+        node = self.begin("--backup.every_ms", 300, "--backup.keep", 2)
+        api = node.client()
+        made = lambda: {b["id"] for b in api.all("/backups")}
+        first = poll("a backup", made)
+        poll("others", lambda: not made() & first and len(made()) == 2)
+        node.stop()
+        manifests = [key for key in self.s3.objects if key.startswith("troupe/node-1/manifests/")]
+        self.assertLessEqual(len(manifests), 3)  # the stop may come between a copy and the end of an older one
+        self.assertGreaterEqual(len(manifests), 1)
 
     def test_wrong_key_and_wrong_bucket_are_named(self):
         node = self.node(environment={**self.s3.environment, "AWS_SECRET_ACCESS_KEY": "other"})

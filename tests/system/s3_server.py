@@ -37,10 +37,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 f"Signature={_hmac(key, to_sign).hex()}")
 
     def answer(self, status, body=b""):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        try:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        except BrokenPipeError:
+            self.close_connection = True  # the node stopped and broke off
 
     def error(self, status, code):
         self.answer(status, f"<Error><Code>{code}</Code><Message>said by the test</Message></Error>".encode())
