@@ -16,6 +16,10 @@
 #include <vector>
 
 /// A route is data. Router, authorization, validation and OpenAPI read the same declaration. No Beast in here.
+namespace troupe {
+struct credentials; ///< What the identity feature knows of a caller (actors/identity/credentials.hpp).
+}
+
 namespace troupe::net {
 
 enum class verb : std::uint8_t { get, post, put, patch, del };
@@ -23,9 +27,11 @@ std::string_view name_of(verb v);
 
 /// Who asks, as the edge found out.
 struct principal {
-    std::string name = {}; ///< "key/<id>"; empty: nobody.
+    std::string name = {}; ///< "user/<id>", "key/<id>"; empty: nobody.
     uuid organization = {};
-    bool admin = false;
+    bool admin = false; ///< Of the node: may do everything in every organization.
+    /// What the answers of `authorize` and of the routes of identity follow from; null: nobody, or a test's caller.
+    std::shared_ptr<const troupe::credentials> credentials = {};
 };
 
 /// A request as a handler sees it: routed, authenticated, its body validated against the route's type.
@@ -115,7 +121,7 @@ struct route {
     std::string operation;    ///< OpenAPI operationId, unique.
     std::string summary = {}; ///< One sentence.
     std::string tag = {};
-    std::string permission = {}; ///< "task:write"; empty: open to everyone (only GET).
+    std::string permission = {}; ///< "task:write"; empty: open to everyone (only GET, or where `open` says so).
     std::vector<query_parameter> query = {};
     std::optional<body_type> body = {};
     std::optional<body_type> reply = {};
@@ -124,6 +130,7 @@ struct route {
     handler run = {};
     receiver receive = {};      ///< The body goes to this sink while it arrives; `body` bounds it and says its type.
     stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.
+    bool open = false;          ///< Changes something and asks for no permission: logging in.
     bool rooted = false;        ///< Answers at the path itself, without base path (`/health`, `/metrics`).
 };
 

@@ -68,7 +68,7 @@ expected<router> router::make(std::vector<route> routes) {
             return refused(r, "uses an operation that another route has already.");
         if (!r.run && !r.stream)
             return refused(r, "has neither a handler nor a stream.");
-        if (r.verb != verb::get && r.permission.empty())
+        if (r.verb != verb::get && r.permission.empty() && !r.open)
             return refused(r, "changes something and needs no permission.");
         if (auto added = out.add(i); !added)
             return added.error();

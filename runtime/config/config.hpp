@@ -76,6 +76,11 @@ struct config {
     std::string secrets_key_file;
     std::string secrets_key;
 
+    std::string identity_registration = "off";
+    std::int64_t identity_access_token_ms = 15LL * 60 * 1000;
+    std::int64_t identity_session_ms = 30LL * 24 * 3600 * 1000;
+    std::int64_t identity_password_length_min = 12;
+
     std::string sandbox = "bubblewrap";
 
     std::string model_default;

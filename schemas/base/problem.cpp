@@ -26,13 +26,15 @@ constexpr code_info table[] = {
     {code::unsupported_media_type, "unsupported_media_type", 415, "The media type is not supported",
      "The body was sent with a Content-Type that this operation does not take.",
      "Send JSON with the header `Content-Type: application/json`."},
-    {code::unauthenticated, "unauthenticated", 401, "A valid API key is needed",
-     "The request has no API key, or one that is unknown or revoked.",
-     "Send a valid key in the header `Authorization: Bearer KEY`; the first one stands in admin.key in the data "
-     "directory."},
+    {code::unauthenticated, "unauthenticated", 401, "A valid key or token is needed",
+     "The request has no API key and no access token, or one that is unknown, expired or revoked.",
+     "Send it in the header `Authorization: Bearer KEY`. A token comes from POST /api/v1/auth/login and is renewed "
+     "with "
+     "POST /api/v1/auth/refresh; the administrator's key stands in admin.key in the data directory."},
     {code::forbidden, "forbidden", 403, "This is not allowed",
-     "The key is valid but lacks the permission that this needs.",
-     "Use a key with the permission, or ask an administrator to grant it."},
+     "The caller is known but lacks the permission that this needs.",
+     "Ask an administrator of the organization for a role with the permission; GET /api/v1/auth/permissions explains "
+     "the decision."},
     {code::not_found, "not_found", 404, "Not found",
      "Nothing has this path or id in your organization; it may also have been deleted.",
      "Check the path and the id; a list of the same kind shows what is there."},
@@ -141,6 +143,34 @@ constexpr code_info table[] = {
      "The master key that wraps the data keys of secrets is missing or another one, or what is stored was changed.",
      "Give the node the master key that the message names: secrets.key_file, TROUPE_SECRETS_KEY, or secrets.key in the "
      "data directory, an older one behind the new one. Nothing is overwritten meanwhile."},
+    {code::invalid_credentials, "invalid_credentials", 401, "These credentials do not open an account",
+     "The e-mail address, the password or the code is wrong, or the account is disabled or locked for a while.",
+     "Check what you typed. After several wrong attempts wait some minutes, or ask an administrator to unlock the "
+     "account or to set a new password."},
+    {code::token_reused, "token_reused", 401, "This refresh token was used before",
+     "A refresh token is good for one use. Somebody used this one before, perhaps somebody who stole it, so its "
+     "session "
+     "was ended.",
+     "Log in again. If you did not use the token twice yourself, change the password and look at the list of "
+     "sessions."},
+    {code::mfa_required, "mfa_required", 401, "A code of the second factor is needed",
+     "The password is right and the account is protected by a second factor.",
+     "Send the request again with `code`: the six digits of the authenticator, or a recovery code."},
+    {code::step_up_required, "step_up_required", 403, "Prove again that it is you",
+     "This is dangerous, and the login of this session is some time ago.",
+     "Call POST /api/v1/auth/step-up with the password, or the code of the second factor, and repeat the request."},
+    {code::registration_off, "registration_off", 403, "Registration is off",
+     "The setting `identity.registration` of this node does not let people register by themselves.",
+     "Ask an administrator for an invitation, or set `identity.registration` to `open` and start the node again."},
+    {code::rate_limited, "rate_limited", 429, "Too many requests",
+     "An address, a key, a user or an organization sent more than it may, or too many attempts to log in failed.",
+     "Wait as long as `Retry-After` says and send more slowly."},
+    {code::limit_reached, "limit_reached", 403, "The plan allows no more",
+     "The organization has as many of these as its plan allows.",
+     "Delete some, or ask for another plan; GET /api/v1/organizations/{id}/usage shows limits and use."},
+    {code::organization_suspended, "organization_suspended", 403, "The organization is suspended",
+     "An operator of the node suspended the organization: it can be read, and nothing in it changes.",
+     "Ask the operator of the node; GET /api/v1/organizations/{id} shows the status."},
 };
 
 constexpr bool in_order() {
@@ -151,7 +181,7 @@ constexpr bool in_order() {
     }
     return true;
 }
-static_assert(std::size(table) == static_cast<std::size_t>(code::secrets_locked) + 1, "each code has one row");
+static_assert(std::size(table) == static_cast<std::size_t>(code::organization_suspended) + 1, "each code has one row");
 static_assert(in_order(), "rows stand in the order of the enumeration: explain() finds them by index");
 
 constexpr std::string_view type_prefix = "/api/v1/problems/";

@@ -60,6 +60,14 @@ enum class code : std::uint16_t {
     connection_failed,      ///< A client could not reach the node.
     internal,               ///< A defect in Troupe; the log has the details.
     secrets_locked,         ///< Secrets that the node's master keys cannot open.
+    invalid_credentials,    ///< E-mail, password or code are wrong, or the account is locked: never which.
+    token_reused,           ///< A refresh token came a second time: its session is ended.
+    mfa_required,           ///< The password was right, the code of the second factor is missing.
+    step_up_required,       ///< The caller has to prove again who it is.
+    registration_off,       ///< Nobody may register by themselves.
+    rate_limited,           ///< Too many requests or attempts; try again later.
+    limit_reached,          ///< The organization's plan allows no more.
+    organization_suspended, ///< The organization may only be read.
 };
 
 /// One place in a bad input and what is wrong there.
