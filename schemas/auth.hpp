@@ -1,0 +1,175 @@
+#pragma once
+
+#include "schemas/base/described.hpp"
+#include "schemas/user.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Logging in: bodies and answers of /auth.
+namespace troupe {
+
+/// POST /auth/register
+struct register_body {
+    std::string email;
+    std::string password;
+    std::string name;
+    std::optional<std::string> organization; ///< Name of the organization that is made for the person.
+    std::optional<std::string> invitation;   ///< Joins that organization instead.
+    static constexpr field_rule rules[] = {
+        {.name = "email", .required = true, .min = 3, .max = email_bytes_max, .example = "\"ada@example.org\""},
+        {.name = "password",
+         .required = true,
+         .min = 1,
+         .max = password_bytes_max,
+         .example = "\"correct horse battery staple\""},
+        {.name = "name", .max = 200, .example = "\"Ada Lovelace\""},
+        {.name = "organization", .min = 1, .max = 100, .doc = "Name of the new organization.", .example = "\"Acme\""},
+        {.name = "invitation", .min = 1, .max = 200, .doc = "Token of an invitation: joins that organization."}};
+};
+BOOST_DESCRIBE_STRUCT(register_body, (), (email, password, name, organization, invitation))
+
+/// POST /auth/login
+struct login_body {
+    std::string email;
+    std::string password;
+    std::optional<std::string> code;         ///< Of the second factor.
+    std::optional<std::string> organization; ///< Id or slug; default: the first one that the person belongs to.
+    bool cookie = false;                     ///< For browsers: the tokens come as cookies, not in the answer.
+    static constexpr field_rule rules[] = {
+        {.name = "email", .required = true, .min = 1, .max = email_bytes_max, .example = "\"ada@example.org\""},
+        {.name = "password",
+         .required = true,
+         .min = 1,
+         .max = password_bytes_max,
+         .example = "\"correct horse battery staple\""},
+        {.name = "code", .min = 6, .max = 64, .doc = "Six digits of the authenticator, or a recovery code."},
+        {.name = "organization", .min = 1, .max = 100, .doc = "Id or slug of the organization to work in."},
+        {.name = "cookie", .doc = "Set the tokens as cookies (for browsers) instead of giving them in the answer."}};
+};
+BOOST_DESCRIBE_STRUCT(login_body, (), (email, password, code, organization, cookie))
+
+/// POST /auth/refresh; with cookies the token comes from there.
+struct refresh_body {
+    std::optional<std::string> refresh_token;
+    std::optional<std::string> organization; ///< Id or slug to go on in.
+    static constexpr field_rule rules[] = {
+        {.name = "refresh_token", .min = 1, .max = 512, .doc = "Good for one use."},
+        {.name = "organization", .min = 1, .max = 100, .doc = "Id or slug of the organization to go on in."}};
+};
+BOOST_DESCRIBE_STRUCT(refresh_body, (), (refresh_token, organization))
+
+/// POST /auth/change-password
+struct change_password_body {
+    std::string current_password;
+    std::string new_password;
+    static constexpr field_rule rules[] = {
+        {.name = "current_password", .required = true, .min = 1, .max = password_bytes_max},
+        {.name = "new_password", .required = true, .min = 1, .max = password_bytes_max}};
+};
+BOOST_DESCRIBE_STRUCT(change_password_body, (), (current_password, new_password))
+
+/// The answer to whoever logged in. With cookies the tokens are left out.
+struct login_document {
+    std::optional<std::string> access_token;
+    std::optional<std::string> refresh_token;
+    std::string token_type = "Bearer";
+    std::int64_t expires_in = 0; ///< Seconds that the access token is good.
+    uuid session_id;
+    user_document user;
+    std::optional<uuid> organization_id;   ///< None: the person belongs to no organization yet.
+    std::optional<std::string> csrf_token; ///< With cookies: goes into `X-CSRF-Token` of whatever changes something.
+};
+BOOST_DESCRIBE_STRUCT(login_document, (),
+                      (access_token, refresh_token, token_type, expires_in, session_id, user, organization_id,
+                       csrf_token))
+
+/// GET /auth/me: who the caller is and what it may do, also for keys.
+struct caller_document {
+    std::string principal;             ///< "user/…", "key/…".
+    std::string kind;                  ///< "user", "api_key" or "admin_key".
+    std::optional<user_document> user; ///< Of a user, or the user whom a key belongs to.
+    std::optional<uuid> organization_id;
+    std::optional<std::string> role;      ///< In that organization.
+    std::vector<std::string> permissions; ///< Patterns: `task:write`, `task:*`, `*`.
+    std::optional<uuid> session_id;
+    bool node_admin = false;
+};
+BOOST_DESCRIBE_STRUCT(caller_document, (),
+                      (principal, kind, user, organization_id, role, permissions, session_id, node_admin))
+
+/// GET /auth/permissions?permission=…: why the caller may do something, or not.
+struct permission_decision_document {
+    std::string permission;
+    bool allowed = false;
+    std::string reason; ///< A sentence that names the role and the pattern.
+};
+BOOST_DESCRIBE_STRUCT(permission_decision_document, (), (permission, allowed, reason))
+
+/// GET /auth/sessions
+struct session_document {
+    uuid id;
+    uuid user_id;
+    std::optional<uuid> organization_id;
+    std::vector<std::string> methods; ///< How the person proved who it is: "password", "otp", "oidc".
+    std::string address;              ///< Of the last refresh, or the login.
+    std::string user_agent;
+    timestamp created_at;
+    timestamp authenticated_at;
+    timestamp refreshed_at;
+    timestamp expires_at;
+    std::optional<timestamp> ended_at;
+    std::optional<std::string> ended_because; ///< "logout", "token_reused", "expired", …
+};
+BOOST_DESCRIBE_STRUCT(session_document, (),
+                      (id, user_id, organization_id, methods, address, user_agent, created_at, authenticated_at,
+                       refreshed_at, expires_at, ended_at, ended_because))
+
+/// POST /api-keys
+struct create_api_key_body {
+    std::string name;
+    std::vector<std::string> scopes; ///< Patterns of permissions; empty: all that the owner may do.
+    std::optional<timestamp> expires_at;
+    std::optional<std::string> agent; ///< Id of an agent: the key is its identity, with the role `agent`.
+    std::optional<std::string> role;  ///< Of a key that belongs to nobody: a service.
+    static constexpr field_rule rules[] = {
+        {.name = "name", .required = true, .min = 1, .max = 100, .example = "\"ci\""},
+        {.name = "scopes",
+         .max = 100,
+         .doc = "Permissions as `task:read`, `task:*`, `*:read`; empty: all that the owner may do.",
+         .example = R"(["task:*","run:read"])"},
+        {.name = "expires_at", .doc = "Default: never."},
+        {.name = "agent", .min = 1, .max = 100, .doc = "Id or name of an agent whose identity this key is."},
+        {.name = "role", .min = 1, .max = 64, .doc = "A key of its own with this role, instead of one of yours."}};
+};
+BOOST_DESCRIBE_STRUCT(create_api_key_body, (), (name, scopes, expires_at, agent, role))
+
+/// GET /api-keys/{id}
+struct api_key_document {
+    uuid id;
+    uuid organization_id;
+    std::string name;
+    std::string owner; ///< "user/…", "agent/…" or "service".
+    std::string role;  ///< Of an agent or service; empty: the owner's at that moment.
+    std::vector<std::string> scopes;
+    std::string prefix; ///< The first characters of the key, to recognise it.
+    std::string created_by;
+    timestamp created_at;
+    std::optional<timestamp> expires_at;
+    std::optional<timestamp> revoked_at;
+    std::optional<timestamp> last_used_at; ///< Within ten minutes.
+    std::optional<std::string> last_used_from;
+};
+BOOST_DESCRIBE_STRUCT(api_key_document, (),
+                      (id, organization_id, name, owner, role, scopes, prefix, created_by, created_at, expires_at,
+                       revoked_at, last_used_at, last_used_from))
+
+/// The answer to POST /api-keys: the only one that has the key.
+struct created_api_key_document : api_key_document {
+    std::string key;
+};
+BOOST_DESCRIBE_STRUCT(created_api_key_document, (api_key_document), (key))
+
+} // namespace troupe
