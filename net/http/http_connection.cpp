@@ -8,6 +8,7 @@
 #include "schemas/base/log.hpp"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 
@@ -52,6 +53,12 @@ problem defect(const route& r, const std::exception& e) {
     return {code::internal, "The request failed inside the node: see its log."};
 }
 
+/// An IPv4 address that comes through an IPv6 listener reads as what it is.
+std::string text_of(const asio::ip::address& a) {
+    return a.is_v6() && a.to_v6().is_v4_mapped() ? asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6()).to_string()
+                                                 : a.to_string();
+}
+
 std::int64_t now_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
@@ -74,6 +81,8 @@ void http_connection::enter(phase p, std::int64_t time_out_ms) {
 void http_connection::start() {
     error_code ignored; // a socket that is gone already shows in the first read
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    if (const auto peer = socket_.remote_endpoint(ignored); !ignored)
+        address_ = text_of(peer.address());
     io_.add(shared_from_this());
     advance();
 }
@@ -245,6 +254,7 @@ void http_connection::give_back() { edge_->bodies.give_back(std::exchange(credit
 void http_connection::on_header() {
     began_us_ = now_us();
     request_ = {};
+    request_.address = address_;
     route_ = nullptr;
     sink_.reset();
     is_head_ = is_socket_ = wants_stream_ = unread_ = false;
@@ -279,7 +289,7 @@ void http_connection::take_headers() {
         const auto value = field.value();
         auto [at, fresh] = request_.headers.try_emplace(lower_case({name.data(), name.size()}));
         if (!fresh)
-            at->second += ", ";
+            at->second += at->first == "cookie" ? "; " : ", ";
         at->second.append(value.data(), value.size());
     }
 }

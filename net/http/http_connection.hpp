@@ -86,6 +86,7 @@ private:
 
     io_thread& io_;
     tcp_socket socket_;
+    std::string address_; // of the peer; empty: it has gone already
     boost::beast::flat_buffer buffer_;
     std::optional<parser> parser_; // nothing between two requests
     phase phase_ = phase::header;

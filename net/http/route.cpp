@@ -1,5 +1,7 @@
 #include "net/http/route.hpp"
 
+#include "net/http/text.hpp"
+
 #include <algorithm>
 
 namespace troupe::net {
@@ -37,6 +39,24 @@ std::optional<std::string_view> request::header(std::string_view lower_name) con
 }
 
 std::optional<std::string_view> request::query_value(std::string_view name) const { return find_in(query, name); }
+
+std::optional<std::string_view> request::cookie(std::string_view name) const {
+    std::string_view rest = header("cookie").value_or("");
+    while (!rest.empty()) {
+        const auto end = rest.find(';');
+        const auto pair = trim(rest.substr(0, end));
+        rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+        const auto mark = pair.find('=');
+        if (mark == std::string_view::npos || trim(pair.substr(0, mark)) != name)
+            continue;
+        const auto value = trim(pair.substr(mark + 1));
+        const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+        return quoted ? value.substr(1, value.size() - 2) : value;
+    }
+    return std::nullopt;
+}
+
+std::string_view request::user_agent() const { return header("user-agent").value_or(""); }
 
 response to_response(const problem& p, const request& from) {
     response out;

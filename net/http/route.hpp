@@ -44,6 +44,8 @@ struct request {
     std::string body;
     std::shared_ptr<body_sink> received = {}; ///< In place of `body` for a route with `receive`: finished.
     principal who;
+    std::string address;          ///< The client's IP, as text; behind a trusted proxy the one that the proxy names.
+    bool secure = false;          ///< The client came over TLS, to this node or to a trusted proxy.
     std::string id;               ///< Request id: taken from `X-Request-Id` or made; returned in the answer.
     std::string trace;            ///< traceparent, taken or made.
     std::int64_t deadline_ms = 0; ///< Monotonic.
@@ -51,13 +53,17 @@ struct request {
     [[nodiscard]] std::string_view param(std::string_view name) const;
     [[nodiscard]] std::optional<std::string_view> header(std::string_view lower_name) const;
     [[nodiscard]] std::optional<std::string_view> query_value(std::string_view name) const;
+    /// The value of that cookie as it was sent, without quotes around it; of several the first.
+    [[nodiscard]] std::optional<std::string_view> cookie(std::string_view name) const;
+    /// As the client says; empty when it does not. Anything may stand in there.
+    [[nodiscard]] std::string_view user_agent() const;
 };
 
 struct response {
     int status = 200;
     std::string body = {}; ///< JSON unless `content_type` says otherwise.
     std::string content_type = "application/json";
-    std::vector<std::pair<std::string, std::string>> headers = {};
+    std::vector<std::pair<std::string, std::string>> headers = {}; ///< A name may come again: `Set-Cookie`.
     std::optional<body_source> source = {}; ///< In place of `body`, with its length. After a problem of it the
                                             ///< connection is cut, which tells the client that the rest is missing.
 };
