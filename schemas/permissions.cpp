@@ -62,12 +62,11 @@ std::span<const built_in_role> built_in_roles() {
           "self:*"}},
         {"viewer",
          "Sees the work and changes nothing.",
-         {"agent:read", "task:read", "run:read", "project:read", "approval:read", "event:read", "organization:read",
-          "member:read", "self:*"}},
+         {"agent:read", "task:read", "run:read", "project:read", "approval:read", "organization:read", "member:read",
+          "self:*"}},
         {agent_role,
          "The identity of an agent: tasks, runs and files, nothing of people.",
-         {"agent:read", "task:*", "run:*", "project:read", "project:write", "approval:read", "event:read",
-          "self:read"}},
+         {"agent:read", "task:*", "run:*", "project:read", "project:write", "approval:read", "self:read"}},
     }};
     return roles;
 }

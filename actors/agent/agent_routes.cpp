@@ -2,6 +2,7 @@
 
 #include "actors/agent/agent_model.hpp"
 #include "actors/common/model.hpp"
+#include "actors/common/names.hpp"
 #include "actors/common/routes.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/name_messages.hpp"
@@ -21,40 +22,26 @@ const std::string kind{agent_model::kind};
 const std::string plural = "agents";
 const std::string by_name = "name";
 
-/// A command to the name's entity. Reserving and releasing are idempotent by their owner: no command id.
-template <class Message>
-runtime::command name_command(const net::request& r, const std::string& name, const Message& message) {
-    runtime::command c;
-    c.to = {r.who.organization, "name", name_id(r.who.organization, kind, name)};
-    c.type = wire_name<Message>::value;
-    c.payload = to_json(message);
-    c.principal = r.who.name;
-    c.correlation = r.id;
-    c.trace = r.trace;
-    c.deadline_ms = r.deadline_ms;
-    return c;
+wanted_name name_of(const net::request& r, std::string name, const uuid& agent) {
+    return {r.who.organization, kind, std::move(name), agent};
 }
 
 /// Reserves the name for the agent, lets `go_on` send the command that takes it, and gives the reservation up when
 /// that command was refused. `go_on` answers through the responder that it gets.
 void with_name(const runtime::services& s, net::request r, std::string name, uuid agent, net::responder respond,
                std::function<void(net::request, net::responder)> go_on) {
-    auto reserve = name_command(r, name, reserve_name{kind, name, agent});
-    s.submit(std::move(reserve), [&s, r = std::move(r), name = std::move(name), agent, respond = std::move(respond),
-                                  go_on = std::move(go_on)](runtime::reply reserved) {
-        if (!reserved) {
-            respond(net::to_response(reserved.error(), r));
+    const auto wanted = name_of(r, std::move(name), agent);
+    reserve(s, r, wanted, [&s, r, wanted, respond = std::move(respond), go_on = std::move(go_on)](expected<void> has) {
+        if (!has) {
+            respond(net::to_response(has.error(), r));
             return;
         }
-        go_on(r, [&s, r, name, agent, respond](net::response answer) {
+        go_on(r, [&s, r, wanted, respond](net::response answer) {
             if (answer.status < 400) {
                 respond(std::move(answer));
                 return;
             }
-            // Also when the outcome is unknown: the agent's own confirmation takes a name that is free again.
-            auto release = name_command(r, name, release_name{agent, 0});
-            release.deadline_ms = 0;
-            s.submit(std::move(release), [respond, answer = std::move(answer)](runtime::reply) { respond(answer); });
+            release(s, r, wanted, 0, [respond, answer = std::move(answer)] { respond(answer); });
         });
     });
 }
@@ -74,8 +61,7 @@ net::responder once_released(const runtime::services& s, net::request r, std::st
             respond(std::move(answer));
             return;
         }
-        auto release = name_command(r, name, release_name{agent, *version});
-        s.submit(std::move(release), [respond, answer = std::move(answer)](runtime::reply) { respond(answer); });
+        release(s, r, name_of(r, name, agent), *version, [respond, answer = std::move(answer)] { respond(answer); });
     };
 }
 

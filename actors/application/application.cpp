@@ -1,9 +1,11 @@
 #include "actors/application/application.hpp"
 
 #include "actors/agent/agent_routes.hpp"
-#include "actors/application/admin_key.hpp"
+#include "actors/application/channels.hpp"
 #include "actors/application/kinds.hpp"
 #include "actors/approval/approval_routes.hpp"
+#include "actors/identity/admin_key.hpp"
+#include "actors/identity/identity.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/provider.hpp"
@@ -79,6 +81,7 @@ struct application::impl {
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;
     std::unique_ptr<secret_vault> vault;
+    std::unique_ptr<identity> who;
     system_parts system;
     std::string openapi;
     std::atomic<std::shared_ptr<net::server>> edge; ///< The present one; null before the first.
@@ -94,7 +97,7 @@ struct application::impl {
         auto& parts = node->parts();
         for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
                              run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault),
-                             own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+                             identity_routes(*who), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -137,25 +140,6 @@ struct application::impl {
         return out;
     }
 
-    /// A key as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.
-    expected<net::principal> authenticate(const net::request& r) const {
-        constexpr std::string_view bearer = "Bearer ";
-        std::string_view given = r.header("x-api-key").value_or("");
-        if (const auto header = r.header("authorization"); header && header->starts_with(bearer)) {
-            given = header->substr(bearer.size());
-        }
-        if (given.empty()) {
-            return problem{code::unauthenticated,
-                           "send the key as `Authorization: Bearer KEY`; the administrator's is in " +
-                               key->file().string()};
-        }
-        if (!key->matches(given)) {
-            return problem{code::unauthenticated,
-                           "this key is not known; the administrator's is in " + key->file().string()};
-        }
-        return net::principal{"key/admin", node->parts().store->who().default_organization, true};
-    }
-
     expected<void> serve();
     [[nodiscard]] net::server_settings edge_settings() const;
     [[nodiscard]] net::server_hooks edge_hooks();
@@ -178,13 +162,10 @@ net::server_settings application::impl::edge_settings() const {
 net::server_hooks application::impl::edge_hooks() {
     net::server_hooks hooks;
     hooks.routes = routes();
-    hooks.authenticate = [this](const net::request& r) { return authenticate(r); };
-    hooks.authorize = [](const net::principal& who, std::string_view) {
-        return who.admin ? expected<void>() : expected<void>(problem{code::forbidden, "this key may not do that"});
-    };
-    hooks.authorize_channel = [](const net::principal& who, std::string_view) {
-        return who.admin ? expected<void>()
-                         : expected<void>(problem{code::forbidden, "this key may not subscribe that channel"});
+    hooks.authenticate = [this](const net::request& r) { return who->doors->authenticate(r); };
+    hooks.authorize = access::authorize;
+    hooks.authorize_channel = [](const net::principal& caller, std::string_view channel) {
+        return access::authorize(caller, channel_permission(channel));
     };
     hooks.bus = node->parts().live;
     hooks.instance = "n1";
@@ -430,6 +411,15 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     } else if (*rewrapped > 0) {
         log_for("secrets").warn("{} keyrings are wrapped with the new master key", *rewrapped);
     }
+    const node_secrets own_secrets{[&me](std::string_view name) { return me.vault->reveal(system_organization, name); },
+                                   [&me](std::string_view name, std::string_view value) {
+                                       return me.vault->keep(system_organization, name, value);
+                                   }};
+    auto who = identity::open(me.node->parts(), own_secrets, *me.key);
+    if (!who) {
+        return who.error();
+    }
+    me.who = std::move(*who);
     if (auto served = me.serve(); !served) {
         return served.error();
     }

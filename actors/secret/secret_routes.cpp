@@ -91,23 +91,16 @@ private:
     }
 
     expected<void> submit(const keyring_state& ring) {
-        const auto before = vault_.sealed(request_.who.organization, name_);
-        if (!before) {
-            return before.error();
-        }
-        const auto key = vault_.open_key(ring, ring.current());
-        if (!key) {
-            return key.error();
+        const auto out = vault_.seal_next(ring, name_, value_.text());
+        if (!out) {
+            return out.error();
         }
         const auto hash_key = vault_.open_key(ring, 0);
         if (!hash_key) {
             return hash_key.error();
         }
-        set_secret out{name_, before->version + 1, {}};
-        out.sealed =
-            seal_secret(key->bytes.text(), key->number, {request_.who.organization, name_, out.version}, value_.text());
         auto c = net::make_command(request_, secret_address(request_.who.organization, name_),
-                                   wire_name<set_secret>::value, to_json(out));
+                                   wire_name<set_secret>::value, to_json(*out));
         if (!c) {
             return c.error();
         }

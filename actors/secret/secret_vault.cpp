@@ -278,6 +278,42 @@ expected<secret_keys_document> secret_vault::describe(const uuid& organization) 
     return out;
 }
 
+expected<set_secret> secret_vault::seal_next(const keyring_state& ring, std::string_view name,
+                                             std::string_view value) const {
+    const auto before = sealed(ring.organization, name);
+    if (!before) {
+        return before.error();
+    }
+    const auto key = open_key(ring, ring.current());
+    if (!key) {
+        return key.error();
+    }
+    set_secret out{std::string(name), before->version + 1, {}};
+    out.sealed = seal_secret(key->bytes.text(), key->number, {ring.organization, out.name, out.version}, value);
+    return out;
+}
+
+expected<void> secret_vault::keep(const uuid& organization, std::string_view name, std::string_view value) {
+    auto ring = keyring(organization);
+    if (ring && !*ring) {
+        const auto made = runtime::ask(
+            services_, own_command(keyring_address(organization), add_data_keys{make_keys(organization, 0, 2)}));
+        if (!made && made.error().code != code::conflict) {
+            return made.error();
+        }
+        ring = keyring(organization);
+    }
+    if (!ring || !*ring) {
+        return ring ? problem{code::internal, "the keyring was made and is not there"} : ring.error();
+    }
+    const auto next = seal_next(**ring, name, value);
+    if (!next) {
+        return next.error();
+    }
+    const auto set = runtime::ask(services_, own_command(secret_address(organization, name), *next));
+    return set ? expected<void>() : expected<void>(set.error());
+}
+
 expected<std::optional<reseal_secret>> secret_vault::reseal(const keyring_state& ring, std::string_view name) const {
     const auto stored = sealed(ring.organization, name);
     if (!stored) {

@@ -51,6 +51,13 @@ public:
                                                      std::uint32_t count) const;
     [[nodiscard]] expected<secret_keys_document> describe(const uuid& organization) const;
 
+    /// Sets a secret of the node itself. Blocks; `conflict` when somebody else set it at this moment.
+    expected<void> keep(const uuid& organization, std::string_view name, std::string_view value);
+
+    /// The command that sets a secret's next value, under the newest key. `conflict` of its entity: somebody else was first.
+    [[nodiscard]] expected<set_secret> seal_next(const keyring_state& ring, std::string_view name,
+                                                 std::string_view value) const;
+
     /// The value of a stored secret under the newest key, as a command; nothing when it is that already. For rotations.
     [[nodiscard]] expected<std::optional<reseal_secret>> reseal(const keyring_state& ring, std::string_view name) const;
 

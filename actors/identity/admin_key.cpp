@@ -1,4 +1,4 @@
-#include "actors/application/admin_key.hpp"
+#include "actors/identity/admin_key.hpp"
 
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/ids.hpp"

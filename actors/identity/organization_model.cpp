@@ -1,4 +1,4 @@
-#include "actors/organization/organization_model.hpp"
+#include "actors/identity/organization_model.hpp"
 
 #include "actors/common/model.hpp"
 #include "schemas/name_messages.hpp"

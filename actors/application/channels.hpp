@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace troupe::actors {
+
+/// The permission that a channel, or a pattern of channels, asks for: `runs/018f…` and `runs/*` ask for `run:read`,
+/// what shows the node for `system:read`, and what shows everything, or cannot be told, for `event:read`.
+std::string channel_permission(std::string_view channel);
+
+} // namespace troupe::actors

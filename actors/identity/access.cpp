@@ -1,0 +1,423 @@
+#include "actors/identity/access.hpp"
+
+#include "actors/identity/api_key_model.hpp"
+#include "actors/identity/organization_model.hpp"
+#include "actors/identity/session_model.hpp"
+#include "actors/identity/user_model.hpp"
+#include "schemas/permissions.hpp"
+#include "storage/views.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+constexpr std::size_t remembered_max = 20'000;
+
+/// Events after which nobody may do anything else than before.
+constexpr std::array harmless{
+    wire_name<session_opened>::value, wire_name<session_rotated>::value,  wire_name<api_key_created>::value,
+    wire_name<api_key_used>::value,   wire_name<user_created>::value,     wire_name<user_locked>::value,
+    wire_name<user_unlocked>::value,  wire_name<membership_noted>::value, wire_name<debt_cleared>::value,
+};
+
+template <class Document>
+expected<std::optional<Document>> read(const storage::store& s, const entity_address& a) {
+    const auto found = storage::read_document(s, a);
+    if (!found || !*found) {
+        return found ? expected<std::optional<Document>>(std::nullopt) : found.error();
+    }
+    auto decoded = from_json<Document>((*found)->json, strictness::stored);
+    return decoded ? expected<std::optional<Document>>(std::move(*decoded)) : decoded.error();
+}
+
+template <class Item>
+expected<std::optional<Item>> read(const storage::store& s, const entity_address& a, std::string_view collection,
+                                   std::string_view key) {
+    const auto found = storage::read_item(s, a, collection, key);
+    if (!found || !*found) {
+        return found ? expected<std::optional<Item>>(std::nullopt) : found.error();
+    }
+    auto decoded = from_json<Item>(**found, strictness::stored);
+    return decoded ? expected<std::optional<Item>>(std::move(*decoded)) : decoded.error();
+}
+
+problem unknown_token() {
+    return {code::unauthenticated, "this key or token is not known, was revoked or has expired; see POST "
+                                   "/api/v1/auth/login and /api/v1/auth/refresh"};
+}
+
+problem no_organization(std::string_view name) {
+    return {code::not_found, "there is no organization '" + std::string(name) + "' that you belong to"};
+}
+
+/// What the caller sent, and whether a browser sent it by itself.
+struct sent_token {
+    std::string_view text;
+    bool by_cookie = false;
+};
+
+sent_token token_in(const net::request& r) {
+    constexpr std::string_view bearer = "bearer ";
+    if (const auto header = r.header("authorization");
+        header && header->size() > bearer.size() &&
+        std::ranges::equal(header->substr(0, bearer.size()), bearer, [](char a, char b) { return (a | 32) == b; })) {
+        return {header->substr(bearer.size())};
+    }
+    if (const auto key = r.header("x-api-key")) {
+        return {*key};
+    }
+    if (const auto cookie = r.cookie(access_cookie)) {
+        return {*cookie, true};
+    }
+    return {};
+}
+
+/// The organization that the request is about, where it says so.
+std::string_view organization_in(const net::request& r) {
+    if (r.path.starts_with("/organizations/")) {
+        return r.param("id");
+    }
+    return r.header("x-organization").value_or("");
+}
+
+bool reads_only(std::string_view permission) { return permission.ends_with(":read"); }
+
+} // namespace
+
+expected<std::unique_ptr<access>> access::open(const runtime::services& s, const identity_keys& keys,
+                                               const admin_key& key) {
+    std::unique_ptr<access> out(new access(s, keys, key));
+    auto changes =
+        s.live->subscribe({system_organization, {"users/*", "sessions/*", "api_keys/*", "organizations/*"}, ""},
+                          [me = out.get()](const runtime::live_event& e) {
+                              if (std::ranges::find(harmless, std::string_view(e.kind)) == harmless.end()) {
+                                  me->generation_.fetch_add(1, std::memory_order_release);
+                              }
+                          });
+    if (!changes) {
+        return changes.error();
+    }
+    out->changes_ = std::move(*changes);
+    return out;
+}
+
+expected<net::principal> access::authenticate(const net::request& r) {
+    const auto sent = token_in(r);
+    if (sent.text.empty()) {
+        return problem{code::unauthenticated,
+                       "send a key or an access token as `Authorization: Bearer KEY`; the administrator's key is in " +
+                           admin_.file().string() + ", a token comes from POST /api/v1/auth/login"};
+    }
+    const auto organization = organization_in(r);
+    const auto digest = sha256(std::string(sent.text) + '\n' + std::string(organization));
+    const std::string name(reinterpret_cast<const char*>(digest.data()), digest.size());
+    const auto generation = generation_.load(std::memory_order_acquire);
+    std::optional<net::principal> known;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = remembered_.find(name);
+        if (found != remembered_.end() && found->second.generation == generation) {
+            known = found->second.who;
+        }
+    }
+    const auto expired = [](const net::principal& who) {
+        return who.credentials->expires_at.ms != 0 && system_now() >= who.credentials->expires_at;
+    };
+    if (!known || expired(*known)) {
+        auto judged = judge(r, sent.text, organization);
+        if (!judged) {
+            return judged;
+        }
+        known = std::move(*judged);
+        const std::lock_guard lock(mutex_);
+        if (remembered_.size() >= remembered_max) {
+            remembered_.clear();
+        }
+        remembered_[name] = {*known, generation};
+    }
+    if (sent.by_cookie && r.verb != net::verb::get) {
+        const auto given = r.header("x-csrf-token").value_or("");
+        if (!known->credentials->session || given != csrf_token(keys_.opaque_key(), *known->credentials->session)) {
+            return problem{code::forbidden, "a request that changes something with a cookie needs the header "
+                                            "X-CSRF-Token: the `csrf_token` of the login"};
+        }
+    }
+    return std::move(*known);
+}
+
+expected<net::principal> access::judge(const net::request& r, std::string_view token, std::string_view organization) {
+    if (admin_.matches(token)) {
+        return judge_admin(organization);
+    }
+    if (const auto id = api_key_id(token)) {
+        return judge_api_key(r, *id, token, organization);
+    }
+    return judge_session(token, organization);
+}
+
+expected<net::principal> access::judge_admin(std::string_view organization) const {
+    auto c = std::make_shared<credentials>();
+    c->kind = credential_kind::admin_key;
+    c->permissions = {"*", "system:*"};
+    net::principal who{"key/admin", services_.store->who().default_organization, true, {}};
+    if (!organization.empty()) {
+        const auto found = find_organization(organization);
+        if (!found) {
+            return found.error();
+        }
+        who.organization = *found;
+    }
+    who.credentials = std::move(c);
+    return who;
+}
+
+expected<net::principal> access::judge_api_key(const net::request& r, const uuid& id, std::string_view token,
+                                               std::string_view organization) const {
+    const auto& store = *services_.store;
+    const auto key = read<api_key_document>(store, api_key_address(id));
+    const auto hash = read<api_key_hash>(store, api_key_address(id), hash_collection, hash_key);
+    if (!key || !hash) {
+        return !key ? key.error() : hash.error();
+    }
+    const auto digest = sha256(token);
+    const auto given = to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    const auto now = system_now();
+    if (!*key || !*hash || (*hash)->hash != given || (*key)->revoked_at ||
+        ((*key)->expires_at && now >= *(*key)->expires_at)) {
+        return unknown_token();
+    }
+    const auto& d = **key;
+    auto c = std::make_shared<credentials>();
+    c->kind = credential_kind::api_key;
+    c->key = d.id;
+    c->scopes = d.scopes;
+    c->expires_at = d.expires_at.value_or(timestamp{});
+    net::principal who{"key/" + to_string(d.id), d.organization_id, false, {}};
+    if (!organization.empty()) {
+        const auto wanted = find_organization(organization);
+        if (!wanted || *wanted != d.organization_id) {
+            return no_organization(organization);
+        }
+    }
+    if (d.owner.starts_with("user/")) {
+        const auto id_of_user = parse_uuid(std::string_view(d.owner).substr(5));
+        const auto user = id_of_user ? read<user_document>(store, user_address(*id_of_user))
+                                     : expected<std::optional<user_document>>(std::nullopt);
+        if (!user) {
+            return user.error();
+        }
+        if (!*user || (*user)->status != user_status::active) {
+            return unknown_token();
+        }
+        c->user = (*user)->id;
+        if (auto in = enter(who, *c, **user, "", d.organization_id); !in) {
+            return in.error();
+        }
+        who.admin = who.admin && d.scopes.empty(); // a narrowed key of an administrator is narrow
+    } else {
+        c->role = d.role;
+        auto permissions = permissions_of(d.organization_id, d.role);
+        if (!permissions) {
+            return permissions.error();
+        }
+        c->permissions = std::move(*permissions);
+        if (auto in = read_organization(d.organization_id, *c); !in) {
+            return in.error();
+        }
+    }
+    if (!d.last_used_at || now - *d.last_used_at >= api_key_use_ms) {
+        runtime::command note;
+        note.to = api_key_address(d.id);
+        note.type = wire_name<note_api_key_use>::value;
+        note.payload = to_json(note_api_key_use{r.address});
+        note.principal = "node";
+        services_.submit(std::move(note), [](const runtime::reply&) {}); // the next use tries again
+    }
+    who.credentials = std::move(c);
+    return who;
+}
+
+expected<net::principal> access::judge_session(std::string_view token, std::string_view organization) const {
+    const auto claims = keys_.verify(token, system_now());
+    if (!claims) {
+        return claims.error();
+    }
+    const auto& store = *services_.store;
+    const auto session = read<session_document>(store, session_address(claims->session));
+    const auto family = read<session_family>(store, session_address(claims->session), family_collection, family_key);
+    const auto user = read<user_document>(store, user_address(claims->user));
+    const auto credential =
+        read<user_credential>(store, user_address(claims->user), credential_collection, credential_key);
+    if (!session || !family || !user || !credential) {
+        return !session ? session.error() : !family ? family.error() : !user ? user.error() : credential.error();
+    }
+    if (!*session || !*family || !*user || !*credential || (*session)->ended_at ||
+        (*session)->user_id != claims->user || (*user)->status != user_status::active ||
+        (*family)->generation != (*credential)->generation) {
+        return problem{code::unauthenticated, "this session is over: log in again"};
+    }
+    auto c = std::make_shared<credentials>();
+    c->kind = credential_kind::session;
+    c->user = claims->user;
+    c->session = claims->session;
+    c->authenticated_at = (*session)->authenticated_at;
+    c->expires_at = claims->expires_at;
+    net::principal who{"user/" + to_string(claims->user), {}, false, {}};
+    if (auto in = enter(who, *c, **user, organization, claims->organization); !in) {
+        return in.error();
+    }
+    who.credentials = std::move(c);
+    return who;
+}
+
+/// Puts a person into an organization: the one that is asked for, or else the token's. Nobody learns of organizations
+/// that they do not belong to.
+expected<void> access::enter(net::principal& who, credentials& c, const user_document& user,
+                             std::string_view organization, const std::optional<uuid>& fallback) const {
+    who.admin = user.node_admin;
+    auto wanted = fallback;
+    if (!organization.empty()) {
+        const auto found = find_organization(organization);
+        if (!found) {
+            return no_organization(organization);
+        }
+        wanted = *found;
+    }
+    if (!wanted) {
+        if (who.admin) {
+            who.organization = services_.store->who().default_organization;
+            c.permissions = {"*", "system:*"};
+        } else {
+            c.permissions = {"self:*"};
+        }
+        return {};
+    }
+    const auto member =
+        read<member_record>(*services_.store, organization_address(*wanted), members_collection, to_string(user.id));
+    if (!member) {
+        return member.error();
+    }
+    const bool belongs = *member && !(*member)->removed && (*member)->status == member_status::active;
+    who.organization = *wanted;
+    if (who.admin) {
+        c.role = belongs ? (*member)->role : "";
+        c.permissions = {"*", "system:*"};
+        return {};
+    }
+    if (!belongs) {
+        if (!organization.empty()) {
+            return no_organization(organization);
+        }
+        who.organization = {}; // was removed since the token was made
+        c.permissions = {"self:*"};
+        return {};
+    }
+    c.role = (*member)->role;
+    auto permissions = permissions_of(*wanted, c.role);
+    if (!permissions) {
+        return permissions.error();
+    }
+    c.permissions = std::move(*permissions);
+    return read_organization(*wanted, c);
+}
+
+expected<void> access::read_organization(const uuid& id, credentials& c) const {
+    const auto found = read<organization_document>(*services_.store, organization_address(id));
+    if (!found) {
+        return found.error();
+    }
+    if (!*found) {
+        return unknown_token();
+    }
+    c.suspended = (*found)->status == organization_status::suspended;
+    return {};
+}
+
+expected<uuid> access::find_organization(std::string_view text) const {
+    if (const auto id = parse_uuid(text)) {
+        const auto found = storage::read_document(*services_.store, organization_address(*id));
+        if (!found) {
+            return found.error();
+        }
+        return *found ? expected<uuid>(*id) : no_organization(text);
+    }
+    storage::list_query query;
+    query.organization = system_organization;
+    query.kind = organization_model::kind;
+    query.filter = "slug=" + std::string(text);
+    query.limit = 1;
+    const auto found = storage::read_list(*services_.store, query);
+    if (!found) {
+        return found.error();
+    }
+    return found->items.empty() ? expected<uuid>(no_organization(text)) : found->items.front().id;
+}
+
+expected<std::vector<std::string>> access::permissions_of(const uuid& organization, std::string_view role) const {
+    if (const auto* known = find_built_in_role(role)) {
+        return known->permissions;
+    }
+    auto own = read<role_record>(*services_.store, organization_address(organization), roles_collection, role);
+    if (!own) {
+        return own.error();
+    }
+    if (!*own || (*own)->removed) {
+        return problem{code::not_found, "this organization has no role '" + std::string(role) + "'"};
+    }
+    return std::move((*own)->permissions);
+}
+
+permission_decision_document access::explain(const net::principal& who, std::string_view permission) {
+    permission_decision_document out{std::string(permission), false, ""};
+    const auto* c = who.credentials.get();
+    if (c == nullptr) {
+        out.reason = "nobody is known to ask";
+        return out;
+    }
+    const auto pattern = who.admin ? std::string_view("*") : covering(c->permissions, permission);
+    const auto role = who.admin         ? std::string("an administrator of the node")
+                      : c->role.empty() ? std::string("nobody in an organization")
+                                        : "'" + c->role + "'";
+    if (pattern.empty()) {
+        out.reason =
+            is_node_permission(permission)
+                ? "`" + std::string(permission) + "` is for administrators of the node; the caller is " + role
+                : "the caller is " + role + ", and no permission of that role covers `" + std::string(permission) + "`";
+        return out;
+    }
+    if (!c->scopes.empty() && covering(c->scopes, permission).empty()) {
+        out.reason = "the role covers it, the scopes of this key do not";
+        return out;
+    }
+    if (c->suspended && !reads_only(permission) && !permission.starts_with("self:")) {
+        out.reason = "the organization is suspended: nothing in it changes";
+        return out;
+    }
+    out.allowed = true;
+    out.reason = "the caller is " + role + ", and `" + std::string(pattern) + "` covers it";
+    return out;
+}
+
+expected<void> access::authorize(const net::principal& who, std::string_view permission) {
+    const auto* c = who.credentials.get();
+    if (c != nullptr && permission == "self:read") {
+        return {}; // anybody may know who it is
+    }
+    const bool covered = c != nullptr && (who.admin || !covering(c->permissions, permission).empty()) &&
+                         (c->scopes.empty() || !covering(c->scopes, permission).empty());
+    const bool frozen = c != nullptr && c->suspended && !reads_only(permission) && !permission.starts_with("self:");
+    if (covered && !frozen) {
+        return {};
+    }
+    if (covered) {
+        return problem{code::organization_suspended,
+                       "this organization is suspended: it can be read, and nothing in it changes"};
+    }
+    return problem{code::forbidden,
+                   "this needs the permission `" + std::string(permission) + "`: " + explain(who, permission).reason};
+}
+
+} // namespace troupe::actors

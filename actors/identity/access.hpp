@@ -1,0 +1,78 @@
+#pragma once
+
+#include "actors/identity/admin_key.hpp"
+#include "actors/identity/credentials.hpp"
+#include "actors/identity/identity_keys.hpp"
+#include "net/http/route.hpp"
+#include "runtime/bus/bus.hpp"
+#include "runtime/services.hpp"
+#include "schemas/auth.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+/// Who asks, and whether they may. From the tables, never waking an entity; remembered until something about people,
+/// keys or organizations changes, which is noticed before the change is answered.
+namespace troupe::actors {
+
+/// The cookies of a browser; `__Host-` binds them to this origin and to secure transport.
+inline constexpr std::string_view access_cookie = "__Host-troupe-access";
+inline constexpr std::string_view refresh_cookie = "__Host-troupe-refresh";
+
+/// Thread-safe; called on io threads.
+class access {
+public:
+    /// All of them outlive this object. Before the edge serves.
+    static expected<std::unique_ptr<access>> open(const runtime::services& s, const identity_keys& keys,
+                                                  const admin_key& key);
+
+    /// From `Authorization: Bearer`, `X-Api-Key` or the cookie. The organization is the one that the path names
+    /// (/organizations/{id}/…), or `X-Organization`, or the token's. `unauthenticated`, `not_found` (organization),
+    /// `forbidden` (a cookie without its CSRF token).
+    expected<net::principal> authenticate(const net::request& r);
+
+    /// `forbidden`, `organization_suspended`. Deny by default.
+    [[nodiscard]] static expected<void> authorize(const net::principal& who, std::string_view permission);
+    /// The same with its reason.
+    [[nodiscard]] static permission_decision_document explain(const net::principal& who, std::string_view permission);
+
+    /// An id or a slug.
+    [[nodiscard]] expected<uuid> find_organization(std::string_view text) const;
+    /// The permissions of a role of that organization; `not_found`.
+    [[nodiscard]] expected<std::vector<std::string>> permissions_of(const uuid& organization,
+                                                                    std::string_view role) const;
+
+private:
+    access(const runtime::services& s, const identity_keys& keys, const admin_key& key)
+        : services_(s), keys_(keys), admin_(key) {}
+
+    struct remembered {
+        net::principal who;
+        std::uint64_t generation = 0;
+    };
+    expected<net::principal> judge(const net::request& r, std::string_view token, std::string_view organization);
+    expected<net::principal> judge_admin(std::string_view organization) const;
+    expected<net::principal> judge_api_key(const net::request& r, const uuid& id, std::string_view token,
+                                           std::string_view organization) const;
+    expected<net::principal> judge_session(std::string_view token, std::string_view organization) const;
+    expected<void> enter(net::principal& who, credentials& c, const user_document& user, std::string_view organization,
+                         const std::optional<uuid>& fallback) const;
+    expected<void> read_organization(const uuid& id, credentials& c) const;
+
+    const runtime::services& services_;
+    const identity_keys& keys_;
+    const admin_key& admin_;
+    std::atomic<std::uint64_t> generation_{0};
+    std::mutex mutex_;
+    std::unordered_map<std::string, remembered> remembered_;
+    std::unique_ptr<runtime::subscription> changes_;
+};
+
+} // namespace troupe::actors

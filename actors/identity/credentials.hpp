@@ -1,0 +1,29 @@
+#pragma once
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/ids.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+enum class credential_kind : std::uint8_t { admin_key, session, api_key };
+
+/// What `access` found out about a caller. Immutable.
+struct credentials {
+    credential_kind kind = credential_kind::session;
+    std::optional<uuid> user; ///< Who logged in, or whose key it is.
+    std::optional<uuid> session;
+    std::optional<uuid> key;
+    std::string role;                     ///< In the organization of the request; empty: none.
+    std::vector<std::string> permissions; ///< Of that role.
+    std::vector<std::string> scopes;      ///< Of a key; empty: no narrower than the role.
+    bool suspended = false;               ///< The organization may only be read.
+    timestamp authenticated_at;           ///< When the person proved last who it is.
+    timestamp expires_at;                 ///< Of what was sent; the epoch: never.
+};
+
+} // namespace troupe

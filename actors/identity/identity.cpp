@@ -1,0 +1,63 @@
+#include "actors/identity/identity.hpp"
+
+#include "actors/identity/organization_model.hpp"
+
+#include <iterator>
+#include <thread>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+constexpr std::uint32_t address_failures_free = 20;
+
+/// The organization of entities that were made before there were others.
+expected<void> make_default_organization(const runtime::services& s) {
+    runtime::command c;
+    c.to = organization_address(s.store->who().default_organization);
+    c.type = wire_name<create_organization>::value;
+    c.payload = to_json(create_organization{"Default", "default", {}, organization_plan::enterprise, {}});
+    c.principal = "node";
+    if (const auto made = runtime::ask(s, std::move(c)); !made && made.error().code != code::already_exists) {
+        return made.error();
+    }
+    return {};
+}
+
+} // namespace
+
+identity::identity(const runtime::services& s)
+    : services(s),
+      passwords(std::max(1U, std::thread::hardware_concurrency() / 2)),
+      by_address({.free = address_failures_free}) {}
+
+expected<std::unique_ptr<identity>> identity::open(const runtime::services& s, node_secrets secrets,
+                                                   const admin_key& key) {
+    if (auto made = make_default_organization(s); !made) {
+        return made.error();
+    }
+    std::unique_ptr<identity> out(new identity(s));
+    auto keys = identity_keys::open(std::move(secrets), to_string(s.store->who().cluster),
+                                    s.settings->identity_access_token_ms);
+    if (!keys) {
+        return keys.error();
+    }
+    out->keys = std::move(*keys);
+    auto doors = access::open(s, *out->keys, key);
+    if (!doors) {
+        return doors.error();
+    }
+    out->doors = std::move(*doors);
+    return out;
+}
+
+std::vector<net::route> identity_routes(identity& me) {
+    std::vector<net::route> out;
+    for (auto part : {login_routes(me), profile_routes(me), user_routes(me), api_key_routes(me),
+                      organization_routes(me), member_routes(me)}) {
+        std::move(part.begin(), part.end(), std::back_inserter(out));
+    }
+    return out;
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,187 @@
+// Accounts, for administrators of the node.
+#include "actors/common/routes.hpp"
+#include "actors/identity/accounts.hpp"
+#include "actors/identity/organization_model.hpp"
+#include "actors/identity/user_model.hpp"
+#include "schemas/name_messages.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+using net::request;
+using net::responder;
+using net::verb;
+
+const std::string kind{user_model::kind};
+const std::string by_email = "email";
+
+/// Users live in `system`, whatever organization the request is about.
+net::handler in_system(net::handler run) {
+    return [run = std::move(run)](request r, responder respond) {
+        r.who.organization = system_organization;
+        run(std::move(r), std::move(respond));
+    };
+}
+
+net::response created(const runtime::outcome& made, const uuid& id) {
+    net::response out{201, made.document};
+    out.headers.emplace_back("ETag", "\"" + std::to_string(made.version) + "\"");
+    out.headers.emplace_back("Location", "/api/v1/users/" + to_string(id));
+    return out;
+}
+
+net::handler create(identity& me) {
+    return [&me](request r, responder respond) {
+        auto body = from_json<create_user_body>(r.body, strictness::input);
+        const auto email = body ? clean_email(body->email) : std::nullopt;
+        if (!email) {
+            return respond(net::to_response(body ? bad_email() : body.error(), r));
+        }
+        if (const auto weak = check_password(me, body->password, "/password", {*email, body->name})) {
+            return respond(net::to_response(*weak, r));
+        }
+        if (body->role) {
+            if (const auto may = check_may_give(me, r.who, r.who.organization, *body->role); !may) {
+                return respond(net::to_response(may.error(), r));
+            }
+        }
+        if (!r.header("idempotency-key")) {
+            r.headers["idempotency-key"] = to_string(make_uuid()); // one id for account and membership
+        }
+        new_account account{*email, body->name, wiped_text(std::move(body->password)), body->node_admin};
+        make_account(me, r, std::move(account), [&me, r, respond, role = body->role](expected<runtime::outcome> made) {
+            const auto user = made ? from_json<user_document>(made->document, strictness::stored)
+                                   : expected<user_document>(made.error());
+            if (!user) {
+                return respond(net::to_response(user.error(), r));
+            }
+            if (!role) {
+                return respond(created(*made, user->id));
+            }
+            auto join = command_of(me, r, organization_address(r.who.organization), add_member{user->id, *role});
+            if (!join) {
+                return respond(net::to_response(join.error(), r));
+            }
+            me.services.submit(std::move(*join),
+                               [r, respond, made = std::move(*made), id = user->id](const runtime::reply& joined) {
+                                   respond(joined ? created(made, id) : net::to_response(joined.error(), r));
+                               });
+        });
+    };
+}
+
+void submit_change(identity& me, const request& r, const uuid& id, const update_user& change,
+                   const responder& respond) {
+    auto c = command_of(me, r, user_address(id), change);
+    if (!c) {
+        return respond(net::to_response(c.error(), r));
+    }
+    net::submit_and_answer(me.services, r, std::move(*c), 200, {}, respond);
+}
+
+net::handler update(identity& me) {
+    return [&me](request r, responder respond) {
+        r.who.organization = system_organization;
+        auto body = from_json<update_user_body>(r.body, strictness::input);
+        const auto id = body ? net::resolve_id(me.services, r, kind, by_email) : expected<uuid>(body.error());
+        const auto user = id ? read_user(me, *id) : expected<std::optional<user_document>>(id.error());
+        if (!user || !*user) {
+            return respond(net::to_response(
+                user ? problem{code::not_found, "there is no user '" + std::string(r.param("id")) + "'"} : user.error(),
+                r));
+        }
+        update_user change{body->name, {}, body->status, body->node_admin, {}};
+        if (!body->password) {
+            return submit_change(me, r, *id, change, respond);
+        }
+        if (const auto weak = check_password(me, *body->password, "/password", {(*user)->email, (*user)->name})) {
+            return respond(net::to_response(*weak, r));
+        }
+        me.passwords.hash(wiped_text(std::move(*body->password)),
+                          [&me, r, id = *id, change, respond](expected<std::string> hash) mutable {
+                              if (!hash) {
+                                  return respond(net::to_response(hash.error(), r));
+                              }
+                              change.password_hash = std::move(*hash);
+                              submit_change(me, r, id, change, respond);
+                          });
+    };
+}
+
+} // namespace
+
+std::vector<net::route> user_routes(identity& me) {
+    const std::string tag = "users";
+    const auto document = net::reply_of<user_document>("user");
+    const auto update_route = [&](verb v, std::string operation) {
+        return net::route{.verb = v,
+                          .path = "/users/{id}",
+                          .operation = std::move(operation),
+                          .summary = "Replaces what is given: name, status, password, rights on the node.",
+                          .tag = tag,
+                          .permission = "system:admin",
+                          .body = net::body_of<update_user_body>("update_user"),
+                          .reply = document,
+                          .errors = {code::not_found, code::precondition_failed},
+                          .run = update(me)};
+    };
+    return {
+        {.verb = verb::get,
+         .path = "/users",
+         .operation = "list_users",
+         .summary = "Lists accounts, newest first.",
+         .tag = tag,
+         .permission = "system:admin",
+         .query = net::list_parameters({by_email}),
+         .reply = page_of<user_document>("user_list"),
+         .run = in_system(net::list_entities(me.services, kind, {by_email}))},
+        {.verb = verb::post,
+         .path = "/users",
+         .operation = "create_user",
+         .summary = "Makes an account, and with `role` a membership in the organization of the request.",
+         .tag = tag,
+         .permission = "system:admin",
+         .body = net::body_of<create_user_body>("create_user"),
+         .reply = document,
+         .success = 201,
+         .errors = {code::already_exists},
+         .run = create(me)},
+        {.verb = verb::get,
+         .path = "/users/{id}",
+         .operation = "get_user",
+         .summary = "Shows an account, by its id or e-mail address.",
+         .tag = tag,
+         .permission = "system:admin",
+         .reply = document,
+         .errors = {code::not_found},
+         .run = in_system(net::read_entity(me.services, kind, by_email))},
+        update_route(verb::put, "update_user"),
+        update_route(verb::patch, "patch_user"),
+        {.verb = verb::post,
+         .path = "/users/{id}/unlock",
+         .operation = "unlock_user",
+         .summary = "Lets a person try again who failed to log in too often.",
+         .tag = tag,
+         .permission = "system:admin",
+         .reply = document,
+         .errors = {code::not_found},
+         .run =
+             [&me, unlock = in_system(net::change_entity(me.services, kind,
+                                                         net::empty_command(std::string(wire_name<unlock_user>::value)),
+                                                         200, by_email))](request r, responder respond) {
+                 auto of = r;
+                 of.who.organization = system_organization;
+                 const auto id = net::resolve_id(me.services, of, kind, by_email);
+                 if (const auto user = id ? read_user(me, *id) : expected<std::optional<user_document>>(id.error());
+                     user && *user) {
+                     me.by_account.succeeded(fold_name((*user)->email));
+                 }
+                 unlock(std::move(r), std::move(respond));
+             }},
+    };
+}
+
+} // namespace troupe::actors
