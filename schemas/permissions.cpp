@@ -47,35 +47,34 @@ bool is_permission_pattern(std::string_view text) {
 }
 
 std::span<const built_in_role> built_in_roles() {
-    static const std::array<built_in_role, 6> roles {
-        {{owner_role, "Everything in the organization, and the organization itself.", {"*"}},
-         {
-             "admin",
-             "Everything but deleting the organization: people, roles, keys, secrets and all work.",
-             {"*:read", "*:write", "agent:*", "task:*", "run:*", "project:*", "approval:*", "secret:*", "member:*",
-              "role:*", "invitation:*", "api_key:*", "audit:*", "self:*"},
-             {"operator",
-              "Runs the work: agents, tasks, runs, projects, approvals. Sees keys and secrets by name, changes none.",
-              {"*:read", "agent:write", "task:write", "run:write", "project:write", "approval:write", "self:*"}},
-             {"member",
-              "Works: tasks, runs, projects and approvals, with the agents that are there.",
-              {"agent:read", "task:*", "run:*", "project:*", "approval:*", "event:read", "organization:read",
-               "member:read", "self:*"}},
-             {"viewer",
-              "Sees the work and changes nothing.",
-              {"agent:read", "task:read", "run:read", "project:read", "approval:read", "organization:read",
-               "member:read", "self:*"}},
-             {agent_role,
-              "The identity of an agent: tasks, runs and files, nothing of people.",
-              {"agent:read", "task:*", "run:*", "project:read", "project:write", "approval:read", "self:read"}},
-         }};
-        return roles;
-    }
+    static const std::array<built_in_role, 6> roles{{
+        {owner_role, "Everything in the organization, and the organization itself.", {"*"}},
+        {"admin",
+         "Everything but deleting the organization: people, roles, keys, secrets and all work.",
+         {"*:read", "*:write", "agent:*", "task:*", "run:*", "project:*", "approval:*", "secret:*", "member:*",
+          "role:*", "invitation:*", "api_key:*", "audit:*", "self:*"}},
+        {"operator",
+         "Runs the work: agents, tasks, runs, projects, approvals. Sees keys and secrets by name, changes none.",
+         {"*:read", "agent:write", "task:write", "run:write", "project:write", "approval:write", "self:*"}},
+        {"member",
+         "Works: tasks, runs, projects and approvals, with the agents that are there.",
+         {"agent:read", "task:*", "run:*", "project:*", "approval:*", "event:read", "organization:read", "member:read",
+          "self:*"}},
+        {"viewer",
+         "Sees the work and changes nothing.",
+         {"agent:read", "task:read", "run:read", "project:read", "approval:read", "organization:read", "member:read",
+          "self:*"}},
+        {agent_role,
+         "The identity of an agent: tasks, runs and files, nothing of people.",
+         {"agent:read", "task:*", "run:*", "project:read", "project:write", "approval:read", "self:read"}},
+    }};
+    return roles;
+}
 
-    const built_in_role* find_built_in_role(std::string_view name) {
-        const auto roles = built_in_roles();
-        const auto found = std::ranges::find(roles, name, &built_in_role::name);
-        return found == roles.end() ? nullptr : &*found;
-    }
+const built_in_role* find_built_in_role(std::string_view name) {
+    const auto roles = built_in_roles();
+    const auto found = std::ranges::find(roles, name, &built_in_role::name);
+    return found == roles.end() ? nullptr : &*found;
+}
 
 } // namespace troupe
