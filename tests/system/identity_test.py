@@ -71,7 +71,7 @@ class LoginTest(IdentityTest):
         nobody = self.status(anyone.post("/auth/login", {"email": "eve@example.org", "password": "wrong, quite"}), 401)
         self.assertEqual((wrong.code, wrong.json["detail"]), (nobody.code, nobody.json["detail"]))
         self.assertEqual(wrong.code, "invalid_credentials")
-        for email in ("ada@example.org", "eve@example.org"):
+        for email in ("eve@example.org", "ada@example.org"):
             def refused_for_long(email=email):  # each failure after a wait doubles the next one
                 reply = anyone.post("/auth/login", {"email": email, "password": "wrong, quite"})
                 self.assertIn(reply.status, (401, 429), email)
