@@ -6,6 +6,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/compose.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -67,16 +68,20 @@ public:
 
     /// Says that nothing more comes; what the client sends can still be read.
     void shutdown_send(error_code& error) {
-        if (tls_)
-            tls_->say_goodbye();
+        say_goodbye();
         socket_.shutdown(tcp_socket::shutdown_send, error);
+    }
+
+    /// What TLS has to say before the end.
+    void say_goodbye() {
+        if (tls_ && socket_.is_open())
+            tls_->say_goodbye();
     }
 
     /// Ends it now. The peer may be gone already.
     void close() {
         error_code ignored;
-        if (tls_ && socket_.is_open())
-            tls_->say_goodbye();
+        say_goodbye();
         socket_.shutdown(tcp_socket::shutdown_both, ignored);
         socket_.close(ignored);
     }
@@ -131,6 +136,8 @@ private:
         void operator()(Self& self, error_code error = {}) {
             if (tried)
                 return self.complete(last.error, last.bytes);
+            if (!error && !socket.is_open()) // its number may be another's by now
+                error = boost::asio::error::bad_descriptor;
             last = error ? tls_step{.error = error} : attempt();
             auto& from = socket; // `self` takes this object with it
             if (last.wants != tls_step::want::nothing) {
@@ -161,8 +168,7 @@ inline void beast_close_socket(edge_socket& socket) { socket.close(); }
 
 template <class Handler>
 void async_teardown(boost::beast::role_type role, edge_socket& socket, Handler&& done) {
-    if (socket.is_secure())
-        socket.session().say_goodbye();
+    socket.say_goodbye();
     boost::beast::websocket::async_teardown(role, socket.plain(), std::forward<Handler>(done));
 }
 

@@ -76,6 +76,12 @@ expected<tcp::endpoint> parse_endpoint(const std::string& text) {
     return tcp::endpoint(address, port);
 }
 
+std::string url_of(std::string_view scheme, const tcp::endpoint& where) {
+    const auto address = where.address().to_string();
+    return std::string(scheme) + "://" + (where.address().is_v6() ? "[" + address + "]" : address) + ":" +
+           std::to_string(where.port());
+}
+
 /// The listening socket itself is at fault; anything else passes.
 bool is_broken(const error_code& error) {
     return error == asio::error::bad_descriptor || error == asio::error::invalid_argument ||
@@ -240,6 +246,8 @@ expected<std::unique_ptr<server>> server::start(server_settings settings, server
         thread->start();
     std::unique_ptr<server> out(new server(std::move(i)));
     log_for("edge").info("listening on {}", out->url());
+    if (const auto port = out->redirect_port(); port != 0)
+        log_for("edge").info("redirects {} to it", url_of("http", out->impl_->listeners.back()->local));
     return out;
 }
 
@@ -258,10 +266,7 @@ expected<void> server::reload_certificate() {
 }
 
 std::string server::url() const {
-    const auto where = impl_->listeners.front()->local.address();
-    const auto address = where.to_string();
-    return (impl_->shared->identity ? "https://" : "http://") + (where.is_v6() ? "[" + address + "]" : address) + ":" +
-           std::to_string(port());
+    return url_of(impl_->shared->identity ? "https" : "http", impl_->listeners.front()->local);
 }
 
 std::size_t server::connections() const { return impl_->shared->connections.now(); }
