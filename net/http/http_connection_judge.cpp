@@ -109,6 +109,9 @@ std::optional<response> http_connection::judge_framing(std::string_view& path, s
         if (!equal_ignoring_case(*coding, "chunked"))
             return refused_message("Transfer-Encoding has to be chunked alone: this node knows no other.", 501);
     }
+    // The parser takes "5, 5" as well.
+    if (request_.header("content-length").value_or("0").find_first_not_of("0123456789") != std::string_view::npos)
+        return refused_message("Content-Length is one number.");
     const auto host = request_.header("host");
     if (!host && !is_old_)
         return refused_message("The Host header is missing: HTTP/1.1 asks for it.");

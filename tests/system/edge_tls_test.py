@@ -60,7 +60,7 @@ class TlsTest(EdgeTest):
         raw = os.urandom(3 << 20)
         project = json.loads(self.curl(*auth, "-H", "Content-Type: application/json", "-d", '{"name":"p"}', f"{url}/api/v1/projects").stdout)["id"]
         (self.folder / "raw").write_bytes(raw)
-        content = f"{url}/api/v1/projects/{project}/content/a.bin"
+        content = f"{url}/api/v1/projects/{project}/files/a.bin"
         self.curl(*auth, "-f", "-H", "Content-Type: application/octet-stream", "-T", self.folder / "raw", content)
         self.assertEqual(self.curl(*auth, "-f", content).stdout, raw)
         self.assertEqual(self.curl(*auth, "-f", "-r", "1000000-1999999", content).stdout, raw[1000000:2000000])
