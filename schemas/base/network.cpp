@@ -72,8 +72,9 @@ expected<network_list> network_list::parse(std::string_view text) {
         if (good && slash != item.npos) {
             const auto digits = item.substr(slash + 1);
             const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), one.bits);
-            one.bits += is_mapped(*address) ? mapped_bits : 0;
-            good = error == std::errc() && end == digits.data() + digits.size() && one.bits <= 128;
+            const auto before = is_mapped(*address) ? mapped_bits : 0;
+            good = error == std::errc() && end == digits.data() + digits.size() && one.bits <= 128 - before;
+            one.bits += before;
         }
         if (!good)
             return problem{code::invalid_request,

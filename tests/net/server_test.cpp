@@ -431,6 +431,16 @@ BOOST_AUTO_TEST_CASE(a_slow_header_and_a_slow_body_get_408) {
     BOOST_TEST(body.read_to_end() == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_its_answers_is_cut) {
+    server_fixture f(settings_with([](auto& s) { s.write_time_out_ms = 50; }));
+    raw_client client(f.port());
+    const std::string ask = raw_client::request("PUT", "/api/files/a", std::string(1 << 20, 'x'), with_key);
+    constexpr std::size_t asked = 50; // more than all buffers between the two hold
+    for (std::size_t i = 0; i < asked; ++i)
+        client.send(ask);
+    BOOST_TEST(client.read_to_end().size() < asked << 20);
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_connection_is_closed) {
     server_fixture f(settings_with([](auto& s) { s.idle_time_out_ms = 50; }));
     raw_client client(f.port());
