@@ -35,6 +35,8 @@ constexpr std::size_t write_bytes = 128 << 10;
 /// The files are looked at so often at most.
 constexpr std::int64_t look_every_ms = 1'000;
 constexpr std::time_t expires_soon_s = 14 * 24 * 3600;
+/// A certificate that expires is logged again so often.
+constexpr std::int64_t warn_every_ms = 24LL * 3600 * 1000;
 /// Of TLS 1.2; those of TLS 1.3 are all good.
 constexpr const char* ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
@@ -114,15 +116,11 @@ expected<context_ptr> load_context(const std::string& certificate_file, const st
         return unusable("certificate_file", certificate_file, "no PEM certificate can be read: " + last_error());
     if (SSL_CTX_use_PrivateKey_file(out.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
         const bool foreign = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
+        const auto reason = last_error();
         return unusable("key_file", key_file,
-                        foreign ? (last_error(), "this key does not belong to the certificate in " + certificate_file)
-                                : "no PEM key without pass phrase can be read: " + last_error());
+                        foreign ? "this key does not belong to the certificate in " + certificate_file
+                                : "no PEM key without pass phrase can be read: " + reason);
     }
-    if (SSL_CTX_check_private_key(out.get()) != 1) {
-        last_error();
-        return unusable("key_file", key_file, "this key does not belong to the certificate in " + certificate_file);
-    }
-    warn_of_dates(out.get(), certificate_file);
     return out;
 }
 
@@ -219,6 +217,7 @@ struct tls_identity::impl {
     std::string key_file;
     std::atomic<std::int64_t> looked_at_ms = 0;
     std::mutex mutex; // of all below
+    std::int64_t warned_at_ms = 0;
     context_ptr context;
     std::array<stamp, 2> stamps;
 
@@ -231,6 +230,8 @@ struct tls_identity::impl {
         if (!fresh)
             return fresh.error();
         context = std::move(*fresh);
+        warn_of_dates(context.get(), certificate_file);
+        warned_at_ms = monotonic_ms();
         return {};
     }
 
@@ -252,6 +253,10 @@ struct tls_identity::impl {
         const std::lock_guard lock(mutex);
         if (stamps != stamps_now())
             (void)reload(); // it has said what is wrong
+        if (now_ms - warned_at_ms < warn_every_ms)
+            return;
+        warn_of_dates(context.get(), certificate_file);
+        warned_at_ms = now_ms;
     }
 };
 
