@@ -105,6 +105,7 @@ struct server::impl {
     std::vector<std::shared_ptr<io_thread>> threads;
     std::vector<std::unique_ptr<listener>> listeners; // the first is the edge's own
     std::size_t next = 0;                             // whose turn it is to get a connection
+    bool failed = false;
     std::atomic<bool> stopped = false;
 
     expected<void> listen(const std::string& where, entrance way);
@@ -146,7 +147,7 @@ void server::impl::accept(listener& at) {
             return;
         if (error && is_broken(error)) {
             log_for("edge").error("the listener is broken: {}", error.message());
-            if (shared->hooks.on_failed)
+            if (shared->hooks.on_failed && !std::exchange(failed, true))
                 shared->hooks.on_failed("the listener is broken: " + error.message());
             return;
         }
