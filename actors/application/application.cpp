@@ -52,8 +52,9 @@ struct node_file {
     std::string url;
     std::int64_t pid = 0;
     std::string key_file;
+    std::optional<std::string> certificate_file; ///< With TLS: the one that the node shows.
 };
-BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file))
+BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file, certificate_file))
 
 constexpr std::size_t kind_name_bytes_max = 32;
 constexpr std::string_view edge_path = "/nodes/n1/edge";
@@ -175,6 +176,12 @@ net::server_settings application::impl::edge_settings() const {
     s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads)
                                              : std::max(1U, std::thread::hardware_concurrency());
     s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
+    s.connections_per_address_max = static_cast<std::size_t>(settings.edge_connections_per_address_max);
+    s.tls = {settings.edge_tls_certificate_file, settings.edge_tls_key_file, settings.edge_tls_redirect_listen,
+             settings.edge_tls_hsts_seconds};
+    s.cors_origins = settings.edge_cors_origins;
+    s.trusted_proxies = settings.edge_trusted_proxies;
+    s.access_log = settings.edge_access_log;
     s.refusal_ms = settings.edge_refusal_ms;
     s.body_bytes_max = static_cast<std::size_t>(settings.edge_body_bytes);
     return s;
@@ -250,8 +257,11 @@ void application::impl::show_io_threads(unsigned threads) {
 
 expected<void> application::impl::write_node_file(const std::string& url) const {
     const auto directory = std::filesystem::absolute(settings.data);
-    return replace_file(directory / "node.json",
-                        to_json(node_file{url, ::getpid(), (directory / "admin.key").string()}) + "\n", 0644);
+    node_file file{url, ::getpid(), (directory / "admin.key").string(), std::nullopt};
+    if (!settings.edge_tls_certificate_file.empty()) {
+        file.certificate_file = std::filesystem::absolute(settings.edge_tls_certificate_file).string();
+    }
+    return replace_file(directory / "node.json", to_json(file) + "\n", 0644);
 }
 
 application::application() = default;
@@ -446,6 +456,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     }
     me.ready = true;
     return out;
+}
+
+void application::reload_certificate() {
+    if (const auto edge = impl_->edge.load()) {
+        (void)edge->reload_certificate(); // it logs what is wrong, and goes on with the old one
+    }
 }
 
 std::string application::url() const { return impl_->system.url(); }

@@ -43,7 +43,14 @@ problem problem_of(const net::client_response& answer) {
     return p;
 }
 
-std::string authorization(const connection& where) { return "Bearer " + where.key; }
+/// What every request to that node carries.
+void speak_to(const connection& where, net::client_request& request) {
+    request.ca_file = where.ca_file;
+    request.certificate_file = where.certificate_file;
+    if (!where.key.empty()) {
+        request.headers.emplace_back("Authorization", "Bearer " + where.key);
+    }
+}
 
 } // namespace
 
@@ -92,9 +99,7 @@ expected<std::string> api::put(std::string_view path, net::body_source body, std
     request.time_out_ms = 0; // as long as it moves
     request.headers.emplace_back("Accept", "application/json");
     request.headers.emplace_back("Content-Type", content_type);
-    if (!where_.key.empty()) {
-        request.headers.emplace_back("Authorization", authorization(where_));
-    }
+    speak_to(where_, request);
     auto answer = net::fetch(request);
     if (!answer) {
         return answer.error();
@@ -112,9 +117,7 @@ expected<void> api::download(std::string_view path, const std::function<bool(std
     request.url = where_.url + std::string(base_path) + std::string(path);
     request.time_out_ms = 0;
     request.headers.emplace_back("Accept", "*/*");
-    if (!where_.key.empty()) {
-        request.headers.emplace_back("Authorization", authorization(where_));
-    }
+    speak_to(where_, request);
     const auto answer = net::fetch_stream(request, {}, on_data);
     if (!answer) {
         return answer.error();
@@ -131,9 +134,7 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
     request.url = where_.url + std::string(base_path) + std::string(path);
     request.body = body;
     request.headers.emplace_back("Accept", accept);
-    if (!where_.key.empty()) {
-        request.headers.emplace_back("Authorization", authorization(where_));
-    }
+    speak_to(where_, request);
     if (!content_type.empty() && !body.empty()) {
         request.headers.emplace_back("Content-Type", content_type);
     }
@@ -186,9 +187,7 @@ expected<bool> api::stream(std::string_view path, std::stop_token stop, const st
     net::client_request request;
     request.url = where_.url + std::string(base_path) + std::string(path);
     request.headers.emplace_back("Accept", "text/event-stream");
-    if (!where_.key.empty()) {
-        request.headers.emplace_back("Authorization", authorization(where_));
-    }
+    speak_to(where_, request);
     request.idle_time_out_ms = stream_idle_ms;
     request.time_out_ms = 0;
     net::sse_parser parser;

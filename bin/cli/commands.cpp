@@ -134,6 +134,7 @@ node_search context::search() const {
     search.url = args_.value("url");
     search.key = args_.value("key");
     search.data = args_.value("data");
+    search.ca = args_.value("ca");
     return search;
 }
 

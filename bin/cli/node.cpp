@@ -29,6 +29,7 @@ struct node_file {
     std::string url;
     std::int64_t pid = 0;
     std::string key_file;
+    std::string certificate_file;
 };
 
 std::string trimmed(std::string text) {
@@ -99,7 +100,7 @@ expected<node_file> read_node_file(const data_folder& folder, const node_search&
     node_file node;
     if (parsed) {
         node = {without_slash(parsed->root().text_or("url")), parsed->root().int_or("pid"),
-                parsed->root().text_or("key_file")};
+                parsed->root().text_or("key_file"), parsed->root().text_or("certificate_file")};
     }
     if (node.url.empty()) {
         return problem{code::connection_failed, fmt::format("{} does not say where the node is: start the node again "
@@ -137,6 +138,7 @@ node_search search_here() {
     return {.url = {},
             .key = {},
             .data = {},
+            .ca = {},
             .environment = [](const char* name) -> std::optional<std::string> {
                 const char* value = std::getenv(name);
                 return value ? std::optional<std::string>(value) : std::nullopt;
@@ -157,24 +159,26 @@ expected<connection> find_node(const node_search& search) {
     };
     const auto url = search.url ? search.url : search.data ? std::nullopt : from_environment("TROUPE_URL");
     const auto key = search.key ? search.key : from_environment("TROUPE_KEY");
+    const auto ca = search.ca ? *search.ca : from_environment("TROUPE_CA").value_or("");
     if (url && key) {
-        return connection{without_slash(*url), *key};
+        return connection{without_slash(*url), *key, ca};
     }
     const auto folder = locate_data_folder(search);
     if (!folder) {
-        return url ? expected<connection>(connection{without_slash(*url), ""})
+        return url ? expected<connection>(connection{without_slash(*url), "", ca})
                    : problem{code::connection_failed, fmt::format("No node is running here. {}", start_one)};
     }
     const auto node = read_node_file(*folder, search);
     if (url) {
         // The key of the node on this machine is for that node only.
         const bool same = node && node->url == without_slash(*url);
-        return connection{without_slash(*url), same ? read_key(*folder, *node) : ""};
+        return connection{without_slash(*url), same ? read_key(*folder, *node) : "", ca,
+                          same && ca.empty() ? node->certificate_file : ""};
     }
     if (!node) {
         return node.error();
     }
-    return connection{node->url, key ? *key : read_key(*folder, *node)};
+    return connection{node->url, key ? *key : read_key(*folder, *node), ca, ca.empty() ? node->certificate_file : ""};
 }
 
 } // namespace troupe::cli

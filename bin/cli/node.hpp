@@ -12,15 +12,18 @@
 namespace troupe::cli {
 
 struct connection {
-    std::string url; ///< "http://127.0.0.1:7117", no slash at the end.
-    std::string key; ///< Empty: none is known.
+    std::string url;                   ///< "http://127.0.0.1:7117", no slash at the end.
+    std::string key;                   ///< Empty: none is known.
+    std::string ca_file = {};          ///< --ca or TROUPE_CA; empty: the system's certificates.
+    std::string certificate_file = {}; ///< Of the node on this machine: exactly that certificate is expected.
 };
 
 /// What the search may use; tests give their own.
 struct node_search {
-    std::optional<std::string> url;  ///< --url
-    std::optional<std::string> key;  ///< --key
-    std::optional<std::string> data; ///< --data
+    std::optional<std::string> url;     ///< --url
+    std::optional<std::string> key;     ///< --key
+    std::optional<std::string> data;    ///< --data
+    std::optional<std::string> ca = {}; ///< --ca
     std::function<std::optional<std::string>(const char*)> environment;
     std::filesystem::path working_folder;
     std::function<bool(int)> process_runs; ///< Whether a process with this id is there.

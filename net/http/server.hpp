@@ -19,14 +19,30 @@ class stall_watch;
 
 namespace troupe::net {
 
+/// TLS of the edge. Without files it speaks plain HTTP.
+struct tls_settings {
+    std::string certificate_file;                ///< PEM, with the intermediate ones behind it.
+    std::string key_file;                        ///< PEM, without pass phrase.
+    std::string redirect_listen;                 ///< "ADDRESS:PORT" that answers plain HTTP with 308; empty: none.
+    std::int64_t hsts_seconds = 365 * 24 * 3600; ///< `Strict-Transport-Security`; 0: not sent.
+};
+
 /// Where the edge listens, and a bound on everything a client can make it hold or wait for.
 struct server_settings {
     std::string listen = "127.0.0.1:7117"; ///< "ADDRESS:PORT"; IPv6 in brackets; port 0 picks a free one.
+    tls_settings tls = {};
+    std::string cors_origins = {};    ///< Pages of other origins that may use it: "https://a, https://b", or "*".
+    std::string trusted_proxies = {}; ///< Addresses and networks whose `X-Forwarded-For` and `Forwarded` are believed.
+    bool access_log = false;          ///< A line for each request, by the module "access".
     unsigned io_threads = 2;
     unsigned body_threads = 4;            ///< For bodies that come or go in pieces, while they wait for the disk.
     std::size_t connections_max = 16'384; ///< Beyond, a connection gets 503 and is closed.
+    /// Of one address, or one /64 of IPv6; beyond, 429. Trusted proxies are not bound by it.
+    std::size_t connections_per_address_max = 4096;
+    bool spare_loopback = true; ///< Nor are programs of this machine: a proxy is often one.
     std::size_t header_bytes_max = 16 * limits::kib;
-    std::int64_t header_time_out_ms = 10'000;  ///< From the first byte of a request to the end of its header.
+    std::size_t target_bytes_max = 8 * limits::kib; ///< The request line; beyond, 414.
+    std::int64_t header_time_out_ms = 10'000;       ///< From the first byte of a request to the end of its header.
     std::int64_t body_time_out_ms = 60'000;    ///< From the end of the header to the end of the body; of one that goes
                                                ///< to a sink, for each piece of 256 KiB.
     std::int64_t idle_time_out_ms = 75'000;    ///< Between two requests of a connection.
@@ -69,7 +85,7 @@ struct server_hooks {
 /// The HTTP and WebSocket edge of a node.
 class server {
 public:
-    /// Listens and serves on its own threads until `stop`. Problems: `config_invalid` (routes), `address_in_use`,
+    /// Listens and serves on its own threads until `stop`. Problems: `config_invalid` (routes, TLS), `address_in_use`,
     /// `listen_failed`.
     static expected<std::unique_ptr<server>> start(server_settings settings, server_hooks hooks);
 
@@ -78,8 +94,12 @@ public:
 
     /// The port that it listens on.
     [[nodiscard]] std::uint16_t port() const;
-    /// "http://127.0.0.1:7117"
+    /// The port that answers with redirects; 0: none.
+    [[nodiscard]] std::uint16_t redirect_port() const;
+    /// "http://127.0.0.1:7117", or with https
     [[nodiscard]] std::string url() const;
+    /// Reads certificate and key again. A problem, which is logged as well: the old ones stay. Any thread.
+    expected<void> reload_certificate();
     /// Open connections.
     [[nodiscard]] std::size_t connections() const;
 

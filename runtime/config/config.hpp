@@ -32,9 +32,17 @@ struct config {
 
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
+    std::int64_t edge_connections_per_address_max = 4096;
     std::int64_t edge_drain_ms = 10'000;
     std::int64_t edge_refusal_ms = 1000;
     std::int64_t edge_body_bytes = 256LL << 20;
+    bool edge_access_log = false;
+    std::string edge_trusted_proxies;
+    std::string edge_tls_certificate_file;
+    std::string edge_tls_key_file;
+    std::string edge_tls_redirect_listen;
+    std::int64_t edge_tls_hsts_seconds = 365LL * 24 * 3600;
+    std::string edge_cors_origins;
 
     std::int64_t limits_outstanding_commands = 16384;
     std::int64_t limits_outstanding_bytes = 64 << 20;

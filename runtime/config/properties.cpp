@@ -1,6 +1,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/config/retention.hpp"
+#include "schemas/base/network.hpp"
 
 #include <fmt/format.h>
 
@@ -30,6 +31,30 @@ std::optional<std::string> check_address(std::string_view text) {
     if (colon == text.npos || colon == 0 || status != std::errc{} || end != digits.data() + digits.size() ||
         port > 65535) {
         return fmt::format("\"{}\" is no ADDRESS:PORT, as in 127.0.0.1:7117 or [::1]:7117", text);
+    }
+    return {};
+}
+
+std::optional<std::string> check_networks(std::string_view text) {
+    const auto networks = network_list::parse(text);
+    return networks ? std::nullopt : std::optional(networks.error().detail);
+}
+
+/// "https://console.example, http://localhost:3000", or "*".
+std::optional<std::string> check_origins(std::string_view text) {
+    while (!text.empty()) {
+        const auto comma = text.find(',');
+        auto item = text.substr(0, comma);
+        text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
+        item.remove_prefix(std::min(item.find_first_not_of(' '), item.size()));
+        item = item.substr(0, item.find_last_not_of(' ') + 1);
+        const auto scheme = item.find("://");
+        const bool web = item.starts_with("http://") || item.starts_with("https://");
+        if (item != "*" &&
+            (!web || item.size() == scheme + 3 || item.find_first_of("/?#@ *", scheme + 3) != item.npos)) {
+            return fmt::format("\"{}\" is no origin, as in https://console.example or http://localhost:3000, and not *",
+                               item);
+        }
     }
     return {};
 }
@@ -161,6 +186,12 @@ constexpr property table[] = {
      .doc = "Open connections; further ones are refused with 503.",
      .min = 1,
      .max = 1'000'000},
+    {.name = "edge.connections_per_address_max",
+     .member = &config::edge_connections_per_address_max,
+     .doc = "Open connections of one address, or of one /64 of IPv6; further ones are refused with 429. This machine "
+            "and trusted proxies are bound by edge.connections_max only.",
+     .min = 1,
+     .max = 1'000'000},
     {.name = "edge.drain_ms",
      .member = &config::edge_drain_ms,
      .doc = "How long open requests may go on after SIGTERM.",
@@ -179,6 +210,38 @@ constexpr property table[] = {
      .unit = "bytes",
      .min = 32LL << 20,
      .max = 64LL << 30},
+    {.name = "edge.access_log",
+     .member = &config::edge_access_log,
+     .doc = "A line in the log for each request, by the module access."},
+    {.name = "edge.trusted_proxies",
+     .member = &config::edge_trusted_proxies,
+     .doc =
+         "Addresses and networks of proxies in front, as in 10.0.0.0/8, 192.0.2.1: X-Forwarded-For and Forwarded are "
+         "believed from them, and from nobody else.",
+     .check = check_networks},
+    {.name = "edge.tls.certificate_file",
+     .member = &config::edge_tls_certificate_file,
+     .doc = "Certificate (PEM, with the intermediate ones behind it) with which the edge speaks https; empty: plain "
+            "HTTP. It is read again when it changes and on SIGHUP.",
+     .check = check_file},
+    {.name = "edge.tls.key_file",
+     .member = &config::edge_tls_key_file,
+     .doc = "The certificate's key (PEM, without pass phrase).",
+     .check = check_file},
+    {.name = "edge.tls.redirect_listen",
+     .member = &config::edge_tls_redirect_listen,
+     .doc = "Address and port that answers plain HTTP with a redirect to https; empty: none.",
+     .check = check_address},
+    {.name = "edge.tls.hsts_seconds",
+     .member = &config::edge_tls_hsts_seconds,
+     .doc = "How long browsers may use this host by https only (Strict-Transport-Security); 0: they are not told.",
+     .unit = "s",
+     .max = 10LL * 365 * 24 * 3600},
+    {.name = "edge.cors.origins",
+     .member = &config::edge_cors_origins,
+     .doc = "Origins of web pages that may use the API, as in https://console.example, or * for any, but without "
+            "cookies; empty: only pages of the node itself.",
+     .check = check_origins},
     {.name = "limits.outstanding_commands",
      .member = &config::limits_outstanding_commands,
      .doc = "Commands that were accepted and not yet answered; over it callers get `overloaded`.",

@@ -144,7 +144,7 @@ wire::talk wire::run(const std::vector<std::string_view>& pieces) {
     {
         tcp_socket socket(io_->context());
         socket.assign(boost::asio::ip::tcp::v4(), ends[0]);
-        std::make_shared<http_connection>(edge_, *io_, std::move(socket))->start();
+        std::make_shared<http_connection>(edge_, *io_, edge_socket(std::move(socket)))->start();
     }
     talk out;
     drive(ends[1], out);

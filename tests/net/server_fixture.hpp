@@ -142,7 +142,27 @@ struct server_fixture {
                      .operation = "ws_run",
                      .permission = "live:read",
                      .stream = live.stream};
-        return {hello, echo, raw, headers, lost, held_route, twice, throws, forbidden, live, socket};
+        route client{
+            .verb = verb::get, .path = "/client", .operation = "client", .run = [](request r, responder answer) {
+                answer({.body = r.address + "|" + std::string(r.user_agent()) + "|" +
+                                std::string(r.cookie("session").value_or("")) + (r.secure ? "|secure" : "|plain"),
+                        .headers = {{"Set-Cookie", "a=1; HttpOnly"}, {"Set-Cookie", "b=2"}}});
+            }};
+        route large{.verb = verb::get, .path = "/large", .operation = "large", .run = [](request r, responder answer) {
+                        response out{.body = "\"" + std::string(20'000, 'x') + "\"", .headers = {{"ETag", "\"7\""}}};
+                        if (r.header("if-none-match").value_or("") == "\"7\"")
+                            out = {.status = 304, .headers = out.headers};
+                        for (const std::string name : {"if-match", "if-range"})
+                            out.headers.emplace_back("x-" + name, r.header(name).value_or(""));
+                        answer(std::move(out));
+                    }};
+        route page{.verb = verb::get, .path = "/page", .operation = "page", .run = [](request, responder answer) {
+                       answer({.body = "<p>",
+                               .content_type = "text/html",
+                               .headers = {{"content-security-policy", "default-src 'self'"}}});
+                   }};
+        return {client, large,      page,  hello,  echo,      raw,  headers,
+                lost,   held_route, twice, throws, forbidden, live, socket};
     }
 
     fake_bus bus;
