@@ -141,6 +141,7 @@ route lifecycle(const runtime::services& s, const std::string& verb_name, std::s
             .permission = "agent:write",
             .reply = net::reply_of<agent_document>("agent"),
             .errors = {code::not_found},
+            .reply_headers = net::changed_headers(),
             .run = net::change_entity(s, kind, net::empty_command(verb_name + "_agent"), 200, by_name)};
 }
 
@@ -159,6 +160,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
                      .body = net::body_of<update_agent_body>("update_agent"),
                      .reply = document,
                      .errors = {code::not_found, code::already_exists, code::precondition_failed},
+                     .reply_headers = net::changed_headers(),
                      .run = update(s)};
     };
     return {
@@ -181,6 +183,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .reply = document,
          .success = 201,
          .errors = {code::already_exists},
+         .reply_headers = net::created_headers(),
          .run = create(s)},
         {.verb = verb::get,
          .path = "/agents/{id}",
@@ -190,6 +193,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .permission = "agent:read",
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = net::read_entity(s, kind, by_name)},
         update_route(verb::put, "update_agent"),
         update_route(verb::patch, "patch_agent"),
@@ -201,6 +205,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .permission = "agent:write",
          .success = 204,
          .errors = {code::not_found, code::precondition_failed},
+         .reply_headers = net::changed_headers(),
          .run = remove(s)},
         lifecycle(s, "start", "Starts a stopped agent: it works on its queue again."),
         lifecycle(s, "stop", "Stops an agent: what runs goes on, nothing new starts, it shows as offline."),

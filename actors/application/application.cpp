@@ -1,8 +1,11 @@
 #include "actors/application/application.hpp"
 
 #include "actors/agent/agent_routes.hpp"
+#include "actors/application/about_api.hpp"
 #include "actors/application/admin_key.hpp"
+#include "actors/application/edge_metrics.hpp"
 #include "actors/application/kinds.hpp"
+#include "actors/application/live_channels.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/project/project_workspaces.hpp"
@@ -15,9 +18,11 @@
 #include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
+#include "net/http/docs_page.hpp"
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
 #include "net/object_store/s3.hpp"
+#include "net/websocket/asyncapi.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/entity/troubles.hpp"
@@ -80,7 +85,7 @@ struct application::impl {
     std::optional<admin_key> key;
     std::unique_ptr<secret_vault> vault;
     system_parts system;
-    std::string openapi;
+    api_documents documents;
     std::atomic<std::shared_ptr<net::server>> edge; ///< The present one; null before the first.
     std::unique_ptr<provider_watch> providers;
     std::vector<runtime::supervision_tree::entry> edge_entries;
@@ -194,13 +199,7 @@ net::server_hooks application::impl::edge_hooks() {
         letters->record("dropped", std::string(edge_path), "live events",
                         std::to_string(events) + " events: their reader was too slow and was told to connect again");
     };
-    auto& latency = runtime::metrics().make_histogram("troupe_http_request_seconds",
-                                                      "Time from the end of a request's header to its answer.");
-    auto& requests = runtime::metrics().make_counter("troupe_http_requests_total", "Answered requests.");
-    hooks.on_request = [&latency, &requests](std::string_view, int, std::int64_t microseconds) {
-        requests.add();
-        latency.observe(static_cast<double>(microseconds) / 1e6);
-    };
+    hooks.on_request = count_request;
     return hooks;
 }
 
@@ -226,7 +225,9 @@ expected<std::shared_ptr<net::server>> application::impl::start_edge(net::server
 /// The edge is an actor that owns listener, io threads and connections.
 expected<void> application::impl::serve() {
     auto hooks = edge_hooks();
-    openapi = net::make_openapi(hooks.routes, TROUPE_VERSION);
+    documents.openapi = net::make_openapi(hooks.routes, about_api());
+    documents.asyncapi = net::make_asyncapi(live_channels(), TROUPE_VERSION);
+    documents.page = net::make_docs_page(documents.openapi);
     const auto s = std::make_shared<net::server_settings>(edge_settings());
     const auto start = [this, s, hooks = std::move(hooks)](runtime::part_failed failed) {
         auto mine = hooks;
@@ -398,7 +399,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return edge ? edge->url() : std::string();
     };
     me.system.ready = [&me] { return me.ready.load(); };
-    me.system.openapi = [&me] { return me.openapi; };
+    me.system.documents = [&me]() -> const api_documents& { return me.documents; };
     me.system.model = model ? (*model)->describe() : model.error().detail;
     me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;
     me.system.sandbox_problem = confined ? "" : confined.error().detail;

@@ -13,7 +13,8 @@ template <class Document>
 net::body_type page_of(std::string name) {
     return {std::move(name),
             [] {
-                return R"({"type":"object","properties":{"items":{"type":"array","items":)" + json_schema<Document>() +
+                return R"({"type":"object","properties":{"items":{"type":"array","items":)" +
+                       net::document_schema<Document>() +
                        R"(},"next_cursor":{"type":["string","null"]}},"required":["items","next_cursor"]})";
             },
             nullptr};

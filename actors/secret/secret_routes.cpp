@@ -232,6 +232,7 @@ std::vector<net::route> secret_routes(const runtime::services& s, secret_vault& 
          .permission = "secret:read",
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = by_name(net::read_entity(s, kind))},
         {.verb = verb::put,
          .path = "/secrets/{name}",
@@ -242,6 +243,7 @@ std::vector<net::route> secret_routes(const runtime::services& s, secret_vault& 
          .body = net::body_of<set_secret_body>("set_secret"),
          .reply = document,
          .errors = {code::conflict, code::secrets_locked},
+         .reply_headers = net::changed_headers(),
          .run = put_secret(s, vault)},
         {.verb = verb::del,
          .path = "/secrets/{name}",
@@ -251,6 +253,7 @@ std::vector<net::route> secret_routes(const runtime::services& s, secret_vault& 
          .permission = "secret:write",
          .success = 204,
          .errors = {code::not_found},
+         .reply_headers = net::changed_headers(),
          .run = by_name(
              net::change_entity(s, kind, net::empty_command(std::string(wire_name<delete_secret>::value)), 204))},
         {.verb = verb::get,

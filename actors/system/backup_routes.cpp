@@ -48,6 +48,7 @@ route make(const runtime::services& s) {
             .reply = net::reply_of<backup_detail>("backup"),
             .success = 201,
             .errors = {code::conflict, code::overloaded, code::storage_full, code::storage_failed},
+            .reply_headers = {"Location"},
             .run = [&s](const request& r, const responder& respond) {
                 // The key is the caller's: another principal's is another one.
                 const auto key = r.header("idempotency-key");

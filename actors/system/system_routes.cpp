@@ -210,18 +210,6 @@ std::vector<route> open_routes(const system_parts& parts) {
             health(parts, "/health/live", "health_live", "Whether the process lives.", false),
             health(parts, "/health/ready", "health_ready", "Whether the node takes requests.", true),
             {.verb = verb::get,
-             .path = "/openapi.json",
-             .operation = "openapi",
-             .summary = "This API as OpenAPI 3.1.",
-             .tag = "system",
-             .reply = any_object("openapi"),
-             .run =
-                 [&parts](const request&, const responder& respond) {
-                     response out;
-                     out.body = parts.openapi();
-                     respond(std::move(out));
-                 }},
-            {.verb = verb::get,
              .path = "/problems/{code}",
              .operation = "explain_problem",
              .summary = "Cause and remedy of a problem code.",
@@ -245,6 +233,7 @@ std::uint64_t count_runs(const runtime::services& s, const uuid& organization, s
 
 std::vector<route> system_routes(const system_parts& parts) {
     auto out = open_routes(parts);
+    std::ranges::move(document_routes(parts), std::back_inserter(out));
     out.push_back({.verb = verb::get,
                    .path = "/status",
                    .operation = "status",

@@ -1,5 +1,6 @@
 #include "net/http/http_connection.hpp"
 
+#include "net/http/deprecation.hpp"
 #include "net/http/event_stream.hpp"
 #include "net/http/reply_text.hpp"
 #include "net/http/text.hpp"
@@ -246,6 +247,7 @@ void http_connection::on_header() {
     began_us_ = now_us();
     request_ = {};
     route_ = nullptr;
+    method_ = method_name(parser_->get().method());
     sink_.reset();
     is_head_ = is_socket_ = wants_stream_ = unread_ = false;
     close_after_ = !parser_->keep_alive();
@@ -285,10 +287,12 @@ void http_connection::take_headers() {
 }
 
 void http_connection::take_ids() {
-    const auto trace = continue_trace(request_.header("traceparent"));
+    trace_ = continue_trace(request_.header("traceparent"), request_.header("tracestate"));
+    if (trace_.parent_id.empty() && edge_->hooks.sample && !edge_->hooks.sample(trace_.trace_id))
+        trace_.flags = "00";
     const auto given = request_.header("x-request-id");
-    request_.id = given && is_request_id(*given) ? std::string(*given) : trace.trace_id;
-    request_.trace = to_traceparent(trace);
+    request_.id = given && is_request_id(*given) ? std::string(*given) : trace_.trace_id;
+    request_.trace = to_traceparent(trace_);
 }
 
 void http_connection::fail(error_code error) {
@@ -321,6 +325,7 @@ void http_connection::fail(const problem& p, int status) {
     if (request_.id.empty() || phase_ == phase::header) {
         request_ = {};
         route_ = nullptr;
+        method_ = method_name(http::verb::unknown);
         is_head_ = false;
         began_us_ = now_us();
         take_ids();
@@ -453,6 +458,7 @@ std::string http_connection::head_of(const response& r, bool without_length) con
                  .traceparent = request_.trace,
                  .server = edge_->server_name,
                  .date_line = io_.date_line(),
+                 .deprecation = route_ && !route_->deprecated_since.empty() ? deprecation_lines(*route_) : "",
                  .close = close_after_,
                  .without_length = without_length});
     return out;
@@ -463,7 +469,13 @@ void http_connection::report(int status) const {
     const auto operation = route_ ? std::string_view(route_->operation) : std::string_view();
     log().debug("{} {} {} {} us, request {}", operation, request_.path, status, took_us, request_.id);
     if (edge_->hooks.on_request)
-        edge_->hooks.on_request(operation, status, took_us);
+        edge_->hooks.on_request({.to = route_,
+                                 .method = method_,
+                                 .path = request_.path,
+                                 .id = request_.id,
+                                 .trace = trace_,
+                                 .status = status,
+                                 .microseconds = took_us});
 }
 
 void http_connection::write(response r) {

@@ -6,6 +6,7 @@
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/verb.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -61,6 +62,7 @@ private:
     std::optional<response> judge_body();
     std::optional<response> open_sink();
     void take_ids();
+    static std::string_view method_name(boost::beast::http::verb v);
     void take_headers();
 
     // bodies in pieces
@@ -97,6 +99,8 @@ private:
     // the request at hand
     std::uint64_t number_ = 0; // tells a late answer from the one that is awaited
     request request_;
+    trace_context trace_;
+    std::string_view method_; // for those who count
     const route* route_ = nullptr;
     std::shared_ptr<body_sink> sink_; // of a body that goes there instead of into the request
     std::optional<response> early_;   // decided before the handler, or held back

@@ -53,6 +53,24 @@ std::string_view origin_form(std::string_view target) {
 
 } // namespace
 
+/// Methods that nobody defined would let clients make names.
+std::string_view http_connection::method_name(http::verb v) {
+    switch (v) {
+    case http::verb::get:
+    case http::verb::head:
+    case http::verb::post:
+    case http::verb::put:
+    case http::verb::patch:
+    case http::verb::delete_:
+    case http::verb::options: {
+        const auto name = http::to_string(v);
+        return {name.data(), name.size()};
+    }
+    default:
+        return "_OTHER";
+    }
+}
+
 std::optional<response> http_connection::judge() {
     const auto& message = parser_->get();
     is_head_ = message.method() == http::verb::head;

@@ -114,6 +114,7 @@ void append_head(std::string& out, const response& r, const reply_frame& frame) 
     out += "\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
     if (!has_cache_control)
         out += "Cache-Control: no-store\r\n";
+    out += frame.deprecation;
     if (frame.close)
         out += "Connection: close\r\n";
     out += "\r\n";

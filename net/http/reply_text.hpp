@@ -13,6 +13,7 @@ struct reply_frame {
     std::string_view traceparent;
     std::string_view server;
     std::string_view date_line;  ///< With its CRLF.
+    std::string deprecation;     ///< Lines with their CRLF; mostly none.
     bool close = false;          ///< `Connection: close`
     bool without_length = false; ///< The body ends with the connection (streams).
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/http/route.hpp"
+#include "net/http/trace.hpp"
 #include "runtime/bus/bus.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/problem.hpp"
@@ -45,6 +46,17 @@ struct server_settings {
     std::size_t websocket_channels_max = 64; ///< Subscribed channels of one connection.
 };
 
+/// A request that was answered, for those who count and trace. Views live as long as the call.
+struct answered_request {
+    const route* to = nullptr; ///< Null: there is no such route.
+    std::string_view method;   ///< "GET"; of one that cannot be read "_OTHER".
+    std::string_view path;     ///< As it came, without query.
+    std::string_view id;       ///< The request's.
+    trace_context trace;
+    int status = 0;
+    std::int64_t microseconds = 0; ///< From the end of its header.
+};
+
 /// What the edge asks the rest of the node. Every hook is called on an io thread and must not block.
 struct server_hooks {
     std::vector<route> routes;
@@ -56,8 +68,10 @@ struct server_hooks {
     std::function<expected<void>(const principal&, std::string_view channel)> authorize_channel;
     runtime::bus* bus = nullptr; ///< For live streams; outlives the server. None: they answer `unavailable`.
     std::string instance;        ///< The node's name, shown in the `Server` header.
-    /// One answered request: its operation (empty: no route), status and the time from the end of its header.
-    std::function<void(std::string_view operation, int status, std::int64_t microseconds)> on_request;
+    /// Of each answered request.
+    std::function<void(const answered_request&)> on_request;
+    /// Whether a trace that begins here is to be recorded; none: yes. One that comes from elsewhere keeps its flag.
+    std::function<bool(std::string_view trace_id)> sample = {};
     /// So many events of a live stream were forgotten, because their reader was too slow.
     std::function<void(std::size_t events)> on_lost = {};
     /// The listener cannot go on: no further connection is taken. At most once.

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_SUITE(openapi)
 
 BOOST_AUTO_TEST_CASE(every_route_is_there_and_every_reference_resolves) {
     const auto routes = table();
-    const auto text = make_openapi(routes, "1.2.3");
+    const auto text = make_openapi(routes, {"1.2.3", {}});
     const auto document = json::document::parse(text);
     BOOST_REQUIRE(document.has_value());
     const auto root = document->root();
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(every_route_is_there_and_every_reference_resolves) {
 }
 
 BOOST_AUTO_TEST_CASE(parameters_headers_and_problems_come_from_the_declaration) {
-    const auto document = json::document::parse(make_openapi(table(), "1"));
+    const auto document = json::document::parse(make_openapi(table(), {"1", {}}));
     const auto root = document->root();
     const auto names = [&](std::string_view path, std::string_view method) {
         std::set<std::string> out;

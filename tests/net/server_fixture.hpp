@@ -50,9 +50,9 @@ struct server_fixture {
                 return problem{code::forbidden, "This channel is not yours."};
             return {};
         };
-        hooks.on_request = [this](std::string_view operation, int status, std::int64_t) {
+        hooks.on_request = [this](const answered_request& r) {
             const std::lock_guard lock(mutex);
-            requests.emplace_back(operation, status);
+            requests.emplace_back(r.to ? r.to->operation : std::string(), r.status);
         };
         auto started = server::start(settings, std::move(hooks));
         BOOST_REQUIRE_MESSAGE(started.has_value(), (started ? std::string() : started.error().detail));
