@@ -52,8 +52,9 @@ std::vector<net::live_channel> live_channels() {
         }
     }
     out.push_back({"activities", "activities", "Every journaled event of the organization.", {}, true});
-    out.push_back({"task_completion", "task_completion", "Tasks that were finished or moved.",
-                   net::messages_of<std::variant<task_finished, task_moved>>(), true});
+    out.push_back({"task_completion", "task_completion",
+                   "Tasks on which an agent ended its work, or that were moved over the board.",
+                   net::messages_of<std::variant<work_finished, task_moved>>(), true});
     out.push_back(
         {"agent_status", "agent_status", "What happens to agents.", net::messages_of<agent_model::event>(), true});
     out.push_back({"supervision",

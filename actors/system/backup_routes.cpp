@@ -1,5 +1,6 @@
 #include "actors/system/backup_routes.hpp"
 
+#include "actors/common/routes.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "schemas/backup.hpp"
@@ -73,13 +74,7 @@ route list(const runtime::services& s) {
             .tag = "backups",
             .permission = std::string(permission),
             .query = net::page_parameters(),
-            .reply = net::body_type{"backup_list",
-                                    [] {
-                                        return R"({"type":"object","properties":{"items":{"type":"array","items":)" +
-                                               json_schema<backup_entry>() +
-                                               R"(},"next_cursor":{"type":["string","null"]}}})";
-                                    },
-                                    nullptr},
+            .reply = actors::page_of<backup_entry>("backup_list"),
             .errors = {code::storage_failed},
             .run = [&s](const request& r, const responder& respond) {
                 const auto limit = net::page_limit(r);

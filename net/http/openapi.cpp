@@ -183,7 +183,7 @@ std::string info_of(const api_info& info) {
             .field("version", info.version)
             .field("summary", "A distributed runtime for AI agents.")
             .field("description", api_guide)
-            .raw_field("contact", R"({"name":"Troupe","url":"/api/v1/docs"})")
+            .raw_field("contact", R"({"name":"Troupe"})")
             .raw_field("license", R"({"name":"Apache-2.0","identifier":"Apache-2.0"})");
     });
 }
