@@ -6,6 +6,7 @@
 #include "actors/application/edge_metrics.hpp"
 #include "actors/application/kinds.hpp"
 #include "actors/application/live_channels.hpp"
+#include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/project/project_workspaces.hpp"
@@ -78,6 +79,7 @@ struct application::impl {
     explicit impl(model_registry m) : models(std::move(m)) {}
 
     runtime::config settings;
+    std::unique_ptr<tracing> traces; ///< None: no collector. Outlives the node, whose threads use it.
     std::unique_ptr<runtime::node> node;
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
@@ -200,6 +202,13 @@ net::server_hooks application::impl::edge_hooks() {
                         std::to_string(events) + " events: their reader was too slow and was told to connect again");
     };
     hooks.on_request = count_request;
+    if (traces) {
+        hooks.on_request = [t = traces.get()](const net::answered_request& r) {
+            count_request(r);
+            t->request_answered(r);
+        };
+        hooks.sample = [t = traces.get()](std::string_view trace_id) { return t->sample(trace_id); };
+    }
     return hooks;
 }
 
@@ -416,9 +425,14 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         me.providers->show(listed.name);
     }
     publish_metrics(*me.node);
-    auto kinds =
-        all_kinds(entity_kinds(make_run_performer(me.run_parts()), make_keyring_performer(*me.vault, me.node->parts())),
-                  std::move(own.kinds));
+    auto perform = make_run_performer(me.run_parts());
+    if (!settings.traces_otlp_endpoint.empty()) {
+        me.traces = std::make_unique<tracing>(settings, *me.node->parts().store);
+        me.node->parts().submit = me.traces->traced(std::move(me.node->parts().submit));
+        perform = me.traces->traced(std::move(perform));
+    }
+    auto kinds = all_kinds(entity_kinds(std::move(perform), make_keyring_performer(*me.vault, me.node->parts())),
+                           std::move(own.kinds));
     if (!kinds) {
         return kinds.error();
     }

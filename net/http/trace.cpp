@@ -93,6 +93,17 @@ std::optional<trace_context> parse_traceparent(std::string_view p) {
 
 std::string to_traceparent(const trace_context& t) { return "00-" + t.trace_id + "-" + t.span_id + "-" + t.flags; }
 
+namespace {
+thread_local std::string traceparent_of_thread;
+} // namespace
+
+std::string current_traceparent() { return traceparent_of_thread; }
+
+trace_scope::trace_scope(std::string traceparent)
+    : before_(std::exchange(traceparent_of_thread, std::move(traceparent))) {}
+
+trace_scope::~trace_scope() { traceparent_of_thread = std::move(before_); }
+
 bool is_request_id(std::string_view text) {
     return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||

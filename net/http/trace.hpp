@@ -32,6 +32,21 @@ std::optional<trace_context> parse_traceparent(std::string_view text);
 /// "00-<trace>-<span>-<flags>"
 std::string to_traceparent(const trace_context& t);
 
+/// The trace that the work of this thread belongs to, as a traceparent: for requests that it makes. Empty: none.
+std::string current_traceparent();
+
+/// Makes it the present one for as long as this lives. For performers, which have a thread of their own.
+class trace_scope {
+public:
+    explicit trace_scope(std::string traceparent);
+    ~trace_scope();
+    trace_scope(const trace_scope&) = delete;
+    trace_scope& operator=(const trace_scope&) = delete;
+
+private:
+    std::string before_;
+};
+
 /// Whether a client's `X-Request-Id` may be repeated in logs and headers: 1 to 128 of [A-Za-z0-9._:-].
 bool is_request_id(std::string_view text);
 

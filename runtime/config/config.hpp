@@ -30,6 +30,9 @@ struct config {
     std::int64_t log_file_bytes_max = 64 << 20;
     std::int64_t log_files_max = 5;
 
+    std::string traces_otlp_endpoint;
+    std::string traces_sample = "1";
+
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
     std::int64_t edge_drain_ms = 10'000;
