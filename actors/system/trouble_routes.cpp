@@ -99,26 +99,27 @@ void dead_letters(const system_parts& parts, const request& r, const responder& 
 } // namespace
 
 std::vector<net::route> trouble_routes(const system_parts& parts) {
-    return {
-        {.verb = net::verb::get,
-         .path = "/poison",
-         .operation = "list_poison",
-         .summary = "Commands that were set aside because they crashed their entity again and again, newest first.",
-         .tag = "system",
-         .permission = "system:read",
-         .query = net::page_parameters(),
-         .reply = page_of<poisoned_command>("poison_list"),
-         .run = [&parts](const request& r, const responder& respond) { poison(parts, r, respond); }},
-        {.verb = net::verb::get,
-         .path = "/dead-letters",
-         .operation = "dead_letters",
-         .summary = "Messages and events that nobody worked on since the start of the node, newest first.",
-         .tag = "system",
-         .permission = "system:read",
-         .query = net::page_parameters(),
-         .reply = {.name = "dead_letter_list",
-                   .schema = [] { return page_schema(net::document_schema<dead_letter_item>(), dead_letter_counts); }},
-         .run = [&parts](const request& r, const responder& respond) { dead_letters(parts, r, respond); }}};
+    const net::body_type letters{
+        "dead_letter_list", [] { return page_schema(net::document_schema<dead_letter_item>(), dead_letter_counts); },
+        nullptr};
+    return {{.verb = net::verb::get,
+             .path = "/poison",
+             .operation = "list_poison",
+             .summary = "Commands that were set aside because they crashed their entity again and again, newest first.",
+             .tag = "system",
+             .permission = "system:read",
+             .query = net::page_parameters(),
+             .reply = page_of<poisoned_command>("poison_list"),
+             .run = [&parts](const request& r, const responder& respond) { poison(parts, r, respond); }},
+            {.verb = net::verb::get,
+             .path = "/dead-letters",
+             .operation = "dead_letters",
+             .summary = "Messages and events that nobody worked on since the start of the node, newest first.",
+             .tag = "system",
+             .permission = "system:read",
+             .query = net::page_parameters(),
+             .reply = letters,
+             .run = [&parts](const request& r, const responder& respond) { dead_letters(parts, r, respond); }}};
 }
 
 } // namespace troupe::actors

@@ -142,7 +142,13 @@ struct server_fixture {
                      .operation = "ws_run",
                      .permission = "live:read",
                      .stream = live.stream};
-        return {hello, echo, raw, headers, lost, held_route, twice, throws, forbidden, live, socket};
+        route old{.verb = verb::get,
+                  .path = "/old",
+                  .operation = "old",
+                  .deprecated_since = "2026-11-21",
+                  .sunset = "2027-05-21",
+                  .run = [](request, responder answer) { answer({.body = "{}"}); }};
+        return {old, hello, echo, raw, headers, lost, held_route, twice, throws, forbidden, live, socket};
     }
 
     fake_bus bus;
