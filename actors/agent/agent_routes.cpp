@@ -20,6 +20,7 @@ using net::verb;
 const std::string kind{agent_model::kind};
 const std::string plural = "agents";
 const std::string by_name = "name";
+const std::vector<net::query_parameter> which{{"id", "Its id or name.", R"({"type":"string"})", R"("scout")"}};
 
 /// A command to the name's entity. Reserving and releasing are idempotent by their owner: no command id.
 template <class Message>
@@ -139,6 +140,7 @@ route lifecycle(const runtime::services& s, const std::string& verb_name, std::s
             .summary = std::move(summary),
             .tag = plural,
             .permission = "agent:write",
+            .in_path = which,
             .reply = net::reply_of<agent_document>("agent"),
             .errors = {code::not_found},
             .reply_headers = net::changed_headers(),
@@ -157,6 +159,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
                      .summary = "Replaces the settings that are given.",
                      .tag = plural,
                      .permission = "agent:write",
+                     .in_path = which,
                      .body = net::body_of<update_agent_body>("update_agent"),
                      .reply = document,
                      .errors = {code::not_found, code::already_exists, code::precondition_failed},
@@ -191,6 +194,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .summary = "Shows an agent, by its id or name.",
          .tag = plural,
          .permission = "agent:read",
+         .in_path = which,
          .reply = document,
          .errors = {code::not_found},
          .reply_headers = net::read_headers(),
@@ -203,6 +207,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .summary = "Deletes an agent: its runs are cancelled, its queued tasks go back to the inbox.",
          .tag = plural,
          .permission = "agent:write",
+         .in_path = which,
          .success = 204,
          .errors = {code::not_found, code::precondition_failed},
          .reply_headers = net::changed_headers(),

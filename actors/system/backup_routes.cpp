@@ -21,6 +21,8 @@ using net::route;
 using net::verb;
 
 constexpr std::string_view permission = "system:admin";
+const std::vector<net::query_parameter> which{
+    {"id", "Its id.", R"({"type":"string"})", R"("20261121T071441Z-3f2a91c0")"}};
 
 /// Of backups, newest first, those after the one that the cursor names.
 response page_of(const std::vector<backup_entry>& all, std::string_view cursor, std::size_t limit) {
@@ -96,6 +98,7 @@ route show(const runtime::services& s) {
             .summary = "The manifest of a backup, with every file and its hash.",
             .tag = "backups",
             .permission = std::string(permission),
+            .in_path = which,
             .reply = net::reply_of<backup_detail>("backup"),
             .errors = {code::not_found, code::journal_damaged},
             .run = [&s](const request& r, const responder& respond) {
@@ -112,6 +115,7 @@ route remove(const runtime::services& s) {
             .summary = "Deletes a backup; what it shares with others stays with them.",
             .tag = "backups",
             .permission = std::string(permission),
+            .in_path = which,
             .success = 204,
             .errors = {code::not_found, code::conflict, code::storage_failed},
             .run = [&s](const request& r, const responder& respond) {

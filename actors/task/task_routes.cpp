@@ -137,6 +137,7 @@ std::vector<route> board_routes(const runtime::services& s) {
          .summary = "Creates a task for an agent, by its id or name, and queues it.",
          .tag = plural,
          .permission = "task:write",
+         .in_path = {{"id", "The agent's id or name.", R"({"type":"string"})", R"("scout")"}},
          .body = net::body_of<create_task_body>("create_task"),
          .reply = document,
          .success = 201,

@@ -160,7 +160,10 @@ private:
                 "</code> <span class=\"says\">" + escape_html(o.text_or("summary")) + "</span>" +
                 (deprecated ? " <strong class=\"deprecated\">deprecated</strong>" : "") + "</summary>\n";
         out_ += "<p class=\"id\">" + code(o.text_or("operationId")) + "</p>\n";
-        out_ += markdown_to_html(o.text_or("description"));
+        const auto description = o.text_or("description");
+        const auto summary = o.text_or("summary");
+        out_ += markdown_to_html(
+            std::string_view(description).substr(description.starts_with(summary) ? summary.size() : 0));
         parameters(o);
         request_body(o);
         out_ += "<h4>Example</h4>\n" + block("curl example", curl(verb, path, o));
@@ -288,8 +291,8 @@ private:
     }
 
     static std::string bounds(const value& schema) {
-        static constexpr std::array<std::array<std::string_view, 2>, 8> names{{{"minLength", "at least %, in bytes"},
-                                                                               {"maxLength", "at most %, in bytes"},
+        static constexpr std::array<std::array<std::string_view, 2>, 8> names{{{"minLength", "at least % bytes"},
+                                                                               {"maxLength", "at most % bytes"},
                                                                                {"minimum", "at least %"},
                                                                                {"maximum", "at most %"},
                                                                                {"minItems", "at least % items"},

@@ -5,6 +5,7 @@ import secrets
 import threading
 
 from tests.system.collector import Collector
+from tests.system.model_test import KEY, Provider
 from tests.system.node import NodeTest, poll
 from tests.system.people_test import QUESTION
 
@@ -94,6 +95,22 @@ class SpanTest(NodeTest):
         self.assertEqual((call["kind"], call["attributes"]["gen_ai.request.model"]), (3, model))
         request = next(s for s in self.collector.of(trace) if s["name"] == "POST /api/v1/runs")
         self.assertEqual(call["parentSpanId"], request["spanId"])
+
+    def test_a_model_call_passes_its_trace_on(self):
+        provider = Provider(self.folder, {"go": [{"content": "Fine."}]})
+        self.addCleanup(provider.close)
+        self.collector = Collector()
+        self.addCleanup(self.collector.stop)
+        self.server = self.node("--model.openai.base_url", provider.url, "--traces.otlp_endpoint", self.collector.url,
+                                environment={"OPENAI_API_KEY": KEY}).start()
+        trace = fresh_trace()
+        api = self.server.client()
+        body = {"goal": "go", "model": "openai/test-model"}
+        run = api.post("/runs", body, headers={"traceparent": f"00-{trace}-{PARENT}-01"}).json["id"]
+        api.wait_run(run)
+        sent = provider.log("go")[0]["headers"]["traceparent"]
+        call = poll("the span", lambda: [s for s in self.collector.of(trace) if s["name"] == "run call_model"])[0]
+        self.assertEqual(sent, f"00-{trace}-{call['spanId']}-01")
 
     def test_a_caller_decides_and_the_ratio_for_the_others(self):
         self.begin("--traces.sample", "0")
