@@ -33,6 +33,14 @@ net::trace_span span_under(const net::trace_context& parent, std::string name, n
     return out;
 }
 
+/// The tool that the effect calls; empty: it calls none.
+std::string tool_of(const runtime::perform_effect& e, const run_state& s) {
+    const auto which = e.type == run_effects::call_tool ? from_json<call_reference>(e.payload, strictness::stored)
+                                                        : expected<call_reference>(problem{});
+    const auto& calls = s.progress.calls;
+    return which && which->call >= 1 && which->call <= calls.size() ? calls[which->call - 1].tool : std::string();
+}
+
 /// The id without its hyphens: 32 hexadecimal digits.
 std::string trace_id_of(const uuid& id) {
     auto out = to_string(id);
@@ -142,7 +150,10 @@ runtime::performer_of<run_model> tracing::traced(runtime::performer_of<run_model
             span.attributes = {{"troupe.entity", to_string(ctx.self())}, {"troupe.effect", e.key}};
             if (calls_model) {
                 span.attributes.emplace_back("gen_ai.operation.name", "chat");
-                span.attributes.emplace_back("gen_ai.request.model", s.model);
+                span.attributes.emplace_back("gen_ai.request.model", s.progress.model);
+            } else if (const auto tool = tool_of(e, s); !tool.empty()) {
+                span.attributes.emplace_back("gen_ai.operation.name", "execute_tool");
+                span.attributes.emplace_back("gen_ai.tool.name", tool);
             }
             for (const auto& command : out) {
                 span.attributes.emplace_back("troupe.outcome", command.type);

@@ -9,7 +9,7 @@ namespace troupe::net {
 std::string escape_html(std::string_view text);
 
 /// The part of Markdown that the API's description uses: paragraphs, "## " headings (with an id of their first word in
-/// small letters), "- " lists, `code` and links that are URLs. Everything else is text.
+/// small letters), "- " lists and `code`. Everything else is text.
 std::string markdown_to_html(std::string_view markdown);
 
 /// "## Live events" has the id "live".

@@ -62,7 +62,7 @@ bool takes_idempotency_key(const route& r);
 /// Codes that the route may answer with.
 std::set<code> problems_of(const route& r);
 
-/// The codes whose own status is not the answer's, as text.
+/// What stands in braces in a path.
 std::vector<std::string> parameter_names(std::string_view path);
 
 } // namespace troupe::net

@@ -7,8 +7,14 @@ import threading
 from tests.system.collector import Collector
 from tests.system.model_test import KEY, Provider
 from tests.system.node import NodeTest, poll
-from tests.system.people_test import QUESTION
 
+LISTING = """
+rules:
+  - when: {step: 1}
+    call: [{tool: list_files, arguments: {}}]
+  - when: {step: 2}
+    call: [{tool: finish, arguments: {result: "done"}}]
+"""
 PARENT = "00f067aa0ba902b7"
 
 
@@ -83,18 +89,21 @@ class SpanTest(NodeTest):
         self.assertTrue(all("status" not in s for s in spans.values()))
 
     def test_what_a_run_does_hangs_under_the_request_that_made_it(self):
-        flags, model = self.script("question", QUESTION)
+        flags, model = self.script("listing", LISTING)
         self.begin(*flags)
         trace = fresh_trace()
-        headers = {"traceparent": f"00-{trace}-{PARENT}-01"}
-        run = self.status(self.api.post("/runs", {"goal": "g", "model": model}, headers=headers), 201).json["id"]
-        self.api.wait_run(run, until=("waiting",))
-        spans = poll("the model's span", lambda: {s["name"]: s for s in self.collector.of(trace)
-                                                  if s["name"] == "run call_model"})
-        call = spans["run call_model"]
+        project = self.api.create("/projects", {"name": "p"})["id"]
+        body, headers = {"goal": "g", "model": model, "project_id": project}, {"traceparent": f"00-{trace}-{PARENT}-01"}
+        run = self.status(self.api.post("/runs", body, headers=headers), 201).json["id"]
+        self.api.wait_run(run)
+        wanted = {"POST /api/v1/runs", "run call_model", "run call_tool"}
+        spans = poll("the spans", lambda: wanted <= {s["name"] for s in self.collector.of(trace)} and
+                     {s["name"]: s for s in self.collector.of(trace)})
+        call, tool, request = spans["run call_model"], spans["run call_tool"], spans["POST /api/v1/runs"]
         self.assertEqual((call["kind"], call["attributes"]["gen_ai.request.model"]), (3, model))
-        request = next(s for s in self.collector.of(trace) if s["name"] == "POST /api/v1/runs")
-        self.assertEqual(call["parentSpanId"], request["spanId"])
+        self.assertEqual((tool["kind"], tool["attributes"]["gen_ai.tool.name"]), (1, "list_files"))
+        self.assertEqual({call["parentSpanId"], tool["parentSpanId"]}, {request["spanId"]})
+        self.assertEqual(self.collector.mistakes, [])
 
     def test_a_model_call_passes_its_trace_on(self):
         provider = Provider(self.folder, {"go": [{"content": "Fine."}]})
