@@ -3,7 +3,7 @@
 import json
 import re
 
-from tests.system.node import REPOSITORY, NodeTest
+from tests.system.node import REPOSITORY, NodeTest, poll
 
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (NaN|[+-]?(?:Inf|\d\S*))')
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"(?:,|$)')
@@ -135,7 +135,7 @@ class MetricsTest(NodeTest):
     def test_the_dashboard_knows_what_there_is(self):
         for _ in range(2):
             self.api.create("/tasks", {"title": "t"})
-        found = self.scrape()
+        found = poll("blobs were counted", lambda: (now := self.scrape()) and "troupe_blobs_bytes" in now and now)
         labels = {}
         for name, family in found.items():
             for sample, given, _ in family["samples"]:
