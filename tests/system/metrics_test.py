@@ -86,7 +86,7 @@ def histogram_mistakes(family):
 class MetricsTest(NodeTest):
     def setUp(self):
         super().setUp()
-        self.server = self.node("--traces.otlp_endpoint", "http://127.0.0.1:9").start()
+        self.server = self.node("--traces.otlp_endpoint", "http://127.0.0.1:9", "--blobs.collect_every_ms", 1000).start()
         self.api = self.server.client()
 
     def scrape(self):
