@@ -83,7 +83,11 @@ BOOST_AUTO_TEST_CASE(the_scope_of_a_thread_ends_with_it) {
 }
 
 BOOST_AUTO_TEST_CASE(spans_are_written_as_the_protocol_has_them) {
-    trace_span s{.trace_id = trace_id, .span_id = parent_id, .name = "GET /x", .kind = span_kind::server};
+    trace_span s;
+    s.trace_id = trace_id;
+    s.span_id = parent_id;
+    s.name = "GET /x";
+    s.kind = span_kind::server;
     s.began_us = 1'700'000'000'000'000;
     s.ended_us = s.began_us + 5;
     s.attributes = {{"http.response.status_code", std::int64_t{500}}, {"url.path", std::string("/x\"y")}};
