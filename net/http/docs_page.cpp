@@ -226,7 +226,7 @@ private:
                 const bool is_text = example && example->as_string();
                 out += " \\\n  -H \"Content-Type: " + std::string(type) + "\" \\\n  " +
                        (is_text ? "--data-binary @FILE"
-                                : "-d " + in_single_quotes(example ? example->dump() : std::string("{}")));
+                                : "-d " + in_single_quotes(example ? pretty(*example) : std::string("{}")));
             });
         const auto live = o.pointer("/responses/200/content");
         if (live && live->find("text/event-stream") && live->size() == 1)
