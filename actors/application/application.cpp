@@ -42,8 +42,10 @@
 #include <atomic>
 #include <iterator>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace troupe::actors {
 
@@ -73,6 +75,25 @@ provider_settings providers_of(const runtime::config& c) {
     return out;
 }
 
+/// The edge of the moment; null before the first. Not std::atomic: that of g++ 12 releases its lock in a load with
+/// relaxed order, which ThreadSanitizer rightly calls a race.
+class present_edge {
+public:
+    [[nodiscard]] std::shared_ptr<net::server> load() const {
+        const std::lock_guard lock(mutex_);
+        return server_;
+    }
+    /// Gives the one before.
+    std::shared_ptr<net::server> exchange(std::shared_ptr<net::server> server) {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(server_, std::move(server));
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<net::server> server_;
+};
+
 } // namespace
 
 struct application::impl {
@@ -88,7 +109,7 @@ struct application::impl {
     std::unique_ptr<secret_vault> vault;
     system_parts system;
     api_documents documents;
-    std::atomic<std::shared_ptr<net::server>> edge; ///< The present one; null before the first.
+    present_edge edge;
     std::unique_ptr<provider_watch> providers;
     std::vector<runtime::supervision_tree::entry> edge_entries;
     std::map<std::string, runtime::token_price> prices;
@@ -227,7 +248,7 @@ expected<std::shared_ptr<net::server>> application::impl::start_edge(net::server
     if (auto written = write_node_file(server->url()); !written) {
         return written.error();
     }
-    edge = server;
+    edge.exchange(server);
     return server;
 }
 
