@@ -2,6 +2,7 @@
 
 #include "net/http/connection_places.hpp"
 #include "net/http/cors.hpp"
+#include "net/http/rate_limit.hpp"
 #include "net/http/router.hpp"
 #include "net/http/server.hpp"
 #include "net/http/tls.hpp"
@@ -65,6 +66,9 @@ struct edge {
           hooks(std::move(h)),
           router(std::move(r)),
           origins(settings.cors_origins),
+          by_address(settings.address_rate),
+          by_caller(settings.caller_rate),
+          by_organization(settings.organization_rate),
           bodies(settings.body_bytes_max) {}
 
     server_settings settings;
@@ -76,6 +80,9 @@ struct edge {
     std::string tls_line = {};                        ///< HSTS, with its CRLF.
     origin_policy origins;
     network_list proxies = {}; ///< Trusted ones.
+    rate_limiter by_address;
+    rate_limiter by_caller;
+    rate_limiter by_organization;
     std::shared_ptr<connection_places> places = std::make_shared<connection_places>();
     connection_count connections;
     body_budget bodies;

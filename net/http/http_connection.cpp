@@ -314,6 +314,7 @@ void http_connection::on_header() {
     began_us_ = now_us();
     request_ = {};
     route_ = nullptr;
+    method_ = method_name(parser_->get().method());
     sink_.reset();
     is_head_ = is_socket_ = wants_stream_ = unread_ = false;
     close_after_ = !parser_->keep_alive();
@@ -394,10 +395,12 @@ void http_connection::take_client() {
 }
 
 void http_connection::take_ids() {
-    const auto trace = continue_trace(request_.header("traceparent"));
+    trace_ = continue_trace(request_.header("traceparent"), request_.header("tracestate"));
+    if (trace_.parent_id.empty() && edge_->hooks.sample && !edge_->hooks.sample(trace_.trace_id))
+        trace_.flags = "00";
     const auto given = request_.header("x-request-id");
-    request_.id = given && is_request_id(*given) ? std::string(*given) : trace.trace_id;
-    request_.trace = to_traceparent(trace);
+    request_.id = given && is_request_id(*given) ? std::string(*given) : trace_.trace_id;
+    request_.trace = to_traceparent(trace_);
 }
 
 void http_connection::fail(error_code error) {
@@ -439,6 +442,7 @@ void http_connection::fail(const problem& p, int status) {
     if (request_.id.empty() || phase_ == phase::header) {
         request_ = {};
         route_ = nullptr;
+        method_ = method_name(http::verb::unknown);
         is_head_ = false;
         began_us_ = now_us();
         take_ids();

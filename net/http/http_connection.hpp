@@ -9,6 +9,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/verb.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -90,9 +91,13 @@ private:
     std::optional<response> judge_path(std::string_view path, std::string_view query);
     std::optional<response> judge_socket(std::string_view path, std::string_view query);
     std::optional<response> judge_caller(const std::string* permission);
+    std::optional<response> judge_stranger(const problem& why);
+    std::optional<response> judge_rate();
+    std::optional<response> within(const rate_verdict& found);
     std::optional<response> judge_body();
     std::optional<response> open_sink();
     void take_ids();
+    static std::string_view method_name(boost::beast::http::verb v);
     void take_headers();
     void take_client();
 
@@ -136,6 +141,8 @@ private:
     // the request at hand
     std::uint64_t number_ = 0; // tells a late answer from the one that is awaited
     request request_;
+    trace_context trace_;
+    std::string_view method_; // for those who count
     const route* route_ = nullptr;
     std::shared_ptr<body_sink> sink_; // of a body that goes there instead of into the request
     std::optional<response> early_;   // decided before the handler, or held back

@@ -1,6 +1,7 @@
 // How a request is answered: by the edge itself, by its handler, or by a stream.
 #include "net/http/access_log.hpp"
 #include "net/http/compression.hpp"
+#include "net/http/deprecation.hpp"
 #include "net/http/event_stream.hpp"
 #include "net/http/http_connection.hpp"
 #include "net/http/reply_text.hpp"
@@ -153,6 +154,9 @@ void http_connection::answer_stream(std::uint64_t number, expected<stream_spec> 
 }
 
 std::string http_connection::head_of(const response& r, bool without_length) const {
+    std::string more = more_lines_;
+    if (route_ && !route_->deprecated_since.empty())
+        more += deprecation_lines(*route_);
     std::string out;
     out.reserve(512 + (r.body.size() <= joined_body_bytes ? r.body.size() : 0));
     append_head(out, r,
@@ -160,7 +164,7 @@ std::string http_connection::head_of(const response& r, bool without_length) con
                  .traceparent = request_.trace,
                  .server = edge_->server_name,
                  .date_line = io_.date_line(),
-                 .more_lines = more_lines_,
+                 .more_lines = more,
                  .close = close_after_,
                  .keep_alive = is_old_ && !close_after_,
                  .without_length = without_length});
@@ -172,7 +176,13 @@ void http_connection::report(int status, std::uint64_t bytes) {
     const auto operation = route_ ? std::string_view(route_->operation) : std::string_view();
     log().debug("{} {} {} {} us, request {}", operation, request_.path, status, took_us, request_.id);
     if (edge_->hooks.on_request)
-        edge_->hooks.on_request(operation, status, took_us);
+        edge_->hooks.on_request({.to = route_,
+                                 .method = method_,
+                                 .path = request_.path,
+                                 .id = request_.id,
+                                 .trace = trace_,
+                                 .status = status,
+                                 .microseconds = took_us});
     if (!edge_->settings.access_log)
         return;
     entry_.status = status;

@@ -45,6 +45,24 @@ bool is_plain_socket_path(std::string_view path) { return path == "/ws" || path 
 
 } // namespace
 
+/// Methods that nobody defined would let clients make names.
+std::string_view http_connection::method_name(http::verb v) {
+    switch (v) {
+    case http::verb::get:
+    case http::verb::head:
+    case http::verb::post:
+    case http::verb::put:
+    case http::verb::patch:
+    case http::verb::delete_:
+    case http::verb::options: {
+        const auto name = http::to_string(v);
+        return {name.data(), name.size()};
+    }
+    default:
+        return "_OTHER";
+    }
+}
+
 std::optional<response> http_connection::judge() {
     const auto& message = parser_->get();
     is_head_ = message.method() == http::verb::head;
@@ -176,6 +194,9 @@ std::optional<response> http_connection::judge_path(std::string_view path, std::
     if (!route_->permission.empty()) {
         if (auto refusal = judge_caller(&route_->permission))
             return refusal;
+    } else if (route_->open) {
+        if (auto late = within(edge_->by_address.take(request_.address, now_us())))
+            return late;
     }
     auto values = edge_->router.read_query(*route_, query);
     if (!values)
@@ -209,16 +230,53 @@ std::optional<response> http_connection::judge_caller(const std::string* permiss
         return to_response({code::unauthenticated, "This node knows no keys yet."}, request_);
     auto who = hooks.authenticate(request_);
     if (!who)
-        return to_response(who.error(), request_);
+        return judge_stranger(who.error());
     request_.who = std::move(*who);
     entry_.principal = request_.who.name;
-    if (permission == nullptr)
-        return std::nullopt;
+    if (auto late = judge_rate(); late || permission == nullptr)
+        return late;
     if (!hooks.authorize)
         return to_response({code::forbidden, "This node grants no permissions yet."}, request_);
     if (auto may = hooks.authorize(request_.who, *permission); !may)
         return to_response(may.error(), request_);
     return std::nullopt;
+}
+
+/// Who tries keys is slowed down by its address; a refusal that names the caller is none of that.
+std::optional<response> http_connection::judge_stranger(const problem& why) {
+    if (why.code == code::unauthenticated) {
+        if (auto late = within(edge_->by_address.take(request_.address, now_us())))
+            return late;
+    }
+    return to_response(why, request_);
+}
+
+/// Neither the caller nor its organization may send more than its share.
+std::optional<response> http_connection::judge_rate() {
+    if (!edge_->by_caller.is_on() && !edge_->by_organization.is_on())
+        return std::nullopt;
+    const auto now = now_us();
+    const auto own = edge_->by_caller.take(request_.who.name, now);
+    if (!own.allowed)
+        return within(own); // what is refused takes nothing from the others
+    const auto all = edge_->by_organization.take(to_string(request_.who.organization), now);
+    return within(all.is_tighter_than(own) ? all : own);
+}
+
+/// Tells what is left, as draft-ietf-httpapi-ratelimit-headers had it when clients took it up; 429 when nothing is.
+std::optional<response> http_connection::within(const rate_verdict& found) {
+    if (found.limit == 0)
+        return std::nullopt;
+    more_lines_ += "RateLimit-Limit: " + std::to_string(found.limit) +
+                   "\r\nRateLimit-Remaining: " + std::to_string(found.remaining) +
+                   "\r\nRateLimit-Reset: " + std::to_string(found.reset_s) + "\r\n";
+    if (found.allowed)
+        return std::nullopt;
+    return to_response({code::rate_limited,
+                        "Too many requests: come again in " + std::to_string(found.reset_s) + " seconds.",
+                        {},
+                        static_cast<std::uint32_t>(found.reset_s)},
+                       request_);
 }
 
 /// An upgrade to WebSocket, at one of the plain paths or at a stream's.

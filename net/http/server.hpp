@@ -1,6 +1,8 @@
 #pragma once
 
+#include "net/http/rate_limit.hpp"
 #include "net/http/route.hpp"
+#include "net/http/trace.hpp"
 #include "runtime/bus/bus.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/problem.hpp"
@@ -52,6 +54,9 @@ struct server_settings {
     /// Bodies of requests in hand, all together. Must be more than the largest body of a route.
     std::size_t body_bytes_max = 256 * limits::mib;
     std::int64_t write_time_out_ms = 30'000; ///< One write; a client that does not read is disconnected.
+    rate_rule address_rate = {}; ///< Requests of an address that nobody is known to send: 401, and those that log in.
+    rate_rule caller_rate = {};  ///< Requests of a user or key.
+    rate_rule organization_rate = {}; ///< Requests of all of an organization together.
     // Live streams, SSE and WebSocket.
     std::size_t stream_queue_bytes_max = 1 * limits::mib; ///< What waits for a reader; beyond, it is told and dropped.
     std::size_t stream_queue_events_max = 4096;
@@ -59,6 +64,17 @@ struct server_settings {
     std::int64_t websocket_time_out_ms = 40'000; ///< Silence that ends a socket; a ping goes out after half of it.
     std::size_t websocket_message_bytes_max = 64 * limits::kib;
     std::size_t websocket_channels_max = 64; ///< Subscribed channels of one connection.
+};
+
+/// A request that was answered, for those who count and trace. Views live as long as the call.
+struct answered_request {
+    const route* to = nullptr; ///< Null: there is no such route.
+    std::string_view method;   ///< "GET"; of one that cannot be read "_OTHER".
+    std::string_view path;     ///< As it came, without query.
+    std::string_view id;       ///< The request's.
+    trace_context trace;
+    int status = 0;
+    std::int64_t microseconds = 0; ///< From the end of its header.
 };
 
 /// What the edge asks the rest of the node. Every hook is called on an io thread and must not block.
@@ -72,8 +88,10 @@ struct server_hooks {
     std::function<expected<void>(const principal&, std::string_view channel)> authorize_channel;
     runtime::bus* bus = nullptr; ///< For live streams; outlives the server. None: they answer `unavailable`.
     std::string instance;        ///< The node's name, shown in the `Server` header.
-    /// One answered request: its operation (empty: no route), status and the time from the end of its header.
-    std::function<void(std::string_view operation, int status, std::int64_t microseconds)> on_request;
+    /// Of each answered request.
+    std::function<void(const answered_request&)> on_request;
+    /// Whether a trace that begins here is to be recorded; none: yes. One that comes from elsewhere keeps its flag.
+    std::function<bool(std::string_view trace_id)> sample = {};
     /// So many events of a live stream were forgotten, because their reader was too slow.
     std::function<void(std::size_t events)> on_lost = {};
     /// The listener cannot go on: no further connection is taken. At most once.

@@ -30,6 +30,9 @@ struct config {
     std::int64_t log_file_bytes_max = 64 << 20;
     std::int64_t log_files_max = 5;
 
+    std::string traces_otlp_endpoint;
+    std::string traces_sample = "1";
+
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
     std::int64_t edge_connections_per_address_max = 4096;
@@ -48,6 +51,12 @@ struct config {
     std::int64_t limits_outstanding_bytes = 64 << 20;
     std::int64_t limits_commands_in_work = 1024;
     std::int64_t limits_wait_ms = 1000;
+    std::int64_t limits_address_per_second = 50;
+    std::int64_t limits_address_burst = 200;
+    std::int64_t limits_caller_per_second = 0;
+    std::int64_t limits_caller_burst = 1000;
+    std::int64_t limits_organization_per_second = 0;
+    std::int64_t limits_organization_burst = 10'000;
 
     std::int64_t watchdog_stall_ms = 5000;
     std::int64_t watchdog_end_ms = 60'000;

@@ -91,6 +91,15 @@ std::optional<std::string> check_url(std::string_view text) {
     return {};
 }
 
+std::optional<std::string> check_ratio(std::string_view text) {
+    double ratio = 0;
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), ratio);
+    if (status != std::errc{} || end != text.data() + text.size() || !(ratio >= 0 && ratio <= 1)) {
+        return fmt::format("\"{}\" is no number from 0 to 1", text);
+    }
+    return {};
+}
+
 std::optional<std::string> check_header_text(std::string_view text) {
     const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
     if (!std::ranges::all_of(text, printable)) {
@@ -177,6 +186,18 @@ constexpr property table[] = {
      .doc = "Rotated log files that are kept.",
      .min = 1,
      .max = 1000},
+    {.name = "traces.otlp_endpoint",
+     .member = &config::traces_otlp_endpoint,
+     .doc = "Collector of OpenTelemetry that spans are sent to as OTLP/HTTP with JSON, such as http://127.0.0.1:4318; "
+            "/v1/traces is added. Empty: none are sent.",
+     .check = check_url},
+    {.name = "traces.sample",
+     .member = &config::traces_sample,
+     .doc = "Which part of the traces that begin here is recorded, from 0 to 1. One that comes with a traceparent is "
+            "recorded when its caller does.",
+     .min = 1,
+     .max = 32,
+     .check = check_ratio},
     {.name = "edge.threads",
      .member = &config::edge_threads,
      .doc = "Threads that serve connections; 0: one per processor.",
@@ -265,6 +286,43 @@ constexpr property table[] = {
      .unit = "ms",
      .min = 1,
      .max = 600'000},
+    {.name = "limits.address_per_second",
+     .member = &config::limits_address_per_second,
+     .doc = "Requests a second from one address without a valid key: those that are refused, and those that log in. 0: "
+            "no limit.",
+     .unit = "requests",
+     .min = 0,
+     .max = 1'000'000},
+    {.name = "limits.address_burst",
+     .member = &config::limits_address_burst,
+     .doc = "So many of them at once.",
+     .unit = "requests",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "limits.caller_per_second",
+     .member = &config::limits_caller_per_second,
+     .doc = "Requests a second of one user or key. 0: no limit.",
+     .unit = "requests",
+     .min = 0,
+     .max = 1'000'000},
+    {.name = "limits.caller_burst",
+     .member = &config::limits_caller_burst,
+     .doc = "So many of them at once.",
+     .unit = "requests",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "limits.organization_per_second",
+     .member = &config::limits_organization_per_second,
+     .doc = "Requests a second of all of an organization together. 0: no limit.",
+     .unit = "requests",
+     .min = 0,
+     .max = 1'000'000},
+    {.name = "limits.organization_burst",
+     .member = &config::limits_organization_burst,
+     .doc = "So many of them at once.",
+     .unit = "requests",
+     .min = 1,
+     .max = 1'000'000},
     {.name = "watchdog.stall_ms",
      .member = &config::watchdog_stall_ms,
      .doc = "An actor that is in one handler for so long is logged and shown as stalled.",

@@ -112,8 +112,8 @@ wire::wire() : bus_(std::make_shared<quiet_bus>()), io_(std::make_shared<io_thre
             return problem{code::forbidden, "This channel is not yours."};
         return {};
     };
-    hooks.on_request = [this](std::string_view operation, int status, std::int64_t) {
-        now_.requests.emplace_back(operation, status);
+    hooks.on_request = [this](const answered_request& r) {
+        now_.requests.emplace_back(r.to ? r.to->operation : std::string(), r.status);
     };
     auto made = router::make(routes());
     claim(made.has_value(), "the routes are good");

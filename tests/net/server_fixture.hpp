@@ -50,9 +50,9 @@ struct server_fixture {
                 return problem{code::forbidden, "This channel is not yours."};
             return {};
         };
-        hooks.on_request = [this](std::string_view operation, int status, std::int64_t) {
+        hooks.on_request = [this](const answered_request& r) {
             const std::lock_guard lock(mutex);
-            requests.emplace_back(operation, status);
+            requests.emplace_back(r.to ? r.to->operation : std::string(), r.status);
         };
         auto started = server::start(settings, std::move(hooks));
         BOOST_REQUIRE_MESSAGE(started.has_value(), (started ? std::string() : started.error().detail));
@@ -161,7 +161,13 @@ struct server_fixture {
                                .content_type = "text/html",
                                .headers = {{"content-security-policy", "default-src 'self'"}}});
                    }};
-        return {client, large,      page,  hello,  echo,      raw,  headers,
+        route old{.verb = verb::get,
+                  .path = "/old",
+                  .operation = "old",
+                  .deprecated_since = "2026-11-21",
+                  .sunset = "2027-05-21",
+                  .run = [](request, responder answer) { answer({.body = "{}"}); }};
+        return {client, large,      page,  old,    hello,     echo, raw,   headers,
                 lost,   held_route, twice, throws, forbidden, live, socket};
     }
 

@@ -55,6 +55,20 @@ BOOST_AUTO_TEST_CASE(a_connection_serves_many_requests) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_deprecated_route_says_since_when_and_until_when) {
+    const auto old = ask("GET", "/api/v1/old");
+    BOOST_TEST(old.status == 200);
+    BOOST_TEST(old.header("deprecation") == "@1795219200");
+    BOOST_TEST(old.header("sunset") == "Fri, 21 May 2027 00:00:00 GMT");
+    BOOST_TEST(old.header("link").find("rel=\"deprecation\"") != std::string::npos);
+    const auto wrong = ask("GET", "/api/v1/old?what=1"); // also where it refuses
+    BOOST_TEST(wrong.status == 422);
+    BOOST_TEST(wrong.header("deprecation") == "@1795219200");
+    const auto present = ask("GET", "/api/v1/hello");
+    BOOST_TEST(present.header("deprecation") == "");
+    BOOST_TEST(present.header("sunset") == "");
+}
+
 BOOST_AUTO_TEST_CASE(pipelined_requests_are_answered_in_order) {
     raw_client client(port());
     std::string all;
