@@ -97,6 +97,7 @@ struct config {
     std::int64_t identity_access_token_ms = 15LL * 60 * 1000;
     std::int64_t identity_session_ms = 30LL * 24 * 3600 * 1000;
     std::int64_t identity_password_length_min = 12;
+    std::int64_t identity_step_up_ms = 15LL * 60 * 1000;
 
     std::string sandbox = "bubblewrap";
 

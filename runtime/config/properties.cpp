@@ -506,6 +506,12 @@ constexpr property table[] = {
      .doc = "The fewest characters of a password.",
      .min = 8,
      .max = 128},
+    {.name = "identity.step_up_ms",
+     .member = &config::identity_step_up_ms,
+     .doc = "So long after a person proved who it is, it may do what is dangerous: make keys, change rights, rotate "
+            "secrets. Then POST /api/v1/auth/step-up asks for the password or the second factor again. 0: never.",
+     .unit = "ms",
+     .max = 365 * day_ms},
     {.name = "sandbox",
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",

@@ -91,6 +91,26 @@ BOOST_AUTO_TEST_CASE(another_address_gives_the_first_one_up) {
     BOOST_TEST(u.state().owed.open[1].type == "release_name");
 }
 
+BOOST_AUTO_TEST_CASE(a_second_factor_counts_when_it_is_enabled_and_its_codes_are_good_once) {
+    auto u = an_account();
+    BOOST_TEST((u.refused(enable_mfa{7, {"h"}}).code == code::conflict));
+    u.accepted(begin_mfa{"sealed"});
+    BOOST_TEST(!shown(u).mfa);
+    u.accepted(enable_mfa{7, {"h1", "h2"}});
+    BOOST_TEST(shown(u).mfa);
+    BOOST_TEST(u.view().document.find("sealed") == std::string::npos);
+    BOOST_TEST((u.refused(use_mfa_code{7}).code == code::invalid_credentials)); // the one that enabled it
+    u.accepted(use_mfa_code{9});
+    BOOST_TEST((u.refused(use_mfa_code{8}).code == code::invalid_credentials));
+    u.accepted(use_recovery_code{"h1"});
+    BOOST_TEST((u.refused(use_recovery_code{"h1"}).code == code::invalid_credentials));
+    BOOST_TEST((u.refused(begin_mfa{"other"}).code == code::conflict)); // nobody takes its place unseen
+    u.accepted(disable_mfa{});
+    BOOST_TEST(!shown(u).mfa);
+    BOOST_TEST((u.refused(use_recovery_code{"h2"}).code == code::invalid_credentials));
+    BOOST_TEST(u.accepted(disable_mfa{}).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_lock_is_only_made_longer) {
     auto u = an_account();
     const auto until = u.now + 1000;
