@@ -74,6 +74,9 @@ expected<create_api_key> owned(const identity& me, const request& r, const creat
     out.name = body.name;
     out.scopes = body.scopes;
     out.expires_at = body.expires_at;
+    if (auto recent = check_recent(me, r.who); !recent) {
+        return recent.error();
+    }
     if (r.who.organization.is_nil()) {
         return problem{code::conflict,
                        "You belong to no organization yet, and a key belongs to one: make one with POST "
