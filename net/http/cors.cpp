@@ -15,7 +15,8 @@ constexpr std::string_view exposed =
 /// Browsers keep what a preflight said at most so long, or two hours.
 constexpr std::string_view preflight =
     "Access-Control-Allow-Headers: Authorization, X-Api-Key, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-    "If-Range, Range, Last-Event-ID, X-Request-Id, X-Request-Timeout-Ms, X-CSRF-Token, X-Organization, traceparent, tracestate\r\n"
+    "If-Range, Range, Last-Event-ID, X-Request-Id, X-Request-Timeout-Ms, X-CSRF-Token, X-Organization, traceparent, "
+    "tracestate\r\n"
     "Access-Control-Max-Age: 7200\r\n";
 
 } // namespace
