@@ -90,6 +90,7 @@ private:
     response answer_options(std::string allow);
     std::optional<response> judge_path(std::string_view path, std::string_view query);
     std::optional<response> judge_socket(std::string_view path, std::string_view query);
+    [[nodiscard]] bool is_foreign_page() const;
     std::optional<response> judge_caller(const std::string* permission);
     std::optional<response> judge_stranger(const problem& why);
     std::optional<response> judge_rate();

@@ -191,6 +191,11 @@ std::optional<response> http_connection::judge_path(std::string_view path, std::
     route_ = found->target;
     request_.verb = *wanted;
     request_.params = std::move(found->params);
+    // A browser sends cookies along with what a form or a script of any page posts, and asks for no leave.
+    if (request_.verb != verb::get && is_foreign_page() && request_.header("cookie") &&
+        !request_.header("authorization") && !request_.header("x-api-key"))
+        return to_response({code::forbidden, "Pages of this origin may not write here: name it in edge.cors.origins."},
+                           request_);
     if (!route_->permission.empty()) {
         if (auto refusal = judge_caller(&route_->permission))
             return refusal;
@@ -221,6 +226,13 @@ response http_connection::answer_options(std::string allow) {
     out.status = 204;
     out.headers.emplace_back("Allow", std::move(allow));
     return out;
+}
+
+/// Whether a browser asks for a page that is neither this node's nor one of the configured origins.
+bool http_connection::is_foreign_page() const {
+    const auto origin = request_.header("origin");
+    return origin && !edge_->origins.allows(*origin) &&
+           !is_same_origin(*origin, request_.header("host").value_or(""), request_.secure);
 }
 
 /// Without a permission any known caller will do.
@@ -316,10 +328,7 @@ std::optional<response> http_connection::judge_socket(std::string_view path, std
     }
     if (!parser_->is_done() || buffer_.size() > 0)
         return to_response({code::malformed_http, "Nothing may follow the upgrade before it is answered."}, request_);
-    // Any page may open a WebSocket, and the browser sends its cookies along: so it has to be one of this node's.
-    if (const auto origin = headers.header("origin");
-        origin && !edge_->origins.allows(*origin) &&
-        !is_same_origin(*origin, headers.header("host").value_or(""), request_.secure))
+    if (is_foreign_page()) // any page may open a WebSocket, and the browser sends its cookies along
         return to_response({code::forbidden, "Pages of this origin may not open a WebSocket here: name it in "
                                              "edge.cors.origins."},
                            request_);

@@ -229,6 +229,19 @@ BOOST_AUTO_TEST_CASE(a_websocket_opens_for_own_and_configured_pages_only) {
     BOOST_TEST(status("Origin: null\r\n") == 403);
 }
 
+BOOST_AUTO_TEST_CASE(cookies_do_not_write_for_pages_of_others) {
+    server_fixture f(with_origins("https://a.example"));
+    const auto code = [&](const std::string& headers) {
+        return f.ask("POST", "/api/echo", R"({"text":"a"})", headers).code();
+    };
+    BOOST_TEST(code("Cookie: session=1\r\nOrigin: http://b.example\r\n") == "forbidden");
+    BOOST_TEST(code("Cookie: session=1\r\nOrigin: null\r\n") == "forbidden");
+    for (const std::string origin : {"", "Origin: http://test\r\n", "Origin: https://a.example\r\n"})
+        BOOST_TEST(code("Cookie: session=1\r\n" + origin) == "unauthenticated", origin);    // the cookie is judged
+    BOOST_TEST(code("Cookie: session=1\r\nOrigin: http://b.example\r\n" + with_key) == ""); // a key came with leave
+    BOOST_TEST(f.ask("GET", "/api/hello", {}, "Cookie: session=1\r\nOrigin: http://b.example\r\n").status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(origins_are_compared_with_the_host) {
     BOOST_TEST(is_same_origin("https://a:7117", "A:7117", true));
     BOOST_TEST(is_same_origin("https://a", "a:443", true));

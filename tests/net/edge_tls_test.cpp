@@ -229,7 +229,8 @@ BOOST_AUTO_TEST_CASE(a_client_may_expect_one_certificate_whatever_its_name) {
     client_request request;
     request.url = "https://127.0.0.1:" + std::to_string(f.port()) + "/api/hello";
     request.certificate_file = who.file;
-    BOOST_TEST(fetch(request).has_value());
+    const auto reply = fetch(request);
+    BOOST_TEST(reply.has_value(), (reply ? std::string() : reply.error().detail));
     request.certificate_file = other.file;
     BOOST_TEST((fetch(request).error().code == code::connection_failed));
     request.certificate_file = "/no/such/file.pem";
