@@ -56,7 +56,7 @@ struct refresh_body {
     std::optional<std::string> refresh_token;
     std::optional<std::string> organization; ///< Id or slug to go on in.
     static constexpr field_rule rules[] = {
-        {.name = "refresh_token", .min = 1, .max = 512, .doc = "Good for one use."},
+        {.name = "refresh_token", .min = 1, .max = 512, .doc = "Good for one use; without it the cookie's."},
         {.name = "organization", .min = 1, .max = 100, .doc = "Id or slug of the organization to go on in."}};
 };
 BOOST_DESCRIBE_STRUCT(refresh_body, (), (refresh_token, organization))
@@ -67,8 +67,16 @@ struct change_password_body {
     std::string new_password;
     std::optional<std::string> code; ///< Of the second factor, where there is one.
     static constexpr field_rule rules[] = {
-        {.name = "current_password", .required = true, .min = 1, .max = password_bytes_max},
-        {.name = "new_password", .required = true, .min = 1, .max = password_bytes_max},
+        {.name = "current_password",
+         .required = true,
+         .min = 1,
+         .max = password_bytes_max,
+         .example = "\"correct horse battery staple\""},
+        {.name = "new_password",
+         .required = true,
+         .min = 1,
+         .max = password_bytes_max,
+         .example = "\"seven wooden ships at dawn\""},
         {.name = "code", .min = 6, .max = 64, .doc = "Of the second factor, where there is one."}};
 };
 BOOST_DESCRIBE_STRUCT(change_password_body, (), (current_password, new_password, code))

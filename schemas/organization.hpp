@@ -51,7 +51,7 @@ struct update_organization_body {
     std::optional<json::raw> settings;
     std::optional<organization_plan> plan;
     std::optional<organization_status> status;
-    static constexpr field_rule rules[] = {{.name = "name", .min = 1, .max = 100},
+    static constexpr field_rule rules[] = {{.name = "name", .min = 1, .max = 100, .example = "\"Acme Ltd\""},
                                            {.name = "domain", .max = 253, .doc = "Empty: none."},
                                            {.name = "plan", .doc = "Only for administrators of the node."},
                                            {.name = "status", .doc = "Only for administrators of the node."}};
@@ -92,7 +92,7 @@ struct put_role_body {
     std::string description;
     std::vector<std::string> permissions;
     static constexpr field_rule rules[] = {
-        {.name = "description", .max = 500},
+        {.name = "description", .max = 500, .example = "\"Reads everything.\""},
         {.name = "permissions", .required = true, .min = 1, .max = 100, .example = R"(["task:*","run:read"])"}};
 };
 BOOST_DESCRIBE_STRUCT(put_role_body, (), (description, permissions))

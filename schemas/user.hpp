@@ -72,7 +72,7 @@ struct update_user_body {
     std::optional<bool> node_admin;
     std::optional<std::string> password;
     static constexpr field_rule rules[] = {
-        {.name = "name", .max = 200},
+        {.name = "name", .max = 200, .example = "\"Augusta Ada King\""},
         {.name = "status", .doc = "`disabled`: every session and key of the person stops working at once."},
         {.name = "password", .min = 1, .max = password_bytes_max, .doc = "A new one; ends all sessions."}};
 };

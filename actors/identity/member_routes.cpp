@@ -318,6 +318,9 @@ std::vector<net::query_parameter> parameters_of(std::string_view path) {
     if (path.find("{role}") != std::string_view::npos) {
         out.push_back({"role", "Name of the role.", text, R"("auditor")"});
     }
+    if (path.find("{invitation}") != std::string_view::npos) {
+        out.push_back({"invitation", "Id of the invitation.", text, R"("018f6e2c-7b1a-7c3d-9e4f-5a6b7c8d9e0f")"});
+    }
     return out;
 }
 
@@ -397,7 +400,8 @@ std::vector<net::route> member_routes(identity& me) {
     accepting.permission = "self:write";
     accepting.body = net::body_of<accept_invitation_body>("accept_invitation");
     accepting.reply = net::reply_of<organization_document>("organization");
-    accepting.errors = {code::not_found};
+    accepting.errors = {code::not_found, code::limit_reached};
+    accepting.reply_headers = net::changed_headers();
     accepting.run = accept(me);
     add(std::move(accepting));
     return out;

@@ -165,11 +165,12 @@ std::vector<net::route> mfa_routes(identity& me) {
     auto disabling = on("mfa/disable", "disable_mfa", "Ends the second factor.", disable(me));
     disabling.body = net::body_of<prove_body>("prove");
     disabling.success = 204;
-    disabling.errors = {code::invalid_credentials, code::mfa_required, code::rate_limited};
+    disabling.errors = {code::invalid_credentials, code::mfa_required, code::secrets_locked};
     auto stepping = on("step-up", "step_up", "Proves again who the caller is, for what is dangerous.", step_up(me));
     stepping.body = net::body_of<prove_body>("prove");
     stepping.reply = net::reply_of<session_document>("session");
-    stepping.errors = {code::invalid_credentials, code::mfa_required, code::rate_limited};
+    stepping.errors = {code::invalid_credentials, code::mfa_required, code::secrets_locked};
+    stepping.reply_headers = net::changed_headers();
     return {enrolling, enabling, disabling, stepping};
 }
 

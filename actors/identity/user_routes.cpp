@@ -158,7 +158,7 @@ std::vector<net::route> user_routes(identity& me) {
          .body = net::body_of<create_user_body>("create_user"),
          .reply = document,
          .success = 201,
-         .errors = {code::already_exists, code::step_up_required},
+         .errors = {code::already_exists, code::limit_reached, code::step_up_required},
          .reply_headers = net::created_headers(),
          .run = create(me)},
         {.verb = verb::get,

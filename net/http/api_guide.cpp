@@ -7,7 +7,9 @@ const std::string_view api_guide =
 
 ## Authentication
 
-Send an API key as `Authorization: Bearer KEY` or `X-Api-Key: KEY`. The first one stands in `admin.key` in the node's data directory. Operations say which permission they need.
+Send an API key, or the access token of a login, as `Authorization: Bearer KEY` or `X-Api-Key: KEY`. The first key stands in `admin.key` in the node's data directory. Operations say which permission they need.
+
+People log in with `POST /api/v1/auth/login`, and go on with `POST /api/v1/auth/refresh` when the access token is over. Browsers log in with `cookie`: the tokens are cookies then that no script reads, and what changes something needs the header `X-CSRF-Token` with the login's `csrf_token`. `X-Organization` (an id or slug) says which organization a request is about, for who belongs to several; one that the caller does not belong to is 404.
 
 ## Errors
 
@@ -20,6 +22,10 @@ A request with an `Idempotency-Key` can be repeated safely for 24 hours: it is d
 ## Concurrent changes
 
 Documents have an `ETag`. Send it as `If-Match` with a change, and the change is refused with 412 when somebody else was faster. Send it as `If-None-Match` with a read, and nothing is sent when nothing changed.
+
+## Rates
+
+Where the node limits the rate of requests, answers have `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds), and what is too much gets 429 with `Retry-After`.
 
 ## Lists
 

@@ -35,8 +35,11 @@ constexpr std::string_view live_event_schema =
     R"(\"runs/018f6e2c-7b1a-7c3d-9e4f-5a6b7c8d9e0f\",\"kind\":\"run_started\",\"data\":{}}\n\n"]})";
 
 constexpr std::string_view security_schemes =
-    R"({"bearer":{"type":"http","scheme":"bearer","description":"An API key, as `Authorization: Bearer KEY`."},)"
-    R"("api_key":{"type":"apiKey","in":"header","name":"X-Api-Key","description":"The same key in a header of its own."}})";
+    R"({"bearer":{"type":"http","scheme":"bearer","description":"An API key, or the access token of a login, as )"
+    R"(`Authorization: Bearer KEY`."},)"
+    R"("api_key":{"type":"apiKey","in":"header","name":"X-Api-Key","description":"The same key in a header of its own."},)"
+    R"("cookie":{"type":"apiKey","in":"cookie","name":"__Host-troupe-access","description":"For browsers, of a login )"
+    R"(with `cookie`. What changes something needs the header `X-CSRF-Token`, too."}})";
 
 struct known_header {
     std::string_view name;
@@ -55,6 +58,8 @@ constexpr known_header known_headers[] = {
      R"("4bf92f3577b34da6a3ce929d0e0e4736")"},
     {"traceparent", "The request's place in its trace (W3C Trace Context).", text_schema,
      R"("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")"},
+    {"Set-Cookie", "The tokens, for who logs in with `cookie`; empty ones when they are over.", text_schema,
+     R"("__Host-troupe-access=TOKEN; Path=/; Max-Age=900; HttpOnly; Secure; SameSite=Strict")"},
     {"Retry-After", "Seconds to wait before the next try.", R"({"type":"integer","minimum":0})", "1"},
     {"WWW-Authenticate", "How to prove who asks.", text_schema, R"("Bearer")"},
     {"Accept-Ranges", "Ranges are counted in bytes.", text_schema, R"("bytes")"},
@@ -94,6 +99,12 @@ std::string header_parameter(std::string_view name, std::string_view doc, std::s
 std::string parameters_of(std::span<const route> routes) {
     const auto any = [&](auto wants) { return std::any_of(routes.begin(), routes.end(), wants); };
     return json_object([&](object_writer& w) {
+        if (any(takes_organization))
+            w.raw_field("organization",
+                        header_parameter("X-Organization",
+                                         "Id or slug of the organization that the request is about; without it that of "
+                                         "the key or the login.",
+                                         text_schema, R"("acme")"));
         if (any(takes_idempotency_key))
             w.raw_field("idempotency_key",
                         header_parameter("Idempotency-Key",
@@ -223,7 +234,7 @@ std::string make_openapi(std::span<const route> routes, const api_info& info) {
         w.field("openapi", "3.1.0");
         w.raw_field("info", info_of(info));
         w.raw_field("servers", R"([{"url":"/api/v1","description":"This node."}])");
-        w.raw_field("security", R"([{"bearer":[]},{"api_key":[]}])");
+        w.raw_field("security", R"([{"bearer":[]},{"api_key":[]},{"cookie":[]}])");
         w.raw_field("tags", tags_of(routes, info));
         w.raw_field("paths", paths);
         w.raw_field("components", json_object([&](object_writer& c) {

@@ -9,8 +9,8 @@ namespace troupe::net {
 namespace {
 
 /// What any route may give, whatever it declares.
-constexpr code always[] = {code::invalid_request,   code::malformed_http, code::overloaded,
-                           code::deadline_exceeded, code::internal,       code::unavailable};
+constexpr code always[] = {code::invalid_request, code::malformed_http, code::overloaded,  code::deadline_exceeded,
+                           code::internal,        code::unavailable,    code::rate_limited};
 
 bool is_json(const body_type& b) { return b.content_type.find("json") != std::string::npos; }
 
@@ -53,6 +53,11 @@ std::string success_text(const route& r) {
     }
 }
 
+/// What is refused in an organization that is suspended.
+bool changes_organization(const route& r) {
+    return !r.permission.empty() && !r.permission.ends_with(":read") && !r.permission.starts_with("self:");
+}
+
 bool has_required(const body_type& b) {
     const auto parsed = b.schema ? json::document::parse(b.schema()) : expected<json::document>(problem{});
     const auto required = parsed ? parsed->root().find("required") : std::nullopt;
@@ -87,6 +92,8 @@ bool gives(const route& r, std::string_view header) {
 
 bool takes_if_match(const route& r) { return r.verb != verb::get && gives(r, "ETag") && !gives(r, "Location"); }
 
+bool takes_organization(const route& r) { return !r.permission.empty() && !r.path.starts_with("/organizations/"); }
+
 bool takes_idempotency_key(const route& r) {
     return r.verb == verb::post || (r.verb != verb::get && gives(r, "Idempotent-Replayed"));
 }
@@ -95,7 +102,9 @@ std::set<code> problems_of(const route& r) {
     std::set<code> out(std::begin(always), std::end(always));
     out.insert(r.errors.begin(), r.errors.end());
     if (!r.permission.empty())
-        out.insert({code::unauthenticated, code::forbidden});
+        out.insert({code::unauthenticated, code::forbidden, code::not_found}); // 404: no such organization
+    if (changes_organization(r))
+        out.insert(code::organization_suspended);
     if (r.body)
         out.insert({code::payload_too_large});
     if (r.body && is_json(*r.body))
@@ -170,6 +179,8 @@ std::string operation_writer::parameters(const route& r) const {
         out.push_back(parameter(q, "query", false));
     if (r.stream && std::none_of(r.query.begin(), r.query.end(), [](const auto& q) { return q.name == "since"; }))
         out.push_back(parameter({"since", "For streams: the cursor to go on after, or \"start\"."}, "query", false));
+    if (takes_organization(r))
+        out.push_back(component("parameters", "organization"));
     if (takes_idempotency_key(r))
         out.push_back(component("parameters", "idempotency_key"));
     if (takes_if_match(r))

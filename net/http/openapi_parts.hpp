@@ -58,6 +58,8 @@ bool gives(const route& r, std::string_view header);
 /// Whether it changes the version that `If-Match` names.
 bool takes_if_match(const route& r);
 bool takes_idempotency_key(const route& r);
+/// Whether `X-Organization` says what it is about.
+bool takes_organization(const route& r);
 
 /// Codes that the route may answer with.
 std::set<code> problems_of(const route& r);

@@ -126,12 +126,15 @@ BOOST_AUTO_TEST_CASE(parameters_headers_and_problems_come_from_the_declaration) 
         });
         return out;
     };
-    BOOST_TEST((names("/notes", "post") == std::set<std::string>{"#/components/parameters/idempotency_key"}));
-    BOOST_TEST((names("/notes/{id}", "get") == std::set<std::string>{"id", "fields"}));
-    BOOST_TEST((names("/notes/{id}", "delete") == std::set<std::string>{"id", "#/components/parameters/if_match"}));
+    BOOST_TEST((names("/notes", "post") == std::set<std::string>{"#/components/parameters/idempotency_key",
+                                                                 "#/components/parameters/organization"}));
+    BOOST_TEST(
+        (names("/notes/{id}", "get") == std::set<std::string>{"id", "fields", "#/components/parameters/organization"}));
+    BOOST_TEST((names("/notes/{id}", "delete") == std::set<std::string>{"id", "#/components/parameters/if_match",
+                                                                        "#/components/parameters/organization"}));
     const auto create = root.find("paths")->find("/notes")->find("post");
     BOOST_TEST(create->find("requestBody").has_value());
-    for (const auto* status : {"401", "403", "409", "413", "415", "422", "500"})
+    for (const auto* status : {"401", "403", "404", "409", "413", "415", "422", "429", "500"})
         BOOST_TEST(create->find("responses")->find(status).has_value(), status);
     BOOST_TEST(root.pointer("/components/schemas/new_note/properties/text/maxLength")->as_int().value() == 20);
     const auto health = root.find("paths")->find("/health")->find("get");

@@ -10,6 +10,7 @@ import urllib.parse
 import uuid
 
 from tests.system import node_tools
+from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, totp
 from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
 from tests.system.people_test import QUESTION
 
@@ -53,7 +54,7 @@ class ContractTest(NodeTest):
     def setUp(self):
         super().setUp()
         flags, self.model = self.script("question", QUESTION)
-        self.server = self.node(*flags).start()
+        self.server = self.node(*flags, "--identity.registration", "open").start()
         self.direct = self.server.client()
         self.document = self.direct.read("/openapi.json")
         file = self.folder / "openapi.json"
@@ -75,7 +76,7 @@ class ContractTest(NodeTest):
         self.assertNotIn("{", path)
         base = "" if declared.get("servers") else "/api/v1"
         proxy = self.proxies[base, lenient]
-        client = Client(f"http://127.0.0.1:{proxy.port}", key or self.server.key, "")
+        client = Client(f"http://127.0.0.1:{proxy.port}", self.server.key if key is None else key, "")
         if query:
             path += "?" + urllib.parse.urlencode(query)
         if raw is not None:
@@ -269,6 +270,181 @@ class ContractTest(NodeTest):
         self.drive("delete_backup", 204, id=made.json["id"])
         self.drive("delete_backup", 404, id="nothing")
 
+    def login(self):
+        """Two people with an account: (Ada's tokens, Grace's tokens)."""
+        for name in ("get_jwks", "get_well_known_jwks"):
+            self.drive(name, 200, key="")
+        ada = self.drive("register", 201, key="", body={**self.example("register"), "password": PASSWORD}).json
+        email = ada["user"]["email"]
+        self.drive("register", 409, key="", body={"email": email, "password": PASSWORD})
+        self.drive("register", 422, key="", body={"email": "nowhere", "password": PASSWORD})
+        self.drive("register", 422, key="", body={"email": "eve@example.org"}, lenient=True)
+        grace = self.drive("register", 201, key="", body={"email": "grace@example.org", "password": PASSWORD}).json
+        tokens = self.drive("login", 200, key="", body={"email": email, "password": PASSWORD, "organization": "acme"}).json
+        self.drive("login", 401, key="", body={"email": email, "password": "wrong, quite"})
+        self.drive("login", 422, key="", body={"email": email, "password": PASSWORD, "organization": "none"})
+        self.drive("login", 422, key="", body={"email": email}, lenient=True)
+        fresh = self.drive("refresh", 200, key="", body={"refresh_token": tokens["refresh_token"]}).json
+        self.drive("refresh", 401, key="", body={"refresh_token": tokens["refresh_token"]})  # was used: the session is over
+        self.drive("get_me", 401, key=fresh["access_token"])
+        browser = self.drive("login", 200, key="", body={"email": email, "password": PASSWORD, "cookie": True})
+        cookies = re.findall(r"__Host-troupe-\w+=[^;]+", browser.headers["set-cookie"])  # Prism joins the two headers
+        self.assertEqual(len(cookies), 2)
+        sent = {"Cookie": "; ".join(cookies)}
+        self.drive("get_me", 200, key="", headers=sent)
+        self.drive("logout", 403, key="", headers=sent)
+        self.drive("refresh", 200, key="", body={}, headers=sent)
+        self.drive("logout", 204, key="", headers={**sent, "X-CSRF-Token": browser.json["csrf_token"]})
+        self.drive("logout", 401, key=fresh["access_token"])
+        self.drive("logout", 422)  # a key is no session
+        return ada, grace
+
+    def profile(self, ada):
+        key = ada["access_token"]
+        for caller in (None, key):
+            self.drive("get_me", 200, key=caller)
+            self.drive("explain_permission", 200, key=caller, query={"permission": "task:write"})
+        self.drive("explain_permission", 422, query={"permission": "everything"})
+        self.drive("get_me", 404, headers={"X-Organization": "nowhere"})
+        shown = self.drive("get_profile", 200, key=key)
+        self.drive("get_profile", 304, key=key, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_profile", 403)
+        self.drive("update_profile", 200, key=key, body=self.example("update_profile"))
+        self.drive("update_profile", 409, key=key, body={"email": "grace@example.org"})
+        self.drive("update_profile", 412, key=key, body={"name": "x"}, headers={"If-Match": '"77"'})
+        self.drive("update_profile", 422, key=key, body={"email": ""}, lenient=True)
+        sessions = self.drive("list_sessions", 200, key=key, query={"limit": "1"}).json["items"]
+        self.assertEqual(len(sessions), 1)
+        self.drive("list_sessions", 422, key=key, query={"limit": "0"}, lenient=True)
+        self.drive("list_sessions", 403)
+        email = ada["user"]["email"]
+        other = self.drive("login", 200, key="", body={"email": email, "password": PASSWORD}).json
+        self.drive("end_session", 204, key=key, id=other["session_id"])
+        self.drive("end_session", 404, key=key, id=NOBODY)
+        self.drive("end_sessions", 204, key=key)
+        self.drive("end_sessions", 401, key=key)
+        return self.drive("login", 200, key="", body={"email": email, "password": PASSWORD}).json
+
+    def second_factor(self, tokens):
+        key, email = tokens["access_token"], tokens["user"]["email"]
+        self.drive("enable_mfa", 409, key=key, body=self.example("enable_mfa"))
+        self.drive("enroll_mfa", 403)
+        enrolment = self.drive("enroll_mfa", 200, key=key).json
+        self.drive("enable_mfa", 401, key=key, body={"code": "nothing"})
+        self.drive("enable_mfa", 422, key=key, body={"code": "1"}, lenient=True)
+        codes = self.drive("enable_mfa", 200, key=key, body={"code": totp(enrolment["secret"])}).json["recovery_codes"]
+        self.drive("enroll_mfa", 409, key=key)
+        self.drive("login", 401, key="", body={"email": email, "password": PASSWORD})
+        self.drive("step_up", 401, key=key, body={"password": PASSWORD})
+        self.drive("step_up", 200, key=key, body={"password": PASSWORD, "code": codes[0]})
+        change = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
+        self.drive("change_password", 401, key=key, body=change)
+        self.drive("change_password", 422, key=key, body={**change, "new_password": "password"})
+        key = self.drive("change_password", 200, key=key, body={**change, "code": codes[1]}).json["access_token"]
+        self.drive("disable_mfa", 401, key=key, body={"password": "wrong, quite"})
+        self.drive("disable_mfa", 204, key=key, body={"password": OTHER_PASSWORD, "code": codes[2]})
+        return key
+
+    def users(self):
+        made = self.drive("create_user", 201, body={**self.example("create_user"), "email": "hopper@example.org",
+                                                    "password": PASSWORD, "role": "member"})
+        user, email = made.json["id"], made.json["email"]
+        self.drive("create_user", 409, body={"email": email, "password": PASSWORD})
+        self.drive("create_user", 422, body={"email": "x@example.org", "password": PASSWORD, "role": "jester"})
+        self.drive("list_users", 200, query={"limit": "1"})
+        self.drive("list_users", 401, key="wrong")
+        for id in (user, email):
+            shown = poll("the membership", lambda id=id: (lambda r: r if r.json["organizations"] else None)(
+                self.drive("get_user", 200, id=id)))
+        self.drive("get_user", 304, id=user, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_user", 404, id=NOBODY)
+        for name in ("update_user", "patch_user"):
+            self.drive(name, 200, id=user, body={**self.example(name), "password": OTHER_PASSWORD})
+            self.drive(name, 412, id=user, body={"name": "x"}, headers={"If-Match": '"77"'})
+            self.drive(name, 404, id=NOBODY, body={})
+            self.drive(name, 422, id=user, body={"status": "asleep"}, lenient=True)
+        self.drive("unlock_user", 200, id=email)
+        self.drive("unlock_user", 404, id="nobody@example.org")
+
+    def organizations(self, key, grace):
+        made = self.drive("create_organization", 201, key=key, body={"name": "Initech", "slug": "initech",
+                                                                     "domain": "initech.example"})
+        id = made.json["id"]
+        self.assertEqual(made.headers["location"], f"/api/v1/organizations/{id}")
+        self.drive("create_organization", 409, body={"name": "x", "slug": "initech"})
+        self.drive("create_organization", 422, body={"name": "x", "slug": "-"})
+        for caller in (None, key):
+            self.drive("list_organizations", 200, key=caller)
+        self.drive("list_organizations", 401, key="wrong")
+        for name in (id, "initech"):
+            shown = self.drive("get_organization", 200, id=name, key=key)
+        self.drive("get_organization", 304, id=id, key=key, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_organization", 404, id=id, key=grace["access_token"])
+        for name in ("update_organization", "patch_organization"):
+            self.drive(name, 200, id=id, key=key, body={**self.example(name), "settings": {"a": [1, None]}})
+            self.drive(name, 412, id=id, key=key, body={"name": "x"}, headers={"If-Match": '"77"'})
+            self.drive(name, 403, id=id, key=key, body={"plan": "pro"})
+            self.drive(name, 404, id=NOBODY, body={})
+        self.drive("patch_organization", 200, id=id, body={"domain": "", "plan": "pro", "status": "active"})
+        self.members(id, key, grace)
+
+    def members(self, id, key, grace):
+        invite = {"email": "grace@example.org", "role": "viewer"}
+        invited = self.drive("create_invitation", 201, id=id, key=key, body=invite).json
+        self.drive("create_invitation", 422, id=id, key=key, body={**invite, "role": "jester"})
+        other = self.drive("create_invitation", 201, id=id, key=key, body={"email": "other@example.org"}).json["id"]
+        self.drive("list_invitations", 200, id=id, key=key, query={"limit": "1"})
+        self.drive("list_invitations", 404, id=NOBODY)
+        self.drive("revoke_invitation", 204, id=id, key=key, invitation=other)
+        self.drive("revoke_invitation", 404, id=id, key=key, invitation=other)
+        self.drive("accept_invitation", 404, key=key, body={"token": "nothing"})
+        self.drive("accept_invitation", 200, key=grace["access_token"], body={"token": invited["token"]})
+        user = grace["user"]["id"]
+        self.drive("list_members", 200, id=id, key=key)
+        self.drive("list_members", 404, id=NOBODY)
+        for name in (user, "grace@example.org"):
+            self.drive("get_member", 200, id=id, key=key, user=name)
+        self.drive("get_member", 404, id=id, key=key, user=NOBODY)
+        self.drive("list_roles", 200, id=id, key=key)
+        self.drive("list_roles", 422, id=id, key=key, query={"limit": "0"}, lenient=True)
+        self.drive("put_role", 200, id=id, key=key, role="auditor", body={"description": "Looks.", "permissions": ["*:read"]})
+        self.drive("put_role", 409, id=id, key=key, role="owner", body=self.example("put_role"))
+        self.drive("put_role", 422, id=id, key=key, role="auditor", body={"permissions": ["everything"]})
+        for name in ("auditor", "owner"):
+            self.drive("get_role", 200, id=id, key=key, role=name)
+        self.drive("get_role", 404, id=id, key=key, role="jester")
+        self.drive("update_member", 200, id=id, key=key, user=user, body={"role": "auditor"})
+        self.drive("update_member", 409, id=id, key=key, user=self.direct.read("/users/ada@example.org")["id"],
+                   body={"role": "viewer"})
+        self.drive("update_member", 422, id=id, key=key, user=user, body={"role": "jester"})
+        self.drive("remove_role", 409, id=id, key=key, role="auditor")
+        self.drive("remove_member", 204, id=id, key=key, user=user)
+        self.drive("remove_member", 404, id=id, key=key, user=user)
+        self.drive("remove_role", 204, id=id, key=key, role="auditor")
+        self.drive("remove_role", 404, id=id, key=key, role="auditor")
+
+    def api_keys(self, key):
+        made = self.drive("create_api_key", 201, key=key, body=self.example("create_api_key")).json
+        self.drive("get_me", 200, key=made["key"])
+        self.drive("create_api_key", 403, key=made["key"], body={"name": "wider"})
+        self.drive("create_api_key", 422, body={"name": "of nobody"})
+        self.drive("create_api_key", 201, body={"name": "of a service", "role": "viewer",
+                                                "expires_at": "2099-01-01T00:00:00.000Z"})
+        self.drive("list_api_keys", 200, key=key)
+        self.drive("list_api_keys", 401, key="wrong")
+        shown = self.drive("get_api_key", 200, id=made["id"], key=key)
+        self.drive("get_api_key", 404, id=NOBODY, key=key)
+        self.drive("get_api_key", 304, id=made["id"], key=key, headers={"If-None-Match": "*"})
+        self.assertNotIn("key", shown.json)
+        self.drive("revoke_api_key", 204, id=made["id"], key=key)
+        self.drive("revoke_api_key", 404, id=NOBODY, key=key)
+
+    def slowed_down(self):
+        wrong = {"email": "eve@example.org", "password": "wrong, quite"}
+        anyone = self.server.client(key="")
+        poll("the wait has grown", lambda: int(anyone.post("/auth/login", wrong).headers.get("retry-after", 0)) >= 4)
+        self.assertIn("retry-after", self.drive("login", 429, key="", body=wrong).headers)
+
     def test_every_operation_does_what_the_document_says(self):
         self.system()
         agent, project = self.agents(), self.projects()
@@ -276,6 +452,12 @@ class ContractTest(NodeTest):
         self.runs(project)
         self.secrets()
         self.backups()
+        ada, grace = self.login()
+        key = self.second_factor(self.profile(ada))
+        self.users()
+        self.organizations(key, grace)
+        self.api_keys(key)
+        self.slowed_down()
         declared = {(name, status) for name, (_, _, o) in self.operations.items() for status in o["responses"] if status < "4"}
         self.assertEqual(declared - self.done, set(), "the document has these, and nothing here drives them")
         # What is open to everyone and has no parameters cannot be asked wrongly.
