@@ -1,5 +1,6 @@
 #include "bin/cli/node.hpp"
 
+#include "bin/cli/logins.hpp"
 #include "schemas/base/json.hpp"
 
 #include <fmt/format.h>
@@ -136,6 +137,7 @@ node_search search_here() {
     std::error_code ignored; // a deleted working folder: nothing is found
     return {.url = {},
             .key = {},
+            .org = {},
             .data = {},
             .environment = [](const char* name) -> std::optional<std::string> {
                 const char* value = std::getenv(name);
@@ -150,31 +152,77 @@ std::optional<fs::path> find_data_folder(const node_search& search) {
     return found ? std::optional(found->path) : std::nullopt;
 }
 
+namespace {
+
+std::optional<std::string> from_environment(const node_search& search, const char* name) {
+    auto value = search.environment(name);
+    return value && !value->empty() ? value : std::nullopt;
+}
+
+/// The URL that was given, and the folder of the node on this machine.
+struct place {
+    std::optional<std::string> url;
+    std::optional<data_folder> folder;
+};
+
+expected<place> find_place(const node_search& search) {
+    place out{search.url ? search.url : search.data ? std::nullopt : from_environment(search, "TROUPE_URL"),
+              locate_data_folder(search)};
+    if (out.url) {
+        out.url = without_slash(std::move(*out.url));
+    }
+    if (!out.url && !out.folder) {
+        return problem{code::connection_failed, fmt::format("No node is running here. {}", start_one)};
+    }
+    return out;
+}
+
+} // namespace
+
+expected<std::string> find_url(const node_search& search) {
+    const auto found = find_place(search);
+    if (!found || found->url) {
+        return found ? expected<std::string>(*found->url) : found.error();
+    }
+    const auto node = read_node_file(*found->folder, search);
+    return node ? expected<std::string>(node->url) : node.error();
+}
+
 expected<connection> find_node(const node_search& search) {
-    const auto from_environment = [&](const char* name) {
-        const auto value = search.environment(name);
-        return value && !value->empty() ? value : std::nullopt;
-    };
-    const auto url = search.url ? search.url : search.data ? std::nullopt : from_environment("TROUPE_URL");
-    const auto key = search.key ? search.key : from_environment("TROUPE_KEY");
-    if (url && key) {
-        return connection{without_slash(*url), *key};
+    const auto found = find_place(search);
+    if (!found) {
+        return found.error();
     }
-    const auto folder = locate_data_folder(search);
-    if (!folder) {
-        return url ? expected<connection>(connection{without_slash(*url), ""})
-                   : problem{code::connection_failed, fmt::format("No node is running here. {}", start_one)};
-    }
-    const auto node = read_node_file(*folder, search);
-    if (url) {
-        // The key of the node on this machine is for that node only.
-        const bool same = node && node->url == without_slash(*url);
-        return connection{without_slash(*url), same ? read_key(*folder, *node) : ""};
-    }
-    if (!node) {
+    const auto given = search.key ? search.key : from_environment(search, "TROUPE_KEY");
+    const bool reads_folder = found->folder && !(found->url && given);
+    const auto node = reads_folder ? read_node_file(*found->folder, search) : expected<node_file>(node_file{});
+    if (!found->url && !node) {
         return node.error();
     }
-    return connection{node->url, key ? *key : read_key(*folder, *node)};
+    connection out{found->url ? *found->url : node->url};
+    out.organization = search.org ? *search.org : from_environment(search, "TROUPE_ORG").value_or("");
+    if (given) {
+        out.key = *given;
+        out.source = search.key ? key_source::flag : key_source::environment;
+        return out;
+    }
+    const auto file = login_file::of(search);
+    const auto login = file ? file->find(out.url) : expected<std::optional<stored_login>>(std::nullopt);
+    if (!login) {
+        return login.error();
+    }
+    if (*login) {
+        out.key = (*login)->access_token;
+        out.source = key_source::login;
+        out.renew_at = (*login)->renew_at;
+        out.organization = out.organization.empty() ? (*login)->organization : out.organization;
+        return out;
+    }
+    if (reads_folder && node && node->url == out.url) { // the key of the node on this machine is for that node only
+        out.key = read_key(*found->folder, *node);
+        out.source = out.key.empty() ? key_source::none : key_source::admin_key;
+    }
+    return out;
 }
 
 } // namespace troupe::cli
