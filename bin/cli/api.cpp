@@ -126,8 +126,7 @@ expected<void> api::download(std::string_view path, const std::function<bool(std
     request.url = where_.url + std::string(base_path) + std::string(path);
     request.time_out_ms = 0;
     request.headers.emplace_back("Accept", "*/*");
-    const auto answer =
-        exchange(std::move(request), [&](const auto& r) { return net::fetch_stream(r, {}, on_data); });
+    const auto answer = exchange(std::move(request), [&](const auto& r) { return net::fetch_stream(r, {}, on_data); });
     return answer ? expected<void>() : answer.error();
 }
 

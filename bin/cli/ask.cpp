@@ -123,9 +123,9 @@ expected<std::string> read_password(context& c, std::string_view flag, const std
         password = *typed;
     }
     if (password && password->empty()) {
-        return problem{code::invalid_request,
-                       fmt::format("The password is empty: give it with --{} FILE, by standard input or at a terminal.",
-                                   flag)};
+        return problem{
+            code::invalid_request,
+            fmt::format("The password is empty: give it with --{} FILE, by standard input or at a terminal.", flag)};
     }
     return password;
 }

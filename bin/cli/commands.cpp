@@ -73,10 +73,10 @@ problem unknown_command(std::span<const std::string> words) {
     const std::vector<std::string_view> candidates(names.begin(), names.end());
     const auto near = nearest(words[count], candidates);
     const auto wrong = lead + words[count];
-    return {code::invalid_request, near.empty()
-                                       ? fmt::format("There is no command \"troupe {}\".", wrong)
-                                       : fmt::format("There is no command \"troupe {}\". Did you mean \"troupe {}{}\"?",
-                                                     wrong, lead, near)};
+    return {code::invalid_request,
+            near.empty()
+                ? fmt::format("There is no command \"troupe {}\".", wrong)
+                : fmt::format("There is no command \"troupe {}\". Did you mean \"troupe {}{}\"?", wrong, lead, near)};
 }
 
 int report_usage(const problem& p, std::string_view command_name, const surroundings& around) {
@@ -180,8 +180,8 @@ const std::vector<command>& all_commands() {
         std::vector<command> all;
         for (auto group : {serve_row(), status_commands(), trouble_commands(), run_commands(), approval_commands(),
                            agent_commands(), task_commands(), project_commands(), login_commands(), user_commands(),
-                           organization_commands(), role_commands(), key_commands(), secret_commands(), event_commands(),
-                           backup_commands(), journal_commands(), local_commands()}) {
+                           organization_commands(), role_commands(), key_commands(), secret_commands(),
+                           event_commands(), backup_commands(), journal_commands(), local_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;

@@ -157,8 +157,8 @@ expected<connection> renew_login(const login_file& file, const connection& used)
             }
         }
         api node(connection{used.url});
-        const auto body = node.post("/auth/refresh", to_json(refresh_body{login.refresh_token, std::nullopt}),
-                                    login.renewal_request);
+        const auto body =
+            node.post("/auth/refresh", to_json(refresh_body{login.refresh_token, std::nullopt}), login.renewal_request);
         if (!body && (body.error().code == code::unauthenticated || body.error().code == code::token_reused)) {
             login.access_token.clear();
             login.refresh_token.clear();

@@ -18,12 +18,12 @@ namespace troupe::cli {
 
 struct stored_login {
     std::string url;
-    std::string email;
-    std::string organization; ///< Slug or id chosen with --org or `org use`; empty: that of the token.
-    std::string access_token; ///< Empty: the session is over.
-    std::string refresh_token;
-    timestamp renew_at;          ///< By this machine's clock, shortly before the access token expires.
-    std::string renewal_request; ///< Idempotency key of a renewal whose answer has not been saved.
+    std::string email = {};
+    std::string organization = {}; ///< Slug or id chosen with --org or `org use`; empty: that of the token.
+    std::string access_token = {}; ///< Empty: the session is over.
+    std::string refresh_token = {};
+    timestamp renew_at = {};          ///< By this machine's clock, shortly before the access token expires.
+    std::string renewal_request = {}; ///< Idempotency key of a renewal whose answer has not been saved.
 };
 BOOST_DESCRIBE_STRUCT(stored_login, (),
                       (url, email, organization, access_token, refresh_token, renew_at, renewal_request))
@@ -60,7 +60,8 @@ private:
 void take_tokens(stored_login& login, const login_document& answer);
 
 /// A connection whose access token has expired, or was refused, with another token: that of another process which
-/// renewed meanwhile, or a new one, which is saved before this answers. `unauthenticated`, `token_reused`: log in again.
+/// renewed meanwhile, or a new one, which is saved before this answers. `unauthenticated`, `token_reused`: log in
+/// again.
 expected<connection> renew_login(const login_file& file, const connection& used);
 
 /// What to say of a login whose session is over.

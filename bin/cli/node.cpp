@@ -166,7 +166,9 @@ struct place {
 };
 
 expected<place> find_place(const node_search& search) {
-    place out{search.url ? search.url : search.data ? std::nullopt : from_environment(search, "TROUPE_URL"),
+    place out{search.url    ? search.url
+              : search.data ? std::nullopt
+                            : from_environment(search, "TROUPE_URL"),
               locate_data_folder(search)};
     if (out.url) {
         out.url = without_slash(std::move(*out.url));
