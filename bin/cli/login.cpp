@@ -184,6 +184,14 @@ expected<int> whoami(context& c) {
         return node.error();
     }
     auto body = (*node)->get("/auth/me");
+    if (const auto chosen = (*node)->where().organization;
+        !body && body.error().code == code::not_found && !chosen.empty() && given_organization(c).empty()) {
+        (*node)->leave_organization();
+        body = (*node)->get("/auth/me");
+        c.note(fmt::format("You do not belong to {} any more, which `troupe org use` chose: choose another one of "
+                           "`troupe org list`.",
+                           clean_line(chosen)));
+    }
     return print_document<caller_document>(c, std::move(body),
                                            [&](const auto& d) { return show_caller(c, (*node)->where(), d); });
 }

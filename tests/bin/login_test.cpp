@@ -332,7 +332,7 @@ BOOST_AUTO_TEST_CASE(a_key_is_made_with_scopes_and_an_end) {
                        node.url());
     BOOST_TEST(o.code == 0);
     BOOST_TEST(o.out.find("trpk_secret\n") != std::string::npos);
-    const auto& body = node.requests().back().body;
+    const auto body = node.requests().back().body;
     BOOST_TEST(body.starts_with(R"({"name":"ci","scopes":["task:*","run:read"],"expires_at":")"), body);
     for (const auto* wrong : {"soon", "0d", "-1d", "90", "2001-01-01", "99999999y", ""}) {
         BOOST_TEST(run({"key", "create", "ci", "--expires", wrong, "--key", "k"}, node.url()).code == 2, wrong);
