@@ -51,11 +51,11 @@ std::span<const built_in_role> built_in_roles() {
         {owner_role, "Everything in the organization, and the organization itself.", {"*"}},
         {"admin",
          "Everything but deleting the organization: people, roles, keys, secrets and all work.",
-         {"*:read", "*:write", "organization:read", "member:*", "role:*", "invitation:*", "api_key:*", "secret:*",
-          "audit:*"}},
+         {"*:read", "*:write", "agent:*", "task:*", "run:*", "project:*", "approval:*", "secret:*", "member:*",
+          "role:*", "invitation:*", "api_key:*", "audit:*", "self:*"}},
         {"operator",
          "Runs the work: agents, tasks, runs, projects, approvals. Sees keys and secrets by name, changes none.",
-         {"*:read", "agent:write", "task:write", "run:write", "project:write", "approval:write", "self:*"}},
+         {"*:read", "agent:*", "task:*", "run:*", "project:*", "approval:*", "self:*"}},
         {"member",
          "Works: tasks, runs, projects and approvals, with the agents that are there.",
          {"agent:read", "task:*", "run:*", "project:*", "approval:*", "event:read", "organization:read", "member:read",
@@ -66,7 +66,8 @@ std::span<const built_in_role> built_in_roles() {
           "self:*"}},
         {agent_role,
          "The identity of an agent: tasks, runs and files, nothing of people.",
-         {"agent:read", "task:*", "run:*", "project:read", "project:write", "approval:read", "self:read"}},
+         {"agent:read", "agent:heartbeat", "task:*", "run:*", "project:read", "project:write", "approval:read",
+          "self:read"}},
     }};
     return roles;
 }

@@ -118,13 +118,14 @@ net::handler remove(const runtime::services& s) {
     };
 }
 
-route lifecycle(const runtime::services& s, const std::string& verb_name, std::string summary) {
+route lifecycle(const runtime::services& s, const std::string& verb_name, std::string summary,
+                std::string permission = "agent:write") {
     return {.verb = verb::post,
             .path = "/agents/{id}/" + verb_name,
             .operation = verb_name + "_agent",
             .summary = std::move(summary),
             .tag = plural,
-            .permission = "agent:write",
+            .permission = std::move(permission),
             .reply = net::reply_of<agent_document>("agent"),
             .errors = {code::not_found},
             .run = net::change_entity(s, kind, net::empty_command(verb_name + "_agent"), 200, by_name)};
@@ -192,7 +193,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
         lifecycle(s, "stop", "Stops an agent: what runs goes on, nothing new starts, it shows as offline."),
         lifecycle(s, "pause", "Pauses an agent: what runs goes on, nothing new starts."),
         lifecycle(s, "resume", "Resumes a paused agent."),
-        lifecycle(s, "heartbeat", "Notes that the agent is alive."),
+        lifecycle(s, "heartbeat", "Notes that the agent is alive.", "agent:heartbeat"),
     };
 }
 

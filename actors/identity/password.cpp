@@ -41,7 +41,7 @@ constexpr std::array bad_cores{
 std::string core_of(std::string_view text) {
     std::string out;
     for (const char c : fold_name(text)) {
-        if (c >= 'a' && c <= 'z') {
+        if ((c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80U) {
             out += c;
         }
     }

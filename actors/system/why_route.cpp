@@ -168,7 +168,7 @@ net::route why_route(const system_parts& parts) {
             .operation = "why",
             .summary = "What an entity waits for.",
             .tag = "system",
-            .permission = "system:read",
+            .permission = "run:read",
             .reply = net::reply_of<why_document>("why"),
             .errors = {code::not_found},
             .run = [&parts](const net::request& r, const net::responder& respond) { why(parts, r, respond); }};

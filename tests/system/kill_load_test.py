@@ -130,7 +130,7 @@ class LoadTest(NodeTest):
         api = node.client()
         acknowledged = {k: v for a, _ in results for k, v in a.items()}
         given_up = {k: v for _, g in results for k, v in g.items()}
-        self.assertGreater(len(acknowledged), 200)
+        self.assertGreater(len(acknowledged), self.KILLS)  # some in most lives, however slow the machine is
         self.assertGreater(len(given_up), 0)
         events = collections.Counter(e["channel"] for e in api.all("/events"))
         for task in tasks:

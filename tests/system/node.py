@@ -64,6 +64,15 @@ class Reply:
         return f"{self.status} {self.raw[:600]!r}"
 
 
+def headers_of(answer):
+    """By their lower-case names; of one that came several times, as Set-Cookie may, the values line by line."""
+    out = {}
+    for name, value in answer.getheaders():
+        name = name.lower()
+        out[name] = f"{out[name]}\n{value}" if name in out else value
+    return out
+
+
 class Client:
     """One connection that is kept. Not for several threads at once."""
 
@@ -85,7 +94,7 @@ class Client:
                     self.connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
                 self.connection.request(method, url, raw, sent)
                 answer = self.connection.getresponse()
-                return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+                return Reply(answer.status, headers_of(answer), answer.read())
             except (http.client.HTTPException, OSError):
                 self.close()
                 if last:
