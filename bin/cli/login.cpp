@@ -65,6 +65,10 @@ expected<int> login(context& c) {
     if (!password) {
         return c.usage(password.error());
     }
+    if (url->starts_with("http://") && !is_on_this_machine(*url)) {
+        c.note(paint(c.err_screen(), tone::warn, "warning:") +
+               " the password goes to another machine without encryption: use an https:// address.");
+    }
     const auto chosen = given_organization(c);
     api node(connection{*url});
     const auto body = send_login(c, node,

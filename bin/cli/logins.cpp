@@ -147,7 +147,7 @@ expected<connection> renew_login(const login_file& file, const connection& used)
     }
     auto login = **found;
     auto renewed = used;
-    if (login.access_token == used.key) {
+    if (login.access_token == used.key || system_now() >= login.renew_at) {
         // The request is noted before it is sent: when its answer is lost, the same request gives it again, where
         // another one would be a second use of the refresh token, which ends the session.
         if (login.renewal_request.empty()) {

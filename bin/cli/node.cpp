@@ -58,18 +58,6 @@ std::optional<std::string> read_small(const fs::path& path) {
     return text;
 }
 
-bool on_this_machine(std::string_view url) {
-    for (const std::string_view start :
-         {"http://127.", "https://127.", "http://localhost", "https://localhost", "http://[::1]", "https://[::1]"}) {
-        const auto rest = url.starts_with(start) ? url.substr(start.size()) : std::string_view("x");
-        if (start.ends_with('.') ? rest.find_first_not_of("0123456789.:") == std::string_view::npos
-                                 : rest.empty() || rest.starts_with(':')) {
-            return rest.find('@') == std::string_view::npos;
-        }
-    }
-    return false;
-}
-
 std::optional<data_folder> locate_data_folder(const node_search& search) {
     if (search.data) {
         return data_folder{search.working_folder / *search.data, true};
@@ -112,7 +100,7 @@ expected<node_file> read_node_file(const data_folder& folder, const node_search&
                                                             "again with `troupe serve --data {}`.",
                                                             folder.path.string(), node.pid, folder.path.string())};
     }
-    if (!folder.named && !on_this_machine(node.url)) {
+    if (!folder.named && !is_on_this_machine(node.url)) {
         return problem{code::connection_failed,
                        fmt::format("{} names a node on another machine ({}). If that is what you "
                                    "want, say so: --url {} or --data {}.",
@@ -145,6 +133,18 @@ node_search search_here() {
             },
             .working_folder = fs::current_path(ignored),
             .process_runs = [](int pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }};
+}
+
+bool is_on_this_machine(std::string_view url) {
+    for (const std::string_view start :
+         {"http://127.", "https://127.", "http://localhost", "https://localhost", "http://[::1]", "https://[::1]"}) {
+        const auto rest = url.starts_with(start) ? url.substr(start.size()) : std::string_view("x");
+        if (start.ends_with('.') ? rest.find_first_not_of("0123456789.:") == std::string_view::npos
+                                 : rest.empty() || rest.starts_with(':')) {
+            return rest.find('@') == std::string_view::npos;
+        }
+    }
+    return false;
 }
 
 std::optional<fs::path> find_data_folder(const node_search& search) {

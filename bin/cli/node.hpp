@@ -39,6 +39,9 @@ node_search search_here();
 /// The data folder that --data or TROUPE_DATA names, or the one of a node found in the working folder or above it.
 std::optional<std::filesystem::path> find_data_folder(const node_search& search);
 
+/// Whether what is sent there stays on this machine.
+bool is_on_this_machine(std::string_view url);
+
 /// The URL alone, without a key: --url, else TROUPE_URL, else the node on this machine.
 expected<std::string> find_url(const node_search& search);
 

@@ -347,7 +347,7 @@ std::vector<command> organization_commands() {
         {"org join",
          "Join the organization of an invitation with your account; - reads the token from standard input.",
          {.operands = "TOKEN", .operands_min = 1, .operands_max = 1},
-         "troupe org join trpi_…",
+         "troupe org join tri_…",
          org_join},
     };
 }

@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(of_many_that_renew_at_once_one_uses_the_refresh_token) {
     });
     put({node.url(), "ada@example.org", "", "A1", "R1", {}, ""});
     const auto logins = login_file::of(search());
-    std::vector<std::string> keys(8);
+    std::vector<std::string> keys(8); // the first renewal lasts for all of them
     {
         std::vector<std::jthread> threads;
         for (auto& key : keys) {
@@ -248,6 +248,16 @@ BOOST_AUTO_TEST_CASE(of_many_that_renew_at_once_one_uses_the_refresh_token) {
     }
     BOOST_TEST(node.requests().size() == 1U);
     BOOST_TEST(std::ranges::count(keys, "A2") == 8);
+}
+
+BOOST_AUTO_TEST_CASE(the_token_of_another_process_is_renewed_when_it_expired_too) {
+    fake_node node([](const fake_request&) { return fake_reply{200, tokens("A3", "R3")}; });
+    put({node.url(), "ada@example.org", "", "A2", "R2", system_now() + 3'600'000, ""});
+    const auto logins = login_file::of(search());
+    const connection used{node.url(), "A1", {}, key_source::login};
+    BOOST_TEST(renew_login(*logins, used).value().key == "A2");
+    put({node.url(), "ada@example.org", "", "A2", "R2", system_now(), ""});
+    BOOST_TEST(renew_login(*logins, used).value().key == "A3");
 }
 
 BOOST_AUTO_TEST_CASE(the_organization_is_sent_and_remembered) {
