@@ -18,8 +18,9 @@ struct decide_approval_body {
     static constexpr field_rule rules[] = {
         {.name = "decision",
          .required = true,
-         .doc = "approve or deny a call, answer a question, retry or skip an unknown step."},
-        {.name = "answer", .max = 100000, .doc = "The answer, or the reason."},
+         .doc = "approve or deny a call, answer a question, retry or skip an unknown step.",
+         .example = "\"answer\""},
+        {.name = "answer", .max = 100000, .doc = "The answer, or the reason.", .example = "\"Blue.\""},
         {.name = "arguments", .doc = "Arguments to use instead of those that the model gave."}};
 };
 BOOST_DESCRIBE_STRUCT(decide_approval_body, (), (decision, answer, arguments))

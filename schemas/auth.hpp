@@ -65,11 +65,53 @@ BOOST_DESCRIBE_STRUCT(refresh_body, (), (refresh_token, organization))
 struct change_password_body {
     std::string current_password;
     std::string new_password;
+    std::optional<std::string> code; ///< Of the second factor, where there is one.
     static constexpr field_rule rules[] = {
         {.name = "current_password", .required = true, .min = 1, .max = password_bytes_max},
-        {.name = "new_password", .required = true, .min = 1, .max = password_bytes_max}};
+        {.name = "new_password", .required = true, .min = 1, .max = password_bytes_max},
+        {.name = "code", .min = 6, .max = 64, .doc = "Of the second factor, where there is one."}};
 };
-BOOST_DESCRIBE_STRUCT(change_password_body, (), (current_password, new_password))
+BOOST_DESCRIBE_STRUCT(change_password_body, (), (current_password, new_password, code))
+
+/// POST /auth/mfa/enroll: what an authenticator has to know. Shown this once.
+struct mfa_enrolment_document {
+    std::string secret; ///< base32, to be typed in.
+    std::string uri;    ///< "otpauth://…"
+    std::string qr_svg; ///< The URI as a QR code.
+};
+BOOST_DESCRIBE_STRUCT(mfa_enrolment_document, (), (secret, uri, qr_svg))
+
+/// POST /auth/mfa/enable
+struct mfa_code_body {
+    std::string code;
+    static constexpr field_rule rules[] = {{.name = "code",
+                                            .required = true,
+                                            .min = 6,
+                                            .max = 64,
+                                            .doc = "Of the authenticator.",
+                                            .example = "\"123456\""}};
+};
+BOOST_DESCRIBE_STRUCT(mfa_code_body, (), (code))
+
+/// The answer to POST /auth/mfa/enable: each is good once, in place of a code. Shown this once.
+struct recovery_codes_document {
+    std::vector<std::string> recovery_codes;
+};
+BOOST_DESCRIBE_STRUCT(recovery_codes_document, (), (recovery_codes))
+
+/// POST /auth/step-up and /auth/mfa/disable
+struct prove_body {
+    std::string password;
+    std::optional<std::string> code;
+    static constexpr field_rule rules[] = {
+        {.name = "password",
+         .required = true,
+         .min = 1,
+         .max = password_bytes_max,
+         .example = "\"correct horse battery staple\""},
+        {.name = "code", .min = 6, .max = 64, .doc = "Of the second factor, where there is one."}};
+};
+BOOST_DESCRIBE_STRUCT(prove_body, (), (password, code))
 
 /// The answer to whoever logged in. With cookies the tokens are left out.
 struct login_document {

@@ -28,8 +28,9 @@ BOOST_DESCRIBE_STRUCT(create_project_body, (), (name, description, folder))
 struct update_project_body {
     std::optional<std::string> name;
     std::optional<std::string> description;
-    static constexpr field_rule rules[] = {{.name = "name", .min = 1, .max = 200, .doc = "Name for people."},
-                                           {.name = "description", .max = 10000, .doc = "What it is."}};
+    static constexpr field_rule rules[] = {
+        {.name = "name", .min = 1, .max = 200, .doc = "Name for people."},
+        {.name = "description", .max = 10000, .doc = "What it is.", .example = "\"Sums, with a command line.\""}};
 };
 BOOST_DESCRIBE_STRUCT(update_project_body, (), (name, description))
 
@@ -39,8 +40,13 @@ struct create_file_body {
     std::string content;
     bool executable = false;
     static constexpr field_rule rules[] = {
-        {.name = "path", .required = true, .min = 1, .max = 1024, .doc = "Relative path with slashes."},
-        {.name = "content", .required = true, .doc = "UTF-8 text."}};
+        {.name = "path",
+         .required = true,
+         .min = 1,
+         .max = 1024,
+         .doc = "Relative path with slashes.",
+         .example = "\"src/main.py\""},
+        {.name = "content", .required = true, .doc = "UTF-8 text.", .example = "\"print(6 * 7)\\n\""}};
 };
 BOOST_DESCRIBE_STRUCT(create_file_body, (), (path, content, executable))
 

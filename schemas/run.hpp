@@ -27,18 +27,27 @@ struct create_run_body {
     budget limits;
     std::optional<unknown_policy> on_unknown;
     static constexpr field_rule rules[] = {
-        {.name = "goal", .required = true, .min = 1, .max = 100000, .doc = "What the run is to reach."},
+        {.name = "goal",
+         .required = true,
+         .min = 1,
+         .max = 100000,
+         .doc = "What the run is to reach.",
+         .example = "\"Make the tests pass\""},
         {.name = "project_id", .doc = "The project whose files it works on."},
         {.name = "agent_id", .doc = "The agent whose settings apply."},
         {.name = "instructions", .max = 100000, .doc = "System prompt, without an agent."},
-        {.name = "model", .max = 200, .doc = "Model to use: rehearsal, rehearsal:FILE or openai/NAME."}};
+        {.name = "model",
+         .max = 200,
+         .doc = "Model to use: rehearsal, rehearsal:FILE or openai/NAME.",
+         .example = "\"rehearsal\""}};
 };
 BOOST_DESCRIBE_STRUCT(create_run_body, (), (goal, project_id, agent_id, instructions, model, tools, limits, on_unknown))
 
 /// POST /runs/{id}/cancel
 struct cancel_run_body {
     std::string reason;
-    static constexpr field_rule rules[] = {{.name = "reason", .max = 1000, .doc = "For the history."}};
+    static constexpr field_rule rules[] = {
+        {.name = "reason", .max = 1000, .doc = "For the history.", .example = "\"no longer needed\""}};
 };
 BOOST_DESCRIBE_STRUCT(cancel_run_body, (), (reason))
 

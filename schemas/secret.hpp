@@ -16,7 +16,8 @@ struct set_secret_body {
                                             .required = true,
                                             .min = 1,
                                             .max = static_cast<std::int64_t>(secret_value_bytes_max),
-                                            .doc = "Kept encrypted; no request ever gets it back."}};
+                                            .doc = "Kept encrypted; no request ever gets it back.",
+                                            .example = "\"sk-example\""}};
 };
 BOOST_DESCRIBE_STRUCT(set_secret_body, (), (value))
 

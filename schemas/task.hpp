@@ -22,9 +22,17 @@ struct create_task_body {
     std::optional<uuid> agent_id;
     std::optional<budget> limits; ///< For the run that works on it; otherwise the agent's.
     static constexpr field_rule rules[] = {
-        {.name = "title", .required = true, .min = 1, .max = 300, .doc = "What is to be done, in a line."},
-        {.name = "description", .max = 100000, .doc = "All that the agent has to know."},
-        {.name = "labels", .max = 50, .doc = "Free labels."},
+        {.name = "title",
+         .required = true,
+         .min = 1,
+         .max = 300,
+         .doc = "What is to be done, in a line.",
+         .example = "\"Fix the rounding of negative sums\""},
+        {.name = "description",
+         .max = 100000,
+         .doc = "All that the agent has to know.",
+         .example = "\"sum(-0.5) gives 0; it has to give -1. See tests/sum_test.py.\""},
+        {.name = "labels", .max = 50, .doc = "Free labels.", .example = "[\"bug\"]"},
         {.name = "project_id", .doc = "The project whose files it works on."},
         {.name = "agent_id", .doc = "Who does it: queued at once."}};
 };
@@ -38,7 +46,11 @@ struct update_task_body {
     std::optional<std::vector<std::string>> labels;
     std::optional<timestamp> due;
     static constexpr field_rule rules[] = {
-        {.name = "title", .min = 1, .max = 300, .doc = "What is to be done, in a line."},
+        {.name = "title",
+         .min = 1,
+         .max = 300,
+         .doc = "What is to be done, in a line.",
+         .example = "\"Fix the rounding of all sums\""},
         {.name = "description", .max = 100000, .doc = "All that the agent has to know."}};
 };
 BOOST_DESCRIBE_STRUCT(update_task_body, (), (title, description, priority, labels, due))
@@ -53,7 +65,8 @@ BOOST_DESCRIBE_STRUCT(assign_task_body, (), (agent_id))
 /// POST /tasks/{id}/status
 struct move_task_body {
     task_status status = task_status::inbox;
-    static constexpr field_rule rules[] = {{.name = "status", .required = true, .doc = "The column to move it to."}};
+    static constexpr field_rule rules[] = {
+        {.name = "status", .required = true, .doc = "The column to move it to.", .example = "\"in_progress\""}};
 };
 BOOST_DESCRIBE_STRUCT(move_task_body, (), (status))
 
@@ -62,8 +75,12 @@ struct add_message_body {
     std::string content;
     message_type type = message_type::comment;
     std::optional<uuid> reply_to;
-    static constexpr field_rule rules[] = {
-        {.name = "content", .required = true, .min = 1, .max = 65536, .doc = "Markdown."}};
+    static constexpr field_rule rules[] = {{.name = "content",
+                                            .required = true,
+                                            .min = 1,
+                                            .max = 65536,
+                                            .doc = "Markdown.",
+                                            .example = "\"Please keep the old name.\""}};
 };
 BOOST_DESCRIBE_STRUCT(add_message_body, (), (content, type, reply_to))
 

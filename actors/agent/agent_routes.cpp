@@ -21,6 +21,7 @@ using net::verb;
 const std::string kind{agent_model::kind};
 const std::string plural = "agents";
 const std::string by_name = "name";
+const std::vector<net::query_parameter> which{{"id", "Its id or name.", R"({"type":"string"})", R"("scout")"}};
 
 wanted_name name_of(const net::request& r, std::string name, const uuid& agent) {
     return {r.who.organization, kind, std::move(name), agent};
@@ -126,8 +127,10 @@ route lifecycle(const runtime::services& s, const std::string& verb_name, std::s
             .summary = std::move(summary),
             .tag = plural,
             .permission = std::move(permission),
+            .in_path = which,
             .reply = net::reply_of<agent_document>("agent"),
             .errors = {code::not_found},
+            .reply_headers = net::changed_headers(),
             .run = net::change_entity(s, kind, net::empty_command(verb_name + "_agent"), 200, by_name)};
 }
 
@@ -143,9 +146,11 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
                      .summary = "Replaces the settings that are given.",
                      .tag = plural,
                      .permission = "agent:write",
+                     .in_path = which,
                      .body = net::body_of<update_agent_body>("update_agent"),
                      .reply = document,
                      .errors = {code::not_found, code::already_exists, code::precondition_failed},
+                     .reply_headers = net::changed_headers(),
                      .run = update(s)};
     };
     return {
@@ -168,6 +173,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .reply = document,
          .success = 201,
          .errors = {code::already_exists},
+         .reply_headers = net::created_headers(),
          .run = create(s)},
         {.verb = verb::get,
          .path = "/agents/{id}",
@@ -175,8 +181,10 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .summary = "Shows an agent, by its id or name.",
          .tag = plural,
          .permission = "agent:read",
+         .in_path = which,
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = net::read_entity(s, kind, by_name)},
         update_route(verb::put, "update_agent"),
         update_route(verb::patch, "patch_agent"),
@@ -186,8 +194,10 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .summary = "Deletes an agent: its runs are cancelled, its queued tasks go back to the inbox.",
          .tag = plural,
          .permission = "agent:write",
+         .in_path = which,
          .success = 204,
          .errors = {code::not_found, code::precondition_failed},
+         .reply_headers = net::changed_headers(),
          .run = remove(s)},
         lifecycle(s, "start", "Starts a stopped agent: it works on its queue again."),
         lifecycle(s, "stop", "Stops an agent: what runs goes on, nothing new starts, it shows as offline."),

@@ -1,8 +1,11 @@
 #include "actors/application/application.hpp"
 
 #include "actors/agent/agent_routes.hpp"
-#include "actors/application/channels.hpp"
+#include "actors/application/about_api.hpp"
+#include "actors/application/edge_metrics.hpp"
 #include "actors/application/kinds.hpp"
+#include "actors/application/live_channels.hpp"
+#include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/identity/admin_key.hpp"
 #include "actors/identity/identity.hpp"
@@ -17,9 +20,11 @@
 #include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
+#include "net/http/docs_page.hpp"
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
 #include "net/object_store/s3.hpp"
+#include "net/websocket/asyncapi.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/entity/troubles.hpp"
@@ -52,8 +57,9 @@ struct node_file {
     std::string url;
     std::int64_t pid = 0;
     std::string key_file;
+    std::optional<std::string> certificate_file; ///< With TLS: the one that the node shows.
 };
-BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file))
+BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file, certificate_file))
 
 constexpr std::size_t kind_name_bytes_max = 32;
 constexpr std::string_view edge_path = "/nodes/n1/edge";
@@ -96,6 +102,7 @@ struct application::impl {
     explicit impl(model_registry m) : models(std::move(m)) {}
 
     runtime::config settings;
+    std::unique_ptr<tracing> traces; ///< None: no collector. Outlives the node, whose threads use it.
     std::unique_ptr<runtime::node> node;
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
@@ -104,7 +111,7 @@ struct application::impl {
     std::unique_ptr<secret_vault> vault;
     std::unique_ptr<identity> who;
     system_parts system;
-    std::string openapi;
+    api_documents documents;
     present_edge edge;
     std::unique_ptr<provider_watch> providers;
     std::vector<runtime::supervision_tree::entry> edge_entries;
@@ -175,7 +182,16 @@ net::server_settings application::impl::edge_settings() const {
     s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads)
                                              : std::max(1U, std::thread::hardware_concurrency());
     s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
+    s.connections_per_address_max = static_cast<std::size_t>(settings.edge_connections_per_address_max);
+    s.tls = {settings.edge_tls_certificate_file, settings.edge_tls_key_file, settings.edge_tls_redirect_listen,
+             settings.edge_tls_hsts_seconds};
+    s.cors_origins = settings.edge_cors_origins;
+    s.trusted_proxies = settings.edge_trusted_proxies;
+    s.access_log = settings.edge_access_log;
     s.refusal_ms = settings.edge_refusal_ms;
+    s.address_rate = {settings.limits_address_per_second, settings.limits_address_burst};
+    s.caller_rate = {settings.limits_caller_per_second, settings.limits_caller_burst};
+    s.organization_rate = {settings.limits_organization_per_second, settings.limits_organization_burst};
     s.body_bytes_max = static_cast<std::size_t>(settings.edge_body_bytes);
     return s;
 }
@@ -196,13 +212,14 @@ net::server_hooks application::impl::edge_hooks() {
         letters->record("dropped", std::string(edge_path), "live events",
                         std::to_string(events) + " events: their reader was too slow and was told to connect again");
     };
-    auto& latency = runtime::metrics().make_histogram("troupe_http_request_seconds",
-                                                      "Time from the end of a request's header to its answer.");
-    auto& requests = runtime::metrics().make_counter("troupe_http_requests_total", "Answered requests.");
-    hooks.on_request = [&latency, &requests](std::string_view, int, std::int64_t microseconds) {
-        requests.add();
-        latency.observe(static_cast<double>(microseconds) / 1e6);
-    };
+    hooks.on_request = count_request;
+    if (traces) {
+        hooks.on_request = [t = traces.get()](const net::answered_request& r) {
+            count_request(r);
+            t->request_answered(r);
+        };
+        hooks.sample = [t = traces.get()](std::string_view trace_id) { return t->sample(trace_id); };
+    }
     return hooks;
 }
 
@@ -228,7 +245,9 @@ expected<std::shared_ptr<net::server>> application::impl::start_edge(net::server
 /// The edge is an actor that owns listener, io threads and connections.
 expected<void> application::impl::serve() {
     auto hooks = edge_hooks();
-    openapi = net::make_openapi(hooks.routes, TROUPE_VERSION);
+    documents.openapi = net::make_openapi(hooks.routes, about_api());
+    documents.asyncapi = net::make_asyncapi(live_channels(), TROUPE_VERSION);
+    documents.page = net::make_docs_page(documents.openapi);
     const auto s = std::make_shared<net::server_settings>(edge_settings());
     const auto start = [this, s, hooks = std::move(hooks)](runtime::part_failed failed) {
         auto mine = hooks;
@@ -250,8 +269,11 @@ void application::impl::show_io_threads(unsigned threads) {
 
 expected<void> application::impl::write_node_file(const std::string& url) const {
     const auto directory = std::filesystem::absolute(settings.data);
-    return replace_file(directory / "node.json",
-                        to_json(node_file{url, ::getpid(), (directory / "admin.key").string()}) + "\n", 0644);
+    node_file file{url, ::getpid(), (directory / "admin.key").string(), std::nullopt};
+    if (!settings.edge_tls_certificate_file.empty()) {
+        file.certificate_file = std::filesystem::absolute(settings.edge_tls_certificate_file).string();
+    }
+    return replace_file(directory / "node.json", to_json(file) + "\n", 0644);
 }
 
 application::application() = default;
@@ -400,7 +422,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return edge ? edge->url() : std::string();
     };
     me.system.ready = [&me] { return me.ready.load(); };
-    me.system.openapi = [&me] { return me.openapi; };
+    me.system.documents = [&me]() -> const api_documents& { return me.documents; };
     me.system.model = model ? (*model)->describe() : model.error().detail;
     me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;
     me.system.sandbox_problem = confined ? "" : confined.error().detail;
@@ -417,9 +439,14 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         me.providers->show(listed.name);
     }
     publish_metrics(*me.node);
-    auto kinds =
-        all_kinds(entity_kinds(make_run_performer(me.run_parts()), make_keyring_performer(*me.vault, me.node->parts())),
-                  std::move(own.kinds));
+    auto perform = make_run_performer(me.run_parts());
+    if (!settings.traces_otlp_endpoint.empty()) {
+        me.traces = std::make_unique<tracing>(settings, *me.node->parts().store);
+        me.node->parts().submit = me.traces->traced(std::move(me.node->parts().submit));
+        perform = me.traces->traced(std::move(perform));
+    }
+    auto kinds = all_kinds(entity_kinds(std::move(perform), make_keyring_performer(*me.vault, me.node->parts())),
+                           std::move(own.kinds));
     if (!kinds) {
         return kinds.error();
     }
@@ -446,6 +473,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     }
     me.ready = true;
     return out;
+}
+
+void application::reload_certificate() {
+    if (const auto edge = impl_->edge.load()) {
+        (void)edge->reload_certificate(); // it logs what is wrong, and goes on with the old one
+    }
 }
 
 std::string application::url() const { return impl_->system.url(); }

@@ -54,6 +54,9 @@ public:
     /// as this object.
     [[nodiscard]] const runtime::services& parts() const;
 
+    /// Reads the edge's certificate and key again, if it has TLS; the log says when they are bad and the old ones stay.
+    void reload_certificate();
+
     /// For a log when `stop` hangs: what did not end.
     [[nodiscard]] std::string still_running() const;
 

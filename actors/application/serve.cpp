@@ -29,7 +29,8 @@ constexpr std::string_view usage =
 
 Starts a node. On its first start it makes keys and an administrator's API key in DIR/admin.key.
 When it serves it prints one line: troupe ready http://ADDR:PORT. SIGTERM and Ctrl-C drain it.
-SIGHUP reads the configuration again: log levels change at once, the log names what takes a restart.
+SIGHUP reads the configuration and the TLS certificate again: log levels change at once, the log names what takes a
+restart.
 
 Exit codes: 0 stopped, 1 could not start, 2 wrong configuration, 70 the journal's disk failed, 71 the watchdog ended
 a node that did not stop 15 s after edge.drain_ms, or whose core stood still for watchdog.end_ms. Start it again: all
@@ -142,6 +143,7 @@ int serve(const std::vector<std::string>& args, const std::filesystem::path& run
     int signal = 0;
     while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
         reload(*sources, running);
+        (*node)->reload_certificate();
     }
     log_for("runtime").info("{}: draining", signal == SIGTERM ? "SIGTERM" : "interrupted");
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr); // a second one ends the process at once

@@ -32,6 +32,7 @@ std::vector<net::route> approval_routes(const runtime::services& s) {
          .permission = "approval:read",
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = net::read_entity(s, kind)},
         {.verb = verb::post,
          .path = "/approvals/{id}/decide",
@@ -42,6 +43,7 @@ std::vector<net::route> approval_routes(const runtime::services& s) {
          .body = net::body_of<decide_approval_body>("decide_approval"),
          .reply = document,
          .errors = {code::not_found, code::conflict},
+         .reply_headers = net::changed_headers(),
          .run = net::change_entity(s, kind, net::body_as("decide_approval"))},
     };
 }

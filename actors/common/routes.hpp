@@ -3,20 +3,24 @@
 #include "net/http/route.hpp"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 /// What the routes of features share beyond net/http/handlers.hpp.
 namespace troupe::actors {
 
-/// A page of described documents, as `net::list_body` writes it.
+/// The schema of a page of documents, as `net::list_body` writes it. `more`: further members, each `,"name":schema`.
+inline std::string page_schema(const std::string& document, std::string_view more = {}) {
+    return R"({"type":"object","properties":{"items":{"type":"array","items":)" + document +
+           R"(},"next_cursor":{"type":["string","null"],"description":"For the next page; null on the last one.",)"
+           R"("examples":["eyJ2IjoxfQ"]})" +
+           std::string(more) + R"(},"required":["items","next_cursor"]})";
+}
+
+/// A page of described documents.
 template <class Document>
 net::body_type page_of(std::string name) {
-    return {std::move(name),
-            [] {
-                return R"({"type":"object","properties":{"items":{"type":"array","items":)" + json_schema<Document>() +
-                       R"(},"next_cursor":{"type":["string","null"]}},"required":["items","next_cursor"]})";
-            },
-            nullptr};
+    return {std::move(name), [] { return page_schema(net::document_schema<Document>()); }, nullptr};
 }
 
 } // namespace troupe::actors

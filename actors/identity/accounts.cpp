@@ -88,6 +88,15 @@ expected<std::optional<user_document>> read_user(const identity& me, const uuid&
     return decoded ? expected<std::optional<user_document>>(std::move(*decoded)) : decoded.error();
 }
 
+expected<std::optional<user_credential>> read_credential(const identity& me, const uuid& user) {
+    const auto item = storage::read_item(*me.services.store, user_address(user), credential_collection, credential_key);
+    if (!item || !*item) {
+        return item ? expected<std::optional<user_credential>>(std::nullopt) : item.error();
+    }
+    auto decoded = from_json<user_credential>(**item, strictness::stored);
+    return decoded ? expected<std::optional<user_credential>>(std::move(*decoded)) : decoded.error();
+}
+
 expected<std::optional<user_document>> find_user(const identity& me, std::string_view email) {
     storage::list_query query;
     query.organization = system_organization;
@@ -285,23 +294,21 @@ void clear_cookies(net::response& out) {
 void start_session(identity& me, const net::request& r, session_start start, const net::responder& respond) {
     const auto refuse = [r, respond](const problem& p) { respond(net::to_response(p, r)); };
     auto user = read_user(me, start.user);
-    const auto credential =
-        storage::read_item(*me.services.store, user_address(start.user), credential_collection, credential_key);
+    const auto credential = read_credential(me, start.user);
     if (!user || !credential || !*user || !*credential) {
         return refuse(!user         ? user.error()
                       : !credential ? credential.error()
                                     : problem{code::invalid_credentials, "there is no such account"});
     }
-    const auto decoded = from_json<user_credential>(**credential, strictness::stored);
     const auto organization = start.joined ? expected<std::optional<uuid>>(start.joined)
                                            : choose_organization(me, **user, start.organization);
-    if (!decoded || !organization) {
-        return refuse(!decoded ? decoded.error() : organization.error());
+    if (!organization) {
+        return refuse(organization.error());
     }
     const auto id = make_uuid();
     open_session open{start.user,
                       *organization,
-                      decoded->generation,
+                      (*credential)->generation,
                       start.methods,
                       r.address,
                       short_agent(r),

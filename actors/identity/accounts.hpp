@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/identity/identity.hpp"
+#include "actors/identity/user_model.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/base/cipher.hpp"
 
@@ -36,6 +37,8 @@ std::optional<problem> check_password(const identity& me, std::string_view passw
 
 expected<std::optional<user_document>> find_user(const identity& me, std::string_view email);
 expected<std::optional<user_document>> read_user(const identity& me, const uuid& id);
+/// The stored credential of a person; nothing when there is none.
+expected<std::optional<user_credential>> read_credential(const identity& me, const uuid& user);
 
 /// The caller may give somebody that role only when it has all permissions of it itself.
 expected<void> check_may_give(const identity& me, const net::principal& who, const uuid& organization,

@@ -2,6 +2,7 @@
 #include "actors/common/routes.hpp"
 #include "actors/identity/accounts.hpp"
 #include "actors/identity/api_key_model.hpp"
+#include "actors/identity/proof.hpp"
 #include "schemas/permissions.hpp"
 #include "storage/views.hpp"
 
@@ -73,6 +74,9 @@ expected<create_api_key> owned(const identity& me, const request& r, const creat
     out.name = body.name;
     out.scopes = body.scopes;
     out.expires_at = body.expires_at;
+    if (auto recent = check_recent(me, r.who); !recent) {
+        return recent.error();
+    }
     if (r.who.organization.is_nil()) {
         return problem{code::conflict,
                        "You belong to no organization yet, and a key belongs to one: make one with POST "
@@ -207,7 +211,8 @@ std::vector<net::route> api_key_routes(identity& me) {
          .body = net::body_of<create_api_key_body>("create_api_key"),
          .reply = net::reply_of<created_api_key_document>("created_api_key"),
          .success = 201,
-         .errors = {code::conflict},
+         .errors = {code::conflict, code::step_up_required},
+         .reply_headers = {"ETag", "Location"},
          .run = create(me)},
         {.verb = verb::get,
          .path = "/api-keys/{id}",
@@ -217,6 +222,7 @@ std::vector<net::route> api_key_routes(identity& me) {
          .permission = "self:read",
          .reply = net::reply_of<api_key_document>("api_key"),
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = get(me)},
         {.verb = verb::del,
          .path = "/api-keys/{id}",

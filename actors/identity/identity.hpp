@@ -45,6 +45,7 @@ std::vector<net::route> identity_routes(identity& who);
 // The parts of it, one file each.
 std::vector<net::route> login_routes(identity& me);
 std::vector<net::route> profile_routes(identity& me);
+std::vector<net::route> mfa_routes(identity& me);
 std::vector<net::route> user_routes(identity& me);
 std::vector<net::route> api_key_routes(identity& me);
 std::vector<net::route> organization_routes(identity& me);

@@ -1,6 +1,7 @@
 // Logging in and out: register, login, refresh, logout, and the keys that others check tokens with.
 #include "actors/identity/accounts.hpp"
 #include "actors/identity/organization_model.hpp"
+#include "actors/identity/proof.hpp"
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
 #include "schemas/base/log.hpp"
@@ -18,14 +19,6 @@ using net::request;
 using net::responder;
 using net::verb;
 
-/// From here on a wait is an event of the account, so that it lasts over a restart and administrators see it.
-constexpr std::int64_t lock_from_ms = 60'000;
-
-problem wrong_credentials() {
-    return {code::invalid_credentials, "the e-mail address or the password is wrong, or the account is locked for a "
-                                       "while or disabled"};
-}
-
 problem wait_first(std::int64_t ms) {
     const auto seconds = static_cast<std::uint32_t>((ms + 999) / 1000);
     return {code::rate_limited,
@@ -33,81 +26,6 @@ problem wait_first(std::int64_t ms) {
             {},
             seconds};
 }
-
-/// One login. Answers the same, after the same work, whether the address is unknown, the password wrong or the account
-/// locked.
-class login : public std::enable_shared_from_this<login> {
-public:
-    login(identity& me, request r, login_body body, responder respond)
-        : me_(me), request_(std::move(r)), body_(std::move(body)), respond_(std::move(respond)) {
-        account_ = fold_name(clean_email(body_.email).value_or(body_.email));
-    }
-
-    void run() {
-        const auto now = monotonic_ms();
-        const auto wait =
-            std::max(me_.by_account.wait_ms(account_, now), me_.by_address.wait_ms(request_.address, now));
-        if (wait > 0) {
-            return refuse(wait_first(wait));
-        }
-        auto user = find_user(me_, account_);
-        if (!user) {
-            return refuse(user.error());
-        }
-        user_ = std::move(*user);
-        std::string hash;
-        if (user_ && user_->status == user_status::active &&
-            (!user_->locked_until || system_now() >= *user_->locked_until)) {
-            const auto credential =
-                storage::read_item(*me_.services.store, user_address(user_->id), credential_collection, credential_key);
-            const auto decoded = credential && *credential
-                                     ? from_json<user_credential>(**credential, strictness::stored)
-                                     : expected<user_credential>(problem{});
-            hash = decoded ? decoded->password_hash : "";
-        }
-        me_.passwords.verify(wiped_text(std::move(body_.password)), std::move(hash),
-                             [self = shared_from_this()](expected<bool> right) { self->on_verified(right); });
-    }
-
-private:
-    void refuse(const problem& p) { respond_(net::to_response(p, request_)); }
-
-    void on_verified(const expected<bool>& right) {
-        if (!right) {
-            return refuse(right.error());
-        }
-        if (!*right) {
-            return on_wrong();
-        }
-        me_.by_account.succeeded(account_);
-        start_session(
-            me_, request_,
-            {.user = user_->id, .methods = {"password"}, .organization = body_.organization, .cookie = body_.cookie},
-            respond_);
-    }
-
-    void on_wrong() {
-        const auto now = monotonic_ms();
-        me_.by_address.failed(request_.address, now);
-        const auto wait = me_.by_account.failed(account_, now);
-        if (wait >= lock_from_ms && user_) {
-            runtime::command c;
-            c.to = user_address(user_->id);
-            c.type = wire_name<lock_user>::value;
-            c.payload = to_json(lock_user{system_now() + wait});
-            c.principal = "node";
-            me_.services.submit(std::move(c), [](const runtime::reply&) {}); // the count in memory holds meanwhile
-        }
-        refuse(wrong_credentials());
-    }
-
-    identity& me_;
-    request request_;
-    login_body body_;
-    responder respond_;
-    std::string account_;
-    std::optional<user_document> user_;
-};
 
 net::handler login_handler(identity& me) {
     return [&me](request r, responder respond) {
@@ -117,7 +35,18 @@ net::handler login_handler(identity& me) {
             respond(net::to_response(body.error(), r));
             return;
         }
-        std::make_shared<login>(me, std::move(r), std::move(*body), std::move(respond))->run();
+        prove(me, r, {body->email, wiped_text(std::move(body->password)), body->code},
+              [&me, r, respond, organization = body->organization, cookie = body->cookie](const auto& proven) {
+                  if (!proven) {
+                      return respond(net::to_response(proven.error(), r));
+                  }
+                  start_session(me, r,
+                                {.user = proven->first.id,
+                                 .methods = proven->second,
+                                 .organization = organization,
+                                 .cookie = cookie},
+                                respond);
+              });
     };
 }
 
@@ -296,13 +225,11 @@ net::handler refresh_handler(identity& me) {
         }
         const auto family =
             storage::read_item(*me.services.store, session_address(token->id), family_collection, family_key);
-        const auto credential =
-            storage::read_item(*me.services.store, user_address((*user)->id), credential_collection, credential_key);
+        const auto credential = read_credential(me, (*user)->id);
         const auto mine = family && *family ? from_json<session_family>(**family, strictness::stored)
                                             : expected<session_family>(problem{});
-        const auto present = credential && *credential ? from_json<user_credential>(**credential, strictness::stored)
-                                                       : expected<user_credential>(problem{});
-        if (!mine || !present || mine->generation != present->generation || (*user)->status != user_status::active) {
+        if (!mine || !credential || !*credential || mine->generation != (*credential)->generation ||
+            (*user)->status != user_status::active) {
             return refuse({code::unauthenticated, "this session is over: log in again"});
         }
         const auto organization = body->organization ? choose_organization(me, **user, body->organization)
@@ -397,7 +324,7 @@ std::vector<net::route> login_routes(identity& me) {
          .tag = tag,
          .body = net::body_of<login_body>("login_request"),
          .reply = tokens,
-         .errors = {code::invalid_credentials, code::rate_limited},
+         .errors = {code::invalid_credentials, code::mfa_required, code::rate_limited},
          .run = login_handler(me),
          .open = true},
         {.verb = verb::post,

@@ -2,6 +2,7 @@
 #include "actors/common/routes.hpp"
 #include "actors/identity/accounts.hpp"
 #include "actors/identity/organization_model.hpp"
+#include "actors/identity/proof.hpp"
 #include "actors/identity/user_model.hpp"
 #include "schemas/permissions.hpp"
 #include "storage/views.hpp"
@@ -121,6 +122,9 @@ net::handler get_member(identity& me) {
 
 net::handler put_member(identity& me) {
     return [&me](request r, responder respond) {
+        if (const auto recent = check_recent(me, r.who); !recent) {
+            return respond(net::to_response(recent.error(), r));
+        }
         const auto body = from_json<update_member_body>(r.body, strictness::input);
         const auto member = body ? find_member(me, r) : expected<member_record>(body.error());
         if (!member) {
@@ -304,6 +308,19 @@ net::handler accept(identity& me) {
     };
 }
 
+/// What there is to say of the parameters of a path.
+std::vector<net::query_parameter> parameters_of(std::string_view path) {
+    const std::string text = R"({"type":"string"})";
+    std::vector<net::query_parameter> out{{"id", "Id or slug of the organization.", text, R"("acme")"}};
+    if (path.find("{user}") != std::string_view::npos) {
+        out.push_back({"user", "Id or e-mail address of the person.", text, R"("ada@example.org")"});
+    }
+    if (path.find("{role}") != std::string_view::npos) {
+        out.push_back({"role", "Name of the role.", text, R"("auditor")"});
+    }
+    return out;
+}
+
 net::route on(verb v, std::string path, std::string operation, std::string summary, std::string permission,
               net::handler run) {
     net::route out;
@@ -315,6 +332,7 @@ net::route on(verb v, std::string path, std::string operation, std::string summa
     out.permission = std::move(permission);
     out.success = v == verb::del ? 204 : v == verb::post ? 201 : 200;
     out.errors = {code::not_found};
+    out.in_path = parameters_of(out.path);
     out.run = std::move(run);
     return out;
 }
@@ -339,7 +357,7 @@ std::vector<net::route> member_routes(identity& me) {
                        "member:write", put_member(me)));
     put.body = net::body_of<update_member_body>("update_member");
     put.reply = member;
-    put.errors.push_back(code::conflict);
+    put.errors = {code::not_found, code::conflict, code::step_up_required};
     add(on(verb::del, "/members/{user}", "remove_member", "Takes a person out of the organization.", "member:write",
            delete_member(me)))
         .errors.push_back(code::conflict);

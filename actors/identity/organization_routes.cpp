@@ -129,6 +129,7 @@ net::handler update(identity& me) {
 
 std::vector<net::route> organization_routes(identity& me) {
     const std::string tag = "organizations";
+    const std::vector<net::query_parameter> which{{"id", "Id or slug.", R"({"type":"string"})", R"("acme")"}};
     const auto document = net::reply_of<organization_document>("organization");
     const auto update_route = [&](verb v, std::string operation) {
         return net::route{.verb = v,
@@ -137,9 +138,11 @@ std::vector<net::route> organization_routes(identity& me) {
                           .summary = "Replaces what is given.",
                           .tag = tag,
                           .permission = "organization:write",
+                          .in_path = which,
                           .body = net::body_of<update_organization_body>("update_organization"),
                           .reply = document,
                           .errors = {code::not_found, code::already_exists, code::precondition_failed},
+                          .reply_headers = net::changed_headers(),
                           .run = update(me)};
     };
     return {
@@ -162,6 +165,7 @@ std::vector<net::route> organization_routes(identity& me) {
          .reply = document,
          .success = 201,
          .errors = {code::already_exists, code::registration_off},
+         .reply_headers = net::created_headers(),
          .run = create(me)},
         {.verb = verb::get,
          .path = "/organizations/{id}",
@@ -169,8 +173,10 @@ std::vector<net::route> organization_routes(identity& me) {
          .summary = "Shows an organization, by its id or slug.",
          .tag = tag,
          .permission = "organization:read",
+         .in_path = which,
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = of_caller(net::read_entity(me.services, kind))},
         update_route(verb::put, "update_organization"),
         update_route(verb::patch, "patch_organization"),

@@ -2,6 +2,7 @@
 #include "actors/common/names.hpp"
 #include "actors/common/routes.hpp"
 #include "actors/identity/accounts.hpp"
+#include "actors/identity/proof.hpp"
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
 #include "schemas/name_messages.hpp"
@@ -115,31 +116,21 @@ public:
 
     void run() {
         const auto user = read_user(me_, user_);
-        const auto stored =
-            storage::read_item(*me_.services.store, user_address(user_), credential_collection, credential_key);
-        const auto credential = stored && *stored ? from_json<user_credential>(**stored, strictness::stored)
-                                                  : expected<user_credential>(problem{});
-        if (!user || !*user || !credential) {
+        if (!user || !*user) {
             return refuse(user ? no_person() : user.error());
-        }
-        if (const auto wait = me_.by_account.wait_ms(fold_name((*user)->email), monotonic_ms()); wait > 0) {
-            return refuse({code::rate_limited,
-                           "too many attempts failed: try again later",
-                           {},
-                           static_cast<std::uint32_t>((wait + 999) / 1000)});
         }
         if (const auto weak =
                 check_password(me_, body_.new_password, "/new_password", {(*user)->email, (*user)->name})) {
             return refuse(*weak);
         }
-        me_.passwords.verify(wiped_text(std::move(body_.current_password)), credential->password_hash,
-                             [self = shared_from_this(), email = fold_name((*user)->email)](expected<bool> right) {
-                                 if (right && !*right) {
-                                     self->me_.by_account.failed(email, monotonic_ms());
-                                     right = problem{code::invalid_credentials, "the current password is wrong"};
-                                 }
-                                 right ? self->hash() : self->refuse(right.error());
-                             });
+        prove(me_, request_, {(*user)->email, wiped_text(std::move(body_.current_password)), body_.code},
+              [self = shared_from_this()](const auto& proven) {
+                  if (!proven) {
+                      return self->refuse(proven.error());
+                  }
+                  self->methods_ = proven->second;
+                  self->hash();
+              });
     }
 
 private:
@@ -166,7 +157,7 @@ private:
             const auto organization = self->request_.who.organization;
             start_session(self->me_, self->request_,
                           {.user = self->user_,
-                           .methods = {"password"},
+                           .methods = self->methods_,
                            .joined = organization.is_nil() ? std::nullopt : std::optional(organization)},
                           self->respond_);
         });
@@ -177,6 +168,7 @@ private:
     change_password_body body_;
     uuid user_;
     responder respond_;
+    std::vector<std::string> methods_;
 };
 
 net::handler change_password(identity& me) {
@@ -293,6 +285,7 @@ std::vector<net::route> profile_routes(identity& me) {
          .body = net::body_of<update_profile_body>("update_profile"),
          .reply = user,
          .errors = {code::already_exists, code::precondition_failed},
+         .reply_headers = net::changed_headers(),
          .run = put_profile(me)},
         {.verb = verb::post,
          .path = "/auth/change-password",
@@ -302,7 +295,7 @@ std::vector<net::route> profile_routes(identity& me) {
          .permission = "self:write",
          .body = net::body_of<change_password_body>("change_password"),
          .reply = net::reply_of<login_document>("login"),
-         .errors = {code::invalid_credentials, code::rate_limited},
+         .errors = {code::invalid_credentials, code::mfa_required, code::rate_limited},
          .run = change_password(me)},
         {.verb = verb::get,
          .path = "/auth/sessions",

@@ -52,6 +52,42 @@ decision_result decide(const user_state&, const end_sessions&, const runtime::co
     return events{sessions_ended{}};
 }
 
+problem no_mfa() { return {code::conflict, "There is no second factor on its way: begin with POST /auth/mfa/enroll."}; }
+
+problem used_code() {
+    return {code::invalid_credentials, "This code was used before: wait for the next one, or use a recovery code."};
+}
+
+decision_result decide(const user_state& s, const begin_mfa& c, const runtime::context&) {
+    if (!s.credential.mfa.sealed.empty()) {
+        return problem{code::conflict, "There is a second factor already: disable it first."};
+    }
+    return events{mfa_begun{c.sealed_seed}};
+}
+
+decision_result decide(const user_state& s, const enable_mfa& c, const runtime::context&) {
+    if (s.credential.mfa.pending.empty()) {
+        return no_mfa();
+    }
+    return events{mfa_enabled{c.step, c.recovery_hashes}};
+}
+
+decision_result decide(const user_state& s, const use_mfa_code& c, const runtime::context&) {
+    const auto& mfa = s.credential.mfa;
+    return mfa.sealed.empty() || c.step <= mfa.last_step ? decision_result(used_code()) : events{mfa_code_used{c.step}};
+}
+
+decision_result decide(const user_state& s, const use_recovery_code& c, const runtime::context&) {
+    const auto& left = s.credential.mfa.recovery_hashes;
+    return std::ranges::find(left, c.hash) == left.end() ? decision_result(used_code())
+                                                         : events{recovery_code_used{c.hash}};
+}
+
+decision_result decide(const user_state& s, const disable_mfa&, const runtime::context&) {
+    const auto& mfa = s.credential.mfa;
+    return mfa.sealed.empty() && mfa.pending.empty() ? events{} : events{mfa_disabled{}};
+}
+
 decision_result decide(const user_state& s, const note_membership& c, const runtime::context&) {
     const auto known = std::ranges::find(s.memberships, c.organization_id, &noted_membership::organization_id);
     if (known != s.memberships.end() && known->version >= c.version) {
@@ -101,7 +137,7 @@ user_state user_model::apply(state s, const event& e, const runtime::event_conte
                            s.id = at.id;
                            s.name = x.name;
                            s.node_admin = x.node_admin;
-                           s.credential = {x.password_hash, 1};
+                           s.credential = {x.password_hash, 1, {}};
                            s.created_at = s.password_changed_at = at.time;
                            take_email(s, x.email, at.version);
                        },
@@ -117,13 +153,24 @@ user_state user_model::apply(state s, const event& e, const runtime::event_conte
                            }
                        },
                        [&](const password_changed& x) {
-                           s.credential = {x.password_hash, s.credential.generation + 1};
+                           s.credential.password_hash = x.password_hash;
+                           ++s.credential.generation;
                            s.password_changed_at = at.time;
                            s.locked_until.reset();
                        },
                        [&](const user_locked& x) { s.locked_until = x.until; },
                        [&](const user_unlocked&) { s.locked_until.reset(); },
                        [&](const sessions_ended&) { ++s.credential.generation; },
+                       [&](const mfa_begun& x) {
+                           s.credential.mfa = {x.sealed_seed, "", 0, {}};
+                       },
+                       [&](const mfa_enabled& x) {
+                           auto& mfa = s.credential.mfa;
+                           mfa = {"", mfa.pending, x.step, x.recovery_hashes};
+                       },
+                       [&](const mfa_code_used& x) { s.credential.mfa.last_step = x.step; },
+                       [&](const recovery_code_used& x) { std::erase(s.credential.mfa.recovery_hashes, x.hash); },
+                       [&](const mfa_disabled&) { s.credential.mfa = {}; },
                        [&](const membership_noted& x) { note(s, x); },
                        [&](const debt_cleared& x) { clear_debt(s.owed, x.number); }},
                e);
@@ -143,6 +190,7 @@ runtime::entity_view user_model::view(const state& s, const runtime::view_contex
     d.name = s.name;
     d.status = s.status;
     d.node_admin = s.node_admin;
+    d.mfa = !s.credential.mfa.sealed.empty();
     for (const auto& m : s.memberships) {
         if (!m.removed) {
             d.organizations.push_back({m.organization_id, m.role, m.active});

@@ -48,6 +48,33 @@ BOOST_DESCRIBE_STRUCT(unlock_user, (), ())
 struct end_sessions {};
 BOOST_DESCRIBE_STRUCT(end_sessions, (), ())
 
+/// A second factor on its way: nothing is asked for until it is enabled. The seed comes sealed (mfa_routes.cpp).
+struct begin_mfa {
+    std::string sealed_seed;
+};
+BOOST_DESCRIBE_STRUCT(begin_mfa, (), (sealed_seed))
+
+/// The person showed a code of the pending seed, which the route has checked; `step` is that code's.
+struct enable_mfa {
+    std::uint64_t step = 0;
+    std::vector<std::string> recovery_hashes;
+};
+BOOST_DESCRIBE_STRUCT(enable_mfa, (), (step, recovery_hashes))
+
+/// A code was shown; one that was shown before is refused.
+struct use_mfa_code {
+    std::uint64_t step = 0;
+};
+BOOST_DESCRIBE_STRUCT(use_mfa_code, (), (step))
+
+struct use_recovery_code {
+    std::string hash;
+};
+BOOST_DESCRIBE_STRUCT(use_recovery_code, (), (hash))
+
+struct disable_mfa {};
+BOOST_DESCRIBE_STRUCT(disable_mfa, (), ())
+
 struct user_created {
     std::string email;
     std::string name;
@@ -89,6 +116,30 @@ struct membership_noted {
 };
 BOOST_DESCRIBE_STRUCT(membership_noted, (), (organization_id, version, role, active, removed))
 
+struct mfa_begun {
+    std::string sealed_seed;
+};
+BOOST_DESCRIBE_STRUCT(mfa_begun, (), (sealed_seed))
+
+struct mfa_enabled {
+    std::uint64_t step = 0;
+    std::vector<std::string> recovery_hashes;
+};
+BOOST_DESCRIBE_STRUCT(mfa_enabled, (), (step, recovery_hashes))
+
+struct mfa_code_used {
+    std::uint64_t step = 0;
+};
+BOOST_DESCRIBE_STRUCT(mfa_code_used, (), (step))
+
+struct recovery_code_used {
+    std::string hash;
+};
+BOOST_DESCRIBE_STRUCT(recovery_code_used, (), (hash))
+
+struct mfa_disabled {};
+BOOST_DESCRIBE_STRUCT(mfa_disabled, (), ())
+
 /// A membership as the organization told it last; what is removed stays, so that late news do not bring it back.
 struct noted_membership {
     uuid organization_id;
@@ -99,12 +150,22 @@ struct noted_membership {
 };
 BOOST_DESCRIBE_STRUCT(noted_membership, (), (organization_id, version, role, active, removed))
 
+/// The second factor as it is kept.
+struct user_mfa {
+    std::string pending; ///< Sealed seed that is not enabled yet.
+    std::string sealed;  ///< Sealed seed; empty: none is asked for.
+    std::uint64_t last_step = 0;
+    std::vector<std::string> recovery_hashes; ///< Not used yet.
+};
+BOOST_DESCRIBE_STRUCT(user_mfa, (), (pending, sealed, last_step, recovery_hashes))
+
 /// What stands beside the document, for the node itself; no route shows it.
 struct user_credential {
     std::string password_hash;
     std::uint64_t generation = 0; ///< Sessions of an older one are ended.
+    user_mfa mfa;
 };
-BOOST_DESCRIBE_STRUCT(user_credential, (), (password_hash, generation))
+BOOST_DESCRIBE_STRUCT(user_credential, (), (password_hash, generation, mfa))
 inline constexpr std::string_view credential_collection = "credential";
 inline constexpr std::string_view credential_key = "current";
 
@@ -136,6 +197,16 @@ TROUPE_NAMED(troupe::actors::update_user)
 TROUPE_NAMED(troupe::actors::lock_user)
 TROUPE_NAMED(troupe::actors::unlock_user)
 TROUPE_NAMED(troupe::actors::end_sessions)
+TROUPE_NAMED(troupe::actors::begin_mfa)
+TROUPE_NAMED(troupe::actors::enable_mfa)
+TROUPE_NAMED(troupe::actors::use_mfa_code)
+TROUPE_NAMED(troupe::actors::use_recovery_code)
+TROUPE_NAMED(troupe::actors::disable_mfa)
+TROUPE_NAMED(troupe::actors::mfa_begun)
+TROUPE_NAMED(troupe::actors::mfa_enabled)
+TROUPE_NAMED(troupe::actors::mfa_code_used)
+TROUPE_NAMED(troupe::actors::recovery_code_used)
+TROUPE_NAMED(troupe::actors::mfa_disabled)
 TROUPE_NAMED(troupe::actors::user_created)
 TROUPE_NAMED(troupe::actors::user_updated)
 TROUPE_NAMED(troupe::actors::password_changed)
@@ -149,9 +220,10 @@ namespace troupe::actors {
 struct user_model {
     static constexpr std::string_view kind = "user";
     using state = user_state;
-    using command =
-        std::variant<create_user, update_user, lock_user, unlock_user, end_sessions, note_membership, debt_settled>;
+    using command = std::variant<create_user, update_user, lock_user, unlock_user, end_sessions, begin_mfa, enable_mfa,
+                                 use_mfa_code, use_recovery_code, disable_mfa, note_membership, debt_settled>;
     using event = std::variant<user_created, user_updated, password_changed, user_locked, user_unlocked, sessions_ended,
+                               mfa_begun, mfa_enabled, mfa_code_used, recovery_code_used, mfa_disabled,
                                membership_noted, debt_cleared>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);

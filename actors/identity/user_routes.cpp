@@ -2,6 +2,7 @@
 #include "actors/common/routes.hpp"
 #include "actors/identity/accounts.hpp"
 #include "actors/identity/organization_model.hpp"
+#include "actors/identity/proof.hpp"
 #include "actors/identity/user_model.hpp"
 #include "schemas/name_messages.hpp"
 
@@ -35,6 +36,9 @@ net::response created(const runtime::outcome& made, const uuid& id) {
 
 net::handler create(identity& me) {
     return [&me](request r, responder respond) {
+        if (const auto recent = check_recent(me, r.who); !recent) {
+            return respond(net::to_response(recent.error(), r));
+        }
         auto body = from_json<create_user_body>(r.body, strictness::input);
         const auto email = body ? clean_email(body->email) : std::nullopt;
         if (!email) {
@@ -84,6 +88,9 @@ void submit_change(identity& me, const request& r, const uuid& id, const update_
 
 net::handler update(identity& me) {
     return [&me](request r, responder respond) {
+        if (const auto recent = check_recent(me, r.who); !recent) {
+            return respond(net::to_response(recent.error(), r));
+        }
         r.who.organization = system_organization;
         auto body = from_json<update_user_body>(r.body, strictness::input);
         const auto id = body ? net::resolve_id(me.services, r, kind, by_email) : expected<uuid>(body.error());
@@ -115,6 +122,8 @@ net::handler update(identity& me) {
 
 std::vector<net::route> user_routes(identity& me) {
     const std::string tag = "users";
+    const std::vector<net::query_parameter> which{
+        {"id", "Id or e-mail address.", R"({"type":"string"})", R"("ada@example.org")"}};
     const auto document = net::reply_of<user_document>("user");
     const auto update_route = [&](verb v, std::string operation) {
         return net::route{.verb = v,
@@ -123,9 +132,11 @@ std::vector<net::route> user_routes(identity& me) {
                           .summary = "Replaces what is given: name, status, password, rights on the node.",
                           .tag = tag,
                           .permission = "system:admin",
+                          .in_path = which,
                           .body = net::body_of<update_user_body>("update_user"),
                           .reply = document,
-                          .errors = {code::not_found, code::precondition_failed},
+                          .errors = {code::not_found, code::precondition_failed, code::step_up_required},
+                          .reply_headers = net::changed_headers(),
                           .run = update(me)};
     };
     return {
@@ -147,7 +158,8 @@ std::vector<net::route> user_routes(identity& me) {
          .body = net::body_of<create_user_body>("create_user"),
          .reply = document,
          .success = 201,
-         .errors = {code::already_exists},
+         .errors = {code::already_exists, code::step_up_required},
+         .reply_headers = net::created_headers(),
          .run = create(me)},
         {.verb = verb::get,
          .path = "/users/{id}",
@@ -155,8 +167,10 @@ std::vector<net::route> user_routes(identity& me) {
          .summary = "Shows an account, by its id or e-mail address.",
          .tag = tag,
          .permission = "system:admin",
+         .in_path = which,
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = in_system(net::read_entity(me.services, kind, by_email))},
         update_route(verb::put, "update_user"),
         update_route(verb::patch, "patch_user"),
@@ -166,8 +180,10 @@ std::vector<net::route> user_routes(identity& me) {
          .summary = "Lets a person try again who failed to log in too often.",
          .tag = tag,
          .permission = "system:admin",
+         .in_path = which,
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::changed_headers(),
          .run =
              [&me, unlock = in_system(net::change_entity(me.services, kind,
                                                          net::empty_command(std::string(wire_name<unlock_user>::value)),

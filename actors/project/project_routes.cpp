@@ -262,6 +262,8 @@ std::vector<route> file_routes(const runtime::services& s) {
                              .check = nullptr,
                              .bytes_max = limits::file_bytes_max,
                              .content_type = "application/octet-stream"};
+    auto contents = raw;
+    contents.other_types = {"text/plain; charset=utf-8"};
     return {
         {.verb = verb::get,
          .path = "/projects/{id}/files",
@@ -283,6 +285,7 @@ std::vector<route> file_routes(const runtime::services& s) {
          .reply = document,
          .success = 201,
          .errors = {code::not_found, code::conflict, code::path_outside_project},
+         .reply_headers = net::read_headers(),
          .run = create_file(s)},
         {.verb = verb::get,
          .path = "/projects/{id}/files/{path}",
@@ -290,8 +293,10 @@ std::vector<route> file_routes(const runtime::services& s) {
          .summary = "Gives the contents of a file, or one range of them. Its ETag is the hash of the contents.",
          .tag = plural,
          .permission = "project:read",
-         .reply = raw,
+         .reply = contents,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
+         .ranges = true,
          .run = read_file(s)},
         {.verb = verb::put,
          .path = "/projects/{id}/files/{path}",
@@ -303,6 +308,7 @@ std::vector<route> file_routes(const runtime::services& s) {
          .body = raw,
          .reply = document,
          .errors = {code::not_found, code::conflict, code::precondition_failed, code::path_outside_project},
+         .reply_headers = net::read_headers(),
          .run = put_file(s),
          .receive = receive_file(s)},
         {.verb = verb::del,
@@ -313,6 +319,7 @@ std::vector<route> file_routes(const runtime::services& s) {
          .permission = "project:write",
          .success = 204,
          .errors = {code::not_found, code::conflict, code::precondition_failed},
+         .reply_headers = net::changed_headers(),
          .run = delete_file_handler(s)},
     };
 }
@@ -332,6 +339,7 @@ std::vector<net::route> project_routes(const runtime::services& s) {
                      .body = net::body_of<update_project_body>("update_project"),
                      .reply = document,
                      .errors = {code::not_found, code::precondition_failed},
+                     .reply_headers = net::changed_headers(),
                      .run = net::change_entity(s, kind, net::body_as("update_project"))};
     };
     std::vector<route> routes{
@@ -354,6 +362,7 @@ std::vector<net::route> project_routes(const runtime::services& s) {
          .reply = document,
          .success = 201,
          .errors = {code::forbidden},
+         .reply_headers = net::created_headers(),
          .run = net::create_entity(s, kind, plural, "create_project",
                                    [&s](const net::request& r) { return create_payload(s, r); })},
         {.verb = verb::get,
@@ -364,6 +373,7 @@ std::vector<net::route> project_routes(const runtime::services& s) {
          .permission = "project:read",
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = net::read_entity(s, kind)},
         update(verb::put, "update_project"),
         update(verb::patch, "patch_project"),
@@ -375,6 +385,7 @@ std::vector<net::route> project_routes(const runtime::services& s) {
          .permission = "project:write",
          .success = 204,
          .errors = {code::not_found, code::precondition_failed},
+         .reply_headers = net::changed_headers(),
          .run = net::change_entity(s, kind, net::empty_command("delete_project"), 204)},
     };
     std::ranges::move(file_routes(s), std::back_inserter(routes));

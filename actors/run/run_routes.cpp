@@ -152,6 +152,7 @@ std::vector<route> life_routes(const runtime::services& s) {
              .body = net::body_of<create_run_body>("create_run"),
              .reply = document,
              .success = 201,
+             .reply_headers = net::created_headers(),
              .run = net::create_entity(s, kind, plural, "create_run",
                                        [&s](const net::request& r) { return create_payload(s, r); })},
             {.verb = verb::get,
@@ -162,6 +163,7 @@ std::vector<route> life_routes(const runtime::services& s) {
              .permission = "run:read",
              .reply = document,
              .errors = {code::not_found},
+             .reply_headers = net::read_headers(),
              .run = net::read_entity(s, kind)},
             {.verb = verb::post,
              .path = "/runs/{id}/cancel",
@@ -172,6 +174,7 @@ std::vector<route> life_routes(const runtime::services& s) {
              .body = net::body_of<cancel_run_body>("cancel_run"),
              .reply = document,
              .errors = {code::not_found, code::precondition_failed},
+             .reply_headers = net::changed_headers(),
              .run = net::change_entity(s, kind, net::body_as(std::string(wire_name<cancel_run>::value)))}};
 }
 

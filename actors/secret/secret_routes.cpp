@@ -205,6 +205,9 @@ net::handler rotate_keys(const runtime::services& s, secret_vault& vault) {
 std::vector<net::route> secret_routes(const runtime::services& s, secret_vault& vault) {
     const std::string kind(secret_model::kind);
     const std::string tag = "secrets";
+    const std::vector<net::query_parameter> which{
+        {"name", "1 to 128 letters, digits, '_', '-' or '.'; a letter or digit first.",
+         R"({"type":"string","minLength":1,"maxLength":128})", R"("OPENAI")"}};
     const auto document = net::reply_of<secret_document>("secret");
     const auto keys = net::reply_of<secret_keys_document>("secret_keys");
     return {
@@ -223,8 +226,10 @@ std::vector<net::route> secret_routes(const runtime::services& s, secret_vault& 
          .summary = "Shows a secret's version and dates, never its value.",
          .tag = tag,
          .permission = "secret:read",
+         .in_path = which,
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = by_name(net::read_entity(s, kind))},
         {.verb = verb::put,
          .path = "/secrets/{name}",
@@ -232,9 +237,11 @@ std::vector<net::route> secret_routes(const runtime::services& s, secret_vault& 
          .summary = "Sets a secret. Its value is encrypted before anything is written, and never shown again.",
          .tag = tag,
          .permission = "secret:write",
+         .in_path = which,
          .body = net::body_of<set_secret_body>("set_secret"),
          .reply = document,
          .errors = {code::conflict, code::secrets_locked},
+         .reply_headers = net::changed_headers(),
          .run = put_secret(s, vault)},
         {.verb = verb::del,
          .path = "/secrets/{name}",
@@ -242,8 +249,10 @@ std::vector<net::route> secret_routes(const runtime::services& s, secret_vault& 
          .summary = "Deletes a secret. Its ciphertext stays in the journal.",
          .tag = tag,
          .permission = "secret:write",
+         .in_path = which,
          .success = 204,
          .errors = {code::not_found},
+         .reply_headers = net::changed_headers(),
          .run = by_name(
              net::change_entity(s, kind, net::empty_command(std::string(wire_name<delete_secret>::value)), 204))},
         {.verb = verb::get,

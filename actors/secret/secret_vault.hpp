@@ -54,7 +54,8 @@ public:
     /// Sets a secret of the node itself. Blocks; `conflict` when somebody else set it at this moment.
     expected<void> keep(const uuid& organization, std::string_view name, std::string_view value);
 
-    /// The command that sets a secret's next value, under the newest key. `conflict` of its entity: somebody else was first.
+    /// The command that sets a secret's next value, under the newest key. `conflict` of its entity: somebody else was
+    /// first.
     [[nodiscard]] expected<set_secret> seal_next(const keyring_state& ring, std::string_view name,
                                                  std::string_view value) const;
 

@@ -1,5 +1,6 @@
 #include "actors/system/backup_routes.hpp"
 
+#include "actors/common/routes.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "schemas/backup.hpp"
@@ -20,6 +21,8 @@ using net::route;
 using net::verb;
 
 constexpr std::string_view permission = "system:admin";
+const std::vector<net::query_parameter> which{
+    {"id", "Its id.", R"({"type":"string"})", R"("20261121T071441Z-3f2a91c0")"}};
 
 /// Of backups, newest first, those after the one that the cursor names.
 response page_of(const std::vector<backup_entry>& all, std::string_view cursor, std::size_t limit) {
@@ -48,6 +51,7 @@ route make(const runtime::services& s) {
             .reply = net::reply_of<backup_detail>("backup"),
             .success = 201,
             .errors = {code::conflict, code::overloaded, code::storage_full, code::storage_failed},
+            .reply_headers = {"Location"},
             .run = [&s](const request& r, const responder& respond) {
                 // The key is the caller's: another principal's is another one.
                 const auto key = r.header("idempotency-key");
@@ -72,13 +76,7 @@ route list(const runtime::services& s) {
             .tag = "backups",
             .permission = std::string(permission),
             .query = net::page_parameters(),
-            .reply = net::body_type{"backup_list",
-                                    [] {
-                                        return R"({"type":"object","properties":{"items":{"type":"array","items":)" +
-                                               json_schema<backup_entry>() +
-                                               R"(},"next_cursor":{"type":["string","null"]}}})";
-                                    },
-                                    nullptr},
+            .reply = actors::page_of<backup_entry>("backup_list"),
             .errors = {code::storage_failed},
             .run = [&s](const request& r, const responder& respond) {
                 const auto limit = net::page_limit(r);
@@ -100,6 +98,7 @@ route show(const runtime::services& s) {
             .summary = "The manifest of a backup, with every file and its hash.",
             .tag = "backups",
             .permission = std::string(permission),
+            .in_path = which,
             .reply = net::reply_of<backup_detail>("backup"),
             .errors = {code::not_found, code::journal_damaged},
             .run = [&s](const request& r, const responder& respond) {
@@ -116,6 +115,7 @@ route remove(const runtime::services& s) {
             .summary = "Deletes a backup; what it shares with others stays with them.",
             .tag = "backups",
             .permission = std::string(permission),
+            .in_path = which,
             .success = 204,
             .errors = {code::not_found, code::conflict, code::storage_failed},
             .run = [&s](const request& r, const responder& respond) {

@@ -106,7 +106,8 @@ net::route load_route(const system_parts& parts) {
             .summary = "What the node does now, and who is busiest: counts since the start, two answers give a rate.",
             .tag = "system",
             .permission = "system:read",
-            .query = {{"limit", "How many of the busiest actors; 10 by default, at most 100."}},
+            .query = {{"limit", "How many of the busiest actors.",
+                       R"({"type":"integer","minimum":0,"maximum":100,"default":10})"}},
             .reply = net::reply_of<load_document>("load"),
             .run = [&parts](const net::request& r, const net::responder& respond) { load(parts, r, respond); }};
 }

@@ -1,5 +1,6 @@
 #include "actors/system/system_routes.hpp"
 
+#include "actors/common/routes.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -60,15 +61,25 @@ net::body_type any_object(std::string name) {
     return {std::move(name), [] { return std::string(R"({"type":"object","additionalProperties":true})"); }, nullptr};
 }
 
-net::body_type any_list(std::string name) {
-    return {
-        std::move(name),
-        [] {
-            return std::string(
-                R"({"type":"object","properties":{"items":{"type":"array","items":{"type":"object","additionalProperties":true}}}})");
-        },
-        nullptr};
-}
+/// GET /problems/{code}
+struct problem_page_document {
+    std::string code;
+    int status = 0;
+    std::string title;
+    std::string cause;
+    std::string remedy; ///< What to do.
+};
+BOOST_DESCRIBE_STRUCT(problem_page_document, (), (code, status, title, cause, remedy))
+
+/// An item of GET /events: the envelope of the live channels.
+struct event_document {
+    std::string id; ///< The cursor after it.
+    timestamp ts;
+    std::string channel;
+    std::string kind;
+    json::raw data;
+};
+BOOST_DESCRIBE_STRUCT(event_document, (), (id, ts, channel, kind, data))
 
 net::body_type text_reply(std::string name, std::string content_type) {
     return {std::move(name), [] { return std::string(R"({"type":"string"})"); }, nullptr, limits::body_bytes_max,
@@ -194,15 +205,8 @@ void problem_page(const request& r, const responder& respond) {
         return;
     }
     const auto& info = explain(*found);
-    response out;
-    json::object_writer w(out.body);
-    w.field("code", info.name)
-        .field("status", info.http_status)
-        .field("title", info.title)
-        .field("cause", info.cause)
-        .field("remedy", info.remedy);
-    w.end();
-    respond(std::move(out));
+    answer(respond, problem_page_document{std::string(info.name), info.http_status, std::string(info.title),
+                                          std::string(info.cause), std::string(info.remedy)});
 }
 
 std::vector<route> open_routes(const system_parts& parts) {
@@ -210,23 +214,12 @@ std::vector<route> open_routes(const system_parts& parts) {
             health(parts, "/health/live", "health_live", "Whether the process lives.", false),
             health(parts, "/health/ready", "health_ready", "Whether the node takes requests.", true),
             {.verb = verb::get,
-             .path = "/openapi.json",
-             .operation = "openapi",
-             .summary = "This API as OpenAPI 3.1.",
-             .tag = "system",
-             .reply = any_object("openapi"),
-             .run =
-                 [&parts](const request&, const responder& respond) {
-                     response out;
-                     out.body = parts.openapi();
-                     respond(std::move(out));
-                 }},
-            {.verb = verb::get,
              .path = "/problems/{code}",
              .operation = "explain_problem",
              .summary = "Cause and remedy of a problem code.",
              .tag = "system",
-             .reply = any_object("problem_page"),
+             .in_path = {{"code", "A code, as problems have it.", R"({"type":"string"})", R"("not_found")"}},
+             .reply = net::reply_of<problem_page_document>("problem_page"),
              .errors = {code::not_found},
              .run = problem_page}};
 }
@@ -245,6 +238,7 @@ std::uint64_t count_runs(const runtime::services& s, const uuid& organization, s
 
 std::vector<route> system_routes(const system_parts& parts) {
     auto out = open_routes(parts);
+    std::ranges::move(document_routes(parts), std::back_inserter(out));
     out.push_back({.verb = verb::get,
                    .path = "/status",
                    .operation = "status",
@@ -268,18 +262,19 @@ std::vector<route> system_routes(const system_parts& parts) {
                  respond({200, runtime::metrics().to_prometheus(), "text/plain; version=0.0.4; charset=utf-8", {}});
              },
          .rooted = true});
-    out.push_back({.verb = verb::get,
-                   .path = "/supervision",
-                   .operation = "supervision",
-                   .summary = "The supervision tree.",
-                   .tag = "system",
-                   .permission = "system:read",
-                   .query = {{"prefix", "Path of the entry to start at."},
-                             {"depth", "Levels below it."},
-                             {"limit", "Children of each."}},
-                   .reply = any_object("supervision"),
-                   .errors = {code::not_found},
-                   .run = [&parts](const request& r, const responder& respond) { supervision(parts, r, respond); }});
+    out.push_back(
+        {.verb = verb::get,
+         .path = "/supervision",
+         .operation = "supervision",
+         .summary = "The supervision tree.",
+         .tag = "system",
+         .permission = "system:read",
+         .query = {{"prefix", "Path of the entry to start at.", R"({"type":"string"})", R"("/nodes/n1")"},
+                   {"depth", "Levels below it.", R"({"type":"integer","minimum":0,"maximum":16,"default":3})"},
+                   {"limit", "Children of each.", R"({"type":"integer","minimum":0,"maximum":1000,"default":100})"}},
+         .reply = any_object("supervision"),
+         .errors = {code::not_found},
+         .run = [&parts](const request& r, const responder& respond) { supervision(parts, r, respond); }});
     out.push_back(why_route(parts));
     out.push_back(load_route(parts));
     std::ranges::move(trouble_routes(parts), std::back_inserter(out));
@@ -293,9 +288,9 @@ std::vector<route> system_routes(const system_parts& parts) {
          .query = {{"after",
                     "Cursor of the page before; without one from the start. When events after it are not kept any "
                     "more, the first item is of kind `reset`."},
-                   {"limit", "Events per page."},
+                   net::page_parameters().front(),
                    {"since", "For streams."}},
-         .reply = any_list("events"),
+         .reply = page_of<event_document>("events"),
          .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
          .stream =
              [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {

@@ -14,15 +14,22 @@
 /// Routes about the node itself: health, status, metrics, supervision, events, why, problems, OpenAPI.
 namespace troupe::actors {
 
+/// The API's descriptions, made once when the routes are known.
+struct api_documents {
+    std::string openapi;
+    std::string asyncapi;
+    std::string page; ///< The first as HTML.
+};
+
 struct system_parts {
     runtime::node* node = nullptr;
     timestamp started_at;
-    std::function<std::string()> url;     ///< Known once the edge listens.
-    std::function<bool()> ready;          ///< False while starting and draining.
-    std::function<std::string()> openapi; ///< The document of all routes.
-    std::string model;                    ///< What the default model is, for people.
-    std::string sandbox;                  ///< What confines commands, for people.
-    std::string sandbox_problem;          ///< Why commands cannot be confined; empty: they can.
+    std::function<std::string()> url; ///< Known once the edge listens.
+    std::function<bool()> ready;      ///< False while starting and draining.
+    std::function<const api_documents&()> documents;
+    std::string model;           ///< What the default model is, for people.
+    std::string sandbox;         ///< What confines commands, for people.
+    std::string sandbox_problem; ///< Why commands cannot be confined; empty: they can.
     /// Why no model of that name ("": the default) can be had.
     std::function<std::optional<problem>(std::string_view name)> model_problem;
     std::function<std::size_t()> connections; ///< Open ones of the edge.
@@ -30,6 +37,8 @@ struct system_parts {
 
 /// `parts` outlives the routes.
 std::vector<net::route> system_routes(const system_parts& parts);
+/// The API's descriptions: `GET /openapi.json`, `/asyncapi.json`, `/docs`.
+std::vector<net::route> document_routes(const system_parts& parts);
 /// `GET /load`: what the node does now, for `troupe top`.
 net::route load_route(const system_parts& parts);
 /// `GET /poison` and `GET /dead-letters`: what was set aside, and what nobody worked on.

@@ -1,3 +1,4 @@
+#include "actors/common/routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -15,13 +16,6 @@ namespace {
 using net::request;
 using net::responder;
 
-/// A page of a list. Lists have no names of their own in OpenAPI.
-struct poison_list {
-    std::vector<poisoned_command> items;
-    std::optional<std::string> next_cursor;
-};
-BOOST_DESCRIBE_STRUCT(poison_list, (), (items, next_cursor))
-
 struct dead_letter_item {
     std::uint64_t number = 0;
     timestamp at;
@@ -32,13 +26,10 @@ struct dead_letter_item {
 };
 BOOST_DESCRIBE_STRUCT(dead_letter_item, (), (number, at, kind, to, type, reason))
 
-struct dead_letter_list {
-    std::vector<dead_letter_item> items;
-    std::optional<std::string> next_cursor;
-    std::map<std::string, std::uint64_t> counts; ///< By kind, since the start.
-    std::uint64_t forgotten = 0;                 ///< Of those: kept no more.
-};
-BOOST_DESCRIBE_STRUCT(dead_letter_list, (), (items, next_cursor, counts, forgotten))
+/// How many of each kind there were since the start, and how many of those are kept no more.
+constexpr std::string_view dead_letter_counts =
+    R"(,"counts":{"type":"object","additionalProperties":{"type":"integer","minimum":0}},)"
+    R"("forgotten":{"type":"integer","minimum":0})";
 
 void answer(const responder& respond, std::string body) {
     net::response out;
@@ -108,6 +99,9 @@ void dead_letters(const system_parts& parts, const request& r, const responder& 
 } // namespace
 
 std::vector<net::route> trouble_routes(const system_parts& parts) {
+    const net::body_type letters{
+        "dead_letter_list", [] { return page_schema(net::document_schema<dead_letter_item>(), dead_letter_counts); },
+        nullptr};
     return {{.verb = net::verb::get,
              .path = "/poison",
              .operation = "list_poison",
@@ -115,7 +109,7 @@ std::vector<net::route> trouble_routes(const system_parts& parts) {
              .tag = "system",
              .permission = "system:read",
              .query = net::page_parameters(),
-             .reply = net::reply_of<poison_list>("poison_list"),
+             .reply = page_of<poisoned_command>("poison_list"),
              .run = [&parts](const request& r, const responder& respond) { poison(parts, r, respond); }},
             {.verb = net::verb::get,
              .path = "/dead-letters",
@@ -124,7 +118,7 @@ std::vector<net::route> trouble_routes(const system_parts& parts) {
              .tag = "system",
              .permission = "system:read",
              .query = net::page_parameters(),
-             .reply = net::reply_of<dead_letter_list>("dead_letter_list"),
+             .reply = letters,
              .run = [&parts](const request& r, const responder& respond) { dead_letters(parts, r, respond); }}};
 }
 

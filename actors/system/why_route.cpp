@@ -169,6 +169,9 @@ net::route why_route(const system_parts& parts) {
             .summary = "What an entity waits for.",
             .tag = "system",
             .permission = "run:read",
+            .in_path = {{"kind", "The entity's kind.", R"({"type":"string"})", R"("run")"},
+                        {"id", "Its id; of an agent also its name.", R"({"type":"string"})",
+                         R"("018f6e2c-7b1a-7c3d-9e4f-5a6b7c8d9e0f")"}},
             .reply = net::reply_of<why_document>("why"),
             .errors = {code::not_found},
             .run = [&parts](const net::request& r, const net::responder& respond) { why(parts, r, respond); }};

@@ -76,6 +76,7 @@ std::vector<route> board_routes(const runtime::services& s) {
                      .body = std::move(body),
                      .reply = document,
                      .errors = {code::not_found, code::conflict, code::precondition_failed},
+                     .reply_headers = net::changed_headers(),
                      .run = net::change_entity(s, kind, std::move(command))};
     };
     return {
@@ -97,6 +98,7 @@ std::vector<route> board_routes(const runtime::services& s) {
          .body = net::body_of<create_task_body>("create_task"),
          .reply = document,
          .success = 201,
+         .reply_headers = net::created_headers(),
          .run = net::create_entity(s, kind, plural, "create_task",
                                    with_references<create_task_body>(s, net::body_as("create_task")))},
         {.verb = verb::get,
@@ -107,6 +109,7 @@ std::vector<route> board_routes(const runtime::services& s) {
          .permission = "task:read",
          .reply = document,
          .errors = {code::not_found},
+         .reply_headers = net::read_headers(),
          .run = net::read_entity(s, kind)},
         change(verb::put, "/tasks/{id}", "update_task", "Replaces what is given.",
                net::body_of<update_task_body>("update_task"), net::body_as("update_task")),
@@ -126,6 +129,7 @@ std::vector<route> board_routes(const runtime::services& s) {
          .permission = "task:write",
          .success = 204,
          .errors = {code::not_found, code::precondition_failed},
+         .reply_headers = net::changed_headers(),
          .run = net::change_entity(s, kind, net::empty_command("delete_task"), 204)},
         {.verb = verb::post,
          .path = "/agents/{id}/tasks",
@@ -133,10 +137,12 @@ std::vector<route> board_routes(const runtime::services& s) {
          .summary = "Creates a task for an agent, by its id or name, and queues it.",
          .tag = plural,
          .permission = "task:write",
+         .in_path = {{"id", "The agent's id or name.", R"({"type":"string"})", R"("scout")"}},
          .body = net::body_of<create_task_body>("create_task"),
          .reply = document,
          .success = 201,
          .errors = {code::not_found},
+         .reply_headers = net::created_headers(),
          .run = create_for_agent(s)},
     };
 }
@@ -163,6 +169,7 @@ std::vector<route> message_routes(const runtime::services& s) {
          .reply = net::reply_of<message_document>("message"),
          .success = 201,
          .errors = {code::not_found},
+         .reply_headers = net::changed_headers(),
          .run = net::change_entity(s, kind, net::body_as("add_message"), 201)},
     };
 }

@@ -54,7 +54,10 @@ problem problem_of(const net::client_response& answer) {
     return p;
 }
 
-void authorize(net::client_request& request, const connection& where) {
+/// What every request to that node carries.
+void speak_to(const connection& where, net::client_request& request) {
+    request.ca_file = where.ca_file;
+    request.certificate_file = where.certificate_file;
     std::erase_if(request.headers, [](const auto& h) { return h.first == "Authorization"; });
     if (!where.key.empty()) {
         request.headers.emplace_back("Authorization", "Bearer " + where.key);
@@ -175,7 +178,7 @@ expected<net::client_response> api::exchange(net::client_request request, const 
         renewed = true;
     }
     for (;;) {
-        authorize(request, where_);
+        speak_to(where_, request);
         auto answer = fetch(request);
         if (!answer || answer->status < 400) {
             return answer;

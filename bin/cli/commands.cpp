@@ -148,6 +148,7 @@ node_search context::search() const {
     search.key = args_.value("key");
     search.org = args_.value("org");
     search.data = args_.value("data");
+    search.ca = args_.value("ca");
     return search;
 }
 

@@ -51,11 +51,12 @@ expected<std::string> send_login(context& c, api& node, login_body body) {
 
 expected<int> login(context& c) {
     const auto file = login_file::of(c.search());
-    const auto url = find_url(c.search());
-    if (!file || !url) {
-        return file ? url.error() : no_home();
+    const auto address = find_address(c.search());
+    if (!file || !address) {
+        return file ? address.error() : no_home();
     }
-    const auto before = file->find(*url);
+    const auto& url = address->url;
+    const auto before = file->find(url);
     if (!before) {
         return before.error();
     }
@@ -65,12 +66,12 @@ expected<int> login(context& c) {
     if (!password) {
         return c.usage(password.error());
     }
-    if (url->starts_with("http://") && !is_on_this_machine(*url)) {
+    if (url.starts_with("http://") && !is_on_this_machine(url)) {
         c.note(paint(c.err_screen(), tone::warn, "warning:") +
                " the password goes to another machine without encryption: use an https:// address.");
     }
     const auto chosen = given_organization(c);
-    api node(connection{*url});
+    api node(*address);
     const auto body = send_login(c, node,
                                  {*email, std::move(*password), c.args().value("code"),
                                   chosen.empty() ? std::nullopt : std::optional(chosen), false});
@@ -78,7 +79,7 @@ expected<int> login(context& c) {
     if (!answer) {
         return answer.error();
     }
-    stored_login made{*url};
+    stored_login made{url};
     // The organization of `org use` stays that of the same person.
     const bool same = *before && (*before)->email == answer->user.email;
     made.organization = !chosen.empty() ? chosen : same ? (*before)->organization : "";
@@ -97,7 +98,7 @@ expected<int> login(context& c) {
     const auto where = made.organization.empty() ? organization_name(c, answer->organization_id)
                        : chosen.empty()          ? made.organization + " (chosen with `troupe org use`)"
                                                  : made.organization;
-    c.print(fmt::format("{} Logged in to {} as {}{}.\n", paint(c.out_screen(), tone::good, "✓"), clean_line(*url),
+    c.print(fmt::format("{} Logged in to {} as {}{}.\n", paint(c.out_screen(), tone::good, "✓"), clean_line(url),
                         clean_line(answer->user.email), where.empty() ? "" : ", organization " + clean_line(where)));
     if (where.empty() && !answer->user.node_admin) {
         c.note("You belong to no organization yet: ask for an invitation, then `troupe org join TOKEN`.");
@@ -118,16 +119,20 @@ expected<int> forget(context& c, const login_file& file, const std::string& url,
 
 expected<int> logout(context& c) {
     const auto file = login_file::of(c.search());
-    const auto url = find_url(c.search());
-    if (!file || !url) {
-        return file ? url.error() : no_home();
+    const auto address = find_address(c.search());
+    if (!file || !address) {
+        return file ? address.error() : no_home();
     }
-    const auto known = file->find(*url);
+    const auto& url = address->url;
+    const auto known = file->find(url);
     if (!known || !*known) {
-        return known ? problem{code::not_found, fmt::format("Nobody is logged in to {}.", *url)} : known.error();
+        return known ? problem{code::not_found, fmt::format("Nobody is logged in to {}.", url)} : known.error();
     }
     const bool everywhere = c.args().has("everywhere");
-    connection where{*url, (*known)->access_token, {}, key_source::login, (*known)->renew_at};
+    auto where = *address;
+    where.key = (*known)->access_token;
+    where.source = key_source::login;
+    where.renew_at = (*known)->renew_at;
     api node(std::move(where), [&](const connection& used) { return renew_login(*file, used); });
     const auto ended = everywhere ? node.remove("/auth/sessions") : node.post("/auth/logout", "");
     const bool over =
@@ -143,9 +148,9 @@ expected<int> logout(context& c) {
         }
         c.note(clean_line(ended.error().detail) + " The session lasts there until it expires.");
     }
-    return forget(c, *file, *url,
-                  everywhere ? fmt::format("Logged out of {} everywhere.", clean_line(*url))
-                             : fmt::format("Logged out of {}.", clean_line(*url)));
+    return forget(c, *file, url,
+                  everywhere ? fmt::format("Logged out of {} everywhere.", clean_line(url))
+                             : fmt::format("Logged out of {}.", clean_line(url)));
 }
 
 /// Which credentials the connection has, as a person set them up.

@@ -156,7 +156,7 @@ expected<connection> renew_login(const login_file& file, const connection& used)
                 return noted.error();
             }
         }
-        api node(connection{used.url});
+        api node(connection{used.url, {}, used.ca_file, used.certificate_file});
         const auto body =
             node.post("/auth/refresh", to_json(refresh_body{login.refresh_token, std::nullopt}), login.renewal_request);
         if (!body && (body.error().code == code::unauthenticated || body.error().code == code::token_reused)) {

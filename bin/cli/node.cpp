@@ -30,6 +30,7 @@ struct node_file {
     std::string url;
     std::int64_t pid = 0;
     std::string key_file;
+    std::string certificate_file;
 };
 
 std::string trimmed(std::string text) {
@@ -88,7 +89,7 @@ expected<node_file> read_node_file(const data_folder& folder, const node_search&
     node_file node;
     if (parsed) {
         node = {without_slash(parsed->root().text_or("url")), parsed->root().int_or("pid"),
-                parsed->root().text_or("key_file")};
+                parsed->root().text_or("key_file"), parsed->root().text_or("certificate_file")};
     }
     if (node.url.empty()) {
         return problem{code::connection_failed, fmt::format("{} does not say where the node is: start the node again "
@@ -127,6 +128,7 @@ node_search search_here() {
             .key = {},
             .org = {},
             .data = {},
+            .ca = {},
             .environment = [](const char* name) -> std::optional<std::string> {
                 const char* value = std::getenv(name);
                 return value ? std::optional<std::string>(value) : std::nullopt;
@@ -159,51 +161,47 @@ std::optional<std::string> from_environment(const node_search& search, const cha
     return value && !value->empty() ? value : std::nullopt;
 }
 
-/// The URL that was given, and the folder of the node on this machine.
-struct place {
-    std::optional<std::string> url;
-    std::optional<data_folder> folder;
+/// Where the node is, and its folder when it is the one on this machine.
+struct found_node {
+    connection where;
+    std::optional<std::pair<data_folder, node_file>> here;
 };
 
-expected<place> find_place(const node_search& search) {
-    place out{search.url    ? search.url
-              : search.data ? std::nullopt
-                            : from_environment(search, "TROUPE_URL"),
-              locate_data_folder(search)};
-    if (out.url) {
-        out.url = without_slash(std::move(*out.url));
-    }
-    if (!out.url && !out.folder) {
+expected<found_node> locate_node(const node_search& search) {
+    const auto url = search.url ? search.url : search.data ? std::nullopt : from_environment(search, "TROUPE_URL");
+    const auto folder = locate_data_folder(search);
+    if (!url && !folder) {
         return problem{code::connection_failed, fmt::format("No node is running here. {}", start_one)};
+    }
+    auto node = folder ? read_node_file(*folder, search) : expected<node_file>(problem{});
+    if (!url && !node) {
+        return node.error();
+    }
+    found_node out;
+    out.where.url = url ? without_slash(*url) : node->url;
+    out.where.ca_file = search.ca ? *search.ca : from_environment(search, "TROUPE_CA").value_or("");
+    if (node && node->url == out.where.url) { // key and certificate of the node on this machine are for it only
+        out.where.certificate_file = out.where.ca_file.empty() ? node->certificate_file : "";
+        out.here = {*folder, std::move(*node)};
     }
     return out;
 }
 
 } // namespace
 
-expected<std::string> find_url(const node_search& search) {
-    const auto found = find_place(search);
-    if (!found || found->url) {
-        return found ? expected<std::string>(*found->url) : found.error();
-    }
-    const auto node = read_node_file(*found->folder, search);
-    return node ? expected<std::string>(node->url) : node.error();
+expected<connection> find_address(const node_search& search) {
+    auto found = locate_node(search);
+    return found ? expected<connection>(std::move(found->where)) : found.error();
 }
 
 expected<connection> find_node(const node_search& search) {
-    const auto found = find_place(search);
+    auto found = locate_node(search);
     if (!found) {
         return found.error();
     }
-    const auto given = search.key ? search.key : from_environment(search, "TROUPE_KEY");
-    const bool reads_folder = found->folder && !(found->url && given);
-    const auto node = reads_folder ? read_node_file(*found->folder, search) : expected<node_file>(node_file{});
-    if (!found->url && !node) {
-        return node.error();
-    }
-    connection out{found->url ? *found->url : node->url};
+    auto out = std::move(found->where);
     out.organization = search.org ? *search.org : from_environment(search, "TROUPE_ORG").value_or("");
-    if (given) {
+    if (const auto given = search.key ? search.key : from_environment(search, "TROUPE_KEY")) {
         out.key = *given;
         out.source = search.key ? key_source::flag : key_source::environment;
         return out;
@@ -218,10 +216,8 @@ expected<connection> find_node(const node_search& search) {
         out.source = key_source::login;
         out.renew_at = (*login)->renew_at;
         out.organization = out.organization.empty() ? (*login)->organization : out.organization;
-        return out;
-    }
-    if (reads_folder && node && node->url == out.url) { // the key of the node on this machine is for that node only
-        out.key = read_key(*found->folder, *node);
+    } else if (found->here) {
+        out.key = read_key(found->here->first, found->here->second);
         out.source = out.key.empty() ? key_source::none : key_source::admin_key;
     }
     return out;

@@ -22,12 +22,16 @@
 #include <boost/url/url_view.hpp>
 
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -143,6 +147,14 @@ expected<target> parse_target(const std::string& text) {
     out.is_address =
         url->host_type() == boost::urls::host_type::ipv4 || url->host_type() == boost::urls::host_type::ipv6;
     return out;
+}
+
+/// The first one of a PEM file; null: there is none.
+std::shared_ptr<X509> read_certificate(const std::string& file) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> in(std::fopen(file.c_str(), "re"), &std::fclose);
+    X509* read = in ? PEM_read_X509(in.get(), nullptr, nullptr, nullptr) : nullptr;
+    ERR_clear_error();
+    return {read, &X509_free};
 }
 
 bool is_token(std::string_view text) {
@@ -314,7 +326,19 @@ private:
                                        bad.message())};
         tls_.emplace(tcp_, *tls_context_);
         tls_->set_verify_mode(ssl::verify_peer);
-        tls_->set_verify_callback(ssl::host_name_verification(to_.host));
+        if (request_.certificate_file.empty()) {
+            tls_->set_verify_callback(ssl::host_name_verification(to_.host));
+        } else {
+            auto known = read_certificate(request_.certificate_file);
+            if (!known)
+                return problem{code::connection_failed, fmt::format("There is no certificate that can be read in {}.",
+                                                                    request_.certificate_file)};
+            tls_->set_verify_callback([known](bool, ssl::verify_context& shown) {
+                auto* store = shown.native_handle();
+                return X509_STORE_CTX_get_error_depth(store) > 0 ||
+                       X509_cmp(X509_STORE_CTX_get_current_cert(store), known.get()) == 0;
+            });
+        }
         if (!to_.is_address)
             SSL_set_tlsext_host_name(tls_->native_handle(), to_.host.c_str());
         const error_code refused = wait(request_.connect_time_out_ms, [&](auto done) {

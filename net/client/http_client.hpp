@@ -25,6 +25,8 @@ struct client_request {
     std::string body;
     std::optional<body_source> source = {}; ///< In place of `body`; `next` runs on the caller's thread.
     std::string ca_file;                    ///< Empty: the system's certificates.
+    /// The server has to show exactly the first certificate of this file; then its name, issuer and dates say nothing.
+    std::string certificate_file = {};
     std::int64_t connect_time_out_ms = 10'000;
     std::int64_t idle_time_out_ms = 90'000; ///< Longest silence; 0: none.
     std::int64_t time_out_ms = 300'000;     ///< The whole call; 0: none (streams).

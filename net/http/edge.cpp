@@ -5,6 +5,9 @@
 
 #include <boost/asio/post.hpp>
 
+#include <pthread.h>
+
+#include <csignal>
 #include <ctime>
 #include <exception>
 
@@ -57,6 +60,11 @@ void io_thread::watch_by(runtime::stall_watch& watch, std::string path) {
 
 void io_thread::start() {
     thread_ = std::thread([this] {
+        // OpenSSL writes to sockets whose peer may be gone: that is an error, and no reason to end the process.
+        sigset_t broken_pipe;
+        sigemptyset(&broken_pipe);
+        sigaddset(&broken_pipe, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
         runs_on_ = std::this_thread::get_id();
         for (;;) {
             try {

@@ -1,12 +1,16 @@
 #pragma once
 
+#include "net/http/connection_places.hpp"
+#include "net/http/cors.hpp"
+#include "net/http/rate_limit.hpp"
 #include "net/http/router.hpp"
 #include "net/http/server.hpp"
+#include "net/http/tls.hpp"
 #include "net/http/worker_threads.hpp"
 #include "runtime/supervision/stall_watch.hpp"
+#include "schemas/base/network.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
@@ -25,8 +29,8 @@
 /// What the connections of a server share. Private to net/http and net/websocket: it knows Asio.
 namespace troupe::net {
 
-/// The concrete executor keeps Asio free of type erasure.
-using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+/// What a listener is for.
+enum class entrance : std::uint8_t { plain, tls, redirect };
 
 /// Counts the open connections, so that `stop` can wait for the last.
 class connection_count {
@@ -58,12 +62,28 @@ private:
 /// Immutable while the server runs, except for the counts.
 struct edge {
     edge(server_settings s, server_hooks h, net::router r)
-        : settings(std::move(s)), hooks(std::move(h)), router(std::move(r)), bodies(settings.body_bytes_max) {}
+        : settings(std::move(s)),
+          hooks(std::move(h)),
+          router(std::move(r)),
+          origins(settings.cors_origins),
+          by_address(settings.address_rate),
+          by_caller(settings.caller_rate),
+          by_organization(settings.organization_rate),
+          bodies(settings.body_bytes_max) {}
 
     server_settings settings;
     server_hooks hooks;
     net::router router;
-    std::string server_name; ///< The `Server` header.
+    std::string server_name;                          ///< The `Server` header.
+    std::unique_ptr<tls_identity> identity = nullptr; ///< None: plain HTTP.
+    std::uint16_t tls_port = 0;                       ///< Where the redirecting listener sends to.
+    std::string tls_line = {};                        ///< HSTS, with its CRLF.
+    origin_policy origins;
+    network_list proxies = {}; ///< Trusted ones.
+    rate_limiter by_address;
+    rate_limiter by_caller;
+    rate_limiter by_organization;
+    std::shared_ptr<connection_places> places = std::make_shared<connection_places>();
     connection_count connections;
     body_budget bodies;
     std::atomic<bool> draining = false;

@@ -46,7 +46,7 @@ std::string to_last_event(std::string_view kind, std::string_view cursor, std::s
 } // namespace
 
 event_stream::event_stream(std::shared_ptr<edge> e, io_thread& io)
-    : connection(std::move(e)), io_(io), socket_(io.context()) {}
+    : connection(std::move(e)), io_(io), socket_(tcp_socket(io.context())) {}
 
 event_stream::~event_stream() {
     if (feed_)
@@ -78,7 +78,7 @@ expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge>
     return out;
 }
 
-void event_stream::start(tcp_socket socket, std::string head) {
+void event_stream::start(edge_socket socket, std::string head) {
     socket_ = std::move(socket);
     started_ = true;
     next_ = std::move(head);
@@ -166,9 +166,7 @@ void event_stream::abort() {
     if (!socket_.is_open())
         return;
     feed_->close();
-    error_code ignored; // the peer may be gone already
-    socket_.shutdown(tcp_socket::shutdown_both, ignored);
-    socket_.close(ignored);
+    socket_.close();
     io_.remove(this);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/http/edge.hpp"
+#include "net/http/edge_socket.hpp"
 #include "net/http/live_feed.hpp"
 
 #include <array>
@@ -21,7 +22,7 @@ public:
     ~event_stream() override;
 
     /// `head` is the status line and header of the answer.
-    void start(tcp_socket socket, std::string head);
+    void start(edge_socket socket, std::string head);
 
     void tick(std::int64_t now_ms) override;
     void drain() override;
@@ -35,7 +36,7 @@ private:
     void finish(const std::string& last_event);
 
     io_thread& io_;
-    tcp_socket socket_;
+    edge_socket socket_;
     std::shared_ptr<live_feed> feed_;
     std::string next_;    // to be written after what is on its way
     std::string writing_; // on its way

@@ -183,6 +183,12 @@ void submit_and_answer(const runtime::services& s, request r, runtime::command c
     });
 }
 
+std::vector<std::string> read_headers() { return {"ETag"}; }
+
+std::vector<std::string> changed_headers() { return {"ETag", std::string(replayed_header)}; }
+
+std::vector<std::string> created_headers() { return {"ETag", "Location", std::string(replayed_header)}; }
+
 handler create_entity(const runtime::services& s, std::string kind, std::string plural, std::string operation,
                       to_command make) {
     return [&s, kind, plural, operation, make = std::move(make)](request r, responder respond) {

@@ -46,6 +46,11 @@ struct command_payload {
 };
 using to_command = std::function<expected<command_payload>(const request&)>;
 
+/// The headers of what these handlers answer, for the route's declaration.
+std::vector<std::string> read_headers();
+std::vector<std::string> changed_headers();
+std::vector<std::string> created_headers();
+
 /// POST that creates: the id from `id_for_create`, 201 with Location "/<plural>/<id>".
 handler create_entity(const runtime::services& s, std::string kind, std::string plural, std::string operation,
                       to_command make);

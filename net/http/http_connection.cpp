@@ -1,22 +1,19 @@
 #include "net/http/http_connection.hpp"
 
-#include "net/http/event_stream.hpp"
+#include "net/http/client_address.hpp"
+#include "net/http/compression.hpp"
+#include "net/http/message_check.hpp"
 #include "net/http/reply_text.hpp"
 #include "net/http/text.hpp"
-#include "net/websocket/live_socket.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/log.hpp"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <exception>
-#include <random>
 #include <utility>
 
 namespace troupe::net {
@@ -32,8 +29,6 @@ constexpr std::size_t read_header_bytes = 4 * limits::kib;
 constexpr std::size_t read_body_bytes = 64 * limits::kib;
 /// So much of a body goes to its sink at once; it has `body_time_out_ms` to arrive.
 constexpr std::size_t handed_bytes = 256 * limits::kib;
-/// A body up to here travels in one buffer with its header.
-constexpr std::size_t joined_body_bytes = 16 * limits::kib;
 /// After a refusal, what the client still sends is read away for so long and so far, else a reset could take the
 /// answer from it.
 constexpr std::int64_t linger_ms = 2'000;
@@ -42,32 +37,31 @@ constexpr std::size_t linger_bytes = 4 * limits::mib;
 constexpr std::uint64_t free_body_bytes = read_header_bytes;
 /// The rest of a refused body up to here is read, and the connection kept.
 constexpr std::uint64_t refused_body_bytes = 64 * limits::kib;
+/// What the extensions of a body's chunks may take together: nobody needs them.
+constexpr std::size_t extension_bytes_max = 4 * limits::kib;
+/// The first byte of a TLS connection.
+constexpr char tls_handshake = '\x16';
 
 spdlog::logger& log() {
     static auto& logger = log_for("edge");
     return logger;
 }
 
-problem defect(const route& r, const std::exception& e) {
-    log().error("the handler of {} threw: {}", r.operation, e.what());
-    return {code::internal, "The request failed inside the node: see its log."};
-}
-
-/// An IPv4 address that comes through an IPv6 listener reads as what it is.
-std::string text_of(const asio::ip::address& a) {
-    return a.is_v6() && a.to_v6().is_v4_mapped() ? asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6()).to_string()
-                                                 : a.to_string();
-}
-
-std::int64_t now_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
+problem malformed(std::string_view why) {
+    return {code::malformed_http,
+            "The bytes are not an HTTP/1.1 request (" + std::string(why) + "): check the client."};
 }
 
 } // namespace
 
-http_connection::http_connection(std::shared_ptr<edge> e, io_thread& io, tcp_socket socket)
-    : connection(std::move(e)), io_(io), socket_(std::move(socket)) {}
+http_connection::http_connection(std::shared_ptr<edge> e, io_thread& io, edge_socket socket, entrance way,
+                                 std::string address)
+    : connection(std::move(e)), io_(io), socket_(std::move(socket)), way_(way), address_(std::move(address)) {}
+
+std::int64_t http_connection::now_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
 
 std::shared_ptr<http_connection> http_connection::self() {
     return std::static_pointer_cast<http_connection>(shared_from_this());
@@ -80,16 +74,70 @@ void http_connection::enter(phase p, std::int64_t time_out_ms) {
 
 void http_connection::start() {
     error_code ignored; // a socket that is gone already shows in the first read
-    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    if (const auto peer = socket_.remote_endpoint(ignored); !ignored)
-        address_ = text_of(peer.address());
+    socket_.plain().set_option(asio::ip::tcp::no_delay(true), ignored);
+    from_proxy_ = edge_->proxies.contains(std::string_view(address_));
     io_.add(shared_from_this());
+    if (way_ != entrance::tls)
+        return begin();
+    enter(phase::handshake, edge_->settings.header_time_out_ms);
+    socket_.plain().native_non_blocking(true, ignored);
+    await_hello();
+}
+
+void http_connection::refuse(problem why, int status) {
+    refusal_.emplace(std::move(why), status);
+    start();
+}
+
+void http_connection::begin() {
+    phase_ = phase::header;
+    if (refusal_)
+        return fail(refusal_->first, refusal_->second);
     advance();
 }
 
-void http_connection::refuse() {
-    io_.add(shared_from_this());
-    fail({code::overloaded, "This node holds as many connections as it may: try again in a moment.", {}, 1});
+// ---- TLS
+
+/// Nothing is allocated for TLS before the client says something.
+void http_connection::await_hello() {
+    socket_.plain().async_wait(tcp_socket::wait_read, [c = self()](error_code error) {
+        if (c->phase_ != phase::handshake)
+            return;
+        error ? c->close() : c->on_hello();
+    });
+}
+
+void http_connection::on_hello() {
+    char first = 0;
+    error_code error;
+    socket_.plain().receive(asio::buffer(&first, 1), asio::socket_base::message_peek, error);
+    if (error)
+        return close();
+    if (first != tls_handshake) {
+        misdirected_ = true;
+        return begin();
+    }
+    auto session = edge_->identity->begin(socket_.plain().native_handle());
+    if (!session)
+        return close();
+    socket_.secure(std::move(session));
+    shake_hands();
+}
+
+void http_connection::shake_hands() {
+    const auto step = socket_.session().shake_hands();
+    if (step.error) {
+        log().debug("TLS handshake with {} failed: {}", address_, step.error.message());
+        return close();
+    }
+    if (step.wants == tls_step::want::nothing)
+        return begin();
+    const auto what = step.wants == tls_step::want::read ? tcp_socket::wait_read : tcp_socket::wait_write;
+    socket_.plain().async_wait(what, [c = self()](error_code failed) {
+        if (c->phase_ != phase::handshake)
+            return;
+        failed ? c->close() : c->shake_hands();
+    });
 }
 
 // ---- reading
@@ -165,10 +213,15 @@ bool http_connection::read_header() {
         error = http::error::bad_method; // a TLS handshake has no lines to wait for
     while (error == http::error::need_more) {
         const auto part = header_part_bytes();
+        if (header_bytes_ == 0 && (part > 0 ? part : buffer_.size() + 1) > edge_->settings.target_bytes_max)
+            return refuse_target();
         if (header_bytes_ + (part > 0 ? part : buffer_.size() + 1) > edge_->settings.header_bytes_max) {
             error = http::error::header_limit;
         } else if (part == 0) {
             read();
+            return false;
+        } else if (const auto flaw = flaw_in_lines(unread_text().substr(0, part), header_bytes_ == 0); !flaw.empty()) {
+            fail(malformed(flaw));
             return false;
         } else if (parser_->put(asio::buffer(buffer_.data(), part), error) == part) {
             buffer_.consume(part);
@@ -201,6 +254,12 @@ std::size_t http_connection::header_part_bytes() {
     }
     searched_bytes_ = text.size();
     return 0;
+}
+
+void http_connection::chunk_watch::operator()(std::uint64_t, boost::beast::string_view extensions, error_code& error) {
+    if (extensions.size() > left)
+        error = http::error::bad_chunk_extension;
+    left -= std::min(left, extensions.size());
 }
 
 /// The same, for the body.
@@ -254,20 +313,24 @@ void http_connection::give_back() { edge_->bodies.give_back(std::exchange(credit
 void http_connection::on_header() {
     began_us_ = now_us();
     request_ = {};
-    request_.address = address_;
     route_ = nullptr;
+    method_ = method_name(parser_->get().method());
     sink_.reset();
     is_head_ = is_socket_ = wants_stream_ = unread_ = false;
     close_after_ = !parser_->keep_alive();
+    is_old_ = parser_->get().version() < 11;
+    chunks_.left = extension_bytes_max;
     take_headers();
     take_ids();
+    take_client();
     early_ = judge();
     wants_credit_ = !early_;
     enter(phase::body, edge_->settings.body_time_out_ms);
     parser_->eager(true);
     if (parser_->is_done())
         return;
-    const bool waits = has_token(request_.header("expect").value_or(""), "100-continue") && buffer_.size() == 0;
+    parser_->on_chunk_header(chunks_);
+    const bool waits = !is_old_ && request_.header("expect") && buffer_.size() == 0;
     if (early_) {
         const auto length = parser_->content_length();
         if (waits || !length || *length > refused_body_bytes) {
@@ -284,21 +347,60 @@ void http_connection::on_header() {
 }
 
 void http_connection::take_headers() {
+    repeated_ = {};
     for (const auto& field : parser_->get()) {
         const auto name = field.name_string();
         const auto value = field.value();
         auto [at, fresh] = request_.headers.try_emplace(lower_case({name.data(), name.size()}));
+        if (!fresh && is_single(at->first))
+            repeated_ = at->first;
         if (!fresh)
             at->second += at->first == "cookie" ? "; " : ", ";
         at->second.append(value.data(), value.size());
     }
+    takes_gzip_ = accepts_gzip(request_.header("accept-encoding").value_or(""));
+    knows_gzip_ = false;
+    for (const auto* name : {"if-match", "if-none-match"}) {
+        const auto found = request_.headers.find(name);
+        if (found == request_.headers.end())
+            continue;
+        if (auto plain = without_gzip_suffixes(found->second)) {
+            found->second = std::move(*plain);
+            knows_gzip_ = true;
+        }
+    }
+}
+
+/// Where the request comes from, and what every answer to it has to say about that.
+void http_connection::take_client() {
+    request_.address = address_;
+    request_.secure = socket_.is_secure();
+    if (from_proxy_) {
+        auto client = forwarded_client(request_, address_, edge_->proxies);
+        request_.address = std::move(client.address);
+        request_.secure = request_.secure || client.secure;
+    }
+    more_lines_.clear();
+    edge_->origins.append_lines(more_lines_, request_.header("origin").value_or(""));
+    if (socket_.is_secure())
+        more_lines_ += edge_->tls_line;
+    entry_ = {};
+    if (edge_->settings.access_log && parser_ && parser_->is_header_done()) {
+        const auto& message = parser_->get();
+        const auto target = message.target();
+        entry_.method = message.method_string();
+        entry_.path = target.substr(0, target.find('?'));
+        entry_.user_agent = request_.user_agent();
+    }
 }
 
 void http_connection::take_ids() {
-    const auto trace = continue_trace(request_.header("traceparent"));
+    trace_ = continue_trace(request_.header("traceparent"), request_.header("tracestate"));
+    if (trace_.parent_id.empty() && edge_->hooks.sample && !edge_->hooks.sample(trace_.trace_id))
+        trace_.flags = "00";
     const auto given = request_.header("x-request-id");
-    request_.id = given && is_request_id(*given) ? std::string(*given) : trace.trace_id;
-    request_.trace = to_traceparent(trace);
+    request_.id = given && is_request_id(*given) ? std::string(*given) : trace_.trace_id;
+    request_.trace = to_traceparent(trace_);
 }
 
 void http_connection::fail(error_code error) {
@@ -323,7 +425,16 @@ void http_connection::fail(error_code error) {
     }
     if (error == http::error::bad_method && sent.starts_with('\x16'))
         return fail({code::malformed_http, "This port speaks plain HTTP and got a TLS handshake: use http://."});
-    fail({code::malformed_http, "The bytes are not an HTTP/1.1 request (" + reason + "): check the client."});
+    fail(malformed(reason));
+}
+
+/// False, as `read_header` says it.
+bool http_connection::refuse_target() {
+    fail({code::payload_too_large, "The request line is over the limit of " +
+                                       std::to_string(edge_->settings.target_bytes_max) +
+                                       " bytes: say less in the URL."},
+         414);
+    return false;
 }
 
 /// Answers and closes: what follows on this connection cannot be understood.
@@ -331,9 +442,11 @@ void http_connection::fail(const problem& p, int status) {
     if (request_.id.empty() || phase_ == phase::header) {
         request_ = {};
         route_ = nullptr;
+        method_ = method_name(http::verb::unknown);
         is_head_ = false;
         began_us_ = now_us();
         take_ids();
+        take_client();
     }
     close_after_ = unread_ = true;
     auto r = to_response(p, request_);
@@ -341,199 +454,14 @@ void http_connection::fail(const problem& p, int status) {
     write(status != 0 ? with_status(std::move(r), status) : std::move(r));
 }
 
-// ---- answering
-
-void http_connection::dispatch() {
-    ++number_;
-    if (early_)
-        return write(std::move(*early_));
-    if (is_socket_)
-        return upgrade();
-    request_.body = std::move(parser_->get().body());
-    request_.received = std::move(sink_);
-    if (route_->body && route_->body->check) {
-        if (request_.body.empty())
-            request_.body = "{}"; // nothing is said
-        if (auto valid = route_->body->check(request_.body); !valid)
-            return write(to_response(valid.error(), request_));
-    }
-    enter(phase::handling, allowed_ms_);
-    request_.deadline_ms = deadline_ms_;
-    wants_stream_ ? run_stream() : run_handler();
-}
-
-void http_connection::run_handler() {
-    // A copy for the answers that the edge itself may have to give.
-    request stub;
-    stub.id = request_.id;
-    auto promise = std::make_shared<promised<response>>(
-        io_.shared_from_this(),
-        [c = std::weak_ptr(self()), n = number_](response r) {
-            if (const auto live = c.lock())
-                live->answer(n, std::move(r));
-        },
-        [stub] {
-            return to_response(
-                {code::unavailable, "The part that serves this request has ended without an answer.", {}, 1}, stub);
-        });
-    request handed = std::move(request_);
-    request_ = std::move(stub);
-    request_.trace = handed.trace;
-    request_.path = handed.path;
-    try {
-        route_->run(std::move(handed), [promise](response r) { promise->give(std::move(r)); });
-    } catch (const std::exception& e) {
-        promise->give(to_response(defect(*route_, e), request_));
-    }
-}
-
-void http_connection::run_stream() {
-    // The cursor of the list at the same path: passed over in silence, its reader would miss what it asked for.
-    if (request_.query_value("after"))
-        return write(to_response({code::invalid_request,
-                                  "A stream takes no `after`: give `since` (a cursor, or \"start\") or Last-Event-ID.",
-                                  {{"after", "is for pages; a stream takes `since`"}}},
-                                 request_));
-    auto promise = std::make_shared<promised<expected<stream_spec>>>(
-        io_.shared_from_this(),
-        [c = std::weak_ptr(self()), n = number_](expected<stream_spec> spec) {
-            if (const auto live = c.lock())
-                live->answer_stream(n, std::move(spec));
-        },
-        [] {
-            return expected<stream_spec>(
-                problem{code::unavailable, "The part that serves this stream has ended without an answer.", {}, 1});
-        });
-    try {
-        route_->stream(request_, [promise](expected<stream_spec> spec) { promise->give(std::move(spec)); });
-    } catch (const std::exception& e) {
-        promise->give(defect(*route_, e));
-    }
-}
-
-void http_connection::answer(std::uint64_t number, response r) {
-    if (phase_ == phase::handling && number == number_ && !hold_back(r))
-        write(std::move(r));
-}
-
-/// A client that is refused at once repeats itself at once, and the node does nothing but refuse: so it comes late.
-bool http_connection::hold_back(response& r) {
-    const auto about_ms = edge_->settings.refusal_ms;
-    const bool later =
-        r.status == 503 && std::ranges::any_of(r.headers, [](const auto& h) { return h.first == "Retry-After"; });
-    if (!later || about_ms == 0 || edge_->draining)
-        return false;
-    thread_local std::minstd_rand random(std::random_device{}());
-    const auto jittered_ms = about_ms / 2 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(about_ms));
-    const auto wait_ms = std::min(jittered_ms, deadline_ms_ - monotonic_ms());
-    if (wait_ms <= 0)
-        return false;
-    give_back();
-    early_ = std::move(r);
-    enter(phase::held_back, wait_ms);
-    return true;
-}
-
-void http_connection::answer_stream(std::uint64_t number, expected<stream_spec> spec) {
-    if (phase_ != phase::handling || number != number_)
-        return;
-    if (!spec)
-        return write(to_response(spec.error(), request_));
-    if (spec->since.empty())
-        spec->since = request_.header("last-event-id").value_or(request_.query_value("since").value_or(""));
-    auto stream = event_stream::open(edge_, io_, request_.who, *spec);
-    if (!stream)
-        return write(to_response(stream.error(), request_));
-    response r;
-    r.content_type = "text/event-stream";
-    r.headers.emplace_back("X-Accel-Buffering", "no");
-    close_after_ = true;
-    auto head = head_of(r, true);
-    report(r.status);
-    phase_ = phase::closed;
-    (*stream)->start(std::move(socket_), std::move(head));
-    io_.remove(this);
-}
-
-std::string http_connection::head_of(const response& r, bool without_length) const {
-    std::string out;
-    out.reserve(512 + (r.body.size() <= joined_body_bytes ? r.body.size() : 0));
-    append_head(out, r,
-                {.request_id = request_.id,
-                 .traceparent = request_.trace,
-                 .server = edge_->server_name,
-                 .date_line = io_.date_line(),
-                 .close = close_after_,
-                 .without_length = without_length});
-    return out;
-}
-
-void http_connection::report(int status) const {
-    const auto took_us = now_us() - began_us_;
-    const auto operation = route_ ? std::string_view(route_->operation) : std::string_view();
-    log().debug("{} {} {} {} us, request {}", operation, request_.path, status, took_us, request_.id);
-    if (edge_->hooks.on_request)
-        edge_->hooks.on_request(operation, status, took_us);
-}
-
-void http_connection::write(response r) {
-    close_after_ = close_after_ || edge_->draining;
-    give_back();
-    enter(phase::writing, edge_->settings.write_time_out_ms);
-    report(r.status);
-    head_ = head_of(r, false);
-    body_.clear();
-    const auto done = [c = self()](error_code error, std::size_t) {
-        if (c->phase_ == phase::writing)
-            error ? c->close() : c->on_written();
-    };
-    source_.reset();
-    if (r.source && *r.source->bytes > 0 && !is_head_) {
-        source_ = std::make_shared<body_source>(std::move(*r.source));
-        source_left_ = *source_->bytes;
-        return send_piece();
-    }
-    if (is_head_ || r.body.empty() || r.status == 204 || r.status == 304) {
-        asio::async_write(socket_, asio::buffer(head_), done);
-    } else if (r.body.size() <= joined_body_bytes) {
-        head_ += r.body;
-        asio::async_write(socket_, asio::buffer(head_), done);
-    } else {
-        body_ = std::move(r.body);
-        asio::async_write(socket_,
-                          std::array{asio::const_buffer(asio::buffer(head_)), asio::const_buffer(asio::buffer(body_))},
-                          done);
-    }
-}
-
-void http_connection::on_written() {
-    body_ = {};
-    if (unread_)
-        return linger();
-    if (close_after_)
-        return close();
-    parser_.reset();
-    phase_ = phase::header;
-    advance();
-}
-
 /// Says that no more comes and waits for the client to notice.
 void http_connection::linger() {
     error_code error;
-    socket_.shutdown(tcp_socket::shutdown_send, error);
+    socket_.shutdown_send(error);
     if (error)
         return close();
     enter(phase::lingering, linger_ms);
     read();
-}
-
-void http_connection::upgrade() {
-    auto live = self(); // `remove` below may drop the last other reference
-    phase_ = phase::closed;
-    report(101);
-    socket_upgrade handed{std::move(socket_), parser_->release(), std::move(request_), route_};
-    serve_live_socket(edge_, io_, std::move(handed));
-    io_.remove(this);
 }
 
 void http_connection::tick(std::int64_t now_ms) {
@@ -542,6 +470,8 @@ void http_connection::tick(std::int64_t now_ms) {
     if (now_ms < deadline_ms_)
         return;
     switch (phase_) {
+    case phase::handshake:
+        return close();
     case phase::header:
         if (!parser_)
             return close(); // idle
@@ -571,7 +501,7 @@ void http_connection::tick(std::int64_t now_ms) {
 }
 
 void http_connection::drain() {
-    if (phase_ == phase::header && !parser_)
+    if (phase_ == phase::handshake || (phase_ == phase::header && !parser_))
         close();
     if (phase_ == phase::held_back)
         write(std::move(*early_));
@@ -585,9 +515,7 @@ void http_connection::close() {
         return;
     phase_ = phase::closed;
     sink_.reset();
-    error_code ignored; // the peer may be gone already
-    socket_.shutdown(tcp_socket::shutdown_both, ignored);
-    socket_.close(ignored);
+    socket_.close();
     io_.remove(this);
 }
 

@@ -1,5 +1,6 @@
 // What a request's header alone decides: framing, route, caller, size and type of the body to come.
 #include "net/http/http_connection.hpp"
+#include "net/http/message_check.hpp"
 #include "net/http/reply_text.hpp"
 #include "net/http/text.hpp"
 #include "net/websocket/live_socket.hpp"
@@ -42,16 +43,25 @@ bool is_json(std::string_view content_type) {
 
 bool is_plain_socket_path(std::string_view path) { return path == "/ws" || path == "/api/v1/ws" || path == "/api/ws"; }
 
-/// The path of "http://host/path?query", or the target as it is.
-std::string_view origin_form(std::string_view target) {
-    const auto scheme = target.find("://");
-    if (target.starts_with('/') || scheme == std::string_view::npos)
-        return target;
-    const auto path = target.find('/', scheme + 3);
-    return path == std::string_view::npos ? std::string_view("/") : target.substr(path);
-}
-
 } // namespace
+
+/// Methods that nobody defined would let clients make names.
+std::string_view http_connection::method_name(http::verb v) {
+    switch (v) {
+    case http::verb::get:
+    case http::verb::head:
+    case http::verb::post:
+    case http::verb::put:
+    case http::verb::patch:
+    case http::verb::delete_:
+    case http::verb::options: {
+        const auto name = http::to_string(v);
+        return {name.data(), name.size()};
+    }
+    default:
+        return "_OTHER";
+    }
+}
 
 std::optional<response> http_connection::judge() {
     const auto& message = parser_->get();
@@ -62,6 +72,22 @@ std::optional<response> http_connection::judge() {
         close_after_ = unread_ = true;
         return refusal;
     }
+    if (auto refusal = judge_headers())
+        return refusal;
+    const bool upgrades =
+        message.method() == http::verb::get && has_token(request_.header("upgrade").value_or(""), "websocket");
+    if (upgrades || (is_plain_socket_path(path) && message.method() == http::verb::get)) {
+        auto refusal = judge_socket(path, query);
+        is_socket_ = !refusal;
+        return refusal;
+    }
+    if (auto decided = judge_path(path, query))
+        return decided;
+    return judge_body();
+}
+
+/// Headers that every route takes.
+std::optional<response> http_connection::judge_headers() {
     allowed_ms_ = edge_->settings.request_time_out_ms;
     std::int64_t wanted_ms = allowed_ms_;
     if (const auto asked = request_.header("x-request-timeout-ms")) {
@@ -78,32 +104,65 @@ std::optional<response> http_connection::judge() {
                             "Idempotency-Key: must have at most 255 bytes",
                             {{"Idempotency-Key", "must have at most 255 bytes"}}},
                            request_);
-    const bool upgrades =
-        message.method() == http::verb::get && has_token(request_.header("upgrade").value_or(""), "websocket");
-    if (upgrades || (is_plain_socket_path(path) && message.method() == http::verb::get)) {
-        auto refusal = judge_socket(path, query);
-        is_socket_ = !refusal;
-        return refusal;
-    }
-    if (auto decided = judge_path(path, query))
-        return decided;
-    return judge_body();
+    return std::nullopt;
+}
+
+/// Answers and closes, as `status` unless that is the problem's own.
+response http_connection::refused_message(std::string why, int status) const {
+    auto out = to_response({code::malformed_http, std::move(why)}, request_);
+    return status == 0 ? out : with_status(std::move(out), status);
 }
 
 /// The message itself, and what it asks for.
-std::optional<response> http_connection::judge_framing(std::string_view& path, std::string_view& query) const {
+std::optional<response> http_connection::judge_framing(std::string_view& path, std::string_view& query) {
     const auto& message = parser_->get();
-    // Not chunked at last means that nobody can tell where the body ends.
-    if (request_.header("transfer-encoding") && !parser_->chunked())
-        return to_response({code::malformed_http, "Transfer-Encoding has to be chunked: this node knows no other."},
-                           request_);
-    if (message.version() == 11 && !request_.header("host"))
-        return to_response({code::malformed_http, "The Host header is missing: HTTP/1.1 asks for it."}, request_);
-    const auto target = origin_form({message.target().data(), message.target().size()});
-    const auto mark = target.find('?');
-    path = target.substr(0, mark);
-    query = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+    if (misdirected_)
+        return refused_message("This port speaks https and got plain HTTP: use https://.");
+    if (!repeated_.empty())
+        return refused_message("The header " + std::string(repeated_) + " may come only once.");
+    if (const auto coding = request_.header("transfer-encoding")) {
+        // Not chunked at last means that nobody can tell where the body ends.
+        if (is_old_ || !parser_->chunked())
+            return refused_message("Transfer-Encoding has to be chunked, in HTTP/1.1: this node knows no other.");
+        if (!equal_ignoring_case(*coding, "chunked"))
+            return refused_message("Transfer-Encoding has to be chunked alone: this node knows no other.", 501);
+    }
+    // The parser takes "5, 5" as well.
+    if (request_.header("content-length").value_or("0").find_first_not_of("0123456789") != std::string_view::npos)
+        return refused_message("Content-Length is one number.");
+    const auto host = request_.header("host");
+    if (!host && !is_old_)
+        return refused_message("The Host header is missing: HTTP/1.1 asks for it.");
+    if (host && !is_host(*host))
+        return refused_message("The Host header is no name and no address, with or without a port.");
+    const std::string_view target(message.target().data(), message.target().size());
+    const auto parts = split_target(target);
+    if (!parts.good || (parts.path == "*" && message.method() != http::verb::options))
+        return refused_message("The target of the request is neither a path nor an http URL.");
+    if (host && !parts.authority.empty() && !equal_ignoring_case(parts.authority, *host))
+        return refused_message("The URL and the Host header name different hosts.");
+    if (const auto expected = request_.header("expect");
+        expected && !is_old_ && !equal_ignoring_case(*expected, "100-continue"))
+        return refused_message("Expect can be 100-continue only.", 417);
+    if (way_ == entrance::redirect)
+        return redirected(host ? *host : parts.authority, target.substr(target.find(parts.path)));
+    path = parts.path;
+    query = parts.query;
     return std::nullopt;
+}
+
+/// To the same path over TLS.
+response http_connection::redirected(std::string_view host, std::string_view target) const {
+    if (host.empty())
+        return refused_message("Send a Host header: this port only says where the node speaks https.");
+    const auto colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
+    std::string where = "https://" + std::string(host.substr(0, colon));
+    if (edge_->tls_port != 443)
+        where += ":" + std::to_string(edge_->tls_port);
+    response out;
+    out.status = 308;
+    out.headers.emplace_back("Location", where + (target.starts_with('/') ? std::string(target) : "/"));
+    return out;
 }
 
 /// Route, query and caller.
@@ -111,12 +170,8 @@ std::optional<response> http_connection::judge_path(std::string_view path, std::
     const auto method = parser_->get().method();
     const auto wanted = verb_of(method);
     const bool options = method == http::verb::options;
-    if (options && path == "*") {
-        response all;
-        all.status = 204;
-        all.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-        return all;
-    }
+    if (options && path == "*")
+        return answer_options("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     auto found = edge_->router.find(wanted, path);
     if (!found) {
         return to_response(found.error(), request_);
@@ -127,20 +182,26 @@ std::optional<response> http_connection::judge_path(std::string_view path, std::
             return to_response(
                 {code::not_found, "There is nothing at this path: see /api/v1/openapi.json for what is there."},
                 request_);
-        response r;
         if (options)
-            r.status = 204;
-        else
-            r = to_response({code::method_not_allowed, "This path answers to " + found->allow + " only."}, request_);
+            return answer_options(std::move(found->allow));
+        auto r = to_response({code::method_not_allowed, "This path answers to " + found->allow + " only."}, request_);
         r.headers.emplace_back("Allow", std::move(found->allow));
         return r;
     }
     route_ = found->target;
     request_.verb = *wanted;
     request_.params = std::move(found->params);
+    // A browser sends cookies along with what a form or a script of any page posts, and asks for no leave.
+    if (request_.verb != verb::get && is_foreign_page() && request_.header("cookie") &&
+        !request_.header("authorization") && !request_.header("x-api-key"))
+        return to_response({code::forbidden, "Pages of this origin may not write here: name it in edge.cors.origins."},
+                           request_);
     if (!route_->permission.empty()) {
         if (auto refusal = judge_caller(&route_->permission))
             return refusal;
+    } else if (route_->open) {
+        if (auto late = within(edge_->by_address.take(request_.address, now_us())))
+            return late;
     }
     auto values = edge_->router.read_query(*route_, query);
     if (!values)
@@ -156,6 +217,24 @@ std::optional<response> http_connection::judge_path(std::string_view path, std::
     return std::nullopt;
 }
 
+/// A browser asks so before it lets a page of another origin write.
+response http_connection::answer_options(std::string allow) {
+    if (request_.header("access-control-request-method") &&
+        edge_->origins.allows(request_.header("origin").value_or("")))
+        edge_->origins.append_preflight(more_lines_, allow);
+    response out;
+    out.status = 204;
+    out.headers.emplace_back("Allow", std::move(allow));
+    return out;
+}
+
+/// Whether a browser asks for a page that is neither this node's nor one of the configured origins.
+bool http_connection::is_foreign_page() const {
+    const auto origin = request_.header("origin");
+    return origin && !edge_->origins.allows(*origin) &&
+           !is_same_origin(*origin, request_.header("host").value_or(""), request_.secure);
+}
+
 /// Without a permission any known caller will do.
 std::optional<response> http_connection::judge_caller(const std::string* permission) {
     const auto& hooks = edge_->hooks;
@@ -163,15 +242,53 @@ std::optional<response> http_connection::judge_caller(const std::string* permiss
         return to_response({code::unauthenticated, "This node knows no keys yet."}, request_);
     auto who = hooks.authenticate(request_);
     if (!who)
-        return to_response(who.error(), request_);
+        return judge_stranger(who.error());
     request_.who = std::move(*who);
-    if (permission == nullptr)
-        return std::nullopt;
+    entry_.principal = request_.who.name;
+    if (auto late = judge_rate(); late || permission == nullptr)
+        return late;
     if (!hooks.authorize)
         return to_response({code::forbidden, "This node grants no permissions yet."}, request_);
     if (auto may = hooks.authorize(request_.who, *permission); !may)
         return to_response(may.error(), request_);
     return std::nullopt;
+}
+
+/// Who tries keys is slowed down by its address; a refusal that names the caller is none of that.
+std::optional<response> http_connection::judge_stranger(const problem& why) {
+    if (why.code == code::unauthenticated) {
+        if (auto late = within(edge_->by_address.take(request_.address, now_us())))
+            return late;
+    }
+    return to_response(why, request_);
+}
+
+/// Neither the caller nor its organization may send more than its share.
+std::optional<response> http_connection::judge_rate() {
+    if (!edge_->by_caller.is_on() && !edge_->by_organization.is_on())
+        return std::nullopt;
+    const auto now = now_us();
+    const auto own = edge_->by_caller.take(request_.who.name, now);
+    if (!own.allowed)
+        return within(own); // what is refused takes nothing from the others
+    const auto all = edge_->by_organization.take(to_string(request_.who.organization), now);
+    return within(all.is_tighter_than(own) ? all : own);
+}
+
+/// Tells what is left, as draft-ietf-httpapi-ratelimit-headers had it when clients took it up; 429 when nothing is.
+std::optional<response> http_connection::within(const rate_verdict& found) {
+    if (found.limit == 0)
+        return std::nullopt;
+    more_lines_ += "RateLimit-Limit: " + std::to_string(found.limit) +
+                   "\r\nRateLimit-Remaining: " + std::to_string(found.remaining) +
+                   "\r\nRateLimit-Reset: " + std::to_string(found.reset_s) + "\r\n";
+    if (found.allowed)
+        return std::nullopt;
+    return to_response({code::rate_limited,
+                        "Too many requests: come again in " + std::to_string(found.reset_s) + " seconds.",
+                        {},
+                        static_cast<std::uint32_t>(found.reset_s)},
+                       request_);
 }
 
 /// An upgrade to WebSocket, at one of the plain paths or at a stream's.
@@ -211,6 +328,10 @@ std::optional<response> http_connection::judge_socket(std::string_view path, std
     }
     if (!parser_->is_done() || buffer_.size() > 0)
         return to_response({code::malformed_http, "Nothing may follow the upgrade before it is answered."}, request_);
+    if (is_foreign_page()) // any page may open a WebSocket, and the browser sends its cookies along
+        return to_response({code::forbidden, "Pages of this origin may not open a WebSocket here: name it in "
+                                             "edge.cors.origins."},
+                           request_);
     if (const auto key = key_in_subprotocols(headers.header("sec-websocket-protocol").value_or("")))
         request_.headers.try_emplace("authorization", "Bearer " + std::string(*key));
     if (edge_->draining)
@@ -228,6 +349,10 @@ std::optional<response> http_connection::judge_body() {
                                                          ": send less, or upload it as a file."},
                            request_);
     parser_->body_limit(bytes_max);
+    if (const auto coding = request_.header("content-encoding");
+        coding && !equal_ignoring_case(*coding, "identity") && !parser_->is_done())
+        return to_response({code::unsupported_media_type, "The body is encoded (Content-Encoding): send it plain."},
+                           request_);
     if (route_->receive)
         return open_sink();
     if (!route_->body || !is_json(route_->body->content_type))

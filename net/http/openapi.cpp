@@ -1,10 +1,11 @@
 #include "net/http/openapi.hpp"
 
+#include "net/http/api_guide.hpp"
+#include "net/http/openapi_parts.hpp"
+#include "net/http/schema_example.hpp"
 #include "net/http/text.hpp"
-#include "schemas/base/json.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -17,163 +18,50 @@ using json::object_writer;
 
 constexpr std::string_view problem_schema =
     R"({"type":"object","description":"RFC 9457. Programs branch on `code`; `detail` tells a person what to do.",)"
-    R"("properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string"},)"
-    R"("status":{"type":"integer"},"detail":{"type":"string"},"code":{"type":"string","enum":[)";
+    R"("properties":{"type":{"type":"string","format":"uri-reference","description":"A page with cause and remedy."},)"
+    R"("title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},)"
+    R"("code":{"type":"string","description":"Stable. New ones may come.","enum":[)";
 constexpr std::string_view problem_schema_end =
-    R"(]},"instance":{"type":"string"},"errors":{"type":"array","items":{"type":"object","properties":{)"
+    R"(]},"instance":{"type":"string","description":"Names the request, as the node's log does."},)"
+    R"("errors":{"type":"array","description":"Every place that is wrong.","items":{"type":"object","properties":{)"
     R"("pointer":{"type":"string","description":"JSON pointer into the body, or the parameter's name."},)"
-    R"("message":{"type":"string"}},"required":["pointer","message"]}}},"required":["title","status","code"]})";
+    R"("message":{"type":"string"}},"required":["pointer","message"]}}},)"
+    R"("required":["type","title","status","detail","code"]})";
 
-/// What any route may give, whatever it declares.
-constexpr code always[] = {code::invalid_request,   code::malformed_http, code::overloaded,
-                           code::deadline_exceeded, code::internal,       code::unavailable};
+constexpr std::string_view live_event_schema =
+    R"({"type":"string","description":"Server-sent events; `data` is the envelope {id, ts, channel, kind, data}. The )"
+    R"(events are described in /api/v1/asyncapi.json.","examples":[)"
+    R"("id: 8J\nevent: run_started\ndata: {\"id\":\"8J\",\"ts\":\"2026-11-21T07:14:41.000Z\",\"channel\":)"
+    R"(\"runs/018f6e2c-7b1a-7c3d-9e4f-5a6b7c8d9e0f\",\"kind\":\"run_started\",\"data\":{}}\n\n"]})";
 
-std::string join(const std::vector<std::string>& items, char open, char close) {
-    std::string out(1, open);
-    for (const auto& item : items)
-        out += (out.size() > 1 ? "," : "") + item;
-    return out + close;
-}
+constexpr std::string_view security_schemes =
+    R"({"bearer":{"type":"http","scheme":"bearer","description":"An API key, as `Authorization: Bearer KEY`."},)"
+    R"("api_key":{"type":"apiKey","in":"header","name":"X-Api-Key","description":"The same key in a header of its own."}})";
 
-template <class Fill>
-std::string object(Fill fill) {
-    std::string out;
-    object_writer writer(out);
-    fill(writer);
-    writer.end();
-    return out;
-}
-
-std::string reference(std::string_view section, std::string_view name) {
-    return object(
-        [&](object_writer& w) { w.field("$ref", "#/components/" + std::string(section) + "/" + std::string(name)); });
-}
-
-std::string content(std::string_view type, const std::string& schema) {
-    return object([&](object_writer& w) {
-        w.raw_field(type, object([&](object_writer& media) { media.raw_field("schema", schema); }));
-    });
-}
-
-bool is_json(const body_type& b) { return b.content_type.find("json") != std::string::npos; }
-
-std::string schema_of(const body_type& b) {
-    return b.schema ? reference("schemas", b.name) : std::string(is_json(b) ? "{}" : R"({"type":"string"})");
-}
-
-std::string parameter(std::string_view name, std::string_view in, std::string_view doc, std::string_view schema,
-                      bool required) {
-    return object([&](object_writer& w) {
-        w.field("name", name).field("in", in);
-        if (!doc.empty())
-            w.field("description", doc);
-        w.field("required", required).raw_field("schema", schema);
-    });
-}
-
-std::vector<std::string> parameter_names(std::string_view path) {
-    std::vector<std::string> out;
-    for (auto from = path.find('{'); from != std::string_view::npos; from = path.find('{', from + 1))
-        out.emplace_back(path.substr(from + 1, path.find('}', from) - from - 1));
-    return out;
-}
-
-std::string parameters_of(const route& r) {
-    std::vector<std::string> out;
-    for (const auto& name : parameter_names(r.path)) {
-        const bool rest = name == "path" && r.path.ends_with("{path}");
-        out.push_back(parameter(name, "path", rest ? "May contain slashes." : "", R"({"type":"string"})", true));
-    }
-    for (const auto& q : r.query)
-        out.push_back(parameter(q.name, "query", q.doc, q.schema, false));
-    if (r.stream && std::none_of(r.query.begin(), r.query.end(), [](const auto& q) { return q.name == "since"; }))
-        out.push_back(parameter("since", "query", "For streams: the cursor to go on after, or \"start\".",
-                                R"({"type":"string"})", false));
-    if (r.verb == verb::post)
-        out.push_back(reference("parameters", "idempotency_key"));
-    else if (r.verb != verb::get)
-        out.push_back(reference("parameters", "if_match"));
-    return join(out, '[', ']');
-}
-
-/// One response per status: the codes behind it are listed in its description.
-std::string responses_of(const route& r) {
-    std::map<int, std::vector<std::string_view>> failures;
-    std::set<code> codes(std::begin(always), std::end(always));
-    codes.insert(r.errors.begin(), r.errors.end());
-    if (!r.permission.empty())
-        codes.insert({code::unauthenticated, code::forbidden});
-    if (r.body)
-        codes.insert({code::payload_too_large, code::unsupported_media_type, code::malformed_json});
-    if (!parameter_names(r.path).empty())
-        codes.insert(code::not_found);
-    if (r.verb != verb::get && r.verb != verb::post)
-        codes.insert(code::precondition_failed);
-    for (const auto c : codes)
-        failures[explain(c).http_status].push_back(explain(c).name);
-    return object([&](object_writer& w) {
-        w.raw_field(std::to_string(r.success), object([&](object_writer& ok) {
-                        ok.field("description", r.reply ? r.reply->name : "Done.");
-                        std::string media;
-                        object_writer types(media);
-                        if (r.reply)
-                            types.raw_field(r.reply->content_type, object([&](object_writer& m) {
-                                                m.raw_field("schema", schema_of(*r.reply));
-                                            }));
-                        if (r.stream)
-                            types.raw_field("text/event-stream", object([&](object_writer& m) {
-                                                m.raw_field("schema", reference("schemas", "live_event"));
-                                            }));
-                        types.end();
-                        if (r.reply || r.stream)
-                            ok.raw_field("content", media);
-                    }));
-        for (const auto& [status, names] : failures) {
-            std::string text = "Problem:";
-            for (const auto name : names)
-                text += (text.back() == ':' ? " `" : ", `") + std::string(name) + "`";
-            w.raw_field(std::to_string(status), object([&](object_writer& failed) {
-                            failed.field("description", text)
-                                .raw_field("content",
-                                           content("application/problem+json", reference("schemas", "problem")));
-                        }));
-        }
-    });
-}
-
-std::string operation_of(const route& r) {
-    return object([&](object_writer& w) {
-        w.field("operationId", r.operation).field("summary", r.summary);
-        if (!r.tag.empty())
-            w.raw_field("tags", "[" + json::quoted(r.tag) + "]");
-        if (r.permission.empty())
-            w.raw_field("security", "[]");
-        else
-            w.field("x-permission", r.permission);
-        if (r.rooted)
-            w.raw_field("servers", R"([{"url":"/"}])");
-        w.raw_field("parameters", parameters_of(r));
-        if (r.body)
-            w.raw_field("requestBody", object([&](object_writer& body) {
-                            body.field("required", true)
-                                .raw_field("content", content(r.body->content_type, schema_of(*r.body)));
-                        }));
-        w.raw_field("responses", responses_of(r));
-    });
-}
-
-std::string paths_of(std::span<const route> routes) {
-    std::map<std::string, std::vector<const route*>> by_path;
-    for (const auto& r : routes)
-        by_path[r.path].push_back(&r);
-    return object([&](object_writer& w) {
-        for (const auto& [path, list] : by_path)
-            w.raw_field(path, object([&](object_writer& item) {
-                            for (const auto* r : list)
-                                item.raw_field(lower_case(name_of(r->verb)), operation_of(*r));
-                        }));
-    });
-}
+struct known_header {
+    std::string_view name;
+    std::string_view doc;
+    std::string_view schema;
+    std::string_view example;
+};
+constexpr std::string_view text_schema = R"({"type":"string"})";
+constexpr known_header known_headers[] = {
+    {"ETag", "The version; send it back as `If-Match` or `If-None-Match`.", text_schema, R"("\"3\"")"},
+    {"Location", "Where the new one is.", R"({"type":"string","format":"uri-reference"})",
+     R"("/api/v1/tasks/018f6e2c-7b1a-7c3d-9e4f-5a6b7c8d9e0f")"},
+    {"Idempotent-Replayed", "`true`: the answer of an earlier request with the same `Idempotency-Key`.",
+     R"({"type":"string","enum":["true"]})", R"("true")"},
+    {"X-Request-Id", "The request, as logs name it: the client's own, or a new one.", text_schema,
+     R"("4bf92f3577b34da6a3ce929d0e0e4736")"},
+    {"traceparent", "The request's place in its trace (W3C Trace Context).", text_schema,
+     R"("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")"},
+    {"Retry-After", "Seconds to wait before the next try.", R"({"type":"integer","minimum":0})", "1"},
+    {"WWW-Authenticate", "How to prove who asks.", text_schema, R"("Bearer")"},
+    {"Accept-Ranges", "Ranges are counted in bytes.", text_schema, R"("bytes")"},
+    {"Content-Range", "Which bytes, and of how many.", text_schema, R"("bytes 0-99/1234")"},
+    {"Deprecation", "Since when the operation is deprecated (RFC 9745).", text_schema, R"("@1795219200")"},
+    {"Sunset", "When the operation goes (RFC 8594).", text_schema, R"("Fri, 21 May 2027 00:00:00 GMT")"},
+};
 
 std::string schemas_of(std::span<const route> routes) {
     std::map<std::string, std::string> schemas;
@@ -186,61 +74,165 @@ std::string schemas_of(std::span<const route> routes) {
             if (b != nullptr && b->schema)
                 schemas.try_emplace(b->name, b->schema());
         if (r.stream)
-            schemas["live_event"] = R"({"type":"string","description":"Server-sent events; `data` is the envelope )"
-                                    R"({id, ts, channel, kind, data}. See schemas/live_protocol.md."})";
+            schemas["live_event"] = live_event_schema;
     }
-    return object([&](object_writer& w) {
+    return json_object([&](object_writer& w) {
         for (const auto& [name, schema] : schemas)
             w.raw_field(name, schema);
     });
 }
 
-std::string components_of(std::span<const route> routes) {
-    return object([&](object_writer& w) {
-        w.raw_field("schemas", schemas_of(routes));
-        w.raw_field("parameters", object([&](object_writer& p) {
-                        p.raw_field("idempotency_key",
-                                    parameter("Idempotency-Key", "header",
-                                              "Makes a repeat safe: the same key and body give the same answer once.",
-                                              R"({"type":"string","minLength":1,"maxLength":255})", false));
-                        p.raw_field("if_match", parameter("If-Match", "header",
-                                                          "The ETag that this change was made for; 412 when it is old.",
-                                                          R"({"type":"string"})", false));
-                    }));
-        w.raw_field("securitySchemes", R"({"bearer":{"type":"http","scheme":"bearer","description":"An API key."},)"
-                                       R"("api_key":{"type":"apiKey","in":"header","name":"X-Api-Key"}})");
+std::string header_parameter(std::string_view name, std::string_view doc, std::string_view schema,
+                             std::string_view example) {
+    return json_object([&](object_writer& w) {
+        w.field("name", name).field("in", "header").field("description", doc).field("required", false);
+        w.raw_field("schema", schema).raw_field("example", example);
     });
 }
 
-std::string tags_of(std::span<const route> routes) {
+/// Parameters that operations share, as far as one refers to them.
+std::string parameters_of(std::span<const route> routes) {
+    const auto any = [&](auto wants) { return std::any_of(routes.begin(), routes.end(), wants); };
+    return json_object([&](object_writer& w) {
+        if (any(takes_idempotency_key))
+            w.raw_field("idempotency_key",
+                        header_parameter("Idempotency-Key",
+                                         "Makes a repeat safe: the same key and body are done once, and get the same "
+                                         "answer.",
+                                         R"({"type":"string","minLength":1,"maxLength":255})",
+                                         R"("6a1f0c9e-0d2b-4b57-9a39-0f6d6f8f5d11")"));
+        if (any(takes_if_match))
+            w.raw_field("if_match",
+                        header_parameter("If-Match", "The ETag that this change was made for; 412 when it is old.",
+                                         text_schema, R"("\"3\"")"));
+        if (any([](const route& r) { return r.verb == verb::get && gives(r, "ETag"); }))
+            w.raw_field("if_none_match", header_parameter("If-None-Match",
+                                                          "The ETag that is known already; 304 when it is still the "
+                                                          "one.",
+                                                          text_schema, R"("\"2\"")"));
+        if (any([](const route& r) { return r.ranges; }))
+            w.raw_field("range", header_parameter("Range", "One range of bytes.", text_schema, R"("bytes=0-99")"));
+        if (any([](const route& r) { return bool(r.stream); }))
+            w.raw_field("last_event_id",
+                        header_parameter("Last-Event-ID", "For streams: the `id` of the last event; wins over `since`.",
+                                         text_schema, R"("8J")"));
+    });
+}
+
+std::string examples_of(const std::set<code>& codes) {
+    return json_object([&](object_writer& w) {
+        for (const auto c : codes) {
+            problem p{c, std::string(explain(c).cause)};
+            if (c == code::invalid_request)
+                p = {c, "/title: must not be empty", {{"/title", "must not be empty"}}};
+            w.raw_field(explain(c).name, json_object([&](object_writer& example) {
+                            example.field("summary", explain(c).title)
+                                .field("description", explain(c).remedy)
+                                .raw_field("value", to_problem_json(p, "urn:troupe:request:4bf92f3577b34da6"));
+                        }));
+        }
+    });
+}
+
+std::string headers_of(std::string_view document) {
+    return json_object([&](object_writer& w) {
+        for (const auto& h : known_headers)
+            if (document.find("#/components/headers/" + std::string(h.name) + "\"") != std::string_view::npos)
+                w.raw_field(
+                    h.name, json_object([&](object_writer& one) {
+                        one.field("description", h.doc).raw_field("schema", h.schema).raw_field("example", h.example);
+                    }));
+    });
+}
+
+std::string responses_of(std::span<const route> routes, const std::map<std::string, std::string>& refusals) {
+    const auto any = [&](auto wants) { return std::any_of(routes.begin(), routes.end(), wants); };
+    return json_object([&](object_writer& w) {
+        for (const auto& [name, response] : refusals)
+            w.raw_field(name, response);
+        if (any([](const route& r) { return r.verb == verb::get && gives(r, "ETag"); }))
+            w.raw_field("not_modified", R"({"description":"It is still the one that the client knows.",)"
+                                        R"("headers":{"ETag":{"$ref":"#/components/headers/ETag"}}})");
+        if (any([](const route& r) { return r.ranges; }))
+            w.raw_field("range_not_satisfiable",
+                        R"({"description":"Nothing of the content is in that range.","headers":{"Content-Range":)"
+                        R"({"$ref":"#/components/headers/Content-Range"}},"content":{"application/problem+json":)"
+                        R"({"schema":{"$ref":"#/components/schemas/problem"},"examples":{"invalid_request":)"
+                        R"({"$ref":"#/components/examples/invalid_request"}}}}})");
+    });
+}
+
+std::string tags_of(std::span<const route> routes, const api_info& info) {
     std::set<std::string> names;
     for (const auto& r : routes)
-        if (!r.tag.empty())
-            names.insert(r.tag);
+        names.insert(r.tag.empty() ? "other" : r.tag);
     std::vector<std::string> out;
-    for (const auto& name : names)
-        out.push_back(object([&](object_writer& w) { w.field("name", name); }));
-    return join(out, '[', ']');
+    for (const auto& name : names) {
+        const auto said = info.tags.find(name);
+        out.push_back(json_object([&](object_writer& w) {
+            w.field("name", name)
+                .field("description", said == info.tags.end() ? "Operations on " + name + "." : said->second);
+        }));
+    }
+    return json_list(out);
+}
+
+std::string info_of(const api_info& info) {
+    return json_object([&](object_writer& w) {
+        w.field("title", "Troupe")
+            .field("version", info.version)
+            .field("summary", "A distributed runtime for AI agents.")
+            .field("description", api_guide)
+            .raw_field("contact", R"({"name":"Troupe"})")
+            .raw_field("license", R"({"name":"Apache-2.0","identifier":"Apache-2.0"})");
+    });
+}
+
+std::string paths_of(std::span<const route> routes, operation_writer& operations) {
+    std::map<std::string, std::vector<const route*>> by_path;
+    for (const auto& r : routes)
+        by_path[r.path].push_back(&r);
+    return json_object([&](object_writer& w) {
+        for (const auto& [path, list] : by_path)
+            w.raw_field(path, json_object([&](object_writer& item) {
+                            for (const auto* r : list)
+                                item.raw_field(lower_case(name_of(r->verb)), operations.write(*r));
+                        }));
+    });
+}
+
+example_book examples_in(std::span<const route> routes) {
+    example_book book;
+    for (const auto& r : routes)
+        if (r.body && r.body->schema)
+            book.learn(r.body->schema());
+    for (const auto& r : routes)
+        if (r.reply && r.reply->schema)
+            book.learn(r.reply->schema());
+    return book;
 }
 
 } // namespace
 
-std::string make_openapi(std::span<const route> routes, std::string_view version) {
-    return object([&](object_writer& w) {
+std::string make_openapi(std::span<const route> routes, const api_info& info) {
+    const auto book = examples_in(routes);
+    operation_writer operations(book);
+    const auto paths = paths_of(routes, operations);
+    const auto responses = responses_of(routes, operations.responses);
+    return json_object([&](object_writer& w) {
         w.field("openapi", "3.1.0");
-        w.raw_field("info", object([&](object_writer& info) {
-                        info.field("title", "Troupe")
-                            .field("version", version)
-                            .field("summary", "A distributed runtime for AI agents.")
-                            .field("description", "Errors are RFC 9457 problems with a stable `code`. Lists are "
-                                                  "`{items, next_cursor}`. Every path also answers under `/api`.")
-                            .raw_field("license", R"({"name":"Apache-2.0","identifier":"Apache-2.0"})");
-                    }));
-        w.raw_field("servers", R"([{"url":"/api/v1"}])");
+        w.raw_field("info", info_of(info));
+        w.raw_field("servers", R"([{"url":"/api/v1","description":"This node."}])");
         w.raw_field("security", R"([{"bearer":[]},{"api_key":[]}])");
-        w.raw_field("tags", tags_of(routes));
-        w.raw_field("paths", paths_of(routes));
-        w.raw_field("components", components_of(routes));
+        w.raw_field("tags", tags_of(routes, info));
+        w.raw_field("paths", paths);
+        w.raw_field("components", json_object([&](object_writer& c) {
+                        c.raw_field("schemas", schemas_of(routes)).raw_field("responses", responses);
+                        c.raw_field("parameters", parameters_of(routes));
+                        c.raw_field("examples", examples_of(operations.codes));
+                        c.raw_field("headers", headers_of(paths + responses));
+                        c.raw_field("securitySchemes", security_schemes);
+                    }));
     });
 }
 

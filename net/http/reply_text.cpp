@@ -3,6 +3,7 @@
 #include "net/http/text.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace troupe::net {
 
@@ -18,6 +19,32 @@ void append_line(std::string& out, std::string_view name, std::string_view value
     out += ": ";
     append_value(out, value);
     out += "\r\n";
+}
+
+/// What browsers are told of every answer, unless its handler says otherwise: it is data, and nobody's page.
+struct policy {
+    std::string_view name;
+    std::string_view line;
+};
+constexpr std::array policies = {
+    policy{"X-Content-Type-Options", "X-Content-Type-Options: nosniff\r\n"},
+    policy{"Referrer-Policy", "Referrer-Policy: no-referrer\r\n"},
+    policy{"X-Frame-Options", "X-Frame-Options: DENY\r\n"},
+    policy{"Content-Security-Policy", "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"},
+    policy{"Cross-Origin-Resource-Policy", "Cross-Origin-Resource-Policy: same-origin\r\n"},
+};
+
+bool says(const response& r, std::string_view name) {
+    return std::ranges::any_of(r.headers, [&](const auto& h) { return equal_ignoring_case(h.first, name); });
+}
+
+void append_policies(std::string& out, const response& r) {
+    for (const auto& p : policies) {
+        if (!says(r, p.name))
+            out += p.line;
+    }
+    if (!says(r, "cache-control")) // with an ETag it may be kept, and has to be asked for again
+        out += says(r, "etag") ? "Cache-Control: private, no-cache\r\n" : "Cache-Control: no-store\r\n";
 }
 
 } // namespace
@@ -36,6 +63,8 @@ std::string_view reason_of(int status) {
         return "Partial Content";
     case 303:
         return "See Other";
+    case 308:
+        return "Permanent Redirect";
     case 304:
         return "Not Modified";
     case 400:
@@ -56,10 +85,14 @@ std::string_view reason_of(int status) {
         return "Precondition Failed";
     case 413:
         return "Content Too Large";
-    case 416:
-        return "Range Not Satisfiable";
+    case 414:
+        return "URI Too Long";
     case 415:
         return "Unsupported Media Type";
+    case 416:
+        return "Range Not Satisfiable";
+    case 417:
+        return "Expectation Failed";
     case 422:
         return "Unprocessable Content";
     case 426:
@@ -70,6 +103,8 @@ std::string_view reason_of(int status) {
         return "Request Header Fields Too Large";
     case 500:
         return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
     case 502:
         return "Bad Gateway";
     case 503:
@@ -102,20 +137,19 @@ void append_head(std::string& out, const response& r, const reply_frame& frame) 
         out += std::to_string(r.source ? r.source->bytes.value_or(0) : r.body.size());
         out += "\r\n";
     }
-    bool has_cache_control = false;
-    for (const auto& [name, value] : r.headers) {
+    for (const auto& [name, value] : r.headers)
         append_line(out, name, value);
-        has_cache_control = has_cache_control || equal_ignoring_case(name, "cache-control");
-    }
     out += "X-Request-Id: ";
     out += frame.request_id;
     out += "\r\ntraceparent: ";
     out += frame.traceparent;
-    out += "\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
-    if (!has_cache_control)
-        out += "Cache-Control: no-store\r\n";
+    out += "\r\n";
+    append_policies(out, r);
+    out += frame.more_lines;
     if (frame.close)
         out += "Connection: close\r\n";
+    else if (frame.keep_alive)
+        out += "Connection: keep-alive\r\n";
     out += "\r\n";
 }
 

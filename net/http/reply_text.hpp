@@ -12,9 +12,11 @@ struct reply_frame {
     std::string_view request_id;
     std::string_view traceparent;
     std::string_view server;
-    std::string_view date_line;  ///< With its CRLF.
-    bool close = false;          ///< `Connection: close`
-    bool without_length = false; ///< The body ends with the connection (streams).
+    std::string_view date_line;       ///< With its CRLF.
+    std::string_view more_lines = {}; ///< Further header lines, each with its CRLF.
+    bool close = false;               ///< `Connection: close`
+    bool keep_alive = false;          ///< `Connection: keep-alive`, for HTTP/1.0.
+    bool without_length = false;      ///< The body ends with the connection (streams).
 };
 
 /// Appends status line and header, with the security headers of every answer. Control characters in a handler's

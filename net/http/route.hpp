@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -95,6 +96,8 @@ struct body_type {
     std::function<expected<void>(std::string_view)> check; ///< Nothing: no check (replies, raw bodies).
     std::size_t bytes_max = limits::body_bytes_max;
     std::string content_type = "application/json";
+    std::vector<std::string> other_types = {}; ///< Content types that a reply may have instead.
+    std::string example = {};                  ///< JSON; empty: one is made from the schema.
 };
 
 /// A body that is a described struct, decoded strictly.
@@ -108,10 +111,25 @@ body_type body_of(std::string name, std::size_t bytes_max = limits::body_bytes_m
             bytes_max};
 }
 
+/// The schema of a document that the node writes: all that is not optional is there.
+template <class T>
+std::string document_schema() {
+    auto out = json_schema<T>();
+    std::string always;
+    boost::mp11::mp_for_each<detail::members_of<T>>([&](auto d) {
+        using member = std::remove_cvref_t<decltype(std::declval<T&>().*d.pointer)>;
+        if constexpr (!detail::is_optional<member>::value)
+            always += (always.empty() ? "" : ",") + json::quoted(d.name);
+    });
+    if (!detail::ruled<T> && !always.empty()) // rules say themselves what is required
+        out.insert(out.size() - 1, R"(,"required":[)" + always + "]");
+    return out;
+}
+
 /// A reply that is a described document.
 template <class T>
 body_type reply_of(std::string name) {
-    return {std::move(name), [] { return json_schema<T>(); }, nullptr};
+    return {std::move(name), [] { return document_schema<T>(); }, nullptr};
 }
 
 /// A query parameter that the route reads; others are refused with their name.
@@ -119,20 +137,29 @@ struct query_parameter {
     std::string name;
     std::string doc;
     std::string schema = R"({"type":"string"})"; ///< JSON Schema.
+    std::string example = {};                    ///< JSON; empty: one is made from the schema.
 };
 
 struct route {
     troupe::net::verb verb = verb::get;
-    std::string path;         ///< Under the base path: "/tasks/{id}/messages". "{path}" at the end takes slashes.
-    std::string operation;    ///< OpenAPI operationId, unique.
-    std::string summary = {}; ///< One sentence.
+    std::string path;             ///< Under the base path: "/tasks/{id}/messages". "{path}" at the end takes slashes.
+    std::string operation;        ///< OpenAPI operationId, unique.
+    std::string summary = {};     ///< One sentence.
+    std::string description = {}; ///< What else there is to know; Markdown.
     std::string tag = {};
     std::string permission = {}; ///< "task:write"; empty: open to everyone (only GET, or where `open` says so).
     std::vector<query_parameter> query = {};
+    std::vector<query_parameter> in_path = {}; ///< Parameters of the path of which there is more to say than a name.
     std::optional<body_type> body = {};
     std::optional<body_type> reply = {};
     int success = 200;
     std::vector<code> errors = {}; ///< Beyond those that every route may give.
+    /// Headers that a success may have: "ETag", "Location", "Idempotent-Replayed". With an ETag a GET knows
+    /// `If-None-Match`, and what changes something `If-Match`.
+    std::vector<std::string> reply_headers = {};
+    bool ranges = false;               ///< A GET of a content that knows `Range`.
+    std::string deprecated_since = {}; ///< "2026-11-21": answers carry `Deprecation`. Empty: it is not deprecated.
+    std::string sunset = {};           ///< The day on which it goes: answers carry `Sunset`. Later than the other.
     handler run = {};
     receiver receive = {};      ///< The body goes to this sink while it arrives; `body` bounds it and says its type.
     stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.

@@ -1,5 +1,6 @@
 #include "net/http/router.hpp"
 
+#include "net/http/deprecation.hpp"
 #include "net/http/text.hpp"
 #include "schemas/base/json.hpp"
 
@@ -70,6 +71,8 @@ expected<router> router::make(std::vector<route> routes) {
             return refused(r, "has neither a handler nor a stream.");
         if (r.verb != verb::get && r.permission.empty() && !r.open)
             return refused(r, "changes something and needs no permission.");
+        if (const auto why = deprecation_mistake(r); !why.empty())
+            return refused(r, why);
         if (auto added = out.add(i); !added)
             return added.error();
     }

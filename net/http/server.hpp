@@ -1,6 +1,8 @@
 #pragma once
 
+#include "net/http/rate_limit.hpp"
 #include "net/http/route.hpp"
+#include "net/http/trace.hpp"
 #include "runtime/bus/bus.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/problem.hpp"
@@ -19,14 +21,30 @@ class stall_watch;
 
 namespace troupe::net {
 
+/// TLS of the edge. Without files it speaks plain HTTP.
+struct tls_settings {
+    std::string certificate_file;                ///< PEM, with the intermediate ones behind it.
+    std::string key_file;                        ///< PEM, without pass phrase.
+    std::string redirect_listen;                 ///< "ADDRESS:PORT" that answers plain HTTP with 308; empty: none.
+    std::int64_t hsts_seconds = 365 * 24 * 3600; ///< `Strict-Transport-Security`; 0: not sent.
+};
+
 /// Where the edge listens, and a bound on everything a client can make it hold or wait for.
 struct server_settings {
     std::string listen = "127.0.0.1:7117"; ///< "ADDRESS:PORT"; IPv6 in brackets; port 0 picks a free one.
+    tls_settings tls = {};
+    std::string cors_origins = {};    ///< Pages of other origins that may use it: "https://a, https://b", or "*".
+    std::string trusted_proxies = {}; ///< Addresses and networks whose `X-Forwarded-For` and `Forwarded` are believed.
+    bool access_log = false;          ///< A line for each request, by the module "access".
     unsigned io_threads = 2;
     unsigned body_threads = 4;            ///< For bodies that come or go in pieces, while they wait for the disk.
     std::size_t connections_max = 16'384; ///< Beyond, a connection gets 503 and is closed.
+    /// Of one address, or one /64 of IPv6; beyond, 429. Trusted proxies are not bound by it.
+    std::size_t connections_per_address_max = 4096;
+    bool spare_loopback = true; ///< Nor are programs of this machine: a proxy is often one.
     std::size_t header_bytes_max = 16 * limits::kib;
-    std::int64_t header_time_out_ms = 10'000;  ///< From the first byte of a request to the end of its header.
+    std::size_t target_bytes_max = 8 * limits::kib; ///< The request line; beyond, 414.
+    std::int64_t header_time_out_ms = 10'000;       ///< From the first byte of a request to the end of its header.
     std::int64_t body_time_out_ms = 60'000;    ///< From the end of the header to the end of the body; of one that goes
                                                ///< to a sink, for each piece of 256 KiB.
     std::int64_t idle_time_out_ms = 75'000;    ///< Between two requests of a connection.
@@ -36,6 +54,9 @@ struct server_settings {
     /// Bodies of requests in hand, all together. Must be more than the largest body of a route.
     std::size_t body_bytes_max = 256 * limits::mib;
     std::int64_t write_time_out_ms = 30'000; ///< One write; a client that does not read is disconnected.
+    rate_rule address_rate = {}; ///< Requests of an address that nobody is known to send: 401, and those that log in.
+    rate_rule caller_rate = {};  ///< Requests of a user or key.
+    rate_rule organization_rate = {}; ///< Requests of all of an organization together.
     // Live streams, SSE and WebSocket.
     std::size_t stream_queue_bytes_max = 1 * limits::mib; ///< What waits for a reader; beyond, it is told and dropped.
     std::size_t stream_queue_events_max = 4096;
@@ -43,6 +64,17 @@ struct server_settings {
     std::int64_t websocket_time_out_ms = 40'000; ///< Silence that ends a socket; a ping goes out after half of it.
     std::size_t websocket_message_bytes_max = 64 * limits::kib;
     std::size_t websocket_channels_max = 64; ///< Subscribed channels of one connection.
+};
+
+/// A request that was answered, for those who count and trace. Views live as long as the call.
+struct answered_request {
+    const route* to = nullptr; ///< Null: there is no such route.
+    std::string_view method;   ///< "GET"; of one that cannot be read "_OTHER".
+    std::string_view path;     ///< As it came, without query.
+    std::string_view id;       ///< The request's.
+    trace_context trace;
+    int status = 0;
+    std::int64_t microseconds = 0; ///< From the end of its header.
 };
 
 /// What the edge asks the rest of the node. Every hook is called on an io thread and must not block.
@@ -56,8 +88,10 @@ struct server_hooks {
     std::function<expected<void>(const principal&, std::string_view channel)> authorize_channel;
     runtime::bus* bus = nullptr; ///< For live streams; outlives the server. None: they answer `unavailable`.
     std::string instance;        ///< The node's name, shown in the `Server` header.
-    /// One answered request: its operation (empty: no route), status and the time from the end of its header.
-    std::function<void(std::string_view operation, int status, std::int64_t microseconds)> on_request;
+    /// Of each answered request.
+    std::function<void(const answered_request&)> on_request;
+    /// Whether a trace that begins here is to be recorded; none: yes. One that comes from elsewhere keeps its flag.
+    std::function<bool(std::string_view trace_id)> sample = {};
     /// So many events of a live stream were forgotten, because their reader was too slow.
     std::function<void(std::size_t events)> on_lost = {};
     /// The listener cannot go on: no further connection is taken. At most once.
@@ -69,7 +103,7 @@ struct server_hooks {
 /// The HTTP and WebSocket edge of a node.
 class server {
 public:
-    /// Listens and serves on its own threads until `stop`. Problems: `config_invalid` (routes), `address_in_use`,
+    /// Listens and serves on its own threads until `stop`. Problems: `config_invalid` (routes, TLS), `address_in_use`,
     /// `listen_failed`.
     static expected<std::unique_ptr<server>> start(server_settings settings, server_hooks hooks);
 
@@ -78,8 +112,12 @@ public:
 
     /// The port that it listens on.
     [[nodiscard]] std::uint16_t port() const;
-    /// "http://127.0.0.1:7117"
+    /// The port that answers with redirects; 0: none.
+    [[nodiscard]] std::uint16_t redirect_port() const;
+    /// "http://127.0.0.1:7117", or with https
     [[nodiscard]] std::string url() const;
+    /// Reads certificate and key again. A problem, which is logged as well: the old ones stay. Any thread.
+    expected<void> reload_certificate();
     /// Open connections.
     [[nodiscard]] std::size_t connections() const;
 

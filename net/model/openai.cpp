@@ -1,4 +1,5 @@
 #include "net/client/http_client.hpp"
+#include "net/http/trace.hpp"
 #include "net/model/model.hpp"
 #include "net/model/openai_stream.hpp"
 #include "schemas/base/clock.hpp"
@@ -239,6 +240,8 @@ private:
             out.headers.emplace_back("Authorization", "Bearer " + key);
         if (!request.idempotency_key.empty())
             out.headers.emplace_back("Idempotency-Key", request.idempotency_key);
+        if (auto trace = current_traceparent(); !trace.empty())
+            out.headers.emplace_back("traceparent", std::move(trace));
         out.ca_file = settings_.ca_file;
         out.connect_time_out_ms = settings_.connect_time_out_ms;
         out.idle_time_out_ms = settings_.idle_time_out_ms;

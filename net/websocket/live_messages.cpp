@@ -6,55 +6,37 @@ namespace troupe::net {
 
 namespace {
 
-/// {"op":…, …, "ref":…}
-template <class Fill>
-std::string message(std::string_view op, std::string_view ref, Fill fill) {
-    std::string out;
-    json::object_writer writer(out);
-    writer.field("op", op);
-    fill(writer);
-    if (!ref.empty())
-        writer.field("ref", ref);
-    writer.end();
-    return out;
+std::optional<std::string> given(std::string_view ref) {
+    return ref.empty() ? std::nullopt : std::optional<std::string>(ref);
 }
 
 } // namespace
 
 std::string subscribed_message(std::string_view subscription, const client_message& m) {
-    return message("subscribed", m.ref, [&](json::object_writer& w) {
-        w.field("subscription", subscription).raw_field("channels", to_json(m.channels));
-    });
+    return to_json(subscribed_reply{{}, std::string(subscription), m.channels, given(m.ref)});
 }
 
 std::string unsubscribed_message(const client_message& m) {
-    return message("unsubscribed", m.ref, [&](json::object_writer& w) {
-        if (m.subscription.empty())
-            w.raw_field("channels", to_json(m.channels));
-        else
-            w.field("subscription", m.subscription);
-    });
+    unsubscribed_reply out;
+    out.ref = given(m.ref);
+    if (m.subscription.empty())
+        out.channels = m.channels;
+    else
+        out.subscription = m.subscription;
+    return to_json(out);
 }
 
-std::string pong_message(std::string_view ref) {
-    return message("pong", ref, [](json::object_writer&) {});
-}
+std::string pong_message(std::string_view ref) { return to_json(pong_reply{{}, given(ref)}); }
 
 std::string error_message(const problem& p, std::string_view ref) {
-    return message("error", ref, [&](json::object_writer& w) { w.raw_field("problem", to_problem_json(p)); });
+    return to_json(error_reply{{}, {to_problem_json(p)}, given(ref)});
 }
 
 std::string dropped_message(const std::vector<live_feed::place>& resume) {
-    std::string list = "[";
-    for (const auto& place : resume) {
-        if (list.size() > 1)
-            list += ',';
-        json::object_writer writer(list);
-        writer.field("subscription", place.name).field("since", place.since);
-        writer.end();
-    }
-    list += ']';
-    return message("dropped", "", [&](json::object_writer& w) { w.raw_field("subscriptions", list); });
+    dropped_notice out;
+    for (const auto& place : resume)
+        out.subscriptions.push_back({place.name, place.since});
+    return to_json(out);
 }
 
 std::string ref_in(std::string_view text) {

@@ -5,6 +5,7 @@
 
 #include <boost/describe.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,55 @@ struct client_message {
     };
 };
 BOOST_DESCRIBE_STRUCT(client_message, (), (op, channels, since, subscription, ref))
+
+// What the node answers. Each has an `op` of its own; events have none.
+BOOST_DEFINE_ENUM_CLASS(subscribed_op, subscribed)
+BOOST_DEFINE_ENUM_CLASS(unsubscribed_op, unsubscribed)
+BOOST_DEFINE_ENUM_CLASS(pong_op, pong)
+BOOST_DEFINE_ENUM_CLASS(error_op, error)
+BOOST_DEFINE_ENUM_CLASS(dropped_op, dropped)
+
+struct subscribed_reply {
+    subscribed_op op = subscribed_op::subscribed;
+    std::string subscription;
+    std::vector<std::string> channels;
+    std::optional<std::string> ref;
+};
+BOOST_DESCRIBE_STRUCT(subscribed_reply, (), (op, subscription, channels, ref))
+
+struct unsubscribed_reply {
+    unsubscribed_op op = unsubscribed_op::unsubscribed;
+    std::optional<std::string> subscription;
+    std::optional<std::vector<std::string>> channels; ///< Instead: taken out of every subscription.
+    std::optional<std::string> ref;
+};
+BOOST_DESCRIBE_STRUCT(unsubscribed_reply, (), (op, subscription, channels, ref))
+
+struct pong_reply {
+    pong_op op = pong_op::pong;
+    std::optional<std::string> ref;
+};
+BOOST_DESCRIBE_STRUCT(pong_reply, (), (op, ref))
+
+struct error_reply {
+    error_op op = error_op::error;
+    json::raw problem; ///< RFC 9457.
+    std::optional<std::string> ref;
+};
+BOOST_DESCRIBE_STRUCT(error_reply, (), (op, problem, ref))
+
+/// Where to go on with a subscription.
+struct dropped_place {
+    std::string subscription;
+    std::string since;
+};
+BOOST_DESCRIBE_STRUCT(dropped_place, (), (subscription, since))
+
+struct dropped_notice {
+    dropped_op op = dropped_op::dropped;
+    std::vector<dropped_place> subscriptions;
+};
+BOOST_DESCRIBE_STRUCT(dropped_notice, (), (op, subscriptions))
 
 std::string subscribed_message(std::string_view subscription, const client_message& m);
 std::string unsubscribed_message(const client_message& m);

@@ -75,7 +75,7 @@ private:
     request asked_;
     const route* target_;
     boost::beast::http::request<growing_body> message_;
-    websocket::stream<tcp_socket, false> stream_; // false: no compression, which costs 300 kB a connection
+    websocket::stream<edge_socket, false> stream_; // false: no compression, which costs 300 kB a connection
     boost::beast::flat_buffer buffer_;
     std::shared_ptr<live_feed> feed_;
     std::deque<std::string> answers_; // go before events
@@ -319,11 +319,8 @@ void live_socket::abort() {
     if (feed_)
         feed_->close();
     closing_ = ended_ = true;
-    if (socket.is_open()) {
-        error_code ignored; // the peer may be gone already
-        socket.shutdown(tcp_socket::shutdown_both, ignored);
-        socket.close(ignored);
-    }
+    if (socket.is_open())
+        socket.close();
     io_.remove(this);
 }
 

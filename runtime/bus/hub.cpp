@@ -56,7 +56,7 @@ problem not_kept() {
 
 std::vector<channel_alias> default_aliases() {
     return {{"activities", "", {}},
-            {"task_completion", "task", {"task_finished", "task_moved"}},
+            {"task_completion", "task", {"work_finished", "task_moved"}},
             {"agent_status", "agent", {}}};
 }
 

@@ -30,16 +30,33 @@ struct config {
     std::int64_t log_file_bytes_max = 64 << 20;
     std::int64_t log_files_max = 5;
 
+    std::string traces_otlp_endpoint;
+    std::string traces_sample = "1";
+
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
+    std::int64_t edge_connections_per_address_max = 4096;
     std::int64_t edge_drain_ms = 10'000;
     std::int64_t edge_refusal_ms = 1000;
     std::int64_t edge_body_bytes = 256LL << 20;
+    bool edge_access_log = false;
+    std::string edge_trusted_proxies;
+    std::string edge_tls_certificate_file;
+    std::string edge_tls_key_file;
+    std::string edge_tls_redirect_listen;
+    std::int64_t edge_tls_hsts_seconds = 365LL * 24 * 3600;
+    std::string edge_cors_origins;
 
     std::int64_t limits_outstanding_commands = 16384;
     std::int64_t limits_outstanding_bytes = 64 << 20;
     std::int64_t limits_commands_in_work = 1024;
     std::int64_t limits_wait_ms = 1000;
+    std::int64_t limits_address_per_second = 50;
+    std::int64_t limits_address_burst = 200;
+    std::int64_t limits_caller_per_second = 0;
+    std::int64_t limits_caller_burst = 1000;
+    std::int64_t limits_organization_per_second = 0;
+    std::int64_t limits_organization_burst = 10'000;
 
     std::int64_t watchdog_stall_ms = 5000;
     std::int64_t watchdog_end_ms = 60'000;
@@ -80,6 +97,7 @@ struct config {
     std::int64_t identity_access_token_ms = 15LL * 60 * 1000;
     std::int64_t identity_session_ms = 30LL * 24 * 3600 * 1000;
     std::int64_t identity_password_length_min = 12;
+    std::int64_t identity_step_up_ms = 15LL * 60 * 1000;
 
     std::string sandbox = "bubblewrap";
 

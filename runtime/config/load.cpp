@@ -26,7 +26,7 @@ namespace troupe::runtime {
 namespace {
 
 /// TROUPE_* variables of the CLI and the scripts: no properties, and no reason to warn.
-constexpr std::array<std::string_view, 3> client_variables = {"TROUPE_URL", "TROUPE_KEY", "TROUPE_CONFIG"};
+constexpr std::array<std::string_view, 4> client_variables = {"TROUPE_URL", "TROUPE_KEY", "TROUPE_CA", "TROUPE_CONFIG"};
 
 /// A file with so many is read no further: a section of aliases can be very much larger than it is long.
 constexpr std::size_t errors_max = 100;
@@ -179,12 +179,23 @@ public:
         }
     }
 
+    /// What belongs together.
+    void check_tls() {
+        const auto& v = loaded_.values;
+        if (v.edge_tls_certificate_file.empty() != v.edge_tls_key_file.empty()) {
+            add("edge.tls", "certificate_file and key_file belong together: give both or neither");
+        } else if (v.edge_tls_certificate_file.empty() && !v.edge_tls_redirect_listen.empty()) {
+            add("edge.tls.redirect_listen", "there is no https to send to: give certificate_file and key_file");
+        }
+    }
+
     expected<loaded_config> finish() && {
         if (errors_.empty()) {
             if (const auto wrong = check_retention(loaded_.values)) {
                 const auto origin = loaded_.origins.find(wrong->property);
                 add(origin == loaded_.origins.end() ? wrong->property : origin->second, wrong->message);
             }
+            check_tls();
         }
         if (errors_.empty()) {
             return std::move(loaded_);

@@ -1,6 +1,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/config/retention.hpp"
+#include "schemas/base/network.hpp"
 
 #include <fmt/format.h>
 
@@ -34,6 +35,30 @@ std::optional<std::string> check_address(std::string_view text) {
     return {};
 }
 
+std::optional<std::string> check_networks(std::string_view text) {
+    const auto networks = network_list::parse(text);
+    return networks ? std::nullopt : std::optional(networks.error().detail);
+}
+
+/// "https://console.example, http://localhost:3000", or "*".
+std::optional<std::string> check_origins(std::string_view text) {
+    while (!text.empty()) {
+        const auto comma = text.find(',');
+        auto item = text.substr(0, comma);
+        text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
+        item.remove_prefix(std::min(item.find_first_not_of(' '), item.size()));
+        item = item.substr(0, item.find_last_not_of(' ') + 1);
+        const auto scheme = item.find("://");
+        const bool web = item.starts_with("http://") || item.starts_with("https://");
+        if (item != "*" &&
+            (!web || item.size() == scheme + 3 || item.find_first_of("/?#@ *", scheme + 3) != item.npos)) {
+            return fmt::format("\"{}\" is no origin, as in https://console.example or http://localhost:3000, and not *",
+                               item);
+        }
+    }
+    return {};
+}
+
 std::optional<std::string> check_module_levels(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         const auto end = std::min(text.find(',', at), text.size());
@@ -62,6 +87,15 @@ std::optional<std::string> check_kinds(std::string_view text) {
 std::optional<std::string> check_url(std::string_view text) {
     if (!text.starts_with("http://") && !text.starts_with("https://")) {
         return fmt::format("\"{}\" does not start with http:// or https://", text);
+    }
+    return {};
+}
+
+std::optional<std::string> check_ratio(std::string_view text) {
+    double ratio = 0;
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), ratio);
+    if (status != std::errc{} || end != text.data() + text.size() || !(ratio >= 0 && ratio <= 1)) {
+        return fmt::format("\"{}\" is no number from 0 to 1", text);
     }
     return {};
 }
@@ -152,6 +186,18 @@ constexpr property table[] = {
      .doc = "Rotated log files that are kept.",
      .min = 1,
      .max = 1000},
+    {.name = "traces.otlp_endpoint",
+     .member = &config::traces_otlp_endpoint,
+     .doc = "Collector of OpenTelemetry that spans are sent to as OTLP/HTTP with JSON, such as http://127.0.0.1:4318; "
+            "/v1/traces is added. Empty: none are sent.",
+     .check = check_url},
+    {.name = "traces.sample",
+     .member = &config::traces_sample,
+     .doc = "Which part of the traces that begin here is recorded, from 0 to 1. One that comes with a traceparent is "
+            "recorded when its caller does.",
+     .min = 1,
+     .max = 32,
+     .check = check_ratio},
     {.name = "edge.threads",
      .member = &config::edge_threads,
      .doc = "Threads that serve connections; 0: one per processor.",
@@ -159,6 +205,12 @@ constexpr property table[] = {
     {.name = "edge.connections_max",
      .member = &config::edge_connections_max,
      .doc = "Open connections; further ones are refused with 503.",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "edge.connections_per_address_max",
+     .member = &config::edge_connections_per_address_max,
+     .doc = "Open connections of one address, or of one /64 of IPv6; further ones are refused with 429. This machine "
+            "and trusted proxies are bound by edge.connections_max only.",
      .min = 1,
      .max = 1'000'000},
     {.name = "edge.drain_ms",
@@ -179,6 +231,38 @@ constexpr property table[] = {
      .unit = "bytes",
      .min = 32LL << 20,
      .max = 64LL << 30},
+    {.name = "edge.access_log",
+     .member = &config::edge_access_log,
+     .doc = "A line in the log for each request, by the module access."},
+    {.name = "edge.trusted_proxies",
+     .member = &config::edge_trusted_proxies,
+     .doc =
+         "Addresses and networks of proxies in front, as in 10.0.0.0/8, 192.0.2.1: X-Forwarded-For and Forwarded are "
+         "believed from them, and from nobody else.",
+     .check = check_networks},
+    {.name = "edge.tls.certificate_file",
+     .member = &config::edge_tls_certificate_file,
+     .doc = "Certificate (PEM, with the intermediate ones behind it) with which the edge speaks https; empty: plain "
+            "HTTP. It is read again when it changes and on SIGHUP.",
+     .check = check_file},
+    {.name = "edge.tls.key_file",
+     .member = &config::edge_tls_key_file,
+     .doc = "The certificate's key (PEM, without pass phrase).",
+     .check = check_file},
+    {.name = "edge.tls.redirect_listen",
+     .member = &config::edge_tls_redirect_listen,
+     .doc = "Address and port that answers plain HTTP with a redirect to https; empty: none.",
+     .check = check_address},
+    {.name = "edge.tls.hsts_seconds",
+     .member = &config::edge_tls_hsts_seconds,
+     .doc = "How long browsers may use this host by https only (Strict-Transport-Security); 0: they are not told.",
+     .unit = "s",
+     .max = 10LL * 365 * 24 * 3600},
+    {.name = "edge.cors.origins",
+     .member = &config::edge_cors_origins,
+     .doc = "Origins of web pages that may use the API, as in https://console.example, or * for any, but without "
+            "cookies; empty: only pages of the node itself.",
+     .check = check_origins},
     {.name = "limits.outstanding_commands",
      .member = &config::limits_outstanding_commands,
      .doc = "Commands that were accepted and not yet answered; over it callers get `overloaded`.",
@@ -202,6 +286,43 @@ constexpr property table[] = {
      .unit = "ms",
      .min = 1,
      .max = 600'000},
+    {.name = "limits.address_per_second",
+     .member = &config::limits_address_per_second,
+     .doc = "Requests a second from one address without a valid key: those that are refused, and those that log in. 0: "
+            "no limit.",
+     .unit = "requests",
+     .min = 0,
+     .max = 1'000'000},
+    {.name = "limits.address_burst",
+     .member = &config::limits_address_burst,
+     .doc = "So many of them at once.",
+     .unit = "requests",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "limits.caller_per_second",
+     .member = &config::limits_caller_per_second,
+     .doc = "Requests a second of one user or key. 0: no limit.",
+     .unit = "requests",
+     .min = 0,
+     .max = 1'000'000},
+    {.name = "limits.caller_burst",
+     .member = &config::limits_caller_burst,
+     .doc = "So many of them at once.",
+     .unit = "requests",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "limits.organization_per_second",
+     .member = &config::limits_organization_per_second,
+     .doc = "Requests a second of all of an organization together. 0: no limit.",
+     .unit = "requests",
+     .min = 0,
+     .max = 1'000'000},
+    {.name = "limits.organization_burst",
+     .member = &config::limits_organization_burst,
+     .doc = "So many of them at once.",
+     .unit = "requests",
+     .min = 1,
+     .max = 1'000'000},
     {.name = "watchdog.stall_ms",
      .member = &config::watchdog_stall_ms,
      .doc = "An actor that is in one handler for so long is logged and shown as stalled.",
@@ -385,6 +506,12 @@ constexpr property table[] = {
      .doc = "The fewest characters of a password.",
      .min = 8,
      .max = 128},
+    {.name = "identity.step_up_ms",
+     .member = &config::identity_step_up_ms,
+     .doc = "So long after a person proved who it is, it may do what is dangerous: make keys, change rights, rotate "
+            "secrets. Then POST /api/v1/auth/step-up asks for the password or the second factor again. 0: never.",
+     .unit = "ms",
+     .max = 365 * day_ms},
     {.name = "sandbox",
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",

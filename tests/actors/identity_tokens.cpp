@@ -1,6 +1,7 @@
 #include "actors/identity/login_guard.hpp"
 #include "actors/identity/password.hpp"
 #include "actors/identity/tokens.hpp"
+#include "actors/identity/totp.hpp"
 #include "schemas/base/cipher.hpp"
 
 #include "tests/actors/given.hpp"
@@ -8,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <future>
+#include <set>
 
 using namespace troupe;
 using namespace troupe::actors;
@@ -114,6 +116,44 @@ BOOST_AUTO_TEST_CASE(a_hash_knows_its_password_and_an_empty_one_none) {
     BOOST_TEST(knows("open sesame, please", *hash));
     BOOST_TEST(!knows("open sesame", *hash));
     BOOST_TEST(!knows("", ""));
+}
+
+BOOST_AUTO_TEST_CASE(codes_are_those_of_the_standard) {
+    const std::string seed = "12345678901234567890"; // RFC 6238, appendix B; six of its eight digits
+    BOOST_TEST(totp_code(seed, 59 / 30) == "287082");
+    BOOST_TEST(totp_code(seed, 1111111109 / 30) == "081804");
+    BOOST_TEST(totp_code(seed, 20000000000 / 30) == "353130");
+    BOOST_TEST(to_base32(seed) == "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    BOOST_TEST(to_base32("f") == "MY"); // RFC 4648
+    BOOST_TEST(to_base32("foobar") == "MZXW6YTBOI");
+}
+
+BOOST_AUTO_TEST_CASE(a_code_is_good_about_its_time_and_not_before_what_was_used) {
+    const std::string seed = "12345678901234567890";
+    const timestamp now{60'000 * 1000};
+    const auto step = static_cast<std::uint64_t>(now.ms / totp_step_ms);
+    for (const auto near : {step - 1, step, step + 1}) {
+        BOOST_TEST((totp_step(seed, totp_code(seed, near), now, 0) == std::optional(near)));
+    }
+    BOOST_TEST(!totp_step(seed, totp_code(seed, step - 2), now, 0));
+    BOOST_TEST(!totp_step(seed, totp_code(seed, step), now, step));
+    BOOST_TEST(!totp_step(seed, "", now, 0));
+    BOOST_TEST(!totp_step(seed, "abcdef", now, 0));
+}
+
+BOOST_AUTO_TEST_CASE(recovery_codes_are_read_however_they_are_typed) {
+    const auto codes = make_recovery_codes();
+    BOOST_TEST(codes.size() == 10U);
+    BOOST_TEST((std::set<std::string>(codes.begin(), codes.end()).size() == 10U));
+    BOOST_TEST(hash_of_recovery_code("abcde-23456") == hash_of_recovery_code(" ABCDE 23456"));
+    BOOST_TEST(hash_of_recovery_code("abcde-23456") != hash_of_recovery_code("abcde-23457"));
+}
+
+BOOST_AUTO_TEST_CASE(a_uri_is_escaped_and_drawn) {
+    const auto uri = totp_uri("Troupe & Co", "ada@example.org", "12345678901234567890");
+    BOOST_TEST(uri.starts_with("otpauth://totp/Troupe%20%26%20Co:ada%40example.org?secret=GEZD"));
+    BOOST_TEST(qr_svg(uri).starts_with("<svg "));
+    BOOST_TEST(qr_svg(std::string(5000, 'x')).empty());
 }
 
 BOOST_AUTO_TEST_CASE(failures_cost_time_that_doubles_and_success_forgets_them) {

@@ -241,7 +241,8 @@ BOOST_AUTO_TEST_CASE(of_many_that_renew_at_once_one_uses_the_refresh_token) {
         std::vector<std::jthread> threads;
         for (auto& key : keys) {
             threads.emplace_back([&] {
-                const auto renewed = renew_login(*logins, {node.url(), "A1", {}, key_source::login});
+                const auto renewed =
+                    renew_login(*logins, {.url = node.url(), .key = "A1", .source = key_source::login});
                 key = renewed ? renewed->key : renewed.error().detail;
             });
         }
@@ -254,7 +255,7 @@ BOOST_AUTO_TEST_CASE(the_token_of_another_process_is_renewed_when_it_expired_too
     fake_node node([](const fake_request&) { return fake_reply{200, tokens("A3", "R3")}; });
     put({node.url(), "ada@example.org", "", "A2", "R2", system_now() + 3'600'000, ""});
     const auto logins = login_file::of(search());
-    const connection used{node.url(), "A1", {}, key_source::login};
+    const connection used{.url = node.url(), .key = "A1", .source = key_source::login};
     BOOST_TEST(renew_login(*logins, used).value().key == "A2");
     put({node.url(), "ada@example.org", "", "A2", "R2", system_now(), ""});
     BOOST_TEST(renew_login(*logins, used).value().key == "A3");

@@ -112,6 +112,25 @@ BOOST_AUTO_TEST_CASE(a_found_folder_cannot_name_a_key_outside_itself) {
     BOOST_TEST(find_node(search()).value().key == "");
 }
 
+BOOST_AUTO_TEST_CASE(the_certificate_of_the_node_on_this_machine_is_expected_unless_an_authority_is_named) {
+    node_at(".troupe", "https://127.0.0.1:7070");
+    std::ofstream(root / ".troupe" / "node.json")
+        << R"({"url":"https://127.0.0.1:7070","pid":77,"key_file":"admin.key","certificate_file":"/etc/node.pem"})";
+    BOOST_TEST(find_node(search()).value().certificate_file == "/etc/node.pem");
+    BOOST_TEST(find_node(search()).value().ca_file == "");
+    environment = {{"TROUPE_CA", "/etc/ca.pem"}};
+    BOOST_TEST(find_node(search()).value().ca_file == "/etc/ca.pem");
+    BOOST_TEST(find_node(search()).value().certificate_file == "");
+    auto s = search();
+    s.ca = "other.pem";
+    s.url = "https://other:7070";
+    s.key = "k";
+    BOOST_TEST(find_node(s).value().ca_file == "other.pem");
+    environment.clear();
+    s.ca = {};
+    BOOST_TEST(find_node(s).value().certificate_file == ""); // it is another node
+}
+
 BOOST_AUTO_TEST_CASE(the_key_on_this_machine_goes_to_its_own_node_only) {
     node_at(".troupe", "http://127.0.0.1:7070");
     auto s = search();

@@ -112,8 +112,8 @@ wire::wire() : bus_(std::make_shared<quiet_bus>()), io_(std::make_shared<io_thre
             return problem{code::forbidden, "This channel is not yours."};
         return {};
     };
-    hooks.on_request = [this](std::string_view operation, int status, std::int64_t) {
-        now_.requests.emplace_back(operation, status);
+    hooks.on_request = [this](const answered_request& r) {
+        now_.requests.emplace_back(r.to ? r.to->operation : std::string(), r.status);
     };
     auto made = router::make(routes());
     claim(made.has_value(), "the routes are good");
@@ -144,7 +144,7 @@ wire::talk wire::run(const std::vector<std::string_view>& pieces) {
     {
         tcp_socket socket(io_->context());
         socket.assign(boost::asio::ip::tcp::v4(), ends[0]);
-        std::make_shared<http_connection>(edge_, *io_, std::move(socket))->start();
+        std::make_shared<http_connection>(edge_, *io_, edge_socket(std::move(socket)))->start();
     }
     talk out;
     drive(ends[1], out);

@@ -137,4 +137,20 @@ BOOST_AUTO_TEST_CASE(queries_are_decoded_and_checked) {
     BOOST_TEST((r.read_query(list, "text=%f").error().code == code::malformed_http));
 }
 
+BOOST_AUTO_TEST_CASE(dates_of_deprecation_have_to_make_sense) {
+    const auto made = [](std::string since, std::string sunset) {
+        auto r = make(verb::get, "/old", "old");
+        r.deprecated_since = std::move(since);
+        r.sunset = std::move(sunset);
+        const auto table = router::make({r});
+        return table ? std::string() : table.error().detail;
+    };
+    BOOST_TEST(made("2026-11-21", "") == "");
+    BOOST_TEST(made("2026-11-21", "2027-05-21") == "");
+    BOOST_TEST(made("", "2027-05-21").find("is not deprecated") != std::string::npos);
+    BOOST_TEST(made("2026-11-21", "2026-11-20").find("before its deprecation") != std::string::npos);
+    for (const auto* bad : {"soon", "2026-13-01", "2026-11-21T00:00:00Z", "26-11-21"})
+        BOOST_TEST(made(bad, "").find("is no day") != std::string::npos, bad);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -50,9 +50,9 @@ struct server_fixture {
                 return problem{code::forbidden, "This channel is not yours."};
             return {};
         };
-        hooks.on_request = [this](std::string_view operation, int status, std::int64_t) {
+        hooks.on_request = [this](const answered_request& r) {
             const std::lock_guard lock(mutex);
-            requests.emplace_back(operation, status);
+            requests.emplace_back(r.to ? r.to->operation : std::string(), r.status);
         };
         auto started = server::start(settings, std::move(hooks));
         BOOST_REQUIRE_MESSAGE(started.has_value(), (started ? std::string() : started.error().detail));
@@ -142,7 +142,33 @@ struct server_fixture {
                      .operation = "ws_run",
                      .permission = "live:read",
                      .stream = live.stream};
-        return {hello, echo, raw, headers, lost, held_route, twice, throws, forbidden, live, socket};
+        route client{
+            .verb = verb::get, .path = "/client", .operation = "client", .run = [](request r, responder answer) {
+                answer({.body = r.address + "|" + std::string(r.user_agent()) + "|" +
+                                std::string(r.cookie("session").value_or("")) + (r.secure ? "|secure" : "|plain"),
+                        .headers = {{"Set-Cookie", "a=1; HttpOnly"}, {"Set-Cookie", "b=2"}}});
+            }};
+        route large{.verb = verb::get, .path = "/large", .operation = "large", .run = [](request r, responder answer) {
+                        response out{.body = "\"" + std::string(20'000, 'x') + "\"", .headers = {{"ETag", "\"7\""}}};
+                        if (r.header("if-none-match").value_or("") == "\"7\"")
+                            out = {.status = 304, .headers = out.headers};
+                        for (const std::string name : {"if-match", "if-range"})
+                            out.headers.emplace_back("x-" + name, r.header(name).value_or(""));
+                        answer(std::move(out));
+                    }};
+        route page{.verb = verb::get, .path = "/page", .operation = "page", .run = [](request, responder answer) {
+                       answer({.body = "<p>",
+                               .content_type = "text/html",
+                               .headers = {{"content-security-policy", "default-src 'self'"}}});
+                   }};
+        route old{.verb = verb::get,
+                  .path = "/old",
+                  .operation = "old",
+                  .deprecated_since = "2026-11-21",
+                  .sunset = "2027-05-21",
+                  .run = [](request, responder answer) { answer({.body = "{}"}); }};
+        return {client, large,      page,  old,    hello,     echo, raw,   headers,
+                lost,   held_route, twice, throws, forbidden, live, socket};
     }
 
     fake_bus bus;

@@ -67,7 +67,7 @@ class RawTest(NodeTest):
                      self.head("POST /api/v1/tasks HTTP/1.1", "Content-Length: 3", "Content-Length: 4") + b"abcd",
                      self.head("POST /api/v1/tasks HTTP/1.1", "Transfer-Encoding: chunked") + b"zz\r\nabc\r\n0\r\n\r\n"):
             with self.subTest(data[:60]):
-                self.refused(data, 400, 413, 431, 505)
+                self.refused(data, 400, 413, 414, 431, 505)
 
     def test_length_and_chunks_together_are_no_way_to_hide_a_request(self):
         hidden = b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -1,10 +1,22 @@
 """People, keys and organizations, against the real node."""
 
 import base64
+import hashlib
+import hmac
 import json
 import threading
+import time
 
 from tests.system.node import NodeTest, poll
+
+
+def totp(secret, ahead=0):
+    """The code that an authenticator shows, RFC 6238."""
+    step = int(time.time() // 30) + ahead
+    mac = hmac.new(base64.b32decode(secret), step.to_bytes(8, "big"), hashlib.sha1).digest()
+    at = mac[-1] & 15
+    return f"{(int.from_bytes(mac[at:at + 4], 'big') & 0x7fffffff) % 1000000:06}"
+
 
 PASSWORD = "correct donkey battery clip"
 OTHER_PASSWORD = "seven wooden ships at dawn"
@@ -107,6 +119,52 @@ class LoginTest(IdentityTest):
         self.assertEqual(node.client(key=tokens["access_token"]).read("/auth/me")["user"]["email"], "ada@example.org")
         self.status(node.client(key="").post("/auth/login", {"email": "ada@example.org", "password": PASSWORD}), 401)
         self.login(node, "ada@example.org", OTHER_PASSWORD)
+
+    def test_a_second_factor_is_asked_for_and_its_codes_are_good_once(self):
+        node = self.node().start()
+        client, _ = self.person(node, "ada@example.org")
+        enrolment = client.create("/auth/mfa/enroll", {})
+        self.assertTrue(enrolment["qr_svg"].startswith("<svg"))
+        self.login(node, "ada@example.org")  # nothing is asked for yet
+        self.status(client.post("/auth/mfa/enable", {"code": "000000"}), 401, "invalid_credentials")
+        first = totp(enrolment["secret"])
+        recovery = client.create("/auth/mfa/enable", {"code": first})["recovery_codes"]
+        self.assertEqual(len(recovery), 10)
+        anyone = node.client(key="")
+        right = {"email": "ada@example.org", "password": PASSWORD}
+        self.status(anyone.post("/auth/login", {**right, "password": "wrong, quite"}), 401, "invalid_credentials")
+        self.status(anyone.post("/auth/login", right), 401, "mfa_required")
+        self.status(anyone.post("/auth/login", {**right, "code": first}), 401, "invalid_credentials")  # was used
+        logged_in = anyone.create("/auth/login", {**right, "code": recovery[0].upper().replace("-", " ")})
+        self.status(anyone.post("/auth/login", {**right, "code": recovery[0]}), 401, "invalid_credentials")
+        node.kill9()
+        node.start()
+        client = node.client(key=logged_in["access_token"])
+        sessions = client.all("/auth/sessions")
+        self.assertIn(["password", "recovery"], [s["methods"] for s in sessions])
+        code = totp(enrolment["secret"], 1)  # of the next half minute: nobody has to wait
+        self.status(node.client(key="").post("/auth/login", {**right, "code": code}), 200)
+        for file in node.directory.rglob("*"):
+            if file.is_file():
+                self.assertNotIn(enrolment["secret"].encode(), file.read_bytes(), file)
+                self.assertNotIn(base64.b32decode(enrolment["secret"]), file.read_bytes(), file)
+        proof = {"password": PASSWORD, "code": recovery[1]}
+        self.status(client.post("/auth/mfa/disable", {"password": PASSWORD}), 401, "mfa_required")
+        self.status(client.post("/auth/mfa/disable", proof), 204)
+        self.login(node, "ada@example.org")
+
+    def test_what_is_dangerous_asks_who_it_is_again(self):
+        node = self.node("--identity.step_up_ms", 1).start()
+        client, _ = self.person(node, "ada@example.org")
+        self.status(client.post("/api-keys", {"name": "ci"}), 403, "step_up_required")
+        self.status(client.get("/api-keys"), 200)
+        self.status(client.post("/auth/step-up", {"password": "wrong, quite"}), 401, "invalid_credentials")
+        node.stop()
+        node.flags = ["--identity.step_up_ms", "600000"]
+        node.start()
+        client = node.client(key=client.key)
+        self.status(client.post("/auth/step-up", {"password": PASSWORD}), 200)
+        self.status(client.post("/api-keys", {"name": "ci"}), 201)
 
     def test_tokens_expire_and_survive_a_kill(self):
         node = self.node("--identity.access_token_ms", 2000).start()

@@ -203,10 +203,10 @@ BOOST_AUTO_TEST_CASE(an_alias_shows_where_the_event_belongs) {
     listener l;
     const auto s = journal.subscribe(l, {"task_completion"});
     journal.write_typed(task, "task_created", "{}");
-    journal.write_typed(task, "task_finished", R"({"ok":true})");
+    journal.write_typed(task, "work_finished", R"({"ok":true})");
     const auto event = l.wait_for(1).front();
     BOOST_TEST(event.channel == "task_completion");
-    BOOST_TEST(event.kind == "task_finished");
+    BOOST_TEST(event.kind == "work_finished");
     BOOST_TEST(event.data.find("task/" + to_string(task.id)) != std::string::npos);
     BOOST_TEST(event.data.find(R"("version":2)") != std::string::npos);
     BOOST_TEST(event.data.find(R"({"ok":true})") != std::string::npos);

@@ -204,6 +204,26 @@ BOOST_AUTO_TEST_CASE(a_path_that_is_given_has_to_lead_somewhere) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(certificate_and_key_belong_together) {
+    const auto file = example().string();
+    BOOST_TEST(errors_of("edge: {tls: {certificate_file: " + file + "}}\n").find("belong together") !=
+               std::string::npos);
+    BOOST_TEST(errors_of("edge: {tls: {key_file: " + file + "}}\n").find("belong together") != std::string::npos);
+    BOOST_TEST(errors_of("edge: {tls: {redirect_listen: \"[::]:80\"}}\n").find("no https") != std::string::npos);
+    BOOST_TEST(errors_of("edge: {tls: {certificate_file: " + file + ", key_file: " + file + "}}\n") == "");
+}
+
+BOOST_AUTO_TEST_CASE(origins_and_networks_are_read_before_the_node_starts) {
+    for (const std::string good : {"https://a.example", "http://localhost:3000, https://b", "*", "https://[::1]:80"})
+        BOOST_TEST(errors_of("edge: {cors: {origins: \"" + good + "\"}}\n") == "", good);
+    for (const std::string bad :
+         {"a.example", "https://", "https://a/", "ftp://a", "https://*.a", "https://a b", "null"})
+        BOOST_TEST(errors_of("edge: {cors: {origins: \"" + bad + "\"}}\n").find("is no origin") != std::string::npos,
+                   bad);
+    BOOST_TEST(errors_of("edge: {trusted_proxies: \"10.0.0.0/8, ::1\"}\n") == "");
+    BOOST_TEST(errors_of("edge: {trusted_proxies: 10.0.0.0/33}\n").find("10.0.0.0/33") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_section_that_contains_itself_ends) { BOOST_TEST(!errors_of("log: &x\n  inner: *x\n").empty()); }
 
 BOOST_AUTO_TEST_CASE(a_section_of_many_aliases_to_itself_ends_as_well) {

@@ -1,9 +1,15 @@
 #pragma once
 
+#include "net/websocket/asyncapi.hpp"
+
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace troupe::actors {
+
+/// The channels that a node shows: each kind's own, and those of many entities.
+std::vector<net::live_channel> live_channels();
 
 /// The permission that a channel, or a pattern of channels, asks for: `runs/018f…` and `runs/*` ask for `run:read`,
 /// what shows the node for `system:read`, and what shows everything, or cannot be told, for `event:read`.

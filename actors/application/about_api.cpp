@@ -1,0 +1,22 @@
+#include "actors/application/about_api.hpp"
+
+namespace troupe::actors {
+
+net::api_info about_api() {
+    return {
+        TROUPE_VERSION,
+        {{"api-keys", "Keys of people, agents and services: shown once, with scopes and an end."},
+         {"auth", "Logging in, the caller's own account and sessions, the second factor, and what the caller may do."},
+         {"organizations", "Organizations, their members, roles and invitations."},
+         {"users", "Accounts, for administrators of the node."},
+         {"agents", "Who works: settings, state, and a durable queue of tasks."},
+         {"approvals", "Questions and tool calls that wait for a person."},
+         {"backups", "Copies of the node's data, made while it works."},
+         {"projects", "Files that agents work on, kept in the log; a folder on the node is a cache of it."},
+         {"runs", "An agent's work on one goal: model calls and tool calls, durable step by step."},
+         {"secrets", "Values that are kept encrypted and never shown again."},
+         {"system", "The node itself: health, load, supervision, events, and this description."},
+         {"tasks", "What is to be done: on the board, in an agent's queue, with messages."}}};
+}
+
+} // namespace troupe::actors

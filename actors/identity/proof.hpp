@@ -1,0 +1,35 @@
+#pragma once
+
+#include "actors/identity/accounts.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// A person proves who it is: the password, and the second factor where there is one.
+namespace troupe::actors {
+
+/// What is compared.
+struct proof {
+    std::string email; ///< As it was typed.
+    wiped_text password;
+    std::optional<std::string> code;
+};
+
+/// Checks it and answers with the person and the methods that it used ("password", "otp", "recovery"). Unknown, wrong,
+/// disabled and locked are the same `invalid_credentials` after the same work; `mfa_required` only with the right
+/// password; `rate_limited` while a wait goes on. A code is good once, also over a crash.
+void prove(identity& me, const net::request& r, proof given,
+           std::function<void(expected<std::pair<user_document, std::vector<std::string>>>)> done);
+
+/// The key that seeds of second factors are sealed with, and the seed itself; nothing when it does not belong to the
+/// user.
+std::string seal_mfa_seed(const identity& me, const uuid& user, std::string_view seed);
+std::optional<std::string> open_mfa_seed(const identity& me, const uuid& user, std::string_view sealed);
+
+/// `step_up_required` for a session whose person proved who it is too long ago. Keys have no such moment.
+expected<void> check_recent(const identity& me, const net::principal& who);
+
+} // namespace troupe::actors

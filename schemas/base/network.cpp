@@ -1,0 +1,97 @@
+#include "schemas/base/network.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+namespace troupe {
+
+namespace {
+
+constexpr unsigned mapped_bits = 96; // of ::ffff:0:0/96
+
+std::string_view trimmed(std::string_view text) {
+    const auto from = text.find_first_not_of(" \t");
+    return from == text.npos ? std::string_view() : text.substr(from, text.find_last_not_of(" \t") - from + 1);
+}
+
+bool is_mapped(const ip_bytes& a) {
+    return std::all_of(a.begin(), a.begin() + 10, [](auto b) { return b == 0; }) && a[10] == 0xff && a[11] == 0xff;
+}
+
+bool same_bits(const ip_bytes& a, const ip_bytes& b, unsigned bits) {
+    const auto whole = bits / 8;
+    if (!std::equal(a.begin(), a.begin() + whole, b.begin()))
+        return false;
+    const auto rest = bits % 8;
+    return rest == 0 || (a[whole] >> (8 - rest)) == (b[whole] >> (8 - rest));
+}
+
+} // namespace
+
+std::optional<ip_bytes> parse_ip(std::string_view text) {
+    if (text.size() > 2 && text.front() == '[' && text.back() == ']')
+        text = text.substr(1, text.size() - 2);
+    if (text.size() >= INET6_ADDRSTRLEN)
+        return std::nullopt;
+    const std::string terminated(text);
+    ip_bytes out{};
+    if (::inet_pton(AF_INET6, terminated.c_str(), out.data()) == 1)
+        return out;
+    if (::inet_pton(AF_INET, terminated.c_str(), out.data() + 12) != 1)
+        return std::nullopt;
+    out[10] = out[11] = 0xff;
+    return out;
+}
+
+std::string ip_text(const ip_bytes& address) {
+    std::array<char, INET6_ADDRSTRLEN> out{};
+    const bool four = is_mapped(address);
+    ::inet_ntop(four ? AF_INET : AF_INET6, address.data() + (four ? 12 : 0), out.data(), out.size());
+    return out.data();
+}
+
+bool is_loopback(const ip_bytes& address) {
+    if (is_mapped(address))
+        return address[12] == 127;
+    return address[15] == 1 && std::all_of(address.begin(), address.begin() + 15, [](auto b) { return b == 0; });
+}
+
+expected<network_list> network_list::parse(std::string_view text) {
+    network_list out;
+    while (!trimmed(text).empty()) {
+        const auto comma = text.find(',');
+        const auto item = trimmed(text.substr(0, comma));
+        text = comma == text.npos ? std::string_view() : text.substr(comma + 1);
+        const auto slash = item.find('/');
+        const auto address = parse_ip(item.substr(0, slash));
+        network one;
+        bool good = address.has_value();
+        if (good && slash != item.npos) {
+            const auto digits = item.substr(slash + 1);
+            const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), one.bits);
+            const auto before = is_mapped(*address) ? mapped_bits : 0;
+            good = error == std::errc() && end == digits.data() + digits.size() && one.bits <= 128 - before;
+            one.bits += before;
+        }
+        if (!good)
+            return problem{code::invalid_request,
+                           "\"" + std::string(item) + "\" is no address and no network, as 192.0.2.1 or 10.0.0.0/8"};
+        one.address = *address;
+        out.networks_.push_back(one);
+    }
+    return out;
+}
+
+bool network_list::contains(const ip_bytes& address) const {
+    return std::ranges::any_of(networks_, [&](const network& n) { return same_bits(n.address, address, n.bits); });
+}
+
+bool network_list::contains(std::string_view address) const {
+    const auto parsed = parse_ip(address);
+    return parsed && contains(*parsed);
+}
+
+} // namespace troupe

@@ -1,0 +1,100 @@
+#include "actors/identity/organization_model.hpp"
+
+#include "tests/actors/given.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace troupe;
+using namespace troupe::actors;
+using namespace troupe::actors::test;
+
+namespace {
+
+using company = entity<organization_model>;
+
+company acme() {
+    company c;
+    c.accepted(create_organization{"Acme", "acme", {}, organization_plan::free, id_of(11)});
+    return c;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(organization_model_suite)
+
+BOOST_AUTO_TEST_CASE(who_makes_an_organization_owns_it_and_is_told) {
+    const auto c = acme();
+    BOOST_TEST(c.state().members.at(to_string(id_of(11))).role == "owner");
+    BOOST_TEST(c.owed() == (texts{"confirm_name/1", "note_membership/2"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_last_owner_can_neither_leave_nor_be_demoted_or_disabled) {
+    auto c = acme();
+    BOOST_TEST((c.refused(remove_member{id_of(11)}).code == code::conflict));
+    BOOST_TEST((c.refused(change_member{id_of(11), "viewer", {}}).code == code::conflict));
+    BOOST_TEST((c.refused(change_member{id_of(11), {}, member_status::disabled}).code == code::conflict));
+    c.accepted(add_member{id_of(12), "owner"});
+    c.accepted(remove_member{id_of(11)});
+    BOOST_TEST((c.refused(remove_member{id_of(12)}).code == code::conflict));
+}
+
+BOOST_AUTO_TEST_CASE(a_disabled_owner_counts_as_none) {
+    auto c = acme();
+    c.accepted(add_member{id_of(12), "owner"});
+    c.accepted(change_member{id_of(12), {}, member_status::disabled});
+    BOOST_TEST((c.refused(remove_member{id_of(11)}).code == code::conflict));
+}
+
+BOOST_AUTO_TEST_CASE(only_roles_that_the_organization_has_are_assigned) {
+    auto c = acme();
+    BOOST_TEST((c.refused(add_member{id_of(12), "auditor"}).code == code::invalid_request));
+    c.accepted(put_role{"auditor", "Looks.", {"*:read"}});
+    c.accepted(add_member{id_of(12), "auditor"});
+    BOOST_TEST((c.refused(remove_role{"auditor"}).code == code::conflict)); // somebody has it
+    c.accepted(change_member{id_of(12), "viewer", {}});
+    c.accepted(remove_role{"auditor"});
+    BOOST_TEST((c.refused(change_member{id_of(12), "auditor", {}}).code == code::invalid_request));
+}
+
+BOOST_AUTO_TEST_CASE(built_in_roles_stay_as_they_are_and_permissions_have_to_be_some) {
+    auto c = acme();
+    BOOST_TEST((c.refused(put_role{"owner", "", {"*"}}).code == code::conflict));
+    BOOST_TEST((c.refused(remove_role{"viewer"}).code == code::conflict));
+    BOOST_TEST((c.refused(put_role{"odd", "", {"task"}}).code == code::invalid_request));
+    BOOST_TEST((c.refused(put_role{"odd", "", {"Task:read"}}).code == code::invalid_request));
+}
+
+BOOST_AUTO_TEST_CASE(an_invitation_is_good_once_for_its_address_until_it_expires) {
+    auto c = acme();
+    c.accepted(invite{id_of(21), "grace@example.org", "member", c.now + 1000});
+    BOOST_TEST((c.refused(accept_invitation{id_of(21), id_of(12), "eve@example.org"}).code == code::not_found));
+    c.accepted(accept_invitation{id_of(21), id_of(12), "Grace@example.org"});
+    BOOST_TEST(c.state().members.at(to_string(id_of(12))).role == "member");
+    BOOST_TEST((c.refused(accept_invitation{id_of(21), id_of(13), "grace@example.org"}).code == code::not_found));
+    c.accepted(invite{id_of(22), "late@example.org", "member", c.now + 1000});
+    c.now = c.now + 1000;
+    BOOST_TEST((c.refused(accept_invitation{id_of(22), id_of(14), "late@example.org"}).code == code::not_found));
+    c.accepted(revoke_invitation{id_of(22)});
+    BOOST_TEST((c.refused(revoke_invitation{id_of(22)}).code == code::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(who_leaves_is_told_and_its_item_says_so) {
+    auto c = acme();
+    c.accepted(add_member{id_of(12), "member"});
+    const auto events = c.accepted(remove_member{id_of(12)});
+    const auto items = organization_model::items(c.state(), events.front(), {id_of(1), 4, c.now, ""});
+    BOOST_TEST_REQUIRE(items.size() == 1U);
+    BOOST_TEST(items.front().document.find("\"removed\":true") != std::string::npos);
+    BOOST_TEST(c.state().owed.open.back().payload.text.find("\"removed\":true") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(slugs_are_plain_and_never_look_like_an_id) {
+    BOOST_TEST(is_slug("acme-2"));
+    for (const auto* bad : {"", "-acme", "acme-", "Acme", "a b", "018f3c1e-0000-7000-8000-000000000001"}) {
+        BOOST_TEST(!is_slug(bad), bad);
+    }
+    BOOST_TEST(slug_of("  Acme & Söhne, Inc. ") == "acme-s-hne-inc");
+    BOOST_TEST(slug_of("日本") == "");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,111 @@
+#include "actors/identity/user_model.hpp"
+
+#include "tests/actors/given.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace troupe;
+using namespace troupe::actors;
+using namespace troupe::actors::test;
+
+namespace {
+
+using user = entity<user_model>;
+
+const create_user ada{"Ada@example.org", "Ada", "hash-1", false};
+
+user an_account() {
+    user u;
+    u.accepted(ada);
+    return u;
+}
+
+user_document shown(const user& u) {
+    auto d = from_json<user_document>(u.view().document, strictness::input);
+    BOOST_REQUIRE(d);
+    return *d;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(user_model_suite)
+
+BOOST_AUTO_TEST_CASE(an_account_confirms_its_address_and_shows_nothing_of_its_password) {
+    const auto u = an_account();
+    BOOST_TEST(u.owed() == texts{"confirm_name/1"}, boost::test_tools::per_element());
+    BOOST_TEST(u.view().document.find("hash-1") == std::string::npos);
+    BOOST_TEST(shown(u).email == "Ada@example.org");
+}
+
+BOOST_AUTO_TEST_CASE(a_second_creation_is_refused_and_nothing_comes_before_the_first) {
+    auto u = an_account();
+    BOOST_TEST((u.refused(ada).code == code::already_exists));
+    user none;
+    BOOST_TEST((none.refused(update_user{"Grace", {}, {}, {}, {}}).code == code::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(a_new_password_ends_older_sessions_and_a_lock) {
+    auto u = an_account();
+    u.accepted(lock_user{u.now + 1000});
+    const auto before = u.state().credential.generation;
+    u.accepted(update_user{{}, {}, {}, {}, "hash-2"});
+    BOOST_TEST(u.state().credential.generation == before + 1);
+    BOOST_TEST(u.state().credential.password_hash == "hash-2");
+    BOOST_TEST(!u.state().locked_until.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(disabling_ends_sessions_and_the_same_values_change_nothing) {
+    auto u = an_account();
+    const auto before = u.state().credential.generation;
+    u.accepted(update_user{{}, {}, user_status::disabled, {}, {}});
+    BOOST_TEST(u.state().credential.generation == before + 1);
+    BOOST_TEST(u.accepted(update_user{"Ada", "Ada@example.org", user_status::disabled, false, {}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(another_address_gives_the_first_one_up) {
+    auto u = an_account();
+    u.accepted(update_user{{}, "countess@example.org", {}, {}, {}});
+    BOOST_TEST(u.owed() == (texts{"confirm_name/1", "confirm_name/3"}), boost::test_tools::per_element());
+    BOOST_TEST(u.state().owed.open.size() == 3U); // the release waits behind the confirmation of the same name
+    BOOST_TEST(u.state().owed.open[1].type == "release_name");
+}
+
+BOOST_AUTO_TEST_CASE(a_second_factor_counts_when_it_is_enabled_and_its_codes_are_good_once) {
+    auto u = an_account();
+    BOOST_TEST((u.refused(enable_mfa{7, {"h"}}).code == code::conflict));
+    u.accepted(begin_mfa{"sealed"});
+    BOOST_TEST(!shown(u).mfa);
+    u.accepted(enable_mfa{7, {"h1", "h2"}});
+    BOOST_TEST(shown(u).mfa);
+    BOOST_TEST(u.view().document.find("sealed") == std::string::npos);
+    BOOST_TEST((u.refused(use_mfa_code{7}).code == code::invalid_credentials)); // the one that enabled it
+    u.accepted(use_mfa_code{9});
+    BOOST_TEST((u.refused(use_mfa_code{8}).code == code::invalid_credentials));
+    u.accepted(use_recovery_code{"h1"});
+    BOOST_TEST((u.refused(use_recovery_code{"h1"}).code == code::invalid_credentials));
+    BOOST_TEST((u.refused(begin_mfa{"other"}).code == code::conflict)); // nobody takes its place unseen
+    u.accepted(disable_mfa{});
+    BOOST_TEST(!shown(u).mfa);
+    BOOST_TEST((u.refused(use_recovery_code{"h2"}).code == code::invalid_credentials));
+    BOOST_TEST(u.accepted(disable_mfa{}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_is_only_made_longer) {
+    auto u = an_account();
+    const auto until = u.now + 1000;
+    u.accepted(lock_user{until});
+    BOOST_TEST(u.accepted(lock_user{until}).empty());
+    u.accepted(unlock_user{});
+    BOOST_TEST(u.accepted(unlock_user{}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(late_news_of_a_membership_change_nothing) {
+    auto u = an_account();
+    u.accepted(note_membership{id_of(7), 5, "admin", true, false});
+    BOOST_TEST(u.accepted(note_membership{id_of(7), 4, "viewer", true, false}).empty());
+    u.accepted(note_membership{id_of(7), 6, "admin", true, true});
+    BOOST_TEST(shown(u).organizations.empty());
+    BOOST_TEST(u.accepted(note_membership{id_of(7), 5, "admin", true, false}).empty()); // does not bring it back
+}
+
+BOOST_AUTO_TEST_SUITE_END()

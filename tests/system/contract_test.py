@@ -1,0 +1,297 @@
+"""Document and behaviour are one: every operation of the OpenAPI document is driven through Prism, a validating proxy,
+in front of a real node. Requests and answers that the document does not allow end the test."""
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+import urllib.parse
+import uuid
+
+from tests.system import node_tools
+from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
+from tests.system.people_test import QUESTION
+
+NOBODY = str(uuid.uuid4())
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Proxy:
+    """`prism proxy --errors`: what the document does not allow becomes an answer of the proxy, of type
+    https://stoplight.io/prism/errors#…. A lenient one lets wrong requests pass, so that the node's refusal is seen; its
+    answers are judged all the same."""
+
+    def __init__(self, document, upstream, lenient):
+        self.port = free_port()
+        self.log = document.with_suffix(f".{self.port}.log")
+        arguments = ["proxy", document, upstream, "-p", str(self.port), "--errors", "-v", "warn"]
+        arguments += ["--validate-request", "false"] if lenient else []
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([node_tools.tool("prism"), *map(str, arguments)], stdout=log, stderr=log,
+                                            env=node_tools.ENVIRONMENT)
+
+    def wait(self):
+        def listens():
+            if self.process.poll() is not None:
+                raise AssertionError(self.log.read_text())
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.port)) == 0
+        poll("Prism listens", listens, 4 * SECONDS_MAX)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class ContractTest(NodeTest):
+    def setUp(self):
+        super().setUp()
+        flags, self.model = self.script("question", QUESTION)
+        self.server = self.node(*flags).start()
+        self.direct = self.server.client()
+        self.document = self.direct.read("/openapi.json")
+        file = self.folder / "openapi.json"
+        file.write_text(json.dumps(self.document))
+        self.operations = {o["operationId"]: (verb.upper(), path, o) for path, item in self.document["paths"].items()
+                           for verb, o in item.items()}
+        self.proxies = {(base, lenient): Proxy(file, self.server.url + base, lenient)
+                        for base in ("/api/v1", "") for lenient in (False, True)}
+        for proxy in self.proxies.values():
+            self.addCleanup(proxy.stop)
+            proxy.wait()
+        self.done, self.refused = set(), set()
+
+    def drive(self, operation, status, *, body=None, raw=None, query=None, headers=None, key=None, lenient=False, **parameters):
+        """Sends it through the proxy. `lenient`: the document does not allow this request, and the node refuses it."""
+        verb, path, declared = self.operations[operation]
+        for name, value in parameters.items():
+            path = path.replace("{" + name + "}", urllib.parse.quote(value, safe=""))
+        self.assertNotIn("{", path)
+        base = "" if declared.get("servers") else "/api/v1"
+        proxy = self.proxies[base, lenient]
+        client = Client(f"http://127.0.0.1:{proxy.port}", key or self.server.key, "")
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        if raw is not None:
+            headers = {"Content-Type": "application/octet-stream", **(headers or {})}
+        reply = client.request(verb, path, body, headers, raw)
+        client.close()
+        if b"stoplight.io/prism/errors" in reply.raw:
+            raise AssertionError(f"{operation} {verb} {path}: the document does not allow this: {reply.raw.decode()[:3000]}")
+        self.assertEqual(reply.status, status, (operation, reply))
+        self.assertIn(str(status), declared["responses"], operation)
+        (self.done if status < 400 else self.refused).add((operation, str(status)))
+        return reply
+
+    def example(self, operation):
+        """The body that the document shows."""
+        return next(iter(self.operations[operation][2]["requestBody"]["content"].values()))["example"]
+
+    # ---- the operations, feature by feature
+
+    def system(self):
+        for name in ("health", "health_live", "health_ready", "openapi", "asyncapi", "docs", "docs_style", "docs_script",
+                     "metrics", "status", "supervision", "load", "list_events", "list_poison", "dead_letters"):
+            self.drive(name, 200)
+        for name in ("metrics", "status", "load", "list_events", "list_poison", "dead_letters"):
+            self.drive(name, 401, key="wrong")
+        self.drive("supervision", 404, query={"prefix": "/nowhere"})
+        self.drive("load", 422, query={"limit": "many"}, lenient=True)
+        self.drive("list_events", 422, query={"limit": "0"}, lenient=True)
+        self.drive("list_events", 422, query={"after": "not a cursor"})
+        for code in re.findall(r"^- `(\w+)`", self.document["components"]["responses"][
+                "forbidden"]["description"], re.M) + ["overloaded", "secrets_locked"]:
+            self.drive("explain_problem", 200, code=code)
+        self.drive("explain_problem", 404, code="nonsense")
+
+    def agents(self):
+        made = self.drive("create_agent", 201, body=self.example("create_agent"), headers={"Idempotency-Key": "a"})
+        again = self.drive("create_agent", 201, body=self.example("create_agent"), headers={"Idempotency-Key": "a"})
+        self.assertEqual(again.headers["idempotent-replayed"], "true")
+        self.drive("create_agent", 422, body={"name": "another"}, headers={"Idempotency-Key": "a"})
+        self.drive("create_agent", 409, body=self.example("create_agent"))
+        self.drive("create_agent", 422, body={"name": ""}, lenient=True)
+        self.drive("create_agent", 400, raw=b"{", headers={"Content-Type": "application/json"}, lenient=True)
+        self.drive("create_agent", 415, raw=b"name=x", headers={"Content-Type": "text/plain"}, lenient=True)
+        agent = made.json["id"]
+        for id in (agent, made.json["settings"]["name"]):
+            shown = self.drive("get_agent", 200, id=id)
+        self.drive("get_agent", 304, id=agent, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_agent", 404, id=NOBODY)
+        self.drive("list_agents", 200, query={"status": "idle", "limit": "1", "sort": "created_at"})
+        self.drive("list_agents", 422, query={"status": "asleep"}, lenient=True)
+        for name in ("update_agent", "patch_agent"):
+            self.drive(name, 200, id=agent, body=self.example(name))
+            self.drive(name, 412, id=agent, body={"role": "r"}, headers={"If-Match": '"1"'})
+            self.drive(name, 404, id=NOBODY, body={})
+        for verb in ("pause", "resume", "stop", "start", "heartbeat"):
+            self.drive(f"{verb}_agent", 200, id=agent)
+            self.drive(f"{verb}_agent", 404, id=NOBODY)
+        gone = self.drive("create_agent", 201, body={"name": "gone"}).json["id"]
+        self.drive("delete_agent", 412, id=gone, headers={"If-Match": '"77"'})
+        self.drive("delete_agent", 204, id=gone)
+        self.drive("delete_agent", 404, id=NOBODY)
+        return agent
+
+    def projects(self):
+        project = self.drive("create_project", 201, body=self.example("create_project")).json["id"]
+        self.drive("create_project", 422, body={"name": "p", "folder": "/nowhere"})
+        shown = self.drive("get_project", 200, id=project)
+        self.drive("get_project", 304, id=project, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_project", 404, id=NOBODY)
+        self.drive("list_projects", 200, query={"name": "none"})
+        self.drive("list_projects", 422, query={"sort": "size"}, lenient=True)
+        for name in ("update_project", "patch_project"):
+            self.drive(name, 200, id=project, body=self.example(name))
+            self.drive(name, 412, id=project, body={}, headers={"If-Match": '"77"'})
+        self.drive("create_file", 201, id=project, body=self.example("create_file"))
+        self.drive("create_file", 422, id=project, body={"path": "../x", "content": ""})
+        self.drive("put_file", 200, id=project, path="a/b.bin", raw=b"0123456789", query={"executable": "true"})
+        self.drive("put_file", 412, id=project, path="a/b.bin", raw=b"1", headers={"If-Match": '"00"'})
+        self.drive("list_files", 200, id=project)
+        self.drive("list_files", 404, id=NOBODY)
+        shown = self.drive("get_file", 200, id=project, path="a/b.bin")
+        self.drive("get_file", 206, id=project, path="a/b.bin", headers={"Range": "bytes=2-4"})
+        self.drive("get_file", 416, id=project, path="a/b.bin", headers={"Range": "bytes=77-"})
+        self.drive("get_file", 304, id=project, path="a/b.bin", headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_file", 404, id=project, path="nothing")
+        self.drive("delete_file", 412, id=project, path="a/b.bin", headers={"If-Match": '"00"'})
+        self.drive("delete_file", 204, id=project, path="a/b.bin")
+        gone = self.drive("create_project", 201, body={"name": "gone"}).json["id"]
+        self.drive("delete_project", 204, id=gone)
+        self.drive("delete_project", 404, id=NOBODY)
+        return project
+
+    def tasks(self, agent, project):
+        made = self.drive("create_task", 201, body=self.example("create_task"))
+        task = made.json["id"]
+        self.assertEqual(made.headers["location"], f"/api/v1/tasks/{task}")
+        self.drive("create_task", 422, body={}, lenient=True)
+        self.drive("create_task", 422, body={"title": "t", "agent_id": NOBODY})
+        shown = self.drive("get_task", 200, id=task)
+        self.drive("get_task", 304, id=task, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_task", 404, id=NOBODY)
+        self.drive("list_tasks", 200, query={"status": "inbox", "project_id": project})
+        self.drive("list_tasks", 422, query={"limit": "9999"}, lenient=True)
+        for name in ("update_task", "patch_task"):
+            self.drive(name, 200, id=task, body=self.example(name))
+            self.drive(name, 422, id=task, body={"priority": "whenever"}, lenient=True)
+        self.drive("add_message", 201, id=task, body=self.example("add_message"))
+        self.drive("add_message", 404, id=NOBODY, body=self.example("add_message"))
+        self.drive("list_messages", 200, id=task)
+        self.drive("list_messages", 404, id=NOBODY)
+        self.drive("move_task", 409, id=task, body={"status": "done"})
+        self.drive("move_task", 200, id=task, body=self.example("move_task"))
+        self.drive("move_task", 422, id=task, body={"status": "nowhere"}, lenient=True)
+        self.drive("create_agent_task", 201, id=agent, body=self.example("create_agent_task"))
+        self.drive("create_agent_task", 404, id="nobody", body={"title": "t"})
+        other = self.drive("create_task", 201, body={"title": "other"}).json["id"]
+        self.drive("assign_task", 200, id=other, body={"agent_id": agent})
+        self.drive("assign_task", 422, id=other, body={"agent_id": NOBODY})
+        self.drive("delete_task", 204, id=other)
+        self.drive("delete_task", 404, id=NOBODY)
+        self.drive("why", 200, kind="task", id=task)
+        self.drive("why", 404, kind="task", id=NOBODY)
+
+    def runs(self, project):
+        body = {"goal": "ask", "model": self.model, "project_id": project}
+        run = self.drive("create_run", 201, body=body).json["id"]
+        self.drive("create_run", 422, body={"goal": ""}, lenient=True)
+        self.direct.wait_run(run, until=("waiting",))
+        self.drive("get_run", 200, id=run)
+        self.drive("get_run", 404, id=NOBODY)
+        self.drive("list_runs", 200, query={"status": "waiting"})
+        self.drive("list_runs", 422, query={"status": "asleep"}, lenient=True)
+        self.drive("why", 200, kind="run", id=run)
+        approval = poll("the approval", lambda: self.direct.read(f"/approvals?run_id={run}")["items"])[0]["id"]
+        self.drive("list_approvals", 200, query={"run_id": run, "status": "pending"})
+        self.drive("list_approvals", 401, key="wrong")
+        shown = self.drive("get_approval", 200, id=approval)
+        self.drive("get_approval", 304, id=approval, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_approval", 404, id=NOBODY)
+        self.drive("decide_approval", 422, id=approval, body={"decision": "perhaps"}, lenient=True)
+        self.drive("decide_approval", 200, id=approval, body={"decision": "answer", "answer": "blue"})
+        self.drive("decide_approval", 409, id=approval, body={"decision": "answer", "answer": "red"})
+        self.direct.wait_run(run)
+        self.drive("get_run", 304, id=run, headers={"If-None-Match": "*"})  # whatever still happens to it
+        self.drive("list_steps", 200, id=run)
+        self.drive("list_steps", 404, id=NOBODY)
+        self.drive("get_run_diff", 200, id=run)
+        self.drive("get_run_diff", 404, id=NOBODY)
+        self.drive("watch_run", 404, id=NOBODY)
+        self.watched("watch_run", id=run)
+        other = self.drive("create_run", 201, body=body).json["id"]
+        self.drive("cancel_run", 200, id=other, body=self.example("cancel_run"))
+        self.drive("cancel_run", 404, id=NOBODY, body={})
+
+    def watched(self, operation, **parameters):
+        """A stream has no end, for which Prism would wait: its head is judged here."""
+        verb, path, declared = self.operations[operation]
+        path = "/api/v1" + path.format(**parameters)
+        where = urllib.parse.urlsplit(self.server.url)
+        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=SECONDS_MAX)
+        connection.request(verb, path + "?since=start", headers={"Authorization": f"Bearer {self.server.key}"})
+        answer = connection.getresponse()
+        self.assertEqual([answer.getheader("Content-Type")], list(declared["responses"][str(answer.status)]["content"]))
+        self.assertTrue(next(line for line in answer if line.startswith(b"data:")))
+        connection.close()
+        self.done.add((operation, str(answer.status)))
+
+    def secrets(self):
+        self.drive("rotate_secret_keys", 404, body={})
+        self.drive("set_secret", 200, name="token", body=self.example("set_secret"))
+        self.drive("set_secret", 422, name="bad name!", body={"value": "x"})
+        self.drive("set_secret", 422, name="token", body={"value": ""}, lenient=True)
+        shown = self.drive("get_secret", 200, name="token")
+        self.drive("get_secret", 304, name="token", headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_secret", 404, name="nothing")
+        self.drive("list_secrets", 200)
+        self.drive("list_secrets", 401, key="wrong")
+        self.drive("get_secret_keys", 200)
+        self.drive("get_secret_keys", 401, key="wrong")
+        self.drive("rotate_secret_keys", 200, body=self.example("rotate_secret_keys"))
+        self.drive("delete_secret", 204, name="token")
+        self.drive("delete_secret", 404, name="nothing")
+
+    def backups(self):
+        made = self.drive("create_backup", 201, headers={"Idempotency-Key": "b"})
+        self.drive("create_backup", 401, key="wrong")
+        self.drive("list_backups", 200, query={"limit": "1"})
+        self.drive("list_backups", 401, key="wrong")
+        self.drive("get_backup", 200, id=made.json["id"])
+        self.drive("get_backup", 404, id="nothing")
+        self.drive("delete_backup", 204, id=made.json["id"])
+        self.drive("delete_backup", 404, id="nothing")
+
+    def test_every_operation_does_what_the_document_says(self):
+        self.system()
+        agent, project = self.agents(), self.projects()
+        self.tasks(agent, project)
+        self.runs(project)
+        self.secrets()
+        self.backups()
+        declared = {(name, status) for name, (_, _, o) in self.operations.items() for status in o["responses"] if status < "4"}
+        self.assertEqual(declared - self.done, set(), "the document has these, and nothing here drives them")
+        # What is open to everyone and has no parameters cannot be asked wrongly.
+        always = {name for name, (_, path, o) in self.operations.items() if o.get("security") == [] and "{" not in path}
+        self.assertEqual(set(self.operations) - {name for name, _ in self.refused} - always, set(),
+                         "these are not driven with an error")
+
+    def test_the_proxy_sees_what_the_document_does_not_allow(self):
+        with self.assertRaisesRegex(AssertionError, "does not allow"):
+            self.drive("create_task", 422, body={"title": 7})
+        file = self.folder / "changed.json"
+        del self.document["components"]["schemas"]["task"]["properties"]["title"]
+        file.write_text(json.dumps(self.document))
+        changed = Proxy(file, self.server.url + "/api/v1", False)
+        self.addCleanup(changed.stop)
+        changed.wait()
+        self.proxies["/api/v1", False] = changed
+        with self.assertRaisesRegex(AssertionError, "does not allow"):
+            self.drive("create_task", 201, body={"title": "t"})

@@ -1,0 +1,53 @@
+"""Tools of npm, as bin/install-packages puts them into ~/.cache/troupe/node-tools."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "troupe" / "node-tools"
+SECONDS_MAX = 180  # a bound for what hangs: Node's tools take seconds to start on a busy machine
+ENVIRONMENT = {**os.environ, "CI": "true", "NO_COLOR": "1", "REDOCLY_TELEMETRY": "off",
+               "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+
+
+def tool(name):
+    path = FOLDER / "node_modules" / ".bin" / name
+    if not path.exists():
+        raise AssertionError(f"{name} is not there: run bin/install-packages test")
+    return str(path)
+
+
+def run(name, *arguments, folder):
+    """Ends when the tool does; its exit status is for the caller to judge."""
+    return subprocess.run([tool(name), *map(str, arguments)], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True,
+                          timeout=SECONDS_MAX, check=False)
+
+
+def redocly(document):
+    """What Redocly's `recommended` rules say: [(severity, rule, message, place)]."""
+    (document.parent / "redocly.yaml").write_text("extends: [recommended]\n")
+    done = run("redocly", "lint", document.name, "--format=json", "--max-problems=1000", folder=document.parent)
+    found = json.loads(done.stdout[done.stdout.index("{"):])
+    return [(p["severity"], p["ruleId"], p["message"], p["location"][0].get("pointer", "")) for p in found["problems"]]
+
+
+def spectral(document):
+    """What `spectral:oas` says, in the same form."""
+    (document.parent / ".spectral.yaml").write_text("extends: [[spectral:oas, recommended]]\n")
+    done = run("spectral", "lint", document.name, "--format=json", "--quiet", "--fail-severity=hint", folder=document.parent)
+    if "[" not in done.stdout:
+        raise AssertionError(f"spectral said nothing: {done}")
+    found = json.loads(done.stdout[done.stdout.index("["):done.stdout.rindex("]") + 1])
+    names = ("error", "warn", "info", "hint")
+    return [(names[p["severity"]], p["code"], p["message"], "/".join(map(str, p["path"]))) for p in found]
+
+
+def asyncapi(document):
+    """What AsyncAPI's parser says of a document, and the operations that it read."""
+    script = Path(__file__).resolve().parents[1] / "node_tools" / "asyncapi.cjs"
+    done = subprocess.run(["node", script, document], env={**ENVIRONMENT, "NODE_PATH": str(FOLDER / "node_modules")},
+                          capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return json.loads(done.stdout)
