@@ -107,6 +107,9 @@ int run_found(const command& found, std::span<const std::string> words, const su
         return *result;
     }
     *around.err << problem_text(result.error(), around.err_screen);
+    if (result.error().code == code::step_up_required) {
+        *around.err << "Prove that it is you with `troupe login`, and repeat the command.\n";
+    }
     if (result.error().code != code::connection_failed) {
         *around.err << paint(around.err_screen, tone::faint,
                              fmt::format("More: troupe problems {}", explain(result.error().code).name))

@@ -325,6 +325,9 @@ BOOST_AUTO_TEST_CASE(refusals_of_people_are_five_and_a_limit_says_how_long_to_wa
         fake_node node([&](const auto&) { return refusal(403, code); });
         BOOST_TEST(run({"run", "list", "--key", "k"}, node.url()).code == 5, code);
     }
+    fake_node careful([](const auto&) { return refusal(403, "step_up_required"); });
+    BOOST_TEST(run({"key", "create", "ci", "--key", "k"}, careful.url()).err.find("`troupe login`") !=
+               std::string::npos);
     fake_node node([](const auto&) {
         auto reply = refusal(429, "rate_limited", "Too much.");
         reply.headers = "Retry-After: 17\r\n";
