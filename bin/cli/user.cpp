@@ -205,7 +205,7 @@ expected<int> own_password(context& c) {
     if (!password) {
         return c.usage(password.error());
     }
-    const wiped_text body(to_json(change_password_body{std::move(*current), password->text}));
+    const wiped_text body(to_json(change_password_body{std::move(*current), password->text, c.args().value("code")}));
     const auto answer = (*node)->post("/auth/change-password", body.text());
     const auto tokens =
         answer ? from_json<login_document>(*answer, strictness::stored) : expected<login_document>(answer.error());
@@ -295,6 +295,7 @@ std::vector<command> user_commands() {
          "Change your own password, or set that of USER. Ends all sessions of that person; your own goes on here.",
          {.flags = {{"current-file", "FILE", "Your present password from a file, or from standard input with -."},
                     password_file,
+                    {"code", "CODE", "Code of your second factor, where you have one."},
                     generate},
           .operands = "[USER]",
           .operands_max = 1},
