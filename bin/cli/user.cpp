@@ -45,7 +45,8 @@ expected<new_password> password_for(context& c, std::string_view whom) {
                          problem{code::invalid_request, "--generate and --password-file are two passwords; give one."})
                    : expected<new_password>(new_password{generated_password(), true});
     }
-    auto text = read_password(c, "password-file", fmt::format("New password of {}", clean_line(whom)), true);
+    auto text =
+        read_password(c, "password-file", whom.empty() ? "New password" : "New password of " + clean_line(whom), true);
     return text ? expected<new_password>(new_password{std::move(*text)}) : text.error();
 }
 
@@ -201,7 +202,7 @@ expected<int> own_password(context& c) {
     if (!current) {
         return c.usage(current.error());
     }
-    auto password = password_for(c, "you");
+    auto password = password_for(c, "");
     if (!password) {
         return c.usage(password.error());
     }
