@@ -243,6 +243,26 @@ void make_organization(identity& me, const net::request& r, new_organization org
     std::make_shared<making_organization>(me, r, std::move(organization), std::move(done))->run();
 }
 
+void tell_member(const identity& me, const net::request& r, const uuid& organization, std::uint64_t version,
+                 const uuid& user, std::function<void()> done) {
+    const auto item =
+        storage::read_item(*me.services.store, organization_address(organization), members_collection, to_string(user));
+    const auto member =
+        item && *item ? from_json<member_record>(**item, strictness::stored) : expected<member_record>(problem{});
+    if (!member) {
+        return done();
+    }
+    runtime::command c;
+    c.to = user_address(user);
+    c.type = wire_name<note_membership>::value;
+    c.payload = to_json(
+        note_membership{organization, version, member->role, member->status == member_status::active, member->removed});
+    c.principal = r.who.name;
+    c.correlation = r.id;
+    c.deadline_ms = r.deadline_ms;
+    me.services.submit(std::move(c), [done = std::move(done)](const runtime::reply&) { done(); });
+}
+
 expected<std::optional<uuid>> choose_organization(const identity& me, const user_document& user,
                                                   const std::optional<std::string>& wanted) {
     if (!wanted) {

@@ -63,6 +63,11 @@ struct new_organization {
 void make_organization(identity& me, const net::request& r, new_organization organization,
                        std::function<void(expected<runtime::outcome>)> done);
 
+/// Tells a person's own document of its membership before whoever changed it is answered, so that who reads it then
+/// sees it. The organization's outbox tells it too, should the node end meanwhile. `done` is called exactly once.
+void tell_member(const identity& me, const net::request& r, const uuid& organization, std::uint64_t version,
+                 const uuid& user, std::function<void()> done);
+
 /// How a session begins.
 struct session_start {
     uuid user;

@@ -135,12 +135,15 @@ private:
                 return self->refuse(joined.error());
             }
             const auto organization = from_json<organization_document>(joined->document, strictness::stored);
-            start_session(self->me_, self->request_,
-                          {.user = self->user_,
-                           .methods = {"password"},
-                           .status = 201,
-                           .joined = organization ? std::optional(organization->id) : std::nullopt},
-                          self->respond_);
+            if (!organization) {
+                return self->refuse(organization.error());
+            }
+            tell_member(self->me_, self->request_, organization->id, joined->version, self->user_,
+                        [self, id = organization->id] {
+                            start_session(self->me_, self->request_,
+                                          {.user = self->user_, .methods = {"password"}, .status = 201, .joined = id},
+                                          self->respond_);
+                        });
         };
         if (!invitation_) {
             const auto name = body_.name.empty() ? email_.substr(0, email_.find('@')) : body_.name;

@@ -96,20 +96,22 @@ expected<member_record> find_member(const identity& me, const request& r) {
     return member && member->removed ? expected<member_record>(no_member(r)) : member;
 }
 
-/// Sends a command to the organization and answers with what `show` makes of it.
+/// Sends a command to the organization and answers with what `show` makes of it, when `member` has heard of it.
 template <class Command>
 void change(identity& me, const request& r, const Command& c, int status, std::function<std::string()> show,
-            const responder& respond) {
+            const responder& respond, std::optional<uuid> member = {}) {
     auto command = command_of(me, r, organization_address(r.who.organization), c);
     if (!command) {
         return respond(net::to_response(command.error(), r));
     }
-    me.services.submit(std::move(*command), [r, respond, status, show = std::move(show)](const runtime::reply& done) {
-        if (!done) {
-            return respond(net::to_response(done.error(), r));
-        }
-        respond({status, status == 204 ? std::string() : show()});
-    });
+    me.services.submit(
+        std::move(*command), [&me, r, respond, status, member, show = std::move(show)](const runtime::reply& done) {
+            if (!done) {
+                return respond(net::to_response(done.error(), r));
+            }
+            const auto answer = [respond, status, show] { respond({status, status == 204 ? std::string() : show()}); };
+            member ? tell_member(me, r, r.who.organization, done->version, *member, answer) : answer();
+        });
 }
 
 net::handler get_member(identity& me) {
@@ -143,7 +145,7 @@ net::handler put_member(identity& me) {
                                                      members_collection, to_string(user));
                 return item && *item ? show_member(me, **item).value_or("{}") : std::string("{}");
             },
-            respond);
+            respond, user);
     };
 }
 
@@ -155,7 +157,7 @@ net::handler delete_member(identity& me) {
         if (!may) {
             return respond(net::to_response(may.error(), r));
         }
-        change(me, r, remove_member{member->user_id}, 204, {}, respond);
+        change(me, r, remove_member{member->user_id}, 204, {}, respond, member->user_id);
     };
 }
 
@@ -304,7 +306,14 @@ net::handler accept(identity& me) {
         if (!c) {
             return respond(net::to_response(c.error(), r));
         }
-        net::submit_and_answer(me.services, std::move(r), std::move(*c), 200, {}, std::move(respond));
+        me.services.submit(std::move(*c), [&me, r, respond, user = (*user)->id](const runtime::reply& joined) {
+            if (!joined) {
+                return respond(net::to_response(joined.error(), r));
+            }
+            tell_member(me, r, r.who.organization, joined->version, user, [respond, document = joined->document] {
+                respond({200, document});
+            });
+        });
     };
 }
 

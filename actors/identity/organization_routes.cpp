@@ -38,7 +38,8 @@ net::handler create(identity& me) {
                 r));
         }
         new_organization wanted{body->name, body->slug, body->domain, r.who.credentials->user};
-        make_organization(me, r, std::move(wanted), [r, respond](const expected<runtime::outcome>& made) {
+        const auto owner = wanted.owner;
+        make_organization(me, r, std::move(wanted), [&me, r, respond, owner](const expected<runtime::outcome>& made) {
             const auto document = made ? from_json<organization_document>(made->document, strictness::stored)
                                        : expected<organization_document>(made.error());
             if (!document) {
@@ -47,7 +48,10 @@ net::handler create(identity& me) {
             net::response out{201, made->document};
             out.headers.emplace_back("ETag", "\"" + std::to_string(made->version) + "\"");
             out.headers.emplace_back("Location", "/api/v1/organizations/" + to_string(document->id));
-            respond(std::move(out));
+            if (!owner) {
+                return respond(std::move(out));
+            }
+            tell_member(me, r, document->id, made->version, *owner, [respond, out] { respond(out); });
         });
     };
 }

@@ -69,10 +69,19 @@ net::handler create(identity& me) {
             if (!join) {
                 return respond(net::to_response(join.error(), r));
             }
-            me.services.submit(std::move(*join),
-                               [r, respond, made = std::move(*made), id = user->id](const runtime::reply& joined) {
-                                   respond(joined ? created(made, id) : net::to_response(joined.error(), r));
-                               });
+            me.services.submit(std::move(*join), [&me, r, respond, made = std::move(*made),
+                                                  id = user->id](const runtime::reply& joined) {
+                if (!joined) {
+                    return respond(net::to_response(joined.error(), r));
+                }
+                tell_member(me, r, r.who.organization, joined->version, id, [&me, respond, made, id] {
+                    auto answer = created(made, id);
+                    if (const auto present = read_user(me, id); present && *present) {
+                        answer.body = to_json(**present);
+                    }
+                    respond(std::move(answer));
+                });
+            });
         });
     };
 }

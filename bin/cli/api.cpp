@@ -1,12 +1,15 @@
 #include "bin/cli/api.hpp"
 
-#include "net/client/http_client.hpp"
+#include "schemas/base/clock.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/limits.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
+#include <utility>
 
 namespace troupe::cli {
 namespace {
@@ -37,6 +40,14 @@ problem problem_of(const net::client_response& answer) {
                  : answer.status == 503 ? code::unavailable
                                         : code::internal;
     }
+    if (const auto wait = answer.headers.find("retry-after"); wait != answer.headers.end()) {
+        std::uint32_t seconds = 0;
+        const auto& text = wait->second;
+        const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+        if (wrong == std::errc() && end == text.data() + text.size()) {
+            p.retry_after_s = seconds;
+        }
+    }
     if (p.detail.empty()) {
         p.detail = fmt::format("The node answered with status {}.", answer.status);
     }
@@ -47,6 +58,7 @@ problem problem_of(const net::client_response& answer) {
 void speak_to(const connection& where, net::client_request& request) {
     request.ca_file = where.ca_file;
     request.certificate_file = where.certificate_file;
+    std::erase_if(request.headers, [](const auto& h) { return h.first == "Authorization"; });
     if (!where.key.empty()) {
         request.headers.emplace_back("Authorization", "Bearer " + where.key);
     }
@@ -77,6 +89,11 @@ int exit_code_of(const problem& p) {
         return 4;
     case code::unauthenticated:
     case code::forbidden:
+    case code::invalid_credentials:
+    case code::token_reused:
+    case code::mfa_required:
+    case code::step_up_required:
+    case code::registration_off:
         return 5;
     default:
         return 1;
@@ -99,13 +116,8 @@ expected<std::string> api::put(std::string_view path, net::body_source body, std
     request.time_out_ms = 0; // as long as it moves
     request.headers.emplace_back("Accept", "application/json");
     request.headers.emplace_back("Content-Type", content_type);
-    speak_to(where_, request);
-    auto answer = net::fetch(request);
-    if (!answer) {
-        return answer.error();
-    }
-    return answer->status < 400 ? expected<std::string>(std::move(answer->body))
-                                : expected<std::string>(problem_of(*answer));
+    auto answer = exchange(std::move(request), [](const auto& r) { return net::fetch(r); });
+    return answer ? expected<std::string>(std::move(answer->body)) : answer.error();
 }
 
 expected<std::string> api::put(std::string_view path, std::string_view json) {
@@ -117,12 +129,8 @@ expected<void> api::download(std::string_view path, const std::function<bool(std
     request.url = where_.url + std::string(base_path) + std::string(path);
     request.time_out_ms = 0;
     request.headers.emplace_back("Accept", "*/*");
-    speak_to(where_, request);
-    const auto answer = net::fetch_stream(request, {}, on_data);
-    if (!answer) {
-        return answer.error();
-    }
-    return answer->status < 400 ? expected<void>() : expected<void>(problem_of(*answer));
+    const auto answer = exchange(std::move(request), [&](const auto& r) { return net::fetch_stream(r, {}, on_data); });
+    return answer ? expected<void>() : answer.error();
 }
 
 expected<std::string> api::remove(std::string_view path) { return send("DELETE", path, {}, {}, "application/json"); }
@@ -134,23 +142,60 @@ expected<std::string> api::send(std::string_view method, std::string_view path, 
     request.url = where_.url + std::string(base_path) + std::string(path);
     request.body = body;
     request.headers.emplace_back("Accept", accept);
-    speak_to(where_, request);
     if (!content_type.empty() && !body.empty()) {
         request.headers.emplace_back("Content-Type", content_type);
     }
     if (method == "POST") {
         request.headers.emplace_back("Idempotency-Key", key.empty() ? to_string(make_uuid()) : std::string(key));
     }
-    auto answer = net::fetch(request);
-    if (!answer && answer.error().code == code::connection_failed && method == "POST") {
+    auto answer = exchange(std::move(request), [&](const net::client_request& r) {
+        auto once = net::fetch(r);
         // The key makes the repeat harmless: a command that got through is answered as before.
-        answer = net::fetch(request);
+        return !once && once.error().code == code::connection_failed && method == "POST" ? net::fetch(r) : once;
+    });
+    return answer ? expected<std::string>(std::move(answer->body)) : answer.error();
+}
+
+expected<void> api::renew() {
+    auto renewed = renew_(where_);
+    if (!renewed) {
+        return renewed.error();
     }
-    if (!answer) {
-        return answer.error();
+    where_.key = std::move(renewed->key);
+    where_.renew_at = renewed->renew_at;
+    return {};
+}
+
+expected<net::client_response> api::exchange(net::client_request request, const fetcher& fetch) {
+    if (!where_.organization.empty()) {
+        request.headers.emplace_back("X-Organization", where_.organization);
     }
-    return answer->status < 400 ? expected<std::string>(std::move(answer->body))
-                                : expected<std::string>(problem_of(*answer));
+    bool renewed = false;
+    if (renewable() && (where_.key.empty() || system_now() >= where_.renew_at)) {
+        if (auto done = renew(); !done) {
+            return done.error();
+        }
+        renewed = true;
+    }
+    for (;;) {
+        speak_to(where_, request);
+        auto answer = fetch(request);
+        if (!answer || answer->status < 400) {
+            return answer;
+        }
+        auto p = problem_of(*answer);
+        if (p.code != code::unauthenticated || !renewable() || renewed) {
+            return p;
+        }
+        if (auto done = renew(); !done) {
+            return done.error();
+        }
+        renewed = true;
+        if (request.source) { // its beginning is gone
+            p.detail = "The login was renewed while this was sent: repeat the command.";
+            return p;
+        }
+    }
 }
 
 expected<std::pair<std::string, bool>> api::list_raw(std::string_view path, query_list query, std::size_t count_max,
@@ -187,7 +232,6 @@ expected<bool> api::stream(std::string_view path, std::stop_token stop, const st
     net::client_request request;
     request.url = where_.url + std::string(base_path) + std::string(path);
     request.headers.emplace_back("Accept", "text/event-stream");
-    speak_to(where_, request);
     request.idle_time_out_ms = stream_idle_ms;
     request.time_out_ms = 0;
     net::sse_parser parser;
@@ -208,16 +252,15 @@ expected<bool> api::stream(std::string_view path, std::stop_token stop, const st
                            data ? *data : root};
         ended = !on_event(event);
     };
-    auto answer = net::fetch_stream(request, stop, [&](std::string_view piece) {
-        if (!std::exchange(opened, true)) {
-            on_open();
-        }
-        return parser.feed(piece, on_sse) && !ended;
+    const auto answer = exchange(std::move(request), [&](const net::client_request& r) {
+        return net::fetch_stream(r, stop, [&](std::string_view piece) {
+            if (!std::exchange(opened, true)) {
+                on_open();
+            }
+            return parser.feed(piece, on_sse) && !ended;
+        });
     });
-    if (!answer) {
-        return answer.error();
-    }
-    return answer->status < 400 ? expected<bool>(ended) : expected<bool>(problem_of(*answer));
+    return answer ? expected<bool>(ended) : answer.error();
 }
 
 } // namespace troupe::cli

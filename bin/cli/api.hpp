@@ -2,6 +2,7 @@
 
 #include "bin/cli/node.hpp"
 #include "net/body.hpp"
+#include "net/client/http_client.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/problem.hpp"
@@ -49,7 +50,9 @@ struct stream_event {
 
 class api {
 public:
-    explicit api(connection where) : where_(std::move(where)) {}
+    /// Gives a connection with a newer token, when the one of a login has expired or was refused.
+    using renewal = std::function<expected<connection>(const connection& used)>;
+    explicit api(connection where, renewal renew = {}) : where_(std::move(where)), renew_(std::move(renew)) {}
 
     /// `path` is under the base path: "/runs/018f…". The body of the answer, or the API's problem.
     expected<std::string> get(std::string_view path, std::string_view accept = "application/json");
@@ -100,11 +103,19 @@ public:
 
     [[nodiscard]] const connection& where() const { return where_; }
     void move_to(connection where) { where_ = std::move(where); }
+    /// What follows is not about the organization that was chosen, which the caller may not belong to any more.
+    void leave_organization() { where_.organization.clear(); }
 
 private:
     expected<std::string> send(std::string_view method, std::string_view path, std::string_view body,
                                std::string_view content_type, std::string_view accept, std::string_view key = {});
+    using fetcher = std::function<expected<net::client_response>(const net::client_request&)>;
+    /// Sends with the credentials, renewed when that helps. A refusal is a problem here.
+    expected<net::client_response> exchange(net::client_request request, const fetcher& fetch);
+    [[nodiscard]] bool renewable() const { return renew_ && where_.source == key_source::login; }
+    expected<void> renew();
     connection where_;
+    renewal renew_;
 };
 
 } // namespace troupe::cli

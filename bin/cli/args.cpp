@@ -14,6 +14,7 @@ namespace {
 constexpr std::array common_flags = {
     flag{"url", "URL", "The node to speak to (TROUPE_URL)."},
     flag{"key", "KEY", "The API key (TROUPE_KEY)."},
+    flag{"org", "ORG", "The organization to work in, by its slug or id (TROUPE_ORG)."},
     flag{"ca", "FILE", "Certificates (PEM) to check an https node against (TROUPE_CA); else the system's."},
     flag{"data", "DIR", "Data folder of the node on this machine (TROUPE_DATA, ./.troupe upwards)."},
     flag{"json", "", "Print the API's JSON; streams as JSON lines."},

@@ -1,5 +1,6 @@
 #include "bin/cli/commands.hpp"
 
+#include "bin/cli/logins.hpp"
 #include "bin/cli/text.hpp"
 
 #include <fmt/format.h>
@@ -28,18 +29,20 @@ std::vector<command> serve_row() {
 
 std::string first_word(std::string_view name) { return std::string(name.substr(0, name.find(' '))); }
 
-/// The row of `word second`, or of `word` alone; how many words its name took.
+constexpr std::size_t name_words_max = 3; // "org member set"
+
+/// The row with the longest name that the words begin with; how many words that is.
 std::pair<const command*, std::size_t> find_command(std::span<const std::string> words) {
     const auto named = [](const std::string& name) -> const command* {
         const auto found = std::ranges::find(all_commands(), name, &command::name);
         return found == all_commands().end() ? nullptr : &*found;
     };
-    if (words.size() >= 2) {
-        if (const auto* two = named(words[0] + " " + words[1])) {
-            return {two, 2};
+    for (std::size_t count = std::min(words.size(), name_words_max); count > 0; --count) {
+        if (const auto* found = named(fmt::format("{}", fmt::join(words.first(count), " ")))) {
+            return {found, count};
         }
     }
-    return {words.empty() ? nullptr : named(words[0]), 1};
+    return {nullptr, 0};
 }
 
 bool is_group(std::string_view word) {
@@ -47,24 +50,33 @@ bool is_group(std::string_view word) {
                                [&](const command& c) { return c.name.starts_with(std::string(word) + " "); });
 }
 
+/// The longest group that the words begin with: "org member", "org" or "".
+std::pair<std::string, std::size_t> group_of(std::span<const std::string> words) {
+    for (std::size_t count = std::min(words.size(), name_words_max - 1); count > 0; --count) {
+        if (auto name = fmt::format("{}", fmt::join(words.first(count), " ")); is_group(name)) {
+            return {std::move(name), count};
+        }
+    }
+    return {"", 0};
+}
+
 /// What is wrong with words that name no command, and what was probably meant.
 problem unknown_command(std::span<const std::string> words) {
-    const bool group = is_group(words[0]);
-    const auto wrong = group ? words[0] + " " + words[1] : words[0];
+    const auto [group, count] = group_of(words);
+    const auto lead = group.empty() ? "" : group + " ";
     std::set<std::string> names;
     for (const auto& c : all_commands()) {
-        if (!group) {
-            names.insert(first_word(c.name));
-        } else if (c.name.starts_with(words[0] + " ")) {
-            names.insert(c.name.substr(words[0].size() + 1));
+        if (c.name.starts_with(lead)) {
+            names.insert(group.empty() ? first_word(c.name) : c.name.substr(lead.size()));
         }
     }
     const std::vector<std::string_view> candidates(names.begin(), names.end());
-    const auto near = nearest(group ? words[1] : words[0], candidates);
-    return {code::invalid_request, near.empty()
-                                       ? fmt::format("There is no command \"troupe {}\".", wrong)
-                                       : fmt::format("There is no command \"troupe {}\". Did you mean \"troupe {}{}\"?",
-                                                     wrong, group ? words[0] + " " : "", near)};
+    const auto near = nearest(words[count], candidates);
+    const auto wrong = lead + words[count];
+    return {code::invalid_request,
+            near.empty()
+                ? fmt::format("There is no command \"troupe {}\".", wrong)
+                : fmt::format("There is no command \"troupe {}\". Did you mean \"troupe {}{}\"?", wrong, lead, near)};
 }
 
 int report_usage(const problem& p, std::string_view command_name, const surroundings& around) {
@@ -95,6 +107,9 @@ int run_found(const command& found, std::span<const std::string> words, const su
         return *result;
     }
     *around.err << problem_text(result.error(), around.err_screen);
+    if (result.error().code == code::step_up_required) {
+        *around.err << "Prove that it is you with `troupe login`, and repeat the command.\n";
+    }
     if (result.error().code != code::connection_failed) {
         *around.err << paint(around.err_screen, tone::faint,
                              fmt::format("More: troupe problems {}", explain(result.error().code).name))
@@ -114,6 +129,7 @@ surroundings surroundings_here() {
             .out_screen = out,
             .err_screen = screen_of(STDERR_FILENO),
             .can_ask = out.interactive && ::isatty(STDIN_FILENO) == 1,
+            .typed = ::isatty(STDIN_FILENO) == 1,
             .search = search_here()};
 }
 
@@ -133,6 +149,7 @@ node_search context::search() const {
     auto search = around_.search;
     search.url = args_.value("url");
     search.key = args_.value("key");
+    search.org = args_.value("org");
     search.data = args_.value("data");
     search.ca = args_.value("ca");
     return search;
@@ -149,7 +166,9 @@ expected<api*> context::node() {
         if (!where) {
             return where.error();
         }
-        api_ = std::make_unique<api>(std::move(*where));
+        api_ = std::make_unique<api>(std::move(*where), [file = login_file::of(search())](const connection& used) {
+            return file ? renew_login(*file, used) : expected<connection>(login_is_over(used.url, ""));
+        });
     }
     return api_.get();
 }
@@ -164,8 +183,9 @@ const std::vector<command>& all_commands() {
     static const std::vector<command> rows = [] {
         std::vector<command> all;
         for (auto group : {serve_row(), status_commands(), trouble_commands(), run_commands(), approval_commands(),
-                           agent_commands(), task_commands(), project_commands(), secret_commands(), event_commands(),
-                           backup_commands(), journal_commands(), local_commands()}) {
+                           agent_commands(), task_commands(), project_commands(), login_commands(), user_commands(),
+                           organization_commands(), role_commands(), key_commands(), secret_commands(),
+                           event_commands(), backup_commands(), journal_commands(), local_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;
@@ -201,12 +221,13 @@ int run_words(const std::vector<std::string>& given, const surroundings& around)
         rest.insert(rest.begin(), flags.begin(), flags.end());
         return run_found(*found, rest, around);
     }
-    if (is_group(words[0]) && (words.size() == 1 || words[1].starts_with("-"))) {
-        const bool help = wants_help || (words.size() > 1 && (words[1] == "--help" || words[1] == "-h"));
-        *(help ? around.out : around.err) << help_text(words[0], around.out_screen);
+    const auto [group, taken] = group_of(words);
+    if (taken > 0 && (words.size() == taken || words[taken].starts_with("-"))) {
+        const bool help = wants_help || (words.size() > taken && (words[taken] == "--help" || words[taken] == "-h"));
+        *(help ? around.out : around.err) << help_text(group, around.out_screen);
         return help ? 0 : exit_usage;
     }
-    return report_usage(unknown_command(words), is_group(words[0]) ? words[0] : "", around);
+    return report_usage(unknown_command(words), group, around);
 }
 
 } // namespace
@@ -235,7 +256,7 @@ std::string problem_text(const problem& p, const screen& s) {
             out += "  " + paint(s, tone::strong, clean_line(e.pointer)) + ": " + clean_line(e.message) + "\n";
         }
     }
-    if (p.retry_after_s) {
+    if (p.retry_after_s && p.detail.find("try again in") == std::string::npos) {
         out += fmt::format("  Try again in {} s.\n", *p.retry_after_s);
     }
     return out;

@@ -26,6 +26,7 @@ struct surroundings {
     screen out_screen;
     screen err_screen;
     bool can_ask = false; ///< Standard input and output are a terminal.
+    bool typed = false;   ///< Standard input is a terminal.
     node_search search;
 };
 surroundings surroundings_here();
@@ -40,6 +41,8 @@ public:
     [[nodiscard]] const screen& out_screen() const { return around_.out_screen; }
     [[nodiscard]] const screen& err_screen() const { return around_.err_screen; }
     [[nodiscard]] bool can_ask() const { return around_.can_ask && !json(); }
+    /// Somebody types the input: passwords are asked for, also when the output goes elsewhere.
+    [[nodiscard]] bool typed() const { return around_.typed; }
     /// The time that relative times are given against.
     [[nodiscard]] timestamp now() const { return now_; }
 
@@ -97,6 +100,11 @@ std::vector<command> run_commands();
 std::vector<command> approval_commands();
 std::vector<command> event_commands();
 std::vector<command> secret_commands();
+std::vector<command> login_commands();
+std::vector<command> user_commands();
+std::vector<command> organization_commands();
+std::vector<command> role_commands();
+std::vector<command> key_commands();
 std::vector<command> backup_commands();
 std::vector<command> journal_commands();
 std::vector<command> local_commands();

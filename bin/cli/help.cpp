@@ -103,17 +103,17 @@ std::string help_text(std::string_view name, const screen& s) {
 }
 
 std::string bash_completion() {
-    std::map<std::string, std::set<std::string>> second; // by first word
+    std::set<std::string> firsts;
+    std::map<std::string, std::set<std::string>> next; // words that follow, by those before
     std::string flag_cases;
     std::string common;
     for (const auto& f : global_flags()) {
         common += fmt::format(" --{}", f.name);
     }
     for (const auto& c : all_commands()) {
-        const auto space = c.name.find(' ');
-        auto& words = second[c.name.substr(0, space)];
-        if (space != std::string::npos) {
-            words.insert(c.name.substr(space + 1));
+        firsts.insert(c.name.substr(0, c.name.find(' ')));
+        for (auto at = c.name.find(' '); at != std::string::npos; at = c.name.find(' ', at + 1)) {
+            next[c.name.substr(0, at)].insert(c.name.substr(at + 1, c.name.find(' ', at + 1) - at - 1));
         }
         std::string flags;
         for (const auto& f : c.takes.flags) {
@@ -121,31 +121,30 @@ std::string bash_completion() {
         }
         flag_cases += fmt::format("        '{}') flags=\"$flags{}\";;\n", c.name, flags);
     }
-    std::string firsts;
     std::string word_cases;
-    for (const auto& [first, words] : second) {
-        firsts += (firsts.empty() ? "" : " ") + first;
-        if (!words.empty()) {
-            word_cases += fmt::format("        {}) choices=\"{}\";;\n", first, fmt::join(words, " "));
-        }
+    for (const auto& [before, words] : next) {
+        word_cases += fmt::format("            '{}') choices=\"{}\";;\n", before, fmt::join(words, " "));
     }
     return fmt::format(R"(# bash completion for troupe:  source <(troupe completion bash)
 _troupe() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
-    local first="${{COMP_WORDS[1]:-}}" name choices="" flags="{}"
+    local name="${{COMP_WORDS[1]:-}}" at=2 choices flags="{}"
     case "$before" in
-        --data|--config|--project) COMPREPLY=($(compgen -f -- "$word")); return;;
+        --data|--config|--project|--password-file|--current-file) COMPREPLY=($(compgen -f -- "$word")); return;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
         COMPREPLY=($(compgen -W "{}" -- "$word")); return
     fi
-    case "$first" in
-{}    esac
-    if [ "$COMP_CWORD" -eq 2 ] && [ -n "$choices" ] && [[ "$word" != -* ]]; then
-        COMPREPLY=($(compgen -W "$choices" -- "$word")); return
-    fi
-    name="$first"
-    [ -n "$choices" ] && name="$first ${{COMP_WORDS[2]:-}}"
+    while :; do
+        choices=""
+        case "$name" in
+{}        esac
+        if [ -z "$choices" ] || [[ "${{COMP_WORDS[at]:-}}" == -* ]]; then break; fi
+        if [ "$COMP_CWORD" -eq "$at" ]; then
+            COMPREPLY=($(compgen -W "$choices" -- "$word")); return
+        fi
+        name="$name ${{COMP_WORDS[at]:-}}" at=$((at + 1))
+    done
     case "$name" in
 {}    esac
     if [[ "$word" == -* ]]; then
@@ -156,7 +155,7 @@ _troupe() {{
 }}
 complete -F _troupe troupe
 )",
-                       common.substr(1), firsts, word_cases, flag_cases);
+                       common.substr(1), fmt::join(firsts, " "), word_cases, flag_cases);
 }
 
 } // namespace troupe::cli

@@ -1,5 +1,6 @@
 #include "bin/cli/node.hpp"
 
+#include "bin/cli/logins.hpp"
 #include "schemas/base/json.hpp"
 
 #include <fmt/format.h>
@@ -58,18 +59,6 @@ std::optional<std::string> read_small(const fs::path& path) {
     return text;
 }
 
-bool on_this_machine(std::string_view url) {
-    for (const std::string_view start :
-         {"http://127.", "https://127.", "http://localhost", "https://localhost", "http://[::1]", "https://[::1]"}) {
-        const auto rest = url.starts_with(start) ? url.substr(start.size()) : std::string_view("x");
-        if (start.ends_with('.') ? rest.find_first_not_of("0123456789.:") == std::string_view::npos
-                                 : rest.empty() || rest.starts_with(':')) {
-            return rest.find('@') == std::string_view::npos;
-        }
-    }
-    return false;
-}
-
 std::optional<data_folder> locate_data_folder(const node_search& search) {
     if (search.data) {
         return data_folder{search.working_folder / *search.data, true};
@@ -112,7 +101,7 @@ expected<node_file> read_node_file(const data_folder& folder, const node_search&
                                                             "again with `troupe serve --data {}`.",
                                                             folder.path.string(), node.pid, folder.path.string())};
     }
-    if (!folder.named && !on_this_machine(node.url)) {
+    if (!folder.named && !is_on_this_machine(node.url)) {
         return problem{code::connection_failed,
                        fmt::format("{} names a node on another machine ({}). If that is what you "
                                    "want, say so: --url {} or --data {}.",
@@ -137,6 +126,7 @@ node_search search_here() {
     std::error_code ignored; // a deleted working folder: nothing is found
     return {.url = {},
             .key = {},
+            .org = {},
             .data = {},
             .ca = {},
             .environment = [](const char* name) -> std::optional<std::string> {
@@ -147,38 +137,90 @@ node_search search_here() {
             .process_runs = [](int pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }};
 }
 
+bool is_on_this_machine(std::string_view url) {
+    for (const std::string_view start :
+         {"http://127.", "https://127.", "http://localhost", "https://localhost", "http://[::1]", "https://[::1]"}) {
+        const auto rest = url.starts_with(start) ? url.substr(start.size()) : std::string_view("x");
+        if (start.ends_with('.') ? rest.find_first_not_of("0123456789.:") == std::string_view::npos
+                                 : rest.empty() || rest.starts_with(':')) {
+            return rest.find('@') == std::string_view::npos;
+        }
+    }
+    return false;
+}
+
 std::optional<fs::path> find_data_folder(const node_search& search) {
     const auto found = locate_data_folder(search);
     return found ? std::optional(found->path) : std::nullopt;
 }
 
-expected<connection> find_node(const node_search& search) {
-    const auto from_environment = [&](const char* name) {
-        const auto value = search.environment(name);
-        return value && !value->empty() ? value : std::nullopt;
-    };
-    const auto url = search.url ? search.url : search.data ? std::nullopt : from_environment("TROUPE_URL");
-    const auto key = search.key ? search.key : from_environment("TROUPE_KEY");
-    const auto ca = search.ca ? *search.ca : from_environment("TROUPE_CA").value_or("");
-    if (url && key) {
-        return connection{without_slash(*url), *key, ca};
-    }
+namespace {
+
+std::optional<std::string> from_environment(const node_search& search, const char* name) {
+    auto value = search.environment(name);
+    return value && !value->empty() ? value : std::nullopt;
+}
+
+/// Where the node is, and its folder when it is the one on this machine.
+struct found_node {
+    connection where;
+    std::optional<std::pair<data_folder, node_file>> here;
+};
+
+expected<found_node> locate_node(const node_search& search) {
+    const auto url = search.url ? search.url : search.data ? std::nullopt : from_environment(search, "TROUPE_URL");
     const auto folder = locate_data_folder(search);
-    if (!folder) {
-        return url ? expected<connection>(connection{without_slash(*url), "", ca})
-                   : problem{code::connection_failed, fmt::format("No node is running here. {}", start_one)};
+    if (!url && !folder) {
+        return problem{code::connection_failed, fmt::format("No node is running here. {}", start_one)};
     }
-    const auto node = read_node_file(*folder, search);
-    if (url) {
-        // The key of the node on this machine is for that node only.
-        const bool same = node && node->url == without_slash(*url);
-        return connection{without_slash(*url), same ? read_key(*folder, *node) : "", ca,
-                          same && ca.empty() ? node->certificate_file : ""};
-    }
-    if (!node) {
+    auto node = folder ? read_node_file(*folder, search) : expected<node_file>(problem{});
+    if (!url && !node) {
         return node.error();
     }
-    return connection{node->url, key ? *key : read_key(*folder, *node), ca, ca.empty() ? node->certificate_file : ""};
+    found_node out;
+    out.where.url = url ? without_slash(*url) : node->url;
+    out.where.ca_file = search.ca ? *search.ca : from_environment(search, "TROUPE_CA").value_or("");
+    if (node && node->url == out.where.url) { // key and certificate of the node on this machine are for it only
+        out.where.certificate_file = out.where.ca_file.empty() ? node->certificate_file : "";
+        out.here = {*folder, std::move(*node)};
+    }
+    return out;
+}
+
+} // namespace
+
+expected<connection> find_address(const node_search& search) {
+    auto found = locate_node(search);
+    return found ? expected<connection>(std::move(found->where)) : found.error();
+}
+
+expected<connection> find_node(const node_search& search) {
+    auto found = locate_node(search);
+    if (!found) {
+        return found.error();
+    }
+    auto out = std::move(found->where);
+    out.organization = search.org ? *search.org : from_environment(search, "TROUPE_ORG").value_or("");
+    if (const auto given = search.key ? search.key : from_environment(search, "TROUPE_KEY")) {
+        out.key = *given;
+        out.source = search.key ? key_source::flag : key_source::environment;
+        return out;
+    }
+    const auto file = login_file::of(search);
+    const auto login = file ? file->find(out.url) : expected<std::optional<stored_login>>(std::nullopt);
+    if (!login) {
+        return login.error();
+    }
+    if (*login) {
+        out.key = (*login)->access_token;
+        out.source = key_source::login;
+        out.renew_at = (*login)->renew_at;
+        out.organization = out.organization.empty() ? (*login)->organization : out.organization;
+    } else if (found->here) {
+        out.key = read_key(found->here->first, found->here->second);
+        out.source = out.key.empty() ? key_source::none : key_source::admin_key;
+    }
+    return out;
 }
 
 } // namespace troupe::cli

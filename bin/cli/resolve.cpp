@@ -2,10 +2,13 @@
 
 #include "schemas/agent.hpp"
 #include "schemas/approval.hpp"
+#include "schemas/auth.hpp"
 #include "schemas/name_messages.hpp"
+#include "schemas/organization.hpp"
 #include "schemas/project.hpp"
 #include "schemas/run.hpp"
 #include "schemas/task.hpp"
+#include "schemas/user.hpp"
 
 #include <fmt/format.h>
 
@@ -53,6 +56,11 @@ expected<uuid> resolve(api& node, std::string_view what, std::string_view path, 
     return chosen;
 }
 
+/// Which command lists them.
+std::string list_command(std::string_view what) {
+    return what == "session" ? "sessions" : what == "invitation" ? "org invitations" : fmt::format("{} list", what);
+}
+
 } // namespace
 
 expected<uuid> choose(std::string_view what, std::string_view word, const std::vector<candidate>& candidates) {
@@ -81,7 +89,7 @@ expected<uuid> choose(std::string_view what, std::string_view word, const std::v
                                word.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos
                            ? fmt::format("No {} is \"{}\". The beginning of an id needs at least {} characters.", what,
                                          word, prefix_min)
-                           : fmt::format("No {} is \"{}\". See `troupe {} list`.", what, word, what)};
+                           : fmt::format("No {} is \"{}\". See `troupe {}`.", what, word, list_command(what))};
     }
     problem several{code::conflict,
                     fmt::format("\"{}\" fits {} {}s: give more characters of the id.", word, fits.size(), what)};
@@ -131,6 +139,27 @@ expected<uuid> resolve_project(api& node, std::string_view word) {
 
 expected<uuid> resolve_approval(api& node, std::string_view word) {
     return resolve<approval_document>(node, "approval", "/approvals", word, {});
+}
+
+expected<uuid> resolve_user(api& node, std::string_view word) {
+    if (word.find('@') != std::string_view::npos) {
+        const auto user = node.get_as<user_document>("/users/" + encode_segment(word));
+        return user ? expected<uuid>(user->id) : user.error();
+    }
+    return resolve<user_document>(node, "user", "/users", word, [](const user_document& u) { return u.email; });
+}
+
+expected<uuid> resolve_key(api& node, std::string_view word) {
+    return resolve<api_key_document>(node, "key", "/api-keys", word, [](const api_key_document& k) { return k.name; });
+}
+
+expected<uuid> resolve_session(api& node, std::string_view word) {
+    return resolve<session_document>(node, "session", "/auth/sessions", word, {});
+}
+
+expected<uuid> resolve_invitation(api& node, std::string_view organization_path, std::string_view word) {
+    return resolve<invitation_document>(node, "invitation", std::string(organization_path) + "/invitations", word,
+                                        [](const invitation_document& i) { return i.email; });
 }
 
 namespace {

@@ -34,6 +34,12 @@ expected<uuid> resolve_task(api& node, std::string_view word);
 expected<uuid> resolve_agent(api& node, std::string_view word);
 expected<uuid> resolve_project(api& node, std::string_view word);
 expected<uuid> resolve_approval(api& node, std::string_view word);
+/// By e-mail address or id; for administrators of the node.
+expected<uuid> resolve_user(api& node, std::string_view word);
+expected<uuid> resolve_key(api& node, std::string_view word);
+expected<uuid> resolve_session(api& node, std::string_view word);
+/// Of the organization at that path, by e-mail address or id.
+expected<uuid> resolve_invitation(api& node, std::string_view organization_path, std::string_view word);
 
 /// By the name of the kind: "run", "task", "agent", "approval" or "project". `invalid_request`: there is no such kind.
 expected<uuid> resolve_of_kind(api& node, std::string_view kind, std::string_view word);

@@ -1,23 +1,17 @@
 #include "schemas/secret.hpp"
 #include "actors/secret/secret_vault.hpp"
+#include "bin/cli/ask.hpp"
 #include "bin/cli/commands.hpp"
 #include "bin/cli/import.hpp"
 #include "bin/cli/print.hpp"
 #include "runtime/config/config.hpp"
 #include "schemas/base/cipher.hpp"
-#include "schemas/base/durable_file.hpp"
-#include "schemas/base/limits.hpp"
 #include "storage/store.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
-#include <iostream>
-#include <iterator>
-#include <termios.h>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 /// Secrets: a value goes in by a file, a variable or standard input, never by the command line, and none comes out.
@@ -27,25 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto look_again = std::chrono::milliseconds(100);
-
-/// A line from the terminal that does not show it.
-std::string ask_unseen(const std::string& prompt) {
-    std::fputs(prompt.c_str(), stderr);
-    termios before{};
-    const bool hidden = ::tcgetattr(STDIN_FILENO, &before) == 0;
-    if (hidden) {
-        auto unseen = before;
-        unseen.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
-    }
-    std::string line;
-    std::getline(std::cin, line);
-    if (hidden) {
-        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        std::fputs("\n", stderr);
-    }
-    return line;
-}
 
 expected<std::string> given_value(context& c) {
     const auto file = c.args().value("from-file");
@@ -58,21 +33,10 @@ expected<std::string> given_value(context& c) {
         return value ? expected<std::string>(*value)
                      : problem{code::invalid_request, fmt::format("The variable {} is not set.", *variable)};
     }
-    expected<std::string> text = std::string();
-    if (file && *file != "-") {
-        text = read_whole_file(c.search().working_folder / *file, limits::body_bytes_max);
-    } else if (c.can_ask()) {
-        text = ask_unseen(fmt::format("Value of {}: ", c.args().operand(0)));
-    } else {
-        text = std::string(std::istreambuf_iterator<char>(std::cin), {});
+    if (file || !c.typed()) {
+        return text_of(c, file.value_or("-"));
     }
-    if (text && text->ends_with('\n')) { // the line end that an editor or echo adds
-        text->pop_back();
-        if (text->ends_with('\r')) {
-            text->pop_back();
-        }
-    }
-    return text;
+    return ask_unseen(fmt::format("Value of {}: ", c.args().operand(0))).value_or("");
 }
 
 /// JSON carries text only, and would carry something else in its place.

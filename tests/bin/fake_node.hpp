@@ -30,6 +30,7 @@ struct fake_reply {
     int status = 200;
     std::string body = "{}";
     std::string content_type = "application/json";
+    std::string headers = {}; ///< Whole lines: "Retry-After: 5\r\n".
 };
 
 /// A node of canned answers on a port of its own: one request a connection.
@@ -78,8 +79,8 @@ private:
                 requests_.push_back(std::move(request));
             }
             const auto text =
-                fmt::format("HTTP/1.1 {} X\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
-                            reply.status, reply.content_type, reply.body.size(), reply.body);
+                fmt::format("HTTP/1.1 {} X\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}Connection: close\r\n\r\n{}",
+                            reply.status, reply.content_type, reply.body.size(), reply.headers, reply.body);
             boost::asio::write(socket, boost::asio::buffer(text), failed);
             socket.shutdown(boost::asio::ip::tcp::socket::shutdown_send, failed);
         }

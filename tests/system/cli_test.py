@@ -117,9 +117,9 @@ class CliTest(NodeTest):
         for number, seen_before in enumerate((True, False)):
             node = self.node(name=f"follow{number}").start()
             node.client().create("/tasks", {"title": "past"})
-            own = node.client().read("/status")["subscribers"]
+            before = node.client().read("/status")["subscribers"]  # the node's own
             process, printed = self.follow(node)
-            poll("the follower", lambda: node.client().read("/status")["subscribers"] > own)
+            poll("the follower", lambda: node.client().read("/status")["subscribers"] > before)
             if seen_before:
                 node.client().create("/tasks", {"title": "seen"})
                 poll("the first event", lambda: "seen" in printed.read_text())
