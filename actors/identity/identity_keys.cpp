@@ -2,6 +2,7 @@
 
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/described.hpp"
+#include "schemas/base/log.hpp"
 
 #include <utility>
 
@@ -82,8 +83,12 @@ expected<std::unique_ptr<identity_keys>> identity_keys::open(node_secrets secret
     out->keys_ = std::make_shared<const std::vector<signing_key>>(std::move(keys));
     const auto now = system_now();
     if (out->is_due(now)) {
-        if (auto rotated = out->rotate(now); !rotated) {
+        auto rotated = out->rotate(now);
+        if (!rotated && out->keys()->empty()) {
             return rotated.error();
+        }
+        if (!rotated) { // of a full disk, say: the old key is good until there is another
+            log_for("identity").warn("the key that signs tokens could not be replaced: {}", rotated.error().detail);
         }
     }
     return out;

@@ -1,6 +1,7 @@
 """Backups in an object store: copied by the node, fetched and restored where there is nothing but the keys."""
 
 import json
+import shutil
 from pathlib import Path
 
 from tests.system.node import NodeTest, poll
@@ -37,6 +38,7 @@ class RemoteBackupTest(NodeTest):
         self.assertEqual(done.returncode, 0, done)
         done = elsewhere.cli("backup", "restore", f"{fetched}/", "--data", elsewhere.directory)
         self.assertEqual(done.returncode, 0, done)
+        shutil.copy(node.directory / "secrets.key", elsewhere.directory)  # backups leave it out
         self.assertEqual(elsewhere.start().client().read(f"/tasks/{task}")["title"], "kept elsewhere")
 
     def test_second_backup_sends_only_what_is_new_and_delete_takes_its_own(self):
