@@ -240,7 +240,7 @@ void print_restored(context& c, const runtime::restore_result& done, const fs::p
                   {fmt::format("{}, {} later ones left out", count_text(done.records), count_text(done.records_cut))}},
                  {"next",
                   {"troupe serve --data " + target.string() +
-                   " (with new keys: see its admin.key; secrets need the node's secrets.key)"}}}));
+                   " (put the old node's secrets.key there first; its admin.key is a new one)"}}}));
 }
 
 expected<int> backup_restore(context& c) {
