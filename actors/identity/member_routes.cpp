@@ -410,7 +410,6 @@ std::vector<net::route> member_routes(identity& me) {
     accepting.body = net::body_of<accept_invitation_body>("accept_invitation");
     accepting.reply = net::reply_of<organization_document>("organization");
     accepting.errors = {code::not_found, code::limit_reached};
-    accepting.reply_headers = net::changed_headers();
     accepting.run = accept(me);
     add(std::move(accepting));
     return out;

@@ -5,8 +5,11 @@
 #include "actors/identity/proof.hpp"
 #include "actors/identity/user_model.hpp"
 #include "schemas/name_messages.hpp"
+#include "storage/views.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace troupe::actors {
@@ -27,9 +30,9 @@ net::handler in_system(net::handler run) {
     };
 }
 
-net::response created(const runtime::outcome& made, const uuid& id) {
-    net::response out{201, made.document};
-    out.headers.emplace_back("ETag", "\"" + std::to_string(made.version) + "\"");
+net::response created(const std::string& document, std::uint64_t version, const uuid& id) {
+    net::response out{201, document};
+    out.headers.emplace_back("ETag", "\"" + std::to_string(version) + "\"");
     out.headers.emplace_back("Location", "/api/v1/users/" + to_string(id));
     return out;
 }
@@ -63,7 +66,7 @@ net::handler create(identity& me) {
                 return respond(net::to_response(user.error(), r));
             }
             if (!role) {
-                return respond(created(*made, user->id));
+                return respond(created(made->document, made->version, user->id));
             }
             auto join = command_of(me, r, organization_address(r.who.organization), add_member{user->id, *role});
             if (!join) {
@@ -75,11 +78,9 @@ net::handler create(identity& me) {
                     return respond(net::to_response(joined.error(), r));
                 }
                 tell_member(me, r, r.who.organization, joined->version, id, [&me, respond, made, id] {
-                    auto answer = created(made, id);
-                    if (const auto present = read_user(me, id); present && *present) {
-                        answer.body = to_json(**present);
-                    }
-                    respond(std::move(answer));
+                    const auto now = storage::read_document(*me.services.store, user_address(id));
+                    respond(now && *now ? created((*now)->json, (*now)->version, id)
+                                        : created(made.document, made.version, id));
                 });
             });
         });
