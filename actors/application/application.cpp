@@ -201,6 +201,9 @@ net::server_hooks application::impl::edge_hooks() {
     hooks.routes = routes();
     hooks.authenticate = [this](const net::request& r) { return who->doors->authenticate(r); };
     hooks.authorize = access::authorize;
+    hooks.revalidate = [this](const net::request& r, const net::principal& before) {
+        return who->doors->revalidate(r, before);
+    };
     hooks.authorize_channel = [](const net::principal& caller, std::string_view channel) {
         return access::authorize(caller, channel_permission(channel));
     };
@@ -281,6 +284,9 @@ application::application() = default;
 application::~application() {
     if (impl_) {
         stop(1000);
+        if (impl_->who) {
+            impl_->who->stop();
+        }
         if (impl_->vault) {
             impl_->vault->wait();
         }

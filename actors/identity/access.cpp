@@ -123,15 +123,15 @@ expected<net::principal> access::authenticate(const net::request& r) {
             known = found->second.who;
         }
     }
-    const auto expired = [](const net::principal& who) {
-        return who.credentials->expires_at.ms != 0 && system_now() >= who.credentials->expires_at;
-    };
-    if (!known || expired(*known)) {
+    if (!known || known->credentials->has_expired(system_now())) {
         auto judged = judge(r, sent.text, organization);
         if (!judged) {
             return judged;
         }
         known = std::move(*judged);
+        auto dated = std::make_shared<credentials>(*known->credentials);
+        dated->generation = generation;
+        known->credentials = std::move(dated);
         const std::lock_guard lock(mutex_);
         if (remembered_.size() >= remembered_max) {
             remembered_.clear();
@@ -146,6 +146,22 @@ expected<net::principal> access::authenticate(const net::request& r) {
         }
     }
     return std::move(*known);
+}
+
+expected<std::optional<net::principal>> access::revalidate(const net::request& r, const net::principal& before) {
+    const auto* c = before.credentials.get();
+    if (c == nullptr ||
+        (c->generation == generation_.load(std::memory_order_acquire) && !c->has_expired(system_now()))) {
+        return std::optional<net::principal>();
+    }
+    auto now = authenticate(r);
+    if (!now) {
+        return now.error();
+    }
+    if (now->organization != before.organization || now->admin != before.admin || !now->credentials->equals(*c)) {
+        return problem{code::forbidden, "what the caller may do has changed: connect again"};
+    }
+    return std::optional(std::move(*now));
 }
 
 expected<net::principal> access::judge(const net::request& r, std::string_view token, std::string_view organization) {
@@ -268,6 +284,9 @@ expected<net::principal> access::judge_session(std::string_view token, std::stri
     net::principal who{"user/" + to_string(claims->user), {}, false, {}};
     if (auto in = enter(who, *c, **user, organization, claims->organization); !in) {
         return in.error();
+    }
+    if (covering(c->permissions, "self:write").empty()) {
+        c->permissions.emplace_back("self:*"); // whatever the role: people log out and change their password
     }
     who.credentials = std::move(c);
     return who;
@@ -403,7 +422,7 @@ permission_decision_document access::explain(const net::principal& who, std::str
 
 expected<void> access::authorize(const net::principal& who, std::string_view permission) {
     const auto* c = who.credentials.get();
-    if (c != nullptr && permission == "self:read") {
+    if (c != nullptr && permission == "caller:read") {
         return {}; // anybody may know who it is
     }
     const bool covered = c != nullptr && (who.admin || !covering(c->permissions, permission).empty()) &&

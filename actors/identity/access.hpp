@@ -38,6 +38,10 @@ public:
     /// `forbidden` (a cookie without its CSRF token).
     expected<net::principal> authenticate(const net::request& r);
 
+    /// Of a live stream that the request opened: nothing while nothing changed, who it is now, or a problem when it is
+    /// nobody any more or may do other things than before.
+    expected<std::optional<net::principal>> revalidate(const net::request& r, const net::principal& before);
+
     /// `forbidden`, `organization_suspended`. Deny by default.
     [[nodiscard]] static expected<void> authorize(const net::principal& who, std::string_view permission);
     /// The same with its reason.

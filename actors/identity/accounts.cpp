@@ -210,7 +210,8 @@ private:
         command_.slug = slug();
         auto create = command_of(me_, request_, organization_address(id_), command_);
         if (!create) {
-            done_(create.error());
+            const auto done = std::exchange(done_, nullptr); // it may hold this object
+            done(create.error());
             return;
         }
         const wanted_name wanted{system_organization, std::string(organization_model::kind), command_.slug, id_};
@@ -328,7 +329,7 @@ void start_session(identity& me, const net::request& r, session_start start, con
     const auto id = make_uuid();
     open_session open{start.user,
                       *organization,
-                      (*credential)->generation,
+                      start.generation.value_or((*credential)->generation),
                       start.methods,
                       r.address,
                       short_agent(r),
@@ -346,6 +347,7 @@ void start_session(identity& me, const net::request& r, session_start start, con
         if (!opened) {
             return refuse(opened.error());
         }
+        me.rotate_keys_when_due();
         respond(tokens_of(me, user, id, organization, 0, start.cookie, start.status));
     });
 }

@@ -75,7 +75,8 @@ struct session_start {
     std::optional<std::string> organization = {}; ///< Id or slug; none: the first that the person belongs to.
     bool cookie = false;
     int status = 200;
-    std::optional<uuid> joined = {}; ///< Goes before: the person joined it just now.
+    std::optional<uuid> joined = {};              ///< Goes before: the person joined it just now.
+    std::optional<std::uint64_t> generation = {}; ///< Of the credential that was proven; none: the present one.
 };
 /// Opens a session and answers with its tokens.
 void start_session(identity& me, const net::request& r, session_start start, const net::responder& respond);

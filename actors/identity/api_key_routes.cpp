@@ -49,20 +49,14 @@ expected<api_key_document> find_key(const identity& me, const request& r, std::s
     return visible ? expected<api_key_document>(std::move(*key)) : no_key(r);
 }
 
-/// Scopes that are no patterns, or wider than those of the key that asks.
-expected<void> check_scopes(const request& r, const std::vector<std::string>& scopes) {
+/// Scopes are patterns.
+expected<void> check_scopes(const std::vector<std::string>& scopes) {
     for (std::size_t i = 0; i < scopes.size(); ++i) {
         if (!is_permission_pattern(scopes[i])) {
             return problem{code::invalid_request,
                            "'" + scopes[i] + "' is no permission: write it as `task:read`, `task:*` or `*:read`.",
                            {{"/scopes/" + std::to_string(i), "is no permission"}}};
         }
-    }
-    const auto& own = r.who.credentials->scopes;
-    if (!own.empty() && (scopes.empty() || !covers_all(own, scopes))) {
-        return problem{code::forbidden,
-                       "A key can only make keys that may do no more than itself: give `scopes` within "
-                       "its own."};
     }
     return {};
 }
@@ -76,6 +70,12 @@ expected<create_api_key> owned(const identity& me, const request& r, const creat
     out.expires_at = body.expires_at;
     if (auto recent = check_recent(me, r.who); !recent) {
         return recent.error();
+    }
+    if (r.who.credentials->key) { // what a key makes would outlive it
+        return problem{code::forbidden, "A key makes no further keys: log in, or use the administrator's key."};
+    }
+    if (r.who.credentials->suspended) {
+        return problem{code::organization_suspended, "This organization is suspended: nothing in it changes."};
     }
     if (r.who.organization.is_nil()) {
         return problem{code::conflict,
@@ -119,7 +119,7 @@ expected<create_api_key> owned(const identity& me, const request& r, const creat
 net::handler create(identity& me) {
     return [&me](request r, responder respond) {
         const auto body = from_json<create_api_key_body>(r.body, strictness::input);
-        const auto fits = body ? check_scopes(r, body->scopes) : expected<void>(body.error());
+        const auto fits = body ? check_scopes(body->scopes) : expected<void>(body.error());
         auto command = fits ? owned(me, r, *body) : expected<create_api_key>(fits.error());
         if (!command) {
             return respond(net::to_response(command.error(), r));
@@ -211,7 +211,7 @@ std::vector<net::route> api_key_routes(identity& me) {
          .body = net::body_of<create_api_key_body>("create_api_key"),
          .reply = net::reply_of<created_api_key_document>("created_api_key"),
          .success = 201,
-         .errors = {code::conflict, code::step_up_required},
+         .errors = {code::conflict, code::organization_suspended, code::step_up_required},
          .reply_headers = {"ETag", "Location"},
          .run = create(me)},
         {.verb = verb::get,

@@ -24,6 +24,13 @@ struct credentials {
     bool suspended = false;               ///< The organization may only be read.
     timestamp authenticated_at;           ///< When the person proved last who it is.
     timestamp expires_at;                 ///< Of what was sent; the epoch: never.
+    std::uint64_t generation = 0;         ///< Of `access`: nothing about anybody has changed while it stays.
+
+    [[nodiscard]] bool has_expired(timestamp now) const { return expires_at.ms != 0 && now >= expires_at; }
+    /// Whether the other may do the same.
+    [[nodiscard]] bool equals(const credentials& o) const {
+        return role == o.role && permissions == o.permissions && scopes == o.scopes && suspended == o.suspended;
+    }
 };
 
 } // namespace troupe

@@ -1,6 +1,7 @@
 #include "actors/identity/identity.hpp"
 
 #include "actors/identity/organization_model.hpp"
+#include "schemas/base/log.hpp"
 
 #include <iterator>
 #include <thread>
@@ -10,6 +11,8 @@ namespace troupe::actors {
 namespace {
 
 constexpr std::uint32_t address_failures_free = 20;
+constexpr std::int64_t address_forgive_ms = 60'000;
+constexpr std::uint32_t everywhere_failures_free = 50;
 
 /// The organization of entities that were made before there were others.
 expected<void> make_default_organization(const runtime::services& s) {
@@ -28,8 +31,24 @@ expected<void> make_default_organization(const runtime::services& s) {
 
 identity::identity(const runtime::services& s)
     : services(s),
-      passwords(std::max(1U, std::thread::hardware_concurrency() / 2)),
-      by_address({.free = address_failures_free}) {}
+      by_account_everywhere({.free = everywhere_failures_free}),
+      by_address({.free = address_failures_free, .forgive_ms = address_forgive_ms}),
+      passwords(std::max(1U, std::thread::hardware_concurrency() / 2)) {}
+
+void identity::rotate_keys_when_due() {
+    const auto now = system_now();
+    if (!keys->is_due(now)) {
+        return;
+    }
+    passwords.run([this, now] { // it waits for the journal
+        if (!keys->is_due(now)) {
+            return;
+        }
+        if (const auto rotated = keys->rotate(now); !rotated) {
+            log_for("identity").error("the signing key was not rotated: {}", rotated.error().detail);
+        }
+    });
+}
 
 expected<std::unique_ptr<identity>> identity::open(const runtime::services& s, node_secrets secrets,
                                                    const admin_key& key) {

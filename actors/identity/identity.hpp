@@ -31,9 +31,17 @@ public:
     const runtime::services& services;
     std::unique_ptr<identity_keys> keys;
     std::unique_ptr<access> doors;
-    password_desk passwords;
-    attempts by_account; ///< Failed logins, by e-mail address.
-    attempts by_address; ///< Failed logins, registrations and refreshes, by the client's address.
+    /// Failed logins of an account from one network, so that nobody keeps others out; and from everywhere, so that
+    /// guessing from many places is slow, too.
+    attempts by_account;
+    attempts by_account_everywhere;
+    attempts by_address;     ///< Failed logins, registrations and refreshes, by the client's network.
+    password_desk passwords; ///< The last: its threads use all of the others.
+
+    /// No callback of the desk comes after it. Before the node ends.
+    void stop() { passwords.stop(); }
+    /// A new signing key, when the present one has signed for long enough. Returns at once.
+    void rotate_keys_when_due();
 
 private:
     explicit identity(const runtime::services& s);

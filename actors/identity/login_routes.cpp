@@ -5,6 +5,7 @@
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
 #include "schemas/base/log.hpp"
+#include "schemas/base/network.hpp"
 #include "schemas/name_messages.hpp"
 #include "storage/views.hpp"
 
@@ -41,10 +42,11 @@ net::handler login_handler(identity& me) {
                       return respond(net::to_response(proven.error(), r));
                   }
                   start_session(me, r,
-                                {.user = proven->first.id,
-                                 .methods = proven->second,
+                                {.user = proven->user.id,
+                                 .methods = proven->methods,
                                  .organization = organization,
-                                 .cookie = cookie},
+                                 .cookie = cookie,
+                                 .generation = proven->generation},
                                 respond);
               });
     };
@@ -58,7 +60,7 @@ public:
         : me_(me), request_(std::move(r)), body_(std::move(body)), respond_(std::move(respond)) {}
 
     void run() {
-        if (const auto wait = me_.by_address.wait_ms(request_.address, monotonic_ms()); wait > 0) {
+        if (const auto wait = me_.by_address.wait_ms(client_network(request_.address), monotonic_ms()); wait > 0) {
             return refuse(wait_first(wait));
         }
         if (auto allowed = check_allowed(); !allowed) {
@@ -84,7 +86,7 @@ private:
     /// Registering tells who has an account: not often.
     void on_refused(const problem& p) {
         if (p.code == code::already_exists) {
-            me_.by_address.failed(request_.address, monotonic_ms());
+            me_.by_address.failed(client_network(request_.address), monotonic_ms());
             return refuse({code::already_exists,
                            "there is an account with this e-mail address: log in",
                            {{"/email", "has an account"}}});
@@ -114,8 +116,10 @@ private:
         const bool good = invitation && invitation->status == invitation_status::open &&
                           system_now() < invitation->expires_at &&
                           fold_name(invitation->email) == fold_name(clean_email(body_.email).value_or(""));
-        if (!good) {
-            me_.by_address.failed(request_.address, monotonic_ms());
+        const bool repeated = invitation && request_.header("idempotency-key") &&
+                              invitation->accepted_by == net::id_for_create(request_, "create_user");
+        if (!good && !repeated) {
+            me_.by_address.failed(client_network(request_.address), monotonic_ms());
             return problem{code::invalid_request,
                            "This invitation is not for this e-mail address, was used or revoked, or has expired.",
                            {{"/invitation", "is not good for this address"}}};
@@ -180,6 +184,14 @@ net::handler register_handler(identity& me) {
 
 problem bad_refresh_token() { return {code::unauthenticated, "this refresh token is not known: log in again"}; }
 
+/// Whether that is the session's present rotation.
+bool is_rotation(const identity& me, const uuid& session, std::uint64_t rotation) {
+    const auto item = storage::read_item(*me.services.store, session_address(session), family_collection, family_key);
+    const auto family =
+        item && *item ? from_json<session_family>(**item, strictness::stored) : expected<session_family>(problem{});
+    return family && family->rotation == rotation;
+}
+
 void on_rotated(identity& me, const request& r, const responder& respond, const runtime::reply& rotated,
                 std::uint64_t rotation, bool cookie) {
     const auto session = rotated ? from_json<session_document>(rotated->document, strictness::stored)
@@ -188,6 +200,11 @@ void on_rotated(identity& me, const request& r, const responder& respond, const 
         session ? read_user(me, session->user_id) : expected<std::optional<user_document>>(session.error());
     if (!user || !*user) {
         return respond(net::to_response(user ? bad_refresh_token() : user.error(), r));
+    }
+    if (rotated->repeated && !session->ended_at && !is_rotation(me, session->id, rotation + 1)) {
+        return respond(net::to_response({code::unauthenticated, "this refresh came again too late: its token was used "
+                                                                "since, log in again"},
+                                        r));
     }
     if (session->ended_at) {
         log_for("identity")
@@ -208,15 +225,12 @@ net::handler refresh_handler(identity& me) {
         if (!body) {
             return refuse(body.error());
         }
-        if (const auto wait = me.by_address.wait_ms(r.address, monotonic_ms()); wait > 0) {
-            return refuse(wait_first(wait));
-        }
         const bool cookie = !body->refresh_token;
         const auto text = cookie ? std::string(r.cookie(refresh_cookie).value_or("")) : *body->refresh_token;
         const auto token = read_opaque(me.keys->opaque_key(), refresh_prefix, text);
-        if (!token) {
-            me.by_address.failed(r.address, monotonic_ms());
-            return refuse(bad_refresh_token());
+        if (!token) { // made up: whoever has one of this node is never slowed down by others
+            const auto wait = me.by_address.begin(client_network(r.address), monotonic_ms());
+            return refuse(wait > 0 ? wait_first(wait) : bad_refresh_token());
         }
         const auto stored = storage::read_document(*me.services.store, session_address(token->id));
         const auto session = stored && *stored ? from_json<session_document>((*stored)->json, strictness::stored)
@@ -241,6 +255,7 @@ net::handler refresh_handler(identity& me) {
             return refuse(organization.error());
         }
         r.who.name = "user/" + to_string((*user)->id);
+        r.body += text; // a cookie's token is part of the request, too: its repeat is another one
         auto c = command_of(me, r, session_address(token->id),
                             rotate_session{token->number, *organization, r.address,
                                            std::string(r.user_agent().substr(0, 200)),

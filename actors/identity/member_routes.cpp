@@ -20,19 +20,21 @@ using net::verb;
 /// Pages of a collection are filled up, since removed items stay in it; so many reads at most for one page.
 constexpr int rounds_max = 20;
 
-/// A page of items that `show` has something to show for.
+/// A page of items that `show` has something to show for, behind `first`.
 void list_collection(identity& me, const request& r, std::string_view collection,
                      const std::function<std::optional<std::string>(const std::string&)>& show,
-                     const responder& respond, std::vector<std::string> items = {}) {
+                     const responder& respond, std::vector<std::string> first = {}) {
     const auto limit = net::page_limit(r);
     if (!limit) {
         return respond(net::to_response(limit.error(), r));
     }
     storage::item_query query{organization_address(r.who.organization), std::string(collection), false, *limit,
                               std::string(r.query_value("cursor").value_or(""))};
+    auto items = std::move(first);
+    const auto full = items.size() + *limit;
     std::optional<std::string> next;
-    for (int round = 0; round < rounds_max && items.size() < *limit; ++round) {
-        query.limit = *limit - items.size();
+    for (int round = 0; round < rounds_max && items.size() < full; ++round) {
+        query.limit = full - items.size();
         const auto page = storage::read_items(*me.services.store, query);
         if (!page) {
             return respond(net::to_response(page.error(), r));
@@ -151,6 +153,9 @@ net::handler put_member(identity& me) {
 
 net::handler delete_member(identity& me) {
     return [&me](const request& r, const responder& respond) {
+        if (const auto recent = check_recent(me, r.who); !recent) {
+            return respond(net::to_response(recent.error(), r));
+        }
         const auto member = find_member(me, r);
         const auto may =
             member ? check_may_give(me, r.who, r.who.organization, member->role) : expected<void>(member.error());
@@ -175,15 +180,15 @@ std::optional<std::string> show_role(const std::string& item) {
 /// The built-in ones come first, on the first page.
 net::handler list_roles(identity& me) {
     return [&me](const request& r, const responder& respond) {
-        std::vector<std::string> items;
+        std::vector<std::string> first; // beside the page
         if (!r.query_value("cursor")) {
             for (const auto& role : built_in_roles()) {
-                items.push_back(show_role(role));
+                first.push_back(show_role(role));
             }
         }
         list_collection(
             me, r, roles_collection, [](const std::string& item) { return show_role(item); }, respond,
-            std::move(items));
+            std::move(first));
     };
 }
 
@@ -209,6 +214,9 @@ bool is_role_name(std::string_view name) {
 
 net::handler put_role_handler(identity& me) {
     return [&me](request r, responder respond) {
+        if (const auto recent = check_recent(me, r.who); !recent) {
+            return respond(net::to_response(recent.error(), r));
+        }
         const auto body = from_json<put_role_body>(r.body, strictness::input);
         if (!body) {
             return respond(net::to_response(body.error(), r));
@@ -221,7 +229,9 @@ net::handler put_role_handler(identity& me) {
                                             r));
         }
         const auto* c = r.who.credentials.get();
-        if (!r.who.admin && (c == nullptr || !covers_all(c->permissions, body->permissions))) {
+        const bool has_all = c != nullptr && covers_all(c->permissions, body->permissions) &&
+                             (c->scopes.empty() || covers_all(c->scopes, body->permissions));
+        if (!r.who.admin && !has_all) {
             return respond(
                 net::to_response({code::forbidden, "You can only give permissions that you have yourself."}, r));
         }
@@ -255,6 +265,9 @@ net::handler list_invitations(identity& me) {
 
 net::handler create_invitation(identity& me) {
     return [&me](request r, responder respond) {
+        if (const auto recent = check_recent(me, r.who); !recent) {
+            return respond(net::to_response(recent.error(), r));
+        }
         const auto body = from_json<invite_body>(r.body, strictness::input);
         const auto email = body ? clean_email(body->email) : std::nullopt;
         if (!email) {
@@ -372,7 +385,7 @@ std::vector<net::route> member_routes(identity& me) {
     put.errors = {code::not_found, code::conflict, code::step_up_required};
     add(on(verb::del, "/members/{user}", "remove_member", "Takes a person out of the organization.", "member:write",
            delete_member(me)))
-        .errors.push_back(code::conflict);
+        .errors = {code::not_found, code::conflict, code::step_up_required};
 
     auto& roles = add(on(verb::get, "/roles", "list_roles", "Lists the built-in roles and the organization's own.",
                          "member:read", list_roles(me)));
@@ -383,7 +396,7 @@ std::vector<net::route> member_routes(identity& me) {
                            "role:write", put_role_handler(me)));
     put_one.body = net::body_of<put_role_body>("put_role");
     put_one.reply = role;
-    put_one.errors = {code::not_found, code::conflict, code::limit_reached};
+    put_one.errors = {code::not_found, code::conflict, code::limit_reached, code::step_up_required};
     add(on(verb::del, "/roles/{role}", "remove_role", "Removes a role that nobody has.", "role:write", delete_role(me)))
         .errors.push_back(code::conflict);
 
@@ -396,7 +409,7 @@ std::vector<net::route> member_routes(identity& me) {
                                 create_invitation(me)));
     invite_route.body = net::body_of<invite_body>("create_invitation");
     invite_route.reply = net::reply_of<created_invitation_document>("created_invitation");
-    invite_route.errors.push_back(code::limit_reached);
+    invite_route.errors = {code::not_found, code::limit_reached, code::step_up_required};
     add(on(verb::del, "/invitations/{invitation}", "revoke_invitation", "Revokes an invitation.", "invitation:write",
            delete_invitation(me)));
 

@@ -37,6 +37,11 @@ void change(identity& me, const request& r, const uuid& user, const Command& c, 
         return respond(net::to_response(command.error(), r));
     }
     me.services.submit(std::move(*command), [r, respond, show = std::move(show)](const runtime::reply& done) {
+        if (done && done->repeated) { // what it showed was made for the first one alone
+            return respond(net::to_response(
+                {code::conflict, "this was done before under the same Idempotency-Key, and is shown once: begin again"},
+                r));
+        }
         respond(done ? show() : net::to_response(done.error(), r));
     });
 }
@@ -84,7 +89,7 @@ net::handler enable(identity& me) {
                                             r));
         }
         const recovery_codes_document d{make_recovery_codes()};
-        enable_mfa command{*step, {}};
+        enable_mfa command{(*credential)->mfa.pending, *step, {}};
         for (const auto& code : d.recovery_codes) {
             command.recovery_hashes.push_back(hash_of_recovery_code(code));
         }
@@ -109,7 +114,7 @@ void with_proof(identity& me, request r, const responder& respond,
     }
     prove(me, r, {user->email, wiped_text(std::move(body->password)), body->code},
           [r, respond, go_on = std::move(go_on)](const auto& proven) {
-              proven ? go_on(r, proven->first, proven->second) : respond(net::to_response(proven.error(), r));
+              proven ? go_on(r, proven->user, proven->methods) : respond(net::to_response(proven.error(), r));
           });
 }
 

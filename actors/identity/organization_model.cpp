@@ -178,6 +178,9 @@ decision_result decide(const organization_state& s, const accept_invitation& c, 
         return problem{code::not_found, "This invitation is not for you, was used or revoked, or has expired. Ask for "
                                         "a new one."};
     }
+    if (s.status == organization_status::suspended) {
+        return problem{code::organization_suspended, "This organization is suspended: nobody joins it now."};
+    }
     if (find_member(s, c.user_id) != nullptr) {
         return events{invitation_closed{c.id, invitation_status::accepted, c.user_id}};
     }
@@ -212,7 +215,7 @@ void update(organization_state& s, const organization_updated& x, std::uint64_t 
     s.plan = x.plan.value_or(s.plan);
     s.status = x.status.value_or(s.status);
     if (x.domain) {
-        if (!s.domain.empty()) {
+        if (!s.domain.empty() && fold_name(s.domain) != fold_name(*x.domain)) {
             give_name_up(s, std::string(domain_name_kind), s.domain, version);
         }
         s.domain = *x.domain;

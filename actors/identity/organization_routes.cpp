@@ -15,6 +15,7 @@ using net::responder;
 using net::verb;
 
 const std::string kind{organization_model::kind};
+constexpr std::size_t organizations_max = 100; // of one person
 
 /// The caller's organization as an entity of `system`.
 net::handler of_caller(net::handler run) {
@@ -36,6 +37,16 @@ net::handler create(identity& me) {
                 {code::registration_off,
                  "organizations are made by administrators of the node while `identity.registration` is not `open`"},
                 r));
+        }
+        if (const auto& user = r.who.credentials->user; user && !r.who.admin) {
+            const auto found = read_user(me, *user);
+            if (!found || (*found && (*found)->organizations.size() >= organizations_max)) {
+                return respond(net::to_response(
+                    found ? problem{code::limit_reached, "a person belongs to at most " +
+                                                             std::to_string(organizations_max) + " organizations"}
+                          : found.error(),
+                    r));
+            }
         }
         new_organization wanted{body->name, body->slug, body->domain, r.who.credentials->user};
         const auto owner = wanted.owner;
@@ -64,7 +75,7 @@ net::handler list(identity& me) {
             return all(std::move(r), std::move(respond));
         }
         std::vector<uuid> ids;
-        if (const auto& user = r.who.credentials->user) {
+        if (const auto& user = r.who.credentials->user; user && r.who.credentials->session) {
             const auto found = read_user(me, *user);
             if (!found) {
                 return respond(net::to_response(found.error(), r));
@@ -168,7 +179,7 @@ std::vector<net::route> organization_routes(identity& me) {
          .body = net::body_of<create_organization_body>("create_organization"),
          .reply = document,
          .success = 201,
-         .errors = {code::already_exists, code::registration_off},
+         .errors = {code::already_exists, code::registration_off, code::limit_reached},
          .reply_headers = net::created_headers(),
          .run = create(me)},
         {.verb = verb::get,

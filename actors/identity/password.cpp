@@ -118,7 +118,7 @@ password_desk::password_desk(unsigned threads) {
     }
 }
 
-password_desk::~password_desk() {
+void password_desk::stop() {
     std::deque<job> left;
     {
         const std::lock_guard lock(mutex_);
@@ -129,6 +129,7 @@ password_desk::~password_desk() {
     for (auto& t : threads_) {
         t.join();
     }
+    threads_.clear();
     for (auto& j : left) {
         j(false);
     }
@@ -160,6 +161,14 @@ void password_desk::work() {
         }
         next(true);
     }
+}
+
+void password_desk::run(std::function<void()> work) {
+    put([work = std::move(work)](bool goes_on) {
+        if (goes_on) {
+            work();
+        }
+    });
 }
 
 void password_desk::hash(wiped_text password, std::function<void(expected<std::string>)> done) {

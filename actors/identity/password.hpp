@@ -28,8 +28,10 @@ class password_desk {
 public:
     /// Each thread takes `password_hash_bytes` of memory while it works.
     explicit password_desk(unsigned threads = 2);
-    /// Waits for what is in work; what waits is answered with `unavailable`.
-    ~password_desk();
+    /// As `stop`.
+    ~password_desk() { stop(); }
+    /// Waits for what is in work; what waits is answered with `unavailable`. Later calls do nothing.
+    void stop();
     password_desk(const password_desk&) = delete;
     password_desk& operator=(const password_desk&) = delete;
 
@@ -38,6 +40,9 @@ public:
     void hash(wiped_text password, std::function<void(expected<std::string>)> done);
     /// Whether it is the password of the hash. An empty hash is nobody's: it takes as long and is never right.
     void verify(wiped_text password, std::string hash, std::function<void(expected<bool>)> done);
+
+    /// Other work that waits for something; forgotten when too much is under way.
+    void run(std::function<void()> work);
 
 private:
     using job = std::function<void(bool run)>;

@@ -5,6 +5,7 @@
 #include "actors/identity/proof.hpp"
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
+#include "schemas/base/network.hpp"
 #include "schemas/name_messages.hpp"
 #include "schemas/permissions.hpp"
 #include "storage/views.hpp"
@@ -69,8 +70,22 @@ net::handler get_profile(identity& me) {
 /// Another address is reserved first, and given up when the change was refused.
 void change_email(identity& me, const request& r, const uuid& user, const update_user& change,
                   const responder& respond) {
+    // It tells who has an account: not often, and not with a session that somebody left open.
+    if (const auto recent = check_recent(me, r.who); !recent) {
+        return respond(net::to_response(recent.error(), r));
+    }
+    if (const auto wait = me.by_address.begin(client_network(r.address), monotonic_ms()); wait > 0) {
+        return respond(net::to_response({code::rate_limited,
+                                         "too many attempts failed: try again later",
+                                         {},
+                                         static_cast<std::uint32_t>((wait + 999) / 1000)},
+                                        r));
+    }
     const wanted_name wanted{system_organization, std::string(user_model::kind), *change.email, user};
     reserve(me.services, r, wanted, [&me, r, wanted, user, change, respond](expected<void> has) {
+        if (has) {
+            me.by_address.undo(client_network(r.address));
+        }
         auto c = has ? command_of(me, r, user_address(user), change) : expected<runtime::command>(has.error());
         if (!c) {
             return respond(net::to_response(c.error(), r));
@@ -128,7 +143,7 @@ public:
                   if (!proven) {
                       return self->refuse(proven.error());
                   }
-                  self->methods_ = proven->second;
+                  self->methods_ = proven->methods;
                   self->hash();
               });
     }
@@ -255,7 +270,7 @@ std::vector<net::route> profile_routes(identity& me) {
          .operation = "get_me",
          .summary = "Who the caller is, in which organization, and what it may do.",
          .tag = tag,
-         .permission = "self:read",
+         .permission = "caller:read",
          .reply = net::reply_of<caller_document>("caller"),
          .run = me_handler(me)},
         {.verb = verb::get,
@@ -263,7 +278,7 @@ std::vector<net::route> profile_routes(identity& me) {
          .operation = "explain_permission",
          .summary = "Says whether the caller has a permission, and why.",
          .tag = tag,
-         .permission = "self:read",
+         .permission = "caller:read",
          .query = {{"permission", "Needed: RESOURCE:ACTION, as the operations of this API name it.",
                     R"({"type":"string"})", R"("task:write")"}},
          .reply = net::reply_of<permission_decision_document>("permission_decision"),
@@ -285,7 +300,7 @@ std::vector<net::route> profile_routes(identity& me) {
          .permission = "self:write",
          .body = net::body_of<update_profile_body>("update_profile"),
          .reply = user,
-         .errors = {code::already_exists, code::precondition_failed},
+         .errors = {code::already_exists, code::precondition_failed, code::step_up_required, code::rate_limited},
          .reply_headers = net::changed_headers(),
          .run = put_profile(me)},
         {.verb = verb::post,

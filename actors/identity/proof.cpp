@@ -1,6 +1,7 @@
 #include "actors/identity/proof.hpp"
 
 #include "actors/identity/totp.hpp"
+#include "schemas/base/network.hpp"
 #include "schemas/name_messages.hpp"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace {
 /// From here on a wait is an event of the account, so that it lasts over a restart and administrators see it.
 constexpr std::int64_t lock_from_ms = 60'000;
 
-using proven = std::pair<user_document, std::vector<std::string>>;
+using proven = proven_person;
 
 problem wrong_credentials() {
     return {code::invalid_credentials,
@@ -41,17 +42,14 @@ public:
     }
 
     void run() {
-        const auto now = monotonic_ms();
-        const auto wait =
-            std::max(me_.by_account.wait_ms(account_, now), me_.by_address.wait_ms(request_.address, now));
-        if (wait > 0) {
+        if (const auto wait = begin(); wait > 0) {
             return done_(wait_first(wait));
         }
         auto user = find_user(me_, account_);
         auto credential =
             user && *user ? read_credential(me_, (*user)->id) : expected<std::optional<user_credential>>(std::nullopt);
         if (!user || !credential) {
-            return done_(user ? credential.error() : user.error());
+            return not_judged(user ? credential.error() : user.error());
         }
         user_ = std::move(*user);
         std::string hash;
@@ -67,7 +65,7 @@ public:
 private:
     void on_verified(const expected<bool>& right) {
         if (!right) {
-            return done_(right.error());
+            return not_judged(right.error());
         }
         if (!*right) {
             return on_wrong(wrong_credentials());
@@ -76,7 +74,7 @@ private:
             return on_right({"password"});
         }
         if (!given_.code) {
-            return done_(
+            return not_judged(
                 problem{code::mfa_required, "the password is right: send the `code` of the second factor, too"});
         }
         check_code(*given_.code);
@@ -85,8 +83,8 @@ private:
     void check_code(const std::string& text) {
         const auto seed = open_mfa_seed(me_, user_->id, credential_.mfa.sealed);
         if (!seed) {
-            return done_(problem{code::secrets_locked, "the second factor of this account cannot be opened: an "
-                                                       "administrator can disable it"});
+            return not_judged(problem{code::secrets_locked, "the second factor of this account cannot be opened: an "
+                                                            "administrator can disable it"});
         }
         if (const auto step = totp_step(*seed, text, system_now(), 0)) {
             return spend(use_mfa_code{*step}, "otp");
@@ -108,19 +106,48 @@ private:
             if (used) {
                 return self->on_right({"password", method});
             }
-            used.error().code == code::invalid_credentials ? self->on_wrong(used.error()) : self->done_(used.error());
+            used.error().code == code::invalid_credentials ? self->on_wrong(used.error())
+                                                           : self->not_judged(used.error());
         });
     }
 
-    void on_right(std::vector<std::string> methods) {
-        me_.by_account.succeeded(account_);
-        done_(proven{std::move(*user_), std::move(methods)});
+    /// Each attempt counts as a failure until it is known to be none.
+    std::int64_t begin() {
+        const auto now = monotonic_ms();
+        network_ = client_network(request_.address);
+        const auto wait =
+            std::max({me_.by_account.wait_ms(account_ + "|" + network_, now),
+                      me_.by_account_everywhere.wait_ms(account_, now), me_.by_address.wait_ms(network_, now)});
+        if (wait > 0) {
+            return wait;
+        }
+        const auto late = me_.by_account.begin(account_ + "|" + network_, now); // another one was faster
+        if (late > 0) {
+            return late;
+        }
+        me_.by_account_everywhere.failed(account_, now);
+        me_.by_address.failed(network_, now);
+        return 0;
     }
 
+    void not_judged(const problem& why) {
+        me_.by_account.undo(account_ + "|" + network_);
+        me_.by_account_everywhere.undo(account_);
+        me_.by_address.undo(network_);
+        done_(why);
+    }
+
+    void on_right(std::vector<std::string> methods) {
+        me_.by_account.succeeded(account_ + "|" + network_);
+        me_.by_account_everywhere.succeeded(account_);
+        me_.by_address.undo(network_);
+        done_(proven{std::move(*user_), std::move(methods), credential_.generation});
+    }
+
+    /// Guessing from many places becomes an event of the account, so that the wait lasts over a restart and
+    /// administrators see it.
     void on_wrong(const problem& why) {
-        const auto now = monotonic_ms();
-        me_.by_address.failed(request_.address, now);
-        const auto wait = me_.by_account.failed(account_, now);
+        const auto wait = me_.by_account_everywhere.wait_ms(account_, monotonic_ms());
         if (wait >= lock_from_ms && user_) {
             runtime::command c;
             c.to = user_address(user_->id);
@@ -137,6 +164,7 @@ private:
     proof given_;
     std::function<void(expected<proven>)> done_;
     std::string account_;
+    std::string network_;
     std::optional<user_document> user_;
     user_credential credential_;
 };

@@ -18,11 +18,17 @@ struct proof {
     std::optional<std::string> code;
 };
 
-/// Checks it and answers with the person and the methods that it used ("password", "otp", "recovery"). Unknown, wrong,
-/// disabled and locked are the same `invalid_credentials` after the same work; `mfa_required` only with the right
-/// password; `rate_limited` while a wait goes on. A code is good once, also over a crash.
-void prove(identity& me, const net::request& r, proof given,
-           std::function<void(expected<std::pair<user_document, std::vector<std::string>>>)> done);
+/// Who it is.
+struct proven_person {
+    user_document user;
+    std::vector<std::string> methods; ///< "password", "otp", "recovery".
+    std::uint64_t generation = 0;     ///< Of the credential that was compared: a session that follows belongs to it.
+};
+
+/// Checks it. Unknown, wrong, disabled and locked are the same `invalid_credentials` after the same work;
+/// `mfa_required` only with the right password; `rate_limited` while a wait goes on. A code is good once, also over a
+/// crash.
+void prove(identity& me, const net::request& r, proof given, std::function<void(expected<proven_person>)> done);
 
 /// The key that seeds of second factors are sealed with, and the seed itself; nothing when it does not belong to the
 /// user.

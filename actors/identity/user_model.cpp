@@ -66,7 +66,7 @@ decision_result decide(const user_state& s, const begin_mfa& c, const runtime::c
 }
 
 decision_result decide(const user_state& s, const enable_mfa& c, const runtime::context&) {
-    if (s.credential.mfa.pending.empty()) {
+    if (s.credential.mfa.pending.empty() || s.credential.mfa.pending != c.sealed_seed) {
         return no_mfa();
     }
     return events{mfa_enabled{c.step, c.recovery_hashes}};

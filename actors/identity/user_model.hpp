@@ -56,10 +56,11 @@ BOOST_DESCRIBE_STRUCT(begin_mfa, (), (sealed_seed))
 
 /// The person showed a code of the pending seed, which the route has checked; `step` is that code's.
 struct enable_mfa {
+    std::string sealed_seed; ///< The pending one that the code belongs to.
     std::uint64_t step = 0;
     std::vector<std::string> recovery_hashes;
 };
-BOOST_DESCRIBE_STRUCT(enable_mfa, (), (step, recovery_hashes))
+BOOST_DESCRIBE_STRUCT(enable_mfa, (), (sealed_seed, step, recovery_hashes))
 
 /// A code was shown; one that was shown before is refused.
 struct use_mfa_code {

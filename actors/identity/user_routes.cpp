@@ -43,6 +43,9 @@ net::handler create(identity& me) {
             return respond(net::to_response(recent.error(), r));
         }
         auto body = from_json<create_user_body>(r.body, strictness::input);
+        if (body && body->node_admin && !r.who.admin) { // a narrowed key of an administrator is none
+            return respond(net::to_response({code::forbidden, "only an administrator of the node makes another"}, r));
+        }
         const auto email = body ? clean_email(body->email) : std::nullopt;
         if (!email) {
             return respond(net::to_response(body ? bad_email() : body.error(), r));
@@ -103,6 +106,10 @@ net::handler update(identity& me) {
         }
         r.who.organization = system_organization;
         auto body = from_json<update_user_body>(r.body, strictness::input);
+        if (body && (body->node_admin || body->password) && !r.who.admin) {
+            return respond(net::to_response(
+                {code::forbidden, "rights on the node and passwords are given by its administrators only"}, r));
+        }
         const auto id = body ? net::resolve_id(me.services, r, kind, by_email) : expected<uuid>(body.error());
         const auto user = id ? read_user(me, *id) : expected<std::optional<user_document>>(id.error());
         if (!user || !*user) {
@@ -203,7 +210,9 @@ std::vector<net::route> user_routes(identity& me) {
                  const auto id = net::resolve_id(me.services, of, kind, by_email);
                  if (const auto user = id ? read_user(me, *id) : expected<std::optional<user_document>>(id.error());
                      user && *user) {
-                     me.by_account.succeeded(fold_name((*user)->email));
+                     const auto account = fold_name((*user)->email);
+                     me.by_account.forget(account + "|");
+                     me.by_account_everywhere.succeeded(account);
                  }
                  unlock(std::move(r), std::move(respond));
              }},

@@ -181,6 +181,11 @@ net::handler rotate_keys(const runtime::services& s, secret_vault& vault) {
             done ? answer_keys(vault, r, respond) : respond(net::to_response(done.error(), r));
         };
         if (body->master) {
+            if (!r.who.admin) { // it is the node's, and wraps the keys of all organizations
+                respond(
+                    net::to_response({code::forbidden, "the master key is rotated by administrators of the node"}, r));
+                return;
+            }
             vault.rotate_master(answer);
             return;
         }

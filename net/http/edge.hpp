@@ -89,6 +89,16 @@ struct edge {
     std::atomic<bool> draining = false;
     std::unique_ptr<worker_threads> workers = nullptr; ///< For bodies in pieces.
 
+    /// False: the stream that this request opened has to end. `who` is brought up to date.
+    [[nodiscard]] bool still_may(const request& asked, principal& who) const {
+        if (!hooks.revalidate)
+            return true;
+        auto now = hooks.revalidate(asked, who);
+        if (now && *now)
+            who = std::move(**now);
+        return now.has_value();
+    }
+
     void tell_lost(std::size_t events) const {
         if (events > 0 && hooks.on_lost)
             hooks.on_lost(events);

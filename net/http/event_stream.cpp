@@ -57,7 +57,7 @@ std::shared_ptr<event_stream> event_stream::self() {
     return std::static_pointer_cast<event_stream>(shared_from_this());
 }
 
-expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge> e, io_thread& io, const principal& who,
+expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge> e, io_thread& io, request asked,
                                                            const stream_spec& spec) {
     if (e->hooks.bus == nullptr)
         return problem{code::unavailable, "This node has no live feed at the moment: try again later."};
@@ -72,9 +72,10 @@ expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge>
                     s->flush();
             });
         });
-    auto subscribed = out->feed_->subscribe("", {who.organization, spec.channels, spec.since});
+    auto subscribed = out->feed_->subscribe("", {asked.who.organization, spec.channels, spec.since});
     if (!subscribed)
         return subscribed.error();
+    out->asked_ = std::move(asked);
     return out;
 }
 
@@ -144,6 +145,10 @@ void event_stream::finish(const std::string& last_event) {
 }
 
 void event_stream::tick(std::int64_t now_ms) {
+    if (!ending_ && !edge_->still_may(asked_, asked_.who)) {
+        finish(to_last_event("closed", "", "The token has expired, or what you may do has changed. Connect again."));
+        return write();
+    }
     if (!writing_.empty()) {
         if (now_ms >= write_deadline_ms_) {
             log_for("edge").debug("event stream closed: the client does not read");

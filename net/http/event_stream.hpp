@@ -16,7 +16,7 @@ namespace troupe::net {
 class event_stream : public connection {
 public:
     /// Subscribes. Nothing is sent before `start`. Problems are the bus's, or `unavailable` without one.
-    static expected<std::shared_ptr<event_stream>> open(std::shared_ptr<edge> e, io_thread& io, const principal& who,
+    static expected<std::shared_ptr<event_stream>> open(std::shared_ptr<edge> e, io_thread& io, request asked,
                                                         const stream_spec& spec);
     event_stream(std::shared_ptr<edge> e, io_thread& io);
     ~event_stream() override;
@@ -36,6 +36,7 @@ private:
     void finish(const std::string& last_event);
 
     io_thread& io_;
+    request asked_; // what opened it, without a body
     edge_socket socket_;
     std::shared_ptr<live_feed> feed_;
     std::string next_;    // to be written after what is on its way

@@ -139,7 +139,7 @@ void http_connection::answer_stream(std::uint64_t number, expected<stream_spec> 
         return write(to_response(spec.error(), request_));
     if (spec->since.empty())
         spec->since = request_.header("last-event-id").value_or(request_.query_value("since").value_or(""));
-    auto stream = event_stream::open(edge_, io_, request_.who, *spec);
+    auto stream = event_stream::open(edge_, io_, request_, *spec);
     if (!stream)
         return write(to_response(stream.error(), request_));
     response r;

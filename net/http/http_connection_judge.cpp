@@ -4,6 +4,7 @@
 #include "net/http/reply_text.hpp"
 #include "net/http/text.hpp"
 #include "net/websocket/live_socket.hpp"
+#include "schemas/base/network.hpp"
 
 #include <boost/beast/http/verb.hpp>
 
@@ -200,7 +201,7 @@ std::optional<response> http_connection::judge_path(std::string_view path, std::
         if (auto refusal = judge_caller(&route_->permission))
             return refusal;
     } else if (route_->open) {
-        if (auto late = within(edge_->by_address.take(request_.address, now_us())))
+        if (auto late = within(edge_->by_address.take(client_network(request_.address), now_us())))
             return late;
     }
     auto values = edge_->router.read_query(*route_, query);
@@ -257,7 +258,7 @@ std::optional<response> http_connection::judge_caller(const std::string* permiss
 /// Who tries keys is slowed down by its address; a refusal that names the caller is none of that.
 std::optional<response> http_connection::judge_stranger(const problem& why) {
     if (why.code == code::unauthenticated) {
-        if (auto late = within(edge_->by_address.take(request_.address, now_us())))
+        if (auto late = within(edge_->by_address.take(client_network(request_.address), now_us())))
             return late;
     }
     return to_response(why, request_);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,6 +85,10 @@ struct server_hooks {
     std::function<expected<principal>(const request&)> authenticate;
     /// Whether the principal has the route's permission. None: forbidden.
     std::function<expected<void>(const principal&, std::string_view permission)> authorize;
+    /// Asked about ten times a second for each live stream, with the request that opened it: nothing when nothing
+    /// changed, else who it is now; a problem when the caller is nobody any more, or may do other things than before.
+    /// Then the stream ends. None: streams stay.
+    std::function<expected<std::optional<principal>>(const request&, const principal&)> revalidate = {};
     /// Whether the principal may subscribe that channel or pattern on a WebSocket. None: forbidden.
     std::function<expected<void>(const principal&, std::string_view channel)> authorize_channel;
     runtime::bus* bus = nullptr; ///< For live streams; outlives the server. None: they answer `unavailable`.

@@ -35,6 +35,7 @@ constexpr std::int64_t close_ms = 2'000;
 
 constexpr std::string_view slow_reader = "too slow: subscribe again from the cursors in the last message";
 constexpr std::string_view stopping = "the node is stopping: connect again";
+constexpr std::string_view changed = "the token has expired, or your rights have changed: connect again";
 
 class live_socket : public connection {
 public:
@@ -303,6 +304,8 @@ void live_socket::close(websocket::close_code why, std::string_view reason) {
 }
 
 void live_socket::tick(std::int64_t now_ms) {
+    if (accepted_ && !closing_ && !edge_->still_may(asked_, asked_.who))
+        close(websocket::close_code::policy_error, changed);
     if ((is_writing_ || ended_) && now_ms >= write_deadline_ms_) {
         log_for("edge").debug("WebSocket closed: the client does not read");
         abort();

@@ -94,4 +94,15 @@ bool network_list::contains(std::string_view address) const {
     return parsed && contains(*parsed);
 }
 
+std::string client_network(std::string_view address) {
+    auto bytes = parse_ip(address);
+    if (!bytes)
+        return std::string(address);
+    const bool is_mapped = std::all_of(bytes->begin(), bytes->begin() + 10, [](auto b) { return b == 0; }) &&
+                           (*bytes)[10] == 0xff && (*bytes)[11] == 0xff;
+    if (!is_mapped)
+        std::fill(bytes->begin() + 8, bytes->end(), std::uint8_t{0});
+    return ip_text(*bytes);
+}
+
 } // namespace troupe

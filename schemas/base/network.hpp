@@ -20,6 +20,10 @@ std::optional<ip_bytes> parse_ip(std::string_view text);
 /// The shortest text of an address; a mapped IPv4 address as IPv4.
 std::string ip_text(const ip_bytes& address);
 
+/// What counts as one client: an IPv4 address, or the /64 that a client of IPv6 has to itself. Text that is no address
+/// stays as it is.
+std::string client_network(std::string_view address);
+
 /// 127.0.0.0/8 and ::1.
 bool is_loopback(const ip_bytes& address);
 

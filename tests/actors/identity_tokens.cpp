@@ -169,6 +169,31 @@ BOOST_AUTO_TEST_CASE(failures_cost_time_that_doubles_and_success_forgets_them) {
     BOOST_TEST(a.wait_ms("ada", 300) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(attempts_side_by_side_count_like_those_one_after_the_other) {
+    attempts a({.free = 2, .first_wait_ms = 100, .wait_max_ms = 350, .forget_ms = 10'000, .keys_max = 10});
+    int begun = 0;
+    for (int i = 0; i < 100; ++i) { // none of them is known to have failed yet
+        begun += a.begin("ada", 0) == 0 ? 1 : 0;
+    }
+    BOOST_TEST(begun == 3);
+    a.undo("ada");
+    BOOST_TEST(a.wait_ms("ada", 0) == 0); // one of them was none, so there were only two
+    a.failed("ada|1", 0);
+    a.failed("ada|1", 0);
+    a.failed("ada|1", 0);
+    a.forget("ada|");
+    BOOST_TEST(a.wait_ms("ada|1", 0) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(failures_are_forgiven_one_by_one) {
+    attempts a(
+        {.free = 2, .first_wait_ms = 100, .wait_max_ms = 350, .forget_ms = 10'000, .forgive_ms = 1000, .keys_max = 10});
+    a.failed("net", 0);
+    a.failed("net", 0);
+    BOOST_TEST(a.failed("net", 1000) == 0); // one was forgiven
+    BOOST_TEST(a.failed("net", 1000) == 100);
+}
+
 BOOST_AUTO_TEST_CASE(a_flood_of_keys_takes_bounded_memory_and_old_failures_are_forgotten) {
     attempts a({.free = 0, .first_wait_ms = 1000, .wait_max_ms = 1000, .forget_ms = 5000, .keys_max = 100});
     for (int i = 0; i < 1000; ++i) {

@@ -72,10 +72,11 @@ BOOST_AUTO_TEST_CASE(another_address_gives_the_first_one_up) {
 
 BOOST_AUTO_TEST_CASE(a_second_factor_counts_when_it_is_enabled_and_its_codes_are_good_once) {
     auto u = an_account();
-    BOOST_TEST((u.refused(enable_mfa{7, {"h"}}).code == code::conflict));
+    BOOST_TEST((u.refused(enable_mfa{"sealed", 7, {"h"}}).code == code::conflict));
     u.accepted(begin_mfa{"sealed"});
     BOOST_TEST(!shown(u).mfa);
-    u.accepted(enable_mfa{7, {"h1", "h2"}});
+    BOOST_TEST((u.refused(enable_mfa{"another", 7, {"h"}}).code == code::conflict));
+    u.accepted(enable_mfa{"sealed", 7, {"h1", "h2"}});
     BOOST_TEST(shown(u).mfa);
     BOOST_TEST(u.view().document.find("sealed") == std::string::npos);
     BOOST_TEST((u.refused(use_mfa_code{7}).code == code::invalid_credentials)); // the one that enabled it

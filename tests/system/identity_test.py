@@ -7,7 +7,7 @@ import json
 import threading
 import time
 
-from tests.system.node import NodeTest, poll
+from tests.system.node import NodeTest, poll, stream
 
 
 def totp(secret, ahead=0):
@@ -327,6 +327,40 @@ class RoleTest(IdentityTest):
         self.status(admin.post(f"{at}/invitations", {"email": "x@example.org", "role": "owner"}), 403)
         self.status(admin.put(f"{at}/members/{eve}", {"role": "operator"}), 200)
         self.status(owner.put(f"{at}/members/{ada}", {"role": "viewer"}), 409, "conflict")  # the last owner
+
+    def test_a_live_stream_ends_with_the_right_to_it(self):
+        node = self.node().start()
+        owner, _ = self.person(node, "ada@example.org")
+        member, tokens = self.person(node, "grace@example.org", role="member")
+        organization = owner.read("/auth/me")["organization_id"]
+        made = owner.create("/api-keys", {"name": "ci"})
+        by_key = stream(node.url, made["key"], "/events?since=start")
+        by_role = stream(node.url, member.key, "/events?since=start")
+        owner.create("/agents", {"name": "scout"})
+        for events in (by_key, by_role):
+            self.assertEqual(next(e for e in events if "agents/" in e["data"]["channel"])["event"], "agent_created")
+        owner.ok("PUT", f"/organizations/{organization}/members/{tokens['user']['id']}", {"role": "operator"})
+        self.assertEqual(list(by_role)[-1]["event"], "closed")  # other rights: what it may see is judged anew
+        self.status(owner.delete(f"/api-keys/{made['id']}"), 204)
+        self.assertEqual(list(by_key)[-1]["event"], "closed")
+
+    def test_a_role_without_rights_over_oneself_traps_nobody(self):
+        node = self.node().start()
+        owner, _ = self.person(node, "ada@example.org")
+        organization = owner.read("/auth/me")["organization_id"]
+        owner.ok("PUT", f"/organizations/{organization}/roles/clerk", {"permissions": ["task:read"]})
+        clerk, _ = self.person(node, "grace@example.org", role="clerk")
+        self.status(clerk.get("/agents"), 403)
+        self.status(clerk.get("/auth/sessions"), 200)
+        self.status(clerk.post("/auth/logout"), 204)
+
+    def test_owners_of_organizations_do_not_touch_what_is_the_nodes(self):
+        node = self.node().start()
+        owner, _ = self.person(node, "ada@example.org")
+        owner.ok("PUT", "/secrets/ONE", {"value": "1"})
+        self.status(owner.post("/secret-keys/rotate", {"master": True}), 403, "forbidden")
+        self.status(owner.post("/secret-keys/rotate", {}), 200)
+        self.status(node.client().post("/secret-keys/rotate", {"master": True}), 200)
 
     def test_an_organization_that_is_suspended_is_read_and_not_changed(self):
         node = self.node().start()
