@@ -16,7 +16,7 @@ class EdgeTest(NodeTest):
         """A new one for localhost that signs itself: its file and that of its key."""
         file, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                        "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", file],
+                        "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", file],
                        check=True, capture_output=True, timeout=SECONDS_MAX)
         return file, key
 
@@ -31,20 +31,16 @@ class EdgeTest(NodeTest):
             self.assertEqual(done.returncode, 0, done)
         return done
 
-    def place(self, node):
-        """The node's URL with the name that its certificate has."""
-        return node.url.replace("127.0.0.1", "localhost")
-
     def connection(self, node, trusted):
         parts = urllib.parse.urlsplit(node.url)
-        made = http.client.HTTPSConnection("localhost", parts.port, timeout=SECONDS_MAX,
+        made = http.client.HTTPSConnection("127.0.0.1", parts.port, timeout=SECONDS_MAX,
                                            context=ssl.create_default_context(cafile=trusted))
         self.addCleanup(made.close)
         return made
 
     def shown(self, node):
         """The certificate that a new connection gets, as PEM."""
-        return ssl.get_server_certificate(("localhost", urllib.parse.urlsplit(node.url).port)).strip()
+        return ssl.get_server_certificate(("127.0.0.1", urllib.parse.urlsplit(node.url).port)).strip()
 
 
 class TlsTest(EdgeTest):
@@ -52,7 +48,7 @@ class TlsTest(EdgeTest):
         node = self.secure_node()
         self.assertTrue(node.url.startswith("https://127.0.0.1:"), node.url)
         auth = ("--cacert", self.file, "-H", f"Authorization: Bearer {node.key}")
-        url = self.place(node)
+        url = node.url
         head = self.curl(*auth, "-i", f"{url}/api/v1/status").stdout.decode()
         self.assertIn("HTTP/1.1 200 OK\r\n", head)
         self.assertIn("Strict-Transport-Security: max-age=31536000\r\n", head)
@@ -75,7 +71,7 @@ class TlsTest(EdgeTest):
         api.request("POST", "/api/v1/tasks", json.dumps({"title": "t"}), {**headers, "Content-Type": "application/json"})
         task = json.loads(api.getresponse().read())["id"]
         stream = subprocess.Popen(["curl", "-sSN", "--cacert", self.file, "-H", f"Authorization: Bearer {node.key}", "-H",
-                                   "Accept: text/event-stream", f"{self.place(node)}/api/v1/events?since=start"],
+                                   "Accept: text/event-stream", f"{node.url}/api/v1/events?since=start"],
                                   stdout=subprocess.PIPE)
         try:
             self.assertTrue(any(task.encode() in line for line in stream.stdout))
@@ -86,21 +82,21 @@ class TlsTest(EdgeTest):
 
     def test_plain_http_is_told_so_and_redirected(self):
         node = self.secure_node("--edge.tls.redirect_listen", "127.0.0.1:0")
-        refused = self.curl("-i", self.place(node).replace("https", "http") + "/health").stdout.decode()
+        refused = self.curl("-i", node.url.replace("https", "http") + "/health").stdout.decode()
         self.assertIn("HTTP/1.1 400 ", refused)
         self.assertIn("application/problem+json", refused)
         self.assertIn("speaks https", refused)
         said = node.log.read_text()
         port = said[said.index("redirects http://127.0.0.1:"):].split(":")[2].split()[0]
-        sent = self.curl("-i", "-X", "POST", f"http://localhost:{port}/api/v1/tasks?a=b").stdout.decode()
+        sent = self.curl("-i", "-X", "POST", f"http://127.0.0.1:{port}/api/v1/tasks?a=b").stdout.decode()
         self.assertIn("HTTP/1.1 308 ", sent)
-        self.assertIn(f"Location: {self.place(node)}/api/v1/tasks?a=b\r\n", sent)
-        followed = self.curl("-L", "--cacert", self.file, f"http://localhost:{port}/health").stdout
+        self.assertIn(f"Location: {node.url}/api/v1/tasks?a=b\r\n", sent)
+        followed = self.curl("-L", "--cacert", self.file, f"http://127.0.0.1:{port}/health").stdout
         self.assertIn(b"status", followed)
 
     def test_openssl_gets_modern_versions_and_http_1_1_only(self):
         node = self.secure_node()
-        where = f"localhost:{urllib.parse.urlsplit(node.url).port}"
+        where = f"127.0.0.1:{urllib.parse.urlsplit(node.url).port}"
 
         def client(*flags):
             return subprocess.run(["openssl", "s_client", "-connect", where, "-CAfile", self.file, "-verify_return_error", *flags],
@@ -116,7 +112,7 @@ class TlsTest(EdgeTest):
         self.assertEqual(node.cli("status").returncode, 0)  # by DIR/node.json, which names the certificate
         self.assertEqual(node.cli("task", "create", "t").returncode, 0)
         other, _ = self.certificate("other")
-        url = self.place(node)
+        url = node.url
         for flags, code in ((("--ca", self.file), 0), (("--ca", other), 3), ((), 3)):
             done = subprocess.run([*map(str, (*node.program[:1], "status", "--url", url, "--key", node.key, *flags))],
                                   capture_output=True, text=True, timeout=SECONDS_MAX, env=node.environment, check=False)
