@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -335,6 +336,7 @@ class IdentityCliTest(NodeTest):
         except OSError as reason:
             self.skipTest(f"this machine gives no terminals: {reason}")
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background of a shell
             os.chdir(person.home)
             os.execve(TROUPE, [str(TROUPE), *arguments], person.environment)
         shown, left = b"", list(answers)
