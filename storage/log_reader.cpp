@@ -312,6 +312,10 @@ verification verify_journal(const store& s, const std::function<void(std::uint64
                 to_problem(snapshots.status(), "cannot read the snapshots of shard " + std::to_string(shard));
         }
     }
+    // What nothing above has read: documents, items, indexes, timers. A start may need any of them.
+    if (const auto tables = s.db().db->VerifyChecksum(); !tables.ok() && !out.first_bad) {
+        out.first_bad = to_problem(tables, "cannot read a table of documents, lists or timers");
+    }
     verify_blobs(s, out, progress);
     return out;
 }

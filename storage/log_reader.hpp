@@ -68,8 +68,8 @@ struct verification {
     [[nodiscard]] const std::optional<problem>& first() const { return first_bad ? first_bad : first_bad_blob; }
 };
 /// Reads every record and checks checksums, order and gaps and the batches of commands; every entity's history from
-/// where it begins to its head; and every snapshot; then every blob, that its bytes are those of its name, and that
-/// each reference leads to one.
+/// where it begins to its head; every snapshot; and the checksums of all other tables; then every blob, that its bytes
+/// are those of its name, and that each reference leads to one.
 verification verify_journal(const store& s, const std::function<void(std::uint64_t records)>& progress);
 /// The part of it about blobs, added to `to`.
 void verify_blobs(const store& s, verification& to, const std::function<void(std::uint64_t records)>& progress);
