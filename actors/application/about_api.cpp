@@ -11,6 +11,7 @@ net::api_info about_api() {
          {"users", "Accounts, for administrators of the node."},
          {"agents", "Who works: settings, state, and a durable queue of tasks."},
          {"approvals", "Questions and tool calls that wait for a person."},
+         {"audit", "Who did what, when and from where: every change and every refused request, chained."},
          {"backups", "Copies of the node's data, made while it works."},
          {"projects", "Files that agents work on, kept in the log; a folder on the node is a cache of it."},
          {"runs", "An agent's work on one goal: model calls and tool calls, durable step by step."},

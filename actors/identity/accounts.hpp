@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/common/stored.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/identity/user_model.hpp"
 #include "net/http/handlers.hpp"
@@ -34,6 +35,9 @@ problem bad_email();
 /// At `pointer`; nothing when the password is good enough.
 std::optional<problem> check_password(const identity& me, std::string_view password, std::string_view pointer,
                                       const std::vector<std::string>& about);
+
+/// What a key is told where only a person can ask.
+problem people_only();
 
 expected<std::optional<user_document>> find_user(const identity& me, std::string_view email);
 expected<std::optional<user_document>> read_user(const identity& me, const uuid& id);

@@ -62,11 +62,7 @@ expected<std::unique_ptr<identity>> identity::open(const runtime::services& s, n
         return keys.error();
     }
     out->keys = std::move(*keys);
-    auto doors = access::open(s, *out->keys, key);
-    if (!doors) {
-        return doors.error();
-    }
-    out->doors = std::move(*doors);
+    out->doors = access::open(s, *out->keys, key);
     return out;
 }
 

@@ -21,14 +21,6 @@ problem wrong_credentials() {
             "for a while or disabled"};
 }
 
-problem wait_first(std::int64_t ms) {
-    const auto seconds = static_cast<std::uint32_t>((ms + 999) / 1000);
-    return {code::rate_limited,
-            "too many attempts failed: try again in " + std::to_string(seconds) + " seconds",
-            {},
-            seconds};
-}
-
 std::string mfa_key(const identity& me) {
     const auto key = hmac_sha256(me.keys->opaque_key(), "mfa");
     return {reinterpret_cast<const char*>(key.data()), key.size()};
@@ -95,13 +87,8 @@ private:
     /// The person's own entity decides whether it was used before.
     template <class Command>
     void spend(const Command& use, const char* method) {
-        runtime::command c;
-        c.to = user_address(user_->id);
-        c.type = wire_name<Command>::value;
-        c.payload = to_json(use);
+        auto c = net::caller_command(request_, user_address(user_->id), wire_name<Command>::value, to_json(use));
         c.principal = "user/" + to_string(user_->id);
-        c.correlation = request_.id;
-        c.deadline_ms = request_.deadline_ms;
         me_.services.submit(std::move(c), [self = shared_from_this(), method](const runtime::reply& used) {
             if (used) {
                 return self->on_right({"password", method});
@@ -149,11 +136,10 @@ private:
     void on_wrong(const problem& why) {
         const auto wait = me_.by_account_everywhere.wait_ms(account_, monotonic_ms());
         if (wait >= lock_from_ms && user_) {
-            runtime::command c;
-            c.to = user_address(user_->id);
-            c.type = wire_name<lock_user>::value;
-            c.payload = to_json(lock_user{system_now() + wait});
+            auto c = net::caller_command(request_, user_address(user_->id), wire_name<lock_user>::value,
+                                         to_json(lock_user{system_now() + wait}));
             c.principal = "node";
+            c.deadline_ms = 0;
             me_.services.submit(std::move(c), [](const runtime::reply&) {}); // the count in memory holds meanwhile
         }
         done_(why);
@@ -171,6 +157,14 @@ private:
 
 } // namespace
 
+problem wait_first(std::int64_t ms) {
+    const auto seconds = static_cast<std::uint32_t>((ms + 999) / 1000);
+    return {code::rate_limited,
+            "too many attempts failed: try again in " + std::to_string(seconds) + " seconds",
+            {},
+            seconds};
+}
+
 void prove(identity& me, const net::request& r, proof given, std::function<void(expected<proven>)> done) {
     std::make_shared<proving>(me, r, std::move(given), std::move(done))->run();
 }
@@ -182,17 +176,6 @@ std::string seal_mfa_seed(const identity& me, const uuid& user, std::string_view
 std::optional<std::string> open_mfa_seed(const identity& me, const uuid& user, std::string_view sealed) {
     const auto bytes = from_base64(sealed);
     return bytes ? unseal(mfa_key(me), *bytes, to_string(user)) : std::nullopt;
-}
-
-expected<void> check_recent(const identity& me, const net::principal& who) {
-    const auto window = me.services.settings->identity_step_up_ms;
-    const auto* c = who.credentials.get();
-    if (window == 0 || c == nullptr || !c->session || system_now() - c->authenticated_at < window) {
-        return {};
-    }
-    return problem{code::step_up_required,
-                   "this is dangerous, and the login of this session is some time ago: call POST "
-                   "/api/v1/auth/step-up first"};
 }
 
 } // namespace troupe::actors

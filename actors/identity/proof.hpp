@@ -35,7 +35,7 @@ void prove(identity& me, const net::request& r, proof given, std::function<void(
 std::string seal_mfa_seed(const identity& me, const uuid& user, std::string_view seed);
 std::optional<std::string> open_mfa_seed(const identity& me, const uuid& user, std::string_view sealed);
 
-/// `step_up_required` for a session whose person proved who it is too long ago. Keys have no such moment.
-expected<void> check_recent(const identity& me, const net::principal& who);
+/// After failed attempts.
+problem wait_first(std::int64_t ms);
 
 } // namespace troupe::actors

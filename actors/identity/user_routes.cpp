@@ -39,7 +39,7 @@ net::response created(const std::string& document, std::uint64_t version, const 
 
 net::handler create(identity& me) {
     return [&me](request r, responder respond) {
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         auto body = from_json<create_user_body>(r.body, strictness::input);
@@ -101,7 +101,7 @@ void submit_change(identity& me, const request& r, const uuid& id, const update_
 
 net::handler update(identity& me) {
     return [&me](request r, responder respond) {
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         r.who.organization = system_organization;

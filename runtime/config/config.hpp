@@ -33,6 +33,10 @@ struct config {
     std::string traces_otlp_endpoint;
     std::string traces_sample = "1";
 
+    std::string audit_webhook_url;
+    std::string audit_webhook_secret;
+    std::string audit_syslog;
+
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
     std::int64_t edge_connections_per_address_max = 4096;

@@ -244,6 +244,21 @@ class ContractTest(NodeTest):
         connection.close()
         self.done.add((operation, str(answer.status)))
 
+    def audit(self):
+        """Both logs: the organization's, and the node's own."""
+        for suffix in ("", "_of_node"):
+            listed = self.drive(f"list_audit{suffix}", 200, query={"limit": "2", "order": "oldest", "details": "true"})
+            self.drive(f"list_audit{suffix}", 200, query={"result": "denied", "from": "2026-01-01T00:00:00Z"})
+            self.drive(f"list_audit{suffix}", 422, query={"until": "tomorrow"}, lenient=True)
+            self.drive(f"list_audit{suffix}", 401, key="wrong")
+            self.drive(f"get_audit_entry{suffix}", 200, id=listed.json["items"][0]["id"])
+            self.drive(f"get_audit_entry{suffix}", 404, id="1-2-3")
+            self.drive(f"export_audit{suffix}", 200)
+            self.drive(f"export_audit{suffix}", 422, query={"format": "xml"}, lenient=True)
+            anchor = self.drive(f"audit_anchor{suffix}", 200).json
+            self.drive(f"verify_audit{suffix}", 200, body={"chains": anchor["chains"][:2]})
+            self.drive(f"verify_audit{suffix}", 422, body={"chains": [{**anchor["chains"][0], "chain": "x"}]})
+
     def secrets(self):
         self.drive("rotate_secret_keys", 404, body={})
         self.drive("set_secret", 200, name="token", body=self.example("set_secret"))
@@ -451,6 +466,7 @@ class ContractTest(NodeTest):
         self.tasks(agent, project)
         self.runs(project)
         self.secrets()
+        self.audit()
         self.backups()
         ada, grace = self.login()
         key = self.second_factor(self.profile(ada))
