@@ -1,4 +1,5 @@
 #include "runtime/config/config.hpp"
+#include "runtime/config/oidc.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/config/retention.hpp"
 #include "schemas/base/network.hpp"
@@ -89,6 +90,23 @@ std::optional<std::string> check_url(std::string_view text) {
         return fmt::format("\"{}\" does not start with http:// or https://", text);
     }
     return {};
+}
+
+std::vector<field_error> check_oidc_list(std::string_view text) {
+    auto providers = parse_oidc_providers(text);
+    return providers ? std::vector<field_error>() : std::move(providers.error().errors);
+}
+
+std::optional<std::string> check_oidc(std::string_view text) {
+    const auto wrong = check_oidc_list(text);
+    return wrong.empty() ? std::nullopt : std::optional(wrong.front().pointer + ": " + wrong.front().message);
+}
+
+std::optional<std::string> check_public_url(std::string_view text) {
+    return is_issuer_url(text) ? std::nullopt
+                               : std::optional(fmt::format("\"{}\" is no https://HOST[:PORT][/PATH] (http:// only on "
+                                                           "this machine), without query and fragment",
+                                                           text));
 }
 
 std::optional<std::string> check_ratio(std::string_view text) {
@@ -512,6 +530,20 @@ constexpr property table[] = {
             "secrets. Then POST /api/v1/auth/step-up asks for the password or the second factor again. 0: never.",
      .unit = "ms",
      .max = 365 * day_ms},
+    {.name = "identity.public_url",
+     .member = &config::identity_public_url,
+     .doc = "Where browsers reach this node, as in https://troupe.example.org: issuers of OIDC send people back there, "
+            "to /api/v1/auth/oidc/NAME/callback. Empty: the address that the browser itself used.",
+     .check = check_public_url},
+    {.name = "identity.oidc",
+     .member = &config::identity_oidc,
+     .doc =
+         "Issuers of OpenID Connect that people may log in with: a list of {name, issuer, client_id, client_secret, "
+         "scopes, title, organization, role, domains, link_by_email, mfa_acr, ca_file}. In the environment: the same "
+         "as JSON.",
+     .max = 65536,
+     .check = check_oidc,
+     .check_list = check_oidc_list},
     {.name = "sandbox",
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
