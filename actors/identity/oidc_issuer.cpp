@@ -17,7 +17,7 @@ constexpr std::int64_t connect_ms = 5000;
 constexpr std::size_t reply_bytes_max = 512 << 10; // discovery documents and key sets have some kilobytes
 constexpr std::int64_t fresh_ms = 3'600'000;
 constexpr std::int64_t failure_ms = 5000;      // so long nobody asks an issuer again that did not answer
-constexpr std::int64_t keys_again_ms = 30'000; // the least time between two searches for an unknown key
+constexpr std::int64_t keys_again_ms = 10'000; // the least time between two searches for an unknown key
 constexpr std::size_t secret_bytes_max = 4096;
 constexpr std::string_view well_known = "/.well-known/openid-configuration";
 
@@ -228,10 +228,12 @@ expected<oidc_issuer::key_set> oidc_issuer::keys_for(std::string_view token, con
     const std::lock_guard lock(keys_mutex_);
     const auto now = monotonic_ms();
     const bool known = keys_ && keys_->has_key_of(token);
-    if (keys_ && ((known && now < keys_until_ms_) || (!known && now < keys_asked_ms_ + keys_again_ms))) {
+    if (keys_ && (known ? now < keys_until_ms_ : now < unknown_until_ms_)) {
         return keys_;
     }
-    keys_asked_ms_ = now;
+    if (keys_ && !known) {
+        unknown_until_ms_ = now + keys_again_ms;
+    }
     const auto reply = get(d.jwks_uri, "", stop);
     auto keys = reply && reply->status == 200 ? issuer_keys::parse(reply->body) : expected<issuer_keys>(problem{});
     if (!keys && known) {

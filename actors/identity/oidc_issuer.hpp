@@ -99,7 +99,7 @@ private:
     std::mutex keys_mutex_;
     key_set keys_;
     std::int64_t keys_until_ms_ = 0;
-    std::int64_t keys_asked_ms_ = 0;
+    std::int64_t unknown_until_ms_ = 0; ///< So long nobody asks again for a key that was not there.
 };
 
 /// As application/x-www-form-urlencoded wants it.
