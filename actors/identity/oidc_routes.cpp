@@ -24,6 +24,8 @@ using net::verb;
 constexpr std::string_view binding_cookie = "__Host-troupe-oidc";
 /// A login that lacks the second factor.
 constexpr std::string_view ticket_cookie = "__Host-troupe-login";
+/// Where browsers go in the end when nobody says otherwise: the only page that the node has.
+constexpr std::string_view home_path = "/api/v1/docs";
 constexpr std::string_view ticket_header = "X-Login-Ticket";
 
 std::string cookie_of(std::string_view name, std::string_view value, std::string_view site, std::int64_t seconds) {
@@ -137,10 +139,10 @@ void add_binding(response& out, const std::string& binding) {
 net::handler start_browser(identity& me) {
     return [&me](const request& r, const responder& respond) {
         const auto issuer = issuer_of(me, r);
-        const std::string path(r.query_value("redirect").value_or("/docs"));
+        const std::string path(r.query_value("redirect").value_or(home_path));
         if (!issuer || !is_own_path(path)) {
             return respond(refusal(issuer ? problem{code::invalid_request,
-                                                    "redirect: has to be a path of this node, as in /docs",
+                                                    "redirect: has to be a path of this node, as in /api/v1/docs",
                                                     {{"redirect", "is no path of this node"}}}
                                           : issuer.error(),
                                    r));
@@ -207,11 +209,11 @@ net::handler start_link(identity& me) {
             return respond(net::to_response(recent.error(), r));
         }
         auto b = begin_at(me, r, **issuer);
-        b.attempt.path = body->redirect.value_or("/docs");
+        b.attempt.path = body->redirect.value_or(std::string(home_path));
         b.attempt.link_to = c->user;
         if (!is_own_path(b.attempt.path)) {
             return respond(net::to_response({code::invalid_request,
-                                             "/redirect: has to be a path of this node, as in /docs",
+                                             "/redirect: has to be a path of this node, as in /api/v1/docs",
                                              {{"/redirect", "is no path of this node"}}},
                                             r));
         }
@@ -507,8 +509,8 @@ std::vector<net::route> oidc_routes(identity& me) {
     auto start =
         on(verb::get, "/{provider}/start", "start_oidc_login",
            "Sends a browser to the issuer, to log in there (authorization code with PKCE).", start_browser(me));
-    start.query = {{"redirect", "Path of this node that the browser is sent to in the end; default: /docs.",
-                    R"({"type":"string","maxLength":1024})", R"("/docs")"},
+    start.query = {{"redirect", "Path of this node that the browser is sent to in the end; default: /api/v1/docs.",
+                    R"({"type":"string","maxLength":1024})", R"("/api/v1/docs")"},
                    {"organization", "Id or slug of the organization to work in.",
                     R"({"type":"string","maxLength":100})", R"("acme")"}};
     start.success = 302;

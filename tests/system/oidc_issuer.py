@@ -17,6 +17,7 @@ ACCOUNTS = {
     "grace": {"email": "grace@example.org", "email_verified": True, "name": "Grace Hopper", "amr": ["pwd", "mfa"]},
     "eve": {"email": "eve@example.org", "email_verified": False, "name": "Eve"},
     "mallory": {"email": "mallory@other.example", "email_verified": True, "name": "Mallory"},
+    "mara": {"email": "mara@example.org", "email_verified": True},
     "nobody": {},
 }
 
@@ -25,6 +26,10 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def query_of(url):
+    return {name: values[0] for name, values in urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).items()}
 
 
 class Issuer:

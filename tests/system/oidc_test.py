@@ -7,13 +7,9 @@ import urllib.parse
 from tests.system.identity_cli_test import Person
 from tests.system.identity_test import PASSWORD, IdentityTest, totp
 from tests.system.node import SECONDS_MAX
-from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port
+from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port, query_of
 
 LOOPBACK = "http://127.0.0.1:1/"  # of a program that is not there: the test is the browser
-
-
-def query_of(url):
-    return {name: values[0] for name, values in urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).items()}
 
 
 def changed(url, **values):
