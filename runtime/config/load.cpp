@@ -302,6 +302,9 @@ YAML::Mark mark_of(const YAML::Node& list, std::string_view pointer) {
 
 void loader::read_list(const YAML::Node& node, const property& p, const std::string& place) {
     constexpr int depth_max = 4; // no list of ours is deeper
+    if (node.size() == 0) {
+        return set(p, "", place);
+    }
     std::string text;
     if (!append_json(text, node, static_cast<std::size_t>(p.max), depth_max)) {
         return add(place, fmt::format("{}: the list is too long or too deep", p.name));

@@ -146,4 +146,21 @@ expected<std::vector<oidc_provider>> parse_oidc_providers(std::string_view text)
     return std::move(read->providers);
 }
 
+std::vector<field_error> check_oidc_list(std::string_view text) {
+    auto providers = parse_oidc_providers(text);
+    return providers ? std::vector<field_error>() : std::move(providers.error().errors);
+}
+
+std::optional<std::string> check_oidc(std::string_view text) {
+    const auto wrong = check_oidc_list(text);
+    return wrong.empty() ? std::nullopt : std::optional(wrong.front().pointer + ": " + wrong.front().message);
+}
+
+std::optional<std::string> check_public_url(std::string_view text) {
+    return is_issuer_url(text) ? std::nullopt
+                               : std::optional(fmt::format("\"{}\" is no https://HOST[:PORT][/PATH] (http:// only on "
+                                                           "this machine), without query and fragment",
+                                                           text));
+}
+
 } // namespace troupe::runtime

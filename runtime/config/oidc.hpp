@@ -47,4 +47,9 @@ bool is_issuer_url(std::string_view text);
 /// Whether it is an http:// or https:// URL whose host is this machine.
 bool is_loopback_url(std::string_view text);
 
+// What is wrong with texts of the configuration, or nothing; see `property::check`.
+std::optional<std::string> check_oidc(std::string_view text);
+std::vector<field_error> check_oidc_list(std::string_view text);
+std::optional<std::string> check_public_url(std::string_view text);
+
 } // namespace troupe::runtime

@@ -92,23 +92,6 @@ std::optional<std::string> check_url(std::string_view text) {
     return {};
 }
 
-std::vector<field_error> check_oidc_list(std::string_view text) {
-    auto providers = parse_oidc_providers(text);
-    return providers ? std::vector<field_error>() : std::move(providers.error().errors);
-}
-
-std::optional<std::string> check_oidc(std::string_view text) {
-    const auto wrong = check_oidc_list(text);
-    return wrong.empty() ? std::nullopt : std::optional(wrong.front().pointer + ": " + wrong.front().message);
-}
-
-std::optional<std::string> check_public_url(std::string_view text) {
-    return is_issuer_url(text) ? std::nullopt
-                               : std::optional(fmt::format("\"{}\" is no https://HOST[:PORT][/PATH] (http:// only on "
-                                                           "this machine), without query and fragment",
-                                                           text));
-}
-
 std::optional<std::string> check_ratio(std::string_view text) {
     double ratio = 0;
     const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), ratio);
@@ -147,27 +130,6 @@ std::optional<std::string> check_file(std::string_view text) {
                ? std::nullopt
                : std::optional(fmt::format("\"{}\" cannot be read: check its permissions", text));
 }
-
-} // namespace
-
-std::optional<std::string> check_s3_place(std::string_view text) {
-    constexpr std::string_view scheme = "s3://";
-    const auto bucket = text.starts_with(scheme)
-                            ? text.substr(scheme.size(), text.find('/', scheme.size()) - scheme.size())
-                            : std::string_view();
-    const auto is_of_name = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-               c == '_';
-    };
-    const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
-    if (bucket.size() < 3 || bucket.size() > 63 || !std::ranges::all_of(bucket, is_of_name) ||
-        !std::ranges::all_of(text, printable) || text.size() > 512 || text.find("//", scheme.size()) != text.npos) {
-        return fmt::format("\"{}\" is no s3://BUCKET/PREFIX", text);
-    }
-    return {};
-}
-
-namespace {
 
 constexpr property table[] = {
     {.name = "listen",

@@ -62,7 +62,7 @@ async function main() {
     const form = querystring.parse(Buffer.concat(chunks).toString());
     let result = { error: "access_denied", error_description: "the person did not want to" };
     if (prompt.name === "login" && accounts[form.login]) {
-      result = { login: { accountId: form.login } };
+      result = { login: { accountId: form.login, amr: accounts[form.login].amr } };
     } else if (prompt.name === "consent" && form.consent === "yes") {
       const grant = grantId
         ? await provider.Grant.find(grantId)

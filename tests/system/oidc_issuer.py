@@ -17,6 +17,7 @@ ACCOUNTS = {
     "grace": {"email": "grace@example.org", "email_verified": True, "name": "Grace Hopper", "amr": ["pwd", "mfa"]},
     "eve": {"email": "eve@example.org", "email_verified": False, "name": "Eve"},
     "mallory": {"email": "mallory@other.example", "email_verified": True, "name": "Mallory"},
+    "ida": {"email": "ida@example.org", "email_verified": True},
     "mara": {"email": "mara@example.org", "email_verified": True},
     "nobody": {},
 }
