@@ -135,9 +135,10 @@ key_pointer rsa_key(const std::string& modulus, const std::string& exponent) {
 key_pointer curve_key(std::string_view curve, const std::string& x, const std::string& y) {
     const std::size_t bytes = curve == "P-256" ? 32 : curve == "P-384" ? 48 : 0;
     const builder b(OSSL_PARAM_BLD_new());
-    const auto point = "\x04" + x + y;
+    const auto point = "\x04" + x + y; // the builder keeps pointers only: all of it lives until the key is made
+    const std::string group(curve);
     if (bytes == 0 || x.size() != bytes || y.size() != bytes || !b ||
-        OSSL_PARAM_BLD_push_utf8_string(b.get(), OSSL_PKEY_PARAM_GROUP_NAME, std::string(curve).c_str(), 0) != 1 ||
+        OSSL_PARAM_BLD_push_utf8_string(b.get(), OSSL_PKEY_PARAM_GROUP_NAME, group.c_str(), 0) != 1 ||
         OSSL_PARAM_BLD_push_octet_string(b.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) != 1) {
         return nullptr;
     }

@@ -122,7 +122,7 @@ const pair_of_keys& rsa() {
     return one;
 }
 
-id_token_terms terms() { return {issuer, "troupe", "n-1", noon - 30'000, noon}; }
+id_token_terms terms() { return {issuer, "troupe", "n-1", noon + -30'000, noon}; }
 
 /// Claims that are good at noon, with `more` in place of those of the same name.
 std::string claims(const std::map<std::string, std::string>& more = {}) {
@@ -190,7 +190,8 @@ BOOST_AUTO_TEST_CASE(tokens_without_signature_and_with_shared_secrets_are_refuse
         BOOST_TEST(!verify_id_token(keys, terms(), head + "." + to_base64url(signature)).has_value(), how);
         BOOST_TEST(!keys.has_key_of(head + "."), how);
     }
-    BOOST_TEST(!verify_id_token(keys, terms(), rsa().token(claims(), R"({"alg":"RS256","kid":"r1","crit":["b64"]})")));
+    BOOST_TEST(!verify_id_token(keys, terms(), rsa().token(claims(), R"({"alg":"RS256","kid":"r1","crit":["b64"]})"))
+                    .has_value());
     for (const std::string junk : {"", ".", "..", "a.b", "a.b.c.d", "e30.e30.e30"}) {
         BOOST_TEST(!verify_id_token(keys, terms(), junk).has_value(), junk);
     }
@@ -201,8 +202,8 @@ BOOST_AUTO_TEST_CASE(an_algorithm_that_does_not_belong_to_the_key_is_refused) {
     BOOST_TEST(verify_id_token(keys_of({rsa().jwk(R"(,"alg":"RS256")")}), terms(), token).has_value());
     BOOST_TEST(!verify_id_token(keys_of({rsa().jwk(R"(,"alg":"PS256")")}), terms(), token).has_value());
     BOOST_TEST(!verify_id_token(keys_of({rsa().jwk(R"(,"use":"enc")")}), terms(), token).has_value());
-    BOOST_TEST(
-        !verify_id_token(keys_of({rsa().jwk()}), terms(), rsa().token(claims(), R"({"alg":"ES256","kid":"r1"})")));
+    BOOST_TEST(!verify_id_token(keys_of({rsa().jwk()}), terms(), rsa().token(claims(), R"({"alg":"ES256","kid":"r1"})"))
+                    .has_value());
 }
 
 BOOST_AUTO_TEST_CASE(weak_and_broken_keys_are_passed_over) {
@@ -280,10 +281,11 @@ BOOST_AUTO_TEST_CASE(what_the_issuer_tells_of_somebody_else_is_not_taken) {
     BOOST_TEST(!add_user_info(c, R"({"email":"ada@example.org"})").has_value());
     BOOST_TEST(!add_user_info(c, "[]").has_value());
     BOOST_TEST(c.email.empty());
-    BOOST_TEST(add_user_info(c, R"({"sub":"ada","email":"ada@example.org","email_verified":true,"name":"Ada"})"));
+    BOOST_TEST(
+        add_user_info(c, R"({"sub":"ada","email":"ada@example.org","email_verified":true,"name":"Ada"})").has_value());
     BOOST_TEST(c.email_verified);
     // What the token said stays.
-    BOOST_TEST(add_user_info(c, R"({"sub":"ada","email":"eve@example.org","email_verified":false})"));
+    BOOST_TEST(add_user_info(c, R"({"sub":"ada","email":"eve@example.org","email_verified":false})").has_value());
     BOOST_TEST(c.email == "ada@example.org");
     BOOST_TEST(c.email_verified);
 }

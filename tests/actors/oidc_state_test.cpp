@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_SUITE(oidc_state)
 
 BOOST_AUTO_TEST_CASE(an_attempt_comes_back_as_it_went_and_for_ten_minutes) {
     const auto sealed = seal_attempt(key, attempt());
-    const auto opened = open_attempt(key, sealed, noon + oidc_attempt_ms - 1);
+    const auto opened = open_attempt(key, sealed, noon + (oidc_attempt_ms - 1));
     BOOST_REQUIRE(opened.has_value());
     BOOST_TEST(to_json(*opened) == to_json(attempt()));
     BOOST_TEST(!open_attempt(key, sealed, noon + oidc_attempt_ms));
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(what_was_changed_or_made_by_others_opens_nothing) {
     const oidc_ticket ticket{id_of(1), "acme", noon, 1, {}, true};
     BOOST_TEST(!open_attempt(key, seal_ticket(key, ticket), noon));
     BOOST_TEST(!open_ticket(key, sealed, noon));
-    BOOST_TEST(open_ticket(key, seal_ticket(key, ticket), noon + oidc_ticket_ms - 1).has_value());
+    BOOST_TEST(open_ticket(key, seal_ticket(key, ticket), noon + (oidc_ticket_ms - 1)).has_value());
     BOOST_TEST(!open_ticket(key, seal_ticket(key, ticket), noon + oidc_ticket_ms));
 }
 
