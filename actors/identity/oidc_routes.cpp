@@ -45,8 +45,10 @@ response refusal(const problem& p, const request& r) {
     const auto title = net::escape_html(explain(p.code).title);
     out.content_type = "text/html; charset=utf-8";
     out.headers.emplace_back("Content-Security-Policy", "default-src 'none'");
+    const auto again = "/api/v1/auth/oidc/" + net::escape_html(r.param("provider")) + "/start";
     out.body = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + title +
                "</title></head><body><h1>" + title + "</h1><p>" + net::escape_html(p.detail) + "</p><p>" +
+               (p.code == code::not_found ? "" : "<a href=\"" + again + "\">Begin again</a></p><p>") + "Request " +
                net::escape_html(r.id) + "</p></body></html>\n";
     return out;
 }
@@ -267,7 +269,11 @@ private:
         }
         enter_by_oidc(me_, request_, issuer_.settings(), attempt_, std::move(*claims),
                       [self = shared_from_this()](expected<oidc_person> person) {
-                          person ? self->on_person(*person) : self->not_judged(person.error());
+                          if (person) {
+                              return self->on_person(*person);
+                          }
+                          log_for("identity").warn("{} (from {})", person.error().detail, self->request_.address);
+                          self->not_judged(person.error());
                       });
     }
 
@@ -311,8 +317,11 @@ private:
     }
 
     void on_session(response answer) {
-        if (!browser_ || answer.status >= 400) {
+        if (!browser_) {
             return respond_(std::move(answer));
+        }
+        if (answer.status >= 400) {
+            return refuse(from_problem_json(answer.body, answer.status));
         }
         auto out = redirection(attempt_.path);
         for (auto& h : answer.headers) {

@@ -64,7 +64,9 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_refused_with_its_place) {
     BOOST_TEST(mistake(R"("ca_file":"/nowhere/ca.pem")").starts_with("/0/ca_file"));
     BOOST_TEST(mistake("", R"("name":"acme","client_id":"troupe")") == "/0/issuer is required");
     BOOST_TEST(mistake("", R"("name":"a/b","issuer":"https://a.example","client_id":"t")").starts_with("/0/name"));
-    BOOST_TEST(mistake("},{" + good).starts_with("/1/name"));
+    const auto twice = parse_oidc_providers("[{" + good + "},{" + good + "}]");
+    BOOST_REQUIRE(!twice.has_value());
+    BOOST_TEST(twice.error().errors.front().pointer == "/1/name");
     BOOST_TEST(!parse_oidc_providers("{}").has_value());
     BOOST_TEST(!parse_oidc_providers("[]},{").has_value());
     BOOST_TEST(!parse_oidc_providers("nonsense").has_value());
