@@ -1,6 +1,10 @@
 """A real issuer of OpenID Connect (npm's `oidc-provider`, see tests/node_tools), and what a person's browser does there."""
 
+import base64
+import hashlib
+import hmac
 import http.client
+import http.server
 import json
 import socket
 import subprocess
@@ -75,6 +79,50 @@ class Issuer:
             self.process.wait()
             self.process.stdout.close()
         self.process = None
+
+
+class Forger:
+    """An issuer that answers whatever `tokens` makes of a token request, and counts who asks for what."""
+
+    def __init__(self):
+        outer = self
+        self.asked, self.tokens, self.description = {}, lambda: b"", lambda d: json.dumps(d).encode()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                outer.asked[self.path] = outer.asked.get(self.path, 0) + 1
+                body = {"/.well-known/openid-configuration": lambda: outer.description(outer.whole()),
+                        "/jwks": lambda: b'{"keys":[]}', "/token": lambda: outer.tokens()}[self.path]()
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def whole(self):
+        return {"issuer": self.url, "authorization_endpoint": self.url + "/auth", "token_endpoint": self.url + "/token",
+                "jwks_uri": self.url + "/jwks"}
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    @staticmethod
+    def token(header, claims, secret=b""):
+        """A JWT, with the MAC of the secret, or without a signature."""
+        def part(raw):
+            return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        text = f"{part(json.dumps(header).encode())}.{part(json.dumps(claims).encode())}"
+        return f"{text}.{part(hmac.new(secret, text.encode(), hashlib.sha256).digest()) if secret else ''}"
 
 
 class Browser:

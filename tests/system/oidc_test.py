@@ -2,12 +2,13 @@
 
 import json
 import re
+import time
 import urllib.parse
 
 from tests.system.identity_cli_test import Person
 from tests.system.identity_test import PASSWORD, IdentityTest, totp
-from tests.system.node import SECONDS_MAX
-from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port, query_of
+from tests.system.node import SECONDS_MAX, NodeTest
+from tests.system.oidc_issuer import SECRET, Browser, Forger, Issuer, free_port, query_of
 
 LOOPBACK = "http://127.0.0.1:1/"  # of a program that is not there: the test is the browser
 
@@ -240,6 +241,52 @@ class RefusalTest(OidcTest):
         self.assertIn("https://", said)
         self.assertIn("troupe.yaml:6", said)
         self.assertNotIn("hunter22", said)
+
+
+class ForgerTest(NodeTest):
+    def setUp(self):
+        super().setUp()
+        self.forger = Forger()
+        self.addCleanup(self.forger.stop)
+        providers = [{"name": "acme", "issuer": self.forger.url, "client_id": "troupe", "client_secret": "env:ACME_SECRET"}]
+        self.server = self.node("--identity.oidc", json.dumps(providers), environment={"ACME_SECRET": SECRET})
+
+    def start(self, browser):
+        return browser.get(self.server.url + "/api/v1/auth/oidc/acme/start", Accept="application/json")
+
+    def judged(self, header, secret=b""):
+        """The node's word on a token that says everything as it should be, but for its signature."""
+        browser = Browser()
+        asked = query_of(self.status(self.start(browser), 302).headers["location"])
+        now = int(time.time())
+        claims = {"iss": self.forger.url, "aud": "troupe", "sub": "ada", "nonce": asked["nonce"], "iat": now, "exp": now + 60}
+        self.forger.tokens = lambda: json.dumps(
+            {"token_type": "Bearer", "access_token": "x", "id_token": Forger.token(header, claims, secret)}).encode()
+        back = f"{asked['redirect_uri']}?" + urllib.parse.urlencode({"code": "x", "state": asked["state"]})
+        reply = self.status(browser.get(back, Accept="application/json"), 401, "invalid_credentials")
+        self.assertNotIn("x-login-ticket", reply.headers)
+        return reply.json["detail"]
+
+    def test_forged_tokens_are_refused_and_cost_the_issuer_little(self):
+        self.server.start()
+        self.assertIn("not accepted", self.judged({"alg": "none"}))
+        self.assertIn("not accepted", self.judged({"alg": "HS256"}, SECRET.encode()))
+        for n in range(8):
+            self.assertIn("not signed", self.judged({"alg": "RS256", "kid": f"k{n}"}, b"any"))
+        self.assertLess(self.forger.asked["/jwks"], 8)
+        self.assertEqual(self.forger.asked["/.well-known/openid-configuration"], 1)
+
+    def test_descriptions_that_are_too_large_or_of_others_are_refused_and_not_asked_for_again_at_once(self):
+        self.server.start()
+        self.forger.description = lambda d: json.dumps({**d, "more": "x" * (1 << 20)}).encode()
+        for _ in range(10):
+            self.assertIn("acme", self.status(self.start(Browser()), 503, "unavailable").json["detail"])
+        self.assertLess(self.forger.asked["/.well-known/openid-configuration"], 10)
+
+    def test_endpoints_without_tls_elsewhere_are_refused(self):
+        self.server.start()
+        self.forger.description = lambda d: json.dumps({**d, "token_endpoint": "http://login.example.org/token"}).encode()
+        self.assertIn("https", self.status(self.start(Browser()), 503, "unavailable").json["detail"])
 
 
 class PeopleTest(OidcTest):
