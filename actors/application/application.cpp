@@ -513,7 +513,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     const node_secrets own_secrets{[&me](std::string_view name) { return me.vault->reveal(system_organization, name); },
                                    [&me](std::string_view name, std::string_view value) {
                                        return me.vault->keep(system_organization, name, value);
-                                   }};
+                                   },
+                                   *secrets};
     auto who = identity::open(me.node->parts(), own_secrets, *me.key);
     if (!who) {
         return who.error();

@@ -5,6 +5,7 @@
 #include "actors/audit/refusal_model.hpp"
 #include "actors/audit/sink_model.hpp"
 #include "actors/identity/api_key_model.hpp"
+#include "actors/identity/linked_identity_model.hpp"
 #include "actors/identity/organization_model.hpp"
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
@@ -34,6 +35,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<user_model>());
     add(runtime::make_kind<session_model>());
     add(runtime::make_kind<api_key_model>());
+    add(runtime::make_kind<linked_identity_model>());
     add(runtime::make_kind<organization_model>());
     return out;
 }

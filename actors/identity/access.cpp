@@ -457,7 +457,7 @@ expected<void> access::check_recent(const net::principal& who) const {
     }
     return problem{code::step_up_required,
                    "this is dangerous, and the login of this session is some time ago: call POST "
-                   "/api/v1/auth/step-up first"};
+                   "/api/v1/auth/step-up first, or log in again"};
 }
 
 } // namespace troupe::actors

@@ -143,6 +143,24 @@ void make_account(identity& me, const net::request& r, new_account account,
         });
 }
 
+void make_account_without_password(identity& me, const net::request& r, const uuid& id, const create_user& account,
+                                   std::function<void(expected<user_document>)> done) {
+    auto create = command_of(me, r, user_address(id), account);
+    if (!create) {
+        return done(create.error());
+    }
+    const wanted_name wanted{system_organization, std::string(user_model::kind), account.email, id};
+    make_named(me.services, r, wanted, std::move(*create),
+               [&me, id, done = std::move(done)](const expected<runtime::outcome>& made) {
+                   if (made) {
+                       return done(from_json<user_document>(made->document, strictness::stored));
+                   }
+                   auto known = read_user(me, id); // two at the same time
+                   const bool there = made.error().code == code::already_exists && known && *known;
+                   done(there ? expected<user_document>(std::move(**known)) : made.error());
+               });
+}
+
 namespace {
 
 /// One organization on its way; tries another slug while the one that it made is taken.

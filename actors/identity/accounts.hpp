@@ -58,6 +58,11 @@ struct new_account {
 void make_account(identity& me, const net::request& r, new_account account,
                   std::function<void(expected<runtime::outcome>)> done);
 
+/// The same without a password: only an issuer of OpenID Connect opens it. The id is the caller's, so that a repeat
+/// finds the account that is there. `already_exists`: another one has the address.
+void make_account_without_password(identity& me, const net::request& r, const uuid& id, const create_user& account,
+                                   std::function<void(expected<user_document>)> done);
+
 struct new_organization {
     std::string name;
     std::optional<std::string> slug; ///< None: made from the name, with a number where it is taken.

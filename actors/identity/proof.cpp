@@ -33,6 +33,12 @@ public:
         account_ = fold_name(clean_email(given_.email).value_or(given_.email));
     }
 
+    /// The password is proven in another way.
+    void opened_by(std::string method) {
+        first_ = std::move(method);
+        elsewhere_ = true;
+    }
+
     void run() {
         if (const auto wait = begin(); wait > 0) {
             return done_(wait_first(wait));
@@ -50,6 +56,9 @@ public:
             credential_ = std::move(**credential);
             hash = credential_.password_hash;
         }
+        if (elsewhere_) { // such an account may have no password at all
+            return credential_.generation > 0 ? on_verified(true) : on_wrong(wrong_credentials());
+        }
         me_.passwords.verify(std::move(given_.password), std::move(hash),
                              [self = shared_from_this()](expected<bool> right) { self->on_verified(right); });
     }
@@ -63,7 +72,7 @@ private:
             return on_wrong(wrong_credentials());
         }
         if (credential_.mfa.sealed.empty()) {
-            return on_right({"password"});
+            return on_right({first_});
         }
         if (!given_.code) {
             return not_judged(
@@ -91,7 +100,7 @@ private:
         c.principal = "user/" + to_string(user_->id);
         me_.services.submit(std::move(c), [self = shared_from_this(), method](const runtime::reply& used) {
             if (used) {
-                return self->on_right({"password", method});
+                return self->on_right({self->first_, method});
             }
             used.error().code == code::invalid_credentials ? self->on_wrong(used.error())
                                                            : self->not_judged(used.error());
@@ -149,6 +158,8 @@ private:
     net::request request_;
     proof given_;
     std::function<void(expected<proven>)> done_;
+    std::string first_ = "password";
+    bool elsewhere_ = false;
     std::string account_;
     std::string network_;
     std::optional<user_document> user_;
@@ -167,6 +178,13 @@ problem wait_first(std::int64_t ms) {
 
 void prove(identity& me, const net::request& r, proof given, std::function<void(expected<proven>)> done) {
     std::make_shared<proving>(me, r, std::move(given), std::move(done))->run();
+}
+
+void prove_code(identity& me, const net::request& r, const std::string& email, std::string code, std::string first,
+                std::function<void(expected<proven>)> done) {
+    const auto one = std::make_shared<proving>(me, r, proof{email, {}, std::move(code)}, std::move(done));
+    one->opened_by(std::move(first));
+    one->run();
 }
 
 std::string seal_mfa_seed(const identity& me, const uuid& user, std::string_view seed) {

@@ -102,6 +102,8 @@ struct config {
     std::int64_t identity_session_ms = 30LL * 24 * 3600 * 1000;
     std::int64_t identity_password_length_min = 12;
     std::int64_t identity_step_up_ms = 15LL * 60 * 1000;
+    std::string identity_public_url;
+    std::string identity_oidc;
 
     std::string sandbox = "bubblewrap";
 
@@ -135,6 +137,9 @@ struct property {
     std::string_view fallback = {}; ///< A variable of other tools, used when no source of ours gives a value.
     /// What is wrong with a text beyond its length, or nothing. Must not repeat the text of a secret.
     std::optional<std::string> (*check)(std::string_view) = nullptr;
+    /// Of a list of objects: the file may have it as one, the text is its JSON. All that is wrong with that text, by
+    /// JSON pointers into it.
+    std::vector<field_error> (*check_list)(std::string_view) = nullptr;
 };
 
 /// All properties, in the order of documentation.

@@ -1,5 +1,6 @@
 #include "runtime/config/checks.hpp"
 #include "runtime/config/config.hpp"
+#include "runtime/config/oidc.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -404,6 +405,20 @@ constexpr property table[] = {
      .unit = "ms",
      .max = 365 * day_ms,
      .reloadable = true},
+    {.name = "identity.public_url",
+     .member = &config::identity_public_url,
+     .doc = "Where browsers reach this node, as in https://troupe.example.org: issuers of OIDC send people back there, "
+            "to /api/v1/auth/oidc/NAME/callback. Empty: the address that the browser itself used.",
+     .check = check_public_url},
+    {.name = "identity.oidc",
+     .member = &config::identity_oidc,
+     .doc =
+         "Issuers of OpenID Connect that people may log in with: a list of {name, issuer, client_id, client_secret, "
+         "scopes, title, organization, role, domains, link_by_email, mfa_acr, ca_file}. In the environment: the same "
+         "as JSON.",
+     .max = 65536,
+     .check = check_oidc,
+     .check_list = check_oidc_list},
     {.name = "sandbox",
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
