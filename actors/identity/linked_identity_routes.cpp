@@ -13,14 +13,10 @@ using net::request;
 using net::responder;
 using net::verb;
 
-problem no_person() {
-    return {code::forbidden, "this is for people: log in with POST /api/v1/auth/login and use that token"};
-}
-
 net::handler list_identities(identity& me) {
     return [&me](request r, responder respond) {
         if (!r.who.credentials->user) {
-            return respond(net::to_response(no_person(), r));
+            return respond(net::to_response(people_only(), r));
         }
         r.query["user"] = to_string(*r.who.credentials->user);
         r.who.organization = system_organization;
@@ -57,12 +53,12 @@ net::handler remove_identity(identity& me) {
                                             : expected<linked_identity_document>(problem{});
         const auto refuse = [&](const problem& p) { respond(net::to_response(p, r)); };
         if (!c || !c->session || !c->user) {
-            return refuse(no_person());
+            return refuse(people_only());
         }
         if (!link || link->user_id != *c->user || link->removed_at) {
             return refuse({code::not_found, "you have no linked identity '" + std::string(r.param("id")) + "'"});
         }
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return refuse(recent.error());
         }
         const auto last = is_last_way(me, *c->user);

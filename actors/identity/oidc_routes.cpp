@@ -207,7 +207,7 @@ net::handler start_link(identity& me) {
             return respond(net::to_response(
                 {code::forbidden, "this is for people: log in with POST /api/v1/auth/login and use that token"}, r));
         }
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         auto b = begin_at(me, r, **issuer);

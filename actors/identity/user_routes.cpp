@@ -192,6 +192,25 @@ std::vector<net::route> user_routes(identity& me) {
         update_route(verb::put, "update_user"),
         update_route(verb::patch, "patch_user"),
         {.verb = verb::post,
+         .path = "/users/{id}/disable-mfa",
+         .operation = "disable_user_mfa",
+         .summary = "Ends the second factor of a person who has lost it.",
+         .tag = tag,
+         .permission = "system:admin",
+         .in_path = which,
+         .reply = document,
+         .errors = {code::not_found, code::step_up_required},
+         .reply_headers = net::changed_headers(),
+         .run =
+             [&me, disable = in_system(net::change_entity(
+                       me.services, kind, net::empty_command(std::string(wire_name<disable_mfa>::value)), 200,
+                       by_email))](request r, responder respond) {
+                 if (const auto recent = me.doors->check_recent(r.who); !recent) {
+                     return respond(net::to_response(recent.error(), r));
+                 }
+                 disable(std::move(r), std::move(respond));
+             }},
+        {.verb = verb::post,
          .path = "/users/{id}/unlock",
          .operation = "unlock_user",
          .summary = "Lets a person try again who failed to log in too often.",

@@ -390,6 +390,8 @@ class ContractTest(NodeTest):
             self.drive(name, 412, id=user, body={"name": "x"}, headers={"If-Match": '"77"'})
             self.drive(name, 404, id=NOBODY, body={})
             self.drive(name, 422, id=user, body={"status": "asleep"}, lenient=True)
+        self.drive("disable_user_mfa", 200, id=email)
+        self.drive("disable_user_mfa", 404, id="nobody@example.org")
         self.drive("unlock_user", 200, id=email)
         self.drive("unlock_user", 404, id="nobody@example.org")
 
