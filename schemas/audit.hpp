@@ -21,12 +21,14 @@ struct audit_entry {
     std::uint64_t version = 0; ///< Of the entity afterwards.
     std::string address;       ///< Empty: it did not come over the network.
     std::string user_agent;
-    std::string request_id;           ///< Of the outermost request.
-    std::string cause;                ///< Of what an entity did by itself: the command that it follows from.
-    std::uint64_t number = 0;         ///< In its chain, from 1.
-    std::string record;               ///< SHA-256 of the journal's record.
-    std::string chain;                ///< SHA-256 that covers this line and all lines before it.
-    std::optional<json::raw> details; ///< The event itself, while its history is kept.
+    std::string request_id;   ///< Of the outermost request.
+    std::string cause;        ///< Of what an entity did by itself: the command that it follows from.
+    std::uint64_t number = 0; ///< In its chain, from 1.
+    std::string record;       ///< SHA-256 of the journal's record.
+    std::string chain;        ///< SHA-256 that covers this line and all lines before it.
+    /// The event itself, while its history is kept. Never of accounts, sessions, keys and secrets, whose events hold
+    /// hashes and ciphertext.
+    std::optional<json::raw> details;
 };
 BOOST_DESCRIBE_STRUCT(audit_entry, (),
                       (id, at, result, action, principal, kind, entity_id, version, address, user_agent, request_id,
@@ -63,10 +65,12 @@ struct audit_verification_document {
     std::uint64_t chains = 0;
     std::uint64_t compared = 0; ///< Lines whose record is still in the journal, and is the same.
     std::uint64_t pending = 0;  ///< Records that have no line yet.
+    std::uint64_t anchored = 0; ///< Ends of an anchor that were looked for.
     std::uint64_t bad_count = 0;
     std::vector<std::string> bad; ///< The first ones.
 };
-BOOST_DESCRIBE_STRUCT(audit_verification_document, (), (good, lines, chains, compared, pending, bad_count, bad))
+BOOST_DESCRIBE_STRUCT(audit_verification_document, (),
+                      (good, lines, chains, compared, pending, anchored, bad_count, bad))
 
 /// A request that the edge refused to its caller. The same ones of a second are noted together.
 struct note_refusal {

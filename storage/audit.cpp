@@ -18,7 +18,8 @@ namespace troupe::storage {
 namespace {
 
 constexpr std::uint8_t line_format = 1;
-constexpr std::size_t place_bytes = 32; ///< organization, time, seq: the key without shard and table
+constexpr std::size_t place_bytes = 32;     ///< organization, time, seq: the key without shard and table
+constexpr std::size_t key_place_bytes = 16; ///< time, seq
 constexpr std::size_t key_bytes = 3 + place_bytes;
 
 using heads_by_organization = std::map<uuid, audit_head>;
@@ -234,13 +235,13 @@ namespace {
 /// The lines of an organization in all shards by time, with one iterator.
 class merged_lines {
 public:
-    merged_lines(const store& s, const audit_query& query)
-        : store_(s), query_(query), scan_(*s.db().db, s.db().derived, {}) {}
+    merged_lines(const store& s, const audit_query& query) : store_(s), query_(query) {}
 
     void start(const std::string& after) {
         std::string bound = after;
         if (bound.empty() && (query_.descending ? query_.until : query_.from)) {
-            put_big_endian(bound, static_cast<std::uint64_t>((query_.descending ? *query_.until : *query_.from).ms));
+            const auto at = query_.descending ? *query_.until : *query_.from;
+            put_big_endian(bound, static_cast<std::uint64_t>(std::max<std::int64_t>(at.ms, 0)));
         }
         for (std::uint32_t shard = 0; shard < store_.who().shards; ++shard) {
             advance(shard, bound);
@@ -276,42 +277,37 @@ private:
         }
     };
 
-    /// Pushes the first line of the shard beyond `bound` (time, seq, shard, or the beginning of one).
+    /// Pushes the first line of the shard beyond `bound`: a place, or the time of one. A scan for each, so that none
+    /// walks over what lies beside the lines.
     void advance(std::uint32_t shard, const std::string& bound) {
-        const auto prefix = keys::audit_prefix(shard, query_.organization);
+        prefix_scan scan(*store_.db().db, store_.db().derived, keys::audit_prefix(shard, query_.organization));
+        const auto place = [&] { return place_of(scan.rest(), shard); };
         if (query_.descending) {
-            bound.empty() ? scan_.seek_before(keys::after_prefix(prefix)) : scan_.seek_before(prefix + bound);
-            while (is_mine(prefix) && !bound.empty() && place(shard, prefix) >= bound) {
-                scan_.previous();
+            bound.empty() ? scan.seek_last() : scan.seek_before(bound);
+            while (scan.valid() && !bound.empty() && place() >= bound) {
+                scan.previous();
             }
         } else {
-            scan_.seek(prefix + bound);
-            while (is_mine(prefix) && bound.size() > 8 && place(shard, prefix) <= bound) {
-                scan_.next();
+            scan.seek(bound.substr(0, key_place_bytes)); // the shard is no part of a key
+            while (scan.valid() && bound.size() > key_place_bytes && place() <= bound) {
+                scan.next();
             }
         }
-        if (!scan_.valid() && failed_.ok()) {
-            failed_ = scan_.status();
+        if (!scan.status().ok() && failed_.ok()) {
+            failed_ = scan.status();
         }
-        if (is_mine(prefix) && is_in_time(prefix)) {
-            heap_.push({place(shard, prefix), shard, std::string(scan_.key()), std::string(scan_.value())});
+        if (scan.valid() && is_in_time(scan.rest())) {
+            heap_.push({place(), shard, std::string(scan.key()), std::string(scan.value())});
         }
     }
 
-    [[nodiscard]] bool is_mine(const std::string& prefix) const {
-        return scan_.valid() && scan_.key().starts_with(prefix);
-    }
-    [[nodiscard]] std::string place(std::uint32_t shard, const std::string& prefix) const {
-        return place_of(scan_.key().substr(prefix.size()), shard);
-    }
-    [[nodiscard]] bool is_in_time(const std::string& prefix) const {
-        const timestamp at{static_cast<std::int64_t>(get_big_endian<std::uint64_t>(scan_.key().substr(prefix.size())))};
+    [[nodiscard]] bool is_in_time(std::string_view rest) const {
+        const timestamp at{static_cast<std::int64_t>(get_big_endian<std::uint64_t>(rest))};
         return query_.descending ? !query_.from || at >= *query_.from : !query_.until || at < *query_.until;
     }
 
     const store& store_;
     const audit_query& query_;
-    prefix_scan scan_;
     rocksdb::Status failed_;
     std::string last_;
     std::priority_queue<found, std::vector<found>, later> heap_{later{query_.descending}};
@@ -384,6 +380,10 @@ expected<std::vector<audit_line>> read_audit_after(const store& s, std::uint32_t
                 return unreadable(shard);
             }
             out.push_back(std::move(*line));
+        }
+        if (out.size() > limit) { // the first ones of all that were seen so far
+            std::ranges::sort(out, {}, &audit_line::seq);
+            out.resize(limit);
         }
         scan.seek(keys::after_prefix(organization));
     }

@@ -102,6 +102,7 @@ struct audit_verification {
     std::uint64_t chains = 0;
     std::uint64_t compared = 0;   ///< Lines whose record is still in the log and is the one that the line names.
     std::uint64_t pending = 0;    ///< Records that have no line yet.
+    std::uint64_t anchored = 0;   ///< Known ends that were looked for.
     std::vector<std::string> bad; ///< The first ones, each with its place.
     std::uint64_t bad_count = 0;
 };

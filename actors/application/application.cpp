@@ -566,6 +566,7 @@ void application::stop(std::int64_t deadline_ms) {
     me.edge_entries.clear();
     me.refused.reset(); // it journals what it has
     me.audit_streams.clear();
+    me.audit.reset();
     me.node->stop(deadline_ms / 2);
     runtime::metrics().forget_functions();
 }

@@ -139,6 +139,8 @@ int serve(const std::vector<std::string>& args, const std::filesystem::path& run
     }
     sources->environment = runtime::config_environment();
     ::unsetenv("TROUPE_SECRETS_KEY"); // no program that the node starts has to know it
+    auto taken = stamp_of(*sources);  // before it is read: a change in between is taken later
+    auto before = taken;
     auto loaded = runtime::load_config(*sources);
     if (!loaded) {
         return fail(loaded.error());
@@ -169,8 +171,6 @@ int serve(const std::vector<std::string>& args, const std::filesystem::path& run
     std::cout << "troupe ready " << (*node)->url() << std::endl;
 
     auto running = loaded->values;
-    auto taken = stamp_of(*sources);
-    auto before = taken;
     int signal = 0;
     while ((signal = next_signal(signals)) == 0 || signal == SIGHUP) {
         const auto stamp = stamp_of(*sources);

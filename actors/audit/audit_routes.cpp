@@ -20,12 +20,18 @@ using net::request;
 using net::responder;
 using net::verb;
 
-constexpr int waiting_max = 16;
-/// What a request brings up to date before it reads; a writer that lags behind further says so in the metrics.
-constexpr std::size_t catch_up_lines = 2000;
+constexpr std::size_t waiting_max = 64;
+/// What a request brings up to date before it reads, and how long it waits for a writer that is at it.
+constexpr std::size_t catch_up_lines = 1000;
+constexpr std::int64_t catch_up_wait_ms = 200;
+constexpr std::size_t export_bytes_max = 64 << 20; ///< Of events.
 constexpr std::size_t export_lines_max = 50'000;
 constexpr std::size_t pdf_lines_max = 5'000;
 constexpr std::size_t page_lines = 1000;
+
+/// What was committed just now is there, unless the writer lags behind: after a first start on an old journal, or while
+/// a shard cannot be written. Then what is there is shown.
+void bring_up_to_date(const runtime::services& s) { (void)s.audit->catch_up(catch_up_lines, catch_up_wait_ms); }
 
 uuid whose(const request& r, bool of_node) { return of_node ? system_organization : r.who.organization; }
 
@@ -102,31 +108,16 @@ expected<storage::audit_query> query_of(const request& r, bool of_node) {
     return out;
 }
 
-/// With the event itself when that is asked for and kept.
-expected<audit_entry> shown(const runtime::services& s, const storage::audit_line& line, bool details) {
-    auto out = entry_of(line);
-    if (details) {
-        auto found = storage::read_audit_details(*s.store, line);
-        if (!found) {
-            return found.error();
-        }
-        if (*found) {
-            out.details = json::raw{std::move(**found)};
-        }
-    }
-    return out;
-}
-
 net::handler list(audit_desk& desk, bool of_node) {
     return [&desk, of_node](const request& r, const responder& respond) {
         const auto refuse = [&](const problem& p) { respond(net::to_response(p, r)); };
         const auto& s = desk.parts();
         const auto limit = net::page_limit(r);
         auto query = limit ? query_of(r, of_node) : expected<storage::audit_query>(limit.error());
-        const auto written = query ? s.audit->catch_up(catch_up_lines) : expected<bool>(query.error());
-        if (!written) {
-            return refuse(written.error());
+        if (!query) {
+            return refuse(query.error());
         }
+        bring_up_to_date(s);
         query->limit = *limit;
         query->cursor = r.query_value("cursor").value_or("");
         query->descending = r.query_value("order").value_or("newest") == "newest";
@@ -136,11 +127,8 @@ net::handler list(audit_desk& desk, bool of_node) {
         }
         std::vector<std::string> items;
         for (const auto& line : page->lines) {
-            const auto entry = shown(s, line, r.query_value("details") == "true");
-            if (!entry) {
-                return refuse(entry.error());
-            }
-            items.push_back(to_json(*entry));
+            items.push_back(
+                to_json(r.query_value("details") == "true" ? entry_with_details(*s.store, line) : entry_of(line)));
         }
         respond({200, net::list_body(items, page->next_cursor)});
     };
@@ -156,13 +144,15 @@ net::handler read_one(audit_desk& desk, bool of_node) {
         if (line && !*line) {
             line = problem{code::not_found, "there is no line '" + std::string(r.param("id")) + "' in this audit log"};
         }
-        const auto entry = line ? shown(s, **line, true) : expected<audit_entry>(line.error());
-        respond(entry ? net::response{200, to_json(*entry)} : net::to_response(entry.error(), r));
+        respond(line ? net::response{200, to_json(entry_with_details(*s.store, **line))}
+                     : net::to_response(line.error(), r));
     };
 }
 
-expected<std::vector<audit_entry>> read_all(const runtime::services& s, storage::audit_query query, std::size_t max) {
+expected<std::vector<audit_entry>> read_all(const runtime::services& s, storage::audit_query query, bool details,
+                                            std::size_t max) {
     std::vector<audit_entry> out;
+    std::size_t bytes = 0;
     query.limit = page_lines;
     while (true) {
         const auto page = storage::read_audit(*s.store, query);
@@ -170,16 +160,14 @@ expected<std::vector<audit_entry>> read_all(const runtime::services& s, storage:
             return page.error();
         }
         for (const auto& line : page->lines) {
-            auto entry = shown(s, line, true);
-            if (!entry) {
-                return entry.error();
+            out.push_back(details ? entry_with_details(*s.store, line) : entry_of(line));
+            bytes += out.back().details ? out.back().details->text.size() : 0;
+            if (out.size() > max || bytes > export_bytes_max) {
+                return problem{code::payload_too_large,
+                               "this is more than the " + std::to_string(max) + " lines or " +
+                                   std::to_string(export_bytes_max >> 20) +
+                                   " MiB of one export of that format: give `from` and `until`, and export in parts"};
             }
-            out.push_back(std::move(*entry));
-        }
-        if (out.size() > max) {
-            return problem{code::payload_too_large, "this is more than the " + std::to_string(max) +
-                                                        " lines of one export of that format: give `from` and "
-                                                        "`until`, and export in parts"};
         }
         if (!page->next_cursor) {
             return out;
@@ -190,9 +178,9 @@ expected<std::vector<audit_entry>> read_all(const runtime::services& s, storage:
 
 expected<net::response> exported(const runtime::services& s, const storage::audit_query& query,
                                  const std::string& format) {
-    const auto written = s.audit->catch_up(catch_up_lines);
-    const auto entries = written ? read_all(s, query, format == "pdf" ? pdf_lines_max : export_lines_max)
-                                 : expected<std::vector<audit_entry>>(written.error());
+    bring_up_to_date(s);
+    const bool pdf = format == "pdf";
+    const auto entries = read_all(s, query, !pdf, pdf ? pdf_lines_max : export_lines_max);
     if (!entries) {
         return entries.error();
     }
@@ -204,12 +192,12 @@ expected<net::response> exported(const runtime::services& s, const storage::audi
         out.content_type = "text/csv; charset=utf-8";
         out.body = to_csv(*entries);
     } else {
-        auto pdf = to_pdf(*entries, "Audit log of " + to_string(query.organization));
-        if (!pdf) {
-            return pdf.error();
+        auto made = to_pdf(*entries, "Audit log of " + to_string(query.organization));
+        if (!made) {
+            return made.error();
         }
         out.content_type = "application/pdf";
-        out.body = std::move(*pdf);
+        out.body = std::move(*made);
     }
     return out;
 }
@@ -221,8 +209,8 @@ net::handler export_lines(audit_desk& desk, bool of_node) {
             return respond(net::to_response(query.error(), r));
         }
         query->descending = false;
-        const auto begun = desk.run([&s = desk.parts(), query = std::move(*query), r, respond,
-                                     format = std::string(r.query_value("format").value_or("csv"))] {
+        const auto begun = desk.run(whose(r, of_node), [&s = desk.parts(), query = std::move(*query), r, respond,
+                                                        format = std::string(r.query_value("format").value_or("csv"))] {
             auto made = exported(s, query, format);
             respond(made ? std::move(*made) : net::to_response(made.error(), r));
         });
@@ -235,9 +223,8 @@ net::handler export_lines(audit_desk& desk, bool of_node) {
 net::handler anchor(audit_desk& desk, bool of_node) {
     return [&desk, of_node](const request& r, const responder& respond) {
         const auto& s = desk.parts();
-        const auto written = s.audit->catch_up(catch_up_lines);
-        const auto heads = written ? storage::read_audit_heads(*s.store, whose(r, of_node))
-                                   : expected<std::vector<storage::audit_head>>(written.error());
+        bring_up_to_date(s);
+        const auto heads = storage::read_audit_heads(*s.store, whose(r, of_node));
         if (!heads) {
             return respond(net::to_response(heads.error(), r));
         }
@@ -274,12 +261,13 @@ net::handler verify(audit_desk& desk, bool of_node) {
         if (!known) {
             return respond(net::to_response(known.error(), r));
         }
-        const auto begun = desk.run([&s = desk.parts(), known = std::move(*known), who = whose(r, of_node), respond] {
-            const auto found = storage::verify_audit(*s.store, who, known, [](std::uint64_t) {});
-            respond(
-                {200, to_json(audit_verification_document{found.bad_count == 0, found.lines, found.chains,
-                                                          found.compared, found.pending, found.bad_count, found.bad})});
-        });
+        const auto begun = desk.run(
+            whose(r, of_node), [&s = desk.parts(), known = std::move(*known), who = whose(r, of_node), respond] {
+                const auto found = storage::verify_audit(*s.store, who, known, [](std::uint64_t) {});
+                respond({200, to_json(audit_verification_document{found.bad_count == 0, found.lines, found.chains,
+                                                                  found.compared, found.pending, found.anchored,
+                                                                  found.bad_count, found.bad})});
+            });
         if (!begun) {
             respond(net::to_response(begun.error(), r));
         }
@@ -357,15 +345,20 @@ std::vector<net::route> routes_of(audit_desk& desk, bool of_node) {
 
 } // namespace
 
-expected<void> audit_desk::run(std::function<void()> job) {
-    if (waiting_.fetch_add(1) >= waiting_max) {
-        --waiting_;
-        return problem{
-            code::overloaded, "several exports and verifications of audit logs are under way: try later", {}, 5};
+expected<void> audit_desk::run(const uuid& organization, std::function<void()> job) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (busy_.size() >= waiting_max || !busy_.insert(organization).second) {
+            return problem{code::overloaded,
+                           "an export or a verification of this audit log is under way: try again when it is done",
+                           {},
+                           5};
+        }
     }
-    threads_.post([this, job = std::move(job)] {
+    threads_.post([this, organization, job = std::move(job)] {
         job();
-        --waiting_;
+        const std::lock_guard lock(mutex_);
+        busy_.erase(organization);
     });
     return {};
 }

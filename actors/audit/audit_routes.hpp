@@ -4,8 +4,9 @@
 #include "net/http/worker_threads.hpp"
 #include "runtime/services.hpp"
 
-#include <atomic>
 #include <functional>
+#include <mutex>
+#include <set>
 #include <vector>
 
 namespace troupe::actors {
@@ -16,12 +17,13 @@ public:
     explicit audit_desk(const runtime::services& s) : services_(s) {}
 
     [[nodiscard]] const runtime::services& parts() const { return services_; }
-    /// `overloaded` when too many wait.
-    expected<void> run(std::function<void()> job);
+    /// One for an organization at a time: `overloaded` while another one of it is under way.
+    expected<void> run(const uuid& organization, std::function<void()> job);
 
 private:
     const runtime::services& services_;
-    std::atomic<int> waiting_{0};
+    std::mutex mutex_;
+    std::set<uuid> busy_;
     net::worker_threads threads_{1}; // the last: its jobs use the others
 };
 

@@ -83,6 +83,7 @@ expected<bool> audit_stream::pass_on(const std::stop_token& stop) {
             return known.error();
         }
         positions_.resize(services_.store->who().shards);
+        seen_.resize(positions_.size());
         for (const auto& p : *known ? (*known)->positions : std::vector<audit_position>()) {
             if (p.shard < positions_.size()) {
                 positions_[p.shard] = p;
@@ -92,16 +93,28 @@ expected<bool> audit_stream::pass_on(const std::stop_token& stop) {
     }
     std::vector<passed_line> lines;
     std::vector<audit_position> moved;
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> looked; ///< Shards of which all is in hand, and up to where.
     std::size_t bytes = 0;
     for (std::uint32_t shard = 0; shard < positions_.size() && lines.size() < lines_max && bytes < bytes_max; ++shard) {
         const auto& at = positions_[shard];
+        const auto mark = storage::read_audit_mark(*services_.store, shard);
+        if (!mark) {
+            return mark.error();
+        }
+        if (mark->seq == seen_[shard]) {
+            continue; // nothing new since the last look
+        }
         const auto found =
             storage::read_audit_after(*services_.store, shard, {at.seq, at.time}, lines_max - lines.size());
         if (!found) {
             return found.error();
         }
+        if (found->size() < lines_max - lines.size()) {
+            looked.emplace_back(shard, mark->seq);
+        }
         for (const auto& line : *found) {
             if (bytes >= bytes_max) {
+                std::erase_if(looked, [&](const auto& l) { return l.first == shard; });
                 break;
             }
             if (moved.empty() || moved.back().shard != shard) {
@@ -111,15 +124,8 @@ expected<bool> audit_stream::pass_on(const std::stop_token& stop) {
             if (line.entity.kind == sink_model::kind) { // that a line was passed on is passed on to nobody
                 continue;
             }
-            auto entry = entry_of(line);
-            auto details = storage::read_audit_details(*services_.store, line);
-            if (!details) {
-                return details.error();
-            }
-            if (*details) {
-                bytes += (*details)->size();
-                entry.details = json::raw{std::move(**details)};
-            }
+            auto entry = entry_with_details(*services_.store, line);
+            bytes += entry.details ? entry.details->text.size() : 0;
             lines.push_back({line.organization, shard, std::move(entry)});
         }
     }
@@ -134,6 +140,9 @@ expected<bool> audit_stream::pass_on(const std::stop_token& stop) {
     }
     for (const auto& p : moved) {
         positions_[p.shard] = p;
+    }
+    for (const auto& [shard, seq] : looked) {
+        seen_[shard] = seq;
     }
     return lines.size() >= lines_max || bytes >= bytes_max;
 }

@@ -66,6 +66,7 @@ private:
     std::string place_;
     std::unique_ptr<audit_sink> sink_;
     std::vector<audit_position> positions_; ///< By shard.
+    std::vector<std::uint64_t> seen_;       ///< The mark of each shard when there was nothing more to pass on.
     bool begun_ = false;                    ///< They were read.
     std::mutex mutex_;
     std::condition_variable_any changed_;

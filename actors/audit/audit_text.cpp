@@ -2,6 +2,7 @@
 
 #include "actors/audit/refusal_model.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -70,6 +71,22 @@ audit_entry entry_of(const storage::audit_line& line) {
     out.number = line.number;
     out.record = hex_of(line.record);
     out.chain = hex_of(line.chain);
+    return out;
+}
+
+bool is_confidential(std::string_view kind) {
+    constexpr std::array<std::string_view, 5> kinds{"user", "session", "api_key", "secret", "keyring"};
+    return std::ranges::find(kinds, kind) != kinds.end();
+}
+
+audit_entry entry_with_details(const storage::store& s, const storage::audit_line& line) {
+    auto out = entry_of(line);
+    if (is_confidential(line.entity.kind)) {
+        return out;
+    }
+    if (auto found = storage::read_audit_details(s, line); found && *found) {
+        out.details = json::raw{std::move(**found)};
+    }
     return out;
 }
 

@@ -8,10 +8,17 @@
 #include <string_view>
 #include <vector>
 
-/// Lines of the audit log as documents and as files. Pure.
+/// Lines of the audit log as documents and as files. Pure, but for what it says.
 namespace troupe::actors {
 
 audit_entry entry_of(const storage::audit_line& line);
+
+/// Of what kinds nobody is shown the events themselves: they hold hashes of passwords and keys, and sealed secrets.
+bool is_confidential(std::string_view kind);
+
+/// With the event itself when it is kept and no secret. A history that cannot be read has no details here; `journal
+/// verify` names it.
+audit_entry entry_with_details(const storage::store& s, const storage::audit_line& line);
 
 /// The place of a line in an organization's log, and back; nothing for text that is none.
 std::string audit_id(const storage::audit_line& line);

@@ -5,7 +5,7 @@
 namespace troupe::actors {
 
 entity_address refusals_address(const uuid& organization, timestamp at) {
-    return {organization, std::string(refusal_model::kind),
+    return {system_organization, std::string(refusal_model::kind),
             derive_uuid({refusal_model::kind, to_string(organization), to_string(at).substr(0, 10)})};
 }
 

@@ -17,7 +17,8 @@ struct refusal_counts {
 };
 BOOST_DESCRIBE_STRUCT(refusal_counts, (), (denied, failed))
 
-/// One a day (UTC), so that none grows for ever.
+/// One a day (UTC), so that none grows for ever. An entity of `system`, so that live streams of the organization do not
+/// show it: who may see events may not see refusals. Its lines are in the log of the organization all the same.
 entity_address refusals_address(const uuid& organization, timestamp at);
 
 struct refusal_model {

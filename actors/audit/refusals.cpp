@@ -63,7 +63,11 @@ void refusals::add(refusal r) {
     auto name = to_string(r.organization) + '\n' + r.principal + '\n' + r.client.address + '\n' + r.client.program +
                 '\n' + r.what.method + '\n' + r.what.path + '\n' + r.what.code;
     const std::lock_guard lock(mutex_);
-    if (waiting_.size() >= kinds_max && !waiting_.contains(name)) {
+    if (!kinds_.contains(r.organization) && kinds_.size() >= organizations_max) {
+        r.organization = system_organization;
+    }
+    auto& kinds = kinds_[r.organization];
+    if (kinds >= kinds_max && !waiting_.contains(name)) {
         name = to_string(r.organization);
         r.principal = "several";
         r.client = {};
@@ -74,7 +78,9 @@ void refusals::add(refusal r) {
         r.what.status = status;
         r.what.code = "several";
     }
-    auto& found = waiting_.try_emplace(std::move(name), std::move(r)).first->second;
+    const auto [place, added] = waiting_.try_emplace(std::move(name), std::move(r));
+    kinds += added ? 1 : 0;
+    auto& found = place->second;
     found.what.count = found.what.first_at.ms == 0 ? 1 : found.what.count + 1;
     found.what.first_at = found.what.first_at.ms == 0 ? now : found.what.first_at;
     found.what.last_at = now;
@@ -86,6 +92,7 @@ void refusals::work(const std::stop_token& stop) {
     while (changed_.wait(lock, stop, [this] { return !waiting_.empty(); }) || !waiting_.empty()) {
         changed_.wait_for(lock, stop, gathering, [] { return false; });
         const auto batch = std::exchange(waiting_, {});
+        kinds_.clear();
         lock.unlock();
         journal(batch);
         lock.lock();
@@ -101,6 +108,7 @@ void refusals::journal(const std::map<std::string, refusal>& batch) {
         c.principal = r.principal;
         c.correlation = r.request_id;
         c.client = r.client;
+        c.client.organization = r.organization;
         services_.submit(std::move(c), [](const runtime::reply& noted) {
             if (!noted) {
                 log_for("audit").error("a refused request is not in the audit log: {}", noted.error().detail);

@@ -14,12 +14,16 @@
 
 namespace troupe::actors {
 
-/// Journals refused requests, from a thread of its own: the same ones of a second as one event with their count, so
-/// that a flood of them neither slows requests nor fills the disk. What a crash takes is at most that second.
+/// Journals refused requests, from a thread of its own: the same ones of a second as one event with their count, and a
+/// bounded number of different ones of each organization, so that a flood slows no request and hides nothing of others.
+/// What a crash takes is at most that second.
 class refusals {
 public:
-    /// Different ones that are kept apart in a second; the others are counted in one event for their organization.
-    static constexpr std::size_t kinds_max = 200;
+    /// Different ones of an organization that are kept apart in a second; the others are counted in one event. Those of
+    /// nobody are an organization here.
+    static constexpr std::size_t kinds_max = 50;
+    /// Organizations that have refusals in a second; beyond, they are counted together, in the log of the node.
+    static constexpr std::size_t organizations_max = 1000;
 
     explicit refusals(const runtime::services& s);
     /// Journals what is there.
@@ -48,6 +52,7 @@ private:
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::map<std::string, refusal> waiting_; ///< By all that makes them the same.
+    std::map<uuid, std::size_t> kinds_;      ///< In there, of each organization.
     std::jthread thread_;                    // the last: it uses the others
 };
 

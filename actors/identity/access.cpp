@@ -69,7 +69,7 @@ std::string_view organization_in(const net::request& r) {
     return r.header("x-organization").value_or("");
 }
 
-bool reads_only(std::string_view permission) { return permission.ends_with(":read"); }
+bool reads_only(std::string_view permission) { return permission.ends_with(":read") || permission == "audit:inspect"; }
 
 } // namespace
 

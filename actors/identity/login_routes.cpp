@@ -126,6 +126,9 @@ private:
         }
         user_ = user->id;
         request_.who.name = "user/" + to_string(user_);
+        if (invitation_) { // its owners see in their audit log who joined
+            request_.who.organization = invitation_->id;
+        }
         const auto begin = [self = shared_from_this()](const expected<runtime::outcome>& joined) {
             if (!joined) {
                 return self->refuse(joined.error());

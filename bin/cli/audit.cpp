@@ -60,25 +60,28 @@ expected<int> audit_list(context& c) {
 
 expected<int> audit_show(context& c) {
     auto node = c.node();
-    return node ? print_document<audit_entry>(
-                      c, (*node)->get(base_of(c) + "/" + encode_segment(c.args().operand(0))),
-                      [&](const audit_entry& e) {
-                          return details(
-                              c.out_screen(),
-                              {{"when", {to_string(e.at)}},
-                               {"result", {std::string(detail::enum_name(e.result)), tone_of(e.result)}},
-                               {"action", {e.action, tone::accent}},
-                               {"who", {e.principal}},
-                               {"from", {e.address + (e.user_agent.empty() ? "" : ", " + e.user_agent)}},
-                               {"what",
-                                {e.kind + "/" + to_string(e.entity_id) + ", version " + std::to_string(e.version)}},
-                               {"request", {e.request_id}},
-                               {"cause", {e.cause}},
-                               {"record", {e.record, tone::faint}},
-                               {"chain", {std::to_string(e.number) + ": " + e.chain, tone::faint}},
-                               {"details", {e.details ? e.details->text : "not kept any more (retention)"}}});
-                      })
-                : expected<int>(node.error());
+    return node
+               ? print_document<audit_entry>(
+                     c, (*node)->get(base_of(c) + "/" + encode_segment(c.args().operand(0))),
+                     [&](const audit_entry& e) {
+                         return details(
+                             c.out_screen(),
+                             {{"when", {to_string(e.at)}},
+                              {"result", {std::string(detail::enum_name(e.result)), tone_of(e.result)}},
+                              {"action", {e.action, tone::accent}},
+                              {"who", {e.principal}},
+                              {"from", {e.address + (e.user_agent.empty() ? "" : ", " + e.user_agent)}},
+                              {"what",
+                               {e.kind + "/" + to_string(e.entity_id) + ", version " + std::to_string(e.version)}},
+                              {"request", {e.request_id}},
+                              {"cause", {e.cause}},
+                              {"record", {e.record, tone::faint}},
+                              {"chain", {std::to_string(e.number) + ": " + e.chain, tone::faint}},
+                              {"details",
+                               {e.details ? e.details->text
+                                          : "not kept any more, or never shown (accounts, sessions, keys, secrets)"}}});
+                     })
+               : expected<int>(node.error());
 }
 
 expected<void> download_to(context& c, std::string_view path, const std::string& file) {
@@ -169,8 +172,8 @@ expected<audit_verification_document> verify_folder(const std::filesystem::path&
         known.push_back(head);
     }
     const auto found = storage::verify_audit(**store, std::nullopt, known, [](std::uint64_t) {});
-    return audit_verification_document{found.bad_count == 0, found.lines,     found.chains, found.compared,
-                                       found.pending,        found.bad_count, found.bad};
+    return audit_verification_document{found.bad_count == 0, found.lines,    found.chains,    found.compared,
+                                       found.pending,        found.anchored, found.bad_count, found.bad};
 }
 
 expected<int> audit_verify(context& c) {
@@ -203,14 +206,17 @@ expected<int> audit_verify(context& c) {
         {"lines", {fmt::format("{} in {} chains", count_text(found->lines), count_text(found->chains))}},
         {"compared", {fmt::format("{} with their records in the journal", count_text(found->compared))}},
         {"pending", {fmt::format("{} records are newer than the log", count_text(found->pending))}},
-        {"anchor", {anchor->chains.empty() ? "none given" : "of " + to_string(anchor->at)}}};
+        {"anchor",
+         {anchor->chains.empty()
+              ? "none given: an end that was cut off together with its records does not show"
+              : fmt::format("{} chains of {} are part of it", found->anchored, to_string(anchor->at))}}};
     if (!bad.empty()) {
         rows.push_back({"found", {bad, tone::bad}});
     }
-    rows.push_back({"verdict",
-                    {found->good ? "✓ nothing was changed, taken out or cut off"
-                                 : fmt::format("✗ {} faults", count_text(found->bad_count)),
-                     found->good ? tone::good : tone::bad}});
+    rows.push_back(
+        {"verdict",
+         {found->good ? "✓ nothing was changed or taken out" : fmt::format("✗ {} faults", count_text(found->bad_count)),
+          found->good ? tone::good : tone::bad}});
     c.print(details(c.out_screen(), rows));
     return found->good ? 0 : 1;
 }

@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using asio::ip::udp;
 
-constexpr std::int64_t send_time_out_ms = 10'000;
+constexpr std::int64_t send_time_out_ms = 4000;
 constexpr std::size_t datagram_bytes_max = 8192;
 
 problem unreachable(const std::string& place, const boost::system::error_code& why) {
@@ -110,7 +110,7 @@ private:
         return error == asio::error::eof || error == asio::error::connection_reset;
     }
 
-    expected<void> broken(const boost::system::error_code& why) {
+    expected<void> broken(boost::system::error_code why) {
         boost::system::error_code ignored;
         socket_->close(ignored); // ends what is under way, whose handlers refer to this call
         io_.restart();

@@ -15,7 +15,8 @@ namespace troupe::net {
 class syslog_client {
 public:
     virtual ~syslog_client() = default;
-    /// Blocks, at most about 10 s. `connection_failed`: some may have been sent.
+    /// Blocks for as long as looking up the host takes, and at most about 16 s beyond that. `connection_failed`: some
+    /// may have been sent.
     virtual expected<void> send(const std::vector<std::string>& messages) = 0;
 };
 

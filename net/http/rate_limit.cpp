@@ -59,9 +59,12 @@ rate_verdict rate_limiter::take(std::string_view key, std::int64_t now_us) {
             forget_full(p.full_at_us, now_us);
         found = p.full_at_us.emplace(key, now_us).first;
     }
+    // A bucket of an earlier rule may be emptier than this one can be.
+    found->second = std::min(found->second, now_us + interval_us_.load(std::memory_order_relaxed) *
+                                                         burst_.load(std::memory_order_relaxed));
     const auto verdict = judge(found->second, now_us);
     if (verdict.allowed)
-        found->second = std::max(found->second, now_us) + interval_us_;
+        found->second = std::max(found->second, now_us) + interval_us_.load(std::memory_order_relaxed);
     return verdict;
 }
 

@@ -40,7 +40,7 @@ public:
     rate_verdict take(std::string_view key, std::int64_t now_us);
 
     [[nodiscard]] bool is_on() const { return per_second_.load(std::memory_order_relaxed) > 0; }
-    /// From now on another rule; buckets stay as full as they are.
+    /// From now on another rule. What is missing in a bucket is still missing, but no more than the new rule holds.
     void change(rate_rule rule);
     [[nodiscard]] std::size_t keys() const;
 

@@ -2,6 +2,8 @@
 
 #include "storage/audit.hpp"
 
+#include <chrono>
+#include <optional>
 #include <utility>
 
 namespace troupe::runtime {
@@ -21,21 +23,26 @@ void audit_log::on_work(std::function<void()> wake) {
     wake_ = std::move(wake);
 }
 
-expected<bool> audit_log::catch_up(std::size_t records_max) {
-    const std::lock_guard lock(writing_);
+expected<bool> audit_log::catch_up(std::size_t records_max, std::int64_t wait_ms) {
+    const std::unique_lock lock(writing_, std::chrono::milliseconds(wait_ms));
+    if (!lock) {
+        return false;
+    }
     std::size_t left = records_max;
+    std::optional<problem> failed;
     for (std::uint32_t visited = 0; visited < store_.who().shards; ++visited) {
         const auto written = storage::write_audit_lines(store_, shard_, left);
-        if (!written) {
-            return written.error();
-        }
-        if (*written == left) {
+        if (written && *written == left) {
             return false; // there may be more in this shard
         }
-        left -= *written;
+        if (written) {
+            left -= *written;
+        } else if (!failed) {
+            failed = written.error();
+        }
         shard_ = (shard_ + 1) % store_.who().shards;
     }
-    return true;
+    return failed ? expected<bool>(*failed) : expected<bool>(true);
 }
 
 } // namespace troupe::runtime

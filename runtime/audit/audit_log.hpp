@@ -21,8 +21,9 @@ public:
     void committed();
 
     /// Writes what is missing, at most about `records_max` lines. True: all that was committed before the call has its
-    /// line.
-    expected<bool> catch_up(std::size_t records_max);
+    /// line. A shard that fails does not keep the others from theirs: the problem is the first one. Waits for another
+    /// call at most `wait_ms`, then it is false.
+    expected<bool> catch_up(std::size_t records_max, std::int64_t wait_ms = 60'000);
 
     /// Called when there is work, until the next call of this; from any thread.
     void on_work(std::function<void()> wake);
@@ -34,8 +35,8 @@ private:
     std::atomic<bool> awake_{false};
     std::mutex waking_;
     std::function<void()> wake_;
-    std::mutex writing_;      ///< One at a time.
-    std::uint32_t shard_ = 0; ///< Where the last call stopped.
+    std::timed_mutex writing_; ///< One at a time.
+    std::uint32_t shard_ = 0;  ///< Where the last call stopped.
 };
 
 } // namespace troupe::runtime

@@ -16,7 +16,7 @@ namespace {
 
 /// Many commits are one round, which looks at every shard.
 constexpr std::int64_t pause_ms = 200;
-constexpr std::size_t lines_max = 5000;
+constexpr std::size_t lines_max = 2000; ///< At once: requests wait for it.
 
 using wake_atom = caf::atom_constant<caf::atom("wake")>;
 using write_atom = caf::atom_constant<caf::atom("write")>;
@@ -36,27 +36,34 @@ public:
                 caf::anon_send(live, wake_atom::value);
             }
         });
-        send(this, write_atom::value); // what an earlier life left
+        write_after(0); // what an earlier life left
         return {[this](wake_atom) { write_after(pause_ms); }, [this](write_atom) { write(); }};
     }
 
 private:
-    void write_after(std::int64_t ms) { delayed_send(this, std::chrono::milliseconds(ms), write_atom::value); }
+    /// One is due at a time: who comes meanwhile is served by it.
+    void write_after(std::int64_t ms) {
+        if (!std::exchange(due_, true)) {
+            delayed_send(this, std::chrono::milliseconds(ms), write_atom::value);
+        }
+    }
 
     void write() {
+        due_ = false;
         log_.seen(); // a commit from now on wakes it again
         const auto current = log_.catch_up(lines_max);
         if (!current) {
             log_for("audit").error("{}; it is tried again", current.error().detail);
             write_after(5000);
         } else if (!*current) {
-            send(this, write_atom::value);
+            write_after(1);
         }
     }
 
     audit_log& log_;
     std::string path_;
     dead_letters* letters_;
+    bool due_ = false;
 };
 
 } // namespace

@@ -47,6 +47,18 @@ BOOST_AUTO_TEST_CASE(idle_time_fills_up_to_the_burst_and_no_more) {
     BOOST_TEST(passed == 3);
 }
 
+BOOST_AUTO_TEST_CASE(another_rule_counts_at_once_and_locks_nobody_out) {
+    rate_limiter limiter({.per_second = 1, .burst = 600});
+    for (int i = 0; i < 600; ++i)
+        limiter.take("a", 0);
+    BOOST_TEST(!limiter.take("a", 0).allowed);
+    limiter.change({.per_second = 100, .burst = 100});
+    BOOST_TEST(!limiter.take("a", 0).allowed); // what it took is still taken
+    BOOST_TEST(limiter.take("a", second).allowed);
+    limiter.change({});
+    BOOST_TEST(limiter.take("a", second).limit == 0);
+}
+
 BOOST_AUTO_TEST_CASE(keys_do_not_share) {
     rate_limiter limiter({.per_second = 1, .burst = 1});
     BOOST_TEST(limiter.take("a", 0).allowed);

@@ -128,6 +128,37 @@ BOOST_AUTO_TEST_CASE(time_bounds_are_kept_in_both_directions) {
     BOOST_TEST(read_audit(*a.journal.store, {.organization = one_organization, .cursor = "rubbish"}).has_error());
 }
 
+BOOST_AUTO_TEST_CASE(no_page_loses_lines_of_the_same_moment) {
+    temporary_directory directory;
+    journal_fixture journal(directory.path);
+    for (int round = 0; round < 3; ++round) {
+        for (std::uint32_t shard = 0; shard < 4; ++shard) {
+            auto change = journal.prepare(journal.address_in(shard, one_organization), 2);
+            for (auto& r : change.records) {
+                r.time = {5000};
+            }
+            BOOST_REQUIRE(journal.commit(std::move(change)).has_value());
+        }
+    }
+    write_all(journal);
+    for (const bool descending : {true, false}) {
+        for (const std::size_t limit : {1, 2, 5}) {
+            const auto lines =
+                all_of(journal, {.organization = one_organization, .descending = descending, .limit = limit});
+            std::set<std::pair<std::uint32_t, std::uint64_t>> places;
+            for (const auto& l : lines) {
+                places.emplace(l.shard, l.seq);
+            }
+            BOOST_TEST(lines.size() == 24u);
+            BOOST_TEST(places.size() == 24u);
+        }
+    }
+    const timestamp long_ago{-62'135'596'800'000}; // Go's zero time
+    BOOST_TEST(all_of(journal, {.organization = one_organization, .from = long_ago, .descending = false}).size() ==
+               24u);
+    BOOST_TEST(all_of(journal, {.organization = one_organization, .until = long_ago}).empty());
+}
+
 BOOST_AUTO_TEST_CASE(who_acts_in_an_organization_is_in_its_log_whatever_it_changed) {
     temporary_directory directory;
     journal_fixture journal(directory.path);
@@ -173,6 +204,13 @@ BOOST_AUTO_TEST_CASE(an_end_that_is_cut_off_shows_against_an_anchor_and_against_
     auto forged = *anchor;
     forged[0].chain[0] ^= 1;
     BOOST_TEST(verify(a.journal, forged).bad_count == 1u);
+    BOOST_TEST(verify(a.journal, *anchor).anchored == 4u);
+    // An anchor of another log is no proof of this one.
+    const auto other = verify_audit(*a.journal.store, other_organization, *anchor, [](std::uint64_t) {});
+    BOOST_TEST(other.bad_count == 4u);
+    auto beyond = *anchor;
+    beyond[0].shard = 999;
+    BOOST_TEST(verify(a.journal, beyond).bad_count == 1u);
     const auto lines = all_of(a.journal, {.organization = one_organization});
     BOOST_REQUIRE(db.db->Delete({}, db.derived, key_in_tables(lines[0])).ok());
     BOOST_TEST(verify(a.journal).bad_count == 1u); // the record in the log has no line

@@ -268,6 +268,7 @@ class ContractTest(NodeTest):
             self.drive(f"export_audit{suffix}", 200)
             self.drive(f"export_audit{suffix}", 422, query={"format": "xml"}, lenient=True)
             anchor = self.drive(f"audit_anchor{suffix}", 200).json
+            self.drive(f"audit_anchor{suffix}", 401, key="wrong")
             self.drive(f"verify_audit{suffix}", 200, body={"chains": anchor["chains"][:2]})
             self.drive(f"verify_audit{suffix}", 422, body={"chains": [{**anchor["chains"][0], "chain": "x"}]})
 
