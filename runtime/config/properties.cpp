@@ -2,6 +2,7 @@
 #include "runtime/config/prices.hpp"
 #include "runtime/config/retention.hpp"
 #include "schemas/base/network.hpp"
+#include "schemas/quota.hpp"
 
 #include <fmt/format.h>
 
@@ -76,6 +77,16 @@ std::optional<std::string> check_module_levels(std::string_view text) {
 
 std::optional<std::string> check_prices(std::string_view text) {
     const auto prices = parse_prices(text);
+    return prices ? std::nullopt : std::optional(prices.error().detail);
+}
+
+std::optional<std::string> check_limits(std::string_view text) {
+    const auto limits = parse_quota_limits(text);
+    return limits ? std::nullopt : std::optional(limits.error().detail);
+}
+
+std::optional<std::string> check_plan_prices(std::string_view text) {
+    const auto prices = parse_plan_prices(text);
     return prices ? std::nullopt : std::optional(prices.error().detail);
 }
 
@@ -548,6 +559,30 @@ constexpr property table[] = {
      .member = &config::model_openai_ca_file,
      .doc = "Certificates (PEM) that the server's is checked against; empty: the system's.",
      .check = check_file},
+    {.name = "plans.free",
+     .member = &config::plans_free,
+     .doc =
+         "Limits of organizations on the plan `free`, by commas: agents, tasks_per_day, storage_bytes, tokens_per_day "
+         "(days of UTC); what is left out has no limit. A limit of one organization stands in its place.",
+     .check = check_limits},
+    {.name = "plans.pro",
+     .member = &config::plans_pro,
+     .doc = "Limits of organizations on the plan `pro`.",
+     .check = check_limits},
+    {.name = "plans.enterprise",
+     .member = &config::plans_enterprise,
+     .doc = "Limits of organizations on the plan `enterprise`, which the node's own has; empty: none.",
+     .check = check_limits},
+    {.name = "plans.prices",
+     .member = &config::plans_prices,
+     .doc = "What invoices charge, by commas: a plan's fee of a month (`pro=20.00`), `task=0.0001` for each one, "
+            "`agent=1.00` and `storage_gb=0.10` for the most of a month. Models are charged at `model.prices`.",
+     .check = check_plan_prices},
+    {.name = "plans.currency",
+     .member = &config::plans_currency,
+     .doc = "Of all prices, as ISO 4217 writes it.",
+     .min = 3,
+     .max = 3},
     {.name = "budget.steps",
      .member = &config::budget_steps,
      .doc = "Model calls of a run that sets no limit.",
