@@ -97,4 +97,42 @@ BOOST_AUTO_TEST_CASE(slugs_are_plain_and_never_look_like_an_id) {
     BOOST_TEST(slug_of("日本") == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_trial_becomes_suspended_when_it_is_over) {
+    auto c = acme();
+    const auto end = c.now + 1000;
+    c.accepted(update_organization{.status = organization_status::trial, .trial_ends_at = end});
+    BOOST_TEST(c.owed().back() == "trial");
+    BOOST_TEST(c.accepted(end_trial{end}).empty()); // before its time
+    c.now = end;
+    BOOST_TEST(c.accepted(end_trial{end + 1}).empty()); // of another one
+    c.accepted(end_trial{end});
+    BOOST_TEST((c.state().status == organization_status::suspended));
+    BOOST_TEST(c.owed().back() != "trial");
+}
+
+BOOST_AUTO_TEST_CASE(a_trial_that_is_prolonged_or_paid_for_goes_on) {
+    auto c = acme();
+    const auto end = c.now + 1000;
+    c.accepted(update_organization{.status = organization_status::trial, .trial_ends_at = end});
+    c.accepted(update_organization{.trial_ends_at = end + 1000});
+    c.now = end;
+    BOOST_TEST(c.accepted(end_trial{end}).empty());
+    c.accepted(update_organization{.status = organization_status::active});
+    c.now = end + 1000;
+    BOOST_TEST(c.accepted(end_trial{end + 1000}).empty());
+    // It is over: another one needs another end.
+    BOOST_TEST((c.refused(update_organization{.status = organization_status::trial}).code == code::invalid_request));
+}
+
+BOOST_AUTO_TEST_CASE(own_limits_are_replaced_all_at_once_and_taken_away) {
+    auto c = acme();
+    c.accepted(update_organization{.limits = quota_limits{.agents = 7}});
+    BOOST_TEST(c.document<organization_document>().limits->agents.value() == 7);
+    BOOST_TEST(c.accepted(update_organization{.limits = quota_limits{.agents = 7}}).empty());
+    c.accepted(update_organization{.limits = quota_limits{.tasks_per_day = no_quota}});
+    BOOST_TEST(!c.document<organization_document>().limits->agents);
+    c.accepted(update_organization{.limits = quota_limits{}});
+    BOOST_TEST(!c.document<organization_document>().limits);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
