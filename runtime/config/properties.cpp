@@ -36,11 +36,6 @@ std::optional<std::string> check_address(std::string_view text) {
     return {};
 }
 
-std::optional<std::string> check_networks(std::string_view text) {
-    const auto networks = network_list::parse(text);
-    return networks ? std::nullopt : std::optional(networks.error().detail);
-}
-
 /// "https://console.example, http://localhost:3000", or "*".
 std::optional<std::string> check_origins(std::string_view text) {
     while (!text.empty()) {
@@ -75,24 +70,11 @@ std::optional<std::string> check_module_levels(std::string_view text) {
     return {};
 }
 
-std::optional<std::string> check_prices(std::string_view text) {
-    const auto prices = parse_prices(text);
-    return prices ? std::nullopt : std::optional(prices.error().detail);
-}
-
-std::optional<std::string> check_limits(std::string_view text) {
-    const auto limits = parse_quota_limits(text);
-    return limits ? std::nullopt : std::optional(limits.error().detail);
-}
-
-std::optional<std::string> check_plan_prices(std::string_view text) {
-    const auto prices = parse_plan_prices(text);
-    return prices ? std::nullopt : std::optional(prices.error().detail);
-}
-
-std::optional<std::string> check_kinds(std::string_view text) {
-    const auto kinds = parse_retention_kinds(text);
-    return kinds ? std::nullopt : std::optional(kinds.error().detail);
+/// What whoever reads it later would say.
+template <auto read>
+std::optional<std::string> check_read(std::string_view text) {
+    const auto done = read(text);
+    return done ? std::nullopt : std::optional(done.error().detail);
 }
 
 std::optional<std::string> check_url(std::string_view text) {
@@ -119,24 +101,15 @@ std::optional<std::string> check_header_text(std::string_view text) {
     return {};
 }
 
-std::optional<std::string> check_folder(std::string_view text) {
-    const std::string path(text);
+/// A folder, or a file, that the node may read.
+template <bool is_folder>
+std::optional<std::string> check_path(std::string_view text) {
+    const std::filesystem::path path(text);
     std::error_code missing; // is said as "no folder"
-    if (!std::filesystem::is_directory(path, missing)) {
-        return fmt::format("\"{}\" is no folder", text);
+    if (!(is_folder ? std::filesystem::is_directory(path, missing) : std::filesystem::is_regular_file(path, missing))) {
+        return fmt::format("\"{}\" is no {}", text, is_folder ? "folder" : "file");
     }
-    return ::access(path.c_str(), R_OK | X_OK) == 0
-               ? std::nullopt
-               : std::optional(fmt::format("\"{}\" cannot be read: check its permissions", text));
-}
-
-std::optional<std::string> check_file(std::string_view text) {
-    const std::string path(text);
-    std::error_code missing; // is said as "no file"
-    if (!std::filesystem::is_regular_file(path, missing)) {
-        return fmt::format("\"{}\" is no file", text);
-    }
-    return ::access(path.c_str(), R_OK) == 0
+    return ::access(path.c_str(), is_folder ? R_OK | X_OK : R_OK) == 0
                ? std::nullopt
                : std::optional(fmt::format("\"{}\" cannot be read: check its permissions", text));
 }
@@ -250,16 +223,16 @@ constexpr property table[] = {
      .doc =
          "Addresses and networks of proxies in front, as in 10.0.0.0/8, 192.0.2.1: X-Forwarded-For and Forwarded are "
          "believed from them, and from nobody else.",
-     .check = check_networks},
+     .check = check_read<network_list::parse>},
     {.name = "edge.tls.certificate_file",
      .member = &config::edge_tls_certificate_file,
      .doc = "Certificate (PEM, with the intermediate ones behind it) with which the edge speaks https; empty: plain "
             "HTTP. It is read again when it changes and on SIGHUP.",
-     .check = check_file},
+     .check = check_path<false>},
     {.name = "edge.tls.key_file",
      .member = &config::edge_tls_key_file,
      .doc = "The certificate's key (PEM, without pass phrase).",
-     .check = check_file},
+     .check = check_path<false>},
     {.name = "edge.tls.redirect_listen",
      .member = &config::edge_tls_redirect_listen,
      .doc = "Address and port that answers plain HTTP with a redirect to https; empty: none.",
@@ -411,7 +384,7 @@ constexpr property table[] = {
     {.name = "retention.kinds",
      .member = &config::retention_kinds,
      .doc = "The same for single kinds, as in `run=90d,task=0`, with the units d, h, m, s and ms.",
-     .check = check_kinds},
+     .check = check_read<parse_retention_kinds>},
     {.name = "retention.log_ms",
      .member = &config::retention_log_ms,
      .doc =
@@ -483,12 +456,12 @@ constexpr property table[] = {
     {.name = "backup.s3.ca_file",
      .member = &config::backup_s3_ca_file,
      .doc = "Certificates (PEM) that the service's is checked against; empty: the system's.",
-     .check = check_file},
+     .check = check_path<false>},
     {.name = "secrets.key_file",
      .member = &config::secrets_key_file,
      .doc = "File with the master key that protects secrets; empty: secrets.key in the data folder, made on the first "
             "start. Keep a copy apart from backups: without it no secret can be opened again.",
-     .check = check_file},
+     .check = check_path<false>},
     {.name = "secrets.key",
      .member = &config::secrets_key,
      .doc = "The master key itself, instead of a file; best given by the environment. Older keys may follow it, by "
@@ -534,13 +507,13 @@ constexpr property table[] = {
     {.name = "model.scripts",
      .member = &config::model_scripts,
      .doc = "Folder of scripts of the rehearsal model; empty: only the embedded one.",
-     .check = check_folder},
+     .check = check_path<true>},
     {.name = "model.prices",
      .member = &config::model_prices,
      .doc = "What models cost for a million input and output tokens, as in `openai/gpt-4.1-mini=0.40/1.60`, by commas. "
             "Runs with a limit of money need the price of their model.",
      .max = 65536,
-     .check = check_prices},
+     .check = check_read<parse_prices>},
     {.name = "model.openai.base_url",
      .member = &config::model_openai_base_url,
      .doc = "Base URL of any server with `/chat/completions`; empty: https://api.openai.com/v1.",
@@ -558,26 +531,26 @@ constexpr property table[] = {
     {.name = "model.openai.ca_file",
      .member = &config::model_openai_ca_file,
      .doc = "Certificates (PEM) that the server's is checked against; empty: the system's.",
-     .check = check_file},
+     .check = check_path<false>},
     {.name = "plans.free",
      .member = &config::plans_free,
      .doc =
          "Limits of organizations on the plan `free`, by commas: agents, tasks_per_day, storage_bytes, tokens_per_day "
          "(days of UTC); what is left out has no limit. A limit of one organization stands in its place.",
-     .check = check_limits},
+     .check = check_read<parse_quota_limits>},
     {.name = "plans.pro",
      .member = &config::plans_pro,
      .doc = "Limits of organizations on the plan `pro`.",
-     .check = check_limits},
+     .check = check_read<parse_quota_limits>},
     {.name = "plans.enterprise",
      .member = &config::plans_enterprise,
      .doc = "Limits of organizations on the plan `enterprise`, which the node's own has; empty: none.",
-     .check = check_limits},
+     .check = check_read<parse_quota_limits>},
     {.name = "plans.prices",
      .member = &config::plans_prices,
      .doc = "What invoices charge, by commas: a plan's fee of a month (`pro=20.00`), `task=0.0001` for each one, "
             "`agent=1.00` and `storage_gb=0.10` for the most of a month. Models are charged at `model.prices`.",
-     .check = check_plan_prices},
+     .check = check_read<parse_plan_prices>},
     {.name = "plans.currency",
      .member = &config::plans_currency,
      .doc = "Of all prices, as ISO 4217 writes it.",

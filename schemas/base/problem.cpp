@@ -172,7 +172,8 @@ constexpr code_info table[] = {
      "An operator of the node suspended the organization: it can be read, and nothing in it changes.",
      "Ask the operator of the node; GET /api/v1/organizations/{id} shows the status."},
     {code::quota_exceeded, "quota_exceeded", 429, "A limit of the plan is reached",
-     "The organization has or used as much of something in this day as its plan allows. The detail names the limit, its "
+     "The organization has or used as much of something in this day as its plan allows. The detail names the limit, "
+     "its "
      "value, the use, the plan, and when it is reset.",
      "Wait for the reset (`Retry-After`, midnight UTC, for limits by the day), remove some, or ask the operator of the "
      "node for another plan; GET /api/v1/organizations/{id}/limits shows all limits and their use."},
