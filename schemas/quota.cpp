@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace troupe {
 
@@ -32,18 +33,20 @@ std::optional<std::int64_t> number(std::string_view text) {
     std::int64_t out = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
     const auto unit = text.substr(static_cast<std::size_t>(end - text.data()));
-    std::int64_t factor = 1;
-    if (unit == "kB") {
-        factor = 1'000;
-    } else if (unit == "MB") {
-        factor = 1'000'000;
-    } else if (unit == "GB") {
-        factor = 1'000'000'000;
-    } else if (unit == "TB") {
-        factor = 1'000'000'000'000;
-    } else if (!unit.empty()) {
+    static constexpr std::array<std::pair<std::string_view, std::int64_t>, 9> units{{{"", 1},
+                                                                                     {"kB", 1'000},
+                                                                                     {"MB", 1'000'000},
+                                                                                     {"GB", 1'000'000'000},
+                                                                                     {"TB", 1'000'000'000'000},
+                                                                                     {"KiB", 1LL << 10},
+                                                                                     {"MiB", 1LL << 20},
+                                                                                     {"GiB", 1LL << 30},
+                                                                                     {"TiB", 1LL << 40}}};
+    const auto found = std::ranges::find(units, unit, [](const auto& u) { return u.first; });
+    if (found == units.end()) {
         return {};
     }
+    const auto factor = found->second;
     constexpr std::int64_t most = 1'000'000'000'000'000;
     const bool good = error == std::errc() && out >= 0 && out <= most / factor;
     return good ? std::optional(out * factor) : std::nullopt;

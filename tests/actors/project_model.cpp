@@ -277,7 +277,9 @@ BOOST_AUTO_TEST_CASE(files_take_what_they_grow_by_and_hold_their_bytes) {
         BOOST_TEST(what == "storage_bytes");
         return amount <= left ? expected<void>() : problem{code::quota_exceeded, "full"};
     };
-    p.accepted(create_project{{.name = "p"}});
+    create_project c;
+    c.name = "p";
+    p.accepted(c);
     const auto hash = [](char c) { return std::string(64, c); };
     p.accepted(write_file{"a", hash('a'), 80, {}, {}});
     BOOST_TEST((project_model::holds(p.state()) == std::vector{usage_amount{"storage_bytes", 80}}));

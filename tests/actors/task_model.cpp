@@ -334,7 +334,9 @@ BOOST_AUTO_TEST_CASE(a_task_takes_its_place_in_the_day_before_it_is_there_and_co
         }
     }
     BOOST_TEST(used == 1);
-    t.accepted(update_task{{.title = "Other"}});
+    update_task renamed;
+    renamed.title = "Other";
+    t.accepted(renamed);
     BOOST_TEST(asked.size() == 1u); // only creating is limited
 }
 
