@@ -30,7 +30,7 @@ update_organization trial_until(timestamp end) {
     return c;
 }
 
-quota_limits limits(std::string_view text) { return parse_quota_limits(text).value(); }
+quota_limits allowing(std::string_view text) { return parse_quota_limits(text).value(); }
 
 update_organization own(quota_limits all) {
     update_organization c;
@@ -146,10 +146,10 @@ BOOST_AUTO_TEST_CASE(a_trial_that_is_prolonged_or_paid_for_goes_on) {
 
 BOOST_AUTO_TEST_CASE(own_limits_are_replaced_all_at_once_and_taken_away) {
     auto c = acme();
-    c.accepted(own(limits("agents=7")));
+    c.accepted(own(allowing("agents=7")));
     BOOST_TEST(c.document<organization_document>().limits->agents.value() == 7);
-    BOOST_TEST(c.accepted(own(limits("agents=7"))).empty());
-    c.accepted(own(limits("tasks_per_day=none")));
+    BOOST_TEST(c.accepted(own(allowing("agents=7"))).empty());
+    c.accepted(own(allowing("tasks_per_day=none")));
     BOOST_TEST(!c.document<organization_document>().limits->agents);
     c.accepted(own(quota_limits{}));
     BOOST_TEST(!c.document<organization_document>().limits);

@@ -280,7 +280,7 @@ BOOST_AUTO_TEST_CASE(files_take_what_they_grow_by_and_hold_their_bytes) {
     create_project c;
     c.name = "p";
     p.accepted(c);
-    const auto hash = [](char c) { return std::string(64, c); };
+    const auto hash = [](char digit) { return std::string(64, digit); };
     p.accepted(write_file{"a", hash('a'), 80, {}, {}});
     BOOST_TEST((project_model::holds(p.state()) == std::vector{usage_amount{"storage_bytes", 80}}));
     left = 20;

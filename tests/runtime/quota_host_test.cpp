@@ -81,7 +81,7 @@ namespace {
 
 const uuid organization = make_uuid();
 
-quota_limits limits(std::string_view text) { return parse_quota_limits(text).value(); }
+quota_limits allowing(std::string_view text) { return parse_quota_limits(text).value(); }
 
 struct place_host : host_fixture {
     explicit place_host(const std::filesystem::path& directory, const quota_limits& all = {})
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_SUITE(quota_host)
 
 BOOST_AUTO_TEST_CASE(of_many_at_once_exactly_as_many_as_the_limit_get_a_place) {
     temporary_directory directory;
-    place_host host(directory.path, limits("agents=10"));
+    place_host host(directory.path, allowing("agents=10"));
     std::vector<std::shared_ptr<std::optional<runtime::reply>>> answers;
     for (int i = 0; i < 100; ++i) {
         answers.push_back(host.begin(host.make_place(make_uuid(), occupy{})));
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_kill_in_the_middle_leaves_the_count_equal_to_what_there_i
     temporary_directory directory;
     std::size_t before = 0;
     for (int life = 0; life < 12; ++life) {
-        place_host host(directory.path, limits("agents=40"));
+        place_host host(directory.path, allowing("agents=40"));
         BOOST_TEST(host.standing("agents") == static_cast<std::int64_t>(host.occupied_places()));
         BOOST_TEST(host.standing("tasks") == static_cast<std::int64_t>(host.occupied_places()));
         BOOST_TEST(host.occupied_places() >= before);
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_kill_in_the_middle_leaves_the_count_equal_to_what_there_i
         host.services.end_process = [](std::string_view) {};
         host.services.on_committed = {};
     }
-    place_host host(directory.path, limits("agents=40"));
+    place_host host(directory.path, allowing("agents=40"));
     for (int i = 0; i < 50; ++i) {
         host.begin(host.make_place(make_uuid(), occupy{}));
     }
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(a_kill_in_the_middle_leaves_the_count_equal_to_what_there_i
 
 BOOST_AUTO_TEST_CASE(who_leaves_makes_room_and_what_the_day_has_used_stays_used) {
     temporary_directory directory;
-    place_host host(directory.path, limits("agents=1, tasks_per_day=2"));
+    place_host host(directory.path, allowing("agents=1, tasks_per_day=2"));
     const auto first = make_uuid();
     BOOST_TEST(host.ask(host.make_place(first, occupy{})).has_value());
     BOOST_TEST(host.ask(host.make_place(make_uuid(), occupy{})).has_error());
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(who_leaves_makes_room_and_what_the_day_has_used_stays_used)
 
 BOOST_AUTO_TEST_CASE(a_refused_command_gives_back_what_it_took) {
     temporary_directory directory;
-    place_host host(directory.path, limits("agents=1"));
+    place_host host(directory.path, allowing("agents=1"));
     for (int i = 0; i < 3; ++i) {
         const auto refused = host.ask(host.make_place(make_uuid(), want_and_fail{}));
         BOOST_REQUIRE(refused.has_error());
@@ -198,8 +198,9 @@ BOOST_AUTO_TEST_CASE(a_refused_command_gives_back_what_it_took) {
 
 BOOST_AUTO_TEST_CASE(a_repeated_command_takes_once) {
     temporary_directory directory;
-    place_host host(directory.path, limits("tasks_per_day=5"));
+    place_host host(directory.path, allowing("tasks_per_day=5"));
     auto c = host.make_place(make_uuid(), occupy{});
+    c.id = "the-same";
     for (int i = 0; i < 3; ++i) {
         BOOST_TEST(host.ask(c).has_value());
     }

@@ -6,7 +6,7 @@ using namespace troupe;
 
 namespace {
 
-quota_limits limits(std::string_view text) { return parse_quota_limits(text).value(); }
+quota_limits allowing(std::string_view text) { return parse_quota_limits(text).value(); }
 
 allowance of(const quota_limits& all) { return {"free", all, false}; }
 
@@ -17,7 +17,7 @@ const timestamp noon = *parse_timestamp("2026-11-21T12:00:00Z");
 BOOST_AUTO_TEST_SUITE(quota)
 
 BOOST_AUTO_TEST_CASE(the_last_place_is_given_and_not_one_more) {
-    const auto a = of(limits("tasks_per_day=10"));
+    const auto a = of(allowing("tasks_per_day=10"));
     BOOST_TEST(judge_quota(a, "tasks", 9, 1, noon).has_value());
     BOOST_TEST(judge_quota(a, "tasks", 10, 1, noon).has_error());
     BOOST_TEST(judge_quota(a, "tasks", 8, 3, noon).has_error());
@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(the_last_place_is_given_and_not_one_more) {
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_names_limit_value_use_plan_and_reset) {
-    const auto refused = judge_quota(of(limits("tasks_per_day=10")), "tasks", 10, 1, noon);
+    const auto refused = judge_quota(of(allowing("tasks_per_day=10")), "tasks", 10, 1, noon);
     BOOST_REQUIRE(refused.has_error());
     const auto& p = refused.error();
     BOOST_TEST((p.code == code::quota_exceeded));
@@ -38,21 +38,21 @@ BOOST_AUTO_TEST_CASE(a_refusal_names_limit_value_use_plan_and_reset) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_by_the_day_has_no_reset_to_wait_for) {
-    const auto refused = judge_quota(of(limits("agents=1")), "agents", 1, 1, noon);
+    const auto refused = judge_quota(of(allowing("agents=1")), "agents", 1, 1, noon);
     BOOST_REQUIRE(refused.has_error());
     BOOST_TEST(!refused.error().retry_after_s.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(without_a_limit_all_is_given_and_with_zero_nothing) {
     BOOST_TEST(judge_quota(of({}), "tasks", 1'000'000'000, 1, noon).has_value());
-    BOOST_TEST(judge_quota(of(limits("tasks_per_day=none")), "tasks", 1'000'000'000, 1, noon).has_value());
-    BOOST_TEST(judge_quota(of(limits("tasks_per_day=0")), "tasks", 0, 1, noon).has_error());
-    BOOST_TEST(judge_quota(of(limits("tasks_per_day=0")), "runs", 5, 1, noon).has_value()); // nobody limits them
+    BOOST_TEST(judge_quota(of(allowing("tasks_per_day=none")), "tasks", 1'000'000'000, 1, noon).has_value());
+    BOOST_TEST(judge_quota(of(allowing("tasks_per_day=0")), "tasks", 0, 1, noon).has_error());
+    BOOST_TEST(judge_quota(of(allowing("tasks_per_day=0")), "runs", 5, 1, noon).has_value()); // nobody limits them
 }
 
 BOOST_AUTO_TEST_CASE(who_is_above_a_new_limit_may_give_back) {
-    BOOST_TEST(judge_quota(of(limits("storage_bytes=10")), "storage_bytes", 20, 0, noon).has_value());
-    BOOST_TEST(judge_quota(of(limits("storage_bytes=10")), "storage_bytes", 20, 1, noon).has_error());
+    BOOST_TEST(judge_quota(of(allowing("storage_bytes=10")), "storage_bytes", 20, 0, noon).has_value());
+    BOOST_TEST(judge_quota(of(allowing("storage_bytes=10")), "storage_bytes", 20, 1, noon).has_error());
 }
 
 BOOST_AUTO_TEST_CASE(a_suspended_organization_takes_nothing) {
@@ -78,8 +78,8 @@ BOOST_AUTO_TEST_CASE(limits_are_read_with_units_and_nonsense_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(an_own_limit_stands_in_place_of_the_plans) {
-    const auto all = merged(limits("agents=5, tasks_per_day=10"), limits("agents=7, storage_bytes=none"));
-    BOOST_TEST((all == limits("agents=7, tasks_per_day=10, storage_bytes=none")));
+    const auto all = merged(allowing("agents=5, tasks_per_day=10"), allowing("agents=7, storage_bytes=none"));
+    BOOST_TEST((all == allowing("agents=7, tasks_per_day=10, storage_bytes=none")));
 }
 
 BOOST_AUTO_TEST_CASE(days_are_those_of_utc) {
