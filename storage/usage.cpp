@@ -131,10 +131,7 @@ struct usage_ledger::impl {
         return {};
     }
 
-    expected<std::int64_t> stored(const std::string& key) {
-        if (const auto known = rows.find(key); known != rows.end()) {
-            return known->second;
-        }
+    expected<std::int64_t> stored(const std::string& key) const {
         std::string value;
         const auto status = from.db().db->Get({}, from.db().derived, key, &value);
         if (!status.ok() && !status.IsNotFound()) {
@@ -145,13 +142,16 @@ struct usage_ledger::impl {
 
     using row_list = std::vector<std::pair<std::string, std::string>>;
     expected<void> add(std::string key, std::int64_t amount, row_list& out) {
-        const auto before = stored(key);
-        if (!before) {
-            return before.error();
+        const auto [row, is_new] = rows.try_emplace(key, 0);
+        if (is_new) {
+            const auto before = stored(key);
+            if (!before) {
+                return before.error(); // the end of the process
+            }
+            row->second = *before;
         }
-        const auto now = *before + amount;
-        rows[key] = now;
-        out.emplace_back(std::move(key), encode_amount(now));
+        row->second += amount;
+        out.emplace_back(std::move(key), encode_amount(row->second));
         return {};
     }
 

@@ -21,6 +21,7 @@ std::string show_organization(context& c, const organization_document& o) {
                                     {"domain", {o.domain.value_or("")}},
                                     {"plan", {std::string(detail::enum_name(o.plan))}},
                                     {"status", {std::string(detail::enum_name(o.status))}},
+                                    {"trial ends", {o.trial_ends_at ? to_string(*o.trial_ends_at) : ""}},
                                     {"members", {std::to_string(o.members)}},
                                     {"made", {relative_time(o.created_at, c.now()) + " by " + o.created_by}}});
 }

@@ -5,6 +5,7 @@ import datetime
 import http.client
 import io
 import json
+import shutil
 import threading
 import time
 
@@ -191,6 +192,29 @@ class PlansTest(NodeTest):
         cli("org", "invoice", "acme", "--period", "yesterday", code=2)
         cli("org", "update", "acme", "--status", "trial", "--trial-ends", "14d")
         self.assertIn("trial", cli("org", "limits", "acme"))
+
+    def test_a_node_that_was_taken_back_to_a_moment_holds_what_is_there(self):
+        node = self.node("--plans.free", "agents=5").start()
+        acme = Organization(node, "acme")
+        for name in ("one", "two"):
+            self.status(acme.request("POST", "/agents", {"name": name}), 201)
+        moment = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        time.sleep(0.01)  # so that what comes is later than the moment
+        self.status(acme.request("DELETE", "/agents/one"), 204)
+        for name in ("three", "four", "five"):
+            self.status(acme.request("POST", "/agents", {"name": name}), 201)
+        self.assertEqual(acme.limit("agents")["used"], 4)
+        backup = acme.client.create("/backups", {})["id"]
+        for flags, there in (((), 4), (("--until", moment), 2)):
+            again = self.node("--plans.free", "agents=5", name=f"restored-{there}")
+            done = node.cli("backup", "restore", backup, "--data", again.directory, *flags)
+            self.assertEqual(done.returncode, 0, done)
+            shutil.copy(node.directory / "secrets.key", again.directory)
+            acme = Organization(again.start(), "acme")
+            self.assertEqual(acme.limit("agents")["used"], there)
+            for n in range(5 - there):
+                self.status(acme.request("POST", "/agents", {"name": f"new-{n}"}), 201)
+            self.status(acme.request("POST", "/agents", {"name": "more"}), 429, "quota_exceeded")
 
     def create_until(self, acme, stop, answers):
         """Creates tasks from several connections until `stop()` or the node is gone. What was answered is noted."""
