@@ -7,8 +7,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <mutex>
-#include <optional>
+#include <shared_mutex>
 #include <unordered_map>
 
 namespace troupe::storage {
@@ -90,8 +91,6 @@ struct usage_ledger::impl {
         bool loaded = false;
         std::uint32_t today = 0;
         std::map<std::string, standing, std::less<>> by;
-        std::optional<allowance> may;
-        std::uint64_t generation = 0; ///< Of `may`: it was forgotten so often.
     };
 
     standing& at(organization& o, std::string_view what) {
@@ -155,34 +154,40 @@ struct usage_ledger::impl {
         return {};
     }
 
-    /// The allowance, read without the lock: it is a document.
-    expected<allowance> allowed(const uuid& id, std::unique_lock<std::mutex>& lock) {
-        if (!reader) {
-            return allowance{};
+    /// What an organization may; null: nothing is limited. Read without a lock, as it is a document.
+    expected<std::shared_ptr<const allowance>> allowed(const uuid& id) {
+        std::function<expected<allowance>(const uuid&)> read;
+        std::uint64_t generation = 0;
+        {
+            const std::shared_lock lock(allowed_mutex);
+            if (!reader) {
+                return std::shared_ptr<const allowance>();
+            }
+            if (const auto known = allowances.find(id); known != allowances.end()) {
+                return known->second;
+            }
+            read = reader;
+            generation = forgotten;
         }
-        for (;;) {
-            auto& o = organizations[id];
-            if (o.may) {
-                return *o.may;
-            }
-            const auto generation = o.generation;
-            lock.unlock();
-            auto read = reader(id);
-            lock.lock();
-            if (!read) {
-                return read.error();
-            }
-            auto& now = organizations[id];
-            if (now.generation == generation) {
-                now.may = *read;
-                return read;
-            }
+        auto found = read(id);
+        if (!found) {
+            return found.error();
         }
+        auto out = std::make_shared<const allowance>(std::move(*found));
+        const std::unique_lock lock(allowed_mutex);
+        if (forgotten == generation) { // else it may be out of date already: good for this command only
+            allowances.insert_or_assign(id, out);
+        }
+        return out;
     }
 
     const store& from;
-    std::mutex mutex;
+    /// Of the next three: commands of organizations without limits take nothing else, and never wait for the committer.
+    std::shared_mutex allowed_mutex;
     std::function<expected<allowance>(const uuid&)> reader;
+    std::unordered_map<uuid, std::shared_ptr<const allowance>> allowances;
+    std::uint64_t forgotten = 0; ///< So often.
+    std::mutex mutex;            ///< Of the sums.
     std::unordered_map<uuid, organization> organizations;
     std::unordered_map<std::string, std::int64_t> rows; ///< As of the write that is being made.
 };
@@ -202,44 +207,38 @@ usage_ledger::usage_ledger(const store& s) : impl_(std::make_unique<impl>(s)) {}
 usage_ledger::~usage_ledger() = default;
 
 void usage_ledger::allow(std::function<expected<allowance>(const uuid&)> reader) {
-    const std::lock_guard lock(impl_->mutex);
+    const std::unique_lock lock(impl_->allowed_mutex);
     impl_->reader = std::move(reader);
-    for (auto& [id, o] : impl_->organizations) {
-        o.may.reset();
-        ++o.generation;
-    }
+    impl_->allowances.clear();
+    ++impl_->forgotten;
 }
 
 void usage_ledger::forget(const uuid& organization) {
-    const std::lock_guard lock(impl_->mutex);
-    const auto found = impl_->organizations.find(organization);
-    if (found != impl_->organizations.end()) {
-        found->second.may.reset();
-        ++found->second.generation;
-    }
+    const std::unique_lock lock(impl_->allowed_mutex);
+    impl_->allowances.erase(organization);
+    ++impl_->forgotten;
 }
 
 expected<void> usage_ledger::take(usage_claim& into, const uuid& organization, std::string_view counts,
                                   std::int64_t amount, timestamp now) {
-    std::unique_lock lock(impl_->mutex);
-    if (!impl_->reader || organization == system_organization) {
+    if (organization == system_organization) {
         return {};
     }
-    auto& o = impl_->organizations[organization]; // stays where it is
-    if (!o.may) {
-        if (auto read = impl_->allowed(organization, lock); !read) {
-            return read.error();
-        }
+    const auto may = impl_->allowed(organization);
+    if (!may || !*may) {
+        return may ? expected<void>() : may.error();
     }
     const auto* kind = find_quota(counts);
-    if (!o.may->suspended && (kind == nullptr || (o.may->limits.*kind->member).value_or(no_quota) == no_quota)) {
+    if (!(*may)->suspended && (kind == nullptr || ((*may)->limits.*kind->member).value_or(no_quota) == no_quota)) {
         return {}; // the hot path of an organization without limits
     }
+    const std::lock_guard lock(impl_->mutex);
+    auto& o = impl_->organizations[organization];
     if (auto loaded = impl_->load(organization, o, now); !loaded) {
         return loaded;
     }
     auto& s = impl_->at(o, counts);
-    if (auto judged = judge_quota(*o.may, counts, s.all(), amount, now); !judged) {
+    if (auto judged = judge_quota(**may, counts, s.all(), amount, now); !judged) {
         return judged;
     }
     if (amount > 0) {
@@ -265,8 +264,11 @@ expected<std::map<std::string, std::int64_t>> usage_ledger::standing(const uuid&
 }
 
 expected<allowance> usage_ledger::allowed(const uuid& organization) {
-    std::unique_lock lock(impl_->mutex);
-    return impl_->allowed(organization, lock);
+    const auto may = impl_->allowed(organization);
+    if (!may) {
+        return may.error();
+    }
+    return *may ? **may : allowance{};
 }
 
 void usage_ledger::begin_write() {
