@@ -426,6 +426,13 @@ expected<void> node::start(kind_registry kinds) {
     host.even_since = [&me] { return me.clock.even_since(); };
     me.read_shard_times();
     me.keep_blobs();
+    const auto uncounted = complete_holdings(*me.store, me.kinds);
+    if (!uncounted) {
+        return uncounted.error();
+    }
+    for (const auto& entity : *uncounted) {
+        log_for("usage").error("what {} holds is not counted", entity);
+    }
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
     host.on_committed = [&me](const std::vector<storage::record>& records) {
         me.live->committed(records);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "schemas/base/described.hpp"
+#include "schemas/quota.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -23,6 +24,8 @@ struct organization_document {
     std::optional<std::string> domain; ///< Unique.
     organization_plan plan = organization_plan::free;
     organization_status status = organization_status::active;
+    std::optional<timestamp> trial_ends_at; ///< Of the status `trial`: then it becomes `suspended`.
+    std::optional<quota_limits> limits;     ///< Its own, in place of its plan's; all in force: GET …/limits.
     json::raw settings;
     std::uint64_t members = 0;
     std::string created_by;
@@ -30,7 +33,8 @@ struct organization_document {
     timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(organization_document, (),
-                      (id, name, slug, domain, plan, status, settings, members, created_by, created_at, updated_at))
+                      (id, name, slug, domain, plan, status, trial_ends_at, limits, settings, members, created_by,
+                       created_at, updated_at))
 
 /// POST /organizations: whoever makes it owns it.
 struct create_organization_body {
@@ -44,19 +48,27 @@ struct create_organization_body {
 };
 BOOST_DESCRIBE_STRUCT(create_organization_body, (), (name, slug, domain))
 
-/// PUT and PATCH /organizations/{id}. Plan and status are the node administrator's.
+/// PUT and PATCH /organizations/{id}. Plan, status and limits are the node administrator's.
 struct update_organization_body {
     std::optional<std::string> name;
     std::optional<std::string> domain;
     std::optional<json::raw> settings;
     std::optional<organization_plan> plan;
     std::optional<organization_status> status;
+    std::optional<timestamp> trial_ends_at;
+    std::optional<quota_limits> limits;
     static constexpr field_rule rules[] = {{.name = "name", .min = 1, .max = 100, .example = "\"Acme Ltd\""},
                                            {.name = "domain", .max = 253, .doc = "Empty: none."},
                                            {.name = "plan", .doc = "Only for administrators of the node."},
-                                           {.name = "status", .doc = "Only for administrators of the node."}};
+                                           {.name = "status", .doc = "Only for administrators of the node."},
+                                           {.name = "trial_ends_at",
+                                            .doc = "When the status `trial` becomes `suspended`. Only for "
+                                                   "administrators of the node."},
+                                           {.name = "limits",
+                                            .doc = "In place of the plan's, all at once: {} takes them away. Only for "
+                                                   "administrators of the node."}};
 };
-BOOST_DESCRIBE_STRUCT(update_organization_body, (), (name, domain, settings, plan, status))
+BOOST_DESCRIBE_STRUCT(update_organization_body, (), (name, domain, settings, plan, status, trial_ends_at, limits))
 
 /// An item of GET /organizations/{id}/members.
 struct member_document {

@@ -27,6 +27,7 @@ constexpr std::size_t space_check_bytes = 2 << 20;
 struct committer::writer {
     rocksdb::WriteBatch batch;
     std::set<std::uint32_t> touched; ///< Shards whose applied mark moves.
+    std::vector<std::pair<std::string, std::string>> usage;
 };
 
 committer::committer(store& s, shard_logs logs, std::uint64_t free_bytes_min)
@@ -41,6 +42,7 @@ expected<std::unique_ptr<committer>> committer::open(store& s, std::uint64_t fre
     if (!logs) {
         return logs.error();
     }
+    s.usage().reset();
     return std::unique_ptr<committer>(new committer(s, std::move(*logs), free_bytes_min));
 }
 
@@ -125,6 +127,18 @@ expected<appended> committer::write(append& a) {
     for (const auto& [key, value] : a.derived.puts) {
         batch.Put(db.derived, key, value);
     }
+    if (!a.used.empty() || !a.derived.held.empty()) {
+        const auto time = a.records.empty() ? timestamp{} : a.records.front().time;
+        writer_->usage.clear();
+        if (auto counted = store_.usage().count(shard, a.entity.organization, time, a.used, a.derived.held, a.claim,
+                                                writer_->usage);
+            !counted) {
+            return counted.error();
+        }
+        for (const auto& [key, value] : writer_->usage) {
+            batch.Put(db.derived, key, value);
+        }
+    }
     writer_->touched.insert(shard);
     return appended{at.seq - 1};
 }
@@ -144,6 +158,7 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
     results.clear();
     writer_->batch.Clear();
     writer_->touched.clear();
+    store_.usage().begin_write();
     for (auto& a : batch) {
         if (auto accepted = accept(a); !accepted) {
             results.emplace_back(accepted.error());

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
+#include "schemas/quota.hpp"
 #include "storage/blob_hash.hpp"
 #include "storage/epochs.hpp"
 #include "storage/record.hpp"
 #include "storage/shard_logs.hpp"
 #include "storage/store.hpp"
+#include "storage/usage.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -24,6 +26,7 @@ struct derived_changes {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;
     std::vector<blob_hash> named_blobs; ///< That the entity did not name before: see `storage::name_blobs`.
+    std::vector<usage_amount> held;     ///< By how much what the entity holds has changed.
 };
 
 /// Ids of commands that nobody can repeat, since the node made them up, begin with this. They have no row in the table
@@ -43,6 +46,8 @@ struct append {
     std::uint64_t expected_version = 0; ///< The entity's version before the first record.
     std::vector<record> records;        ///< The committer fills in shard, seq and epoch.
     derived_changes derived;
+    std::vector<usage_amount> used; ///< By the records.
+    usage_claim claim;              ///< What was taken for it: given back with it, or counted instead.
 };
 
 /// A successful append.

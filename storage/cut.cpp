@@ -51,7 +51,7 @@ expected<std::uint64_t> find_cut(const store& s, std::uint32_t shard, timestamp 
 /// Takes the end of one shard away.
 class shard_cut {
 public:
-    shard_cut(store& s, std::uint32_t shard) : store_(s), shard_(shard) {}
+    shard_cut(store& s, std::uint32_t shard, timestamp until) : store_(s), shard_(shard), until_(until) {}
 
     expected<std::uint64_t> after(std::uint64_t last_kept) {
         std::uint64_t records = 0;
@@ -75,7 +75,10 @@ public:
         std::string applied;
         put_big_endian(applied, last_kept);
         batch_.Put(db_.derived, keys::shard_table(shard_, keys::table::applied), applied);
-        if (done = cut_epochs(store_, shard_, last_kept, batch_); done) {
+        if (done = take_usage_away(); done) {
+            done = cut_epochs(store_, shard_, last_kept, batch_);
+        }
+        if (done) {
             done = write();
         }
         return done ? expected<std::uint64_t>(records) : expected<std::uint64_t>(done.error());
@@ -131,6 +134,26 @@ private:
         return {};
     }
 
+    /// What was used on later days, and what is held, which the next start counts anew. What was used earlier on the
+    /// day of the cut, and what is cut of it, stay together: only their sum is kept.
+    expected<void> take_usage_away() {
+        prefix_scan rows(*db_.db, db_.derived, keys::shard_table(shard_, keys::table::usage));
+        for (; rows.valid(); rows.next()) {
+            constexpr std::size_t organization_bytes = 16;
+            const auto day = get_big_endian<std::uint32_t>(rows.rest().substr(organization_bytes));
+            if (day == 0 || day > day_of(until_)) {
+                batch_.Delete(db_.derived, std::string(rows.key()));
+            }
+        }
+        prefix_scan kinds(*db_.db, db_.derived, keys::shard_table(shard_, keys::table::usage_kind));
+        for (; kinds.valid(); kinds.next()) {
+            batch_.Delete(db_.derived, std::string(kinds.key()));
+        }
+        const bool read = rows.status().ok() && kinds.status().ok();
+        return read ? expected<void>()
+                    : to_problem(rows.status().ok() ? kinds.status() : rows.status(), "cannot read the usage");
+    }
+
     expected<void> write() {
         const auto status = db_.db->Write({}, &batch_);
         batch_.Clear();
@@ -139,6 +162,7 @@ private:
 
     store& store_;
     std::uint32_t shard_;
+    timestamp until_;
     rocks& db_ = store_.db();
     rocksdb::WriteBatch batch_;
     std::unordered_map<entity_address, std::uint64_t> versions_; ///< That are left.
@@ -163,7 +187,7 @@ expected<cut_result> cut_journal(store& s, timestamp until, const std::function<
         if (*cut == last_seq(s, shard)) {
             continue;
         }
-        const auto records = shard_cut(s, shard).after(*cut);
+        const auto records = shard_cut(s, shard, until).after(*cut);
         if (!records) {
             return records.error();
         }

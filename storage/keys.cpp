@@ -150,6 +150,30 @@ std::string reference_kind(std::uint32_t shard, std::string_view kind) {
     return out;
 }
 
+std::string usage_prefix(std::uint32_t shard, const uuid& organization) {
+    auto out = shard_table(shard, table::usage);
+    put_uuid(out, organization);
+    return out;
+}
+
+std::string usage(std::uint32_t shard, const uuid& organization, std::uint32_t day, usage_form form,
+                  std::string_view what) {
+    constexpr std::size_t fixed_bytes = 24; // so that a row of each commit is one allocation
+    std::string out;
+    out.reserve(fixed_bytes + what.size());
+    out += usage_prefix(shard, organization);
+    put_big_endian(out, day);
+    out += static_cast<char>(form);
+    out += what;
+    return out;
+}
+
+std::string usage_kind(std::uint32_t shard, std::string_view kind) {
+    auto out = shard_table(shard, table::usage_kind);
+    out += kind;
+    return out;
+}
+
 std::string blob_name(const uuid& organization, std::string_view sha256) {
     std::string out;
     put_uuid(out, organization);

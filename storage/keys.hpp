@@ -31,7 +31,9 @@
 ///     'u' organization:16 time:8 seq:8                                -> a line of the audit log (audit.hpp)
 ///     'w'                                                            -> a seq up to which the audit log reaches
 ///     'k' kind                                                       -> empty: all references of the kind are kept
-///     'v' was used before the first release
+///     'q' organization:16 day:4 form:1 what                          -> amount (usage.hpp)
+///     'g' kind                                                       -> empty: all that entities of the kind hold
+///     counts 'v' was used before the first release
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head, the last
 ///   possible number its mark: since when nobody was seen to name it
 namespace troupe::storage::keys {
@@ -54,6 +56,16 @@ enum class table : char {
     reference_kind = 'k',
     audit = 'u',
     audited = 'w',
+    usage = 'q',
+    usage_kind = 'g',
+};
+
+/// What a row of usage says. Of day 0 there is only what is held in all.
+enum class usage_form : char {
+    held = 'h',   ///< In total.
+    used = 'u',   ///< In the day.
+    change = 'c', ///< Of what is held, in the day.
+    most = 'm',   ///< What the organization held at most, as this shard saw it.
 };
 
 /// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.
@@ -83,6 +95,10 @@ std::string reference(std::uint32_t shard, std::string_view sha256, const entity
 std::string audit_prefix(std::uint32_t shard, const uuid& organization);
 std::string audit(std::uint32_t shard, const uuid& organization, timestamp at, std::uint64_t seq);
 std::string reference_kind(std::uint32_t shard, std::string_view kind);
+std::string usage_prefix(std::uint32_t shard, const uuid& organization);
+std::string usage(std::uint32_t shard, const uuid& organization, std::uint32_t day, usage_form form,
+                  std::string_view what);
+std::string usage_kind(std::uint32_t shard, std::string_view kind);
 /// What reference rows and blobs order by.
 std::string blob_name(const uuid& organization, std::string_view sha256);
 std::string blob_prefix(const uuid& organization, std::string_view sha256);

@@ -6,6 +6,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
 #include "storage/tables.hpp"
+#include "storage/usage.hpp"
 #include "storage/write_ahead_log.hpp"
 
 #include <rocksdb/cache.h>
@@ -320,7 +321,7 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
 
 } // namespace
 
-store::store() = default;
+store::store() : usage_(std::make_unique<usage_ledger>(*this)) {}
 store::~store() = default;
 
 expected<std::unique_ptr<store>> store::open(const store_options& options) {

@@ -56,6 +56,7 @@ struct store_options {
 
 struct rocks; // storage/rocks.hpp: the open database, for this floor only
 class window_filter;
+class usage_ledger;
 
 /// An open data directory. Thread-safe for reads; one committer writes the journal.
 class store {
@@ -84,6 +85,8 @@ public:
     expected<void> flush();
 
     [[nodiscard]] rocks& db() const { return *rocks_; }
+    /// What organizations use and may use.
+    [[nodiscard]] usage_ledger& usage() const { return *usage_; }
 
 private:
     store();
@@ -93,6 +96,7 @@ private:
     rocksdb::Env* env_ = nullptr; ///< A simulated disk.
     std::unique_ptr<rocks> rocks_;
     window_filter* window_ = nullptr; ///< Of the database.
+    std::unique_ptr<usage_ledger> usage_;
 };
 
 } // namespace troupe::storage

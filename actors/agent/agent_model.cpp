@@ -68,6 +68,9 @@ decision_result decide(const agent_state& s, const create_agent& c, const runtim
     if (auto ok = check_agent_settings(c); !ok) {
         return ok.error();
     }
+    if (auto room = context.take("agents", 1); !room) {
+        return room.error();
+    }
     return events{agent_created{context.self.organization, c}};
 }
 
@@ -229,6 +232,15 @@ expected<std::vector<agent_model::event>> agent_model::decide(const state& s, co
             return actors::decide(s, each, context);
         },
         c);
+}
+
+std::vector<usage_amount> agent_model::uses(const state&, const event& e) {
+    return std::holds_alternative<agent_created>(e) ? std::vector{usage_amount{"agents_created", 1}}
+                                                    : std::vector<usage_amount>{};
+}
+
+std::vector<usage_amount> agent_model::holds(const state& s) {
+    return exists(s) ? std::vector{usage_amount{"agents", 1}} : std::vector<usage_amount>{};
 }
 
 } // namespace troupe::actors

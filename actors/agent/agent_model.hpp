@@ -168,6 +168,10 @@ struct agent_model {
     static state apply(state, const event&, const runtime::event_context&);
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
+    /// Agents that were created.
+    static std::vector<usage_amount> uses(const state& after, const event&);
+    /// Itself, until it is deleted.
+    static std::vector<usage_amount> holds(const state&);
 };
 
 } // namespace troupe::actors

@@ -172,7 +172,7 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .body = net::body_of<agent_settings>("create_agent"),
          .reply = document,
          .success = 201,
-         .errors = {code::already_exists},
+         .errors = {code::already_exists, code::quota_exceeded},
          .reply_headers = net::created_headers(),
          .run = create(s)},
         {.verb = verb::get,

@@ -7,7 +7,7 @@ net::api_info about_api() {
         TROUPE_VERSION,
         {{"api-keys", "Keys of people, agents and services: shown once, with scopes and an end."},
          {"auth", "Logging in, the caller's own account and sessions, the second factor, and what the caller may do."},
-         {"organizations", "Organizations, their members, roles and invitations."},
+         {"organizations", "Organizations, their members, roles and invitations; limits, usage and invoices."},
          {"users", "Accounts, for administrators of the node."},
          {"agents", "Who works: settings, state, and a durable queue of tasks."},
          {"approvals", "Questions and tool calls that wait for a person."},

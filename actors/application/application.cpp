@@ -23,6 +23,8 @@
 #include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
+#include "actors/usage/plan_keeper.hpp"
+#include "actors/usage/usage_routes.hpp"
 #include "net/http/docs_page.hpp"
 #include "net/http/openapi.hpp"
 #include "net/http/server.hpp"
@@ -107,6 +109,7 @@ struct application::impl {
     runtime::config settings;
     std::unique_ptr<tracing> traces; ///< None: no collector. Outlives the node, whose threads use it.
     std::unique_ptr<runtime::node> node;
+    std::unique_ptr<plan_keeper> plans;
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
     std::unique_ptr<project_workspaces> workspaces;
@@ -132,7 +135,7 @@ struct application::impl {
         for (auto feature :
              {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
               run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), audit_routes(*audit),
-              identity_routes(*who), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+              identity_routes(*who), usage_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -501,6 +504,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!kinds) {
         return kinds.error();
     }
+    auto plans = plan_keeper::open(me.node->parts());
+    if (!plans) {
+        return plans.error();
+    }
+    me.plans = std::move(*plans);
     if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
     }

@@ -55,15 +55,35 @@ decision_result decide(const organization_state& s, const create_organization& c
     return out;
 }
 
-decision_result decide(const organization_state& s, const update_organization& c, const runtime::context&) {
+decision_result decide(const organization_state& s, const update_organization& c, const runtime::context& context) {
+    const auto trial_ends_at = c.trial_ends_at ? c.trial_ends_at : s.trial_ends_at;
+    if (c.status.value_or(s.status) == organization_status::trial && (c.status || c.trial_ends_at) && trial_ends_at &&
+        *trial_ends_at <= context.now) {
+        return problem{code::invalid_request,
+                       "A trial ends in the future: give `trial_ends_at` with it.",
+                       {{"/trial_ends_at", "is over"}}};
+    }
     organization_updated change;
     change.name = c.name && *c.name != s.name ? c.name : std::nullopt;
     change.domain = c.domain && *c.domain != s.domain ? c.domain : std::nullopt;
     change.settings = c.settings && c.settings->text != s.settings.text ? c.settings : std::nullopt;
     change.plan = c.plan && *c.plan != s.plan ? c.plan : std::nullopt;
     change.status = c.status && *c.status != s.status ? c.status : std::nullopt;
-    const bool any = change.name || change.domain || change.settings || change.plan || change.status;
+    change.trial_ends_at = c.trial_ends_at != s.trial_ends_at ? c.trial_ends_at : std::nullopt;
+    change.limits = c.limits && *c.limits != s.limits.value_or(quota_limits{}) ? c.limits : std::nullopt;
+    const bool any = change.name || change.domain || change.settings || change.plan || change.status ||
+                     change.trial_ends_at || change.limits;
     return any ? events{change} : events{};
+}
+
+decision_result decide(const organization_state& s, const end_trial& c, const runtime::context& context) {
+    const bool over = s.status == organization_status::trial && s.trial_ends_at == c.at && context.now >= c.at;
+    if (!over) {
+        return events{};
+    }
+    organization_updated change;
+    change.status = organization_status::suspended;
+    return events{change};
 }
 
 decision_result decide(const organization_state& s, const add_member& c, const runtime::context&) {
@@ -214,6 +234,10 @@ void update(organization_state& s, const organization_updated& x, std::uint64_t 
     s.settings = x.settings.value_or(s.settings);
     s.plan = x.plan.value_or(s.plan);
     s.status = x.status.value_or(s.status);
+    s.trial_ends_at = x.trial_ends_at ? x.trial_ends_at : s.trial_ends_at;
+    if (x.limits) {
+        s.limits = *x.limits == quota_limits{} ? std::nullopt : x.limits;
+    }
     if (x.domain) {
         if (!s.domain.empty() && fold_name(s.domain) != fold_name(*x.domain)) {
             give_name_up(s, std::string(domain_name_kind), s.domain, version);
@@ -310,7 +334,12 @@ organization_state organization_model::apply(state s, const event& e, const runt
 }
 
 std::vector<runtime::effect> organization_model::resume(const state& s) {
-    return effects_of(s.owed, system_organization);
+    auto out = effects_of(s.owed, system_organization);
+    if (s.status == organization_status::trial && s.trial_ends_at) {
+        out.emplace_back(runtime::timer_effect{"trial", *s.trial_ends_at, std::string(wire_name<end_trial>::value),
+                                               to_json(end_trial{*s.trial_ends_at})});
+    }
+    return out;
 }
 
 runtime::entity_view organization_model::view(const state& s, const runtime::view_context&) {
@@ -324,6 +353,8 @@ runtime::entity_view organization_model::view(const state& s, const runtime::vie
     d.domain = s.domain.empty() ? std::nullopt : std::optional(s.domain);
     d.plan = s.plan;
     d.status = s.status;
+    d.trial_ends_at = s.trial_ends_at;
+    d.limits = s.limits;
     d.settings = s.settings;
     d.members = s.members.size();
     d.created_by = s.created_by;

@@ -41,8 +41,16 @@ struct update_organization {
     std::optional<json::raw> settings;
     std::optional<organization_plan> plan;
     std::optional<organization_status> status;
+    std::optional<timestamp> trial_ends_at;
+    std::optional<quota_limits> limits;
 };
-BOOST_DESCRIBE_STRUCT(update_organization, (), (name, domain, settings, plan, status))
+BOOST_DESCRIBE_STRUCT(update_organization, (), (name, domain, settings, plan, status, trial_ends_at, limits))
+
+/// Command of the timer.
+struct end_trial {
+    timestamp at;
+};
+BOOST_DESCRIBE_STRUCT(end_trial, (), (at))
 
 struct add_member {
     uuid user_id;
@@ -110,8 +118,10 @@ struct organization_updated {
     std::optional<json::raw> settings;
     std::optional<organization_plan> plan;
     std::optional<organization_status> status;
+    std::optional<timestamp> trial_ends_at;
+    std::optional<quota_limits> limits;
 };
-BOOST_DESCRIBE_STRUCT(organization_updated, (), (name, domain, settings, plan, status))
+BOOST_DESCRIBE_STRUCT(organization_updated, (), (name, domain, settings, plan, status, trial_ends_at, limits))
 
 struct member_added {
     uuid user_id;
@@ -182,6 +192,8 @@ struct organization_state {
     std::string domain; ///< Empty: none.
     organization_plan plan = organization_plan::free;
     organization_status status = organization_status::active;
+    std::optional<timestamp> trial_ends_at;
+    std::optional<quota_limits> limits; ///< Its own.
     json::raw settings;
     std::map<std::string, member_record> members; ///< By the user's id; those that left are not in it.
     std::map<std::string, role_record> roles;
@@ -192,8 +204,8 @@ struct organization_state {
     debts owed;
 };
 BOOST_DESCRIBE_STRUCT(organization_state, (),
-                      (id, name, slug, domain, plan, status, settings, members, roles, invitations, created_by,
-                       created_at, updated_at, owed))
+                      (id, name, slug, domain, plan, status, trial_ends_at, limits, settings, members, roles,
+                       invitations, created_by, created_at, updated_at, owed))
 
 entity_address organization_address(const uuid& id);
 
@@ -209,6 +221,7 @@ std::string slug_of(std::string_view name);
 
 TROUPE_NAMED(troupe::actors::create_organization)
 TROUPE_NAMED(troupe::actors::update_organization)
+TROUPE_NAMED(troupe::actors::end_trial)
 TROUPE_NAMED(troupe::actors::add_member)
 TROUPE_NAMED(troupe::actors::change_member)
 TROUPE_NAMED(troupe::actors::remove_member)
@@ -232,8 +245,9 @@ namespace troupe::actors {
 struct organization_model {
     static constexpr std::string_view kind = "organization";
     using state = organization_state;
-    using command = std::variant<create_organization, update_organization, add_member, change_member, remove_member,
-                                 put_role, remove_role, invite, revoke_invitation, accept_invitation, debt_settled>;
+    using command =
+        std::variant<create_organization, update_organization, add_member, change_member, remove_member, put_role,
+                     remove_role, invite, revoke_invitation, accept_invitation, end_trial, debt_settled>;
     using event = std::variant<organization_created, organization_updated, member_added, member_changed, member_removed,
                                role_put, role_removed, invited, invitation_closed, debt_cleared>;
 

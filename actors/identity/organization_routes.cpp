@@ -131,11 +131,12 @@ net::handler update(identity& me) {
         if (!body) {
             return respond(net::to_response(body.error(), r));
         }
-        if ((body->plan || body->status) && !r.who.admin) {
+        if ((body->plan || body->status || body->trial_ends_at || body->limits) && !r.who.admin) {
             return respond(net::to_response(
-                {code::forbidden, "plan and status are changed by administrators of the node only"}, r));
+                {code::forbidden, "plan, status, trial and limits are changed by administrators of the node only"}, r));
         }
-        change(me, r, r.who.organization, {body->name, body->domain, body->settings, body->plan, body->status},
+        change(me, r, r.who.organization,
+               {body->name, body->domain, body->settings, body->plan, body->status, body->trial_ends_at, body->limits},
                respond);
     };
 }

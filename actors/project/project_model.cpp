@@ -18,7 +18,7 @@ const file_entry* find_file(const project_state& s, const std::string& path) {
     return found == s.files.end() ? nullptr : &found->second;
 }
 
-bool holds(const file_entry* entry, std::string_view sha256, bool executable) {
+bool is_there(const file_entry* entry, std::string_view sha256, bool executable) {
     return entry && entry->sha256 == sha256 && entry->executable == executable;
 }
 
@@ -94,6 +94,33 @@ expected<void> check_file(const project_state& s, const std::string& path, const
     return {};
 }
 
+/// What files may grow by: first what the same command gave up, then what the organization's plan has.
+class space {
+public:
+    explicit space(const runtime::context& context) : context_(context) {}
+
+    void give_up(const file_entry* entry) { free_ += bytes_of(entry); }
+
+    expected<void> for_file(const file_entry* entry, std::uint64_t bytes) {
+        const auto left = free_ + bytes_of(entry) - static_cast<std::int64_t>(bytes);
+        if (left < 0) {
+            if (auto taken = context_.take("storage_bytes", -left); !taken) {
+                return taken;
+            }
+        }
+        free_ = std::max<std::int64_t>(0, left);
+        return {};
+    }
+
+private:
+    static std::int64_t bytes_of(const file_entry* entry) {
+        return entry ? static_cast<std::int64_t>(entry->bytes) : 0;
+    }
+
+    const runtime::context& context_;
+    std::int64_t free_ = 0;
+};
+
 decision_result decide(const project_state& s, const write_file& c, const runtime::context& context) {
     if (auto ok = check_file(s, c.path, c.expect, context); !ok) {
         return ok.error();
@@ -106,8 +133,11 @@ decision_result decide(const project_state& s, const write_file& c, const runtim
     }
     const auto* entry = find_file(s, c.path);
     const bool executable = c.executable.value_or(entry && entry->executable);
-    if (holds(entry, c.sha256, executable)) {
+    if (is_there(entry, c.sha256, executable)) {
         return events{};
+    }
+    if (auto room = space(context).for_file(entry, c.bytes); !room) {
+        return room.error();
     }
     return events{file_saved{c.path, c.sha256, c.bytes, executable, std::string(context.principal)}};
 }
@@ -156,20 +186,29 @@ decision_result decide(const project_state& s, const save_files& c, const runtim
     }
     events decided;
     manifest_draft draft(s.files);
+    space room(context);
     for (const bool deletions : {true, false}) {
         for (const auto& [path, change] : last) {
             const auto* entry = find_file(s, change->path);
-            const bool as_is = change->sha256 ? holds(entry, *change->sha256, change->executable) : !entry;
+            const bool as_is = change->sha256 ? is_there(entry, *change->sha256, change->executable) : !entry;
             if (change->sha256.has_value() == deletions || as_is) {
                 continue;
             }
-            if (auto ok = check_change(entry, *change, c, draft); !ok) {
+            auto ok = check_change(entry, *change, c, draft);
+            if (ok && change->sha256) {
+                ok = room.for_file(entry, change->bytes);
+                if (!ok && !entry) {
+                    draft.remove(change->path);
+                }
+            }
+            if (!ok) {
                 decided.emplace_back(
                     file_refused{change->path, std::string(explain(ok.error().code).name), ok.error().detail, c.by});
             } else if (change->sha256) {
                 decided.emplace_back(
                     file_saved{change->path, *change->sha256, change->bytes, change->executable, c.by});
             } else {
+                room.give_up(entry);
                 decided.emplace_back(file_deleted{change->path, c.by});
             }
         }
@@ -230,5 +269,10 @@ project_state project_model::apply(state s, const event& e, const runtime::event
 }
 
 std::vector<runtime::effect> project_model::resume(const state&) { return {}; }
+
+std::vector<usage_amount> project_model::holds(const state& s) {
+    return s.bytes > 0 ? std::vector{usage_amount{"storage_bytes", static_cast<std::int64_t>(s.bytes)}}
+                       : std::vector<usage_amount>{};
+}
 
 } // namespace troupe::actors

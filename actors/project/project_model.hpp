@@ -130,6 +130,8 @@ struct project_model {
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
     /// The contents of its files.
     static std::vector<std::string_view> blobs(const state&);
+    /// The bytes of its files: each file's, whether or not others have the same content.
+    static std::vector<usage_amount> holds(const state&);
     /// The `save_files_result` of events about files, else the project's document.
     static std::string answer(const state& after, const std::vector<event>&, const runtime::view_context&);
 };

@@ -8,9 +8,11 @@
 #include "schemas/base/limits.hpp"
 #include "storage/blobs.hpp"
 #include "storage/store.hpp"
+#include "storage/usage.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -165,6 +167,26 @@ void name_file(const runtime::services& s, net::request r, write_file change, in
     });
 }
 
+/// Whether the organization's plan has room for a file of that size now. The command decides; this spares uploads.
+expected<void> check_room(const runtime::services& s, const entity_address& project, const std::string& path,
+                          std::uint64_t bytes) {
+    const auto item = storage::read_item(*s.store, project, "files", path);
+    const auto before =
+        item && *item ? from_json<file_document>(**item, strictness::stored) : expected<file_document>(file_document{});
+    const auto more = static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(before ? before->bytes : 0);
+    storage::usage_claim given_back;
+    return more > 0 ? s.store->usage().take(given_back, project.organization, "storage_bytes", more, system_now())
+                    : expected<void>();
+}
+
+/// As its header says; one that does not say has at least a byte.
+std::uint64_t content_length(const net::request& r) {
+    const auto text = r.header("content-length").value_or("1");
+    std::uint64_t out = 1;
+    std::from_chars(text.data(), text.data() + text.size(), out);
+    return out;
+}
+
 net::handler create_file(const runtime::services& s) {
     return [&s](net::request r, net::responder respond) {
         const auto body = from_json<create_file_body>(r.body, strictness::input);
@@ -173,8 +195,10 @@ net::handler create_file(const runtime::services& s) {
             return;
         }
         const auto owner = find_owner(s, r, body->path);
-        auto blob = owner ? storage::put_blob(*s.store, r.who.organization, body->content)
-                          : expected<std::string>(owner.error());
+        const auto room =
+            owner ? check_room(s, *owner, body->path, body->content.size()) : expected<void>(owner.error());
+        auto blob =
+            room ? storage::put_blob(*s.store, r.who.organization, body->content) : expected<std::string>(room.error());
         if (!blob) {
             respond(net::to_response(blob.error(), r));
             return;
@@ -216,8 +240,9 @@ net::receiver receive_file(const runtime::services& s) {
         const auto owner =
             executable ? find_owner(s, r, std::string(r.param("path"))) : expected<entity_address>(executable.error());
         const auto space = owner ? s.store->check_space(s.store->free_bytes_min()) : expected<void>(owner.error());
-        if (!space) {
-            return space.error();
+        const auto room = space ? check_room(s, *owner, std::string(r.param("path")), content_length(r)) : space;
+        if (!room) {
+            return room.error();
         }
         return std::make_shared<upload>(*s.store, r.who.organization);
     };
@@ -284,7 +309,7 @@ std::vector<route> file_routes(const runtime::services& s) {
          .body = net::body_of<create_file_body>("create_file"),
          .reply = document,
          .success = 201,
-         .errors = {code::not_found, code::conflict, code::path_outside_project},
+         .errors = {code::not_found, code::conflict, code::path_outside_project, code::quota_exceeded},
          .reply_headers = net::read_headers(),
          .run = create_file(s)},
         {.verb = verb::get,
@@ -307,7 +332,8 @@ std::vector<route> file_routes(const runtime::services& s) {
          .query = {{"executable", "Whether it can be executed; as it was when not given.", R"({"type":"boolean"})"}},
          .body = raw,
          .reply = document,
-         .errors = {code::not_found, code::conflict, code::precondition_failed, code::path_outside_project},
+         .errors = {code::not_found, code::conflict, code::precondition_failed, code::path_outside_project,
+                    code::quota_exceeded},
          .reply_headers = net::read_headers(),
          .run = put_file(s),
          .receive = receive_file(s)},

@@ -64,13 +64,16 @@ std::optional<run_event> reserve(const run_progress& p, reservation& r) {
     return {};
 }
 
-run_event next_model_call(const run_progress& p) {
+run_event next_model_call(const run_progress& p, const runtime::context& context) {
     if (auto over = over_steps_or_time(p)) {
         return *over;
     }
     reservation r;
     if (auto over = reserve(p, r)) {
         return *over;
+    }
+    if (auto room = context.take("tokens", static_cast<std::int64_t>(r.tokens)); !room) { // after the run's own budget
+        return run_failed{std::string(explain(room.error().code).name), room.error().detail};
     }
     const auto step = p.replied ? p.step + 1 : p.step;
     const auto attempt = p.replied ? 1 : p.attempt + 1;
@@ -242,7 +245,7 @@ std::optional<run_event> next_event(const run_progress& p, const runtime::contex
         return {};
     }
     if (p.step == 0 || !p.replied) {
-        return next_model_call(p);
+        return next_model_call(p, context);
     }
     for (std::uint32_t number = 1; number <= p.calls.size(); ++number) {
         const auto& call = p.calls[number - 1];
@@ -253,7 +256,7 @@ std::optional<run_event> next_event(const run_progress& p, const runtime::contex
             return end_of(decoded<finish_arguments>(call));
         }
     }
-    return p.calls.empty() && !p.continuing ? after_answer(p) : next_model_call(p);
+    return p.calls.empty() && !p.continuing ? after_answer(p) : next_model_call(p, context);
 }
 
 void run_draft::add(run_event e) {

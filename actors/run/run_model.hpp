@@ -51,6 +51,11 @@ struct run_model {
     static state apply(state, const event&, const runtime::event_context&);
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
+    /// Runs, model calls, and what these used: "tokens", and by model "tokens_in:", "tokens_out:", "tokens_lost:" and
+    /// "cost_micros:". Lost are those of calls without an outcome, at what was reserved.
+    static std::vector<usage_amount> uses(const state& after, const event&);
+    /// What is reserved for the open model call.
+    static std::vector<usage_amount> holds(const state&);
     /// Collection "steps": `step_document` by its key; the outcome replaces the intent.
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
 };

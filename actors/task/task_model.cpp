@@ -21,6 +21,9 @@ decision_result decide(const task_state& s, const create_task& c, const runtime:
     if (!s.id.is_nil()) {
         return exists_already("task", context.self.id);
     }
+    if (auto room = context.take("tasks", 1); !room) {
+        return room.error();
+    }
     events decided{task_created{context.self.organization, c.title, c.description, c.priority, c.labels, c.due,
                                 c.project_id, c.limits}};
     if (c.agent_id) {
@@ -154,6 +157,11 @@ expected<std::vector<task_model::event>> task_model::decide(const state& s, cons
             return actors::decide(s, each, context);
         },
         c);
+}
+
+std::vector<usage_amount> task_model::uses(const state&, const event& e) {
+    return std::holds_alternative<task_created>(e) ? std::vector{usage_amount{"tasks", 1}}
+                                                   : std::vector<usage_amount>{};
 }
 
 } // namespace troupe::actors

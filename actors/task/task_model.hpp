@@ -155,6 +155,8 @@ struct task_model {
     static runtime::entity_view view(const state&, const runtime::view_context&);
     /// Collection "messages": `message_document` by its zero-padded number.
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
+    /// Tasks that were created.
+    static std::vector<usage_amount> uses(const state& after, const event&);
     /// The message of a `message_added`, else the task's document.
     static std::string answer(const state& after, const std::vector<event>&, const runtime::view_context&);
 };

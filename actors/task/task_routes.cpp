@@ -98,6 +98,7 @@ std::vector<route> board_routes(const runtime::services& s) {
          .body = net::body_of<create_task_body>("create_task"),
          .reply = document,
          .success = 201,
+         .errors = {code::quota_exceeded},
          .reply_headers = net::created_headers(),
          .run = net::create_entity(s, kind, plural, "create_task",
                                    with_references<create_task_body>(s, net::body_as("create_task")))},
@@ -141,7 +142,7 @@ std::vector<route> board_routes(const runtime::services& s) {
          .body = net::body_of<create_task_body>("create_task"),
          .reply = document,
          .success = 201,
-         .errors = {code::not_found},
+         .errors = {code::not_found, code::quota_exceeded},
          .reply_headers = net::created_headers(),
          .run = create_for_agent(s)},
     };

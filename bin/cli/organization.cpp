@@ -21,6 +21,7 @@ std::string show_organization(context& c, const organization_document& o) {
                                     {"domain", {o.domain.value_or("")}},
                                     {"plan", {std::string(detail::enum_name(o.plan))}},
                                     {"status", {std::string(detail::enum_name(o.status))}},
+                                    {"trial ends", {o.trial_ends_at ? to_string(*o.trial_ends_at) : ""}},
                                     {"members", {std::to_string(o.members)}},
                                     {"made", {relative_time(o.created_at, c.now()) + " by " + o.created_by}}});
 }
@@ -101,9 +102,24 @@ expected<int> org_update(context& c) {
     if (!plan || !status) {
         return c.usage(plan ? status.error() : plan.error());
     }
-    update_organization_body body{c.args().value("name"), c.args().value("domain"), {}, *plan, *status};
-    if (!body.name && !body.domain && !body.plan && !body.status) {
-        return c.usage({code::invalid_request, "Nothing to change was given: --name, --domain, --plan, --status."});
+    update_organization_body body{c.args().value("name"), c.args().value("domain"), {}, *plan, *status, {}, {}};
+    if (const auto ends = c.args().value("trial-ends")) {
+        const auto until = parse_time_ahead("trial-ends", *ends, c.now());
+        if (!until) {
+            return c.usage(until.error());
+        }
+        body.trial_ends_at = *until;
+    }
+    if (const auto limits = c.args().value("limits")) {
+        const auto parsed = parse_quota_limits(*limits);
+        if (!parsed) {
+            return c.usage({code::invalid_request, "--limits: " + parsed.error().detail});
+        }
+        body.limits = *parsed;
+    }
+    if (!body.name && !body.domain && !body.plan && !body.status && !body.trial_ends_at && !body.limits) {
+        return c.usage({code::invalid_request, "Nothing to change was given: --name, --domain, --plan, --status, "
+                                               "--trial-ends, --limits."});
     }
     const auto path = named_path(c);
     auto node = path ? c.node() : expected<api*>(path.error());
@@ -294,14 +310,18 @@ std::vector<command> organization_commands() {
          "troupe org create Acme --slug acme",
          org_create},
         {"org update",
-         "Change an organization. Plan and status are for administrators of the node.",
+         "Change an organization. Plan, status, trial and limits are for administrators of the node.",
          {.flags = {{"name", "NAME", "Its name."},
                     {"domain", "DOMAIN", "Its domain; an empty one takes it away."},
                     {"plan", "PLAN", "free, pro or enterprise."},
-                    {"status", "STATUS", "active, trial or suspended: it can be read and nothing changes."}},
+                    {"status", "STATUS", "active, trial or suspended: it can be read and nothing changes."},
+                    {"trial-ends", "TIME", "When a trial becomes suspended, as 14d."},
+                    {"limits", "LIMITS",
+                     "In place of the plan's, as agents=5,storage_bytes=2GB,tasks_per_day=none; an "
+                     "empty text takes them away."}},
           .operands = "[ORG]",
           .operands_max = 1},
-         "troupe org update --name \"Acme Ltd\"\ntroupe org update acme --status suspended",
+         "troupe org update --name \"Acme Ltd\"\ntroupe org update acme --status trial --trial-ends 14d",
          org_update},
         {"org use",
          "Work in this organization from now on: remembered with the login at this node.",

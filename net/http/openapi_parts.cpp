@@ -229,8 +229,13 @@ std::string operation_writer::success(const route& r) const {
         w.raw_field("content", json_object([&](json::object_writer& types) {
                         if (r.reply) {
                             types.raw_field(r.reply->content_type, media(*r.reply, true));
+                            // A document as a table has no schema of its own.
                             for (const auto& other : r.reply->other_types)
-                                types.raw_field(other, media(*r.reply, true));
+                                types.raw_field(
+                                    other,
+                                    r.reply->content_type == "application/json"
+                                        ? R"({"schema":{"type":"string"},"example":"name,amount\r\nAcme,1.00\r\n"})"
+                                        : media(*r.reply, true));
                         }
                         if (r.stream)
                             types.raw_field("text/event-stream", R"({"schema":{"$ref":"#/components/schemas/)"

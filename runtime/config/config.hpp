@@ -115,6 +115,12 @@ struct config {
     std::string model_openai_model;
     std::string model_openai_ca_file;
 
+    std::string plans_free = "agents=5, tasks_per_day=1000, storage_bytes=1GB, tokens_per_day=2000000";
+    std::string plans_pro = "agents=100, tasks_per_day=100000, storage_bytes=100GB, tokens_per_day=100000000";
+    std::string plans_enterprise;
+    std::string plans_prices;
+    std::string plans_currency = "USD";
+
     std::int64_t budget_steps = 50;
     std::int64_t budget_tokens = 1'000'000;
     std::int64_t budget_time_ms = 3600LL * 1000;

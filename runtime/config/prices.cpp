@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -48,6 +50,26 @@ expected<std::map<std::string, token_price>> parse_prices(std::string_view text)
                            fmt::format("\"{}\" is no MODEL=INPUT/OUTPUT with prices of a million tokens, as in "
                                        "openai/gpt-4.1-mini=0.40/1.60, or names a model twice",
                                        entry)};
+        }
+    }
+    return out;
+}
+
+expected<std::map<std::string, std::int64_t>> parse_plan_prices(std::string_view text) {
+    static constexpr std::array known{"free", "pro", "enterprise", "task", "agent", "storage_gb"};
+    std::map<std::string, std::int64_t> out;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find(',', at), text.size());
+        const auto entry = trimmed(text.substr(at, end - at));
+        at = end + 1;
+        const auto equals = std::min(entry.find('='), entry.size());
+        const auto name = trimmed(entry.substr(0, equals));
+        const auto price = equals < entry.size() ? micros(trimmed(entry.substr(equals + 1))) : std::nullopt;
+        if (std::ranges::find(known, name) == known.end() || !price || !out.emplace(name, *price).second) {
+            return problem{code::config_invalid,
+                           fmt::format("\"{}\" is no NAME=PRICE with a name of {}, as in pro=20.00, "
+                                       "or names one twice",
+                                       entry, fmt::join(known, ", "))};
         }
     }
     return out;

@@ -19,4 +19,8 @@ struct token_price {
 /// tokens with at most six decimals. `config_invalid` names the entry that is wrong.
 expected<std::map<std::string, token_price>> parse_prices(std::string_view text);
 
+/// What invoices charge, in millionths of the currency unit, by name: "pro=20.00, task=0.0001". Names are the plans,
+/// `task`, `agent` and `storage_gb`. `config_invalid` names the entry that is wrong.
+expected<std::map<std::string, std::int64_t>> parse_plan_prices(std::string_view text);
+
 } // namespace troupe::runtime

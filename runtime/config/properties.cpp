@@ -1,6 +1,7 @@
 #include "runtime/config/checks.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/config/oidc.hpp"
+#include "schemas/quota.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -14,6 +15,12 @@ namespace {
 
 constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t day_ms = 24LL * 3600 * 1000;
+/// What whoever reads it later would say.
+template <auto read>
+std::optional<std::string> check_read(std::string_view text) {
+    const auto done = read(text);
+    return done ? std::nullopt : std::optional(done.error().detail);
+}
 
 constexpr property table[] = {
     {.name = "listen",
@@ -455,6 +462,30 @@ constexpr property table[] = {
      .member = &config::model_openai_ca_file,
      .doc = "Certificates (PEM) that the server's is checked against; empty: the system's.",
      .check = check_file},
+    {.name = "plans.free",
+     .member = &config::plans_free,
+     .doc =
+         "Limits of organizations on the plan `free`, by commas: agents, tasks_per_day, storage_bytes, tokens_per_day "
+         "(days of UTC); what is left out has no limit. A limit of one organization stands in its place.",
+     .check = check_read<parse_quota_limits>},
+    {.name = "plans.pro",
+     .member = &config::plans_pro,
+     .doc = "Limits of organizations on the plan `pro`.",
+     .check = check_read<parse_quota_limits>},
+    {.name = "plans.enterprise",
+     .member = &config::plans_enterprise,
+     .doc = "Limits of organizations on the plan `enterprise`, which the node's own has; empty: none.",
+     .check = check_read<parse_quota_limits>},
+    {.name = "plans.prices",
+     .member = &config::plans_prices,
+     .doc = "What invoices charge, by commas: a plan's fee of a month (`pro=20.00`), `task=0.0001` for each one, "
+            "`agent=1.00` and `storage_gb=0.10` for the most of a month. Models are charged at `model.prices`.",
+     .check = check_read<parse_plan_prices>},
+    {.name = "plans.currency",
+     .member = &config::plans_currency,
+     .doc = "Of all prices, as ISO 4217 writes it.",
+     .min = 3,
+     .max = 3},
     {.name = "budget.steps",
      .member = &config::budget_steps,
      .doc = "Model calls of a run that sets no limit.",

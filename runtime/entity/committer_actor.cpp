@@ -118,6 +118,7 @@ private:
             if (results_[i] && !batch_[i].records.empty() && services_.on_committed) {
                 services_.on_committed(batch_[i].records);
             }
+            batch_[i].claim.give_back(0); // of a refused one; the others' is counted
             jobs[i].promise.deliver(appended_msg{std::move(results_[i])});
         }
         return true;

@@ -50,6 +50,27 @@ void derive_references(const std::vector<storage::blob_hash>& before, const std:
     }
 }
 
+/// By how much each amount is another one now.
+std::vector<usage_amount> changes_of(const std::vector<usage_amount>& before, const std::vector<usage_amount>& now) {
+    if (before == now) {
+        return {};
+    }
+    std::map<std::string_view, std::int64_t> changes;
+    for (const auto& x : now) {
+        changes[x.what] += x.amount;
+    }
+    for (const auto& x : before) {
+        changes[x.what] -= x.amount;
+    }
+    std::vector<usage_amount> out;
+    for (const auto& [what, amount] : changes) {
+        if (amount != 0) {
+            out.push_back({std::string(what), amount});
+        }
+    }
+    return out;
+}
+
 } // namespace
 
 std::string timer_command_id(std::string_view key, timestamp due) {
@@ -109,6 +130,7 @@ derived_rows rows_of(const entity_instance& e, const view_context& ctx, set_asid
         out.keys = without_nul(std::move(view.keys));
     }
     out.blobs = e.blobs();
+    out.holds = e.holds();
     out.owed = e.resume();
     if (!out.set_aside.empty()) {
         std::erase_if(out.owed, [&](const effect& x) { return out.set_aside.contains(set_aside_name(x)); });
@@ -177,6 +199,7 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
         now.owes ? void(out.puts.emplace_back(owed_key, "")) : out.deletes.push_back(owed_key);
     }
     derive_references(before.blobs, now.blobs, shard, a, out);
+    out.held = changes_of(before.holds, now.holds);
     std::map<std::string, std::string> items; // the last one of a key counts
     for (auto& i : e.take_items()) {
         items.insert_or_assign(keys::item(shard, a, i.collection, i.key), std::move(i.document));

@@ -42,6 +42,7 @@ struct derived_rows {
     std::map<std::string, timestamp> timers; ///< key -> due
     bool owes = false;
     std::vector<storage::blob_hash> blobs; ///< In order.
+    std::vector<usage_amount> holds;       ///< What is counted of the state for its organization.
     std::vector<effect> owed;              ///< As `resume` gave it, timers too, without what is set aside.
     set_aside_effects set_aside;
 };

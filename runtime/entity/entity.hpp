@@ -4,6 +4,7 @@
 #include "schemas/base/clock.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
+#include "schemas/quota.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -32,6 +33,10 @@
 ///         static std::vector<item> items(const state& after, const event&, const event_context&);
 ///         // optional: the names of the blobs that the state needs; a blob that no state names is collected
 ///         static std::vector<std::string_view> blobs(const state&);
+///         // optional: what an event used, counted by the day ("tasks"), and what a state holds of what organizations
+///         // have together ("agents"): schemas/quota.hpp
+///         static std::vector<usage_amount> uses(const state& after, const event&);
+///         static std::vector<usage_amount> holds(const state&);
 ///     };
 namespace troupe::runtime {
 
@@ -73,6 +78,15 @@ struct context {
     /// Since then the node has been up, awake, and its clock was not set: a span of time that began earlier is no
     /// measure of work that was done.
     timestamp even_since = {};
+    /// See `take`; none: without limits.
+    std::function<expected<void>(std::string_view counts, std::int64_t amount)> quota = {};
+
+    /// Takes so much of what the organization's plan allows. It is counted by what the events use and the state holds
+    /// when they are committed (`uses`, `holds` of the model), and given back when they are not. `quota_exceeded`,
+    /// `organization_suspended`.
+    [[nodiscard]] expected<void> take(std::string_view counts, std::int64_t amount) const {
+        return quota ? quota(counts, amount) : expected<void>();
+    }
 };
 
 /// What `apply` knows of the record that carries the event.

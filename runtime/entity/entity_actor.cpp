@@ -14,11 +14,14 @@
 #include "storage/blobs.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/poison.hpp"
+#include "storage/usage.hpp"
 
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <iterator>
 #include <list>
 #include <memory>
@@ -262,14 +265,22 @@ private:
                                                           "; read it again and repeat the change"};
         }
 
-        const runtime::context ctx{self_,       version,           record_time(services_, shard_),
-                                   c.principal, services_.make_id, services_.even_since()};
+        const auto now = record_time(services_, shard_);
+        auto& claim = b.append->claim;
+        const auto claimed = claim.size();
+        const auto quota = [&](std::string_view counts, std::int64_t amount) {
+            return services_.store->usage().take(claim, self_.organization, counts, amount, now);
+        };
+        const runtime::context ctx{self_,          version, now, c.principal, services_.make_id, services_.even_since(),
+                                   std::ref(quota)};
         auto result = instance_->handle(c, ctx);
         if (!result) {
+            claim.give_back(claimed);
             ++services_.commands_refused;
             return result.error();
         }
         ++services_.commands_accepted;
+        std::ranges::move(result->used, std::back_inserter(b.append->used));
         add_records(b, c, std::move(result->events), ctx.now);
         return outcome{version_ + b.append->records.size(), false, std::move(result->answer)};
     }

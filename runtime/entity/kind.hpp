@@ -37,7 +37,8 @@ struct encoded_event {
 /// What an accepted command gave. Its events are already applied to the instance.
 struct decided {
     std::vector<encoded_event> events;
-    std::string answer; ///< The document that the caller gets.
+    std::string answer;                  ///< The document that the caller gets.
+    std::vector<usage_amount> used = {}; ///< By the events.
 };
 
 /// Work bound to the state at the moment it became due; runs on a thread of its own.
@@ -63,6 +64,9 @@ public:
     [[nodiscard]] virtual entity_view view(const view_context& ctx) const = 0;
     /// The blobs that the state names, each once, in order. What is no name of a blob is left out.
     [[nodiscard]] virtual std::vector<storage::blob_hash> blobs() const = 0;
+    /// What the state holds of what is counted for its organization, in the order of the model, which is the same each
+    /// time. Amounts of 0 may be left out.
+    [[nodiscard]] virtual std::vector<usage_amount> holds() const = 0;
     /// The items of the events applied since the last call.
     virtual std::vector<item> take_items() = 0;
     /// Nothing when the kind has no performer.
@@ -74,6 +78,7 @@ struct entity_kind {
     std::string name;
     std::function<std::unique_ptr<entity_instance>()> make;
     bool names_blobs = false; ///< Its model has `blobs`.
+    bool has_holds = false;   ///< Its model has `holds`.
 };
 
 /// All kinds of a node, by name.
@@ -88,6 +93,14 @@ concept has_items = requires(const typename M::state& s, const typename M::event
 template <class M>
 concept has_blobs = requires(const typename M::state& s) {
     M::blobs(s);
+};
+template <class M>
+concept has_uses = requires(const typename M::state& s, const typename M::event& e) {
+    M::uses(s, e);
+};
+template <class M>
+concept has_holds = requires(const typename M::state& s) {
+    M::holds(s);
 };
 template <class M>
 concept has_answer = requires(const typename M::state& s, const std::vector<typename M::event>& e,
@@ -157,6 +170,11 @@ public:
         auto version = ctx.version;
         for (const auto& e : *events) {
             apply(e, {ctx.self.id, ++version, ctx.now, ctx.principal});
+            if constexpr (detail::has_uses<M>) {
+                for (auto& u : M::uses(state_, e)) {
+                    out.used.push_back(std::move(u));
+                }
+            }
         }
         out.answer = answer_of(*events, {ctx.self.id, version});
         return out;
@@ -211,6 +229,14 @@ public:
         }
     }
 
+    [[nodiscard]] std::vector<usage_amount> holds() const override {
+        if constexpr (detail::has_holds<M>) {
+            return M::holds(state_);
+        } else {
+            return {};
+        }
+    }
+
     [[nodiscard]] bound_effect bind(const perform_effect& e) const override {
         if (!performer_ || !*performer_) {
             return nullptr;
@@ -246,7 +272,7 @@ template <class M>
 entity_kind make_kind(performer_of<M> performer = {}) {
     auto shared = std::make_shared<const performer_of<M>>(std::move(performer));
     return {std::string(M::kind), [shared] { return std::make_unique<hosted_model<M>>(shared.get()); },
-            detail::has_blobs<M>};
+            detail::has_blobs<M>, detail::has_holds<M>};
 }
 
 } // namespace troupe::runtime

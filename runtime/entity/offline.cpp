@@ -50,6 +50,7 @@ reply decide_offline(const storage::store& s, storage::committer& committer, con
     const auto version = active->version + a.records.size();
     if (!a.records.empty()) {
         a.derived = derive(*instance, shard, c.to, version, before);
+        a.used = std::move(decided->used);
         if (loaded->base > 0) {
             if (auto kept = storage::keep_base_items(s, a.derived); !kept) {
                 return kept.error();

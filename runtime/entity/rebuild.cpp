@@ -1,13 +1,16 @@
 #include "runtime/entity/rebuild.hpp"
 
 #include "runtime/entity/derive.hpp"
+#include "runtime/entity/load.hpp"
 #include "storage/base.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/poison.hpp"
+#include "storage/usage.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -150,6 +153,52 @@ expected<void> complete_references(storage::store& s, const kind_registry& kinds
         }
     }
     return add.puts.empty() ? expected<void>() : storage::write_view_rows(s, add);
+}
+
+expected<std::vector<std::string>> complete_holdings(storage::store& s, const kind_registry& kinds) {
+    std::vector<std::string> uncounted;
+    storage::view_rows add;
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        std::set<std::string> missing;
+        for (const auto& [name, kind] : kinds) {
+            const auto counted = kind.has_holds ? storage::counts_holdings(s, shard, name) : expected<bool>(true);
+            if (!counted) {
+                return counted.error();
+            }
+            if (!*counted) {
+                missing.insert(name);
+                add.puts.emplace_back(keys::usage_kind(shard, name), "");
+            }
+        }
+        if (missing.empty()) {
+            continue;
+        }
+        std::map<uuid, std::vector<usage_amount>> held;
+        const auto visited = storage::each_entity(s, shard, [&](const entity_address& a) {
+            if (!missing.contains(a.kind)) {
+                return true;
+            }
+            const auto instance = kinds.find(a.kind)->second.make();
+            const auto version = storage::read_version(s, a);
+            const auto loaded =
+                version ? load_entity(s, a, *version, *instance) : expected<loaded_entity>(version.error());
+            if (loaded) {
+                std::ranges::move(instance->holds(), std::back_inserter(held[a.organization]));
+            } else {
+                uncounted.push_back(to_string(a) + ": " + loaded.error().detail);
+            }
+            return true;
+        });
+        auto counted = visited ? storage::add_holdings(s, shard, held, add.puts) : visited;
+        if (counted && add.puts.size() >= rows_written_at_once) {
+            counted = storage::write_view_rows(s, std::exchange(add, {}));
+        }
+        if (!counted) {
+            return counted.error();
+        }
+    }
+    const auto written = add.puts.empty() ? expected<void>() : storage::write_view_rows(s, add);
+    return written ? expected<std::vector<std::string>>(std::move(uncounted)) : written.error();
 }
 
 expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& kinds, bool write,

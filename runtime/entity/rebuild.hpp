@@ -33,4 +33,9 @@ expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& k
 /// cannot be replayed is a problem: then nothing may be collected.
 expected<void> complete_references(storage::store& s, const kind_registry& kinds);
 
+/// Counts what entities hold for their organizations, of those kinds whose entities are not counted yet: of a data
+/// directory of an older version or one that was taken back to a moment, or of a model that has begun to hold. Before
+/// the routers start. What cannot be replayed is not counted, and named.
+expected<std::vector<std::string>> complete_holdings(storage::store& s, const kind_registry& kinds);
+
 } // namespace troupe::runtime

@@ -171,6 +171,12 @@ constexpr code_info table[] = {
     {code::organization_suspended, "organization_suspended", 403, "The organization is suspended",
      "An operator of the node suspended the organization: it can be read, and nothing in it changes.",
      "Ask the operator of the node; GET /api/v1/organizations/{id} shows the status."},
+    {code::quota_exceeded, "quota_exceeded", 429, "A limit of the plan is reached",
+     "The organization has or used as much of something in this day as its plan allows. The detail names the limit, "
+     "its "
+     "value, the use, the plan, and when it is reset.",
+     "Wait for the reset (`Retry-After`, midnight UTC, for limits by the day), remove some, or ask the operator of the "
+     "node for another plan; GET /api/v1/organizations/{id}/limits shows all limits and their use."},
 };
 
 constexpr bool in_order() {
@@ -181,7 +187,7 @@ constexpr bool in_order() {
     }
     return true;
 }
-static_assert(std::size(table) == static_cast<std::size_t>(code::organization_suspended) + 1, "each code has one row");
+static_assert(std::size(table) == static_cast<std::size_t>(code::quota_exceeded) + 1, "each code has one row");
 static_assert(in_order(), "rows stand in the order of the enumeration: explain() finds them by index");
 
 constexpr std::string_view type_prefix = "/api/v1/problems/";

@@ -68,6 +68,7 @@ enum class code : std::uint16_t {
     rate_limited,           ///< Too many requests or attempts; try again later.
     limit_reached,          ///< The organization's plan allows no more.
     organization_suspended, ///< The organization may only be read.
+    quota_exceeded,         ///< A limit of the organization's plan is reached.
 };
 
 /// One place in a bad input and what is wrong there.

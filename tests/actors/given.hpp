@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,7 +62,8 @@ public:
                                  now,
                                  principal,
                                  [this] { return id_of(++made_); },
-                                 even_since};
+                                 even_since,
+                                 quota};
         auto decided = Model::decide(state_, through_names(c), context);
         if (decided) {
             last_ = *decided;
@@ -149,6 +151,7 @@ public:
     timestamp now{1'800'000'000'000};
     timestamp even_since; ///< Of the context; by default there was never anything uneven.
     std::string principal = "key/tester";
+    std::function<expected<void>(std::string_view, std::int64_t)> quota; ///< Of the context; by default no limits.
 
 private:
     uuid id_;

@@ -191,7 +191,7 @@ private:
         if (decided.events.empty()) {
             return;
         }
-        storage::append append{c.to, host.activation, host.version, {}, {}};
+        storage::append append{c.to, host.activation, host.version, {}, {}, decided.used, {}};
         for (const auto& e : decided.events) {
             storage::record r;
             r.entity = c.to;

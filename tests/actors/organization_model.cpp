@@ -18,6 +18,26 @@ company acme() {
     return c;
 }
 
+update_organization to_status(organization_status status) {
+    update_organization c;
+    c.status = status;
+    return c;
+}
+
+update_organization trial_until(timestamp end) {
+    auto c = to_status(organization_status::trial);
+    c.trial_ends_at = end;
+    return c;
+}
+
+quota_limits allowing(std::string_view text) { return parse_quota_limits(text).value(); }
+
+update_organization own(quota_limits all) {
+    update_organization c;
+    c.limits = all;
+    return c;
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(organization_model_suite)
@@ -95,6 +115,44 @@ BOOST_AUTO_TEST_CASE(slugs_are_plain_and_never_look_like_an_id) {
     }
     BOOST_TEST(slug_of("  Acme & Söhne, Inc. ") == "acme-s-hne-inc");
     BOOST_TEST(slug_of("日本") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_trial_becomes_suspended_when_it_is_over) {
+    auto c = acme();
+    const auto end = c.now + 1000;
+    c.accepted(trial_until(end));
+    BOOST_TEST(c.owed().back() == "trial");
+    BOOST_TEST(c.accepted(end_trial{end}).empty()); // before its time
+    c.now = end;
+    BOOST_TEST(c.accepted(end_trial{end + 1}).empty()); // of another one
+    c.accepted(end_trial{end});
+    BOOST_TEST((c.state().status == organization_status::suspended));
+    BOOST_TEST(c.owed().back() != "trial");
+}
+
+BOOST_AUTO_TEST_CASE(a_trial_that_is_prolonged_or_paid_for_goes_on) {
+    auto c = acme();
+    const auto end = c.now + 1000;
+    c.accepted(trial_until(end));
+    c.accepted(trial_until(end + 1000));
+    c.now = end;
+    BOOST_TEST(c.accepted(end_trial{end}).empty());
+    c.accepted(to_status(organization_status::active));
+    c.now = end + 1000;
+    BOOST_TEST(c.accepted(end_trial{end + 1000}).empty());
+    // It is over: another one needs another end.
+    BOOST_TEST((c.refused(to_status(organization_status::trial)).code == code::invalid_request));
+}
+
+BOOST_AUTO_TEST_CASE(own_limits_are_replaced_all_at_once_and_taken_away) {
+    auto c = acme();
+    c.accepted(own(allowing("agents=7")));
+    BOOST_TEST(c.document<organization_document>().limits->agents.value() == 7);
+    BOOST_TEST(c.accepted(own(allowing("agents=7"))).empty());
+    c.accepted(own(allowing("tasks_per_day=none")));
+    BOOST_TEST(!c.document<organization_document>().limits->agents);
+    c.accepted(own(quota_limits{}));
+    BOOST_TEST(!c.document<organization_document>().limits);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -270,4 +270,34 @@ BOOST_AUTO_TEST_CASE(what_was_never_created_is_not_there) {
     BOOST_TEST(!p.view().exists);
 }
 
+BOOST_AUTO_TEST_CASE(files_take_what_they_grow_by_and_hold_their_bytes) {
+    entity<project_model> p;
+    std::int64_t left = 100;
+    p.quota = [&](std::string_view what, std::int64_t amount) -> expected<void> {
+        BOOST_TEST(what == "storage_bytes");
+        return amount <= left ? expected<void>() : problem{code::quota_exceeded, "full"};
+    };
+    create_project c;
+    c.name = "p";
+    p.accepted(c);
+    const auto hash = [](char digit) { return std::string(64, digit); };
+    p.accepted(write_file{"a", hash('a'), 80, {}, {}});
+    BOOST_TEST((project_model::holds(p.state()) == std::vector{usage_amount{"storage_bytes", 80}}));
+    left = 20;
+    BOOST_TEST((p.refused(write_file{"b", hash('b'), 21, {}, {}}).code == code::quota_exceeded));
+    p.accepted(write_file{"a", hash('c'), 100, {}, {}}); // 20 more than it had
+    left = 0;
+    // What the same command gives up is there for its files; what does not fit is refused by itself, and said.
+    save_files moved;
+    moved.by = "run/1";
+    moved.changes = {{"a", {}, 0, false}, {"b", hash('d'), 90, false}, {"c", hash('e'), 11, false}};
+    const auto events = p.accepted(moved);
+    BOOST_TEST(names_of(events) == (texts{"file_deleted", "file_saved", "file_refused"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(std::get<file_refused>(events.back()).code == "quota_exceeded");
+    BOOST_TEST((project_model::holds(p.state()) == std::vector{usage_amount{"storage_bytes", 90}}));
+    p.accepted(delete_project{});
+    BOOST_TEST(project_model::holds(p.state()).empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

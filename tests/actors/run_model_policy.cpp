@@ -404,4 +404,54 @@ BOOST_AUTO_TEST_CASE(question_that_cannot_be_asked_fails_the_run_instead_of_wait
     BOOST_TEST((document(r).status == run_status::failed));
 }
 
+BOOST_AUTO_TEST_CASE(a_model_call_reserves_tokens_of_the_organization_and_is_counted_by_what_it_used) {
+    run r;
+    std::int64_t asked = 0;
+    r.quota = [&](std::string_view what, std::int64_t amount) -> expected<void> {
+        BOOST_TEST(what == "tokens");
+        asked = amount;
+        return {};
+    };
+    r.accepted(wish());
+    r.accepted(begin());
+    const auto reserved = r.state().progress.model_call->reserved_tokens;
+    BOOST_TEST(asked == static_cast<std::int64_t>(reserved));
+    BOOST_TEST((run_model::holds(r.state()) == std::vector{usage_amount{"tokens", asked}}));
+    const auto& p = r.state().progress;
+    r.accepted(mark_model_call{p.step, p.attempt});
+    const auto finished = the<model_call_finished>(r.accepted(reply(r, {finish_call()})));
+    BOOST_TEST(run_model::holds(r.state()).empty());
+    const std::vector<usage_amount> expected{
+        {"tokens", 120}, {"tokens_in:rehearsal", 100}, {"tokens_out:rehearsal", 20}, {"cost_micros:rehearsal", 0}};
+    BOOST_TEST((run_model::uses(r.state(), finished) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_over_the_limit_of_its_organization_fails_as_one_over_its_budget) {
+    run r;
+    r.quota = [](std::string_view, std::int64_t) -> expected<void> {
+        return problem{code::quota_exceeded, "The plan allows 10 tokens."};
+    };
+    r.accepted(wish());
+    const auto failed = the<run_failed>(r.accepted(begin()));
+    BOOST_TEST(failed.code == "quota_exceeded");
+    BOOST_TEST(document(r).error.value() == "The plan allows 10 tokens.");
+    BOOST_TEST(run_model::holds(r.state()).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_had_left_when_the_run_ended_counts_as_lost) {
+    auto r = started();
+    const auto cancelled = the<run_cancelled>(r.accepted(cancel_run{"enough"}));
+    BOOST_TEST(run_model::uses(r.state(), cancelled).empty()); // it had not left
+    auto sent = started();
+    const auto& p = sent.state().progress;
+    sent.accepted(mark_model_call{p.step, p.attempt});
+    const auto reserved = static_cast<std::int64_t>(p.model_call->reserved_tokens);
+    const auto end = the<run_cancelled>(sent.accepted(cancel_run{"enough"}));
+    BOOST_TEST(run_model::holds(sent.state()).empty());
+    const auto used = run_model::uses(sent.state(), end);
+    BOOST_REQUIRE(used.size() == 3u);
+    BOOST_TEST((used[0] == usage_amount{"tokens", reserved}));
+    BOOST_TEST((used[1] == usage_amount{"tokens_lost:rehearsal", reserved}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

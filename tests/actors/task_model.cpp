@@ -317,4 +317,33 @@ BOOST_AUTO_TEST_CASE(what_was_never_created_is_not_there) {
     BOOST_TEST(!t.view().exists);
 }
 
+BOOST_AUTO_TEST_CASE(a_task_takes_its_place_in_the_day_before_it_is_there_and_counts_once) {
+    std::vector<std::string> asked;
+    task t;
+    t.quota = [&](std::string_view what, std::int64_t amount) -> expected<void> {
+        asked.push_back(std::string(what) + "/" + std::to_string(amount));
+        return {};
+    };
+    const auto events = t.accepted(body(scout));
+    BOOST_TEST(asked == texts{"tasks/1"}, boost::test_tools::per_element());
+    std::int64_t used = 0;
+    for (const auto& e : events) {
+        for (const auto& u : task_model::uses(t.state(), e)) {
+            BOOST_TEST(u.what == "tasks");
+            used += u.amount;
+        }
+    }
+    BOOST_TEST(used == 1);
+    update_task renamed;
+    renamed.title = "Other";
+    t.accepted(renamed);
+    BOOST_TEST(asked.size() == 1u); // only creating is limited
+}
+
+BOOST_AUTO_TEST_CASE(over_the_limit_no_task_is_made) {
+    task t;
+    t.quota = [](std::string_view, std::int64_t) -> expected<void> { return problem{code::quota_exceeded, "full"}; };
+    BOOST_TEST((t.refused(body()).code == code::quota_exceeded));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

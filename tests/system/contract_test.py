@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import subprocess
+import time
 import urllib.parse
 import uuid
 
@@ -416,6 +417,14 @@ class ContractTest(NodeTest):
             self.drive(name, 403, id=id, key=key, body={"plan": "pro"})
             self.drive(name, 404, id=NOBODY, body={})
         self.drive("patch_organization", 200, id=id, body={"domain": "", "plan": "pro", "status": "active"})
+        for name in ("get_limits", "get_usage"):
+            self.drive(name, 200, id=id, key=key)
+            self.drive(name, 404, id=NOBODY)
+        self.drive("get_usage", 422, id=id, key=key, query={"from": "2026-02-01", "to": "2026-01-01"})
+        month = time.strftime("%Y-%m", time.gmtime())
+        self.drive("get_invoice", 200, id=id, key=key, period=month)
+        self.drive("get_invoice", 200, id=id, key=key, period=month, query={"format": "csv"})
+        self.drive("get_invoice", 422, id=id, key=key, period="2999-01")
         self.members(id, key, grace)
 
     def members(self, id, key, grace):

@@ -480,15 +480,15 @@ BOOST_AUTO_TEST_CASE(what_was_overwritten_after_a_cut_is_still_an_item_of_the_ba
     };
     const auto base = [&] { return storage::read_base_items(*r.host.store, a).value(); };
     const std::string name{"additions\0one", 13};
-    put({{{key, "first"}}, {}, {}});
+    put({{{key, "first"}}, {}, {}, {}});
     move("first");
     BOOST_TEST(base().at(name) == "first");
-    change({{{key, "second"}}, {}, {}});
+    change({{{key, "second"}}, {}, {}, {}});
     BOOST_TEST(base().at(name) == "first");
-    change({{}, {key}, {}});
+    change({{}, {key}, {}, {}});
     BOOST_TEST(base().at(name) == "first");
-    change({{{key, "first"}}, {}, {}}); // the same again, made by a later event
-    change({{}, {key}, {}});
+    change({{{key, "first"}}, {}, {}, {}}); // the same again, made by a later event
+    change({{}, {key}, {}, {}});
     BOOST_TEST(base().at(name) == "first");
     move("second"); // the base goes on to where it was overwritten
     BOOST_TEST(base().at(name) == "second");
