@@ -5,6 +5,8 @@
 #include "actors/application/edge_metrics.hpp"
 #include "actors/application/kinds.hpp"
 #include "actors/application/live_channels.hpp"
+#include "actors/application/live_figures.hpp"
+#include "actors/application/live_routes.hpp"
 #include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/identity/admin_key.hpp"
@@ -45,6 +47,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -113,6 +116,7 @@ struct application::impl {
     system_parts system;
     api_documents documents;
     present_edge edge;
+    std::set<std::string> kinds; ///< Of entities.
     std::unique_ptr<provider_watch> providers;
     std::vector<runtime::supervision_tree::entry> edge_entries;
     std::map<std::string, runtime::token_price> prices;
@@ -123,9 +127,10 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-                             run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault),
-                             identity_routes(*who), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+        for (auto feature :
+             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+              run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), identity_routes(*who),
+              live_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -204,8 +209,9 @@ net::server_hooks application::impl::edge_hooks() {
     hooks.revalidate = [this](const net::request& r, const net::principal& before) {
         return who->doors->revalidate(r, before);
     };
-    hooks.authorize_channel = [](const net::principal& caller, std::string_view channel) {
-        return access::authorize(caller, channel_permission(channel));
+    hooks.authorize_channel = [this](const net::principal& caller, std::string_view channel) {
+        const auto known = check_channel(channel, kinds);
+        return known ? access::authorize(caller, channel_permission(channel)) : known;
     };
     hooks.bus = node->parts().live;
     hooks.instance = "n1";
@@ -456,6 +462,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!kinds) {
         return kinds.error();
     }
+    for (const auto& [name, kind] : *kinds) {
+        me.kinds.insert(name);
+    }
     if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
     }
@@ -476,6 +485,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.who = std::move(*who);
     if (auto served = me.serve(); !served) {
         return served.error();
+    }
+    const auto show_figures = [&me](const runtime::part_failed&) {
+        return expected<std::shared_ptr<void>>(std::make_shared<live_figures>(*me.node, me.system.connections));
+    };
+    if (auto shown = me.node->supervise({"live", "live_figures", show_figures}); !shown) {
+        return shown.error();
     }
     me.ready = true;
     return out;
