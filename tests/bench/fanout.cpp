@@ -30,7 +30,7 @@
 namespace {
 
 constexpr std::uint64_t ahead_max = 128;
-constexpr std::size_t posters = 8;
+constexpr std::size_t posters = 64;
 constexpr std::uint64_t sample_every = 16;
 constexpr std::int64_t warm_up_us = 1'500'000;
 
