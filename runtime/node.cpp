@@ -1,6 +1,7 @@
 #include "runtime/node.hpp"
 
 #include "runtime/admission.hpp"
+#include "runtime/audit/audit_writer.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "runtime/blobs/blob_keeper.hpp"
 #include "runtime/bus/hub.hpp"
@@ -272,6 +273,12 @@ struct node::impl {
                 [this](const child_context&) { return spawn_timers(system, host, *board); }};
     }
 
+    supervised_child audit_child() {
+        return {{.id = "audit", .label = "audit_writer"}, [this](const child_context&) {
+                    return spawn_audit_writer(system, *audit, host.settings.node_path + "/audit", &letters, true);
+                }};
+    }
+
     /// Nothing when all is kept for ever.
     std::vector<supervised_child> retention_children() {
         const auto policy = retention_of(settings);
@@ -291,12 +298,14 @@ struct node::impl {
         return out;
     }
 
-    config settings;
+    config settings; ///< Of the start.
+    present_config present{settings};
     mutable std::mutex gate_mutex;
     admission gate; ///< Under its mutex. Outlives all that holds tickets.
     trusted_clock clock{system_now(), boot_ms(), monotonic_ms()};
     std::unique_ptr<storage::store> store;
     std::unique_ptr<hub> live;
+    std::unique_ptr<audit_log> audit;
     supervision_tree tree;
     dead_letters letters;
     trouble_board troubles;
@@ -326,6 +335,8 @@ struct node::impl {
 
 node::node() = default;
 node::~node() { stop(5000); }
+
+void node::change(config settings) { impl_->present.replace(std::move(settings)); }
 
 services& node::parts() { return impl_->shared; }
 
@@ -365,8 +376,10 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
             {{}, change.at, "supervision", "changed", to_json(change), me.store->who().default_organization});
     });
     me.shared.store = me.store.get();
-    me.shared.settings = &me.settings;
+    me.shared.settings = me.present;
     me.shared.live = me.live.get();
+    me.audit = std::make_unique<audit_log>(*me.store);
+    me.shared.audit = me.audit.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;
     me.shared.troubles = &me.troubles;
@@ -414,7 +427,10 @@ expected<void> node::start(kind_registry kinds) {
     me.read_shard_times();
     me.keep_blobs();
     host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
-    host.on_committed = [&me](const std::vector<storage::record>& records) { me.live->committed(records); };
+    host.on_committed = [&me](const std::vector<storage::record>& records) {
+        me.live->committed(records);
+        me.audit->committed();
+    };
     host.on_timer = [&me](std::uint32_t shard, timestamp due) { me.board->lower(shard, due); };
     host.publish = [&me](const entity_address& from, std::string_view channel, std::string_view kind,
                          std::string data) {
@@ -438,6 +454,7 @@ expected<void> node::start(kind_registry kinds) {
     children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
                                         std::move(routers), &me.tree));
     children.push_back(me.timers_child());
+    children.push_back(me.audit_child());
     std::ranges::move(me.retention_children(), std::back_inserter(children));
     std::ranges::move(me.backup_children(), std::back_inserter(children));
     if (me.blobs) {

@@ -53,6 +53,8 @@ public:
 
     /// Valid from `open` on; commands may be submitted after `start`.
     [[nodiscard]] services& parts();
+    /// From now on `parts().settings` shows these. Thread-safe.
+    void change(config settings);
 
     /// Starts routers, committer and timers, and wakes the entities that owe effects. Call once. Fails when the shards'
     /// logs cannot be recovered.

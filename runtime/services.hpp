@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/config/config.hpp"
+#include "runtime/config/present.hpp"
 #include "runtime/entity/entity.hpp"
 #include "storage/store.hpp"
 
@@ -9,6 +9,7 @@
 /// What the parts above the runtime (routes, performers) may use of a node. Made by the node, outlives them all.
 namespace troupe::runtime {
 
+class audit_log;
 class bus;
 class supervision_tree;
 class dead_letters;
@@ -18,8 +19,9 @@ class trouble_board;
 
 struct services {
     storage::store* store = nullptr; ///< Documents, lists, items, blobs: see storage/views.hpp and storage/blobs.hpp.
-    const config* settings = nullptr;
+    config_view settings;            ///< A reload changes it: not to be kept where the latest value counts.
     runtime::bus* live = nullptr;
+    audit_log* audit = nullptr; ///< To bring it up to date; storage/audit.hpp reads it.
     supervision_tree* tree = nullptr;
     dead_letters* letters = nullptr;
     backup_desk* backups = nullptr;

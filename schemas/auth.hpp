@@ -177,6 +177,93 @@ BOOST_DESCRIBE_STRUCT(session_document, (),
                       (id, user_id, organization_id, methods, address, user_agent, created_at, authenticated_at,
                        refreshed_at, expires_at, ended_at, ended_because))
 
+/// GET /auth/oidc: an issuer that people may log in with.
+struct oidc_provider_document {
+    std::string name;
+    std::string title;
+    std::string issuer;
+};
+BOOST_DESCRIBE_STRUCT(oidc_provider_document, (), (name, title, issuer))
+
+/// POST /auth/oidc/{provider}/start, for programs.
+struct oidc_start_body {
+    std::string redirect;
+    std::optional<std::string> organization;
+    static constexpr field_rule rules[] = {
+        {.name = "redirect",
+         .required = true,
+         .min = 1,
+         .max = 256,
+         .doc = "Where the browser is sent with `code` and `state`: http://127.0.0.1:PORT/…, http://[::1]:PORT/…",
+         .example = "\"http://127.0.0.1:49152/\""},
+        {.name = "organization", .min = 1, .max = 100, .doc = "Id or slug of the organization to work in."}};
+};
+BOOST_DESCRIBE_STRUCT(oidc_start_body, (), (redirect, organization))
+
+/// The answer to it, and to POST /auth/oidc/{provider}/link.
+struct oidc_started_document {
+    std::string authorization_url;      ///< To be opened in a browser.
+    std::optional<std::string> binding; ///< To be given back with `code` and `state`; of a browser it is a cookie.
+    std::int64_t expires_in = 0;        ///< Seconds.
+};
+BOOST_DESCRIBE_STRUCT(oidc_started_document, (), (authorization_url, binding, expires_in))
+
+/// POST /auth/oidc/{provider}/callback, for programs: what the issuer gave to the browser.
+struct oidc_callback_body {
+    std::string code;
+    std::string state;
+    std::string binding;
+    std::optional<std::string> iss;
+    static constexpr field_rule rules[] = {
+        {.name = "code", .required = true, .min = 1, .max = 4096},
+        {.name = "state", .required = true, .min = 1, .max = 2048},
+        {.name = "binding", .required = true, .min = 1, .max = 128, .doc = "Of the answer to `start`."},
+        {.name = "iss", .min = 1, .max = 512, .doc = "As it came with the code (RFC 9207)."}};
+};
+BOOST_DESCRIBE_STRUCT(oidc_callback_body, (), (code, state, binding, iss))
+
+/// POST /auth/oidc/mfa: the second factor of a login that has come so far.
+struct oidc_mfa_body {
+    std::string code;
+    std::optional<std::string> ticket;
+    static constexpr field_rule rules[] = {{.name = "code",
+                                            .required = true,
+                                            .min = 6,
+                                            .max = 64,
+                                            .doc = "Six digits of the authenticator, or a recovery code.",
+                                            .example = "\"123456\""},
+                                           {.name = "ticket",
+                                            .min = 1,
+                                            .max = 2048,
+                                            .doc = "Header X-Login-Ticket of the refusal; a browser's is a cookie."}};
+};
+BOOST_DESCRIBE_STRUCT(oidc_mfa_body, (), (code, ticket))
+
+/// POST /auth/oidc/{provider}/link
+struct oidc_link_body {
+    std::optional<std::string> redirect;
+    static constexpr field_rule rules[] = {{.name = "redirect",
+                                            .min = 1,
+                                            .max = 1024,
+                                            .doc = "Path of this node that the browser is sent to in the end."}};
+};
+BOOST_DESCRIBE_STRUCT(oidc_link_body, (), (redirect))
+
+/// GET /auth/profile/identities: an identity at an issuer that opens the account.
+struct linked_identity_document {
+    uuid id;
+    uuid user_id;
+    std::string provider; ///< Its name when it was linked.
+    std::string issuer;
+    std::string subject;
+    std::string email; ///< As the issuer gave it last; nothing follows from it.
+    timestamp created_at;
+    std::optional<timestamp> last_used_at; ///< Within ten minutes.
+    std::optional<timestamp> removed_at;
+};
+BOOST_DESCRIBE_STRUCT(linked_identity_document, (),
+                      (id, user_id, provider, issuer, subject, email, created_at, last_used_at, removed_at))
+
 /// POST /api-keys
 struct create_api_key_body {
     std::string name;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "schemas/base/ids.hpp"
+
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -44,6 +47,10 @@ inline void put_text(std::string& out, std::string_view text) {
     out += text;
 }
 
+inline void put_uuid(std::string& out, const uuid& id) {
+    out.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+}
+
 /// Reads values written by the functions above. After a read beyond the end `ok()` is false and reads give zero.
 class byte_reader {
 public:
@@ -86,6 +93,12 @@ public:
     }
 
     std::string_view text() { return bytes(varint()); }
+    uuid id() {
+        uuid out;
+        const auto read = bytes(out.bytes.size());
+        std::copy(read.begin(), read.end(), out.bytes.begin());
+        return out;
+    }
     [[nodiscard]] std::string_view rest() const { return rest_; }
     [[nodiscard]] bool ok() const { return ok_; }
     [[nodiscard]] bool at_end() const { return ok_ && rest_.empty(); }

@@ -1,5 +1,6 @@
 #include "storage/cut.hpp"
 
+#include "storage/audit.hpp"
 #include "storage/base.hpp"
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
@@ -68,6 +69,9 @@ public:
                 return done.error();
             }
         }
+        if (done = cut_audit(last_kept); !done) {
+            return done.error();
+        }
         std::string applied;
         put_big_endian(applied, last_kept);
         batch_.Put(db_.derived, keys::shard_table(shard_, keys::table::applied), applied);
@@ -112,6 +116,19 @@ private:
             return to_problem(snapshots.status(), "cannot read the snapshots of " + to_string(a));
         }
         return batch_.GetDataSize() < batch_bytes_max ? expected<void>() : write();
+    }
+
+    /// Lines of what is cut go, too; those of what was written in the meantime are made anew.
+    expected<void> cut_audit(std::uint64_t last_kept) {
+        auto dropped = drop_audit_lines(store_, shard_, last_kept,
+                                        [&](const std::string& key) { batch_.Delete(db_.derived, key); });
+        const auto mark = dropped ? read_audit_mark(store_, shard_) : expected<audit_mark>(dropped.error());
+        if (!mark || mark->seq <= last_kept) {
+            return mark ? expected<void>() : expected<void>(mark.error());
+        }
+        batch_.Put(db_.derived, keys::shard_table(shard_, keys::table::audited),
+                   encode_audit_mark({last_kept, mark->time}));
+        return {};
     }
 
     expected<void> write() {

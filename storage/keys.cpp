@@ -4,14 +4,6 @@
 
 namespace troupe::storage::keys {
 
-namespace {
-
-void put_uuid(std::string& out, const uuid& id) {
-    out.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
-}
-
-} // namespace
-
 std::string log(std::uint32_t shard, std::uint64_t seq) {
     std::string out;
     put_big_endian(out, static_cast<std::uint16_t>(shard));
@@ -136,6 +128,19 @@ std::string reference(std::uint32_t shard, std::string_view sha256, const entity
     out += sha256;
     put_uuid(out, a.id);
     out += a.kind;
+    return out;
+}
+
+std::string audit_prefix(std::uint32_t shard, const uuid& organization) {
+    auto out = shard_table(shard, table::audit);
+    put_uuid(out, organization);
+    return out;
+}
+
+std::string audit(std::uint32_t shard, const uuid& organization, timestamp at, std::uint64_t seq) {
+    auto out = audit_prefix(shard, organization);
+    put_big_endian(out, static_cast<std::uint64_t>(at.ms));
+    put_big_endian(out, seq);
     return out;
 }
 

@@ -28,6 +28,8 @@
 ///     'b' organization:16 id:16 kind 0 entity_seq:8                  -> state there
 ///     'n' organization:16 id:16 kind 0 collection 0 key              -> an item there
 ///     'r' organization:16 sha256:32 id:16 kind                       -> empty: this entity's state names the blob
+///     'u' organization:16 time:8 seq:8                                -> a line of the audit log (audit.hpp)
+///     'w'                                                            -> a seq up to which the audit log reaches
 ///     'k' kind                                                       -> empty: all references of the kind are kept
 ///     'v' was used before the first release
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head, the last
@@ -50,6 +52,8 @@ enum class table : char {
     base_item = 'n',
     reference = 'r',
     reference_kind = 'k',
+    audit = 'u',
+    audited = 'w',
 };
 
 /// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.
@@ -76,6 +80,8 @@ std::string poison(std::uint32_t shard, timestamp at, const entity_address& a, s
 /// Whether what follows the prefix in such a key names that entity.
 bool poison_is_of(std::string_view rest, const entity_address& a);
 std::string reference(std::uint32_t shard, std::string_view sha256, const entity_address& a);
+std::string audit_prefix(std::uint32_t shard, const uuid& organization);
+std::string audit(std::uint32_t shard, const uuid& organization, timestamp at, std::uint64_t seq);
 std::string reference_kind(std::uint32_t shard, std::string_view kind);
 /// What reference rows and blobs order by.
 std::string blob_name(const uuid& organization, std::string_view sha256);

@@ -39,6 +39,11 @@ expected<std::string> get(const store& s, const std::string& key, bool& found) {
 
 expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after_seq,
                         const std::function<bool(record&&)>& visit) {
+    return read_log_bytes(s, shard, after_seq, [&](record&& r, std::string_view) { return visit(std::move(r)); });
+}
+
+expected<void> read_log_bytes(const store& s, std::uint32_t shard, std::uint64_t after_seq,
+                              const std::function<bool(record&&, std::string_view bytes)>& visit) {
     std::string prefix;
     put_big_endian(prefix, static_cast<std::uint16_t>(shard));
     std::string from;
@@ -61,7 +66,7 @@ expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after
         if (!r) {
             return r.error();
         }
-        if (!visit(std::move(*r))) {
+        if (!visit(std::move(*r), scan.value())) {
             return {};
         }
     }

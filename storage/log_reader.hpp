@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Reads of the journal and of an entity's history. All thread-safe.
@@ -19,6 +20,10 @@ namespace troupe::storage {
 /// record ends it with `journal_damaged`; `not_found` when records after `after_seq` were trimmed.
 expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after_seq,
                         const std::function<bool(record&&)>& visit);
+
+/// The same with the bytes of each record's value.
+expected<void> read_log_bytes(const store& s, std::uint32_t shard, std::uint64_t after_seq,
+                              const std::function<bool(record&&, std::string_view bytes)>& visit);
 
 /// Where a shard's log begins.
 expected<log_base> read_log_base(const store& s, std::uint32_t shard);

@@ -5,8 +5,6 @@
 
 #include <zlib.h>
 
-#include <algorithm>
-
 namespace troupe::storage {
 
 namespace {
@@ -23,17 +21,6 @@ std::uint32_t checksum(std::uint32_t shard, std::uint64_t seq, std::string_view 
     return static_cast<std::uint32_t>(update(crc, value.substr(crc_offset + sizeof(std::uint32_t))));
 }
 
-void put_uuid(std::string& out, const uuid& id) {
-    out.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
-}
-
-uuid get_uuid(byte_reader& in) {
-    uuid id;
-    const auto bytes = in.bytes(id.bytes.size());
-    std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
-    return id;
-}
-
 problem damaged(std::uint32_t shard, std::uint64_t seq, std::string_view why) {
     return {code::journal_damaged,
             "record " + std::to_string(seq) + " of shard " + std::to_string(shard) + " " + std::string(why) +
@@ -45,7 +32,7 @@ problem damaged(std::uint32_t shard, std::uint64_t seq, std::string_view why) {
 std::string encode_record(const record& r) {
     std::string out;
     out.reserve(160 + r.command_id.size() + r.type.size() + r.principal.size() + r.cause.size() + r.correlation.size() +
-                r.trace.size() + r.payload.size());
+                r.trace.size() + r.client.address.size() + r.client.program.size() + r.payload.size());
     put_fixed(out, record_format);
     put_fixed<std::uint8_t>(out, 0); // flags
     put_fixed(out, r.version);
@@ -65,6 +52,9 @@ std::string encode_record(const record& r) {
     put_text(out, r.cause);
     put_text(out, r.correlation);
     put_text(out, r.trace);
+    put_text(out, r.client.address);
+    put_text(out, r.client.program);
+    put_uuid(out, r.client.organization);
     put_varint(out, r.key_id);
     put_text(out, r.payload);
     const auto crc = checksum(r.shard, r.seq, out);
@@ -87,15 +77,15 @@ expected<record> decode_record(std::uint32_t shard, std::uint64_t seq, std::stri
     if (crc != checksum(shard, seq, value)) {
         return damaged(shard, seq, "fails its checksum");
     }
-    if (format != record_format || flags != 0) {
+    if (format == 0 || format > record_format || flags != 0) {
         return problem{code::data_dir_newer, "record " + std::to_string(seq) + " of shard " + std::to_string(shard) +
                                                  " has format " + std::to_string(format) + " and flags " +
                                                  std::to_string(flags) +
                                                  ", which this version does not know; run a newer Troupe"};
     }
     r.epoch = in.varint();
-    r.entity.organization = get_uuid(in);
-    r.entity.id = get_uuid(in);
+    r.entity.organization = in.id();
+    r.entity.id = in.id();
     r.entity.kind = in.text();
     r.entity_seq = in.varint();
     r.command_id = in.text();
@@ -108,6 +98,11 @@ expected<record> decode_record(std::uint32_t shard, std::uint64_t seq, std::stri
     r.cause = in.text();
     r.correlation = in.text();
     r.trace = in.text();
+    if (format >= 2) {
+        r.client.address = in.text();
+        r.client.program = in.text();
+        r.client.organization = in.id();
+    }
     r.key_id = static_cast<std::uint32_t>(in.varint());
     r.payload = in.text();
     if (!in.at_end()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "schemas/base/client.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
@@ -29,12 +30,15 @@ struct record {
     std::string cause;
     std::string correlation;
     std::string trace;
+    client_info client;       ///< Of whom the command is; empty for those of the node and of entities.
     std::uint32_t key_id = 0; ///< 0: the payload is not encrypted.
     std::string payload;      ///< JSON text.
+
+    bool operator==(const record&) const = default;
 };
 
-/// The format that this version writes. A record of another format is refused on read.
-inline constexpr std::uint8_t record_format = 1;
+/// The format that this version writes. It reads those before, too: 1 has no `client`. Others are refused.
+inline constexpr std::uint8_t record_format = 2;
 
 /// The value bytes: {format, flags, version, crc32(key and all that follows), …}. Shard and seq are in the key.
 std::string encode_record(const record& r);

@@ -1,5 +1,6 @@
 #include "storage/trim.hpp"
 
+#include "storage/audit.hpp"
 #include "storage/base.hpp"
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
@@ -30,11 +31,13 @@ public:
         const auto& db = store_.db();
         const auto status =
             db.db->Get({}, db.derived, keys::numbered(r.shard, keys::table::history, r.entity, r.entity_seq), &value);
-        std::string wanted;
-        put_fixed(wanted, r.seq);
-        wanted += encode_record(r);
-        if (status.ok() && value == wanted) {
-            return {};
+        if (status.ok()) {
+            byte_reader in(value);
+            const auto seq = in.fixed<std::uint64_t>();
+            const auto copy = decode_record(r.shard, seq, in.rest());
+            if (copy && *copy == r) {
+                return {};
+            }
         }
         const auto base = base_of(r.entity);
         if (!base || *base >= r.entity_seq) {
@@ -77,11 +80,15 @@ expected<trim_point> find_trim(const store& s, std::uint32_t shard, timestamp un
     if (!base) {
         return base.error();
     }
+    const auto audited = read_audit_mark(s, shard);
+    if (!audited) {
+        return audited.error();
+    }
     second_copies copies(s);
     expected<void> good;
     std::uint64_t seen = 0;
     auto read = read_log(s, shard, base->at.seq, [&](record&& r) {
-        if (r.time > until) {
+        if (r.time > until || r.seq > audited->seq) { // the audit log reads it first
             return false;
         }
         out.more = ++seen > records_max && out.to.at.seq > 0;

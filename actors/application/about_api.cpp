@@ -11,6 +11,7 @@ net::api_info about_api() {
          {"users", "Accounts, for administrators of the node."},
          {"agents", "Who works: settings, state, and a durable queue of tasks."},
          {"approvals", "Questions and tool calls that wait for a person."},
+         {"audit", "Who did what, when and from where: every change and every refused request, chained."},
          {"backups", "Copies of the node's data, made while it works."},
          {"live",
           "What happens, while it happens: streams with a path of their own. The others are in the AsyncAPI document."},

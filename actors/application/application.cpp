@@ -9,6 +9,9 @@
 #include "actors/application/live_routes.hpp"
 #include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
+#include "actors/audit/audit_routes.hpp"
+#include "actors/audit/audit_stream.hpp"
+#include "actors/audit/refusals.hpp"
 #include "actors/identity/admin_key.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/project/project_routes.hpp"
@@ -113,6 +116,9 @@ struct application::impl {
     std::optional<admin_key> key;
     std::unique_ptr<secret_vault> vault;
     std::unique_ptr<identity> who;
+    std::unique_ptr<audit_desk> audit;
+    std::unique_ptr<refusals> refused;
+    std::vector<std::unique_ptr<audit_stream>> audit_streams;
     system_parts system;
     api_documents documents;
     present_edge edge;
@@ -129,8 +135,8 @@ struct application::impl {
         auto& parts = node->parts();
         for (auto feature :
              {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-              run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), identity_routes(*who),
-              live_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+              run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), audit_routes(*audit),
+              identity_routes(*who), live_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -167,12 +173,15 @@ struct application::impl {
         out.price = [this](std::string_view name) { return price_of(name); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
-        out.default_limits = {static_cast<std::uint32_t>(settings.budget_steps),
-                              static_cast<std::uint64_t>(settings.budget_tokens), settings.budget_cost_micros,
-                              settings.budget_time_ms};
+        out.default_limits = [this] {
+            const auto& now = *node->parts().settings;
+            return budget{static_cast<std::uint32_t>(now.budget_steps), static_cast<std::uint64_t>(now.budget_tokens),
+                          now.budget_cost_micros, now.budget_time_ms};
+        };
         return out;
     }
 
+    expected<void> pass_audit_on();
     expected<void> serve();
     [[nodiscard]] net::server_settings edge_settings() const;
     [[nodiscard]] net::server_hooks edge_hooks();
@@ -182,22 +191,23 @@ struct application::impl {
 };
 
 net::server_settings application::impl::edge_settings() const {
+    const auto& now = *node->parts().settings;
     net::server_settings s;
-    s.listen = settings.listen;
-    s.io_threads = settings.edge_threads > 0 ? static_cast<unsigned>(settings.edge_threads)
-                                             : std::max(1U, std::thread::hardware_concurrency());
-    s.connections_max = static_cast<std::size_t>(settings.edge_connections_max);
-    s.connections_per_address_max = static_cast<std::size_t>(settings.edge_connections_per_address_max);
-    s.tls = {settings.edge_tls_certificate_file, settings.edge_tls_key_file, settings.edge_tls_redirect_listen,
-             settings.edge_tls_hsts_seconds};
-    s.cors_origins = settings.edge_cors_origins;
-    s.trusted_proxies = settings.edge_trusted_proxies;
-    s.access_log = settings.edge_access_log;
-    s.refusal_ms = settings.edge_refusal_ms;
-    s.address_rate = {settings.limits_address_per_second, settings.limits_address_burst};
-    s.caller_rate = {settings.limits_caller_per_second, settings.limits_caller_burst};
-    s.organization_rate = {settings.limits_organization_per_second, settings.limits_organization_burst};
-    s.body_bytes_max = static_cast<std::size_t>(settings.edge_body_bytes);
+    s.listen = now.listen;
+    s.io_threads = now.edge_threads > 0 ? static_cast<unsigned>(now.edge_threads)
+                                        : std::max(1U, std::thread::hardware_concurrency());
+    s.connections_max = static_cast<std::size_t>(now.edge_connections_max);
+    s.connections_per_address_max = static_cast<std::size_t>(now.edge_connections_per_address_max);
+    s.tls = {now.edge_tls_certificate_file, now.edge_tls_key_file, now.edge_tls_redirect_listen,
+             now.edge_tls_hsts_seconds};
+    s.cors_origins = now.edge_cors_origins;
+    s.trusted_proxies = now.edge_trusted_proxies;
+    s.access_log = now.edge_access_log;
+    s.refusal_ms = now.edge_refusal_ms;
+    s.address_rate = {now.limits_address_per_second, now.limits_address_burst};
+    s.caller_rate = {now.limits_caller_per_second, now.limits_caller_burst};
+    s.organization_rate = {now.limits_organization_per_second, now.limits_organization_burst};
+    s.body_bytes_max = static_cast<std::size_t>(now.edge_body_bytes);
     return s;
 }
 
@@ -205,13 +215,21 @@ net::server_hooks application::impl::edge_hooks() {
     net::server_hooks hooks;
     hooks.routes = routes();
     hooks.authenticate = [this](const net::request& r) { return who->doors->authenticate(r); };
-    hooks.authorize = access::authorize;
+    hooks.authorize = [this](const net::principal& caller, std::string_view permission) {
+        return who->doors->authorize(caller, permission);
+    };
     hooks.revalidate = [this](const net::request& r, const net::principal& before) {
         return who->doors->revalidate(r, before);
     };
     hooks.authorize_channel = [this](const net::principal& caller, std::string_view channel) {
-        const auto known = check_channel(channel, kinds);
-        return known ? access::authorize(caller, channel_permission(channel)) : known;
+        if (auto known = check_channel(channel, kinds); !known) {
+            return known;
+        }
+        auto may = who->doors->authorize(caller, channel_permission(channel));
+        if (!may) {
+            refused->note_channel(caller, channel, may.error());
+        }
+        return may;
     };
     hooks.bus = node->parts().live;
     hooks.instance = "n1";
@@ -222,6 +240,7 @@ net::server_hooks application::impl::edge_hooks() {
                         std::to_string(events) + " events: their reader was too slow and was told to connect again");
     };
     hooks.on_request = count_request;
+    hooks.on_refused = [this](const net::refused_request& r) { refused->note(r); };
     if (traces) {
         hooks.on_request = [t = traces.get()](const net::answered_request& r) {
             count_request(r);
@@ -251,17 +270,44 @@ expected<std::shared_ptr<net::server>> application::impl::start_edge(net::server
     return server;
 }
 
+/// To the outside systems that are configured.
+expected<void> application::impl::pass_audit_on() {
+    auto& parts = node->parts();
+    if (const auto& url = settings.audit_webhook_url; !url.empty()) {
+        std::function<expected<std::string>()> secret;
+        if (const auto& given = settings.audit_webhook_secret; given.starts_with(secret_prefix)) {
+            secret = [this, name = given.substr(secret_prefix.size())] {
+                return vault->reveal(node->parts().store->who().default_organization, name);
+            };
+        } else if (!given.empty()) {
+            secret = [given] { return expected<std::string>(given); };
+        }
+        audit_streams.push_back(std::make_unique<audit_stream>(parts, url, make_webhook_sink(url, std::move(secret))));
+    }
+    if (const auto& place = settings.audit_syslog; !place.empty()) {
+        auto sink = make_syslog_sink(place);
+        if (!sink) {
+            return sink.error();
+        }
+        audit_streams.push_back(std::make_unique<audit_stream>(parts, place, std::move(*sink)));
+    }
+    return {};
+}
+
 /// The edge is an actor that owns listener, io threads and connections.
 expected<void> application::impl::serve() {
     auto hooks = edge_hooks();
     documents.openapi = net::make_openapi(hooks.routes, about_api());
     documents.asyncapi = net::make_asyncapi(live_channels(), TROUPE_VERSION);
     documents.page = net::make_docs_page(documents.openapi);
-    const auto s = std::make_shared<net::server_settings>(edge_settings());
-    const auto start = [this, s, hooks = std::move(hooks)](runtime::part_failed failed) {
+    const auto listen = std::make_shared<std::string>(settings.listen);
+    const auto start = [this, listen, hooks = std::move(hooks)](runtime::part_failed failed) {
         auto mine = hooks;
         mine.on_failed = std::move(failed);
-        const auto started = start_edge(*s, std::move(mine));
+        auto now = edge_settings();
+        now.listen = *listen;
+        const auto started = start_edge(now, std::move(mine));
+        *listen = now.listen;
         return started ? expected<std::shared_ptr<void>>(*started) : expected<std::shared_ptr<void>>(started.error());
     };
     return node->supervise({"edge", "edge_listener", start});
@@ -477,12 +523,18 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     const node_secrets own_secrets{[&me](std::string_view name) { return me.vault->reveal(system_organization, name); },
                                    [&me](std::string_view name, std::string_view value) {
                                        return me.vault->keep(system_organization, name, value);
-                                   }};
+                                   },
+                                   *secrets};
     auto who = identity::open(me.node->parts(), own_secrets, *me.key);
     if (!who) {
         return who.error();
     }
     me.who = std::move(*who);
+    me.audit = std::make_unique<audit_desk>(me.node->parts());
+    me.refused = std::make_unique<refusals>(me.node->parts());
+    if (auto passed = me.pass_audit_on(); !passed) {
+        return passed.error();
+    }
     if (auto served = me.serve(); !served) {
         return served.error();
     }
@@ -496,8 +548,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     return out;
 }
 
-void application::reload_certificate() {
+void application::reload(const runtime::config& settings) {
+    impl_->node->change(settings);
     if (const auto edge = impl_->edge.load()) {
+        const auto now = impl_->edge_settings();
+        edge->change(now.address_rate, now.caller_rate, now.organization_rate, now.access_log);
         (void)edge->reload_certificate(); // it logs what is wrong, and goes on with the old one
     }
 }
@@ -525,6 +580,8 @@ void application::stop(std::int64_t deadline_ms) {
         std::filesystem::remove(std::filesystem::path(me.settings.data) / "node.json", ignored);
     }
     me.edge_entries.clear();
+    me.refused.reset(); // it journals what it has
+    me.audit_streams.clear();
     me.node->stop(deadline_ms / 2);
     runtime::metrics().forget_functions();
 }

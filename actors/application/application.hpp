@@ -54,8 +54,9 @@ public:
     /// as this object.
     [[nodiscard]] const runtime::services& parts() const;
 
-    /// Reads the edge's certificate and key again, if it has TLS; the log says when they are bad and the old ones stay.
-    void reload_certificate();
+    /// Goes on with what of this can change while it runs (`property::reloadable`), and reads the edge's certificate
+    /// and key again, if it has TLS; the log says when they are bad and the old ones stay.
+    void reload(const runtime::config& settings);
 
     /// For a log when `stop` hangs: what did not end.
     [[nodiscard]] std::string still_running() const;

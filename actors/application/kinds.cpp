@@ -2,7 +2,10 @@
 
 #include "actors/agent/agent_model.hpp"
 #include "actors/approval/approval_model.hpp"
+#include "actors/audit/refusal_model.hpp"
+#include "actors/audit/sink_model.hpp"
 #include "actors/identity/api_key_model.hpp"
+#include "actors/identity/linked_identity_model.hpp"
 #include "actors/identity/organization_model.hpp"
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
@@ -27,9 +30,12 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<run_model>(std::move(run_performer)));
     add(runtime::make_kind<secret_model>());
     add(runtime::make_kind<keyring_model>(std::move(keyring_performer)));
+    add(runtime::make_kind<refusal_model>());
+    add(runtime::make_kind<sink_model>());
     add(runtime::make_kind<user_model>());
     add(runtime::make_kind<session_model>());
     add(runtime::make_kind<api_key_model>());
+    add(runtime::make_kind<linked_identity_model>());
     add(runtime::make_kind<organization_model>());
     return out;
 }

@@ -5,6 +5,7 @@
 #include "schemas/base/log.hpp"
 
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -29,8 +30,8 @@ constexpr std::string_view usage =
 
 Starts a node. On its first start it makes keys and an administrator's API key in DIR/admin.key.
 When it serves it prints one line: troupe ready http://ADDR:PORT. SIGTERM and Ctrl-C drain it.
-SIGHUP reads the configuration and the TLS certificate again: log levels change at once, the log names what takes a
-restart.
+SIGHUP, or another content of the configuration file, makes it read the configuration and the TLS certificate again:
+what can change in a running node does at once, the log names what takes a restart.
 
 Exit codes: 0 stopped, 1 could not start, 2 wrong configuration, 70 the journal's disk failed, 71 the watchdog ended
 a node that did not stop 15 s after edge.drain_ms, or whose core stood still for watchdog.end_ms. Start it again: all
@@ -68,8 +69,8 @@ log_settings logging(const runtime::config& c) {
     return out;
 }
 
-/// On SIGHUP: a bad configuration changes nothing.
-void reload(const runtime::config_sources& sources, runtime::config& running) {
+/// On SIGHUP, and when the file has changed: a bad configuration changes nothing. Whether `running` is another one.
+bool reload(const runtime::config_sources& sources, runtime::config& running, bool asked) {
     auto& log = log_for("config");
     const auto fresh = runtime::load_config(sources);
     if (!fresh) {
@@ -77,9 +78,12 @@ void reload(const runtime::config_sources& sources, runtime::config& running) {
         for (const auto& e : fresh.error().errors) {
             log.error("not reloaded: {}: {}", e.pointer, e.message);
         }
-        return;
+        return asked; // the certificate is read again all the same
     }
     const auto changes = runtime::config_changes(running, fresh->values);
+    if (changes.empty() && !asked) {
+        return false; // the file was touched, nothing more
+    }
     running = runtime::reloaded_config(running, fresh->values);
     auto levels = set_log_levels(running.log_level);
     if (levels && !running.log_modules.empty()) {
@@ -93,6 +97,31 @@ void reload(const runtime::config_sources& sources, runtime::config& running) {
                  c.reloadable ? "" : " after a restart: it cannot change in a running node");
     }
     log.warn("reloaded: {} changed", changes.size());
+    return true;
+}
+
+/// What changes when somebody writes the file, or puts another one in its place.
+struct file_stamp {
+    std::int64_t written_ns = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t inode = 0;
+    bool operator==(const file_stamp&) const = default;
+};
+
+file_stamp stamp_of(const runtime::config_sources& sources) {
+    struct stat found {};
+    if (!sources.file || ::stat(sources.file->c_str(), &found) != 0) {
+        return {}; // one that is away for a moment, while an editor saves, is read when it is back
+    }
+    return {found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec, static_cast<std::uint64_t>(found.st_size),
+            found.st_ino};
+}
+
+/// 0: none came for a second.
+int next_signal(const sigset_t& signals) {
+    const timespec second{1, 0};
+    const int signal = ::sigtimedwait(&signals, nullptr, &second);
+    return signal > 0 ? signal : 0;
 }
 
 } // namespace
@@ -140,10 +169,20 @@ int serve(const std::vector<std::string>& args, const std::filesystem::path& run
     std::cout << "troupe ready " << (*node)->url() << std::endl;
 
     auto running = loaded->values;
+    auto taken = stamp_of(*sources);
+    auto before = taken;
     int signal = 0;
-    while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
-        reload(*sources, running);
-        (*node)->reload_certificate();
+    while ((signal = next_signal(signals)) == 0 || signal == SIGHUP) {
+        const auto stamp = stamp_of(*sources);
+        const bool settled = stamp == std::exchange(before, stamp); // nobody is writing it just now
+        const bool changed = settled && stamp != taken && stamp != file_stamp{};
+        if (signal != SIGHUP && !changed) {
+            continue;
+        }
+        taken = stamp;
+        if (reload(*sources, running, signal == SIGHUP)) {
+            (*node)->reload(running);
+        }
     }
     log_for("runtime").info("{}: draining", signal == SIGTERM ? "SIGTERM" : "interrupted");
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr); // a second one ends the process at once

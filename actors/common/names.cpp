@@ -1,5 +1,6 @@
 #include "actors/common/names.hpp"
 
+#include "net/http/handlers.hpp"
 #include "schemas/name_messages.hpp"
 
 #include <utility>
@@ -10,15 +11,8 @@ namespace {
 /// Reserving and releasing are idempotent by their owner: no command id.
 template <class Message>
 runtime::command name_command(const net::request& r, const wanted_name& wanted, const Message& message) {
-    runtime::command c;
-    c.to = {wanted.organization, "name", name_id(wanted.organization, wanted.kind, wanted.name)};
-    c.type = wire_name<Message>::value;
-    c.payload = to_json(message);
-    c.principal = r.who.name;
-    c.correlation = r.id;
-    c.trace = r.trace;
-    c.deadline_ms = r.deadline_ms;
-    return c;
+    return net::caller_command(r, {wanted.organization, "name", name_id(wanted.organization, wanted.kind, wanted.name)},
+                               wire_name<Message>::value, to_json(message));
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "actors/identity/access.hpp"
 
+#include "actors/common/stored.hpp"
 #include "actors/identity/api_key_model.hpp"
 #include "actors/identity/organization_model.hpp"
 #include "actors/identity/session_model.hpp"
@@ -16,33 +17,18 @@ namespace {
 
 constexpr std::size_t remembered_max = 20'000;
 
+/// Kinds whose state says who somebody is and what they may do.
+constexpr std::array deciding{user_model::kind, session_model::kind, api_key_model::kind, organization_model::kind};
+
+/// Permissions that ask a person to have proved lately who it is, whatever the route.
+constexpr std::array dangerous{std::string_view("secret:admin")};
+
 /// Events after which nobody may do anything else than before.
 constexpr std::array harmless{
     wire_name<session_opened>::value, wire_name<session_rotated>::value,  wire_name<api_key_created>::value,
     wire_name<api_key_used>::value,   wire_name<user_created>::value,     wire_name<user_locked>::value,
     wire_name<user_unlocked>::value,  wire_name<membership_noted>::value, wire_name<debt_cleared>::value,
 };
-
-template <class Document>
-expected<std::optional<Document>> read(const storage::store& s, const entity_address& a) {
-    const auto found = storage::read_document(s, a);
-    if (!found || !*found) {
-        return found ? expected<std::optional<Document>>(std::nullopt) : found.error();
-    }
-    auto decoded = from_json<Document>((*found)->json, strictness::stored);
-    return decoded ? expected<std::optional<Document>>(std::move(*decoded)) : decoded.error();
-}
-
-template <class Item>
-expected<std::optional<Item>> read(const storage::store& s, const entity_address& a, std::string_view collection,
-                                   std::string_view key) {
-    const auto found = storage::read_item(s, a, collection, key);
-    if (!found || !*found) {
-        return found ? expected<std::optional<Item>>(std::nullopt) : found.error();
-    }
-    auto decoded = from_json<Item>(**found, strictness::stored);
-    return decoded ? expected<std::optional<Item>>(std::move(*decoded)) : decoded.error();
-}
 
 problem unknown_token() {
     return {code::unauthenticated, "this key or token is not known, was revoked or has expired; see POST "
@@ -87,20 +73,17 @@ bool reads_only(std::string_view permission) { return permission.ends_with(":rea
 
 } // namespace
 
-expected<std::unique_ptr<access>> access::open(const runtime::services& s, const identity_keys& keys,
-                                               const admin_key& key) {
+std::unique_ptr<access> access::open(const runtime::services& s, const identity_keys& keys, const admin_key& key) {
     std::unique_ptr<access> out(new access(s, keys, key));
-    auto changes =
-        s.live->subscribe({system_organization, {"users/*", "sessions/*", "api_keys/*", "organizations/*"}, ""},
-                          [me = out.get()](const runtime::live_event& e) {
-                              if (std::ranges::find(harmless, std::string_view(e.kind)) == harmless.end()) {
-                                  me->generation_.fetch_add(1, std::memory_order_release);
-                              }
-                          });
-    if (!changes) {
-        return changes.error();
-    }
-    out->changes_ = std::move(*changes);
+    out->changes_ =
+        s.live->observe(system_organization, [me = out.get()](std::string_view kind, std::string_view type) {
+            const auto is = [](const auto& list, std::string_view what) {
+                return std::ranges::find(list, what) != list.end();
+            };
+            if (is(deciding, kind) && !is(harmless, type)) {
+                me->generation_.fetch_add(1, std::memory_order_release);
+            }
+        });
     return out;
 }
 
@@ -193,8 +176,8 @@ expected<net::principal> access::judge_admin(std::string_view organization) cons
 expected<net::principal> access::judge_api_key(const net::request& r, const uuid& id, std::string_view token,
                                                std::string_view organization) const {
     const auto& store = *services_.store;
-    const auto key = read<api_key_document>(store, api_key_address(id));
-    const auto hash = read<api_key_hash>(store, api_key_address(id), hash_collection, hash_key);
+    const auto key = read_stored<api_key_document>(store, api_key_address(id));
+    const auto hash = read_stored<api_key_hash>(store, api_key_address(id), hash_collection, hash_key);
     if (!key || !hash) {
         return !key ? key.error() : hash.error();
     }
@@ -220,7 +203,7 @@ expected<net::principal> access::judge_api_key(const net::request& r, const uuid
     }
     if (d.owner.starts_with("user/")) {
         const auto id_of_user = parse_uuid(std::string_view(d.owner).substr(5));
-        const auto user = id_of_user ? read<user_document>(store, user_address(*id_of_user))
+        const auto user = id_of_user ? read_stored<user_document>(store, user_address(*id_of_user))
                                      : expected<std::optional<user_document>>(std::nullopt);
         if (!user) {
             return user.error();
@@ -262,11 +245,12 @@ expected<net::principal> access::judge_session(std::string_view token, std::stri
         return claims.error();
     }
     const auto& store = *services_.store;
-    const auto session = read<session_document>(store, session_address(claims->session));
-    const auto family = read<session_family>(store, session_address(claims->session), family_collection, family_key);
-    const auto user = read<user_document>(store, user_address(claims->user));
+    const auto session = read_stored<session_document>(store, session_address(claims->session));
+    const auto family =
+        read_stored<session_family>(store, session_address(claims->session), family_collection, family_key);
+    const auto user = read_stored<user_document>(store, user_address(claims->user));
     const auto credential =
-        read<user_credential>(store, user_address(claims->user), credential_collection, credential_key);
+        read_stored<user_credential>(store, user_address(claims->user), credential_collection, credential_key);
     if (!session || !family || !user || !credential) {
         return !session ? session.error() : !family ? family.error() : !user ? user.error() : credential.error();
     }
@@ -314,8 +298,8 @@ expected<void> access::enter(net::principal& who, credentials& c, const user_doc
         }
         return {};
     }
-    const auto member =
-        read<member_record>(*services_.store, organization_address(*wanted), members_collection, to_string(user.id));
+    const auto member = read_stored<member_record>(*services_.store, organization_address(*wanted), members_collection,
+                                                   to_string(user.id));
     if (!member) {
         return member.error();
     }
@@ -344,7 +328,7 @@ expected<void> access::enter(net::principal& who, credentials& c, const user_doc
 }
 
 expected<void> access::read_organization(const uuid& id, credentials& c) const {
-    const auto found = read<organization_document>(*services_.store, organization_address(id));
+    const auto found = read_stored<organization_document>(*services_.store, organization_address(id));
     if (!found) {
         return found.error();
     }
@@ -379,7 +363,7 @@ expected<std::vector<std::string>> access::permissions_of(const uuid& organizati
     if (const auto* known = find_built_in_role(role)) {
         return known->permissions;
     }
-    auto own = read<role_record>(*services_.store, organization_address(organization), roles_collection, role);
+    auto own = read_stored<role_record>(*services_.store, organization_address(organization), roles_collection, role);
     if (!own) {
         return own.error();
     }
@@ -389,54 +373,91 @@ expected<std::vector<std::string>> access::permissions_of(const uuid& organizati
     return std::move((*own)->permissions);
 }
 
-permission_decision_document access::explain(const net::principal& who, std::string_view permission) {
-    permission_decision_document out{std::string(permission), false, ""};
+access::judgement access::judge_permission(const net::principal& who, std::string_view permission) const {
     const auto* c = who.credentials.get();
     if (c == nullptr) {
-        out.reason = "nobody is known to ask";
-        return out;
+        return {verdict::nobody, {}};
+    }
+    if (permission == "caller:read") {
+        return {verdict::granted, permission}; // anybody may know who it is
     }
     const auto pattern = who.admin ? std::string_view("*") : covering(c->permissions, permission);
-    const auto role = who.admin         ? std::string("an administrator of the node")
-                      : c->role.empty() ? std::string("nobody in an organization")
-                                        : "'" + c->role + "'";
     if (pattern.empty()) {
+        return {verdict::not_covered, {}};
+    }
+    if (!c->scopes.empty() && covering(c->scopes, permission).empty()) {
+        return {verdict::out_of_scope, pattern};
+    }
+    if (c->suspended && !reads_only(permission) && !permission.starts_with("self:")) {
+        return {verdict::suspended, pattern};
+    }
+    if (std::ranges::find(dangerous, permission) != dangerous.end() && !is_recent(who)) {
+        return {verdict::not_recent, pattern};
+    }
+    return {verdict::granted, pattern};
+}
+
+permission_decision_document access::explain(const net::principal& who, std::string_view permission) const {
+    const auto found = judge_permission(who, permission);
+    permission_decision_document out{std::string(permission), found.what == verdict::granted, ""};
+    const auto* c = who.credentials.get();
+    const auto role = who.admin                         ? std::string("an administrator of the node")
+                      : c == nullptr || c->role.empty() ? std::string("nobody in an organization")
+                                                        : "'" + c->role + "'";
+    switch (found.what) {
+    case verdict::granted:
+        out.reason = "the caller is " + role + ", and `" + std::string(found.pattern) + "` covers it";
+        break;
+    case verdict::nobody:
+        out.reason = "nobody is known to ask";
+        break;
+    case verdict::not_covered:
         out.reason =
             is_node_permission(permission)
                 ? "`" + std::string(permission) + "` is for administrators of the node; the caller is " + role
                 : "the caller is " + role + ", and no permission of that role covers `" + std::string(permission) + "`";
-        return out;
-    }
-    if (!c->scopes.empty() && covering(c->scopes, permission).empty()) {
+        break;
+    case verdict::out_of_scope:
         out.reason = "the role covers it, the scopes of this key do not";
-        return out;
-    }
-    if (c->suspended && !reads_only(permission) && !permission.starts_with("self:")) {
+        break;
+    case verdict::suspended:
         out.reason = "the organization is suspended: nothing in it changes";
-        return out;
+        break;
+    case verdict::not_recent:
+        out.reason = "the role covers it, and it is dangerous: the caller has to prove again who it is";
+        break;
     }
-    out.allowed = true;
-    out.reason = "the caller is " + role + ", and `" + std::string(pattern) + "` covers it";
     return out;
 }
 
-expected<void> access::authorize(const net::principal& who, std::string_view permission) {
-    const auto* c = who.credentials.get();
-    if (c != nullptr && permission == "caller:read") {
-        return {}; // anybody may know who it is
-    }
-    const bool covered = c != nullptr && (who.admin || !covering(c->permissions, permission).empty()) &&
-                         (c->scopes.empty() || !covering(c->scopes, permission).empty());
-    const bool frozen = c != nullptr && c->suspended && !reads_only(permission) && !permission.starts_with("self:");
-    if (covered && !frozen) {
+expected<void> access::authorize(const net::principal& who, std::string_view permission) const {
+    switch (judge_permission(who, permission).what) {
+    case verdict::granted:
         return {};
-    }
-    if (covered) {
+    case verdict::suspended:
         return problem{code::organization_suspended,
                        "this organization is suspended: it can be read, and nothing in it changes"};
+    case verdict::not_recent:
+        return check_recent(who);
+    default:
+        return problem{code::forbidden, "this needs the permission `" + std::string(permission) +
+                                            "`: " + explain(who, permission).reason};
     }
-    return problem{code::forbidden,
-                   "this needs the permission `" + std::string(permission) + "`: " + explain(who, permission).reason};
+}
+
+bool access::is_recent(const net::principal& who) const {
+    const auto window = services_.settings->identity_step_up_ms;
+    const auto* c = who.credentials.get();
+    return window == 0 || c == nullptr || !c->session || system_now() - c->authenticated_at < window;
+}
+
+expected<void> access::check_recent(const net::principal& who) const {
+    if (is_recent(who)) {
+        return {};
+    }
+    return problem{code::step_up_required,
+                   "this is dangerous, and the login of this session is some time ago: call POST "
+                   "/api/v1/auth/step-up first, or log in again"};
 }
 
 } // namespace troupe::actors

@@ -30,8 +30,7 @@ inline constexpr std::string_view refresh_cookie = "__Host-troupe-refresh";
 class access {
 public:
     /// All of them outlive this object. Before the edge serves.
-    static expected<std::unique_ptr<access>> open(const runtime::services& s, const identity_keys& keys,
-                                                  const admin_key& key);
+    static std::unique_ptr<access> open(const runtime::services& s, const identity_keys& keys, const admin_key& key);
 
     /// From `Authorization: Bearer`, `X-Api-Key` or the cookie. The organization is the one that the path names
     /// (/organizations/{id}/…), or `X-Organization`, or the token's. `unauthenticated`, `not_found` (organization),
@@ -42,10 +41,12 @@ public:
     /// nobody any more or may do other things than before.
     expected<std::optional<net::principal>> revalidate(const net::request& r, const net::principal& before);
 
-    /// `forbidden`, `organization_suspended`. Deny by default.
-    [[nodiscard]] static expected<void> authorize(const net::principal& who, std::string_view permission);
+    /// `forbidden`, `organization_suspended`, `step_up_required`. Deny by default.
+    [[nodiscard]] expected<void> authorize(const net::principal& who, std::string_view permission) const;
     /// The same with its reason.
-    [[nodiscard]] static permission_decision_document explain(const net::principal& who, std::string_view permission);
+    [[nodiscard]] permission_decision_document explain(const net::principal& who, std::string_view permission) const;
+    /// `step_up_required` for a session whose person proved who it is too long ago. Keys have no such moment.
+    [[nodiscard]] expected<void> check_recent(const net::principal& who) const;
 
     /// An id or a slug.
     [[nodiscard]] expected<uuid> find_organization(std::string_view text) const;
@@ -56,6 +57,14 @@ public:
 private:
     access(const runtime::services& s, const identity_keys& keys, const admin_key& key)
         : services_(s), keys_(keys), admin_(key) {}
+
+    enum class verdict : std::uint8_t { granted, nobody, not_covered, out_of_scope, suspended, not_recent };
+    struct judgement {
+        verdict what = verdict::nobody;
+        std::string_view pattern; ///< The caller's permission that covers the one asked for.
+    };
+    [[nodiscard]] judgement judge_permission(const net::principal& who, std::string_view permission) const;
+    [[nodiscard]] bool is_recent(const net::principal& who) const;
 
     struct remembered {
         net::principal who;

@@ -16,10 +16,6 @@ namespace troupe::actors {
 namespace {
 
 constexpr int slug_attempts_max = 5;
-constexpr std::size_t user_agent_bytes_max = 200;
-
-std::string short_agent(const net::request& r) { return std::string(r.user_agent().substr(0, user_agent_bytes_max)); }
-
 std::string cookie_of(std::string_view name, std::string_view value, std::int64_t seconds) {
     return std::string(name) + "=" + std::string(value) +
            "; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(seconds);
@@ -79,22 +75,16 @@ std::optional<problem> check_password(const identity& me, std::string_view passw
     return problem{code::invalid_request, "The password " + *weak + ".", {{std::string(pointer), *weak}}};
 }
 
+problem people_only() {
+    return {code::forbidden, "this is for people: log in with POST /api/v1/auth/login and use that token"};
+}
+
 expected<std::optional<user_document>> read_user(const identity& me, const uuid& id) {
-    const auto found = storage::read_document(*me.services.store, user_address(id));
-    if (!found || !*found) {
-        return found ? expected<std::optional<user_document>>(std::nullopt) : found.error();
-    }
-    auto decoded = from_json<user_document>((*found)->json, strictness::stored);
-    return decoded ? expected<std::optional<user_document>>(std::move(*decoded)) : decoded.error();
+    return read_stored<user_document>(*me.services.store, user_address(id));
 }
 
 expected<std::optional<user_credential>> read_credential(const identity& me, const uuid& user) {
-    const auto item = storage::read_item(*me.services.store, user_address(user), credential_collection, credential_key);
-    if (!item || !*item) {
-        return item ? expected<std::optional<user_credential>>(std::nullopt) : item.error();
-    }
-    auto decoded = from_json<user_credential>(**item, strictness::stored);
-    return decoded ? expected<std::optional<user_credential>>(std::move(*decoded)) : decoded.error();
+    return read_stored<user_credential>(*me.services.store, user_address(user), credential_collection, credential_key);
 }
 
 expected<std::optional<user_document>> find_user(const identity& me, std::string_view email) {
@@ -151,6 +141,24 @@ void make_account(identity& me, const net::request& r, new_account account,
             const wanted_name wanted{system_organization, std::string(user_model::kind), command->email, id};
             make_named(me.services, r, wanted, std::move(*create), done);
         });
+}
+
+void make_account_without_password(identity& me, const net::request& r, const uuid& id, const create_user& account,
+                                   std::function<void(expected<user_document>)> done) {
+    auto create = command_of(me, r, user_address(id), account);
+    if (!create) {
+        return done(create.error());
+    }
+    const wanted_name wanted{system_organization, std::string(user_model::kind), account.email, id};
+    make_named(me.services, r, wanted, std::move(*create),
+               [&me, id, done = std::move(done)](const expected<runtime::outcome>& made) {
+                   if (made) {
+                       return done(from_json<user_document>(made->document, strictness::stored));
+                   }
+                   auto known = read_user(me, id); // two at the same time
+                   const bool there = made.error().code == code::already_exists && known && *known;
+                   done(there ? expected<user_document>(std::move(**known)) : made.error());
+               });
 }
 
 namespace {
@@ -253,14 +261,9 @@ void tell_member(const identity& me, const net::request& r, const uuid& organiza
     if (!member) {
         return done();
     }
-    runtime::command c;
-    c.to = user_address(user);
-    c.type = wire_name<note_membership>::value;
-    c.payload = to_json(
-        note_membership{organization, version, member->role, member->status == member_status::active, member->removed});
-    c.principal = r.who.name;
-    c.correlation = r.id;
-    c.deadline_ms = r.deadline_ms;
+    auto c = net::caller_command(r, user_address(user), wire_name<note_membership>::value,
+                                 to_json(note_membership{organization, version, member->role,
+                                                         member->status == member_status::active, member->removed}));
     me.services.submit(std::move(c), [done = std::move(done)](const runtime::reply&) { done(); });
 }
 
@@ -332,16 +335,10 @@ void start_session(identity& me, const net::request& r, session_start start, con
                       start.generation.value_or((*credential)->generation),
                       start.methods,
                       r.address,
-                      short_agent(r),
+                      r.client().program,
                       me.services.settings->identity_session_ms};
-    runtime::command c;
-    c.to = session_address(id);
-    c.type = wire_name<open_session>::value;
-    c.payload = to_json(open);
+    auto c = net::caller_command(r, session_address(id), wire_name<open_session>::value, to_json(open));
     c.principal = "user/" + to_string(start.user);
-    c.correlation = r.id;
-    c.trace = r.trace;
-    c.deadline_ms = r.deadline_ms;
     me.services.submit(std::move(c), [&me, respond, refuse, user = std::move(**user), organization = *organization, id,
                                       start](const runtime::reply& opened) {
         if (!opened) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/common/stored.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/identity/user_model.hpp"
 #include "net/http/handlers.hpp"
@@ -35,6 +36,9 @@ problem bad_email();
 std::optional<problem> check_password(const identity& me, std::string_view password, std::string_view pointer,
                                       const std::vector<std::string>& about);
 
+/// What a key is told where only a person can ask.
+problem people_only();
+
 expected<std::optional<user_document>> find_user(const identity& me, std::string_view email);
 expected<std::optional<user_document>> read_user(const identity& me, const uuid& id);
 /// The stored credential of a person; nothing when there is none.
@@ -53,6 +57,11 @@ struct new_account {
 /// Reserves the address, hashes, creates. `already_exists`, `overloaded`.
 void make_account(identity& me, const net::request& r, new_account account,
                   std::function<void(expected<runtime::outcome>)> done);
+
+/// The same without a password: only an issuer of OpenID Connect opens it. The id is the caller's, so that a repeat
+/// finds the account that is there. `already_exists`: another one has the address.
+void make_account_without_password(identity& me, const net::request& r, const uuid& id, const create_user& account,
+                                   std::function<void(expected<user_document>)> done);
 
 struct new_organization {
     std::string name;

@@ -23,8 +23,8 @@ problem no_key(const request& r) {
             "there is no API key '" + std::string(r.param("id")) + "'; see the list for what there is"};
 }
 
-bool manages_keys(const request& r, std::string_view permission) {
-    return access::authorize(r.who, permission).has_value();
+bool manages_keys(const identity& me, const request& r, std::string_view permission) {
+    return me.doors->authorize(r.who, permission).has_value();
 }
 
 std::string person_of(const request& r) {
@@ -45,7 +45,7 @@ expected<api_key_document> find_key(const identity& me, const request& r, std::s
         return key.error();
     }
     const bool visible =
-        key->organization_id == r.who.organization && (key->owner == person_of(r) || manages_keys(r, permission));
+        key->organization_id == r.who.organization && (key->owner == person_of(r) || manages_keys(me, r, permission));
     return visible ? expected<api_key_document>(std::move(*key)) : no_key(r);
 }
 
@@ -68,7 +68,7 @@ expected<create_api_key> owned(const identity& me, const request& r, const creat
     out.name = body.name;
     out.scopes = body.scopes;
     out.expires_at = body.expires_at;
-    if (auto recent = check_recent(me, r.who); !recent) {
+    if (auto recent = me.doors->check_recent(r.who); !recent) {
         return recent.error();
     }
     if (r.who.credentials->key) { // what a key makes would outlive it
@@ -92,7 +92,7 @@ expected<create_api_key> owned(const identity& me, const request& r, const creat
         }
         return out;
     }
-    if (auto may = access::authorize(r.who, "api_key:write"); !may) {
+    if (auto may = me.doors->authorize(r.who, "api_key:write"); !may) {
         return may.error();
     }
     out.role = body.role.value_or(std::string(agent_role));
@@ -154,7 +154,7 @@ net::handler create(identity& me) {
 /// All keys of the organization for whoever manages them, else the caller's own.
 net::handler list(identity& me) {
     return [&me](request r, responder respond) {
-        const bool own = !manages_keys(r, "api_key:read");
+        const bool own = !manages_keys(me, r, "api_key:read");
         r.query["organization"] = to_string(r.who.organization);
         if (own) {
             r.query["owner"] = person_of(r);

@@ -1,5 +1,6 @@
 #include "actors/identity/identity.hpp"
 
+#include "actors/identity/oidc_desk.hpp"
 #include "actors/identity/organization_model.hpp"
 #include "schemas/base/log.hpp"
 
@@ -35,6 +36,13 @@ identity::identity(const runtime::services& s)
       by_address({.free = address_failures_free, .forgive_ms = address_forgive_ms}),
       passwords(std::max(1U, std::thread::hardware_concurrency() / 2)) {}
 
+identity::~identity() { stop(); }
+
+void identity::stop() {
+    issuers.reset(); // what it has begun may still ask for a password's threads
+    passwords.stop();
+}
+
 void identity::rotate_keys_when_due() {
     const auto now = system_now();
     if (!keys->is_due(now)) {
@@ -56,24 +64,27 @@ expected<std::unique_ptr<identity>> identity::open(const runtime::services& s, n
         return made.error();
     }
     std::unique_ptr<identity> out(new identity(s));
+    auto providers = runtime::parse_oidc_providers(s.settings->identity_oidc);
+    if (!providers) {
+        return providers.error();
+    }
+    if (!providers->empty()) {
+        out->issuers = std::make_unique<oidc_desk>(std::move(*providers), secrets.configured);
+    }
     auto keys = identity_keys::open(std::move(secrets), to_string(s.store->who().cluster),
                                     s.settings->identity_access_token_ms);
     if (!keys) {
         return keys.error();
     }
     out->keys = std::move(*keys);
-    auto doors = access::open(s, *out->keys, key);
-    if (!doors) {
-        return doors.error();
-    }
-    out->doors = std::move(*doors);
+    out->doors = access::open(s, *out->keys, key);
     return out;
 }
 
 std::vector<net::route> identity_routes(identity& me) {
     std::vector<net::route> out;
-    for (auto part : {login_routes(me), profile_routes(me), mfa_routes(me), user_routes(me), api_key_routes(me),
-                      organization_routes(me), member_routes(me)}) {
+    for (auto part : {login_routes(me), profile_routes(me), mfa_routes(me), oidc_routes(me), linked_identity_routes(me),
+                      user_routes(me), api_key_routes(me), organization_routes(me), member_routes(me)}) {
         std::move(part.begin(), part.end(), std::back_inserter(out));
     }
     return out;

@@ -20,6 +20,8 @@ namespace troupe::actors {
 struct node_secrets {
     std::function<expected<std::string>(std::string_view name)> reveal; ///< `not_found` when it was never set.
     std::function<expected<void>(std::string_view name, std::string_view value)> keep;
+    /// Of "secret:NAME" in the configuration: a secret of the default organization. Blocks, too.
+    std::function<expected<std::string>(std::string_view name)> configured = {};
 };
 
 /// A signing key signs for so long; it is good for checking as long as a token of it can live.

@@ -20,14 +20,6 @@ using net::request;
 using net::responder;
 using net::verb;
 
-problem wait_first(std::int64_t ms) {
-    const auto seconds = static_cast<std::uint32_t>((ms + 999) / 1000);
-    return {code::rate_limited,
-            "too many attempts failed: try again in " + std::to_string(seconds) + " seconds",
-            {},
-            seconds};
-}
-
 net::handler login_handler(identity& me) {
     return [&me](request r, responder respond) {
         auto body = from_json<login_body>(r.body, strictness::input);

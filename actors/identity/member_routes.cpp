@@ -126,7 +126,7 @@ net::handler get_member(identity& me) {
 
 net::handler put_member(identity& me) {
     return [&me](request r, responder respond) {
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         const auto body = from_json<update_member_body>(r.body, strictness::input);
@@ -153,7 +153,7 @@ net::handler put_member(identity& me) {
 
 net::handler delete_member(identity& me) {
     return [&me](const request& r, const responder& respond) {
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         const auto member = find_member(me, r);
@@ -214,7 +214,7 @@ bool is_role_name(std::string_view name) {
 
 net::handler put_role_handler(identity& me) {
     return [&me](request r, responder respond) {
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         const auto body = from_json<put_role_body>(r.body, strictness::input);
@@ -265,7 +265,7 @@ net::handler list_invitations(identity& me) {
 
 net::handler create_invitation(identity& me) {
     return [&me](request r, responder respond) {
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         const auto body = from_json<invite_body>(r.body, strictness::input);

@@ -13,17 +13,13 @@ using net::request;
 using net::responder;
 using net::verb;
 
-problem no_person() {
-    return {code::forbidden, "this is for people: log in with POST /api/v1/auth/login and use that token"};
-}
-
 /// The account of the session that asks.
 expected<user_document> person_of(const identity& me, const request& r) {
     const auto& c = r.who.credentials;
     const auto user =
         c && c->session && c->user ? read_user(me, *c->user) : expected<std::optional<user_document>>(std::nullopt);
     if (!user || !*user) {
-        return user ? no_person() : user.error();
+        return user ? people_only() : user.error();
     }
     return **user;
 }
@@ -49,7 +45,7 @@ void change(identity& me, const request& r, const uuid& user, const Command& c, 
 net::handler enroll(identity& me) {
     return [&me](const request& r, const responder& respond) {
         const auto user = person_of(me, r);
-        const auto recent = user ? check_recent(me, r.who) : expected<void>(user.error());
+        const auto recent = user ? me.doors->check_recent(r.who) : expected<void>(user.error());
         if (!recent) {
             return respond(net::to_response(recent.error(), r));
         }

@@ -20,10 +20,6 @@ using net::request;
 using net::responder;
 using net::verb;
 
-problem no_person() {
-    return {code::forbidden, "this is for people: log in with POST /api/v1/auth/login and use that token"};
-}
-
 /// Who logged in; keys have no password and no sessions.
 std::optional<uuid> person_of(const request& r) {
     const auto& c = r.who.credentials;
@@ -59,7 +55,7 @@ net::handler me_handler(identity& me) {
 net::handler get_profile(identity& me) {
     return [&me](request r, responder respond) {
         if (!r.who.credentials->user) {
-            return respond(net::to_response(no_person(), r));
+            return respond(net::to_response(people_only(), r));
         }
         r.params["id"] = to_string(*r.who.credentials->user);
         r.who.organization = system_organization;
@@ -71,7 +67,7 @@ net::handler get_profile(identity& me) {
 void change_email(identity& me, const request& r, const uuid& user, const update_user& change,
                   const responder& respond) {
     // It tells who has an account: not often, and not with a session that somebody left open.
-    if (const auto recent = check_recent(me, r.who); !recent) {
+    if (const auto recent = me.doors->check_recent(r.who); !recent) {
         return respond(net::to_response(recent.error(), r));
     }
     if (const auto wait = me.by_address.begin(client_network(r.address), monotonic_ms()); wait > 0) {
@@ -104,7 +100,7 @@ net::handler put_profile(identity& me) {
         const auto user = person_of(r);
         const auto body = from_json<update_profile_body>(r.body, strictness::input);
         if (!user || !body) {
-            return respond(net::to_response(!user ? no_person() : body.error(), r));
+            return respond(net::to_response(!user ? people_only() : body.error(), r));
         }
         update_user change;
         change.name = body->name;
@@ -132,7 +128,7 @@ public:
     void run() {
         const auto user = read_user(me_, user_);
         if (!user || !*user) {
-            return refuse(user ? no_person() : user.error());
+            return refuse(user ? people_only() : user.error());
         }
         if (const auto weak =
                 check_password(me_, body_.new_password, "/new_password", {(*user)->email, (*user)->name})) {
@@ -191,7 +187,7 @@ net::handler change_password(identity& me) {
         const auto user = person_of(r);
         auto body = from_json<change_password_body>(r.body, strictness::input);
         if (!user || !body) {
-            return respond(net::to_response(!user ? no_person() : body.error(), r));
+            return respond(net::to_response(!user ? people_only() : body.error(), r));
         }
         std::make_shared<changing_password>(me, std::move(r), std::move(*body), *user, std::move(respond))->run();
     };
@@ -200,7 +196,7 @@ net::handler change_password(identity& me) {
 net::handler list_sessions(identity& me) {
     return [&me](request r, responder respond) {
         if (!r.who.credentials->user) {
-            return respond(net::to_response(no_person(), r));
+            return respond(net::to_response(people_only(), r));
         }
         r.query["user"] = to_string(*r.who.credentials->user);
         r.who.organization = system_organization;
@@ -219,7 +215,7 @@ net::handler delete_session(identity& me) {
         if (!user || !session || session->user_id != *user) {
             return respond(net::to_response(
                 user ? problem{code::not_found, "you have no session '" + std::string(r.param("id")) + "'"}
-                     : no_person(),
+                     : people_only(),
                 r));
         }
         auto c = command_of(me, r, session_address(*id), end_session{"ended by the user"});
@@ -236,7 +232,7 @@ net::handler delete_sessions(identity& me) {
     return [&me](request r, responder respond) {
         const auto user = person_of(r);
         auto c =
-            user ? command_of(me, r, user_address(*user), end_sessions{}) : expected<runtime::command>(no_person());
+            user ? command_of(me, r, user_address(*user), end_sessions{}) : expected<runtime::command>(people_only());
         if (!c) {
             return respond(net::to_response(c.error(), r));
         }
@@ -246,8 +242,8 @@ net::handler delete_sessions(identity& me) {
     };
 }
 
-net::handler explain_permission() {
-    return [](const request& r, const responder& respond) {
+net::handler explain_permission(const identity& me) {
+    return [&me](const request& r, const responder& respond) {
         const auto permission = r.query_value("permission").value_or("");
         if (!is_permission_pattern(permission) || permission.find('*') != std::string_view::npos) {
             return respond(net::to_response({code::invalid_request,
@@ -255,7 +251,7 @@ net::handler explain_permission() {
                                              {{"permission", "expected RESOURCE:ACTION"}}},
                                             r));
         }
-        respond({200, to_json(access::explain(r.who, permission))});
+        respond({200, to_json(me.doors->explain(r.who, permission))});
     };
 }
 
@@ -282,7 +278,7 @@ std::vector<net::route> profile_routes(identity& me) {
          .query = {{"permission", "Needed: RESOURCE:ACTION, as the operations of this API name it.",
                     R"({"type":"string"})", R"("task:write")"}},
          .reply = net::reply_of<permission_decision_document>("permission_decision"),
-         .run = explain_permission()},
+         .run = explain_permission(me)},
         {.verb = verb::get,
          .path = "/auth/profile",
          .operation = "get_profile",

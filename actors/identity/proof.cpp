@@ -21,14 +21,6 @@ problem wrong_credentials() {
             "for a while or disabled"};
 }
 
-problem wait_first(std::int64_t ms) {
-    const auto seconds = static_cast<std::uint32_t>((ms + 999) / 1000);
-    return {code::rate_limited,
-            "too many attempts failed: try again in " + std::to_string(seconds) + " seconds",
-            {},
-            seconds};
-}
-
 std::string mfa_key(const identity& me) {
     const auto key = hmac_sha256(me.keys->opaque_key(), "mfa");
     return {reinterpret_cast<const char*>(key.data()), key.size()};
@@ -39,6 +31,12 @@ public:
     proving(identity& me, net::request r, proof given, std::function<void(expected<proven>)> done)
         : me_(me), request_(std::move(r)), given_(std::move(given)), done_(std::move(done)) {
         account_ = fold_name(clean_email(given_.email).value_or(given_.email));
+    }
+
+    /// The password is proven in another way.
+    void opened_by(std::string method) {
+        first_ = std::move(method);
+        elsewhere_ = true;
     }
 
     void run() {
@@ -58,6 +56,9 @@ public:
             credential_ = std::move(**credential);
             hash = credential_.password_hash;
         }
+        if (elsewhere_) { // such an account may have no password at all
+            return credential_.generation > 0 ? on_verified(true) : on_wrong(wrong_credentials());
+        }
         me_.passwords.verify(std::move(given_.password), std::move(hash),
                              [self = shared_from_this()](expected<bool> right) { self->on_verified(right); });
     }
@@ -71,7 +72,7 @@ private:
             return on_wrong(wrong_credentials());
         }
         if (credential_.mfa.sealed.empty()) {
-            return on_right({"password"});
+            return on_right({first_});
         }
         if (!given_.code) {
             return not_judged(
@@ -95,16 +96,11 @@ private:
     /// The person's own entity decides whether it was used before.
     template <class Command>
     void spend(const Command& use, const char* method) {
-        runtime::command c;
-        c.to = user_address(user_->id);
-        c.type = wire_name<Command>::value;
-        c.payload = to_json(use);
+        auto c = net::caller_command(request_, user_address(user_->id), wire_name<Command>::value, to_json(use));
         c.principal = "user/" + to_string(user_->id);
-        c.correlation = request_.id;
-        c.deadline_ms = request_.deadline_ms;
         me_.services.submit(std::move(c), [self = shared_from_this(), method](const runtime::reply& used) {
             if (used) {
-                return self->on_right({"password", method});
+                return self->on_right({self->first_, method});
             }
             used.error().code == code::invalid_credentials ? self->on_wrong(used.error())
                                                            : self->not_judged(used.error());
@@ -149,11 +145,10 @@ private:
     void on_wrong(const problem& why) {
         const auto wait = me_.by_account_everywhere.wait_ms(account_, monotonic_ms());
         if (wait >= lock_from_ms && user_) {
-            runtime::command c;
-            c.to = user_address(user_->id);
-            c.type = wire_name<lock_user>::value;
-            c.payload = to_json(lock_user{system_now() + wait});
+            auto c = net::caller_command(request_, user_address(user_->id), wire_name<lock_user>::value,
+                                         to_json(lock_user{system_now() + wait}));
             c.principal = "node";
+            c.deadline_ms = 0;
             me_.services.submit(std::move(c), [](const runtime::reply&) {}); // the count in memory holds meanwhile
         }
         done_(why);
@@ -163,6 +158,8 @@ private:
     net::request request_;
     proof given_;
     std::function<void(expected<proven>)> done_;
+    std::string first_ = "password";
+    bool elsewhere_ = false;
     std::string account_;
     std::string network_;
     std::optional<user_document> user_;
@@ -171,8 +168,23 @@ private:
 
 } // namespace
 
+problem wait_first(std::int64_t ms) {
+    const auto seconds = static_cast<std::uint32_t>((ms + 999) / 1000);
+    return {code::rate_limited,
+            "too many attempts failed: try again in " + std::to_string(seconds) + " seconds",
+            {},
+            seconds};
+}
+
 void prove(identity& me, const net::request& r, proof given, std::function<void(expected<proven>)> done) {
     std::make_shared<proving>(me, r, std::move(given), std::move(done))->run();
+}
+
+void prove_code(identity& me, const net::request& r, const std::string& email, std::string code, std::string first,
+                std::function<void(expected<proven>)> done) {
+    const auto one = std::make_shared<proving>(me, r, proof{email, {}, std::move(code)}, std::move(done));
+    one->opened_by(std::move(first));
+    one->run();
 }
 
 std::string seal_mfa_seed(const identity& me, const uuid& user, std::string_view seed) {
@@ -182,17 +194,6 @@ std::string seal_mfa_seed(const identity& me, const uuid& user, std::string_view
 std::optional<std::string> open_mfa_seed(const identity& me, const uuid& user, std::string_view sealed) {
     const auto bytes = from_base64(sealed);
     return bytes ? unseal(mfa_key(me), *bytes, to_string(user)) : std::nullopt;
-}
-
-expected<void> check_recent(const identity& me, const net::principal& who) {
-    const auto window = me.services.settings->identity_step_up_ms;
-    const auto* c = who.credentials.get();
-    if (window == 0 || c == nullptr || !c->session || system_now() - c->authenticated_at < window) {
-        return {};
-    }
-    return problem{code::step_up_required,
-                   "this is dangerous, and the login of this session is some time ago: call POST "
-                   "/api/v1/auth/step-up first"};
 }
 
 } // namespace troupe::actors

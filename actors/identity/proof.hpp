@@ -30,12 +30,17 @@ struct proven_person {
 /// crash.
 void prove(identity& me, const net::request& r, proof given, std::function<void(expected<proven_person>)> done);
 
+/// The same for an account that something else than its password opened, which `first` names among the methods: only
+/// the code of the second factor is compared.
+void prove_code(identity& me, const net::request& r, const std::string& email, std::string code, std::string first,
+                std::function<void(expected<proven_person>)> done);
+
 /// The key that seeds of second factors are sealed with, and the seed itself; nothing when it does not belong to the
 /// user.
 std::string seal_mfa_seed(const identity& me, const uuid& user, std::string_view seed);
 std::optional<std::string> open_mfa_seed(const identity& me, const uuid& user, std::string_view sealed);
 
-/// `step_up_required` for a session whose person proved who it is too long ago. Keys have no such moment.
-expected<void> check_recent(const identity& me, const net::principal& who);
+/// After failed attempts.
+problem wait_first(std::int64_t ms);
 
 } // namespace troupe::actors

@@ -39,7 +39,7 @@ net::response created(const std::string& document, std::uint64_t version, const 
 
 net::handler create(identity& me) {
     return [&me](request r, responder respond) {
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         auto body = from_json<create_user_body>(r.body, strictness::input);
@@ -101,7 +101,7 @@ void submit_change(identity& me, const request& r, const uuid& id, const update_
 
 net::handler update(identity& me) {
     return [&me](request r, responder respond) {
-        if (const auto recent = check_recent(me, r.who); !recent) {
+        if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
         r.who.organization = system_organization;
@@ -191,6 +191,25 @@ std::vector<net::route> user_routes(identity& me) {
          .run = in_system(net::read_entity(me.services, kind, by_email))},
         update_route(verb::put, "update_user"),
         update_route(verb::patch, "patch_user"),
+        {.verb = verb::post,
+         .path = "/users/{id}/disable-mfa",
+         .operation = "disable_user_mfa",
+         .summary = "Ends the second factor of a person who has lost it.",
+         .tag = tag,
+         .permission = "system:admin",
+         .in_path = which,
+         .reply = document,
+         .errors = {code::not_found, code::step_up_required},
+         .reply_headers = net::changed_headers(),
+         .run =
+             [&me, disable = in_system(net::change_entity(
+                       me.services, kind, net::empty_command(std::string(wire_name<disable_mfa>::value)), 200,
+                       by_email))](request r, responder respond) {
+                 if (const auto recent = me.doors->check_recent(r.who); !recent) {
+                     return respond(net::to_response(recent.error(), r));
+                 }
+                 disable(std::move(r), std::move(respond));
+             }},
         {.verb = verb::post,
          .path = "/users/{id}/unlock",
          .operation = "unlock_user",

@@ -19,7 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view openai_prefix = "openai/";
 constexpr std::string_view script_prefix = "rehearsal:";
-constexpr std::string_view secret_prefix = "secret:";
 constexpr std::string_view script_extensions[] = {"", ".yaml", ".yml"};
 constexpr std::size_t listed_scripts_max = 200;
 

@@ -101,7 +101,7 @@ private:
         if (!chosen) {
             return one(record_start_failure{name_of(chosen.error()), chosen.error().detail});
         }
-        begin_run begin{chosen->name, 0, services_.default_limits, {}};
+        begin_run begin{chosen->name, 0, services_.default_limits ? services_.default_limits() : budget{}, {}};
         const auto price = services_.price ? services_.price(chosen->name) : model_price{};
         if (!price && p.request.limits.cost_micros > 0) {
             return one(record_start_failure{

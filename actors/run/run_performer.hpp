@@ -33,7 +33,7 @@ struct run_services {
     runtime::sandbox* commands = nullptr; ///< May be null: run_command then says so.
     runtime::command_limits command_limits;
     bool command_network = false;
-    budget default_limits; ///< 0: no limit.
+    std::function<budget()> default_limits; ///< Of the moment; 0: no limit. None: none at all.
 };
 
 /// Tokens appear on the channel "runs/<id>" as `token_data`, output of commands as `output_data`.

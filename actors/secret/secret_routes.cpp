@@ -66,13 +66,9 @@ private:
 
     /// The first secret of an organization makes its keys.
     void make_keyring() {
-        runtime::command c;
-        c.to = keyring_address(request_.who.organization);
-        c.type = wire_name<add_data_keys>::value;
-        c.payload = to_json(add_data_keys{vault_.make_keys(request_.who.organization, 0, 2)});
-        c.principal = request_.who.name;
-        c.correlation = request_.id;
-        c.deadline_ms = request_.deadline_ms;
+        auto c =
+            net::caller_command(request_, keyring_address(request_.who.organization), wire_name<add_data_keys>::value,
+                                to_json(add_data_keys{vault_.make_keys(request_.who.organization, 0, 2)}));
         services_.submit(std::move(c), [me = shared_from_this()](runtime::reply made) {
             if (!made && made.error().code != code::conflict) { // else somebody else made them just now
                 me->refuse(made.error());
@@ -277,7 +273,7 @@ std::vector<net::route> secret_routes(const runtime::services& s, secret_vault& 
          .permission = "secret:admin",
          .body = net::body_of<rotate_keys_body>("rotate_keys"),
          .reply = keys,
-         .errors = {code::not_found, code::conflict, code::secrets_locked},
+         .errors = {code::not_found, code::conflict, code::secrets_locked, code::step_up_required},
          .run = rotate_keys(s, vault)},
     };
 }

@@ -183,6 +183,7 @@ expected<net::client_response> api::exchange(net::client_request request, const 
         if (!answer || answer->status < 400) {
             return answer;
         }
+        refusal_headers_ = answer->headers;
         auto p = problem_of(*answer);
         if (p.code != code::unauthenticated || !renewable() || renewed) {
             return p;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -101,6 +102,12 @@ public:
     expected<bool> stream(std::string_view path, std::stop_token stop, const std::function<void()>& on_open,
                           const std::function<bool(const stream_event&)>& on_event);
 
+    /// A header of the last answer that was a refusal, by its lower-case name; empty: it had none.
+    [[nodiscard]] std::string refusal_header(const std::string& name) const {
+        const auto found = refusal_headers_.find(name);
+        return found == refusal_headers_.end() ? std::string() : found->second;
+    }
+
     [[nodiscard]] const connection& where() const { return where_; }
     void move_to(connection where) { where_ = std::move(where); }
     /// What follows is not about the organization that was chosen, which the caller may not belong to any more.
@@ -116,6 +123,7 @@ private:
     expected<void> renew();
     connection where_;
     renewal renew_;
+    std::map<std::string, std::string> refusal_headers_;
 };
 
 } // namespace troupe::cli

@@ -98,12 +98,16 @@ struct exported_record {
     std::string cause;
     std::string correlation;
     std::string trace;
+    std::string address;
+    std::string user_agent;
+    uuid acting_organization;
     std::uint32_t key_id = 0;
     json::raw payload;
 };
 BOOST_DESCRIBE_STRUCT(exported_record, (),
                       (shard, seq, epoch, organization, kind, id, entity_seq, type, version, time, command_id,
-                       request_hash, index_in_batch, batch_size, principal, cause, correlation, trace, key_id, payload))
+                       request_hash, index_in_batch, batch_size, principal, cause, correlation, trace, address,
+                       user_agent, acting_organization, key_id, payload))
 
 std::string export_line(storage::record&& r) {
     exported_record out{r.shard,
@@ -124,6 +128,9 @@ std::string export_line(storage::record&& r) {
                         std::move(r.cause),
                         std::move(r.correlation),
                         std::move(r.trace),
+                        std::move(r.client.address),
+                        std::move(r.client.program),
+                        r.client.organization,
                         r.key_id,
                         {}};
     out.payload.text = std::move(r.payload);

@@ -1,5 +1,6 @@
 // Who the program speaks as: login, logout, whoami, sessions.
 #include "bin/cli/ask.hpp"
+#include "bin/cli/login_oidc.hpp"
 #include "bin/cli/logins.hpp"
 #include "bin/cli/people.hpp"
 #include "bin/cli/print.hpp"
@@ -49,43 +50,28 @@ expected<std::string> send_login(context& c, api& node, login_body body) {
     return answer;
 }
 
-expected<int> login(context& c) {
-    const auto file = login_file::of(c.search());
-    const auto address = find_address(c.search());
-    if (!file || !address) {
-        return file ? address.error() : no_home();
-    }
-    const auto& url = address->url;
-    const auto before = file->find(url);
-    if (!before) {
-        return before.error();
-    }
-    const auto email = email_to_log_in(c, *before);
-    auto password = email ? read_password(c, "password-file", fmt::format("Password of {}", clean_line(*email)), false)
-                          : expected<std::string>(email.error());
-    if (!password) {
-        return c.usage(password.error());
-    }
+void warn_of_plain_http(context& c, const std::string& url, std::string_view what) {
     if (url.starts_with("http://") && !is_on_this_machine(url)) {
         c.note(paint(c.err_screen(), tone::warn, "warning:") +
-               " the password goes to another machine without encryption: use an https:// address.");
+               fmt::format(" {} another machine without encryption: use an https:// address.", what));
     }
-    const auto chosen = given_organization(c);
-    api node(*address);
-    const auto body = send_login(c, node,
-                                 {*email, std::move(*password), c.args().value("code"),
-                                  chosen.empty() ? std::nullopt : std::optional(chosen), false});
+}
+
+/// Saves the tokens of the node's answer, and says who is logged in.
+expected<int> keep_login(context& c, const login_file& file, const std::optional<stored_login>& before,
+                         const std::string& url, const expected<std::string>& body) {
     auto answer = body ? from_json<login_document>(*body, strictness::stored) : expected<login_document>(body.error());
     if (!answer) {
         return answer.error();
     }
+    const auto chosen = given_organization(c);
     stored_login made{url};
     // The organization of `org use` stays that of the same person.
-    const bool same = *before && (*before)->email == answer->user.email;
-    made.organization = !chosen.empty() ? chosen : same ? (*before)->organization : "";
+    const bool same = before && before->email == answer->user.email;
+    made.organization = !chosen.empty() ? chosen : same ? before->organization : "";
     take_tokens(made, *answer);
-    const auto locked = file->lock();
-    const auto saved = locked ? file->put(made) : expected<void>(locked.error());
+    const auto locked = file.lock();
+    const auto saved = locked ? file.put(made) : expected<void>(locked.error());
     if (!saved) {
         return saved.error();
     }
@@ -104,6 +90,40 @@ expected<int> login(context& c) {
         c.note("You belong to no organization yet: ask for an invitation, then `troupe org join TOKEN`.");
     }
     return 0;
+}
+
+expected<int> login(context& c) {
+    const auto file = login_file::of(c.search());
+    const auto address = find_address(c.search());
+    if (!file || !address) {
+        return file ? address.error() : no_home();
+    }
+    const auto& url = address->url;
+    const auto before = file->find(url);
+    if (!before) {
+        return before.error();
+    }
+    const auto chosen = given_organization(c);
+    api node(*address);
+    if (const auto provider = c.args().value("oidc")) {
+        if (!c.args().operands().empty() || c.args().has("password-file")) {
+            return c.usage({code::invalid_request, "--oidc asks the issuer who you are: leave the e-mail address and "
+                                                   "--password-file out."});
+        }
+        warn_of_plain_http(c, url, "the tokens come from");
+        return keep_login(c, *file, *before, url, log_in_at_issuer(c, node, *provider, chosen));
+    }
+    const auto email = email_to_log_in(c, *before);
+    auto password = email ? read_password(c, "password-file", fmt::format("Password of {}", clean_line(*email)), false)
+                          : expected<std::string>(email.error());
+    if (!password) {
+        return c.usage(password.error());
+    }
+    warn_of_plain_http(c, url, "the password goes to");
+    return keep_login(c, *file, *before, url,
+                      send_login(c, node,
+                                 {*email, std::move(*password), c.args().value("code"),
+                                  chosen.empty() ? std::nullopt : std::optional(chosen), false}));
 }
 
 /// Forgets the tokens here.
@@ -244,14 +264,17 @@ expected<int> sessions_end(context& c) {
 std::vector<command> login_commands() {
     return {
         {"login",
-         "Log in to a node with e-mail address and password. The tokens are kept in ~/.config/troupe/logins.json, for "
+         "Log in to a node with e-mail address and password, or at an issuer of OpenID Connect. The tokens are kept in "
+         "~/.config/troupe/logins.json, for "
          "you alone; every command to that node uses them and renews them by itself.",
          {.flags = {{"password-file", "FILE", "Read the password from a file, or from standard input with -."},
-                    {"code", "CODE", "Code of the second factor, or a recovery code."}},
+                    {"code", "CODE", "Code of the second factor, or a recovery code."},
+                    {"oidc", "NAME", "Log in at this issuer of the node, with a browser on this machine."}},
           .operands = "[EMAIL]",
           .operands_max = 1},
          "troupe login ada@example.org --url https://troupe.example.org\n"
-         "troupe login ada@example.org --org acme --password-file -",
+         "troupe login ada@example.org --org acme --password-file -\n"
+         "troupe login --oidc acme",
          login},
         {"logout",
          "End the session and forget its tokens.",

@@ -181,6 +181,13 @@ expected<int> set_status(context& c, user_status status) {
 expected<int> user_disable(context& c) { return set_status(c, user_status::disabled); }
 expected<int> user_enable(context& c) { return set_status(c, user_status::active); }
 
+expected<int> user_disable_mfa(context& c) {
+    auto node = c.node();
+    const auto id = node ? resolve_user(**node, c.args().operand(0)) : expected<uuid>(node.error());
+    return id ? print_user(c, (*node)->post("/users/" + to_string(*id) + "/disable-mfa", ""), {})
+              : expected<int>(id.error());
+}
+
 expected<int> user_unlock(context& c) {
     auto node = c.node();
     const auto id = node ? resolve_user(**node, c.args().operand(0)) : expected<uuid>(node.error());
@@ -290,6 +297,8 @@ std::vector<command> user_commands() {
         {"user disable", "Disable an account: its sessions and keys stop working at once.", one,
          "troupe user disable ada@example.org", user_disable},
         {"user enable", "Enable an account again.", one, "troupe user enable ada@example.org", user_enable},
+        {"user disable-mfa", "End the second factor of a person who has lost it.", one,
+         "troupe user disable-mfa ada@example.org", user_disable_mfa},
         {"user unlock", "Let a person log in again who failed too often.", one, "troupe user unlock ada@example.org",
          user_unlock},
         {"user password",

@@ -15,9 +15,9 @@ struct access_entry {
     std::int64_t microseconds = 0;
     std::string_view request_id;
     std::string_view traceparent;
-    std::string principal;
+    std::string_view principal;
     std::string_view address;
-    std::string user_agent;
+    std::string_view user_agent;
 };
 
 /// method=GET path="/api/v1/tasks" status=200 bytes=17 us=150 request=… trace=… principal="key/admin" address=…

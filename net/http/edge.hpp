@@ -83,6 +83,7 @@ struct edge {
     rate_limiter by_address;
     rate_limiter by_caller;
     rate_limiter by_organization;
+    std::atomic<bool> logs_accesses{settings.access_log};
     std::shared_ptr<connection_places> places = std::make_shared<connection_places>();
     connection_count connections;
     body_budget bodies;

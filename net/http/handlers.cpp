@@ -119,16 +119,26 @@ uuid id_for_create(const request& r, std::string_view operation) {
     return key ? derive_uuid({to_string(r.who.organization), r.who.name, operation, *key}) : make_uuid();
 }
 
+runtime::command caller_command(const request& r, entity_address to, std::string_view type, std::string payload) {
+    runtime::command c;
+    c.to = std::move(to);
+    c.type = type;
+    c.payload = std::move(payload);
+    c.principal = r.who.name;
+    c.correlation = r.id;
+    c.trace = r.trace;
+    c.client = r.client();
+    c.deadline_ms = r.deadline_ms;
+    return c;
+}
+
 expected<runtime::command> make_command(const request& r, entity_address to, std::string_view type,
                                         std::string payload) {
     auto version = if_match(r);
     if (!version) {
         return version.error();
     }
-    runtime::command c;
-    c.to = std::move(to);
-    c.type = type;
-    c.payload = std::move(payload);
+    auto c = caller_command(r, std::move(to), type, std::move(payload));
     if (const auto key = r.header("idempotency-key")) {
         if (key->empty() || key->size() > limits::command_id_bytes_max) {
             return problem{code::invalid_request,
@@ -140,10 +150,6 @@ expected<runtime::command> make_command(const request& r, entity_address to, std
         c.id = r.who.name + "/" + std::string(*key);
         c.request_hash = hash_of(r);
     }
-    c.principal = r.who.name;
-    c.correlation = r.id;
-    c.trace = r.trace;
-    c.deadline_ms = r.deadline_ms;
     c.if_match = *version;
     return c;
 }

@@ -28,6 +28,9 @@ uuid id_for_create(const request& r, std::string_view operation);
 
 /// A command of this request: principal, correlation, trace, deadline, `Idempotency-Key`, `If-Match` and a hash of the
 /// request are taken from it. The payload has to be the JSON of the command type.
+/// A command in the name of the caller. Its id and its expected version are the business of who makes it.
+runtime::command caller_command(const request& r, entity_address to, std::string_view type, std::string payload);
+
 expected<runtime::command> make_command(const request& r, entity_address to, std::string_view type,
                                         std::string payload);
 

@@ -384,13 +384,13 @@ void http_connection::take_client() {
     edge_->origins.append_lines(more_lines_, request_.header("origin").value_or(""));
     if (socket_.is_secure())
         more_lines_ += edge_->tls_line;
+    program_ = request_.user_agent().substr(0, limits::user_agent_bytes_max);
     entry_ = {};
-    if (edge_->settings.access_log && parser_ && parser_->is_header_done()) {
+    if (edge_->logs_accesses && parser_ && parser_->is_header_done()) {
         const auto& message = parser_->get();
         const auto target = message.target();
         entry_.method = message.method_string();
         entry_.path = target.substr(0, target.find('?'));
-        entry_.user_agent = request_.user_agent();
     }
 }
 

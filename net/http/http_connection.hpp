@@ -120,6 +120,7 @@ private:
     void upgrade();
     [[nodiscard]] std::string head_of(const response& r, bool without_length) const;
     void report(int status, std::uint64_t bytes);
+    void report_refusal(const response& r);
     void linger();
     void close();
 
@@ -159,6 +160,7 @@ private:
     std::string_view repeated_;   // a header that may come only once
     std::string more_lines_;      // CORS and HSTS of the answer
     access_entry entry_;          // filled in when accesses are logged
+    std::string program_;         // what the request said that it comes from: the request itself goes to its handler
     bool reading_ = false;        // a read is under way
     bool unread_ = false;         // the client may still be sending what nobody will read
     std::int64_t allowed_ms_ = 0; // for the handler

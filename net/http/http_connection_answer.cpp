@@ -79,6 +79,7 @@ void http_connection::run_handler() {
     request_.trace = handed.trace;
     request_.path = handed.path;
     request_.address = handed.address;
+    request_.who = handed.who;
     try {
         route_->run(std::move(handed), [promise](response r) { promise->give(std::move(r)); });
     } catch (const std::exception& e) {
@@ -180,7 +181,7 @@ void http_connection::report(int status, std::uint64_t bytes) {
                                  .trace = trace_,
                                  .status = status,
                                  .microseconds = took_us});
-    if (!edge_->settings.access_log)
+    if (!edge_->logs_accesses || entry_.method.empty())
         return;
     entry_.status = status;
     entry_.bytes = bytes;
@@ -188,8 +189,22 @@ void http_connection::report(int status, std::uint64_t bytes) {
     entry_.request_id = request_.id;
     entry_.traceparent = request_.trace;
     entry_.address = request_.address;
+    entry_.principal = request_.who.name;
+    entry_.user_agent = program_;
     static auto& accesses = log_for("access");
     accesses.info("{}", access_line(entry_));
+}
+
+void http_connection::report_refusal(const response& r) {
+    if ((r.status == 401 || r.status == 403) && edge_->hooks.on_refused)
+        edge_->hooks.on_refused({.to = route_,
+                                 .method = method_,
+                                 .path = request_.path,
+                                 .id = request_.id,
+                                 .status = r.status,
+                                 .why = r.refusal,
+                                 .caller = request_.who,
+                                 .client = {request_.address, program_, request_.who.organization}});
 }
 
 void http_connection::write(response r) {
@@ -205,6 +220,7 @@ void http_connection::write(response r) {
         if (knows_gzip_)
             tag_as_compressed(r);
     }
+    report_refusal(r);
     report(r.status, is_head_ ? 0 : r.source ? *r.source->bytes : r.body.size());
     head_ = head_of(r, false);
     body_.clear();

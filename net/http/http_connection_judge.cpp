@@ -245,7 +245,6 @@ std::optional<response> http_connection::judge_caller(const std::string* permiss
     if (!who)
         return judge_stranger(who.error());
     request_.who = std::move(*who);
-    entry_.principal = request_.who.name;
     if (auto late = judge_rate(); late || permission == nullptr)
         return late;
     if (!hooks.authorize)

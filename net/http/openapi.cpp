@@ -50,7 +50,7 @@ struct known_header {
 constexpr std::string_view text_schema = R"({"type":"string"})";
 constexpr known_header known_headers[] = {
     {"ETag", "The version; send it back as `If-Match` or `If-None-Match`.", text_schema, R"("\"3\"")"},
-    {"Location", "Where the new one is.", R"({"type":"string","format":"uri-reference"})",
+    {"Location", "Where the new one is, or where to go on.", R"({"type":"string","format":"uri-reference"})",
      R"("/api/v1/tasks/018f6e2c-7b1a-7c3d-9e4f-5a6b7c8d9e0f")"},
     {"Idempotent-Replayed", "`true`: the answer of an earlier request with the same `Idempotency-Key`.",
      R"({"type":"string","enum":["true"]})", R"("true")"},

@@ -48,6 +48,8 @@ std::string success_text(const route& r) {
         return "It was made.";
     case 204:
         return "It is done; there is nothing to show.";
+    case 302:
+        return "`Location` says where to go on.";
     default:
         return "It is done, or here it is.";
     }
@@ -176,7 +178,8 @@ std::string operation_writer::parameters(const route& r) const {
         out.push_back(parameter(p, "path", true));
     }
     for (const auto& q : r.query)
-        out.push_back(parameter(q, "query", false));
+        if (q.name != "*") // any other one
+            out.push_back(parameter(q, "query", false));
     if (r.stream && std::none_of(r.query.begin(), r.query.end(), [](const auto& q) { return q.name == "since"; }))
         out.push_back(parameter({"since", "For streams: the cursor to go on after, or \"start\"."}, "query", false));
     if (takes_organization(r))

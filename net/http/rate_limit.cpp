@@ -21,23 +21,30 @@ bool rate_verdict::is_tighter_than(const rate_verdict& other) const {
 }
 
 rate_limiter::rate_limiter(rate_rule rule, std::size_t keys_max)
-    : rule_(rule), part_keys_max_(std::max<std::size_t>(keys_max / parts, 1)) {
-    rule_.burst = std::max<std::int64_t>(rule_.burst, 1);
-    if (is_on())
-        interval_us_ = std::max<std::int64_t>(second_us / rule_.per_second, 1);
+    : part_keys_max_(std::max<std::size_t>(keys_max / parts, 1)) {
+    change(rule);
 }
 
-/// `full_at_us`: after this request when it takes.
-rate_verdict rate_limiter::judge(std::int64_t full_at_us, std::int64_t now_us, bool takes) const {
-    const auto window_us = interval_us_ * rule_.burst;
+/// Each value by itself: a request between two of them is judged by a mixture, once.
+void rate_limiter::change(rate_rule rule) {
+    burst_ = std::max<std::int64_t>(rule.burst, 1);
+    interval_us_ = rule.per_second > 0 ? std::max<std::int64_t>(second_us / rule.per_second, 1) : 0;
+    per_second_ = rule.per_second;
+}
+
+/// `full_at_us`: before this request.
+rate_verdict rate_limiter::judge(std::int64_t full_at_us, std::int64_t now_us) const {
+    const auto interval_us = std::max<std::int64_t>(interval_us_.load(std::memory_order_relaxed), 1);
+    const auto burst = burst_.load(std::memory_order_relaxed);
+    const auto window_us = interval_us * burst;
     const auto room_us = now_us + window_us - std::max(full_at_us, now_us);
-    rate_verdict out{.allowed = room_us >= interval_us_, .limit = rule_.burst};
+    rate_verdict out{.allowed = room_us >= interval_us, .limit = burst};
     if (!out.allowed) {
-        out.reset_s = std::max<std::int64_t>(seconds_of(interval_us_ - room_us), 1);
+        out.reset_s = std::max<std::int64_t>(seconds_of(interval_us - room_us), 1);
         return out;
     }
-    out.remaining = room_us / interval_us_ - (takes ? 1 : 0);
-    out.reset_s = seconds_of(std::max(full_at_us, now_us) + (takes ? interval_us_ : 0) - now_us);
+    out.remaining = room_us / interval_us - 1;
+    out.reset_s = seconds_of(std::max(full_at_us, now_us) + interval_us - now_us);
     return out;
 }
 
@@ -52,19 +59,10 @@ rate_verdict rate_limiter::take(std::string_view key, std::int64_t now_us) {
             forget_full(p.full_at_us, now_us);
         found = p.full_at_us.emplace(key, now_us).first;
     }
-    const auto verdict = judge(found->second, now_us, true);
+    const auto verdict = judge(found->second, now_us);
     if (verdict.allowed)
         found->second = std::max(found->second, now_us) + interval_us_;
     return verdict;
-}
-
-rate_verdict rate_limiter::look(std::string_view key, std::int64_t now_us) const {
-    if (!is_on())
-        return {};
-    const auto& p = part_of(key);
-    const std::lock_guard lock(p.mutex);
-    const auto found = p.full_at_us.find(key);
-    return judge(found == p.full_at_us.end() ? now_us : found->second, now_us, false);
 }
 
 /// When none is full, a flood of keys is under way: then all are forgotten, so that memory stays bounded.

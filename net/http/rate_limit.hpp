@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -37,10 +38,10 @@ public:
 
     /// Takes a token, or none when the bucket is empty. `now_us` on the monotonic clock.
     rate_verdict take(std::string_view key, std::int64_t now_us);
-    /// What `take` would find, without taking.
-    [[nodiscard]] rate_verdict look(std::string_view key, std::int64_t now_us) const;
 
-    [[nodiscard]] bool is_on() const { return rule_.per_second > 0; }
+    [[nodiscard]] bool is_on() const { return per_second_.load(std::memory_order_relaxed) > 0; }
+    /// From now on another rule; buckets stay as full as they are.
+    void change(rate_rule rule);
     [[nodiscard]] std::size_t keys() const;
 
 private:
@@ -54,13 +55,14 @@ private:
         mutable std::mutex mutex;
         bucket_map full_at_us;
     };
-    [[nodiscard]] rate_verdict judge(std::int64_t full_at_us, std::int64_t now_us, bool takes) const;
+    [[nodiscard]] rate_verdict judge(std::int64_t full_at_us, std::int64_t now_us) const;
     static void forget_full(bucket_map& buckets, std::int64_t now_us);
     [[nodiscard]] part& part_of(std::string_view key) { return parts_[hash{}(key) % parts]; }
     [[nodiscard]] const part& part_of(std::string_view key) const { return parts_[hash{}(key) % parts]; }
 
-    rate_rule rule_;
-    std::int64_t interval_us_ = 0; ///< One token.
+    std::atomic<std::int64_t> per_second_{0};
+    std::atomic<std::int64_t> burst_{1};
+    std::atomic<std::int64_t> interval_us_{0}; ///< One token.
     std::size_t part_keys_max_;
     std::array<part, parts> parts_;
 };

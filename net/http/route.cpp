@@ -58,11 +58,16 @@ std::optional<std::string_view> request::cookie(std::string_view name) const {
 
 std::string_view request::user_agent() const { return header("user-agent").value_or(""); }
 
+client_info request::client() const {
+    return {address, std::string(user_agent().substr(0, limits::user_agent_bytes_max)), who.organization};
+}
+
 response to_response(const problem& p, const request& from) {
     response out;
     out.status = explain(p.code).http_status;
     out.body = to_problem_json(p, from.id.empty() ? std::string() : "urn:troupe:request:" + from.id);
     out.content_type = "application/problem+json";
+    out.refusal = p.code;
     if (p.retry_after_s)
         out.headers.emplace_back("Retry-After", std::to_string(*p.retry_after_s));
     if (out.status == 401)

@@ -2,6 +2,7 @@
 
 #include "net/body.hpp"
 #include "runtime/bus/filter.hpp"
+#include "schemas/base/client.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/problem.hpp"
@@ -59,6 +60,8 @@ struct request {
     [[nodiscard]] std::optional<std::string_view> cookie(std::string_view name) const;
     /// As the client says; empty when it does not. Anything may stand in there.
     [[nodiscard]] std::string_view user_agent() const;
+    /// Address and program, as commands carry them.
+    [[nodiscard]] client_info client() const;
 };
 
 struct response {
@@ -66,6 +69,7 @@ struct response {
     std::string body = {}; ///< JSON unless `content_type` says otherwise.
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers = {}; ///< A name may come again: `Set-Cookie`.
+    std::optional<code> refusal = {};       ///< What a problem says; for those who count and audit.
     std::optional<body_source> source = {}; ///< In place of `body`, with its length. After a problem of it the
                                             ///< connection is cut, which tells the client that the rest is missing.
 };

@@ -248,6 +248,11 @@ std::string router::check(const query_rule& rule, std::string_view value) {
     return "";
 }
 
+/// Whether the route passes over what it does not know: others than ours made the URL.
+bool router::takes_others(const std::vector<query_rule>& rules) {
+    return std::any_of(rules.begin(), rules.end(), [](const auto& r) { return r.name == "*"; });
+}
+
 expected<std::map<std::string, std::string>> router::read_query(const route& target, std::string_view query) const {
     std::map<std::string, std::string> out;
     const auto& rules = extras_[static_cast<std::size_t>(&target - routes_.data())].rules;
@@ -265,6 +270,8 @@ expected<std::map<std::string, std::string>> router::read_query(const route& tar
         if (!name || !value)
             return !name ? name.error() : value.error();
         const auto rule = std::find_if(rules.begin(), rules.end(), [&](const auto& r) { return r.name == *name; });
+        if (rule == rules.end() && takes_others(rules))
+            continue;
         std::string mistake = rule == rules.end() ? "unknown query parameter" : check(*rule, *value);
         if (mistake.empty() && !out.emplace(*name, std::move(*value)).second)
             mistake = "is given twice";

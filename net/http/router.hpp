@@ -72,6 +72,7 @@ private:
     void walk(search& s, std::uint32_t at, std::size_t depth) const;
     bool look(std::uint32_t root, std::optional<verb> v, std::string_view path, routed& out, problem& bad) const;
     static std::string check(const query_rule& rule, std::string_view value);
+    static bool takes_others(const std::vector<query_rule>& rules);
 
     std::vector<route> routes_;
     std::vector<extras> extras_; // beside routes_

@@ -262,6 +262,14 @@ std::uint16_t server::redirect_port() const {
     return impl_->listeners.size() > 1 ? impl_->listeners.back()->local.port() : 0;
 }
 
+void server::change(const rate_rule& address, const rate_rule& caller, const rate_rule& organization, bool access_log) {
+    auto& e = *impl_->shared;
+    e.by_address.change(address);
+    e.by_caller.change(caller);
+    e.by_organization.change(organization);
+    e.logs_accesses = access_log;
+}
+
 expected<void> server::reload_certificate() {
     return impl_->shared->identity ? impl_->shared->identity->reload() : expected<void>();
 }

@@ -78,6 +78,18 @@ struct answered_request {
     std::int64_t microseconds = 0; ///< From the end of its header.
 };
 
+/// A request that was answered 401 or 403. Views live as long as the call.
+struct refused_request {
+    const route* to = nullptr; ///< Null: a WebSocket, or there is no such route.
+    std::string_view method;
+    std::string_view path; ///< As it came, without query.
+    std::string_view id;
+    int status = 0;
+    std::optional<code> why;
+    const principal& caller; ///< Nobody when it is not known.
+    client_info client;
+};
+
 /// What the edge asks the rest of the node. Every hook is called on an io thread and must not block.
 struct server_hooks {
     std::vector<route> routes;
@@ -95,6 +107,8 @@ struct server_hooks {
     std::string instance;        ///< The node's name, shown in the `Server` header.
     /// Of each answered request.
     std::function<void(const answered_request&)> on_request;
+    /// Of each one that was refused to its caller: for the audit log.
+    std::function<void(const refused_request&)> on_refused = {};
     /// Whether a trace that begins here is to be recorded; none: yes. One that comes from elsewhere keeps its flag.
     std::function<bool(std::string_view trace_id)> sample = {};
     /// So many events of a live stream were forgotten, because their reader was too slow.
@@ -123,6 +137,8 @@ public:
     [[nodiscard]] std::string url() const;
     /// Reads certificate and key again. A problem, which is logged as well: the old ones stay. Any thread.
     expected<void> reload_certificate();
+    /// From now on these rates, and a line for each access or none. Any thread.
+    void change(const rate_rule& address, const rate_rule& caller, const rate_rule& organization, bool access_log);
     /// Open connections.
     [[nodiscard]] std::size_t connections() const;
 

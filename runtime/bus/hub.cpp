@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -87,6 +88,11 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     /// Those who have seen all that was committed, and those whose past was read beyond what was published yet.
     runtime::audiences audiences;
     std::vector<std::shared_ptr<live_subscriber>> ahead;
+    struct observer {
+        uuid organization;
+        std::function<void(std::string_view kind, std::string_view type)> told;
+    };
+    std::list<observer> observers;
     std::map<std::string, std::pair<std::deque<live_event>, std::size_t>> kept; ///< By channel, with bytes.
     std::deque<std::shared_ptr<live_subscriber>> to_catch_up;
     const std::shared_ptr<actor_figures> figures = std::make_shared<actor_figures>();
@@ -481,10 +487,25 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
     }));
 }
 
+std::unique_ptr<subscription> hub::observe(uuid organization,
+                                           std::function<void(std::string_view kind, std::string_view type)> told) {
+    const std::lock_guard lock(state_->mutex);
+    state_->observers.push_front({organization, std::move(told)});
+    return std::make_unique<handle>([state = state_, at = state_->observers.begin()] {
+        const std::lock_guard ending(state->mutex);
+        state->observers.erase(at);
+    });
+}
+
 void hub::committed(const std::vector<storage::record>& records) {
     const std::lock_guard lock(state_->mutex);
     for (const auto& r : records) {
         state_->heads[r.shard] = r.seq;
+        for (const auto& o : state_->observers) {
+            if (o.organization == r.entity.organization) {
+                o.told(r.entity.kind, r.type);
+            }
+        }
         if (state_->subscribers.empty() && state_->kept.empty()) {
             continue;
         }

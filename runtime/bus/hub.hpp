@@ -40,6 +40,8 @@ public:
 
     expected<std::unique_ptr<subscription>> subscribe(subscription_request request,
                                                       std::function<void(const live_event&)> sink) override;
+    std::unique_ptr<subscription>
+    observe(uuid organization, std::function<void(std::string_view kind, std::string_view type)> told) override;
     void publish(live_event e) override;
 
     /// Called by the committer after each append, in commit order.
@@ -48,6 +50,7 @@ public:
     /// The feed as pages; see `node::events`.
     expected<event_page> read(const uuid& organization, std::string_view after, std::size_t limit);
 
+    /// Without observers.
     [[nodiscard]] std::size_t subscribers() const;
     /// Of its reader: new subscribers whose past is still to be read.
     [[nodiscard]] std::shared_ptr<const actor_figures> figures() const;

@@ -33,6 +33,10 @@ struct config {
     std::string traces_otlp_endpoint;
     std::string traces_sample = "1";
 
+    std::string audit_webhook_url;
+    std::string audit_webhook_secret;
+    std::string audit_syslog;
+
     std::int64_t edge_threads = 0;
     std::int64_t edge_connections_max = 16384;
     std::int64_t edge_connections_per_address_max = 4096;
@@ -98,6 +102,8 @@ struct config {
     std::int64_t identity_session_ms = 30LL * 24 * 3600 * 1000;
     std::int64_t identity_password_length_min = 12;
     std::int64_t identity_step_up_ms = 15LL * 60 * 1000;
+    std::string identity_public_url;
+    std::string identity_oidc;
 
     std::string sandbox = "bubblewrap";
 
@@ -131,6 +137,9 @@ struct property {
     std::string_view fallback = {}; ///< A variable of other tools, used when no source of ours gives a value.
     /// What is wrong with a text beyond its length, or nothing. Must not repeat the text of a secret.
     std::optional<std::string> (*check)(std::string_view) = nullptr;
+    /// Of a list of objects: the file may have it as one, the text is its JSON. All that is wrong with that text, by
+    /// JSON pointers into it.
+    std::vector<field_error> (*check_list)(std::string_view) = nullptr;
 };
 
 /// All properties, in the order of documentation.

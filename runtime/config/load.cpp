@@ -221,6 +221,7 @@ private:
 
     void read_node(const YAML::Node& node, const std::string& name);
     void read_leaf(const YAML::Node& node, const std::string& name, const std::string& place);
+    void read_list(const YAML::Node& node, const property& p, const std::string& place);
     [[nodiscard]] std::string place_of(const YAML::Mark& mark) const {
         return fmt::format("{}:{}", file_, mark.line + 1);
     }
@@ -230,6 +231,92 @@ private:
     std::string file_;
     std::map<std::string, std::string> seen_; ///< Properties of the file, with their places.
 };
+
+/// As JSON: scalars are texts, but for a plain true, false and null. False: it is too large, or an alias of its own
+/// parent.
+bool append_json(std::string& out, const YAML::Node& node, std::size_t bytes_max, int depth) {
+    if (depth == 0 || out.size() > bytes_max) {
+        return false;
+    }
+    if (node.IsScalar()) {
+        const auto& text = node.Scalar();
+        const bool plain = node.Tag() != "!"; // it was quoted
+        out += plain && (text == "true" || text == "false") ? text : json::quoted(text);
+        return true;
+    }
+    if (!node.IsMap() && !node.IsSequence()) {
+        out += "null";
+        return true;
+    }
+    out += node.IsMap() ? '{' : '[';
+    std::string_view comma;
+    for (const auto& item : node) {
+        out += comma;
+        comma = ",";
+        if (node.IsMap()) {
+            out += json::quoted(item.first.IsScalar() ? item.first.Scalar() : "") + ":";
+        }
+        if (!append_json(out, node.IsMap() ? item.second : item, bytes_max, depth - 1)) {
+            return false;
+        }
+    }
+    out += node.IsMap() ? '}' : ']';
+    return true;
+}
+
+/// Where "/0/issuer" is, or what is around it.
+YAML::Mark mark_of(const YAML::Node& list, std::string_view pointer) {
+    YAML::Node at;
+    at.reset(list);
+    auto mark = list.Mark();
+    while (pointer.size() > 1) {
+        const auto end = std::min(pointer.find('/', 1), pointer.size());
+        const std::string name(pointer.substr(1, end - 1));
+        pointer.remove_prefix(end);
+        YAML::Node inner;
+        if (at.IsSequence()) {
+            std::size_t index = 0;
+            std::from_chars(name.data(), name.data() + name.size(), index);
+            if (index >= at.size()) {
+                break;
+            }
+            inner.reset(at[index]);
+            mark = inner.Mark();
+        } else {
+            bool found = false;
+            for (const auto& member : at) {
+                if (at.IsMap() && member.first.IsScalar() && member.first.Scalar() == name) {
+                    inner.reset(member.second);
+                    mark = member.first.Mark();
+                    found = true;
+                }
+            }
+            if (!found) {
+                break;
+            }
+        }
+        at.reset(inner);
+    }
+    return mark;
+}
+
+void loader::read_list(const YAML::Node& node, const property& p, const std::string& place) {
+    constexpr int depth_max = 4; // no list of ours is deeper
+    if (node.size() == 0) {
+        return set(p, "", place);
+    }
+    std::string text;
+    if (!append_json(text, node, static_cast<std::size_t>(p.max), depth_max)) {
+        return add(place, fmt::format("{}: the list is too long or too deep", p.name));
+    }
+    const auto wrong = p.check_list(text);
+    for (const auto& e : wrong) {
+        add(place_of(mark_of(node, e.pointer)), fmt::format("{}{}: {}", p.name, e.pointer, e.message));
+    }
+    if (wrong.empty()) {
+        set(p, text, place);
+    }
+}
 
 void loader::read_leaf(const YAML::Node& node, const std::string& name, const std::string& place) {
     const auto* p = find_property(name);
@@ -244,6 +331,8 @@ void loader::read_leaf(const YAML::Node& node, const std::string& name, const st
         add(place, unknown_property(name));
     } else if (const auto [first, fresh] = seen_.emplace(name, place); !fresh) {
         add(place, fmt::format("{}: is given a second time; the first is at {}", name, first->second));
+    } else if (node.IsSequence() && p->check_list != nullptr) {
+        read_list(node, *p, place);
     } else if (!node.IsScalar()) {
         add(place, fmt::format("{}: expected a value, got {}", name,
                                node.IsNull()  ? "nothing; for no text write \"\""

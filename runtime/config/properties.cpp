@@ -1,19 +1,12 @@
+#include "runtime/config/checks.hpp"
 #include "runtime/config/config.hpp"
-#include "runtime/config/prices.hpp"
-#include "runtime/config/retention.hpp"
-#include "schemas/base/network.hpp"
-
-#include <fmt/format.h>
+#include "runtime/config/oidc.hpp"
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
-#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <string>
-#include <system_error>
-#include <unistd.h>
 
 namespace troupe::runtime {
 
@@ -21,135 +14,6 @@ namespace {
 
 constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t day_ms = 24LL * 3600 * 1000;
-constexpr std::string_view levels = "trace|debug|info|warn|error|off";
-
-std::optional<std::string> check_address(std::string_view text) {
-    const auto colon = text.rfind(':');
-    unsigned port = 0;
-    const auto digits = colon == text.npos ? std::string_view{} : text.substr(colon + 1);
-    const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (colon == text.npos || colon == 0 || status != std::errc{} || end != digits.data() + digits.size() ||
-        port > 65535) {
-        return fmt::format("\"{}\" is no ADDRESS:PORT, as in 127.0.0.1:7117 or [::1]:7117", text);
-    }
-    return {};
-}
-
-std::optional<std::string> check_networks(std::string_view text) {
-    const auto networks = network_list::parse(text);
-    return networks ? std::nullopt : std::optional(networks.error().detail);
-}
-
-/// "https://console.example, http://localhost:3000", or "*".
-std::optional<std::string> check_origins(std::string_view text) {
-    while (!text.empty()) {
-        const auto comma = text.find(',');
-        auto item = text.substr(0, comma);
-        text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
-        item.remove_prefix(std::min(item.find_first_not_of(' '), item.size()));
-        item = item.substr(0, item.find_last_not_of(' ') + 1);
-        const auto scheme = item.find("://");
-        const bool web = item.starts_with("http://") || item.starts_with("https://");
-        if (item != "*" &&
-            (!web || item.size() == scheme + 3 || item.find_first_of("/?#@ *", scheme + 3) != item.npos)) {
-            return fmt::format("\"{}\" is no origin, as in https://console.example or http://localhost:3000, and not *",
-                               item);
-        }
-    }
-    return {};
-}
-
-std::optional<std::string> check_module_levels(std::string_view text) {
-    for (std::size_t at = 0; at < text.size();) {
-        const auto end = std::min(text.find(',', at), text.size());
-        const auto item = text.substr(at, end - at);
-        const auto equals = item.find('=');
-        const auto level = equals == item.npos ? std::string_view{} : item.substr(equals + 1);
-        if (equals == 0 || level.empty() || level.find('|') != level.npos ||
-            fmt::format("|{}|", levels).find(fmt::format("|{}|", level)) == std::string::npos) {
-            return fmt::format("\"{}\" is no MODULE=LEVEL with a level of {}", item, levels);
-        }
-        at = end + 1;
-    }
-    return {};
-}
-
-std::optional<std::string> check_prices(std::string_view text) {
-    const auto prices = parse_prices(text);
-    return prices ? std::nullopt : std::optional(prices.error().detail);
-}
-
-std::optional<std::string> check_kinds(std::string_view text) {
-    const auto kinds = parse_retention_kinds(text);
-    return kinds ? std::nullopt : std::optional(kinds.error().detail);
-}
-
-std::optional<std::string> check_url(std::string_view text) {
-    if (!text.starts_with("http://") && !text.starts_with("https://")) {
-        return fmt::format("\"{}\" does not start with http:// or https://", text);
-    }
-    return {};
-}
-
-std::optional<std::string> check_ratio(std::string_view text) {
-    double ratio = 0;
-    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), ratio);
-    if (status != std::errc{} || end != text.data() + text.size() || !(ratio >= 0 && ratio <= 1)) {
-        return fmt::format("\"{}\" is no number from 0 to 1", text);
-    }
-    return {};
-}
-
-std::optional<std::string> check_header_text(std::string_view text) {
-    const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
-    if (!std::ranges::all_of(text, printable)) {
-        return "has a blank, a line break or another character that no key has";
-    }
-    return {};
-}
-
-std::optional<std::string> check_folder(std::string_view text) {
-    const std::string path(text);
-    std::error_code missing; // is said as "no folder"
-    if (!std::filesystem::is_directory(path, missing)) {
-        return fmt::format("\"{}\" is no folder", text);
-    }
-    return ::access(path.c_str(), R_OK | X_OK) == 0
-               ? std::nullopt
-               : std::optional(fmt::format("\"{}\" cannot be read: check its permissions", text));
-}
-
-std::optional<std::string> check_file(std::string_view text) {
-    const std::string path(text);
-    std::error_code missing; // is said as "no file"
-    if (!std::filesystem::is_regular_file(path, missing)) {
-        return fmt::format("\"{}\" is no file", text);
-    }
-    return ::access(path.c_str(), R_OK) == 0
-               ? std::nullopt
-               : std::optional(fmt::format("\"{}\" cannot be read: check its permissions", text));
-}
-
-} // namespace
-
-std::optional<std::string> check_s3_place(std::string_view text) {
-    constexpr std::string_view scheme = "s3://";
-    const auto bucket = text.starts_with(scheme)
-                            ? text.substr(scheme.size(), text.find('/', scheme.size()) - scheme.size())
-                            : std::string_view();
-    const auto is_of_name = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-               c == '_';
-    };
-    const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
-    if (bucket.size() < 3 || bucket.size() > 63 || !std::ranges::all_of(bucket, is_of_name) ||
-        !std::ranges::all_of(text, printable) || text.size() > 512 || text.find("//", scheme.size()) != text.npos) {
-        return fmt::format("\"{}\" is no s3://BUCKET/PREFIX", text);
-    }
-    return {};
-}
-
-namespace {
 
 constexpr property table[] = {
     {.name = "listen",
@@ -166,7 +30,7 @@ constexpr property table[] = {
     {.name = "log.level",
      .member = &config::log_level,
      .doc = "Least severity that is logged.",
-     .choices = levels,
+     .choices = log_level_names,
      .reloadable = true},
     {.name = "log.modules",
      .member = &config::log_modules,
@@ -186,6 +50,24 @@ constexpr property table[] = {
      .doc = "Rotated log files that are kept.",
      .min = 1,
      .max = 1000},
+    {.name = "audit.webhook_url",
+     .member = &config::audit_webhook_url,
+     .doc =
+         "Lines of the audit log, of all organizations, are posted there as JSON until a 2xx takes them. Empty: none "
+         "are.",
+     .check = check_url},
+    {.name = "audit.webhook_secret",
+     .member = &config::audit_webhook_secret,
+     .doc = "Signs what is posted (`Troupe-Signature`: HMAC-SHA-256 of time and body); best `secret:NAME`, a secret of "
+            "the default organization. Empty: not signed.",
+     .secret = true,
+     .check = check_header_text},
+    {.name = "audit.syslog",
+     .member = &config::audit_syslog,
+     .doc =
+         "Lines of the audit log go to this syslog server, udp://HOST:PORT or tcp://HOST:PORT (RFC 5424). Empty: none "
+         "do.",
+     .check = check_syslog},
     {.name = "traces.otlp_endpoint",
      .member = &config::traces_otlp_endpoint,
      .doc = "Collector of OpenTelemetry that spans are sent to as OTLP/HTTP with JSON, such as http://127.0.0.1:4318; "
@@ -233,7 +115,8 @@ constexpr property table[] = {
      .max = 64LL << 30},
     {.name = "edge.access_log",
      .member = &config::edge_access_log,
-     .doc = "A line in the log for each request, by the module access."},
+     .doc = "A line in the log for each request, by the module access.",
+     .reloadable = true},
     {.name = "edge.trusted_proxies",
      .member = &config::edge_trusted_proxies,
      .doc =
@@ -292,37 +175,43 @@ constexpr property table[] = {
             "no limit.",
      .unit = "requests",
      .min = 0,
-     .max = 1'000'000},
+     .max = 1'000'000,
+     .reloadable = true},
     {.name = "limits.address_burst",
      .member = &config::limits_address_burst,
      .doc = "So many of them at once.",
      .unit = "requests",
      .min = 1,
-     .max = 1'000'000},
+     .max = 1'000'000,
+     .reloadable = true},
     {.name = "limits.caller_per_second",
      .member = &config::limits_caller_per_second,
      .doc = "Requests a second of one user or key. 0: no limit.",
      .unit = "requests",
      .min = 0,
-     .max = 1'000'000},
+     .max = 1'000'000,
+     .reloadable = true},
     {.name = "limits.caller_burst",
      .member = &config::limits_caller_burst,
      .doc = "So many of them at once.",
      .unit = "requests",
      .min = 1,
-     .max = 1'000'000},
+     .max = 1'000'000,
+     .reloadable = true},
     {.name = "limits.organization_per_second",
      .member = &config::limits_organization_per_second,
      .doc = "Requests a second of all of an organization together. 0: no limit.",
      .unit = "requests",
      .min = 0,
-     .max = 1'000'000},
+     .max = 1'000'000,
+     .reloadable = true},
     {.name = "limits.organization_burst",
      .member = &config::limits_organization_burst,
      .doc = "So many of them at once.",
      .unit = "requests",
      .min = 1,
-     .max = 1'000'000},
+     .max = 1'000'000,
+     .reloadable = true},
     {.name = "watchdog.stall_ms",
      .member = &config::watchdog_stall_ms,
      .doc = "An actor that is in one handler for so long is logged and shown as stalled.",
@@ -488,7 +377,8 @@ constexpr property table[] = {
      .doc =
          "Who may register: nobody (`off`), who has an invitation (`invite`), or everyone (`open`), who then gets an "
          "organization of their own.",
-     .choices = "off|invite|open"},
+     .choices = "off|invite|open",
+     .reloadable = true},
     {.name = "identity.access_token_ms",
      .member = &config::identity_access_token_ms,
      .doc = "How long an access token is good; then it is renewed with the session's refresh token.",
@@ -500,18 +390,35 @@ constexpr property table[] = {
      .doc = "How long a session lasts without being used; each use of its refresh token begins that time anew.",
      .unit = "ms",
      .min = 1000,
-     .max = 365 * day_ms},
+     .max = 365 * day_ms,
+     .reloadable = true},
     {.name = "identity.password_length_min",
      .member = &config::identity_password_length_min,
      .doc = "The fewest characters of a password.",
      .min = 8,
-     .max = 128},
+     .max = 128,
+     .reloadable = true},
     {.name = "identity.step_up_ms",
      .member = &config::identity_step_up_ms,
      .doc = "So long after a person proved who it is, it may do what is dangerous: make keys, change rights, rotate "
             "secrets. Then POST /api/v1/auth/step-up asks for the password or the second factor again. 0: never.",
      .unit = "ms",
-     .max = 365 * day_ms},
+     .max = 365 * day_ms,
+     .reloadable = true},
+    {.name = "identity.public_url",
+     .member = &config::identity_public_url,
+     .doc = "Where browsers reach this node, as in https://troupe.example.org: issuers of OIDC send people back there, "
+            "to /api/v1/auth/oidc/NAME/callback. Empty: the address that the browser itself used.",
+     .check = check_public_url},
+    {.name = "identity.oidc",
+     .member = &config::identity_oidc,
+     .doc =
+         "Issuers of OpenID Connect that people may log in with: a list of {name, issuer, client_id, client_secret, "
+         "scopes, title, organization, role, domains, link_by_email, mfa_acr, ca_file}. In the environment: the same "
+         "as JSON.",
+     .max = 65536,
+     .check = check_oidc,
+     .check_list = check_oidc_list},
     {.name = "sandbox",
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
@@ -552,24 +459,28 @@ constexpr property table[] = {
      .member = &config::budget_steps,
      .doc = "Model calls of a run that sets no limit.",
      .min = 1,
-     .max = 10'000},
+     .max = 10'000,
+     .reloadable = true},
     {.name = "budget.tokens",
      .member = &config::budget_tokens,
      .doc = "Input and output tokens of a run that sets no limit.",
      .unit = "tokens",
      .min = 1,
-     .max = no_limit},
+     .max = no_limit,
+     .reloadable = true},
     {.name = "budget.time_ms",
      .member = &config::budget_time_ms,
      .doc = "Working time of a run that sets no limit, without waits for people.",
      .unit = "ms",
      .min = 1000,
-     .max = no_limit},
+     .max = no_limit,
+     .reloadable = true},
     {.name = "budget.cost_micros",
      .member = &config::budget_cost_micros,
      .doc = "Cost of a run that sets no limit.",
      .unit = "millionths of the currency unit",
-     .max = no_limit},
+     .max = no_limit,
+     .reloadable = true},
 };
 
 } // namespace

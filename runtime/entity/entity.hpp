@@ -1,5 +1,6 @@
 #pragma once
 
+#include "schemas/base/client.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
@@ -45,6 +46,7 @@ struct command {
     std::string cause = {};                     ///< Id of the command or event this follows from.
     std::string correlation = {};               ///< Request id of the outermost request.
     std::string trace = {};                     ///< W3C traceparent.
+    client_info client = {};                    ///< From where, for the audit log.
     std::int64_t deadline_ms = 0;               ///< On the monotonic clock; 0: none.
     std::optional<std::uint64_t> if_match = {}; ///< Expected version, judged at the moment of decision.
 };

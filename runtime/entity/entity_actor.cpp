@@ -292,6 +292,7 @@ private:
             r.cause = c.cause;
             r.correlation = c.correlation;
             r.trace = c.trace;
+            r.client = c.client;
             r.payload = std::move(e.payload);
             b.bytes += r.payload.size() + record_overhead_bytes;
             b.append->records.push_back(std::move(r));

@@ -32,6 +32,8 @@ inline constexpr std::size_t page_default = 50;
 inline constexpr std::size_t page_max = 200;
 /// `Idempotency-Key` and other command ids.
 inline constexpr std::size_t command_id_bytes_max = 255;
+/// Of a `User-Agent`, as it is kept.
+inline constexpr std::size_t user_agent_bytes_max = 200;
 
 /// A folder of this name is a node's own data, keys among it, and no part of the project that it lies in.
 inline constexpr const char* node_data_name = ".troupe";

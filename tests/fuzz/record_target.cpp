@@ -53,6 +53,9 @@ record make_record(cutter& in) {
     r.cause = in.text();
     r.correlation = in.text();
     r.trace = in.text();
+    r.client.address = in.text();
+    r.client.program = in.text();
+    r.client.organization = make_id(in);
     r.key_id = in.number<std::uint32_t>();
     r.payload = in.rest();
     return r;

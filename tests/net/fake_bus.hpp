@@ -32,6 +32,11 @@ public:
         return std::unique_ptr<runtime::subscription>(std::make_unique<held>(*this, id));
     }
 
+    std::unique_ptr<runtime::subscription> observe(uuid,
+                                                   std::function<void(std::string_view, std::string_view)>) override {
+        return std::make_unique<runtime::subscription>(); // nothing is committed here
+    }
+
     /// Journaled: gets a cursor and is kept.
     void publish(runtime::live_event e) override {
         const std::lock_guard lock(mutex_);

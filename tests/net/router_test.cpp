@@ -121,6 +121,16 @@ BOOST_AUTO_TEST_CASE(queries_are_decoded_and_checked) {
     BOOST_REQUIRE(good.has_value());
     BOOST_TEST(good->at("text") == "a b&c");
     BOOST_TEST(r.read_query(list, "").has_value());
+    // Where others than ours make the URL, what is not known is passed over, and what is known is checked.
+    auto open = make(verb::get, "/callback", "callback");
+    open.query = {{"code", "", R"({"type":"string","maxLength":3})"}, {"*", ""}};
+    const auto tolerant = *router::make({open});
+    const auto& callback = *tolerant.find(verb::get, "/api/v1/callback")->target;
+    const auto read = tolerant.read_query(callback, "code=a&colour=red&colour=blue");
+    BOOST_REQUIRE(read.has_value());
+    BOOST_TEST(read->size() == 1U);
+    BOOST_TEST(!tolerant.read_query(callback, "code=long&colour=red").has_value());
+    BOOST_TEST(!tolerant.read_query(callback, "code=a&code=b").has_value());
     for (const auto& [query, pointer] : std::map<std::string, std::string>{{"colour=red", "colour"},
                                                                            {"limit=many", "limit"},
                                                                            {"limit=0", "limit"},

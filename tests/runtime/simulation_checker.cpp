@@ -2,6 +2,7 @@
 
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/rebuild.hpp"
+#include "storage/audit.hpp"
 #include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
@@ -92,6 +93,10 @@ void simulation_checker::check_tables(storage::store& s, const runtime::kind_reg
     }
     if (verified.snapshots_damaged > 0) {
         wrong("a snapshot is damaged");
+    }
+    const auto audited = storage::verify_audit(s, std::nullopt, {}, [](std::uint64_t) {});
+    if (audited.bad_count > 0) {
+        wrong("the audit log is damaged: " + audited.bad.front());
     }
     const auto views = runtime::rebuild_views(s, kinds, false, [](std::uint64_t) {});
     if (!views || !views->equal()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/audit/audit_writer.hpp"
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/timer_actor.hpp"
 #include "runtime/retention/retention_actor.hpp"
@@ -54,6 +55,7 @@ struct simulation::life {
         }
         caf::anon_send_exit(timers, caf::exit_reason::kill);
         caf::anon_send_exit(retention, caf::exit_reason::kill);
+        caf::anon_send_exit(audit_writer, caf::exit_reason::kill);
         caf::anon_send_exit(committer, caf::exit_reason::kill);
         scheduler().run();
         work.clear(); // it holds actors
@@ -61,6 +63,7 @@ struct simulation::life {
         shards.clear();
         timers = nullptr;
         retention = nullptr;
+        audit_writer = nullptr;
         world.counts_.events_cut += retained.events_cut;
         world.counts_.trimmed += retained.records_trimmed;
         committer = nullptr;
@@ -130,7 +133,9 @@ struct simulation::life {
                     world.trace_.add(storage::encode_record(r));
                 }
             }
+            audit->committed();
         };
+        audit = std::make_unique<runtime::audit_log>(*store);
         board = std::make_unique<runtime::timer_board>(*store);
         services.on_timer = [this](std::uint32_t shard, timestamp due) { board->lower(shard, due); };
         committer = runtime::spawn_committer(system, services, std::move(*opened), false);
@@ -143,6 +148,7 @@ struct simulation::life {
             }
         }
         timers = runtime::spawn_timers(system, services, *board);
+        audit_writer = runtime::spawn_audit_writer(system, *audit, "/audit", &letters, false);
         if (world.retention_.shortest_ms() > 0) {
             retention = runtime::spawn_retention(system, services,
                                                  {world.retention_, [this] { return committer; },
@@ -174,6 +180,8 @@ struct simulation::life {
     std::vector<std::function<void()>> work;                ///< Of performers, not begun yet.
     std::vector<std::unique_ptr<simulated_worker>> workers; ///< Those that wait for an answer, or did.
     caf::actor timers;
+    std::unique_ptr<runtime::audit_log> audit;
+    caf::actor audit_writer;
     caf::actor retention;
     runtime::retention_statistics retained;
 };

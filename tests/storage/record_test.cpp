@@ -34,6 +34,7 @@ void check_same(const record& a, const record& b) {
     BOOST_TEST(a.cause == b.cause);
     BOOST_TEST(a.correlation == b.correlation);
     BOOST_TEST(a.trace == b.trace);
+    BOOST_TEST((a.client == b.client));
     BOOST_TEST(a.key_id == b.key_id);
     BOOST_TEST(a.payload == b.payload);
 }

@@ -23,6 +23,7 @@ inline storage::record sample_record(const entity_address& entity) {
     r.cause = "cause";
     r.correlation = "request";
     r.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    r.client = {"192.0.2.7", "curl/8.0", system_organization};
     r.key_id = 9;
     r.payload = R"({"title":"Zażółć"})";
     return r;

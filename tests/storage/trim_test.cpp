@@ -1,5 +1,6 @@
 #include "storage/trim.hpp"
 
+#include "storage/audit.hpp"
 #include "storage/base.hpp"
 #include "storage/bytes.hpp"
 #include "storage/cut.hpp"
@@ -26,6 +27,7 @@ constexpr timestamp far_ahead{std::numeric_limits<std::int64_t>::max()};
 /// Finds and trims once.
 trim_point trim(journal_fixture& journal, std::uint32_t shard, timestamp until = far_ahead,
                 std::uint64_t records_max = 1000) {
+    BOOST_REQUIRE(write_audit_lines(*journal.store, shard, 1'000'000).has_value());
     const auto point = find_trim(*journal.store, shard, until, records_max);
     BOOST_REQUIRE_MESSAGE(point.has_value(), (point ? "" : point.error().detail));
     if (point->to.at.seq > 0) {
@@ -201,6 +203,7 @@ BOOST_AUTO_TEST_CASE(a_record_that_its_history_lacks_is_not_trimmed) {
     const auto kept = journal.write(b, 2);
     const auto row = keys::numbered(1, keys::table::history, b, 2);
     put(*journal.store, row, "something else");
+    BOOST_REQUIRE(write_audit_lines(*journal.store, 1, 1000).has_value());
     auto point = find_trim(*journal.store, 1, far_ahead, 1000);
     BOOST_REQUIRE(point.has_error());
     BOOST_TEST((point.error().code == code::journal_damaged));

@@ -12,15 +12,10 @@ import uuid
 from tests.system import node_tools
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, totp
 from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
+from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port, query_of
 from tests.system.people_test import QUESTION
 
 NOBODY = str(uuid.uuid4())
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Proxy:
@@ -54,7 +49,14 @@ class ContractTest(NodeTest):
     def setUp(self):
         super().setUp()
         flags, self.model = self.script("question", QUESTION)
-        self.server = self.node(*flags, "--identity.registration", "open").start()
+        address = f"127.0.0.1:{free_port()}"
+        self.issuer = Issuer(self.folder, f"http://{address}")
+        self.addCleanup(self.issuer.stop)
+        providers = [{"name": "acme", "issuer": self.issuer.start().url, "client_id": "troupe", "organization": "default",
+                      "client_secret": "env:ACME_SECRET", "role": "member"}]
+        self.server = self.node(*flags, "--identity.registration", "open", "--listen", address, "--identity.public_url",
+                                f"http://{address}", "--identity.oidc", json.dumps(providers),
+                                environment={"ACME_SECRET": SECRET}).start()
         self.direct = self.server.client()
         self.document = self.direct.read("/openapi.json")
         file = self.folder / "openapi.json"
@@ -88,6 +90,16 @@ class ContractTest(NodeTest):
         self.assertEqual(reply.status, status, (operation, reply))
         self.assertIn(str(status), declared["responses"], operation)
         (self.done if status < 400 else self.refused).add((operation, str(status)))
+        return reply
+
+    def redirected(self, operation, path, **headers):
+        """Of an operation that sends browsers on: Prism would follow, so the node is asked itself."""
+        verb, _, declared = self.operations[operation]
+        client = Client(self.server.url, "")
+        reply = self.status(client.request(verb, path, headers=headers), 302)
+        client.close()
+        self.assertEqual(set(declared["responses"]["302"]["headers"]) & {"Location", "Set-Cookie"}, {"Location", "Set-Cookie"})
+        self.done.add((operation, "302"))
         return reply
 
     def example(self, operation):
@@ -253,6 +265,21 @@ class ContractTest(NodeTest):
         connection.close()
         self.done.add((operation, str(answer.status)))
 
+    def audit(self):
+        """Both logs: the organization's, and the node's own."""
+        for suffix in ("", "_of_node"):
+            listed = self.drive(f"list_audit{suffix}", 200, query={"limit": "2", "order": "oldest", "details": "true"})
+            self.drive(f"list_audit{suffix}", 200, query={"result": "denied", "from": "2026-01-01T00:00:00Z"})
+            self.drive(f"list_audit{suffix}", 422, query={"until": "tomorrow"}, lenient=True)
+            self.drive(f"list_audit{suffix}", 401, key="wrong")
+            self.drive(f"get_audit_entry{suffix}", 200, id=listed.json["items"][0]["id"])
+            self.drive(f"get_audit_entry{suffix}", 404, id="1-2-3")
+            self.drive(f"export_audit{suffix}", 200)
+            self.drive(f"export_audit{suffix}", 422, query={"format": "xml"}, lenient=True)
+            anchor = self.drive(f"audit_anchor{suffix}", 200).json
+            self.drive(f"verify_audit{suffix}", 200, body={"chains": anchor["chains"][:2]})
+            self.drive(f"verify_audit{suffix}", 422, body={"chains": [{**anchor["chains"][0], "chain": "x"}]})
+
     def secrets(self):
         self.drive("rotate_secret_keys", 404, body={})
         self.drive("set_secret", 200, name="token", body=self.example("set_secret"))
@@ -372,6 +399,8 @@ class ContractTest(NodeTest):
             self.drive(name, 412, id=user, body={"name": "x"}, headers={"If-Match": '"77"'})
             self.drive(name, 404, id=NOBODY, body={})
             self.drive(name, 422, id=user, body={"status": "asleep"}, lenient=True)
+        self.drive("disable_user_mfa", 200, id=email)
+        self.drive("disable_user_mfa", 404, id="nobody@example.org")
         self.drive("unlock_user", 200, id=email)
         self.drive("unlock_user", 404, id="nobody@example.org")
 
@@ -448,6 +477,48 @@ class ContractTest(NodeTest):
         self.drive("revoke_api_key", 204, id=made["id"], key=key)
         self.drive("revoke_api_key", 404, id=NOBODY, key=key)
 
+    def brought_back(self, login):
+        """A login of a program, up to what its loopback address gets."""
+        begun = self.drive("start_oidc_login_of_program", 200, key="", provider="acme",
+                           body={"redirect": "http://127.0.0.1:1/"}).json
+        browser = Browser()
+        back = browser.get(browser.come_back(begun["authorization_url"], login))
+        return {**query_of(back.headers["location"]), "binding": begun["binding"]}
+
+    def issuers(self, key):
+        self.drive("list_oidc_providers", 200, key="")
+        self.drive("start_oidc_login", 404, key="", provider="nobody")
+        self.drive("start_oidc_login", 422, key="", provider="acme", query={"redirect": "//evil.example"})
+        begun = self.redirected("start_oidc_login", "/auth/oidc/acme/start?redirect=/api/v1/docs")
+        came = query_of(Browser().come_back(begun.headers["location"], "ida"))
+        cookie = {"Cookie": begun.headers["set-cookie"].split(";")[0]}
+        self.drive("finish_oidc_login", 403, key="", provider="acme", query=came)
+        self.redirected("finish_oidc_login", "/auth/oidc/acme/callback?" + urllib.parse.urlencode({**came, "hd": "x"}), **cookie)
+        self.drive("finish_oidc_login", 401, key="", provider="acme", query=came, headers=cookie)
+        self.drive("start_oidc_login_of_program", 422, key="", provider="acme", body={"redirect": "http://evil.example/"})
+        self.drive("finish_oidc_login_of_program", 403, key="", provider="acme", body=self.brought_back("eve"))
+        came = self.brought_back("ida")
+        self.drive("finish_oidc_login_of_program", 403, key="", provider="acme", body={**came, "binding": "x"})
+        ida = self.drive("finish_oidc_login_of_program", 200, key="", provider="acme", body=came).json
+        self.drive("list_identities", 200, key=ida["access_token"], query={"limit": "1"})
+        self.drive("list_identities", 401, key="wrong")
+        self.drive("link_identity", 404, key=key, provider="nobody", body={})
+        begun = self.drive("link_identity", 200, key=key, provider="acme", body={"redirect": "/api/v1/docs"})
+        browser = Browser()
+        browser.cookies[self.server.url.removeprefix("http://")] = dict([begun.headers["set-cookie"].split(";")[0].split("=", 1)])
+        self.status(browser.get(browser.come_back(begun.json["authorization_url"], "mallory")), 302)
+        identity = self.drive("list_identities", 200, key=key).json["items"][0]["id"]
+        self.drive("unlink_identity", 404, key=key, id=NOBODY)
+        self.drive("unlink_identity", 204, key=key, id=identity)
+        self.drive("finish_oidc_login_with_code", 401, key="", body=self.example("finish_oidc_login_with_code"))
+        person = self.server.client(key=self.drive("finish_oidc_login_of_program", 200, key="", provider="acme",
+                                                   body=self.brought_back("mara")).json["access_token"])
+        seed = person.create("/auth/mfa/enroll", {})["secret"]
+        person.create("/auth/mfa/enable", {"code": totp(seed)})
+        asked = self.drive("finish_oidc_login_of_program", 401, key="", provider="acme", body=self.brought_back("mara"))
+        self.drive("finish_oidc_login_with_code", 200, key="",
+                   body={"code": totp(seed, 1), "ticket": asked.headers["x-login-ticket"]})
+
     def slowed_down(self):
         wrong = {"email": "eve@example.org", "password": "wrong, quite"}
         anyone = self.server.client(key="")
@@ -461,11 +532,13 @@ class ContractTest(NodeTest):
         self.runs(project)
         self.live(agent)
         self.secrets()
+        self.audit()
         self.backups()
         ada, grace = self.login()
         key = self.second_factor(self.profile(ada))
         self.users()
         self.organizations(key, grace)
+        self.issuers(key)
         self.api_keys(key)
         self.slowed_down()
         declared = {(name, status) for name, (_, _, o) in self.operations.items() for status in o["responses"] if status < "4"}

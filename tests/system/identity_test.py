@@ -120,6 +120,16 @@ class LoginTest(IdentityTest):
         self.status(node.client(key="").post("/auth/login", {"email": "ada@example.org", "password": PASSWORD}), 401)
         self.login(node, "ada@example.org", OTHER_PASSWORD)
 
+    def test_an_administrator_ends_the_second_factor_of_who_has_lost_it(self):
+        node = self.node().start()
+        client, _ = self.person(node, "ada@example.org")
+        client.create("/auth/mfa/enable", {"code": totp(client.create("/auth/mfa/enroll", {})["secret"])})
+        anyone, right = node.client(key=""), {"email": "ada@example.org", "password": PASSWORD}
+        self.status(anyone.post("/auth/login", right), 401, "mfa_required")
+        self.status(client.post("/users/ada@example.org/disable-mfa"), 403, "forbidden")
+        self.status(node.client().post("/users/ada@example.org/disable-mfa"), 200)
+        self.status(anyone.post("/auth/login", right), 200)
+
     def test_a_second_factor_is_asked_for_and_its_codes_are_good_once(self):
         node = self.node().start()
         client, _ = self.person(node, "ada@example.org")

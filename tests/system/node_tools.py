@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "troupe" / "node-tools"
+SCRIPTS = Path(__file__).resolve().parents[1] / "node_tools"
 SECONDS_MAX = 180  # a bound for what hangs: Node's tools take seconds to start on a busy machine
 ENVIRONMENT = {**os.environ, "CI": "true", "NO_COLOR": "1", "REDOCLY_TELEMETRY": "off",
                "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
@@ -54,7 +55,7 @@ def spectral(document):
 def asyncapi(document):
     """What AsyncAPI's parser says of a document, and the operations that it read."""
     check()
-    script = Path(__file__).resolve().parents[1] / "node_tools" / "asyncapi.cjs"
+    script = SCRIPTS / "asyncapi.cjs"
     done = subprocess.run(["node", script, document], env={**ENVIRONMENT, "NODE_PATH": str(FOLDER / "node_modules")},
                           capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
     if done.returncode != 0:

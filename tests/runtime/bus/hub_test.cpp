@@ -1,3 +1,4 @@
+#include "storage/audit.hpp"
 #include "storage/base.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
@@ -370,6 +371,7 @@ namespace {
 /// Trims the log of every shard as far as it goes.
 void trim_all(live_journal& journal) {
     for (std::uint32_t shard = 0; shard < journal.store->who().shards; ++shard) {
+        BOOST_REQUIRE(storage::write_audit_lines(*journal.store, shard, 1000).has_value());
         const auto point = storage::find_trim(*journal.store, shard, {std::numeric_limits<std::int64_t>::max()}, 1000);
         BOOST_REQUIRE(point.has_value());
         if (point->to.at.seq > 0) {

@@ -1,0 +1,380 @@
+#include "actors/audit/audit_routes.hpp"
+
+#include "actors/audit/audit_text.hpp"
+#include "actors/common/routes.hpp"
+#include "net/http/handlers.hpp"
+#include "runtime/audit/audit_log.hpp"
+#include "schemas/base/cipher.hpp"
+#include "storage/views.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+using net::request;
+using net::responder;
+using net::verb;
+
+constexpr int waiting_max = 16;
+/// What a request brings up to date before it reads; a writer that lags behind further says so in the metrics.
+constexpr std::size_t catch_up_lines = 2000;
+constexpr std::size_t export_lines_max = 50'000;
+constexpr std::size_t pdf_lines_max = 5'000;
+constexpr std::size_t page_lines = 1000;
+
+uuid whose(const request& r, bool of_node) { return of_node ? system_organization : r.who.organization; }
+
+problem bad_parameter(std::string_view name, std::string_view wanted) {
+    return {code::invalid_request,
+            std::string(name) + ": expected " + std::string(wanted),
+            {{std::string(name), "expected " + std::string(wanted)}}};
+}
+
+expected<std::optional<timestamp>> time_in(const request& r, std::string_view name) {
+    const auto text = r.query_value(name);
+    if (!text) {
+        return std::optional<timestamp>();
+    }
+    const auto time = parse_timestamp(*text);
+    return time ? expected<std::optional<timestamp>>(time) : bad_parameter(name, "a time such as 2026-11-21T12:00:00Z");
+}
+
+/// The conditions of a request; all that are given have to hold.
+struct audit_filter {
+    std::map<std::string, std::string> equal;
+
+    bool operator()(const storage::audit_line& line) const {
+        const auto e = entry_of(line);
+        return std::ranges::all_of(equal, [&](const auto& wanted) {
+            const auto& [name, value] = wanted;
+            return name == "principal" ? e.principal == value
+                   : name == "action"  ? e.action == value
+                   : name == "kind"    ? e.kind == value
+                   : name == "entity"  ? to_string(e.entity_id) == value
+                   : name == "result"  ? detail::enum_name(e.result) == value
+                   : name == "address" ? e.address == value
+                                       : e.request_id == value;
+        });
+    }
+};
+
+const std::vector<net::query_parameter>& filter_parameters() {
+    static const std::vector<net::query_parameter> out{
+        {"from", "This time or later.", R"({"type":"string","format":"date-time"})", R"("2026-11-21T00:00:00Z")"},
+        {"until", "Before this time.", R"({"type":"string","format":"date-time"})", R"("2026-11-22T00:00:00Z")"},
+        {"principal", "Who: `user/…`, `key/…`, `run/…`, `node`, `nobody`."},
+        {"action", "The event, as `task_created` or `request_denied`."},
+        {"kind", "Of the entity that changed, as `task`."},
+        {"entity", "The id of that entity."},
+        {"result", "`denied` and `failure` are requests that were refused.",
+         R"({"type":"string","enum":["success","failure","denied"]})", R"("denied")"},
+        {"address", "From where."},
+        {"request_id", "Of the outermost request."}};
+    return out;
+}
+
+expected<storage::audit_query> query_of(const request& r, bool of_node) {
+    storage::audit_query out;
+    out.organization = whose(r, of_node);
+    const auto from = time_in(r, "from");
+    const auto until = time_in(r, "until");
+    if (!from || !until) {
+        return from ? until.error() : from.error();
+    }
+    out.from = *from;
+    out.until = *until;
+    audit_filter filter;
+    for (const auto& p : filter_parameters()) {
+        if (p.name != "from" && p.name != "until") {
+            if (const auto value = r.query_value(p.name)) {
+                filter.equal.emplace(p.name, *value);
+            }
+        }
+    }
+    if (!filter.equal.empty()) {
+        out.keep = std::move(filter);
+    }
+    return out;
+}
+
+/// With the event itself when that is asked for and kept.
+expected<audit_entry> shown(const runtime::services& s, const storage::audit_line& line, bool details) {
+    auto out = entry_of(line);
+    if (details) {
+        auto found = storage::read_audit_details(*s.store, line);
+        if (!found) {
+            return found.error();
+        }
+        if (*found) {
+            out.details = json::raw{std::move(**found)};
+        }
+    }
+    return out;
+}
+
+net::handler list(audit_desk& desk, bool of_node) {
+    return [&desk, of_node](const request& r, const responder& respond) {
+        const auto refuse = [&](const problem& p) { respond(net::to_response(p, r)); };
+        const auto& s = desk.parts();
+        const auto limit = net::page_limit(r);
+        auto query = limit ? query_of(r, of_node) : expected<storage::audit_query>(limit.error());
+        const auto written = query ? s.audit->catch_up(catch_up_lines) : expected<bool>(query.error());
+        if (!written) {
+            return refuse(written.error());
+        }
+        query->limit = *limit;
+        query->cursor = r.query_value("cursor").value_or("");
+        query->descending = r.query_value("order").value_or("newest") == "newest";
+        const auto page = storage::read_audit(*s.store, *query);
+        if (!page) {
+            return refuse(page.error());
+        }
+        std::vector<std::string> items;
+        for (const auto& line : page->lines) {
+            const auto entry = shown(s, line, r.query_value("details") == "true");
+            if (!entry) {
+                return refuse(entry.error());
+            }
+            items.push_back(to_json(*entry));
+        }
+        respond({200, net::list_body(items, page->next_cursor)});
+    };
+}
+
+net::handler read_one(audit_desk& desk, bool of_node) {
+    return [&desk, of_node](const request& r, const responder& respond) {
+        const auto& s = desk.parts();
+        const auto place = parse_audit_id(r.param("id"));
+        const bool there = place && place->shard < s.store->who().shards;
+        auto line = there ? storage::read_audit_line(*s.store, place->shard, whose(r, of_node), place->time, place->seq)
+                          : expected<std::optional<storage::audit_line>>(std::nullopt);
+        if (line && !*line) {
+            line = problem{code::not_found, "there is no line '" + std::string(r.param("id")) + "' in this audit log"};
+        }
+        const auto entry = line ? shown(s, **line, true) : expected<audit_entry>(line.error());
+        respond(entry ? net::response{200, to_json(*entry)} : net::to_response(entry.error(), r));
+    };
+}
+
+expected<std::vector<audit_entry>> read_all(const runtime::services& s, storage::audit_query query, std::size_t max) {
+    std::vector<audit_entry> out;
+    query.limit = page_lines;
+    while (true) {
+        const auto page = storage::read_audit(*s.store, query);
+        if (!page) {
+            return page.error();
+        }
+        for (const auto& line : page->lines) {
+            auto entry = shown(s, line, true);
+            if (!entry) {
+                return entry.error();
+            }
+            out.push_back(std::move(*entry));
+        }
+        if (out.size() > max) {
+            return problem{code::payload_too_large, "this is more than the " + std::to_string(max) +
+                                                        " lines of one export of that format: give `from` and "
+                                                        "`until`, and export in parts"};
+        }
+        if (!page->next_cursor) {
+            return out;
+        }
+        query.cursor = *page->next_cursor;
+    }
+}
+
+expected<net::response> exported(const runtime::services& s, const storage::audit_query& query,
+                                 const std::string& format) {
+    const auto written = s.audit->catch_up(catch_up_lines);
+    const auto entries = written ? read_all(s, query, format == "pdf" ? pdf_lines_max : export_lines_max)
+                                 : expected<std::vector<audit_entry>>(written.error());
+    if (!entries) {
+        return entries.error();
+    }
+    net::response out;
+    out.headers.emplace_back("Content-Disposition", "attachment; filename=\"audit." + format + "\"");
+    if (format == "json") {
+        out.body = to_json_array(*entries);
+    } else if (format == "csv") {
+        out.content_type = "text/csv; charset=utf-8";
+        out.body = to_csv(*entries);
+    } else {
+        auto pdf = to_pdf(*entries, "Audit log of " + to_string(query.organization));
+        if (!pdf) {
+            return pdf.error();
+        }
+        out.content_type = "application/pdf";
+        out.body = std::move(*pdf);
+    }
+    return out;
+}
+
+net::handler export_lines(audit_desk& desk, bool of_node) {
+    return [&desk, of_node](const request& r, const responder& respond) {
+        auto query = query_of(r, of_node);
+        if (!query) {
+            return respond(net::to_response(query.error(), r));
+        }
+        query->descending = false;
+        const auto begun = desk.run([&s = desk.parts(), query = std::move(*query), r, respond,
+                                     format = std::string(r.query_value("format").value_or("csv"))] {
+            auto made = exported(s, query, format);
+            respond(made ? std::move(*made) : net::to_response(made.error(), r));
+        });
+        if (!begun) {
+            respond(net::to_response(begun.error(), r));
+        }
+    };
+}
+
+net::handler anchor(audit_desk& desk, bool of_node) {
+    return [&desk, of_node](const request& r, const responder& respond) {
+        const auto& s = desk.parts();
+        const auto written = s.audit->catch_up(catch_up_lines);
+        const auto heads = written ? storage::read_audit_heads(*s.store, whose(r, of_node))
+                                   : expected<std::vector<storage::audit_head>>(written.error());
+        if (!heads) {
+            return respond(net::to_response(heads.error(), r));
+        }
+        audit_anchor_document out;
+        out.at = system_now();
+        for (const auto& h : *heads) {
+            out.chains.push_back({h.organization, h.shard, h.number,
+                                  to_hex({reinterpret_cast<const char*>(h.chain.data()), h.chain.size()})});
+        }
+        out.digest = digest_of(out.chains);
+        respond({200, to_json(out)});
+    };
+}
+
+expected<std::vector<storage::audit_head>> known_heads(const verify_audit_body& body) {
+    std::vector<storage::audit_head> out;
+    for (std::size_t i = 0; i < body.chains.size(); ++i) {
+        const auto& c = body.chains[i];
+        const auto chain = from_hex(c.chain);
+        storage::audit_head head{c.organization_id, c.shard, c.number, {}};
+        if (!chain || chain->size() != head.chain.size()) {
+            return bad_parameter("/chains/" + std::to_string(i) + "/chain", "64 hexadecimal digits");
+        }
+        std::copy(chain->begin(), chain->end(), head.chain.begin());
+        out.push_back(head);
+    }
+    return out;
+}
+
+net::handler verify(audit_desk& desk, bool of_node) {
+    return [&desk, of_node](const request& r, const responder& respond) {
+        const auto body = from_json<verify_audit_body>(r.body, strictness::input);
+        auto known = body ? known_heads(*body) : expected<std::vector<storage::audit_head>>(body.error());
+        if (!known) {
+            return respond(net::to_response(known.error(), r));
+        }
+        const auto begun = desk.run([&s = desk.parts(), known = std::move(*known), who = whose(r, of_node), respond] {
+            const auto found = storage::verify_audit(*s.store, who, known, [](std::uint64_t) {});
+            respond(
+                {200, to_json(audit_verification_document{found.bad_count == 0, found.lines, found.chains,
+                                                          found.compared, found.pending, found.bad_count, found.bad})});
+        });
+        if (!begun) {
+            respond(net::to_response(begun.error(), r));
+        }
+    };
+}
+
+/// The routes of one audit log: an organization's, or the node's own.
+std::vector<net::route> routes_of(audit_desk& desk, bool of_node) {
+    const std::string base = of_node ? "/system/audit" : "/audit";
+    const std::string permission = of_node ? "system:audit" : "audit:inspect";
+    const std::string suffix = of_node ? "_of_node" : "";
+    const std::string tag = "audit";
+    auto listed = net::page_parameters();
+    listed.insert(listed.end(), filter_parameters().begin(), filter_parameters().end());
+    listed.push_back({"order", "The newest first, or the oldest.", R"({"type":"string","enum":["newest","oldest"]})"});
+    listed.push_back({"details", "With the events themselves.", R"({"type":"boolean"})"});
+    auto exported_by = filter_parameters();
+    exported_by.push_back(
+        {"format", "Of the file; csv without it.", R"({"type":"string","enum":["csv","json","pdf"]})", R"("csv")"});
+    const std::string of_what = of_node ? " of the node: people, sessions, and requests of nobody" : "";
+    return {
+        {.verb = verb::get,
+         .path = base,
+         .operation = "list_audit" + suffix,
+         .summary =
+             "The audit log" + of_what + ": every change and every refused request, with who, when and from where.",
+         .tag = tag,
+         .permission = permission,
+         .query = listed,
+         .reply = page_of<audit_entry>("audit_list"),
+         .run = list(desk, of_node)},
+        {.verb = verb::get,
+         .path = base + "/export",
+         .operation = "export_audit" + suffix,
+         .summary = "Lines of the audit log as a file, the oldest first.",
+         .tag = tag,
+         .permission = permission,
+         .query = exported_by,
+         .reply = net::body_type{.name = "audit_file",
+                                 .schema = [] { return std::string(R"({"type":"string"})"); },
+                                 .check = nullptr,
+                                 .content_type = "text/csv",
+                                 .other_types = {"application/json", "application/pdf"}},
+         .errors = {code::payload_too_large, code::overloaded},
+         .run = export_lines(desk, of_node)},
+        {.verb = verb::get,
+         .path = base + "/anchor",
+         .operation = "audit_anchor" + suffix,
+         .summary = "Where all chains end now: kept elsewhere, it shows later that nothing before was changed.",
+         .tag = tag,
+         .permission = permission,
+         .reply = net::reply_of<audit_anchor_document>("audit_anchor"),
+         .run = anchor(desk, of_node)},
+        {.verb = verb::post,
+         .path = base + "/verify",
+         .operation = "verify_audit" + suffix,
+         .summary = "Reads the whole audit log: whether a line was changed, taken out or cut off.",
+         .tag = tag,
+         .permission = permission,
+         .body = net::body_of<verify_audit_body>("verify_audit"),
+         .reply = net::reply_of<audit_verification_document>("audit_verification"),
+         .errors = {code::overloaded},
+         .run = verify(desk, of_node)},
+        {.verb = verb::get,
+         .path = base + "/{id}",
+         .operation = "get_audit_entry" + suffix,
+         .summary = "One line of the audit log with the event itself, while its history is kept.",
+         .tag = tag,
+         .permission = permission,
+         .reply = net::reply_of<audit_entry>("audit_entry"),
+         .errors = {code::not_found},
+         .run = read_one(desk, of_node)},
+    };
+}
+
+} // namespace
+
+expected<void> audit_desk::run(std::function<void()> job) {
+    if (waiting_.fetch_add(1) >= waiting_max) {
+        --waiting_;
+        return problem{
+            code::overloaded, "several exports and verifications of audit logs are under way: try later", {}, 5};
+    }
+    threads_.post([this, job = std::move(job)] {
+        job();
+        --waiting_;
+    });
+    return {};
+}
+
+std::vector<net::route> audit_routes(audit_desk& desk) {
+    auto out = routes_of(desk, false);
+    auto node = routes_of(desk, true);
+    std::move(node.begin(), node.end(), std::back_inserter(out));
+    return out;
+}
+
+} // namespace troupe::actors
