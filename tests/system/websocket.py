@@ -15,9 +15,11 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 class WebSocket:
     """Raises ConnectionError when the other side has gone."""
 
-    def __init__(self, url, key, path="/api/v1/ws", seconds=SECONDS_MAX):
+    def __init__(self, url, key, path="/api/v1/ws", seconds=SECONDS_MAX, tls=None):
         where = urllib.parse.urlsplit(url)
         self.socket = socket.create_connection((where.hostname, where.port), timeout=seconds)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=where.hostname)
         self.read_ahead = b""
         nonce = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: {where.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
