@@ -362,7 +362,7 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     if (auto marked = storage::mark_place(options.directory); !marked) {
         return marked.error();
     }
-    auto live = hub::start(**store, default_aliases());
+    auto live = hub::start(**store, default_aliases(**store));
     if (!live) {
         return live.error();
     }

@@ -13,6 +13,8 @@ net::api_info about_api() {
          {"approvals", "Questions and tool calls that wait for a person."},
          {"audit", "Who did what, when and from where: every change and every refused request, chained."},
          {"backups", "Copies of the node's data, made while it works."},
+         {"live",
+          "What happens, while it happens: streams with a path of their own. The others are in the AsyncAPI document."},
          {"projects", "Files that agents work on, kept in the log; a folder on the node is a cache of it."},
          {"runs", "An agent's work on one goal: model calls and tool calls, durable step by step."},
          {"secrets", "Values that are kept encrypted and never shown again."},

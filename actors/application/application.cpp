@@ -5,6 +5,8 @@
 #include "actors/application/edge_metrics.hpp"
 #include "actors/application/kinds.hpp"
 #include "actors/application/live_channels.hpp"
+#include "actors/application/live_figures.hpp"
+#include "actors/application/live_routes.hpp"
 #include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/audit/audit_routes.hpp"
@@ -50,6 +52,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -122,6 +125,7 @@ struct application::impl {
     system_parts system;
     api_documents documents;
     present_edge edge;
+    std::set<std::string> kinds; ///< Of entities.
     std::unique_ptr<provider_watch> providers;
     std::vector<runtime::supervision_tree::entry> edge_entries;
     std::map<std::string, runtime::token_price> prices;
@@ -132,10 +136,10 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature :
-             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-              run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), audit_routes(*audit),
-              identity_routes(*who), usage_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+                             run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault),
+                             audit_routes(*audit), identity_routes(*who), usage_routes(parts), live_routes(parts),
+                             own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -221,6 +225,9 @@ net::server_hooks application::impl::edge_hooks() {
         return who->doors->revalidate(r, before);
     };
     hooks.authorize_channel = [this](const net::principal& caller, std::string_view channel) {
+        if (auto known = check_channel(channel, kinds); !known) {
+            return known;
+        }
         auto may = who->doors->authorize(caller, channel_permission(channel));
         if (!may) {
             refused->note_channel(caller, channel, may.error());
@@ -504,6 +511,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!kinds) {
         return kinds.error();
     }
+    for (const auto& [name, kind] : *kinds) {
+        me.kinds.insert(name);
+    }
     auto plans = plan_keeper::open(me.node->parts());
     if (!plans) {
         return plans.error();
@@ -535,6 +545,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     }
     if (auto served = me.serve(); !served) {
         return served.error();
+    }
+    const auto show_figures = [&me](const runtime::part_failed&) {
+        return expected<std::shared_ptr<void>>(std::make_shared<live_figures>(*me.node, me.system.connections));
+    };
+    if (auto shown = me.node->supervise({"live", "live_figures", show_figures}); !shown) {
+        return shown.error();
     }
     me.ready = true;
     return out;

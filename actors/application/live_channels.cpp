@@ -1,11 +1,13 @@
 #include "actors/application/live_channels.hpp"
 
 #include "actors/agent/agent_model.hpp"
+#include "actors/application/live_figures.hpp"
 #include "actors/approval/approval_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/secret/secret_model.hpp"
 #include "actors/task/task_model.hpp"
+#include "schemas/base/ids.hpp"
 #include "schemas/run.hpp"
 
 #include <algorithm>
@@ -37,7 +39,11 @@ net::live_channel own_channel(std::string name, std::string doc) {
     return out;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> named{{
+struct named_channel {
+    std::string_view name;
+    std::string_view permission;
+};
+constexpr std::array<named_channel, 6> named{{
     {"agent_status", "agent:read"},
     {"task_completion", "task:read"},
     {"activities", "event:read"},
@@ -49,6 +55,17 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> named{{
 /// Whether a pattern with a trailing "*" shows the channel.
 bool shows(std::string_view pattern, std::string_view channel) {
     return pattern.ends_with('*') && channel.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+problem refused(std::string_view channel, std::string why) {
+    return {code::invalid_request,
+            "channels: \"" + std::string(channel.substr(0, 100)) + "\" " + why,
+            {{"/channels", std::move(why)}}};
+}
+
+bool is_id(std::string_view text) {
+    const auto id = parse_uuid(text);
+    return id && to_string(*id) == text;
 }
 
 } // namespace
@@ -67,32 +84,89 @@ std::vector<net::live_channel> live_channels() {
             channel.messages.push_back({"output", [] { return json_schema<output_data>(); }, true});
         }
     }
-    out.push_back({"activities", "activities", "Every journaled event of the organization.", {}, true});
+    out.push_back({"activities",
+                   "activities",
+                   "What happens to everything that people work with: every journaled event, without heartbeats and "
+                   "the machinery's own.",
+                   {},
+                   true});
     out.push_back({"task_completion", "task_completion",
-                   "Tasks on which an agent ended its work, or that were moved over the board.",
+                   "Tasks on which an agent ended its work, or that were moved to done, cancelled or failed.",
                    net::messages_of<std::variant<work_finished, task_moved>>(), true});
-    out.push_back(
-        {"agent_status", "agent_status", "What happens to agents.", net::messages_of<agent_model::event>(), true});
+    out.push_back({"agent_status", "agent_status",
+                   "Agents that came, went, started, stopped, or took up or ended work.",
+                   net::messages_of<std::variant<agent_created, agent_started, agent_stopped, agent_paused,
+                                                 agent_resumed, agent_deleted, task_started, task_finished>>(),
+                   true});
+    out.push_back({"agent_logs",
+                   "agents/{id}/logs",
+                   "What the runs of an agent do: their events, the model's text and what commands print.",
+                   {},
+                   true});
     out.push_back({"supervision",
                    "supervision",
                    "Parts of the node that start, fail and end.",
                    {{"changed", [] { return std::string(supervision_schema); }, true}}});
+    out.push_back({"system_metrics",
+                   "system_metrics",
+                   "Figures of the node, every five seconds.",
+                   {{"metrics", [] { return json_schema<system_figures>(); }, true}}});
+    out.push_back(
+        {"system_alerts",
+         "system_alerts",
+         "Messages that nobody worked on, and how many entities are in trouble when that changes.",
+         {{"dead_letter", dead_letter_schema, true}, {"troubles", [] { return json_schema<trouble_alert>(); }, true}}});
     return out;
 }
 
 std::string channel_permission(std::string_view channel) {
-    for (const auto& [name, permission] : named) {
-        if (name == channel) {
-            return std::string(permission);
+    for (const auto& n : named) {
+        if (n.name == channel) {
+            return std::string(n.permission);
         }
+    }
+    if (channel.starts_with("agents/") && channel.ends_with("/logs")) {
+        return "run:read";
     }
     if (const auto slash = channel.find('/');
         slash != std::string_view::npos && slash > 1 && channel[slash - 1] == 's') {
         return std::string(channel.substr(0, slash - 1)) + ":read";
     }
-    const bool of_node =
-        std::ranges::any_of(named, [&](const auto& n) { return n.second == "system:read" && shows(channel, n.first); });
+    const bool of_node = channel != "*" && std::ranges::any_of(named, [&](const auto& n) {
+                             return n.permission == "system:read" && shows(channel, n.name);
+                         });
     return of_node ? "system:read" : "event:read";
+}
+
+expected<void> check_channel(std::string_view channel, const std::set<std::string>& kinds) {
+    if (channel == "*" || std::ranges::any_of(named, [&](const auto& n) { return n.name == channel; })) {
+        return {};
+    }
+    if (channel == "engine_status") {
+        return problem{code::not_found,
+                       "channels: this node runs no engines yet, so engine_status has nothing to show"};
+    }
+    if (channel.ends_with('*')) {
+        const auto start = channel.substr(0, channel.size() - 1);
+        const bool whole_kind = start.ends_with("s/") && kinds.contains(std::string(start.substr(0, start.size() - 2)));
+        const bool part_of_name =
+            std::ranges::any_of(named, [&](const auto& n) { return n.name.starts_with(start); }) ||
+            std::ranges::any_of(kinds, [&](const auto& k) { return (k + "s/").starts_with(start); });
+        return whole_kind || part_of_name
+                   ? expected<void>()
+                   : refused(channel, "can match nothing: give a name of a channel, *, or a kind as in tasks/*");
+    }
+    const auto slash = channel.find('/');
+    const auto kind = channel.substr(0, slash);
+    if (slash == std::string_view::npos || !kind.ends_with('s') ||
+        !kinds.contains(std::string(kind.substr(0, kind.size() - 1)))) {
+        return refused(channel, "is no channel of this node: GET /api/v1/asyncapi.json lists them");
+    }
+    auto id = channel.substr(slash + 1);
+    if (kind == "agents" && id.ends_with("/logs")) {
+        id.remove_suffix(std::string_view("/logs").size());
+    }
+    return is_id(id) ? expected<void>() : refused(channel, "does not end in the id of an entity, in lower case");
 }
 
 } // namespace troupe::actors

@@ -6,6 +6,7 @@
 #include "actors/run/run_model.hpp"
 #include "actors/tool/policies.hpp"
 #include "net/http/handlers.hpp"
+#include "net/http/stream_query.hpp"
 #include "schemas/agent.hpp"
 #include "schemas/run.hpp"
 #include "schemas/run_messages.hpp"
@@ -210,6 +211,7 @@ std::vector<net::route> run_routes(const runtime::services& s, const working_fol
                       .summary = "The events of a run as they come, with tokens and output, as text/event-stream.",
                       .tag = plural,
                       .permission = "run:read",
+                      .query = net::stream_parameters(),
                       .errors = {code::not_found},
                       .stream = watch(s)});
     return routes;

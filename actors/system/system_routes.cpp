@@ -2,6 +2,7 @@
 
 #include "actors/common/routes.hpp"
 #include "net/http/handlers.hpp"
+#include "net/http/stream_query.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/tree.hpp"
@@ -236,6 +237,19 @@ std::uint64_t count_runs(const runtime::services& s, const uuid& organization, s
     return page ? page->items.size() : 0;
 }
 
+namespace {
+
+std::vector<net::query_parameter> events_query() {
+    std::vector<net::query_parameter> out{
+        {"after", "Cursor of the page before; without one from the start. When events after it are not kept any "
+                  "more, the first item is of kind `reset`."},
+        net::page_parameters().front()};
+    std::ranges::move(net::stream_parameters(), std::back_inserter(out));
+    return out;
+}
+
+} // namespace
+
 std::vector<route> system_routes(const system_parts& parts) {
     auto out = open_routes(parts);
     std::ranges::move(document_routes(parts), std::back_inserter(out));
@@ -278,24 +292,19 @@ std::vector<route> system_routes(const system_parts& parts) {
     out.push_back(why_route(parts));
     out.push_back(load_route(parts));
     std::ranges::move(trouble_routes(parts), std::back_inserter(out));
-    out.push_back(
-        {.verb = verb::get,
-         .path = "/events",
-         .operation = "list_events",
-         .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
-         .tag = "system",
-         .permission = "event:read",
-         .query = {{"after",
-                    "Cursor of the page before; without one from the start. When events after it are not kept any "
-                    "more, the first item is of kind `reset`."},
-                   net::page_parameters().front(),
-                   {"since", "For streams."}},
-         .reply = page_of<event_document>("events"),
-         .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
-         .stream =
-             [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
-                 answer_stream(net::stream_spec{{"*"}, ""});
-             }});
+    out.push_back({.verb = verb::get,
+                   .path = "/events",
+                   .operation = "list_events",
+                   .summary = "The journaled events of the organization, oldest first; live as text/event-stream.",
+                   .tag = "system",
+                   .permission = "event:read",
+                   .query = events_query(),
+                   .reply = page_of<event_document>("events"),
+                   .run = [&parts](const request& r, const responder& respond) { events(parts, r, respond); },
+                   .stream =
+                       [](const request&, const std::function<void(expected<net::stream_spec>)>& answer_stream) {
+                           answer_stream(net::stream_spec{{"*"}, ""});
+                       }});
     return out;
 }
 

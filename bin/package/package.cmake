@@ -26,8 +26,10 @@ set(public_headers
     net/client/http_client.hpp
     net/http/handlers.hpp
     net/http/route.hpp
+    net/http/stream_query.hpp
     net/model/model.hpp
     runtime/bus/bus.hpp
+    runtime/bus/filter.hpp
     runtime/config/config.hpp
     runtime/entity/entity.hpp
     runtime/entity/kind.hpp

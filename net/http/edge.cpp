@@ -84,6 +84,7 @@ void io_thread::stop() {
         if (std::exchange(stopped_, true))
             return;
         inbox_.clear();
+        woken_.clear();
     }
     context_.stop();
     if (thread_.joinable())
@@ -99,8 +100,21 @@ void io_thread::post(std::function<void()> task) {
         const std::lock_guard lock(mutex_);
         if (stopped_)
             return;
-        first = inbox_.empty();
+        first = inbox_.empty() && woken_.empty();
         inbox_.push_back(std::move(task));
+    }
+    if (first)
+        asio::post(context_, [this] { run_inbox(); });
+}
+
+void io_thread::wake(std::weak_ptr<connection> c) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopped_)
+            return;
+        first = inbox_.empty() && woken_.empty();
+        woken_.push_back(std::move(c));
     }
     if (first)
         asio::post(context_, [this] { run_inbox(); });
@@ -110,9 +124,19 @@ bool io_thread::is_current() const { return std::this_thread::get_id() == runs_o
 
 void io_thread::run_inbox() {
     std::vector<std::function<void()>> tasks;
+    std::vector<std::weak_ptr<connection>> woken;
     {
         const std::lock_guard lock(mutex_);
         tasks.swap(inbox_);
+        woken.swap(woken_);
+    }
+    for (const auto& each : woken) {
+        try {
+            if (const auto c = each.lock())
+                c->woken();
+        } catch (const std::exception& e) {
+            report(e);
+        }
     }
     for (auto& task : tasks) {
         try {

@@ -120,6 +120,8 @@ public:
     virtual void drain() = 0;
     /// Ends now.
     virtual void abort() = 0;
+    /// `io_thread::wake` was called.
+    virtual void woken() {}
 
 protected:
     std::shared_ptr<edge> edge_;
@@ -138,6 +140,8 @@ public:
 
     /// Runs `task` on this thread. From any thread; many calls before the thread wakes cost one wake-up.
     void post(std::function<void()> task);
+    /// Calls `woken` of a connection, if it is still there: a `post` that costs nothing but its place in a list.
+    void wake(std::weak_ptr<connection> c);
     [[nodiscard]] bool is_current() const;
 
     void add(std::shared_ptr<connection> c);
@@ -166,6 +170,7 @@ private:
     bool ticking_ = false;
     std::mutex mutex_;
     std::vector<std::function<void()>> inbox_;
+    std::vector<std::weak_ptr<connection>> woken_;
     bool stopped_ = false;
     std::unordered_map<const connection*, std::shared_ptr<connection>> connections_;
     std::string path_;

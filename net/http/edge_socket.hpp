@@ -10,12 +10,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/beast/core/role.hpp>
-#include <boost/beast/websocket/teardown.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <utility>
 
 namespace troupe::net {
@@ -66,6 +65,17 @@ public:
             token);
     }
 
+    /// Writes what the socket takes at once, of the first pieces; `wants` says what to wait for when that was nothing.
+    /// After nothing was taken, the same has to be offered again, with nothing less behind it.
+    tls_step write_now(std::span<const boost::asio::const_buffer> pieces);
+
+    /// `done(error)` when the socket can do that.
+    template <class Handler>
+    void wait_for(tls_step::want what, Handler&& done) {
+        socket_.async_wait(what == tls_step::want::read ? tcp_socket::wait_read : tcp_socket::wait_write,
+                           std::forward<Handler>(done));
+    }
+
     /// Says that nothing more comes; what the client sends can still be read.
     void shutdown_send(error_code& error) {
         say_goodbye();
@@ -87,6 +97,8 @@ public:
     }
 
 private:
+    tls_step write_record(std::span<const boost::asio::const_buffer> pieces);
+
     template <class Buffers>
     struct reading {
         tls_session& tls;
@@ -162,14 +174,5 @@ private:
     connection_place place_;
     std::unique_ptr<tls_session> tls_; // null: plain
 };
-
-/// What a WebSocket asks of the stream below it.
-inline void beast_close_socket(edge_socket& socket) { socket.close(); }
-
-template <class Handler>
-void async_teardown(boost::beast::role_type role, edge_socket& socket, Handler&& done) {
-    socket.say_goodbye();
-    boost::beast::websocket::async_teardown(role, socket.plain(), std::forward<Handler>(done));
-}
 
 } // namespace troupe::net

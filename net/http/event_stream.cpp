@@ -5,7 +5,6 @@
 #include "schemas/base/log.hpp"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -19,6 +18,9 @@ using boost::system::error_code;
 
 /// One write carries about this much: enough to fill a socket, little enough to stay fair to the others.
 constexpr std::size_t write_bytes = 64 * limits::kib;
+constexpr std::size_t write_texts = 64;
+/// Writes in a row before others have their turn.
+constexpr int rounds_max = 4;
 
 std::string to_event(const runtime::live_event& e) {
     std::string data = runtime::to_envelope(e);
@@ -65,14 +67,10 @@ expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge>
     auto& bus = *e->hooks.bus;
     auto out = std::make_shared<event_stream>(e, io);
     out->feed_ = std::make_shared<live_feed>(
-        bus, live_feed::limits{settings.stream_queue_bytes_max, settings.stream_queue_events_max}, to_event,
-        [thread = io.shared_from_this(), stream = std::weak_ptr(out)] {
-            thread->post([stream] {
-                if (const auto s = stream.lock())
-                    s->flush();
-            });
-        });
-    auto subscribed = out->feed_->subscribe("", {asked.who.organization, spec.channels, spec.since});
+        bus, live_feed::limits{settings.stream_queue_bytes_max, settings.stream_queue_events_max},
+        live_feed::form{1, to_event},
+        [thread = io.shared_from_this(), stream = std::weak_ptr<connection>(out)] { thread->wake(stream); });
+    auto subscribed = out->feed_->subscribe("", {asked.who.organization, spec.channels, spec.since, spec.filter});
     if (!subscribed)
         return subscribed.error();
     out->asked_ = std::move(asked);
@@ -82,8 +80,8 @@ expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge>
 void event_stream::start(edge_socket socket, std::string head) {
     socket_ = std::move(socket);
     started_ = true;
-    next_ = std::move(head);
-    next_ += "retry: 2000\n: connected\n\n"; // the comment makes proxies and clients show the stream at once
+    // The comment makes proxies and clients show the stream at once.
+    out_.add(std::move(head) + "retry: 2000\n: connected\n\n");
     heartbeat_at_ms_ = monotonic_ms() + edge_->settings.heartbeat_ms;
     io_.add(shared_from_this());
     read();
@@ -93,39 +91,39 @@ void event_stream::start(edge_socket socket, std::string head) {
 }
 
 void event_stream::flush() {
-    if (!started_ || !socket_.is_open())
+    for (int round = 0; started_ && socket_.is_open(); ++round) {
+        if (!ending_ && ((!waiting_ && out_.empty()) || feed_->dropped())) {
+            auto taken = feed_->take(write_bytes, write_texts);
+            for (auto& text : taken.texts)
+                out_.add(std::move(text));
+            edge_->tell_lost(taken.lost);
+            if (taken.dropped)
+                finish(to_last_event("dropped", taken.resume.empty() ? "" : taken.resume.front().since,
+                                     "The reader was too slow. Connect again with Last-Event-ID to go on from there."));
+        }
+        if (waiting_)
+            return;
+        if (out_.empty())
+            return ending_ ? abort() : void();
+        if (round == rounds_max)
+            return io_.wake(weak_from_this());
+        heartbeat_at_ms_ = monotonic_ms() + edge_->settings.heartbeat_ms;
+        const auto step = out_.write_to(socket_);
+        if (step.error)
+            return abort();
+        if (step.wants == tls_step::want::nothing)
+            continue;
+        waiting_ = true;
+        write_deadline_ms_ = monotonic_ms() + edge_->settings.write_time_out_ms;
+        socket_.wait_for(step.wants, [s = self()](error_code error) {
+            s->waiting_ = false;
+            if (error)
+                s->abort();
+            else
+                s->flush();
+        });
         return;
-    if (!ending_ && (writing_.empty() || feed_->dropped())) {
-        auto taken = feed_->take(write_bytes);
-        for (const auto& message : taken.messages)
-            next_ += message;
-        edge_->tell_lost(taken.lost);
-        if (taken.dropped)
-            finish(to_last_event("dropped", taken.resume.empty() ? "" : taken.resume.front().since,
-                                 "The reader was too slow. Connect again with Last-Event-ID to go on from there."));
     }
-    write();
-}
-
-void event_stream::write() {
-    if (!writing_.empty() || !socket_.is_open())
-        return;
-    if (next_.empty()) {
-        if (ending_)
-            abort();
-        return;
-    }
-    writing_.swap(next_);
-    const auto now_ms = monotonic_ms();
-    write_deadline_ms_ = now_ms + edge_->settings.write_time_out_ms;
-    heartbeat_at_ms_ = now_ms + edge_->settings.heartbeat_ms;
-    asio::async_write(socket_, asio::buffer(writing_), [s = self()](error_code error, std::size_t) {
-        s->writing_.clear();
-        if (error)
-            s->abort();
-        else
-            s->flush();
-    });
 }
 
 /// Nothing is expected from the client: this only notices that it has gone.
@@ -138,25 +136,25 @@ void event_stream::read() {
     });
 }
 
-void event_stream::finish(const std::string& last_event) {
+void event_stream::finish(std::string last_event) {
     ending_ = true;
-    next_ += last_event;
+    out_.add(std::move(last_event));
     feed_->close();
 }
 
 void event_stream::tick(std::int64_t now_ms) {
     if (!ending_ && !edge_->still_may(asked_, asked_.who)) {
         finish(to_last_event("closed", "", "The token has expired, or what you may do has changed. Connect again."));
-        return write();
+        return flush();
     }
-    if (!writing_.empty()) {
+    if (waiting_) {
         if (now_ms >= write_deadline_ms_) {
             log_for("edge").debug("event stream closed: the client does not read");
             abort();
         }
     } else if (now_ms >= heartbeat_at_ms_) {
-        next_ += ": heartbeat\n\n";
-        write();
+        out_.add(": heartbeat\n\n");
+        flush();
     }
 }
 
@@ -164,7 +162,7 @@ void event_stream::drain() {
     if (ending_)
         return;
     finish(to_last_event("closed", "", "The node is stopping. Connect again."));
-    write();
+    flush();
 }
 
 void event_stream::abort() {

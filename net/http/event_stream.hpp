@@ -3,11 +3,11 @@
 #include "net/http/edge.hpp"
 #include "net/http/edge_socket.hpp"
 #include "net/http/live_feed.hpp"
+#include "net/http/outbox.hpp"
 
 #include <array>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace troupe::net {
 
@@ -27,22 +27,22 @@ public:
     void tick(std::int64_t now_ms) override;
     void drain() override;
     void abort() override;
+    void woken() override { flush(); }
 
 private:
     std::shared_ptr<event_stream> self();
     void flush();
-    void write();
     void read();
-    void finish(const std::string& last_event);
+    void finish(std::string last_event);
 
     io_thread& io_;
     request asked_; // what opened it, without a body
     edge_socket socket_;
     std::shared_ptr<live_feed> feed_;
-    std::string next_;    // to be written after what is on its way
-    std::string writing_; // on its way
+    outbox out_;
     bool started_ = false;
-    bool ending_ = false; // after `next_` the connection ends
+    bool waiting_ = false; // for the socket to take more
+    bool ending_ = false;  // after what is in the outbox the connection ends
     std::int64_t write_deadline_ms_ = 0;
     std::int64_t heartbeat_at_ms_ = 0;
     std::array<char, 256> ignored_{};

@@ -5,6 +5,7 @@
 #include "net/http/event_stream.hpp"
 #include "net/http/http_connection.hpp"
 #include "net/http/reply_text.hpp"
+#include "net/http/stream_query.hpp"
 #include "net/websocket/live_socket.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/log.hpp"
@@ -87,12 +88,8 @@ void http_connection::run_handler() {
 }
 
 void http_connection::run_stream() {
-    // The cursor of the list at the same path: passed over in silence, its reader would miss what it asked for.
-    if (request_.query_value("after"))
-        return write(to_response({code::invalid_request,
-                                  "A stream takes no `after`: give `since` (a cursor, or \"start\") or Last-Event-ID.",
-                                  {{"after", "is for pages; a stream takes `since`"}}},
-                                 request_));
+    if (auto valid = check_stream_query(request_); !valid)
+        return write(to_response(valid.error(), request_));
     auto promise = std::make_shared<promised<expected<stream_spec>>>(
         io_.shared_from_this(),
         [c = std::weak_ptr(self()), n = number_](expected<stream_spec> spec) {
@@ -136,10 +133,10 @@ bool http_connection::hold_back(response& r) {
 void http_connection::answer_stream(std::uint64_t number, expected<stream_spec> spec) {
     if (phase_ != phase::handling || number != number_)
         return;
+    if (spec)
+        spec = complete(std::move(*spec), request_);
     if (!spec)
         return write(to_response(spec.error(), request_));
-    if (spec->since.empty())
-        spec->since = request_.header("last-event-id").value_or(request_.query_value("since").value_or(""));
     auto stream = event_stream::open(edge_, io_, request_, *spec);
     if (!stream)
         return write(to_response(stream.error(), request_));
@@ -265,7 +262,7 @@ void http_connection::upgrade() {
     auto live = self(); // `remove` below may drop the last other reference
     phase_ = phase::closed;
     report(101, 0);
-    socket_upgrade handed{std::move(socket_), parser_->release(), std::move(request_), route_};
+    socket_upgrade handed{std::move(socket_), std::move(request_), route_};
     serve_live_socket(edge_, io_, std::move(handed));
     io_.remove(this);
 }

@@ -5,14 +5,8 @@
 
 namespace troupe::net {
 
-bool channel_matches(std::string_view pattern, std::string_view channel) {
-    if (pattern.ends_with('*'))
-        return channel.starts_with(pattern.substr(0, pattern.size() - 1));
-    return pattern == channel;
-}
-
-live_feed::live_feed(runtime::bus& bus, limits bounds, encoder encode, std::function<void()> wake)
-    : bus_(bus), bounds_(bounds), encode_(encode), wake_(std::move(wake)) {}
+live_feed::live_feed(runtime::bus& bus, limits bounds, form encoded, std::function<void()> wake)
+    : bus_(bus), bounds_(bounds), form_(encoded), wake_(std::move(wake)) {}
 
 live_feed::~live_feed() { close(); }
 
@@ -25,11 +19,8 @@ expected<live_feed::subscription_ptr> live_feed::begin(const std::shared_ptr<sou
 }
 
 expected<void> live_feed::subscribe(const std::string& name, runtime::subscription_request request) {
-    auto s = std::make_shared<source>(source{.name = name,
-                                             .request = request,
-                                             .subscribed_at = system_now(),
-                                             .queued = request.since,
-                                             .sent = request.since});
+    auto s = std::make_shared<source>(
+        source{.name = name, .request = request, .subscribed_at = system_now(), .queued = {}, .sent = {}});
     auto begun = begin(s, std::move(request));
     if (!begun)
         return begun.error();
@@ -45,10 +36,11 @@ bool live_feed::unsubscribe(const std::string& name) {
         const std::lock_guard lock(mutex_);
         const auto& s = found->second.state;
         s->open = false;
-        const auto of_source = [&](const item& i) { return i.from == s; };
+        queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(std::exchange(taken_, 0)));
+        const auto of_source = [&](const item& i) { return i.from == s.get(); };
         for (const auto& i : queue_)
-            queued_bytes_ -= of_source(i) ? i.text.size() : 0;
-        queue_.erase(std::remove_if(queue_.begin(), queue_.end(), of_source), queue_.end());
+            queued_bytes_ -= of_source(i) ? i.text->bytes.size() : 0;
+        std::erase_if(queue_, of_source);
     }
     sources_.erase(found);
     return true;
@@ -83,29 +75,32 @@ std::size_t live_feed::channels() const {
 }
 
 void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event& e) {
-    auto text = encode_(e);
+    auto& text = e.texts[form_.slot];
+    if (!text)
+        text = std::make_shared<const runtime::event_text>(e.id, form_.encode(e));
+    const auto bytes = text->bytes.size();
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
         if (!s->open || s->paused || dropped_)
             return;
         const auto& wanted = s->request.channels;
-        if (s->filtered && std::none_of(wanted.begin(), wanted.end(),
-                                        [&](const auto& pattern) { return channel_matches(pattern, e.channel); }))
+        if (s->filtered && std::none_of(wanted.begin(), wanted.end(), [&](const auto& pattern) {
+                return runtime::channel_matches(pattern, e.channel);
+            }))
             return;
-        const bool full =
-            !queue_.empty() && (queue_.size() >= bounds_.events_max || queued_bytes_ + text.size() > bounds_.bytes_max);
+        const bool full = queued() > 0 && (queued() >= bounds_.events_max || queued_bytes_ + bytes > bounds_.bytes_max);
         if (full) {
-            const bool past = e.ts < s->subscribed_at && !e.id.empty() && !s->queued.empty();
+            const bool past = e.ts < s->subscribed_at && !e.id.empty() && !s->place_of(s->queued).empty();
             if (past)
                 s->paused = any_paused_ = true;
             else
                 drop();
         } else {
             if (!e.id.empty())
-                s->queued = e.id;
-            queued_bytes_ += text.size();
-            queue_.push_back({s, e.id, std::move(text)});
+                s->queued = text;
+            queued_bytes_ += bytes;
+            queue_.push_back({s.get(), text});
         }
         wake = !std::exchange(awake_, true) || dropped_; // a reader that is stuck in a write has to know
     }
@@ -116,8 +111,17 @@ void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event
 /// With the mutex held.
 void live_feed::drop() {
     dropped_ = true;
-    lost_ += queue_.size() + 1; // and the one that found no room
+    lost_ += queued() + 1; // and the one that found no room
+    forget_queue();
+}
+
+/// With the mutex held. An idle reader keeps room for a few.
+void live_feed::forget_queue() {
+    constexpr std::size_t room_max = 8;
     queue_.clear();
+    if (queue_.capacity() > room_max)
+        queue_ = {};
+    taken_ = 0;
     queued_bytes_ = 0;
 }
 
@@ -126,7 +130,7 @@ bool live_feed::dropped() const {
     return dropped_;
 }
 
-live_feed::taken live_feed::take(std::size_t bytes_max) {
+live_feed::taken live_feed::take(std::size_t bytes_max, std::size_t texts_max) {
     resume_paused();
     taken out;
     const std::lock_guard lock(mutex_);
@@ -134,28 +138,34 @@ live_feed::taken live_feed::take(std::size_t bytes_max) {
         out.dropped = true;
         out.lost = std::exchange(lost_, 0);
         for (const auto& [name, e] : sources_)
-            out.resume.push_back({name, e.state->sent});
+            out.resume.push_back({name, e.state->place_of(e.state->sent)});
         return out;
     }
-    std::size_t bytes = 0;
-    while (!queue_.empty() && bytes < bytes_max) {
-        auto& next = queue_.front();
-        bytes += next.text.size();
-        if (!next.cursor.empty())
-            next.from->sent = std::move(next.cursor);
-        out.messages.push_back(std::move(next.text));
-        queue_.pop_front();
-    }
-    queued_bytes_ -= bytes;
-    if (out.messages.empty())
+    if (queued() == 0) {
         awake_ = false;
+        return out;
+    }
+    out.texts.reserve(std::min(queued(), texts_max));
+    for (std::size_t bytes = 0; queued() > 0 && bytes < bytes_max && out.texts.size() < texts_max;) {
+        auto& next = queue_[taken_++];
+        bytes += next.text->bytes.size();
+        queued_bytes_ -= next.text->bytes.size();
+        if (!next.text->id.empty())
+            next.from->sent = next.text;
+        out.texts.push_back(std::move(next.text));
+    }
+    if (queued() == 0) {
+        forget_queue();
+    } else if (taken_ > queue_.size() / 2) {
+        queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(std::exchange(taken_, 0)));
+    }
     return out;
 }
 
 void live_feed::resume_paused() {
     {
         const std::lock_guard lock(mutex_);
-        if (!any_paused_ || !queue_.empty() || dropped_)
+        if (!any_paused_ || queued() > 0 || dropped_)
             return;
         any_paused_ = false;
     }
@@ -167,7 +177,7 @@ void live_feed::resume_paused() {
                 continue;
             e.state->open = false; // what the old subscription still sends is not wanted
             request = e.state->request;
-            request.since = e.state->queued;
+            request.since = e.state->place_of(e.state->queued);
         }
         e.subscription.reset();
         auto s = std::make_shared<source>(*e.state);
@@ -189,8 +199,7 @@ void live_feed::close() {
         const std::lock_guard lock(mutex_);
         for (auto& [name, e] : sources_)
             e.state->open = false;
-        queue_.clear();
-        queued_bytes_ = 0;
+        forget_queue();
     }
     sources_.clear();
 }

@@ -6,20 +6,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace troupe::net {
-
-/// Whether a channel is meant by a name or a pattern with one trailing "*".
-bool channel_matches(std::string_view pattern, std::string_view channel);
 
 /// What one reader of live events has yet to be sent: a bounded queue between the bus's threads and the reader's io
 /// thread, over any number of subscriptions.
@@ -33,12 +27,15 @@ public:
         std::size_t bytes_max;
         std::size_t events_max;
     };
-    /// How an event is written to this reader. Called on the bus's threads.
-    using encoder = std::string (*)(const runtime::live_event&);
+    /// How events are written to readers of this sort: made once for all of them.
+    struct form {
+        std::size_t slot;                                  ///< Of `live_event::texts`.
+        std::string (*encode)(const runtime::live_event&); ///< Called on the bus's threads.
+    };
 
     /// `wake` is called from any thread when there is something to take after `take` had returned nothing,
     /// and when the reader is dropped.
-    live_feed(runtime::bus& bus, limits bounds, encoder encode, std::function<void()> wake);
+    live_feed(runtime::bus& bus, limits bounds, form encoded, std::function<void()> wake);
     ~live_feed();
 
     // The functions below belong to the reader's thread.
@@ -57,13 +54,14 @@ public:
         std::string since; ///< The cursor to resume from; empty: there was none yet.
     };
     struct taken {
-        std::vector<std::string> messages;
+        std::vector<std::shared_ptr<const runtime::event_text>> texts;
         bool dropped = false;           ///< The reader was too slow: nothing more will come.
         std::vector<place> resume = {}; ///< When dropped.
         std::size_t lost = 0;           ///< Events that were forgotten; said once.
     };
-    /// What to send next, about `bytes_max` of it. Call again after each send until it returns nothing.
-    taken take(std::size_t bytes_max);
+    /// What to send next, about `bytes_max` and at most `texts_max` of it. Call again after each send until it returns
+    /// nothing.
+    taken take(std::size_t bytes_max, std::size_t texts_max);
 
     /// Whether the reader was too slow: `take` says where it can resume.
     [[nodiscard]] bool dropped() const;
@@ -75,17 +73,20 @@ private:
     struct source {
         std::string name;
         runtime::subscription_request request;
-        timestamp subscribed_at; // what is older is the past
-        std::string queued;      // cursor of the last event in the queue
-        std::string sent;        // cursor of the last event that was taken
+        timestamp subscribed_at;                           // what is older is the past
+        std::shared_ptr<const runtime::event_text> queued; // the last one with a cursor that was queued
+        std::shared_ptr<const runtime::event_text> sent;   // and that was taken
         bool open = true;
         bool paused = false;   // behind in the past: to be resumed from `queued`
         bool filtered = false; // some channels were taken out
+
+        [[nodiscard]] const std::string& place_of(const std::shared_ptr<const runtime::event_text>& last) const {
+            return last ? last->id : request.since;
+        }
     };
     struct item {
-        std::shared_ptr<source> from;
-        std::string cursor;
-        std::string text;
+        source* from; // is in `sources_` while anything of it is queued
+        std::shared_ptr<const runtime::event_text> text;
     };
     using subscription_ptr = std::unique_ptr<runtime::subscription>;
 
@@ -96,7 +97,7 @@ private:
 
     runtime::bus& bus_;
     const limits bounds_;
-    const encoder encode_;
+    const form form_;
     const std::function<void()> wake_;
 
     // Only the reader's thread touches the map; ending a subscription may wait for the bus, so never under the mutex.
@@ -107,7 +108,10 @@ private:
     std::map<std::string, entry> sources_;
 
     mutable std::mutex mutex_; // guards all below, and every `source`
-    std::deque<item> queue_;
+    [[nodiscard]] std::size_t queued() const { return queue_.size() - taken_; }
+    void forget_queue();
+    std::vector<item> queue_;
+    std::size_t taken_ = 0; // of its front
     std::size_t queued_bytes_ = 0;
     bool awake_ = false; // the reader was woken and has not yet found the queue empty
     bool dropped_ = false;

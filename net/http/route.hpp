@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/body.hpp"
+#include "runtime/bus/filter.hpp"
 #include "schemas/base/client.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/limits.hpp"
@@ -89,6 +90,7 @@ using receiver = std::function<expected<std::shared_ptr<body_sink>>(const reques
 struct stream_spec {
     std::vector<std::string> channels;
     std::string since; ///< See `runtime::subscription_request`; the edge fills it from `Last-Event-ID` or `since`.
+    runtime::event_filter filter = {}; ///< The edge fills it from `kind`, `entity` and `where`.
 };
 /// Decides what a stream shows, or refuses. May answer later.
 using stream_handler = std::function<void(request, std::function<void(expected<stream_spec>)>)>;

@@ -15,11 +15,28 @@ namespace troupe::net {
 
 BOOST_DEFINE_ENUM_CLASS(client_op, subscribe, unsubscribe, ping)
 
+/// Which events of the channels are wanted: `runtime::event_filter`.
+struct client_filter {
+    std::vector<std::string> kinds;
+    std::vector<std::string> entities;
+    std::vector<std::string> where;
+
+    static constexpr field_rule rules[] = {
+        {.name = "kinds", .max = 16, .doc = "Any of these kinds, or patterns with one trailing *."},
+        {.name = "entities", .max = 16, .doc = "Any of these ids."},
+        {.name = "where",
+         .max = 16,
+         .doc = "All of these members of the event: MEMBER=VALUE, as in task.priority=high."},
+    };
+};
+BOOST_DESCRIBE_STRUCT(client_filter, (), (kinds, entities, where))
+
 /// What a client sends.
 struct client_message {
     client_op op = client_op::ping;
     std::vector<std::string> channels;
     std::string since;
+    client_filter filter;
     std::string subscription; ///< For `unsubscribe`: ends that one.
     std::string ref;          ///< Comes back in the answer.
 
@@ -27,10 +44,11 @@ struct client_message {
         {.name = "op", .required = true, .doc = "What to do."},
         {.name = "channels", .max = 64, .doc = "Names, or patterns with one trailing *."},
         {.name = "since", .max = 16384, .doc = "Cursor to go on after, or \"start\"; nothing: from now."},
+        {.name = "filter", .doc = "Only events that pass it."},
         {.name = "ref", .max = 256, .doc = "Comes back in the answer."},
     };
 };
-BOOST_DESCRIBE_STRUCT(client_message, (), (op, channels, since, subscription, ref))
+BOOST_DESCRIBE_STRUCT(client_message, (), (op, channels, since, filter, subscription, ref))
 
 // What the node answers. Each has an `op` of its own; events have none.
 BOOST_DEFINE_ENUM_CLASS(subscribed_op, subscribed)

@@ -1,18 +1,18 @@
 #include "net/websocket/live_socket.hpp"
 
 #include "net/http/live_feed.hpp"
+#include "net/http/outbox.hpp"
+#include "net/http/stream_query.hpp"
 #include "net/http/text.hpp"
+#include "net/websocket/frames.hpp"
 #include "net/websocket/live_messages.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/log.hpp"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/beast/core/buffers_to_string.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/websocket/stream.hpp>
 
-#include <deque>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,13 +22,15 @@ namespace troupe::net {
 namespace {
 
 namespace asio = boost::asio;
-namespace websocket = boost::beast::websocket;
 using boost::system::error_code;
 
 /// Answers that may wait for a client that asks but does not read; then it is read no further.
 constexpr std::size_t answers_max = 64;
 /// What is taken out of the feed at once.
 constexpr std::size_t take_bytes = 64 * limits::kib;
+constexpr std::size_t take_texts = 64;
+/// Writes in a row before other connections have their turn.
+constexpr int rounds_max = 4;
 
 /// For the client to answer a close.
 constexpr std::int64_t close_ms = 2'000;
@@ -37,6 +39,8 @@ constexpr std::string_view slow_reader = "too slow: subscribe again from the cur
 constexpr std::string_view stopping = "the node is stopping: connect again";
 constexpr std::string_view changed = "the token has expired, or your rights have changed: connect again";
 
+std::string to_message(const runtime::live_event& e) { return to_frame(frame_kind::text, runtime::to_envelope(e)); }
+
 class live_socket : public connection {
 public:
     live_socket(std::shared_ptr<edge> e, io_thread& io, socket_upgrade upgrade)
@@ -44,8 +48,8 @@ public:
           io_(io),
           asked_(std::move(upgrade.asked)),
           target_(upgrade.target),
-          message_(std::move(upgrade.message)),
-          stream_(std::move(upgrade.socket)) {}
+          socket_(std::move(upgrade.socket)),
+          frames_(edge_->settings.websocket_message_bytes_max) {}
     ~live_socket() override {
         if (feed_)
             feed_->close();
@@ -55,93 +59,92 @@ public:
     void tick(std::int64_t now_ms) override;
     void drain() override;
     void abort() override;
+    void woken() override { flush(); }
 
 private:
     std::shared_ptr<live_socket> self() { return std::static_pointer_cast<live_socket>(shared_from_this()); }
+    [[nodiscard]] std::string handshake() const;
     void make_feed();
-    void on_accepted();
     void show_target();
     void read();
-    void on_message();
+    void take_input();
+    void on_frame();
+    void on_message(const std::string& text, bool is_text);
     void subscribe(client_message m);
     void unsubscribe(const client_message& m);
     expected<void> check_channels(const client_message& m) const;
-    void say(std::string text);
+    void say(std::string text) { answer(to_frame(frame_kind::text, text)); }
+    void answer(std::string frame);
     void flush();
     void take_events();
+    void fill_outbox();
     void write_next();
-    void close(websocket::close_code why, std::string_view reason);
+    void wait_to_write(tls_step::want what);
+    void begin_close(close_code why, std::string_view reason);
+    void close(close_code why, std::string_view reason);
 
     io_thread& io_;
     request asked_;
     const route* target_;
-    boost::beast::http::request<growing_body> message_;
-    websocket::stream<edge_socket, false> stream_; // false: no compression, which costs 300 kB a connection
-    boost::beast::flat_buffer buffer_;
+    edge_socket socket_;
+    frame_reader frames_;
+    std::array<char, 512> buffer_{};
+    std::string_view unread_; // of the buffer
     std::shared_ptr<live_feed> feed_;
-    std::deque<std::string> answers_; // go before events
-    std::deque<std::string> events_;  // taken from the feed
-    std::string writing_;
+    std::vector<std::string> answers_; // go before events
+    outbox out_;
+    std::string last_words_; // the frame that closes
     std::uint64_t subscriptions_ = 0;
     std::int64_t write_deadline_ms_ = 0;
+    std::int64_t heard_ms_ = 0;
     bool reading_ = false;
-    bool is_writing_ = false;
-    bool accepted_ = false;
-    bool closing_ = false; // nothing more is queued
-    bool ended_ = false;
-    std::pair<websocket::close_code, std::string_view> last_words_;
+    bool waiting_ = false;     // for the socket to take more
+    bool pinged_ = false;      // since it was heard last
+    bool closing_ = false;     // nothing more is queued
+    bool peer_closed_ = false; // what else it sends is not read
+    bool ended_ = false;       // the last words are out
 };
 
 void live_socket::start() {
-    const auto& settings = edge_->settings;
     io_.add(shared_from_this());
-    websocket::stream_base::timeout times{};
-    times.handshake_timeout = std::chrono::milliseconds(settings.header_time_out_ms);
-    times.idle_timeout = std::chrono::milliseconds(settings.websocket_time_out_ms);
-    times.keep_alive_pings = true; // after half of the idle time
-    stream_.set_option(times);
-    const bool offered_protocol = has_token(asked_.header("sec-websocket-protocol").value_or(""), live_subprotocol);
-    const auto key = key_in_subprotocols(asked_.header("sec-websocket-protocol").value_or(""));
+    heard_ms_ = monotonic_ms();
+    for (const auto* name : {"accept", "accept-encoding", "accept-language", "cache-control", "connection", "host",
+                             "pragma", "sec-websocket-extensions", "sec-websocket-version", "upgrade"})
+        asked_.headers.erase(name); // it is kept as long as the connection
+    out_.add(handshake());
+    asked_.headers.erase("sec-websocket-key");
+    if (edge_->hooks.bus == nullptr)
+        return close(close_code::try_again_later, "this node has no live feed at the moment");
+    make_feed();
+    if (edge_->draining)
+        return drain();
+    if (target_ != nullptr)
+        show_target();
+    write_next();
+    read();
+}
+
+std::string live_socket::handshake() const {
+    const auto offered = asked_.header("sec-websocket-protocol").value_or("");
+    const auto key = key_in_subprotocols(offered);
     // Browsers fail when none of the offered subprotocols is chosen.
-    std::string chosen = offered_protocol ? std::string(live_subprotocol)
-                         : key            ? std::string(key_subprotocol) + std::string(*key)
-                                          : std::string();
-    stream_.set_option(websocket::stream_base::decorator(
-        [name = edge_->server_name, id = asked_.id, trace = asked_.trace, chosen](websocket::response_type& r) {
-            r.set(boost::beast::http::field::server, name);
-            r.set("X-Request-Id", id);
-            r.set("traceparent", trace);
-            if (!chosen.empty())
-                r.set(boost::beast::http::field::sec_websocket_protocol, chosen);
-        }));
-    stream_.read_message_max(settings.websocket_message_bytes_max);
-    stream_.auto_fragment(false);
-    stream_.async_accept(message_, [s = self()](error_code error) { error ? s->abort() : s->on_accepted(); });
+    const auto chosen = has_token(offered, live_subprotocol) ? std::string(live_subprotocol)
+                        : key                                ? std::string(key_subprotocol).append(*key)
+                                                             : std::string();
+    auto out = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nServer: " +
+               edge_->server_name + "\r\nX-Request-Id: " + asked_.id + "\r\ntraceparent: " + asked_.trace +
+               "\r\nSec-WebSocket-Accept: " + accept_key(asked_.header("sec-websocket-key").value_or(""));
+    if (!chosen.empty())
+        out += "\r\nSec-WebSocket-Protocol: " + chosen;
+    return out + "\r\n\r\n";
 }
 
 void live_socket::make_feed() {
     const auto& settings = edge_->settings;
     feed_ = std::make_shared<live_feed>(
         *edge_->hooks.bus, live_feed::limits{settings.stream_queue_bytes_max, settings.stream_queue_events_max},
-        runtime::to_envelope, [thread = io_.shared_from_this(), socket = std::weak_ptr(self())] {
-            thread->post([socket] {
-                if (const auto s = socket.lock())
-                    s->flush();
-            });
-        });
-}
-
-void live_socket::on_accepted() {
-    accepted_ = true;
-    message_ = {};
-    if (edge_->hooks.bus == nullptr)
-        return close(websocket::close_code::try_again_later, "this node has no live feed at the moment");
-    make_feed();
-    if (edge_->draining)
-        return drain();
-    if (target_ != nullptr)
-        show_target();
-    read();
+        live_feed::form{0, to_message},
+        [thread = io_.shared_from_this(), socket = weak_from_this()] { thread->wake(socket); });
 }
 
 /// The path was a stream's: its route says what is shown.
@@ -152,41 +155,85 @@ void live_socket::show_target() {
             const auto s = weak.lock();
             if (!s || s->closing_)
                 return;
+            if (spec)
+                spec = complete(std::move(*spec), s->asked_);
+            if (!spec)
+                return s->say(error_message(spec.error(), ""));
             client_message m;
-            if (spec) {
-                m.channels = std::move(spec->channels);
-                m.since = spec->since.empty() ? std::string(s->asked_.query_value("since").value_or("")) : spec->since;
-                s->subscribe(std::move(m));
-            } else {
-                s->say(error_message(spec.error(), ""));
-            }
+            m.channels = std::move(spec->channels);
+            m.since = std::move(spec->since);
+            m.filter = {spec->filter.kinds, spec->filter.entities, spec->filter.where};
+            s->subscribe(std::move(m));
         },
         [] {
             return expected<stream_spec>(
                 problem{code::unavailable, "The part that serves this stream has ended without an answer.", {}, 1});
         });
+    if (auto valid = check_stream_query(asked_); !valid)
+        return promise->give(valid.error());
     target_->stream(asked_, [promise](expected<stream_spec> spec) { promise->give(std::move(spec)); });
 }
 
 void live_socket::read() {
-    if (reading_ || closing_ || answers_.size() >= answers_max)
+    if (reading_ || !unread_.empty() || !socket_.is_open())
         return; // goes on when answers have been written
     reading_ = true;
-    stream_.async_read(buffer_, [s = self()](error_code error, std::size_t) {
+    socket_.async_read_some(asio::buffer(buffer_), [s = self()](error_code error, std::size_t bytes) {
         s->reading_ = false;
         if (error)
-            return s->abort(); // Beast has answered a close, a broken frame or a message that is too long
-        s->on_message();
+            return s->abort();
+        s->heard_ms_ = monotonic_ms();
+        s->pinged_ = false;
+        s->unread_ = std::string_view(s->buffer_.data(), bytes);
+        s->take_input();
         s->read();
     });
 }
 
-void live_socket::on_message() {
-    const std::string text = boost::beast::buffers_to_string(buffer_.data());
-    buffer_.consume(buffer_.size());
-    auto message = stream_.got_text()
-                       ? from_json<client_message>(text, strictness::input)
-                       : expected<client_message>(problem{code::invalid_request, "Send JSON in text messages."});
+/// All that was read, unless the client asks faster than it reads the answers.
+void live_socket::take_input() {
+    while (!unread_.empty() && !peer_closed_ && answers_.size() < answers_max) {
+        switch (frames_.read(unread_)) {
+        case frame_reader::outcome::more:
+            break;
+        case frame_reader::outcome::message:
+            on_frame();
+            break;
+        case frame_reader::outcome::failed:
+            peer_closed_ = true; // nothing that it sends can be read any more
+            close(frames_.failure(), "");
+            break;
+        }
+    }
+    if (peer_closed_)
+        unread_ = {};
+}
+
+void live_socket::on_frame() {
+    auto payload = frames_.take_payload();
+    switch (frames_.kind()) {
+    case frame_kind::ping:
+        return answer(to_frame(frame_kind::pong, payload));
+    case frame_kind::pong:
+        return;
+    case frame_kind::close:
+        peer_closed_ = true;
+        if (ended_)
+            return abort();
+        if (!closing_) {
+            begin_close(close_code::normal, "");
+            last_words_ = to_frame(frame_kind::close, payload); // as it said it
+        }
+        return write_next();
+    default:
+        if (!closing_)
+            on_message(payload, frames_.kind() == frame_kind::text);
+    }
+}
+
+void live_socket::on_message(const std::string& text, bool is_text) {
+    auto message = is_text ? from_json<client_message>(text, strictness::input)
+                           : expected<client_message>(problem{code::invalid_request, "Send JSON in text messages."});
     if (!message)
         return say(error_message(message.error(), ref_in(text)));
     switch (message->op) {
@@ -214,12 +261,13 @@ expected<void> live_socket::check_channels(const client_message& m) const {
         if (auto may = edge_->hooks.authorize_channel(asked_.who, channel); !may)
             return may.error();
     }
-    return {};
+    return runtime::check({m.filter.kinds, m.filter.entities, m.filter.where});
 }
 
 void live_socket::subscribe(client_message m) {
     const auto name = "s" + std::to_string(++subscriptions_);
-    auto begun = feed_->subscribe(name, {asked_.who.organization, m.channels, m.since});
+    auto begun = feed_->subscribe(
+        name, {asked_.who.organization, m.channels, m.since, {m.filter.kinds, m.filter.entities, m.filter.where}});
     // Events are only written after this message, as both wait for `flush`.
     say(begun ? subscribed_message(name, m) : error_message(begun.error(), m.ref));
 }
@@ -233,97 +281,125 @@ void live_socket::unsubscribe(const client_message& m) {
                     m.ref));
 }
 
-void live_socket::say(std::string text) {
+void live_socket::answer(std::string frame) {
     if (closing_)
         return;
-    answers_.push_back(std::move(text));
+    answers_.push_back(std::move(frame));
     write_next();
 }
 
 void live_socket::flush() {
-    if (!accepted_ || closing_)
+    if (closing_ && !out_.empty())
+        return write_next();
+    if (closing_ || !feed_)
         return;
     if (feed_->dropped())
         take_events(); // even with a write that is stuck: the subscriptions end now
-    else
-        write_next();
+    write_next();
 }
 
 void live_socket::take_events() {
-    auto taken = feed_->take(take_bytes);
-    for (auto& message : taken.messages)
-        events_.push_back(std::move(message));
+    auto taken = feed_->take(take_bytes, take_texts);
+    for (auto& text : taken.texts)
+        out_.add(std::move(text));
     edge_->tell_lost(taken.lost);
     if (!taken.dropped)
         return;
-    events_.push_back(dropped_message(taken.resume)); // after what was taken before
-    close(websocket::close_code::try_again_later, slow_reader);
+    answers_.push_back(to_frame(frame_kind::text, dropped_message(taken.resume))); // after what was taken before
+    begin_close(close_code::try_again_later, slow_reader);
+}
+
+void live_socket::fill_outbox() {
+    for (auto& each : std::exchange(answers_, {}))
+        out_.add(std::move(each));
+    if (out_.empty() && feed_ && !closing_)
+        take_events();
+    for (auto& each : std::exchange(answers_, {})) // that they are the last
+        out_.add(std::move(each));
+    if (out_.empty() && !last_words_.empty())
+        out_.add(std::exchange(last_words_, {}));
 }
 
 void live_socket::write_next() {
-    if (is_writing_ || ended_)
-        return;
-    if (answers_.empty() && events_.empty() && feed_ && !closing_)
-        take_events();
-    if (is_writing_ || ended_)
-        return; // taking them may have begun the end
-    auto& from = answers_.empty() ? events_ : answers_;
-    if (from.empty()) {
-        if (closing_) {
+    for (int round = 0; !waiting_ && !ended_; ++round) {
+        if (out_.empty())
+            fill_outbox();
+        if (out_.empty()) {
+            if (!closing_)
+                break;
             ended_ = true;
+            if (peer_closed_ && frames_.kind() == frame_kind::close)
+                return abort();
             write_deadline_ms_ = monotonic_ms() + close_ms;
-            stream_.async_close(
-                {last_words_.first, boost::beast::string_view(last_words_.second.data(), last_words_.second.size())},
-                [s = self()](error_code) { s->abort(); });
+            error_code ignored;
+            socket_.shutdown_send(ignored);
+            break;
         }
-        return;
+        if (round == rounds_max) {
+            io_.wake(weak_from_this());
+            break;
+        }
+        const auto step = out_.write_to(socket_);
+        if (step.error)
+            return abort();
+        if (step.wants != tls_step::want::nothing)
+            wait_to_write(step.wants);
     }
-    writing_ = std::move(from.front());
-    from.pop_front();
-    is_writing_ = true;
+}
+
+void live_socket::wait_to_write(tls_step::want what) {
+    waiting_ = true;
     write_deadline_ms_ = monotonic_ms() + edge_->settings.write_time_out_ms;
-    stream_.text(true);
-    stream_.async_write(asio::buffer(writing_), [s = self()](error_code error, std::size_t) {
-        s->is_writing_ = false;
+    socket_.wait_for(what, [s = self()](error_code error) {
+        s->waiting_ = false;
         if (error)
             return s->abort();
         s->write_next();
+        s->take_input(); // there may be room for answers again
         s->read();
     });
 }
 
 /// After what is still to be written.
-void live_socket::close(websocket::close_code why, std::string_view reason) {
-    if (closing_)
+void live_socket::begin_close(close_code why, std::string_view reason) {
+    if (std::exchange(closing_, true))
         return;
-    closing_ = true;
-    last_words_ = {why, reason};
+    last_words_ = to_close_frame(why, reason);
     if (feed_)
         feed_->close();
+}
+
+void live_socket::close(close_code why, std::string_view reason) {
+    begin_close(why, reason);
     write_next();
 }
 
 void live_socket::tick(std::int64_t now_ms) {
-    if (accepted_ && !closing_ && !edge_->still_may(asked_, asked_.who))
-        close(websocket::close_code::policy_error, changed);
-    if ((is_writing_ || ended_) && now_ms >= write_deadline_ms_) {
+    if (!closing_ && !edge_->still_may(asked_, asked_.who))
+        close(close_code::policy_error, changed);
+    if ((waiting_ || ended_) && now_ms >= write_deadline_ms_) {
         log_for("edge").debug("WebSocket closed: the client does not read");
-        abort();
+        return abort();
+    }
+    const auto silent_ms = now_ms - heard_ms_;
+    if (silent_ms >= edge_->settings.websocket_time_out_ms) {
+        log_for("edge").debug("WebSocket closed: nothing was heard of the client");
+        return abort();
+    }
+    if (silent_ms >= edge_->settings.websocket_time_out_ms / 2 && !pinged_) {
+        pinged_ = true;
+        answer(to_frame(frame_kind::ping, ""));
     }
 }
 
-void live_socket::drain() {
-    if (accepted_)
-        close(websocket::close_code::going_away, stopping);
-}
+void live_socket::drain() { close(close_code::going_away, stopping); }
 
 void live_socket::abort() {
-    auto& socket = stream_.next_layer();
     if (feed_)
         feed_->close();
     closing_ = ended_ = true;
-    if (socket.is_open())
-        socket.close();
+    if (socket_.is_open())
+        socket_.close();
     io_.remove(this);
 }
 

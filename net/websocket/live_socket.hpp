@@ -2,22 +2,18 @@
 
 #include "net/http/edge.hpp"
 #include "net/http/edge_socket.hpp"
-#include "net/http/growing_body.hpp"
 #include "net/http/route.hpp"
 #include "schemas/base/problem.hpp"
 
-#include <boost/beast/http/message.hpp>
-
-#include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 namespace troupe::net {
 
 /// What an upgrade to WebSocket hands over: the socket and what was asked.
 struct socket_upgrade {
     edge_socket socket;
-    boost::beast::http::request<growing_body> message;
     request asked;                 ///< Authenticated.
     const route* target = nullptr; ///< A route whose stream is shown at once; none: the client subscribes.
 };

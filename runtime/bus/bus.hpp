@@ -1,9 +1,11 @@
 #pragma once
 
+#include "runtime/bus/filter.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +16,12 @@
 
 namespace troupe::runtime {
 
+/// An event as readers are sent it. Many hold the same one.
+struct event_text {
+    std::string id; ///< As the event's.
+    std::string bytes;
+};
+
 /// One event on a channel. `data` is JSON. `id` is the opaque cursor after this event, empty for live-only
 /// events (tokens, metrics), which are not resumable by cursor.
 struct live_event {
@@ -23,7 +31,14 @@ struct live_event {
     std::string kind;    ///< The journaled event's type, or "token", "output", …
     std::string data;
     uuid organization;
+    /// What its sinks made of it, a slot for each form: the first makes it, a thousand share it. Only sinks touch it,
+    /// and those of one event are called one after the other.
+    mutable std::array<std::shared_ptr<const event_text>, 2> texts = {};
 };
+
+/// Whether a channel is meant by a name or a pattern with one trailing "*". "*" alone means the channels of all
+/// entities ("runs/018f…"), not those without a slash: they are asked for by name.
+bool channel_matches(std::string_view pattern, std::string_view channel);
 
 /// {"id":…,"ts":…,"channel":…,"kind":…,"data":…}: the envelope of WebSocket and SSE.
 std::string to_envelope(const live_event& e);
@@ -38,7 +53,8 @@ struct event_page {
 struct subscription_request {
     uuid organization;
     std::vector<std::string> channels; ///< Exact names, or patterns with one trailing "*": "runs/*", "*".
-    std::string since; ///< Cursor to start after; empty: from now; "start": from the oldest that is kept.
+    std::string since;        ///< Cursor to start after; empty: from now; "start": from the oldest that is kept.
+    event_filter filter = {}; ///< Checked.
 };
 
 /// Ends the subscription when destroyed. Movable.

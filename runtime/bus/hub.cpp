@@ -1,5 +1,7 @@
 #include "runtime/bus/hub.hpp"
 
+#include "runtime/bus/audiences.hpp"
+#include "runtime/bus/pages.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/base.hpp"
@@ -11,8 +13,8 @@
 #include <list>
 #include <map>
 #include <mutex>
-#include <set>
 #include <thread>
+#include <unordered_set>
 #include <utility>
 
 namespace troupe::runtime {
@@ -23,15 +25,6 @@ namespace {
 constexpr std::size_t kept_bytes_max = 1 << 20;
 /// Channels for which they are kept: more than runs are at work at once.
 constexpr std::size_t kept_channels_max = 1024;
-
-bool matches(const std::string& pattern, std::string_view channel) {
-    if (!pattern.empty() && pattern.back() == '*') {
-        return channel.substr(0, pattern.size() - 1) == std::string_view(pattern).substr(0, pattern.size() - 1);
-    }
-    return pattern == channel;
-}
-
-std::string own_channel(const entity_address& a) { return a.kind + "s/" + to_string(a.id); }
 
 /// What an event shows on a channel of many entities: its members, and where it belongs.
 std::string described(const storage::record& r) {
@@ -45,34 +38,38 @@ std::string described(const storage::record& r) {
     return out;
 }
 
-/// How often a reader begins anew because the log was trimmed before it.
-constexpr int tries_max = 5;
+bool passes(const event_filter& filter, const live_event& e) {
+    return filter.empty() || filter.shows(e.kind, std::string_view(e.channel).substr(e.channel.find('/') + 1), e.data);
+}
 
-problem not_kept() {
-    return {code::not_found, "events between this place and the one asked for are not kept any more; fetch the present "
-                             "state, then go on from here"};
+/// The entity whose channel it is.
+std::optional<entity_address> entity_of(const live_event& e) {
+    const auto slash = e.channel.find("s/");
+    const auto id =
+        slash == std::string::npos ? std::nullopt : parse_uuid(std::string_view(e.channel).substr(slash + 2));
+    return id ? std::optional(entity_address{e.organization, e.channel.substr(0, slash), *id}) : std::nullopt;
+}
+
+/// A live-only event on a channel of many entities.
+live_event shown_on(const std::string& channel, const live_event& e) {
+    live_event out = e;
+    out.channel = channel;
+    out.texts = {};
+    out.data.clear();
+    const auto of = entity_of(e);
+    json::object_writer w(out.data);
+    w.field("entity", of ? to_string(*of) : e.channel).raw_field("event", e.data.empty() ? "null" : e.data);
+    w.end();
+    return out;
+}
+
+bool is_wanted(const subscription_request& wanted, const live_event& e) {
+    return e.organization == wanted.organization && passes(wanted.filter, e) &&
+           std::any_of(wanted.channels.begin(), wanted.channels.end(),
+                       [&](const auto& pattern) { return channel_matches(pattern, e.channel); });
 }
 
 } // namespace
-
-std::vector<channel_alias> default_aliases() {
-    return {{"activities", "", {}},
-            {"task_completion", "task", {"work_finished", "task_moved"}},
-            {"agent_status", "agent", {}}};
-}
-
-/// One subscriber. Its lock is taken inside the hub's, never the other way round.
-struct live_subscriber {
-    subscription_request request;
-    std::function<void(const live_event&)> sink;
-    std::mutex delivering; ///< One call of the sink at a time.
-    std::vector<std::uint64_t> positions;
-    std::vector<std::uint32_t> shards;    ///< Where its events can be; all for patterns.
-    std::optional<entity_address> entity; ///< Of which all its events are, when it has one channel of that sort.
-    bool whole = false;                   ///< It asked for all that is kept: what is not is said of an entity only.
-    bool past = false;                    ///< The past is still being read: journaled events need not be queued.
-    std::atomic<bool> ended{false};
-};
 
 struct hub::state : std::enable_shared_from_this<hub::state> {
     state(storage::store& s, std::vector<channel_alias> a, cursor_codec c)
@@ -85,9 +82,12 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     storage::store& store;
     std::vector<channel_alias> aliases;
     cursor_codec cursors;
-    std::mutex mutex;                 ///< Of everything below.
-    std::vector<std::uint64_t> heads; ///< Last published seq of each shard.
-    std::vector<std::shared_ptr<live_subscriber>> subscribers;
+    std::mutex mutex;                                                 ///< Of everything below.
+    std::vector<std::uint64_t> heads;                                 ///< Last published seq of each shard.
+    std::unordered_set<std::shared_ptr<live_subscriber>> subscribers; ///< All.
+    /// Those who have seen all that was committed, and those whose past was read beyond what was published yet.
+    runtime::audiences audiences;
+    std::vector<std::shared_ptr<live_subscriber>> ahead;
     struct observer {
         uuid organization;
         std::function<void(std::string_view kind, std::string_view type)> told;
@@ -100,42 +100,77 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     bool stopping = false;
     std::thread reader;
 
-    /// The channel under which this subscriber sees the record, or nothing.
-    std::optional<std::string> channel_for(const live_subscriber& s, const storage::record& r,
-                                           const std::string& own) const {
-        if (r.entity.organization != s.request.organization) {
-            return std::nullopt;
-        }
-        for (const auto& pattern : s.request.channels) {
-            if (matches(pattern, own)) {
-                return own;
+    /// Under which a record is seen: the entity's own first.
+    [[nodiscard]] std::vector<std::string> channels_of(const storage::record& r) const {
+        std::vector<std::string> out{own_channel(r.entity)};
+        add_aliases(out, {r.entity, r.type, r.payload});
+        return out;
+    }
+    void add_aliases(std::vector<std::string>& to, const seen_event& e) const {
+        for (const auto& alias : aliases) {
+            if (auto channel = alias(e); !channel.empty()) {
+                to.push_back(std::move(channel));
             }
-            for (const auto& alias : aliases) {
-                if (matches(pattern, alias.channel) && (alias.kind.empty() || alias.kind == r.entity.kind) &&
-                    (alias.types.empty() ||
-                     std::find(alias.types.begin(), alias.types.end(), r.type) != alias.types.end())) {
-                    return alias.channel;
+        }
+    }
+    /// Of those, what a reader of the past can want.
+    [[nodiscard]] std::vector<std::string> channels_for(const live_subscriber& s, const storage::record& r) const {
+        if (r.entity.organization != s.request.organization) {
+            return {};
+        }
+        return s.entity ? std::vector{own_channel(r.entity)} : channels_of(r);
+    }
+    /// Those of a live-only event: its own first.
+    [[nodiscard]] std::vector<std::string> channels_of(const live_event& e) const {
+        std::vector<std::string> out{e.channel};
+        if (const auto of = entity_of(e)) {
+            add_aliases(out, {*of, e.kind, e.data, true});
+        }
+        return out;
+    }
+
+    /// The channel under which this subscriber sees the record, or nothing.
+    [[nodiscard]] static const std::string* channel_for(const subscription_request& wanted, const storage::record& r,
+                                                        const std::vector<std::string>& channels) {
+        if (r.entity.organization != wanted.organization || !passes(wanted.filter, r)) {
+            return nullptr;
+        }
+        for (const auto& pattern : wanted.channels) {
+            for (const auto& channel : channels) {
+                if (channel_matches(pattern, channel)) {
+                    return &channel;
                 }
             }
         }
-        return std::nullopt;
+        return nullptr;
+    }
+
+    static bool passes(const event_filter& filter, const storage::record& r) {
+        return filter.empty() || filter.shows(r.type, to_string(r.entity.id), r.payload);
+    }
+
+    static live_event event_of(const storage::record& r, const std::string& channel, bool is_own, std::string cursor) {
+        return {std::move(cursor), r.time, channel, r.type, is_own ? r.payload : described(r), r.entity.organization};
     }
 
     /// Delivers a record to one subscriber if it is new to it and on its channels. The caller holds `s.delivering`.
-    void deliver(live_subscriber& s, const storage::record& r, const std::string& own) {
+    void deliver(live_subscriber& s, const storage::record& r, const std::vector<std::string>& channels) {
         if (r.seq <= s.positions[r.shard]) {
             return;
         }
-        const auto channel = channel_for(s, r, own);
+        const auto* const channel = channel_for(s.request, r, channels);
         s.positions[r.shard] = s.shards.size() == 1 && s.shards[0] != r.shard ? s.positions[r.shard] : r.seq;
-        if (!channel || s.ended) {
-            return;
+        if (channel != nullptr && !s.ended) {
+            s.sink(event_of(r, *channel, channel == channels.data(), cursors.encode(s.positions)));
         }
-        s.sink({cursors.encode(s.positions), r.time, *channel, r.type, *channel == own ? r.payload : described(r),
-                r.entity.organization});
     }
 
-    void go_live(live_subscriber& s);
+    void deliver_to_audiences(const storage::record& r, const std::vector<std::string>& channels);
+    void deliver_ahead(const storage::record& r, const std::vector<std::string>& channels);
+    [[nodiscard]] std::string cursor_at(std::optional<std::uint32_t> shard) const;
+    [[nodiscard]] bool at_present(const live_subscriber& s) const;
+    void settle(const std::shared_ptr<live_subscriber>& s);
+    void go_live(const std::shared_ptr<live_subscriber>& s);
     expected<void> skip_trimmed(live_subscriber& s);
     expected<void> read_older(live_subscriber& s, std::uint32_t shard, std::uint64_t from, std::uint64_t to);
     void say_reset(live_subscriber& s);
@@ -188,7 +223,7 @@ expected<void> hub::state::read_older(live_subscriber& s, std::uint32_t shard, s
     return storage::read_history(store, *s.entity, base->version, [&](storage::record&& r) -> expected<void> {
         const std::lock_guard lock(s.delivering);
         if (r.seq > from && r.seq <= to) {
-            deliver(s, r, own_channel(r.entity));
+            deliver(s, r, channels_for(s, r));
         }
         return {};
     });
@@ -253,7 +288,7 @@ expected<void> hub::state::read_logs(live_subscriber& s) {
             }
             auto read = storage::read_log(store, shard, from, [&](storage::record&& r) {
                 const std::lock_guard lock(s.delivering);
-                deliver(s, r, own_channel(r.entity));
+                deliver(s, r, channels_for(s, r));
                 return !s.ended.load();
             });
             if (!read) {
@@ -287,22 +322,82 @@ void hub::state::run_reader() {
             to_catch_up.push_back(s);
             continue;
         }
-        go_live(*s);
+        go_live(s);
         figures->waiting.store(static_cast<std::int64_t>(to_catch_up.size()), std::memory_order_relaxed);
     }
 }
 
 /// The past is delivered: live-only events since each channel's last journaled one follow. The caller holds the mutex.
-void hub::state::go_live(live_subscriber& s) {
-    const std::lock_guard delivering(s.delivering);
-    s.past = false;
+void hub::state::go_live(const std::shared_ptr<live_subscriber>& s) {
+    const std::lock_guard delivering(s->delivering);
+    s->past = false;
     for (const auto& [channel, events] : kept) {
-        const auto wanted = std::any_of(s.request.channels.begin(), s.request.channels.end(),
-                                        [&](const auto& p) { return matches(p, channel); });
         for (const auto& e : events.first) {
-            if (wanted && e.organization == s.request.organization && !s.ended) {
-                s.sink(e);
+            if (!s->ended && is_wanted(s->request, e)) {
+                s->sink(e);
             }
+        }
+    }
+    settle(s);
+}
+
+/// Whether it has seen all that was published, and nothing beyond.
+bool hub::state::at_present(const live_subscriber& s) const {
+    return std::all_of(s.shards.begin(), s.shards.end(),
+                       [&](auto shard) { return s.positions[shard] == heads[shard]; });
+}
+
+/// Where it stands from now on. The caller holds the mutex.
+void hub::state::settle(const std::shared_ptr<live_subscriber>& s) {
+    if (s->ended) {
+        return;
+    }
+    if (at_present(*s)) {
+        audiences.add(s);
+    } else {
+        ahead.push_back(s);
+    }
+}
+
+std::string hub::state::cursor_at(std::optional<std::uint32_t> shard) const {
+    if (!shard) {
+        return cursors.encode(heads);
+    }
+    std::vector<std::uint64_t> alone(heads.size(), 0);
+    alone[*shard] = heads[*shard];
+    return cursors.encode(alone);
+}
+
+/// Encodes it once for each channel and form of cursor. The caller holds the mutex, and the heads include the record.
+void hub::state::deliver_to_audiences(const storage::record& r, const std::vector<std::string>& channels) {
+    std::map<std::pair<std::string_view, bool>, live_event> made;
+    audiences.visit(r.entity.organization, channels, [&](const audience& a, const std::string& channel) {
+        if ((a.shard && *a.shard != r.shard) || !passes(a.request.filter, r)) {
+            return;
+        }
+        auto event = made.find({channel, a.shard.has_value()});
+        if (event == made.end()) {
+            event = made.try_emplace({channel, a.shard.has_value()},
+                                     event_of(r, channel, &channel == channels.data(), cursor_at(a.shard)))
+                        .first;
+        }
+        for (const auto& s : a.members) {
+            s->sink(event->second);
+        }
+    });
+}
+
+void hub::state::deliver_ahead(const storage::record& r, const std::vector<std::string>& channels) {
+    for (std::size_t i = 0; i < ahead.size();) {
+        const auto s = ahead[i];
+        const std::lock_guard delivering(s->delivering);
+        deliver(*s, r, channels);
+        if (at_present(*s)) {
+            ahead[i] = ahead.back();
+            ahead.pop_back();
+            settle(s);
+        } else {
+            ++i;
         }
     }
 }
@@ -370,10 +465,10 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
             s->positions[shard] = state_->heads[shard];
         }
     }
-    state_->subscribers.push_back(s);
+    state_->subscribers.insert(s);
     if (std::all_of(s->shards.begin(), s->shards.end(),
                     [&](auto shard) { return s->positions[shard] >= state_->heads[shard]; })) {
-        state_->go_live(*s); // nothing to read: no waiting behind others who have much
+        state_->go_live(s); // nothing to read: no waiting behind others who have much
     } else {
         state_->to_catch_up.push_back(s);
         state_->figures->waiting.fetch_add(1, std::memory_order_relaxed);
@@ -384,7 +479,9 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
         s->ended = true;
         {
             const std::lock_guard ending(state->mutex);
-            std::erase(state->subscribers, s);
+            state->subscribers.erase(s);
+            state->audiences.remove(*s);
+            std::erase(state->ahead, s);
         }
         const std::lock_guard delivering(s->delivering); // no call of the sink goes on after this
     }));
@@ -412,29 +509,38 @@ void hub::committed(const std::vector<storage::record>& records) {
         if (state_->subscribers.empty() && state_->kept.empty()) {
             continue;
         }
-        const auto own = own_channel(r.entity);
-        state_->kept.erase(own);
-        for (const auto& s : state_->subscribers) {
-            if (s->past) {
-                continue; // its reader finds the record in the log
-            }
-            const std::lock_guard delivering(s->delivering);
-            state_->deliver(*s, r, own);
-        }
+        // Who still reads the past finds the record in the log.
+        const auto channels = state_->channels_of(r);
+        state_->kept.erase(channels.front());
+        state_->deliver_to_audiences(r, channels);
+        state_->deliver_ahead(r, channels); // afterwards: who settles has had it
     }
 }
 
 void hub::publish(live_event e) {
     const std::lock_guard lock(state_->mutex);
-    for (const auto& s : state_->subscribers) {
-        const bool wanted = e.organization == s->request.organization && !s->past && !s->ended &&
-                            std::any_of(s->request.channels.begin(), s->request.channels.end(),
-                                        [&](const auto& p) { return matches(p, e.channel); });
-        if (wanted) {
+    const auto channels = state_->subscribers.empty() ? std::vector{e.channel} : state_->channels_of(e);
+    std::map<std::string_view, live_event> others;
+    state_->audiences.visit(e.organization, channels, [&](const audience& a, const std::string& channel) {
+        if (!passes(a.request.filter, e)) {
+            return;
+        }
+        const auto& shown =
+            &channel == channels.data() ? e : others.try_emplace(channel, shown_on(channel, e)).first->second;
+        for (const auto& s : a.members) {
+            s->sink(shown);
+        }
+    });
+    for (const auto& s : state_->ahead) {
+        if (is_wanted(s->request, e)) {
             const std::lock_guard delivering(s->delivering);
             s->sink(e);
         }
     }
+    if (e.channel.find('/') == std::string::npos) {
+        return; // of the node: nothing journaled would ever clear it
+    }
+    e.texts = {};
     auto& [events, bytes] = state_->kept[e.channel];
     bytes += e.data.size();
     events.push_back(std::move(e));
@@ -448,109 +554,8 @@ void hub::publish(live_event e) {
     }
 }
 
-namespace {
-
-/// The records of all shards after given positions, in the order of time: one record of each shard in hand.
-class merged_feed {
-public:
-    merged_feed(const storage::store& s, std::vector<std::uint64_t> positions)
-        : store_(s), positions_(std::move(positions)) {
-        latest_.resize(positions_.size());
-    }
-
-    expected<void> start() {
-        for (std::uint32_t shard = 0; shard < positions_.size(); ++shard) {
-            if (auto taken = take(shard); !taken) {
-                return taken;
-            }
-        }
-        return {};
-    }
-
-    /// The next record, or nothing at the end.
-    expected<std::optional<storage::record>> next() {
-        if (heads_.empty()) {
-            return std::optional<storage::record>();
-        }
-        auto node = heads_.extract(heads_.begin());
-        auto r = std::move(node.mapped());
-        positions_[r.shard] = r.seq;
-        if (auto taken = take(r.shard); !taken) {
-            return taken.error();
-        }
-        return std::optional(std::move(r));
-    }
-    [[nodiscard]] const std::vector<std::uint64_t>& positions() const { return positions_; }
-    [[nodiscard]] bool at_end() const { return heads_.empty(); }
-
-private:
-    expected<void> take(std::uint32_t shard) {
-        return storage::read_log(store_, shard, positions_[shard], [&](storage::record&& r) {
-            // Two entities of a shard may commit in another order than they took their times.
-            latest_[shard] = std::max(latest_[shard], r.time);
-            heads_.emplace(std::pair(latest_[shard], shard), std::move(r));
-            return false;
-        });
-    }
-
-    const storage::store& store_;
-    std::vector<std::uint64_t> positions_;
-    std::vector<timestamp> latest_;
-    std::map<std::pair<timestamp, std::uint32_t>, storage::record> heads_;
-};
-
-} // namespace
-
 expected<event_page> hub::read(const uuid& organization, std::string_view after, std::size_t limit) {
-    auto page = read_once(organization, after, limit);
-    for (int tries = 0; tries < tries_max && !page && page.error().code == code::not_found; ++tries) {
-        page = read_once(organization, after, limit); // a log was trimmed meanwhile
-    }
-    return page;
-}
-
-expected<event_page> hub::read_once(const uuid& organization, std::string_view after, std::size_t limit) {
-    const auto shards = state_->store.who().shards;
-    auto positions = after == "start" ? expected<std::vector<std::uint64_t>>(std::vector<std::uint64_t>(shards, 0))
-                                      : state_->cursors.decode(after, shards);
-    if (!positions) {
-        return positions.error();
-    }
-    bool behind = false;
-    for (std::uint32_t shard = 0; shard < shards; ++shard) {
-        const auto base = storage::read_log_base(state_->store, shard);
-        if (!base) {
-            return base.error();
-        }
-        behind = behind || (*positions)[shard] < base->at.seq;
-        (*positions)[shard] = std::max((*positions)[shard], base->at.seq);
-    }
-    event_page out;
-    if (behind && after != "start") {
-        out.envelopes.push_back(to_envelope({state_->cursors.encode(*positions), system_now(), "*", "reset",
-                                             to_problem_json(not_kept()), organization}));
-    }
-    merged_feed feed(state_->store, std::move(*positions));
-    if (auto started = feed.start(); !started) {
-        return started.error();
-    }
-    while (out.envelopes.size() < limit) {
-        auto r = feed.next();
-        if (!r) {
-            return r.error();
-        }
-        if (!*r) {
-            return out;
-        }
-        if ((*r)->entity.organization == organization) {
-            out.envelopes.push_back(to_envelope({state_->cursors.encode(feed.positions()), (*r)->time,
-                                                 own_channel((*r)->entity), (*r)->type, (*r)->payload, organization}));
-        }
-    }
-    if (!feed.at_end()) {
-        out.next = state_->cursors.encode(feed.positions());
-    }
-    return out;
+    return read_page(state_->store, state_->cursors, organization, after, limit);
 }
 
 std::shared_ptr<const actor_figures> hub::figures() const { return state_->figures; }

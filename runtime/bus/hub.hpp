@@ -7,23 +7,30 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// The bus of a node: committed records of the journal and live-only events, to subscribers by channel.
 namespace troupe::runtime {
 
-/// A channel that shows some events of a kind beside the entity's own channel "<kind>s/<id>".
-struct channel_alias {
-    std::string channel;            ///< "task_completion"
-    std::string kind;               ///< "task"; "" for every kind.
-    std::vector<std::string> types; ///< Event types; empty: all.
+/// An event as channels of many entities judge it.
+struct seen_event {
+    const entity_address& entity;
+    std::string_view kind;
+    std::string_view data; ///< JSON.
+    bool live_only = false;
 };
 
-/// ED-3's channels.
-std::vector<channel_alias> default_aliases();
+/// The channel on which an event is seen beside its entity's own channel "<kind>s/<id>", or nothing. Called from the
+/// committer's thread and others, mostly under a lock.
+using channel_alias = std::function<std::string(const seen_event&)>;
+
+/// ED-3's channels of many entities, and "agents/<id>/logs": what the runs of an agent do.
+std::vector<channel_alias> default_aliases(const storage::store& s);
 
 class hub final : public bus {
 public:
@@ -50,7 +57,6 @@ public:
 
 private:
     struct state;
-    expected<event_page> read_once(const uuid& organization, std::string_view after, std::size_t limit);
     explicit hub(std::shared_ptr<state> s);
     std::shared_ptr<state> state_;
 };

@@ -1,6 +1,7 @@
 #include "runtime/config/checks.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/config/oidc.hpp"
+#include "runtime/config/prices.hpp"
 #include "schemas/quota.hpp"
 
 #include <algorithm>

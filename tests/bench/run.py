@@ -13,6 +13,7 @@ Cases, in the order in which they run when none is named:
   actors         calls, spawning and memory of actors
   entities       durable commands without HTTP; memory of active and passivated entities
   recovery       a million events after a crash: to the first answer, and until all is replayed
+  websocket      fan-out to 1,000 WebSockets beside node's `ws`, 50 events a second, 10,000 idle connections
 
 foreign_cores says how much of the processors other programs took while a case ran: above 0.25 the figures are provisional.
 """
@@ -32,6 +33,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import live_fanout
 
 HERE = pathlib.Path(__file__).resolve().parent
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -103,7 +106,7 @@ class Meter:
 class Node:
     """`troupe serve` on a free port; stopped by its pid."""
 
-    def __init__(self, binary, data):
+    def __init__(self, binary, data, more=()):
         self.data = pathlib.Path(data)
         self.data.mkdir(parents=True, exist_ok=True)
         self.log_path = self.data.parent / (self.data.name + ".log")
@@ -111,7 +114,7 @@ class Node:
         began = time.monotonic()
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [binary, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"],
+                [binary, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *more],
                 stdout=subprocess.PIPE, stderr=log, env=environment)
         self.pid = self.process.pid
         try:
@@ -359,7 +362,12 @@ def recovery(options, folder):
     program(options, "recovery", folder, str(EVENTS))
 
 
-CASES = {f.__name__: f for f in (fsync, start_up, http_commands, overload, steady, million, actors, entities, recovery)}
+def websocket(options, folder):
+    live_fanout.websocket(sys.modules[__name__], options, folder)
+
+
+CASES = {f.__name__: f for f in (fsync, start_up, http_commands, overload, steady, million, actors, entities, recovery,
+                                 websocket)}
 
 
 def main():
@@ -369,6 +377,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=5, help="of a measured run")
     parser.add_argument("--steady-minutes", type=float, default=10, help="of the case steady")
     parser.add_argument("--agents", type=int, default=1_000_000, help="of the case million")
+    parser.add_argument("--rounds", type=int, default=1, help="of the case websocket: peer and node in turn")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
     options = parser.parse_args()
     unknown = [c for c in options.cases if c not in CASES]
@@ -381,7 +390,7 @@ def main():
         say(case)
         try:
             CASES[case](options, folder)
-        except (Failed, OSError, subprocess.SubprocessError, http.client.HTTPException) as e:
+        except (Failed, RuntimeError, OSError, subprocess.SubprocessError, http.client.HTTPException) as e:
             failures += 1
             emit(case, error=str(e))
         finally:

@@ -24,7 +24,7 @@ public:
         if (!request.since.empty())
             after = request.since == "start" ? 0 : std::stoul(request.since);
         for (auto i = after; i < past_.size(); ++i)
-            if (wants(request, past_[i].channel))
+            if (wants(request, past_[i]))
                 sink(past_[i]);
         const auto id = ++last_id_;
         sinks_.emplace(id, std::make_pair(std::move(request), std::move(sink)));
@@ -43,7 +43,7 @@ public:
         past_.push_back(std::move(e));
         past_.back().id = std::to_string(past_.size());
         for (const auto& [id, s] : sinks_)
-            if (wants(s.first, past_.back().channel))
+            if (wants(s.first, past_.back()))
                 s.second(past_.back());
     }
     void publish(const std::string& channel, const std::string& data, timestamp at = system_now()) {
@@ -72,11 +72,10 @@ private:
         fake_bus& bus;
         int id;
     };
-    static bool wants(const runtime::subscription_request& r, const std::string& channel) {
-        return std::any_of(r.channels.begin(), r.channels.end(), [&](const auto& pattern) {
-            return pattern.ends_with('*') ? channel.starts_with(pattern.substr(0, pattern.size() - 1))
-                                          : pattern == channel;
-        });
+    static bool wants(const runtime::subscription_request& r, const runtime::live_event& e) {
+        return r.filter.shows(e.kind, e.channel.substr(e.channel.find('/') + 1), e.data) &&
+               std::any_of(r.channels.begin(), r.channels.end(),
+                           [&](const auto& pattern) { return runtime::channel_matches(pattern, e.channel); });
     }
 
     std::mutex mutex_;

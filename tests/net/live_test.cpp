@@ -1,3 +1,4 @@
+#include "net/http/live_feed.hpp"
 #include "net/http/server.hpp"
 
 #include "schemas/base/json.hpp"
@@ -28,6 +29,12 @@ std::unique_ptr<raw_client> open_stream(const server_fixture& f, std::string_vie
     BOOST_TEST(out->read_until("\n\n") == "retry: 2000\n: connected\n\n");
     return out;
 }
+
+const std::string upgrade = raw_client::request("GET", "/ws", {},
+                                                "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                                                "Sec-WebSocket-Version: 13\r\n"
+                                                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+                                                    with_key);
 
 std::string field(std::string_view text, std::string_view pointer) {
     const auto document = json::document::parse(text);
@@ -251,6 +258,70 @@ BOOST_AUTO_TEST_CASE(a_stream_route_is_a_socket_with_its_subscription) {
     BOOST_TEST(field(none.read_text(), "/problem/code") == "not_found");
     const raw_websocket nobody(port(), "/ws/runs/1");
     BOOST_TEST(nobody.accepted().status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_subscription_shows_what_passes_its_filter) {
+    raw_websocket socket(port(), "/ws", with_key);
+    socket.send_text(R"({"op":"subscribe","channels":["runs/*"],"filter":{"kinds":["not*"],"where":["a.b=7"]}})");
+    BOOST_TEST(field(socket.read_text(), "/op") == "subscribed");
+    bus.publish("runs/1", R"({"a":{"b":6}})");
+    bus.publish("runs/1", R"({"a":{"b":7}})");
+    BOOST_TEST(field(socket.read_text(), "/data/a/b") == "7");
+    socket.send_text(R"({"op":"subscribe","channels":["runs/*"],"filter":{"where":["a"]}})");
+    BOOST_TEST(field(socket.read_text(), "/problem/errors/0/pointer") == "/filter/where");
+    const auto stream = open_stream(*this, "/api/v1/live/1?since=start&kind=x,not*&where=a.b=7", as_stream);
+    BOOST_TEST(stream->read_until("\n\n").starts_with("id: 2\n"));
+    BOOST_TEST(ask("GET", "/api/v1/live/1?where=a", {}, as_stream).code() == "invalid_request");
+}
+
+BOOST_AUTO_TEST_CASE(a_silent_client_is_pinged_and_then_given_up) {
+    server_fixture f(settings_with([](auto& s) { s.websocket_time_out_ms = 500; }));
+    raw_client client(f.port());
+    client.send(upgrade);
+    client.read_until("\r\n\r\n");
+    BOOST_TEST(client.read_to_end() == std::string("\x89\0", 2)); // and nothing else until its end
+    raw_client answers(f.port());
+    answers.send(upgrade);
+    answers.read_until("\r\n\r\n");
+    for (int i = 0; i < 4; ++i) { // twice as long as a silent one is kept
+        BOOST_TEST(answers.read_bytes(2) == std::string("\x89\0", 2));
+        answers.send(std::string("\x8a\x80\0\0\0\0", 6));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_breaks_the_protocol_ends_the_socket_with_its_code) {
+    raw_websocket unmasked(port(), "/ws", with_key);
+    unmasked.send_frame(3, "x"); // an unknown kind
+    BOOST_TEST(unmasked.read().close_code() == 1002);
+    raw_websocket garbled(port(), "/ws", with_key);
+    garbled.send_frame(1, "\xc3\x28");
+    BOOST_TEST(garbled.read().close_code() == 1007);
+    raw_websocket polite(port(), "/ws", with_key);
+    polite.send_frame(8, "\x03\xe8"
+                         "bye");
+    const auto end = polite.read();
+    BOOST_TEST(end.opcode == 8U);
+    BOOST_TEST(end.payload == "\x03\xe8"
+                              "bye");
+}
+
+BOOST_AUTO_TEST_CASE(readers_of_an_event_share_its_text) {
+    const auto texts = [&](live_feed& feed) { return feed.take(1 << 20, 64).texts; };
+    const auto encode = [](const runtime::live_event& e) { return runtime::to_envelope(e); };
+    std::vector<std::shared_ptr<live_feed>> feeds;
+    for (int i = 0; i < 3; ++i) {
+        feeds.push_back(std::make_shared<live_feed>(bus, live_feed::limits{1000, 10},
+                                                    live_feed::form{i == 2 ? 1U : 0U, encode}, [] {}));
+        BOOST_REQUIRE(feeds.back()->subscribe("a", {{}, {"runs/1"}, {}}).has_value());
+    }
+    bus.publish("runs/1", "1");
+    const auto first = texts(*feeds[0]);
+    const auto second = texts(*feeds[1]);
+    const auto other = texts(*feeds[2]);
+    BOOST_REQUIRE((first.size() == 1 && second.size() == 1 && other.size() == 1));
+    BOOST_TEST(first[0].get() == second[0].get());
+    BOOST_TEST(first[0].get() != other[0].get()); // another form
+    BOOST_TEST(first[0]->id == "1");
 }
 
 BOOST_AUTO_TEST_CASE(a_slow_socket_is_told_where_to_resume) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/http/server.hpp"
+#include "net/http/stream_query.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/log.hpp"
 #include "tests/net/fake_bus.hpp"
@@ -129,6 +130,7 @@ struct server_fixture {
                    .path = "/live/{id}",
                    .operation = "live",
                    .permission = "live:read",
+                   .query = stream_parameters(),
                    .run = [](request, responder answer) { answer({.body = R"({"live":false})"}); },
                    .stream =
                        [](request r, std::function<void(expected<stream_spec>)> show) {

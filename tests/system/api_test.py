@@ -288,7 +288,8 @@ class ApiTest(NodeTest):
         api = self.server.client(self.api.create("/auth/login", {**account, "organization": "default"})["access_token"])
         document = self.api.read("/openapi.json")
         for path, item in document["paths"].items():
-            if "get" in item and "{" not in path:
+            streams = list(item.get("get", {}).get("responses", {}).get("200", {}).get("content", {})) == ["text/event-stream"]
+            if "get" in item and "{" not in path and not streams:  # a stream has no end; live_test has them
                 base = item["get"].get("servers", [{"url": "/api/v1"}])[0]["url"].rstrip("/")
                 query = "?permission=task:read" if path == "/auth/permissions" else ""  # says nothing without
                 self.status(api.get(path + query, base=base), 200)

@@ -244,6 +244,15 @@ class ContractTest(NodeTest):
         self.drive("cancel_run", 200, id=other, body=self.example("cancel_run"))
         self.drive("cancel_run", 404, id=NOBODY, body={})
 
+    def live(self, agent):
+        self.direct.wait_run(self.direct.create("/runs", {"goal": "Look around.", "agent_id": agent})["id"])
+        self.watched("watch_activities")
+        self.drive("watch_activities", 401, key="wrong")
+        for name in ("watch_agent", "watch_agent_logs"):
+            self.watched(name, id=agent)
+            self.drive(name, 404, id=NOBODY)
+        self.drive("watch_engines", 404)
+
     def watched(self, operation, **parameters):
         """A stream has no end, for which Prism would wait: its head is judged here."""
         verb, path, declared = self.operations[operation]
@@ -531,6 +540,7 @@ class ContractTest(NodeTest):
         agent, project = self.agents(), self.projects()
         self.tasks(agent, project)
         self.runs(project)
+        self.live(agent)
         self.secrets()
         self.audit()
         self.backups()
@@ -542,6 +552,7 @@ class ContractTest(NodeTest):
         self.api_keys(key)
         self.slowed_down()
         declared = {(name, status) for name, (_, _, o) in self.operations.items() for status in o["responses"] if status < "4"}
+        declared.discard(("watch_engines", "200"))  # there are none yet, and it says so
         self.assertEqual(declared - self.done, set(), "the document has these, and nothing here drives them")
         # What is open to everyone and has no parameters cannot be asked wrongly.
         always = {name for name, (_, path, o) in self.operations.items() if o.get("security") == [] and "{" not in path}

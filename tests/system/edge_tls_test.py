@@ -9,6 +9,7 @@ import subprocess
 import urllib.parse
 
 from tests.system.node import SECONDS_MAX, NodeTest, poll
+from tests.system.websocket import WebSocket
 
 
 class EdgeTest(NodeTest):
@@ -63,6 +64,25 @@ class TlsTest(EdgeTest):
         plain = self.curl(*auth, "-f", f"{url}/api/v1/openapi.json").stdout
         self.assertEqual(json.loads(self.curl(*auth, "-f", "--compressed", f"{url}/api/v1/openapi.json").stdout), json.loads(plain))
         self.assertEqual(node.stop(), 0)
+
+    def test_messages_that_pile_up_come_whole_and_in_order(self):
+        node = self.secure_node()
+        api = self.connection(node, self.file)
+        headers = {"Authorization": f"Bearer {node.key}", "Content-Type": "application/json"}
+
+        def post(path, body):
+            api.request("POST", "/api/v1" + path, json.dumps(body), headers)
+            return json.loads(api.getresponse().read())
+
+        task = post("/tasks", {"title": "Talk"})["id"]
+        socket = WebSocket(node.url, node.key, tls=ssl.create_default_context(cafile=self.file))
+        self.addCleanup(socket.close)
+        self.assertEqual(socket.subscribe(f"tasks/{task}")["op"], "subscribed")
+        sizes = [10, 300, 9000, 1, 15000, 200] * 50
+        for number, size in enumerate(sizes):
+            post(f"/tasks/{task}/messages", {"content": f"{number} " + "x" * size})
+        for number, size in enumerate(sizes):
+            self.assertEqual(socket.read()["data"]["content"], f"{number} " + "x" * size)
 
     def test_events_come_over_tls(self):
         node = self.secure_node()

@@ -84,7 +84,7 @@ public:
 
     void start_hub() {
         hub.reset();
-        auto started = runtime::hub::start(*store, runtime::default_aliases());
+        auto started = runtime::hub::start(*store, runtime::default_aliases(*store));
         BOOST_REQUIRE(started.has_value());
         hub = std::move(*started);
     }
