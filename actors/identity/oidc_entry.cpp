@@ -2,6 +2,7 @@
 
 #include "actors/identity/linked_identity_model.hpp"
 #include "actors/identity/organization_model.hpp"
+#include "actors/identity/session_model.hpp"
 #include "schemas/base/log.hpp"
 
 #include <fmt/format.h>
@@ -45,7 +46,7 @@ public:
         : me_(me),
           request_(std::move(r)),
           provider_(std::move(provider)),
-          link_to_(attempt.link_to),
+          link_(attempt.link),
           claims_(std::move(claims)),
           done_(std::move(done)),
           link_id_(linked_identity_id(provider_.issuer, claims_.subject)),
@@ -65,7 +66,7 @@ public:
         if (!link) {
             return done_(link.error());
         }
-        if (link_to_) {
+        if (link_) {
             return link_anew();
         }
         if (*link && !(*link)->removed_at) {
@@ -94,10 +95,31 @@ private:
                                    provider_.name, fmt::join(provider_.domains, ", "))};
     }
 
+    /// As `access::judge_session`: it ended, or all of them did, while the person was at the issuer.
+    [[nodiscard]] expected<void> check_session() const {
+        const auto session = read<session_document>(me_, session_address(link_->session));
+        const auto family = read_stored<session_family>(*me_.services.store, session_address(link_->session),
+                                                        family_collection, family_key);
+        const auto user = read_user(me_, link_->user);
+        const auto credential = read_credential(me_, link_->user);
+        if (!session || !family || !user || !credential) {
+            return !session ? session.error() : !family ? family.error() : !user ? user.error() : credential.error();
+        }
+        const bool lasts = *session && *family && *user && *credential && !(*session)->ended_at &&
+                           (*session)->user_id == link_->user && (*user)->status == user_status::active &&
+                           (*family)->generation == (*credential)->generation &&
+                           (*credential)->generation == link_->generation;
+        return lasts ? expected<void>()
+                     : problem{code::unauthenticated, "this session is over: log in again, then link the identity"};
+    }
+
     /// Somebody who is logged in asked for it.
     void link_anew() {
-        request_.who.name = "user/" + to_string(*link_to_);
-        link(*link_to_, true);
+        if (const auto lasts = check_session(); !lasts) {
+            return done_(lasts.error());
+        }
+        request_.who.name = "user/" + to_string(link_->user);
+        link(link_->user, true);
     }
 
     void find_account() {
@@ -233,7 +255,7 @@ private:
     identity& me_;
     net::request request_;
     runtime::oidc_provider provider_;
-    std::optional<uuid> link_to_;
+    std::optional<oidc_link> link_;
     id_token_claims claims_;
     std::function<void(expected<oidc_person>)> done_;
     uuid link_id_;

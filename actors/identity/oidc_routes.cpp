@@ -5,6 +5,7 @@
 #include "actors/identity/oidc_entry.hpp"
 #include "actors/identity/oidc_state.hpp"
 #include "actors/identity/proof.hpp"
+#include "actors/identity/session_model.hpp"
 #include "net/http/html.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/base/network.hpp"
@@ -210,9 +211,15 @@ net::handler start_link(identity& me) {
         if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
+        const auto family = read_stored<session_family>(*me.services.store, session_address(*c->session),
+                                                        family_collection, family_key);
+        if (!family || !*family) {
+            return respond(net::to_response(
+                family ? problem{code::unauthenticated, "this session is over: log in again"} : family.error(), r));
+        }
         auto b = begin_at(me, r, **issuer);
         b.attempt.path = body->redirect.value_or(std::string(home_path));
-        b.attempt.link_to = c->user;
+        b.attempt.link = oidc_link{*c->user, *c->session, (*family)->generation};
         if (!is_own_path(b.attempt.path)) {
             return respond(net::to_response({code::invalid_request,
                                              "/redirect: has to be a path of this node, as in /api/v1/docs",
@@ -279,7 +286,7 @@ private:
 
     void on_person(const oidc_person& p) {
         me_.by_address.undo(client_network(request_.address));
-        if (attempt_.link_to) {
+        if (attempt_.link) {
             auto out = redirection(with_parameter(attempt_.path, "linked", attempt_.provider));
             forget_binding(out);
             return respond_(std::move(out));

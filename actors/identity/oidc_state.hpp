@@ -17,6 +17,14 @@ namespace troupe::actors {
 inline constexpr std::int64_t oidc_attempt_ms = 10LL * 60 * 1000;
 inline constexpr std::int64_t oidc_ticket_ms = 5LL * 60 * 1000;
 
+/// Whose identity it becomes, and the session that asked: a link is committed only while that one lasts.
+struct oidc_link {
+    uuid user;
+    uuid session;
+    std::uint64_t generation = 0; ///< Of the person's credential.
+};
+BOOST_DESCRIBE_STRUCT(oidc_link, (), (user, session, generation))
+
 /// A login that has begun: `state` of the authorization request. Nonce and PKCE verifier follow from its id, so that
 /// they travel nowhere.
 struct oidc_attempt {
@@ -28,10 +36,10 @@ struct oidc_attempt {
     std::optional<std::string> loopback; ///< Of a program: where its browser brings code and state.
     std::string path;                    ///< Of a browser: where it goes in the end.
     std::optional<std::string> organization;
-    std::optional<uuid> link_to; ///< Not a login: the identity becomes one of this person.
+    std::optional<oidc_link> link; ///< Not a login: the identity becomes one of this person.
 };
 BOOST_DESCRIBE_STRUCT(oidc_attempt, (),
-                      (id, provider, started_at, redirect_uri, binding, loopback, path, organization, link_to))
+                      (id, provider, started_at, redirect_uri, binding, loopback, path, organization, link))
 
 /// A login that only lacks the second factor.
 struct oidc_ticket {

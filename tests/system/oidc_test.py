@@ -382,6 +382,30 @@ class PeopleTest(OidcTest):
         self.status(ada.get(ada.come_back(begun["authorization_url"], "mallory")), 302)  # its person asks
         self.logged_in("mallory")
 
+    def test_a_link_ends_with_the_session_that_began_it(self):
+        node = self.begin()
+        _, tokens = self.person(node, "ada@example.org", organization="acme")
+
+        def begun(bearer):
+            browser = Browser()
+            asked = self.api(browser, "/auth/oidc/acme/link", "POST", body={}, Authorization=f"Bearer {bearer}")
+            return browser, browser.come_back(self.status(asked, 200).json["authorization_url"], "mallory")
+
+        def refused(browser, url):
+            reply = self.status(browser.get(url, Accept="application/json"), 401, "unauthenticated")
+            self.assertIn("session is over", reply.json["detail"])
+        late = begun(tokens["access_token"])
+        self.status(node.client(key=tokens["access_token"]).post("/auth/logout"), 204)
+        refused(*late)
+        for change in ({"password": PASSWORD}, {"status": "disabled"}):  # the first ends all sessions
+            client, tokens = self.login(node, "ada@example.org")
+            late = begun(tokens["access_token"])
+            self.status(node.client().put("/users/ada@example.org", change), 200)
+            refused(*late)
+        self.status(node.client().put("/users/ada@example.org", {"status": "active"}), 200)
+        client, _ = self.login(node, "ada@example.org")
+        self.assertEqual(client.all("/auth/profile/identities"), [])
+
     def test_the_last_way_to_log_in_stays(self):
         node = self.begin()
         client = node.client(key=self.status(self.tokens("ada"), 200).json["access_token"])
