@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 namespace troupe::actors {
@@ -24,8 +23,8 @@ namespace {
 constexpr std::size_t token_bytes_max = 32 << 10;
 constexpr std::size_t subject_bytes_max = 255; // OpenID Connect Core, 2
 constexpr int rsa_bits_min = 2048;
-constexpr int rsa_bits_max = 8192; // a check of a larger one takes too long
-constexpr std::int64_t seconds_max = std::numeric_limits<std::int64_t>::max() / 1000;
+constexpr int rsa_bits_max = 8192;                    // a check of a larger one takes too long
+constexpr std::int64_t seconds_max = 253'402'300'799; // the year 9999 ends: no sum of times overflows
 
 template <auto Free>
 struct freed_by {
@@ -253,6 +252,15 @@ std::optional<std::string_view> mistake_of(const json::value& root, const id_tok
     }
     if (early && *early > terms.now + clock_skew_ms) {
         return "is not good yet: compare the clocks of both machines";
+    }
+    if (terms.max_age_ms > 0) { // OpenID Connect Core, 3.1.2.1
+        const auto proven = time_of(root, "auth_time");
+        if (!proven || *proven > terms.now + clock_skew_ms) {
+            return "does not say when the person logged in there (auth_time), which `max_age` asks for";
+        }
+        if (*proven + terms.max_age_ms + clock_skew_ms < terms.started_at) {
+            return "is of somebody who logged in there too long ago (auth_time): log out there first";
+        }
     }
     if (terms.nonce.empty() || !same(root.text_or("nonce"), terms.nonce)) {
         return "belongs to another login (nonce)";

@@ -41,6 +41,8 @@ struct id_token_terms {
     std::string nonce;
     timestamp started_at; ///< It was not made before this.
     timestamp now;
+    /// When not 0: the person proved itself at the issuer (`auth_time`) at most so long before the login began.
+    std::int64_t max_age_ms = 0;
 };
 inline constexpr std::int64_t clock_skew_ms = 60'000;
 

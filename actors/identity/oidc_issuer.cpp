@@ -210,16 +210,19 @@ expected<std::string> oidc_issuer::authorization_url(const authorization& a, std
     for (const auto& s : settings_.scopes) {
         scope += (scope.empty() ? "" : " ") + s;
     }
+    std::vector<std::pair<std::string, std::string>> fields{{"response_type", "code"},
+                                                            {"client_id", settings_.client_id},
+                                                            {"redirect_uri", a.redirect_uri},
+                                                            {"scope", scope},
+                                                            {"state", a.state},
+                                                            {"nonce", a.nonce},
+                                                            {"code_challenge", a.challenge},
+                                                            {"code_challenge_method", "S256"}};
+    if (a.max_age_ms > 0) {
+        fields.emplace_back("max_age", std::to_string(std::max<std::int64_t>(1, a.max_age_ms / 1000)));
+    }
     const auto& to = (*d)->authorization_endpoint;
-    return to + (to.find('?') == to.npos ? "?" : "&") +
-           form_of({{"response_type", "code"},
-                    {"client_id", settings_.client_id},
-                    {"redirect_uri", a.redirect_uri},
-                    {"scope", scope},
-                    {"state", a.state},
-                    {"nonce", a.nonce},
-                    {"code_challenge", a.challenge},
-                    {"code_challenge_method", "S256"}});
+    return to + (to.find('?') == to.npos ? "?" : "&") + form_of(fields);
 }
 
 /// Keys that the issuer changed are asked for when a token names one that is not known, though not for each such token.
@@ -363,8 +366,8 @@ expected<id_token_claims> oidc_issuer::exchange(const authorization_answer& a, s
     if (!keys) {
         return keys.error();
     }
-    auto claims =
-        verify_id_token(**keys, {settings_.issuer, settings_.client_id, a.nonce, a.started_at, system_now()}, token);
+    auto claims = verify_id_token(
+        **keys, {settings_.issuer, settings_.client_id, a.nonce, a.started_at, system_now(), a.max_age_ms}, token);
     if (!claims) {
         return refused(claims.error().detail);
     }

@@ -112,6 +112,7 @@ beginning begin_at(const identity& me, const request& r, const oidc_issuer& issu
     out.attempt.started_at = system_now();
     out.attempt.redirect_uri = callback_of(me, r, issuer.settings().name);
     out.attempt.binding = hash_of_binding(out.binding);
+    out.attempt.max_age_ms = me.services.settings->identity_step_up_ms;
     return out;
 }
 
@@ -120,7 +121,7 @@ void send_there(identity& me, const request& r, oidc_issuer& issuer, const begin
                 std::function<response(const std::string& url)> show, const responder& respond) {
     const auto& key = me.keys->opaque_key();
     authorization a{b.attempt.redirect_uri, seal_attempt(key, b.attempt), nonce_of(key, b.attempt),
-                    challenge_of(verifier_of(key, b.attempt))};
+                    challenge_of(verifier_of(key, b.attempt)), b.attempt.max_age_ms};
     const bool taken =
         me.issuers->run([&issuer, r, a = std::move(a), show = std::move(show), respond](const std::stop_token& stop) {
             const auto url = issuer.authorization_url(a, stop);
@@ -256,9 +257,9 @@ public:
             return refuse({code::rate_limited, "too many attempts failed: try again later", {}, seconds});
         }
         const auto& key = me_.keys->opaque_key();
-        authorization_answer a{std::move(code),         std::move(iss),
-                               attempt_.redirect_uri,   verifier_of(key, attempt_),
-                               nonce_of(key, attempt_), attempt_.started_at};
+        authorization_answer a{
+            std::move(code),         std::move(iss),      attempt_.redirect_uri, verifier_of(key, attempt_),
+            nonce_of(key, attempt_), attempt_.started_at, attempt_.max_age_ms};
         const bool taken = me_.issuers->run(
             [self = shared_from_this(), a = std::move(a)](const std::stop_token& stop) { self->exchange(a, stop); });
         if (!taken) {

@@ -37,9 +37,10 @@ struct oidc_attempt {
     std::string path;                    ///< Of a browser: where it goes in the end.
     std::optional<std::string> organization;
     std::optional<oidc_link> link; ///< Not a login: the identity becomes one of this person.
+    std::int64_t max_age_ms = 0;   ///< So fresh the person's login at the issuer has to be; 0: whatever.
 };
 BOOST_DESCRIBE_STRUCT(oidc_attempt, (),
-                      (id, provider, started_at, redirect_uri, binding, loopback, path, organization, link))
+                      (id, provider, started_at, redirect_uri, binding, loopback, path, organization, link, max_age_ms))
 
 /// A login that only lacks the second factor.
 struct oidc_ticket {

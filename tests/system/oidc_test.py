@@ -21,7 +21,7 @@ def changed(url, **values):
 
 
 class OidcTest(IdentityTest):
-    def begin(self, *providers, before=None, **more):
+    def begin(self, *providers, before=None, settings=None, **more):
         """A node with these issuers: dicts over that of `acme`. All of them are the one real issuer unless they say so."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -35,7 +35,7 @@ class OidcTest(IdentityTest):
                     "organization": "acme", "role": "member", **more}
         listed = [{k: v for k, v in {**standard, **p}.items() if v is not None} for p in providers]
         config = self.folder / "troupe.yaml"
-        config.write_text(json.dumps({"identity": {"oidc": listed}}))  # JSON is YAML, too
+        config.write_text(json.dumps({"identity": {"oidc": listed, **(settings or {})}}))  # JSON is YAML, too
         self.server = self.node("--config", config, "--listen", f"127.0.0.1:{port}", "--edge.access_log", "true",
                                 environment={"ACME_SECRET": SECRET})
         if before:
@@ -98,6 +98,7 @@ class EnteringTest(OidcTest):
         asked = query_of(url)
         self.assertEqual((asked["response_type"], asked["code_challenge_method"], asked["scope"]),
                          ("code", "S256", "openid email profile"))
+        self.assertEqual(asked["max_age"], "900")
         url = ada.come_back(url, "ada")
         node.kill9()  # nothing is lost with it
         node.start()
@@ -121,6 +122,17 @@ class EnteringTest(OidcTest):
         self.assertIn("/auth/oidc/acme/callback", log)
         for secret in (query_of(url)["code"], query_of(url)["state"], SECRET, csrf):
             self.assertNotIn(secret, log)
+
+    def test_the_issuer_is_asked_for_a_login_within_the_time_of_stepping_up(self):
+        self.begin(settings={"step_up_ms": 1500})
+        ada = self.logged_in("ada")
+        asked = self.start(ada)
+        self.assertEqual(query_of(asked)["max_age"], "1")
+        # The issuer remembers her; whoever takes `max_age` away brings a login that is too old, or names no time.
+        url = ada.come_back(changed(asked, max_age=None), "ada")
+        reply = self.status(ada.get(url, Accept="application/json"), 401, "invalid_credentials")
+        self.assertIn("auth_time", reply.json["detail"])
+        self.logged_in("ada")
 
     def test_public_clients_secrets_of_files_and_of_the_node_and_other_algorithms_work(self):
         node = self.begin({"name": "public", "client_id": "public", "client_secret": None},
