@@ -36,6 +36,14 @@ std::string cookie_of(std::string_view name, std::string_view value, std::string
 
 void forget_binding(response& out) { out.headers.emplace_back("Set-Cookie", cookie_of(binding_cookie, "", "Lax", 0)); }
 
+/// `title` and `text` are HTML.
+void make_page(response& out, const std::string& title, const std::string& text) {
+    out.content_type = "text/html; charset=utf-8";
+    out.headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    out.body = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + title +
+               "</title></head><body><h1>" + title + "</h1>" + text + "</body></html>\n";
+}
+
 /// A problem for whoever asks: people who stand before a browser get a page.
 response refusal(const problem& p, const request& r) {
     auto out = net::to_response(p, r);
@@ -44,13 +52,23 @@ response refusal(const problem& p, const request& r) {
         return out;
     }
     const auto title = net::escape_html(explain(p.code).title);
-    out.content_type = "text/html; charset=utf-8";
-    out.headers.emplace_back("Content-Security-Policy", "default-src 'none'");
     const auto again = "/api/v1/auth/oidc/" + net::escape_html(r.param("provider")) + "/start";
-    out.body = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + title +
-               "</title></head><body><h1>" + title + "</h1><p>" + net::escape_html(p.detail) + "</p><p>" +
-               (p.code == code::not_found ? "" : "<a href=\"" + again + "\">Begin again</a></p><p>") + "Request " +
-               net::escape_html(r.id) + "</p></body></html>\n";
+    make_page(out, title,
+              "<p>" + net::escape_html(p.detail) + "</p><p>" +
+                  (p.code == code::not_found ? "" : "<a href=\"" + again + "\">Begin again</a></p><p>") + "Request " +
+                  net::escape_html(r.id) + "</p>");
+    return out;
+}
+
+/// Before a program gets what the issuer gave the browser: whoever only followed somebody's link sees it, and stops.
+response question(const std::string& to, const std::string& check) {
+    response out{200};
+    out.headers.emplace_back("Cache-Control", "no-store");
+    make_page(out, "Log in a program?",
+              "<p>A program on this machine wants to log in as you; continue only if you just ran <code>troupe "
+              "login</code>, and it shows the same letters as this page:</p><p><strong>" +
+                  check + "</strong></p><p><a href=\"" + net::escape_html(to) +
+                  "\">Continue</a></p><p>Otherwise close this page: somebody wants to use your login.</p>");
     return out;
 }
 
@@ -167,8 +185,9 @@ net::handler start_browser(identity& me) {
     };
 }
 
-response started(const std::string& url, const std::optional<std::string>& binding) {
-    response out{200, to_json(oidc_started_document{url, binding, oidc_attempt_ms / 1000})};
+response started(const std::string& url, const std::optional<std::string>& binding,
+                 const std::optional<std::string>& check) {
+    response out{200, to_json(oidc_started_document{url, binding, oidc_attempt_ms / 1000, check})};
     out.headers.emplace_back("Cache-Control", "no-store");
     return out;
 }
@@ -180,8 +199,8 @@ net::handler start_program(identity& me) {
             issuer ? from_json<oidc_start_body>(r.body, strictness::input) : expected<oidc_start_body>(issuer.error());
         if (!body || !is_loopback_redirect(body->redirect)) {
             return respond(net::to_response(body ? problem{code::invalid_request,
-                                                           "/redirect: has to be http://127.0.0.1:PORT/… or "
-                                                           "http://[::1]:PORT/… (RFC 8252)",
+                                                           "/redirect: has to be http://127.0.0.1:PORT/ or "
+                                                           "http://[::1]:PORT/ (RFC 8252)",
                                                            {{"/redirect", "is not on this machine"}}}
                                                  : body.error(),
                                             r));
@@ -190,7 +209,10 @@ net::handler start_program(identity& me) {
         b.attempt.loopback = body->redirect;
         b.attempt.organization = body->organization;
         send_there(
-            me, r, **issuer, b, [binding = b.binding](const std::string& url) { return started(url, binding); },
+            me, r, **issuer, b,
+            [binding = b.binding, check = check_of(me.keys->opaque_key(), b.attempt)](const std::string& url) {
+                return started(url, binding, check);
+            },
             respond);
     };
 }
@@ -230,7 +252,7 @@ net::handler start_link(identity& me) {
         send_there(
             me, r, **issuer, b,
             [binding = b.binding](const std::string& url) {
-                auto out = started(url, {});
+                auto out = started(url, {}, {});
                 add_binding(out, binding);
                 return out;
             },
@@ -383,14 +405,14 @@ net::handler callback_browser(identity& me) {
         if (!attempt || attempt->provider != (*issuer)->settings().name) {
             return respond(refusal(bad_state((*issuer)->settings().name), r));
         }
-        if (attempt->loopback) { // the program that began it brings it here again, with what binds it
+        if (attempt->loopback) { // the program that began it brings it here again, with what binds it; see question()
             auto to = *attempt->loopback;
             for (const std::string_view name : {"code", "state", "iss", "error"}) {
                 if (const auto value = r.query_value(name)) {
                     to = with_parameter(to, name, *value);
                 }
             }
-            return respond(redirection(std::move(to)));
+            return respond(question(to, check_of(me.keys->opaque_key(), *attempt)));
         }
         const auto refuse = [&](const problem& p) {
             auto out = refusal(p, r);
@@ -536,8 +558,9 @@ std::vector<net::route> oidc_routes(identity& me) {
     auto program =
         on(verb::post, "/{provider}/start", "start_oidc_login_of_program",
            "Begins a login for a program: gives the address to open in a browser (RFC 8252).", start_program(me));
-    program.description = "The browser comes to `redirect` with `code` and `state`, or `error`. The program then sends "
-                          "them with `binding` to POST …/callback.";
+    program.description = "The browser shows a page with the letters of `check`, which the program shows, too; the "
+                          "person goes on from there to `redirect`, with `code` and `state`, or `error`. The program "
+                          "then sends them with `binding` to POST …/callback.";
     program.body = net::body_of<oidc_start_body>("oidc_start");
     program.reply = net::reply_of<oidc_started_document>("oidc_started");
 
@@ -546,7 +569,7 @@ std::vector<net::route> oidc_routes(identity& me) {
     callback.description =
         "Goes on to the path that the login began with. `login=mfa_required` in its query: the account has a second "
         "factor, and the issuer asked for none; POST /auth/oidc/mfa takes the code. `csrf_token` comes from POST "
-        "/auth/refresh. A login of a program goes on to its loopback address.";
+        "/auth/refresh. The login of a program is asked about on a page (200), which goes on to its loopback address.";
     callback.query = callback_query();
     callback.success = 302;
     callback.reply_headers = {"Location", "Set-Cookie"};

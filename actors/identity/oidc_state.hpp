@@ -65,6 +65,9 @@ std::string nonce_of(std::string_view key, const oidc_attempt& a);
 std::string verifier_of(std::string_view key, const oidc_attempt& a);
 std::string challenge_of(std::string_view verifier);
 
+/// "BCDF-GHJK": a person compares it in two places, to see that the program's login is the one in the browser.
+std::string check_of(std::string_view key, const oidc_attempt& a);
+
 /// How a binding is kept in an attempt.
 std::string hash_of_binding(std::string_view binding);
 /// In constant time.
@@ -72,7 +75,7 @@ bool is_bound(const oidc_attempt& a, std::string_view binding);
 
 /// Whether a browser may be sent there: a path of this origin, never another host.
 bool is_own_path(std::string_view path);
-/// "http://127.0.0.1:PORT/…" or "http://[::1]:PORT/…" (RFC 8252, 7.3), without query and fragment.
+/// "http://127.0.0.1:PORT/" or "http://[::1]:PORT/" (RFC 8252, 7.3), with or without the slash.
 bool is_loopback_redirect(std::string_view url);
 
 } // namespace troupe::actors

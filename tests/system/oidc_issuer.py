@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import hmac
+import html
 import http.client
 import http.server
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -35,6 +37,12 @@ def free_port():
 
 def query_of(url):
     return {name: values[0] for name, values in urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).items()}
+
+
+def link_in(reply):
+    """Where the only link of a page leads."""
+    (link,) = re.findall(r'<a href="([^"]+)">', reply.raw.decode())
+    return html.unescape(link)
 
 
 class Issuer:

@@ -8,7 +8,7 @@ import urllib.parse
 from tests.system.identity_cli_test import Person
 from tests.system.identity_test import PASSWORD, IdentityTest, totp
 from tests.system.node import SECONDS_MAX, NodeTest
-from tests.system.oidc_issuer import SECRET, Browser, Forger, Issuer, free_port, query_of
+from tests.system.oidc_issuer import SECRET, Browser, Forger, Issuer, free_port, link_in, query_of
 
 LOOPBACK = "http://127.0.0.1:1/"  # of a program that is not there: the test is the browser
 
@@ -77,14 +77,27 @@ class OidcTest(IdentityTest):
         for word in words:
             self.assertIn(word, reply.raw.decode())
 
+    def continued(self, browser, url, check):
+        """Where the page leads that asks whether a program may log in; nothing goes there by itself."""
+        reply = self.status(browser.get(url), 200)
+        text = reply.raw.decode()
+        self.assertTrue(reply.headers["content-type"].startswith("text/html"), reply)
+        self.assertIn("default-src 'none'", reply.headers["content-security-policy"])
+        self.assertNotIn("location", reply.headers)
+        self.assertNotIn("refresh", text + str(reply.headers).lower())
+        self.assertRegex(check, r"^[A-Z]{4}-[A-Z]{4}$")
+        for word in ("continue only if you just ran", check):
+            self.assertIn(word, text)
+        return link_in(reply)
+
     def tokens(self, login, provider="acme"):
         """What a program gets: the answer to its POST of what came to its loopback address."""
         anyone = self.server.client(key="")
         begun = anyone.create(f"/auth/oidc/{provider}/start", {"redirect": LOOPBACK})
         browser = Browser()
-        reply = self.status(browser.get(browser.come_back(begun["authorization_url"], login)), 302)
-        self.assertTrue(reply.headers["location"].startswith(LOOPBACK + "?code="), reply)
-        came = query_of(reply.headers["location"])
+        local = self.continued(browser, browser.come_back(begun["authorization_url"], login), begun["check"])
+        self.assertTrue(local.startswith(LOOPBACK + "?code="), local)
+        came = query_of(local)
         return anyone.post(f"/auth/oidc/{provider}/callback", {**came, "binding": begun["binding"]})
 
 
@@ -431,10 +444,13 @@ class PeopleTest(OidcTest):
 
 class CliTest(OidcTest):
     def opened(self, process):
-        """The address that the program asks to open."""
+        """The address that the program asks to open, and the letters that it shows."""
+        check = ""
         for line in process.stderr:
+            if found := re.search(r"the page shows (\S+)\.", line):
+                check = found[1]
             if found := re.search(r"http://\S+/auth\?\S+", line):
-                return found[0]
+                return found[0], check
         raise AssertionError("the program named no address")
 
     def test_a_person_logs_in_with_the_browser_of_its_machine(self):
@@ -443,8 +459,8 @@ class CliTest(OidcTest):
         process = ada.launch("login", "--oidc", "acme", "--json")
         try:
             browser = Browser()
-            url = browser.come_back(self.opened(process), "ada")
-            local = self.status(browser.get(url), 302).headers["location"]
+            url, check = self.opened(process)
+            local = self.continued(browser, browser.come_back(url, "ada"), check)
             self.assertTrue(local.startswith("http://127.0.0.1:"), local)
             self.status(browser.get(changed(local, state="forged")), 404)
             self.assertIn("terminal", self.status(browser.get(local), 200).raw.decode())
@@ -467,8 +483,8 @@ class CliTest(OidcTest):
         process = ada.launch("login", "--oidc", "acme")
         try:
             browser = Browser()
-            url = browser.come_back(self.opened(process), "ada", consent="no")
-            browser.get(self.status(browser.get(url), 302).headers["location"])
+            url, check = self.opened(process)
+            browser.get(self.continued(browser, browser.come_back(url, "ada", consent="no"), check))
             _, said = process.communicate(timeout=SECONDS_MAX)
         finally:
             process.kill()
