@@ -133,10 +133,15 @@ private:
         if (!known) {
             return done_(known.error());
         }
+        if (*known && (*known)->status != user_status::active) {
+            return refuse("the account is disabled: ask an administrator");
+        }
         if (*known && (*known)->id == new_user_) {
             return join(); // a login before this one was cut short
         }
-        if (*known && provider_.link_by_email) {
+        // Nobody here has verified that the account's address is its owner's: one that can do more than others, or
+        // that has a second factor, is worth asking for its password first.
+        if (*known && provider_.link_by_email && !(*known)->node_admin && !(*known)->mfa) {
             return link((*known)->id, false);
         }
         if (*known) {

@@ -266,6 +266,12 @@ class RefusalTest(OidcTest):
         self.assertIn("https://", said)
         self.assertIn("troupe.yaml:6", said)
         self.assertNotIn("hunter22", said)
+        config.write_text("identity:\n  registration: open\n  oidc:\n    - name: acme\n      client_id: troupe\n"
+                          "      issuer: https://login.example.org\n      link_by_email: true\n")
+        status, said = self.node("--config", config).refused()
+        self.assertNotEqual(status, 0)
+        self.assertIn("link_by_email does not go with", said)
+        self.assertIn("a colleague's first login", said)
 
 
 class ForgerTest(NodeTest):
@@ -333,6 +339,22 @@ class PeopleTest(OidcTest):
         self.person(node, "ada@example.org")
         self.refused("ada", 409, "log in by password")
         self.assertEqual(len(node.client().all("/users")), 1)
+
+    def test_an_address_alone_opens_no_account_that_is_worth_more_or_is_disabled(self):
+        node = self.begin(link_by_email=True)
+        self.person(node, "ada@example.org", organization="acme", node_admin=True)
+        client, _ = self.person(node, "ida@example.org", organization="acme")
+        client.create("/auth/mfa/enable", {"code": totp(client.create("/auth/mfa/enroll", {})["secret"])})
+        for name in ("ada", "ida"):
+            self.refused(name, 409, "log in by password")
+        mara, _ = self.person(node, "mara@example.org", organization="acme")
+        self.status(node.client().put("/users/mara@example.org", {"status": "disabled"}), 200)
+        self.refused("mara", 403, "disabled")
+        self.status(node.client().put("/users/mara@example.org", {"status": "active"}), 200)
+        mara, _ = self.login(node, "mara@example.org")
+        self.assertEqual(mara.all("/auth/profile/identities"), [])  # nothing was linked on the way
+        self.logged_in("mara")
+        self.assertEqual(len(mara.all("/auth/profile/identities")), 1)
 
     def test_only_people_of_the_allowed_domains_enter(self):
         self.begin(domains=["example.org"])
