@@ -52,7 +52,7 @@ struct authorization_answer {
 /// Thread-safe. Everything that asks the issuer blocks, for `call_ms` at most each time, and keeps what it was told:
 /// the description and the keys for an hour, a failure for some seconds.
 /// Problems: `unavailable` (the issuer is not to be reached, or not what it should be; names it), `invalid_credentials`
-/// (what it was asked with is not good). Their texts hold nothing secret.
+/// (what it was asked with is not good). Their texts hold nothing secret; those of `unavailable` are for the log only.
 class oidc_issuer {
 public:
     /// Gives the value of "secret:NAME"; blocks.

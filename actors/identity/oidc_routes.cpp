@@ -72,6 +72,21 @@ response question(const std::string& to, const std::string& check) {
     return out;
 }
 
+/// What anybody may know when an issuer does not work: names of secrets, files and hosts are in the log only.
+problem without_reason(const problem& p, const oidc_issuer& issuer, const request& r) {
+    if (p.code != code::unavailable) {
+        return p;
+    }
+    return {code::unavailable, "logging in with '" + issuer.settings().name +
+                                   "' does not work now. Try again, or log in in another way; an administrator finds "
+                                   "the reason in the node's log, by the request " +
+                                   r.id + "."};
+}
+
+void log_refusal(const problem& p, const request& r) {
+    log_for("identity").warn("{} (from {}, request {})", p.detail, r.address, r.id);
+}
+
 response redirection(std::string to) {
     response out{302};
     out.headers.emplace_back("Location", std::move(to));
@@ -144,8 +159,8 @@ void send_there(identity& me, const request& r, oidc_issuer& issuer, const begin
         me.issuers->run([&issuer, r, a = std::move(a), show = std::move(show), respond](const std::stop_token& stop) {
             const auto url = issuer.authorization_url(a, stop);
             if (!url) {
-                log_for("identity").warn("{}", url.error().detail);
-                return respond(refusal(url.error(), r));
+                log_refusal(url.error(), r);
+                return respond(refusal(without_reason(url.error(), issuer, r), r));
             }
             respond(show(*url));
         });
@@ -293,17 +308,18 @@ private:
     void exchange(const authorization_answer& a, const std::stop_token& stop) {
         auto claims = issuer_.exchange(a, stop);
         if (!claims) {
-            log_for("identity").warn("{} (from {})", claims.error().detail, request_.address);
-            return claims.error().code == code::invalid_credentials ? refuse(claims.error())
-                                                                    : not_judged(claims.error());
+            log_refusal(claims.error(), request_);
+            return claims.error().code == code::invalid_credentials
+                       ? refuse(claims.error())
+                       : not_judged(without_reason(claims.error(), issuer_, request_));
         }
         enter_by_oidc(me_, request_, issuer_.settings(), attempt_, std::move(*claims),
                       [self = shared_from_this()](expected<oidc_person> person) {
                           if (person) {
                               return self->on_person(*person);
                           }
-                          log_for("identity").warn("{} (from {})", person.error().detail, self->request_.address);
-                          self->not_judged(person.error());
+                          log_refusal(person.error(), self->request_);
+                          self->not_judged(without_reason(person.error(), self->issuer_, self->request_));
                       });
     }
 
