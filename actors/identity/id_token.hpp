@@ -51,9 +51,10 @@ struct id_token_claims {
     std::string subject;
     std::string email;
     bool email_verified = false;
-    std::string name;
+    std::string name; ///< At most 200 bytes, without control characters.
     std::vector<std::string> amr;
     std::string acr;
+    std::optional<problem> not_told = {}; ///< Why UserInfo could not be had, which may say more.
 };
 
 /// Signature, issuer, audience, times and nonce. `invalid_credentials` says what is wrong, and nothing of the token.

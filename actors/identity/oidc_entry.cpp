@@ -15,8 +15,6 @@
 namespace troupe::actors {
 namespace {
 
-constexpr std::size_t name_bytes_max = 200; // of a person, as update_profile_body has it
-
 template <class Document>
 expected<std::optional<Document>> read(const identity& me, const entity_address& a) {
     const auto found = storage::read_document(*me.services.store, a);
@@ -25,18 +23,6 @@ expected<std::optional<Document>> read(const identity& me, const entity_address&
     }
     auto decoded = from_json<Document>((*found)->json, strictness::stored);
     return decoded ? expected<std::optional<Document>>(std::move(*decoded)) : decoded.error();
-}
-
-/// Cut where a character begins.
-std::string shortened(std::string text) {
-    if (text.size() > name_bytes_max) {
-        auto end = name_bytes_max;
-        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) {
-            --end;
-        }
-        text.resize(end);
-    }
-    return text;
 }
 
 class entry : public std::enable_shared_from_this<entry> {
@@ -55,7 +41,9 @@ public:
         request_.headers.erase("idempotency-key");
         request_.headers.erase("if-match");
         request_.who.name = "oidc/" + provider_.name;
-        email_ = claims_.email_verified ? clean_email(claims_.email) : std::nullopt;
+        const auto address = clean_email(claims_.email);
+        email_ = claims_.email_verified ? address : std::nullopt;
+        given_ = address.value_or("");
     }
 
     void run() {
@@ -90,6 +78,9 @@ private:
         if (provider_.domains.empty() || std::ranges::find(provider_.domains, domain) != provider_.domains.end()) {
             return {};
         }
+        if (claims_.not_told) {
+            return *claims_.not_told;
+        }
         return problem{code::forbidden,
                        fmt::format("logging in with '{}' is for people with a verified e-mail address of {} only.",
                                    provider_.name, fmt::join(provider_.domains, ", "))};
@@ -123,6 +114,9 @@ private:
     }
 
     void find_account() {
+        if (!email_ && claims_.not_told) {
+            return done_(*claims_.not_told);
+        }
         if (!email_) {
             return refuse(claims_.email.empty()
                               ? "the issuer gives no e-mail address, and nobody here is linked to this identity"
@@ -182,7 +176,7 @@ private:
         if (const auto organization = find_organization(); !organization) {
             return done_(organization.error());
         }
-        make_account_without_password(me_, request_, new_user_, {*email_, shortened(claims_.name), "", false},
+        make_account_without_password(me_, request_, new_user_, {*email_, claims_.name, "", false},
                                       [self = shared_from_this()](const expected<user_document>& made) {
                                           if (!made && made.error().code == code::already_exists) {
                                               return self->refuse(
@@ -220,9 +214,8 @@ private:
     }
 
     void link(const uuid& user, bool anew) {
-        auto c =
-            command_of(me_, request_, linked_identity_address(link_id_),
-                       link_identity{user, provider_.name, provider_.issuer, claims_.subject, claims_.email, anew});
+        auto c = command_of(me_, request_, linked_identity_address(link_id_),
+                            link_identity{user, provider_.name, provider_.issuer, claims_.subject, given_, anew});
         if (!c) {
             return done_(c.error());
         }
@@ -232,7 +225,7 @@ private:
     }
 
     void note_use() {
-        if (auto c = command_of(me_, request_, linked_identity_address(link_id_), note_identity_use{claims_.email})) {
+        if (auto c = command_of(me_, request_, linked_identity_address(link_id_), note_identity_use{given_})) {
             c->principal = "node";
             me_.services.submit(std::move(*c), [](const runtime::reply&) {}); // the next use tries again
         }
@@ -266,6 +259,7 @@ private:
     uuid link_id_;
     uuid new_user_;
     std::optional<std::string> email_; ///< Verified.
+    std::string given_;                ///< Verified or not; empty: none, or no address.
 };
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "net/client/http_client.hpp"
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/json.hpp"
+#include "schemas/base/log.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -324,7 +325,8 @@ expected<std::string> oidc_issuer::ask_for_tokens(const authorization_answer& a,
                        " when the code is brought to it");
 }
 
-/// Many issuers give the address here only. An answer that cannot be had costs no more than what it would have said.
+/// Many issuers give the address here only. An answer that cannot be had costs no more than what it would have said:
+/// whoever is linked enters without it.
 expected<void> oidc_issuer::ask_about_person(id_token_claims& claims, const std::string& access_token,
                                              const issuer_description& d, const std::stop_token& stop) {
     const bool clean = std::ranges::all_of(access_token, [](char c) { return c > 0x20 && c < 0x7f; });
@@ -332,11 +334,12 @@ expected<void> oidc_issuer::ask_about_person(id_token_claims& claims, const std:
         return {};
     }
     const auto reply = get(d.userinfo_endpoint, access_token, stop);
-    if (!reply) {
-        return reply.error();
-    }
-    if (reply->status != 200) {
-        return unavailable("it answers " + std::to_string(reply->status) + " when it is asked who the person is");
+    if (!reply || reply->status != 200) {
+        claims.not_told =
+            reply ? unavailable("it answers " + std::to_string(reply->status) + " when it is asked who the person is")
+                  : reply.error();
+        log_for("identity").warn("{}", claims.not_told->detail);
+        return {};
     }
     const auto taken = add_user_info(claims, reply->body);
     return taken ? taken : refused(taken.error().detail);

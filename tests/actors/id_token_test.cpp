@@ -316,6 +316,15 @@ BOOST_AUTO_TEST_CASE(what_the_issuer_tells_of_somebody_else_is_not_taken) {
     BOOST_TEST(c.email_verified);
 }
 
+BOOST_AUTO_TEST_CASE(names_are_bounded_and_have_no_control_characters) {
+    const auto name = [](const std::string& text) { return judged({{"name", "\"" + text + "\""}})->name; };
+    BOOST_TEST(name("Ada L\\u00f6velace") == "Ada L\xC3\xB6velace");
+    BOOST_TEST(name("A\\u0000d\\na\\u001b[31m\\u007f\\u0085!") == "Ada[31m!");
+    BOOST_TEST(name(std::string(300, 'a')) == std::string(200, 'a'));
+    BOOST_TEST(name(std::string(199, 'a') + "\\u00f6") == std::string(199, 'a'));
+    BOOST_TEST(judged({{"preferred_username", "\"a\\nda\""}})->name == "ada");
+}
+
 BOOST_AUTO_TEST_CASE(a_second_factor_is_believed_as_amr_and_as_a_named_acr) {
     const auto proves = [](const std::map<std::string, std::string>& more, const std::vector<std::string>& acr = {}) {
         return proves_second_factor(*judged(more), acr);

@@ -26,6 +26,8 @@ ACCOUNTS = {
     "ida": {"email": "ida@example.org", "email_verified": True},
     "mara": {"email": "mara@example.org", "email_verified": True},
     "nobody": {},
+    "odd": {"email": "<script>\nnot an address", "email_verified": False, "name": "Odd"},
+    "mute": {"email": "mute@example.org", "email_verified": True, "mute": True},
 }
 
 

@@ -449,6 +449,27 @@ class PeopleTest(OidcTest):
         self.status(ada.get(ada.come_back(begun["authorization_url"], "mallory")), 302)  # its person asks
         self.logged_in("mallory")
 
+    def linked(self, tokens, login):
+        """The identity of the issuer's login, linked in the profile of whoever has the tokens."""
+        browser, bearer = Browser(), {"Authorization": f"Bearer {tokens['access_token']}"}
+        begun = self.status(self.api(browser, "/auth/oidc/acme/link", "POST", body={}, **bearer), 200).json
+        self.status(browser.get(browser.come_back(begun["authorization_url"], login)), 302)
+        items = self.api(browser, "/auth/profile/identities", **bearer).json["items"]
+        return next(i for i in items if i["subject"] == login)
+
+    def test_what_is_no_address_is_not_kept(self):
+        node = self.begin()
+        _, tokens = self.person(node, "ada@example.org", organization="acme")
+        self.assertEqual(self.linked(tokens, "odd").get("email", ""), "")
+        self.assertEqual(self.me(self.logged_in("odd"))["user"]["email"], "ada@example.org")
+
+    def test_who_is_linked_enters_though_the_issuer_tells_nothing_of_the_person(self):
+        node = self.begin()
+        self.refused("mute", 503, "acme")  # nobody can say who this is
+        _, tokens = self.person(node, "ada@example.org", organization="acme")
+        self.linked(tokens, "mute")
+        self.assertEqual(self.me(self.logged_in("mute"))["user"]["email"], "ada@example.org")
+
     def test_a_link_ends_with_the_session_that_began_it(self):
         node = self.begin()
         _, tokens = self.person(node, "ada@example.org", organization="acme")
