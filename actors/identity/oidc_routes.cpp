@@ -3,11 +3,10 @@
 #include "actors/identity/accounts.hpp"
 #include "actors/identity/oidc_desk.hpp"
 #include "actors/identity/oidc_entry.hpp"
+#include "actors/identity/oidc_pages.hpp"
 #include "actors/identity/oidc_state.hpp"
 #include "actors/identity/proof.hpp"
 #include "actors/identity/session_model.hpp"
-#include "net/http/html.hpp"
-#include "schemas/base/log.hpp"
 #include "schemas/base/network.hpp"
 
 #include <memory>
@@ -35,57 +34,6 @@ std::string cookie_of(std::string_view name, std::string_view value, std::string
 }
 
 void forget_binding(response& out) { out.headers.emplace_back("Set-Cookie", cookie_of(binding_cookie, "", "Lax", 0)); }
-
-/// `title` and `text` are HTML.
-void make_page(response& out, const std::string& title, const std::string& text) {
-    out.content_type = "text/html; charset=utf-8";
-    out.headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-    out.body = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + title +
-               "</title></head><body><h1>" + title + "</h1>" + text + "</body></html>\n";
-}
-
-/// A problem for whoever asks: people who stand before a browser get a page.
-response refusal(const problem& p, const request& r) {
-    auto out = net::to_response(p, r);
-    out.headers.emplace_back("Cache-Control", "no-store");
-    if (r.header("accept").value_or("").find("text/html") == std::string_view::npos) {
-        return out;
-    }
-    const auto title = net::escape_html(explain(p.code).title);
-    const auto again = "/api/v1/auth/oidc/" + net::escape_html(r.param("provider")) + "/start";
-    make_page(out, title,
-              "<p>" + net::escape_html(p.detail) + "</p><p>" +
-                  (p.code == code::not_found ? "" : "<a href=\"" + again + "\">Begin again</a></p><p>") + "Request " +
-                  net::escape_html(r.id) + "</p>");
-    return out;
-}
-
-/// Before a program gets what the issuer gave the browser: whoever only followed somebody's link sees it, and stops.
-response question(const std::string& to, const std::string& check) {
-    response out{200};
-    out.headers.emplace_back("Cache-Control", "no-store");
-    make_page(out, "Log in a program?",
-              "<p>A program on this machine wants to log in as you; continue only if you just ran <code>troupe "
-              "login</code>, and it shows the same letters as this page:</p><p><strong>" +
-                  check + "</strong></p><p><a href=\"" + net::escape_html(to) +
-                  "\">Continue</a></p><p>Otherwise close this page: somebody wants to use your login.</p>");
-    return out;
-}
-
-/// What anybody may know when an issuer does not work: names of secrets, files and hosts are in the log only.
-problem without_reason(const problem& p, const oidc_issuer& issuer, const request& r) {
-    if (p.code != code::unavailable) {
-        return p;
-    }
-    return {code::unavailable, "logging in with '" + issuer.settings().name +
-                                   "' does not work now. Try again, or log in in another way; an administrator finds "
-                                   "the reason in the node's log, by the request " +
-                                   r.id + "."};
-}
-
-void log_refusal(const problem& p, const request& r) {
-    log_for("identity").warn("{} (from {}, request {})", p.detail, r.address, r.id);
-}
 
 response redirection(std::string to) {
     response out{302};
@@ -160,12 +108,12 @@ void send_there(identity& me, const request& r, oidc_issuer& issuer, const begin
             const auto url = issuer.authorization_url(a, stop);
             if (!url) {
                 log_refusal(url.error(), r);
-                return respond(refusal(without_reason(url.error(), issuer, r), r));
+                return respond(refusal_page(without_reason(url.error(), issuer.settings().name, r), r));
             }
             respond(show(*url));
         });
     if (!taken) {
-        respond(refusal(too_busy(), r));
+        respond(refusal_page(too_busy(), r));
     }
 }
 
@@ -178,11 +126,11 @@ net::handler start_browser(identity& me) {
         const auto issuer = issuer_of(me, r);
         const std::string path(r.query_value("redirect").value_or(home_path));
         if (!issuer || !is_own_path(path)) {
-            return respond(refusal(issuer ? problem{code::invalid_request,
-                                                    "redirect: has to be a path of this node, as in /api/v1/docs",
-                                                    {{"redirect", "is no path of this node"}}}
-                                          : issuer.error(),
-                                   r));
+            return respond(refusal_page(issuer ? problem{code::invalid_request,
+                                                         "redirect: has to be a path of this node, as in /api/v1/docs",
+                                                         {{"redirect", "is no path of this node"}}}
+                                               : issuer.error(),
+                                        r));
         }
         auto b = begin_at(me, r, **issuer);
         b.attempt.path = path;
@@ -311,7 +259,7 @@ private:
             log_refusal(claims.error(), request_);
             return claims.error().code == code::invalid_credentials
                        ? refuse(claims.error())
-                       : not_judged(without_reason(claims.error(), issuer_, request_));
+                       : not_judged(without_reason(claims.error(), issuer_.settings().name, request_));
         }
         enter_by_oidc(me_, request_, issuer_.settings(), attempt_, std::move(*claims),
                       [self = shared_from_this()](expected<oidc_person> person) {
@@ -319,7 +267,8 @@ private:
                               return self->on_person(*person);
                           }
                           log_refusal(person.error(), self->request_);
-                          self->not_judged(without_reason(person.error(), self->issuer_, self->request_));
+                          self->not_judged(
+                              without_reason(person.error(), self->issuer_.settings().name, self->request_));
                       });
     }
 
@@ -385,7 +334,7 @@ private:
     }
 
     void refuse(const problem& p) {
-        auto out = browser_ ? refusal(p, request_) : net::to_response(p, request_);
+        auto out = browser_ ? refusal_page(p, request_) : net::to_response(p, request_);
         if (browser_) {
             forget_binding(out);
         }
@@ -415,23 +364,23 @@ net::handler callback_browser(identity& me) {
     return [&me](const request& r, const responder& respond) {
         const auto issuer = issuer_of(me, r);
         if (!issuer) {
-            return respond(refusal(issuer.error(), r));
+            return respond(refusal_page(issuer.error(), r));
         }
         auto attempt = open_attempt(me.keys->opaque_key(), r.query_value("state").value_or(""), system_now());
         if (!attempt || attempt->provider != (*issuer)->settings().name) {
-            return respond(refusal(bad_state((*issuer)->settings().name), r));
+            return respond(refusal_page(bad_state((*issuer)->settings().name), r));
         }
-        if (attempt->loopback) { // the program that began it brings it here again, with what binds it; see question()
+        if (attempt->loopback) { // the program that began it brings it here again, with what binds it
             auto to = *attempt->loopback;
             for (const std::string_view name : {"code", "state", "iss", "error"}) {
                 if (const auto value = r.query_value(name)) {
                     to = with_parameter(to, name, *value);
                 }
             }
-            return respond(question(to, check_of(me.keys->opaque_key(), *attempt)));
+            return respond(question_page(to, check_of(me.keys->opaque_key(), *attempt)));
         }
         const auto refuse = [&](const problem& p) {
-            auto out = refusal(p, r);
+            auto out = refusal_page(p, r);
             forget_binding(out);
             respond(std::move(out));
         };
