@@ -194,7 +194,7 @@ struct oidc_start_body {
          .required = true,
          .min = 1,
          .max = 256,
-         .doc = "Where the browser is sent with `code` and `state`: http://127.0.0.1:PORT/…, http://[::1]:PORT/…",
+         .doc = "Where the browser is sent with `code` and `state`: http://127.0.0.1:PORT/ or http://[::1]:PORT/",
          .example = "\"http://127.0.0.1:49152/\""},
         {.name = "organization", .min = 1, .max = 100, .doc = "Id or slug of the organization to work in."}};
 };
@@ -202,11 +202,12 @@ BOOST_DESCRIBE_STRUCT(oidc_start_body, (), (redirect, organization))
 
 /// The answer to it, and to POST /auth/oidc/{provider}/link.
 struct oidc_started_document {
-    std::string authorization_url;      ///< To be opened in a browser.
-    std::optional<std::string> binding; ///< To be given back with `code` and `state`; of a browser it is a cookie.
-    std::int64_t expires_in = 0;        ///< Seconds.
+    std::string authorization_url;         ///< To be opened in a browser.
+    std::optional<std::string> binding;    ///< To be given back with `code` and `state`; of a browser it is a cookie.
+    std::int64_t expires_in = 0;           ///< Seconds.
+    std::optional<std::string> check = {}; ///< Of a program: the page that the browser comes to shows the same letters.
 };
-BOOST_DESCRIBE_STRUCT(oidc_started_document, (), (authorization_url, binding, expires_in))
+BOOST_DESCRIBE_STRUCT(oidc_started_document, (), (authorization_url, binding, expires_in, check))
 
 /// POST /auth/oidc/{provider}/callback, for programs: what the issuer gave to the browser.
 struct oidc_callback_body {

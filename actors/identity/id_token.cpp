@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 namespace troupe::actors {
@@ -23,9 +22,10 @@ namespace {
 
 constexpr std::size_t token_bytes_max = 32 << 10;
 constexpr std::size_t subject_bytes_max = 255; // OpenID Connect Core, 2
+constexpr std::size_t name_bytes_max = 200;    // of a person, as update_profile_body has it
 constexpr int rsa_bits_min = 2048;
-constexpr int rsa_bits_max = 8192; // a check of a larger one takes too long
-constexpr std::int64_t seconds_max = std::numeric_limits<std::int64_t>::max() / 1000;
+constexpr int rsa_bits_max = 8192;                    // a check of a larger one takes too long
+constexpr std::int64_t seconds_max = 253'402'300'799; // the year 9999 ends: no sum of times overflows
 
 template <auto Free>
 struct freed_by {
@@ -254,12 +254,43 @@ std::optional<std::string_view> mistake_of(const json::value& root, const id_tok
     if (early && *early > terms.now + clock_skew_ms) {
         return "is not good yet: compare the clocks of both machines";
     }
+    if (terms.max_age_ms > 0) { // OpenID Connect Core, 3.1.2.1
+        const auto proven = time_of(root, "auth_time");
+        if (!proven || *proven > terms.now + clock_skew_ms) {
+            return "does not say when the person logged in there (auth_time), which `max_age` asks for";
+        }
+        if (*proven + terms.max_age_ms + clock_skew_ms < terms.started_at) {
+            return "is of somebody who logged in there too long ago (auth_time): log out there first";
+        }
+    }
     if (terms.nonce.empty() || !same(root.text_or("nonce"), terms.nonce)) {
         return "belongs to another login (nonce)";
     }
     const auto subject = root.text_or("sub");
     return subject.empty() || subject.size() > subject_bytes_max ? std::optional<std::string_view>("names nobody (sub)")
                                                                  : std::nullopt;
+}
+
+/// Bounded, cut where a character begins, and without control characters (C0, DEL, C1).
+std::string clean_name(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+        if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
+            ++i;
+        } else if (byte >= 0x20 && byte != 0x7F) {
+            out += text[i];
+        }
+    }
+    if (out.size() > name_bytes_max) {
+        auto end = name_bytes_max;
+        while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0U) == 0x80U) {
+            --end;
+        }
+        out.resize(end);
+    }
+    return out;
 }
 
 void take_person(id_token_claims& into, const json::value& root) {
@@ -270,7 +301,7 @@ void take_person(id_token_claims& into, const json::value& root) {
         into.email_verified = verified && (verified->as_bool().value_or(false) || verified->as_string() == "true");
     }
     if (into.name.empty()) {
-        into.name = root.text_or("name", root.text_or("preferred_username"));
+        into.name = clean_name(root.text_or("name", root.text_or("preferred_username")));
     }
 }
 

@@ -41,6 +41,8 @@ struct id_token_terms {
     std::string nonce;
     timestamp started_at; ///< It was not made before this.
     timestamp now;
+    /// When not 0: the person proved itself at the issuer (`auth_time`) at most so long before the login began.
+    std::int64_t max_age_ms = 0;
 };
 inline constexpr std::int64_t clock_skew_ms = 60'000;
 
@@ -49,9 +51,10 @@ struct id_token_claims {
     std::string subject;
     std::string email;
     bool email_verified = false;
-    std::string name;
+    std::string name; ///< At most 200 bytes, without control characters.
     std::vector<std::string> amr;
     std::string acr;
+    std::optional<problem> not_told = {}; ///< Why UserInfo could not be had, which may say more.
 };
 
 /// Signature, issuer, audience, times and nonce. `invalid_credentials` says what is wrong, and nothing of the token.

@@ -2,6 +2,7 @@
 
 #include "actors/identity/linked_identity_model.hpp"
 #include "actors/identity/organization_model.hpp"
+#include "actors/identity/session_model.hpp"
 #include "schemas/base/log.hpp"
 
 #include <fmt/format.h>
@@ -14,8 +15,6 @@
 namespace troupe::actors {
 namespace {
 
-constexpr std::size_t name_bytes_max = 200; // of a person, as update_profile_body has it
-
 template <class Document>
 expected<std::optional<Document>> read(const identity& me, const entity_address& a) {
     const auto found = storage::read_document(*me.services.store, a);
@@ -26,18 +25,6 @@ expected<std::optional<Document>> read(const identity& me, const entity_address&
     return decoded ? expected<std::optional<Document>>(std::move(*decoded)) : decoded.error();
 }
 
-/// Cut where a character begins.
-std::string shortened(std::string text) {
-    if (text.size() > name_bytes_max) {
-        auto end = name_bytes_max;
-        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) {
-            --end;
-        }
-        text.resize(end);
-    }
-    return text;
-}
-
 class entry : public std::enable_shared_from_this<entry> {
 public:
     entry(identity& me, net::request r, runtime::oidc_provider provider, const oidc_attempt& attempt,
@@ -45,7 +32,7 @@ public:
         : me_(me),
           request_(std::move(r)),
           provider_(std::move(provider)),
-          link_to_(attempt.link_to),
+          link_(attempt.link),
           claims_(std::move(claims)),
           done_(std::move(done)),
           link_id_(linked_identity_id(provider_.issuer, claims_.subject)),
@@ -54,7 +41,9 @@ public:
         request_.headers.erase("idempotency-key");
         request_.headers.erase("if-match");
         request_.who.name = "oidc/" + provider_.name;
-        email_ = claims_.email_verified ? clean_email(claims_.email) : std::nullopt;
+        const auto address = clean_email(claims_.email);
+        email_ = claims_.email_verified ? address : std::nullopt;
+        given_ = address.value_or("");
     }
 
     void run() {
@@ -65,7 +54,7 @@ public:
         if (!link) {
             return done_(link.error());
         }
-        if (link_to_) {
+        if (link_) {
             return link_anew();
         }
         if (*link && !(*link)->removed_at) {
@@ -89,18 +78,45 @@ private:
         if (provider_.domains.empty() || std::ranges::find(provider_.domains, domain) != provider_.domains.end()) {
             return {};
         }
+        if (claims_.not_told) {
+            return *claims_.not_told;
+        }
         return problem{code::forbidden,
                        fmt::format("logging in with '{}' is for people with a verified e-mail address of {} only.",
                                    provider_.name, fmt::join(provider_.domains, ", "))};
     }
 
+    /// As `access::judge_session`: it ended, or all of them did, while the person was at the issuer.
+    [[nodiscard]] expected<void> check_session() const {
+        const auto session = read<session_document>(me_, session_address(link_->session));
+        const auto family = read_stored<session_family>(*me_.services.store, session_address(link_->session),
+                                                        family_collection, family_key);
+        const auto user = read_user(me_, link_->user);
+        const auto credential = read_credential(me_, link_->user);
+        if (!session || !family || !user || !credential) {
+            return !session ? session.error() : !family ? family.error() : !user ? user.error() : credential.error();
+        }
+        const bool lasts = *session && *family && *user && *credential && !(*session)->ended_at &&
+                           (*session)->user_id == link_->user && (*user)->status == user_status::active &&
+                           (*family)->generation == (*credential)->generation &&
+                           (*credential)->generation == link_->generation;
+        return lasts ? expected<void>()
+                     : problem{code::unauthenticated, "this session is over: log in again, then link the identity"};
+    }
+
     /// Somebody who is logged in asked for it.
     void link_anew() {
-        request_.who.name = "user/" + to_string(*link_to_);
-        link(*link_to_, true);
+        if (const auto lasts = check_session(); !lasts) {
+            return done_(lasts.error());
+        }
+        request_.who.name = "user/" + to_string(link_->user);
+        link(link_->user, true);
     }
 
     void find_account() {
+        if (!email_ && claims_.not_told) {
+            return done_(*claims_.not_told);
+        }
         if (!email_) {
             return refuse(claims_.email.empty()
                               ? "the issuer gives no e-mail address, and nobody here is linked to this identity"
@@ -111,10 +127,15 @@ private:
         if (!known) {
             return done_(known.error());
         }
+        if (*known && (*known)->status != user_status::active) {
+            return refuse("the account is disabled: ask an administrator");
+        }
         if (*known && (*known)->id == new_user_) {
             return join(); // a login before this one was cut short
         }
-        if (*known && provider_.link_by_email) {
+        // Nobody here has verified that the account's address is its owner's: one that can do more than others, or
+        // that has a second factor, is worth asking for its password first.
+        if (*known && provider_.link_by_email && !(*known)->node_admin && !(*known)->mfa) {
             return link((*known)->id, false);
         }
         if (*known) {
@@ -155,7 +176,7 @@ private:
         if (const auto organization = find_organization(); !organization) {
             return done_(organization.error());
         }
-        make_account_without_password(me_, request_, new_user_, {*email_, shortened(claims_.name), "", false},
+        make_account_without_password(me_, request_, new_user_, {*email_, claims_.name, "", false},
                                       [self = shared_from_this()](const expected<user_document>& made) {
                                           if (!made && made.error().code == code::already_exists) {
                                               return self->refuse(
@@ -193,9 +214,8 @@ private:
     }
 
     void link(const uuid& user, bool anew) {
-        auto c =
-            command_of(me_, request_, linked_identity_address(link_id_),
-                       link_identity{user, provider_.name, provider_.issuer, claims_.subject, claims_.email, anew});
+        auto c = command_of(me_, request_, linked_identity_address(link_id_),
+                            link_identity{user, provider_.name, provider_.issuer, claims_.subject, given_, anew});
         if (!c) {
             return done_(c.error());
         }
@@ -205,7 +225,7 @@ private:
     }
 
     void note_use() {
-        if (auto c = command_of(me_, request_, linked_identity_address(link_id_), note_identity_use{claims_.email})) {
+        if (auto c = command_of(me_, request_, linked_identity_address(link_id_), note_identity_use{given_})) {
             c->principal = "node";
             me_.services.submit(std::move(*c), [](const runtime::reply&) {}); // the next use tries again
         }
@@ -233,12 +253,13 @@ private:
     identity& me_;
     net::request request_;
     runtime::oidc_provider provider_;
-    std::optional<uuid> link_to_;
+    std::optional<oidc_link> link_;
     id_token_claims claims_;
     std::function<void(expected<oidc_person>)> done_;
     uuid link_id_;
     uuid new_user_;
     std::optional<std::string> email_; ///< Verified.
+    std::string given_;                ///< Verified or not; empty: none, or no address.
 };
 
 } // namespace

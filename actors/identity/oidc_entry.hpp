@@ -21,10 +21,11 @@ struct oidc_person {
 };
 
 /// Finds the person by (issuer, sub). Somebody unknown is linked to the account of a verified e-mail address where the
-/// configuration allows it, or gets an account, a role in its organization, and the link, in this order: what a crash
-/// leaves is found and completed by the next login. With `attempt.link_to` the identity is linked to that person.
-/// `forbidden` (who may not enter, and why), `conflict` (another account has the identity or the address),
-/// `organization_suspended`. `done` is called exactly once, from any thread.
+/// configuration allows it (never to one of an administrator of the node, or with a second factor), or gets an account,
+/// a role in its organization, and the link, in this order: what a crash leaves is found and completed by the next
+/// login. With `attempt.link` the identity is linked to that person, if the session that asked for it lasts: else
+/// `unauthenticated`. `forbidden` (who may not enter, and why), `conflict` (another account has the identity or the
+/// address), `organization_suspended`. `done` is called exactly once, from any thread.
 void enter_by_oidc(identity& me, const net::request& r, const runtime::oidc_provider& provider,
                    const oidc_attempt& attempt, id_token_claims claims,
                    std::function<void(expected<oidc_person>)> done);

@@ -3,6 +3,7 @@
 #include "net/client/http_client.hpp"
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/json.hpp"
+#include "schemas/base/log.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -210,16 +211,19 @@ expected<std::string> oidc_issuer::authorization_url(const authorization& a, std
     for (const auto& s : settings_.scopes) {
         scope += (scope.empty() ? "" : " ") + s;
     }
+    std::vector<std::pair<std::string, std::string>> fields{{"response_type", "code"},
+                                                            {"client_id", settings_.client_id},
+                                                            {"redirect_uri", a.redirect_uri},
+                                                            {"scope", scope},
+                                                            {"state", a.state},
+                                                            {"nonce", a.nonce},
+                                                            {"code_challenge", a.challenge},
+                                                            {"code_challenge_method", "S256"}};
+    if (a.max_age_ms > 0) {
+        fields.emplace_back("max_age", std::to_string(std::max<std::int64_t>(1, a.max_age_ms / 1000)));
+    }
     const auto& to = (*d)->authorization_endpoint;
-    return to + (to.find('?') == to.npos ? "?" : "&") +
-           form_of({{"response_type", "code"},
-                    {"client_id", settings_.client_id},
-                    {"redirect_uri", a.redirect_uri},
-                    {"scope", scope},
-                    {"state", a.state},
-                    {"nonce", a.nonce},
-                    {"code_challenge", a.challenge},
-                    {"code_challenge_method", "S256"}});
+    return to + (to.find('?') == to.npos ? "?" : "&") + form_of(fields);
 }
 
 /// Keys that the issuer changed are asked for when a token names one that is not known, though not for each such token.
@@ -321,7 +325,8 @@ expected<std::string> oidc_issuer::ask_for_tokens(const authorization_answer& a,
                        " when the code is brought to it");
 }
 
-/// Many issuers give the address here only. An answer that cannot be had costs no more than what it would have said.
+/// Many issuers give the address here only. An answer that cannot be had costs no more than what it would have said:
+/// whoever is linked enters without it.
 expected<void> oidc_issuer::ask_about_person(id_token_claims& claims, const std::string& access_token,
                                              const issuer_description& d, const std::stop_token& stop) {
     const bool clean = std::ranges::all_of(access_token, [](char c) { return c > 0x20 && c < 0x7f; });
@@ -329,11 +334,12 @@ expected<void> oidc_issuer::ask_about_person(id_token_claims& claims, const std:
         return {};
     }
     const auto reply = get(d.userinfo_endpoint, access_token, stop);
-    if (!reply) {
-        return reply.error();
-    }
-    if (reply->status != 200) {
-        return unavailable("it answers " + std::to_string(reply->status) + " when it is asked who the person is");
+    if (!reply || reply->status != 200) {
+        claims.not_told =
+            reply ? unavailable("it answers " + std::to_string(reply->status) + " when it is asked who the person is")
+                  : reply.error();
+        log_for("identity").warn("{}", claims.not_told->detail);
+        return {};
     }
     const auto taken = add_user_info(claims, reply->body);
     return taken ? taken : refused(taken.error().detail);
@@ -363,8 +369,8 @@ expected<id_token_claims> oidc_issuer::exchange(const authorization_answer& a, s
     if (!keys) {
         return keys.error();
     }
-    auto claims =
-        verify_id_token(**keys, {settings_.issuer, settings_.client_id, a.nonce, a.started_at, system_now()}, token);
+    auto claims = verify_id_token(
+        **keys, {settings_.issuer, settings_.client_id, a.nonce, a.started_at, system_now(), a.max_age_ms}, token);
     if (!claims) {
         return refused(claims.error().detail);
     }

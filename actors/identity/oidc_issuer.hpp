@@ -35,6 +35,7 @@ struct authorization {
     std::string state;
     std::string nonce;
     std::string challenge;
+    std::int64_t max_age_ms = 0; ///< So fresh the person's login there has to be; 0: whatever.
 };
 
 /// What came back, and what it has to fit.
@@ -45,12 +46,13 @@ struct authorization_answer {
     std::string verifier;
     std::string nonce;
     timestamp started_at;
+    std::int64_t max_age_ms = 0; ///< As it was asked for.
 };
 
 /// Thread-safe. Everything that asks the issuer blocks, for `call_ms` at most each time, and keeps what it was told:
 /// the description and the keys for an hour, a failure for some seconds.
 /// Problems: `unavailable` (the issuer is not to be reached, or not what it should be; names it), `invalid_credentials`
-/// (what it was asked with is not good). Their texts hold nothing secret.
+/// (what it was asked with is not good). Their texts hold nothing secret; those of `unavailable` are for the log only.
 class oidc_issuer {
 public:
     /// Gives the value of "secret:NAME"; blocks.

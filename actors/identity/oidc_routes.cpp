@@ -3,10 +3,10 @@
 #include "actors/identity/accounts.hpp"
 #include "actors/identity/oidc_desk.hpp"
 #include "actors/identity/oidc_entry.hpp"
+#include "actors/identity/oidc_pages.hpp"
 #include "actors/identity/oidc_state.hpp"
 #include "actors/identity/proof.hpp"
-#include "net/http/html.hpp"
-#include "schemas/base/log.hpp"
+#include "actors/identity/session_model.hpp"
 #include "schemas/base/network.hpp"
 
 #include <memory>
@@ -34,24 +34,6 @@ std::string cookie_of(std::string_view name, std::string_view value, std::string
 }
 
 void forget_binding(response& out) { out.headers.emplace_back("Set-Cookie", cookie_of(binding_cookie, "", "Lax", 0)); }
-
-/// A problem for whoever asks: people who stand before a browser get a page.
-response refusal(const problem& p, const request& r) {
-    auto out = net::to_response(p, r);
-    out.headers.emplace_back("Cache-Control", "no-store");
-    if (r.header("accept").value_or("").find("text/html") == std::string_view::npos) {
-        return out;
-    }
-    const auto title = net::escape_html(explain(p.code).title);
-    out.content_type = "text/html; charset=utf-8";
-    out.headers.emplace_back("Content-Security-Policy", "default-src 'none'");
-    const auto again = "/api/v1/auth/oidc/" + net::escape_html(r.param("provider")) + "/start";
-    out.body = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + title +
-               "</title></head><body><h1>" + title + "</h1><p>" + net::escape_html(p.detail) + "</p><p>" +
-               (p.code == code::not_found ? "" : "<a href=\"" + again + "\">Begin again</a></p><p>") + "Request " +
-               net::escape_html(r.id) + "</p></body></html>\n";
-    return out;
-}
 
 response redirection(std::string to) {
     response out{302};
@@ -111,6 +93,7 @@ beginning begin_at(const identity& me, const request& r, const oidc_issuer& issu
     out.attempt.started_at = system_now();
     out.attempt.redirect_uri = callback_of(me, r, issuer.settings().name);
     out.attempt.binding = hash_of_binding(out.binding);
+    out.attempt.max_age_ms = me.services.settings->identity_step_up_ms;
     return out;
 }
 
@@ -119,18 +102,18 @@ void send_there(identity& me, const request& r, oidc_issuer& issuer, const begin
                 std::function<response(const std::string& url)> show, const responder& respond) {
     const auto& key = me.keys->opaque_key();
     authorization a{b.attempt.redirect_uri, seal_attempt(key, b.attempt), nonce_of(key, b.attempt),
-                    challenge_of(verifier_of(key, b.attempt))};
+                    challenge_of(verifier_of(key, b.attempt)), b.attempt.max_age_ms};
     const bool taken =
         me.issuers->run([&issuer, r, a = std::move(a), show = std::move(show), respond](const std::stop_token& stop) {
             const auto url = issuer.authorization_url(a, stop);
             if (!url) {
-                log_for("identity").warn("{}", url.error().detail);
-                return respond(refusal(url.error(), r));
+                log_refusal(url.error(), r);
+                return respond(refusal_page(without_reason(url.error(), issuer.settings().name, r), r));
             }
             respond(show(*url));
         });
     if (!taken) {
-        respond(refusal(too_busy(), r));
+        respond(refusal_page(too_busy(), r));
     }
 }
 
@@ -143,11 +126,11 @@ net::handler start_browser(identity& me) {
         const auto issuer = issuer_of(me, r);
         const std::string path(r.query_value("redirect").value_or(home_path));
         if (!issuer || !is_own_path(path)) {
-            return respond(refusal(issuer ? problem{code::invalid_request,
-                                                    "redirect: has to be a path of this node, as in /api/v1/docs",
-                                                    {{"redirect", "is no path of this node"}}}
-                                          : issuer.error(),
-                                   r));
+            return respond(refusal_page(issuer ? problem{code::invalid_request,
+                                                         "redirect: has to be a path of this node, as in /api/v1/docs",
+                                                         {{"redirect", "is no path of this node"}}}
+                                               : issuer.error(),
+                                        r));
         }
         auto b = begin_at(me, r, **issuer);
         b.attempt.path = path;
@@ -165,8 +148,9 @@ net::handler start_browser(identity& me) {
     };
 }
 
-response started(const std::string& url, const std::optional<std::string>& binding) {
-    response out{200, to_json(oidc_started_document{url, binding, oidc_attempt_ms / 1000})};
+response started(const std::string& url, const std::optional<std::string>& binding,
+                 const std::optional<std::string>& check) {
+    response out{200, to_json(oidc_started_document{url, binding, oidc_attempt_ms / 1000, check})};
     out.headers.emplace_back("Cache-Control", "no-store");
     return out;
 }
@@ -178,8 +162,8 @@ net::handler start_program(identity& me) {
             issuer ? from_json<oidc_start_body>(r.body, strictness::input) : expected<oidc_start_body>(issuer.error());
         if (!body || !is_loopback_redirect(body->redirect)) {
             return respond(net::to_response(body ? problem{code::invalid_request,
-                                                           "/redirect: has to be http://127.0.0.1:PORT/… or "
-                                                           "http://[::1]:PORT/… (RFC 8252)",
+                                                           "/redirect: has to be http://127.0.0.1:PORT/ or "
+                                                           "http://[::1]:PORT/ (RFC 8252)",
                                                            {{"/redirect", "is not on this machine"}}}
                                                  : body.error(),
                                             r));
@@ -188,7 +172,10 @@ net::handler start_program(identity& me) {
         b.attempt.loopback = body->redirect;
         b.attempt.organization = body->organization;
         send_there(
-            me, r, **issuer, b, [binding = b.binding](const std::string& url) { return started(url, binding); },
+            me, r, **issuer, b,
+            [binding = b.binding, check = check_of(me.keys->opaque_key(), b.attempt)](const std::string& url) {
+                return started(url, binding, check);
+            },
             respond);
     };
 }
@@ -210,9 +197,15 @@ net::handler start_link(identity& me) {
         if (const auto recent = me.doors->check_recent(r.who); !recent) {
             return respond(net::to_response(recent.error(), r));
         }
+        const auto family = read_stored<session_family>(*me.services.store, session_address(*c->session),
+                                                        family_collection, family_key);
+        if (!family || !*family) {
+            return respond(net::to_response(
+                family ? problem{code::unauthenticated, "this session is over: log in again"} : family.error(), r));
+        }
         auto b = begin_at(me, r, **issuer);
         b.attempt.path = body->redirect.value_or(std::string(home_path));
-        b.attempt.link_to = c->user;
+        b.attempt.link = oidc_link{*c->user, *c->session, (*family)->generation};
         if (!is_own_path(b.attempt.path)) {
             return respond(net::to_response({code::invalid_request,
                                              "/redirect: has to be a path of this node, as in /api/v1/docs",
@@ -222,7 +215,7 @@ net::handler start_link(identity& me) {
         send_there(
             me, r, **issuer, b,
             [binding = b.binding](const std::string& url) {
-                auto out = started(url, {});
+                auto out = started(url, {}, {});
                 add_binding(out, binding);
                 return out;
             },
@@ -249,9 +242,9 @@ public:
             return refuse({code::rate_limited, "too many attempts failed: try again later", {}, seconds});
         }
         const auto& key = me_.keys->opaque_key();
-        authorization_answer a{std::move(code),         std::move(iss),
-                               attempt_.redirect_uri,   verifier_of(key, attempt_),
-                               nonce_of(key, attempt_), attempt_.started_at};
+        authorization_answer a{
+            std::move(code),         std::move(iss),      attempt_.redirect_uri, verifier_of(key, attempt_),
+            nonce_of(key, attempt_), attempt_.started_at, attempt_.max_age_ms};
         const bool taken = me_.issuers->run(
             [self = shared_from_this(), a = std::move(a)](const std::stop_token& stop) { self->exchange(a, stop); });
         if (!taken) {
@@ -263,23 +256,25 @@ private:
     void exchange(const authorization_answer& a, const std::stop_token& stop) {
         auto claims = issuer_.exchange(a, stop);
         if (!claims) {
-            log_for("identity").warn("{} (from {})", claims.error().detail, request_.address);
-            return claims.error().code == code::invalid_credentials ? refuse(claims.error())
-                                                                    : not_judged(claims.error());
+            log_refusal(claims.error(), request_);
+            return claims.error().code == code::invalid_credentials
+                       ? refuse(claims.error())
+                       : not_judged(without_reason(claims.error(), issuer_.settings().name, request_));
         }
         enter_by_oidc(me_, request_, issuer_.settings(), attempt_, std::move(*claims),
                       [self = shared_from_this()](expected<oidc_person> person) {
                           if (person) {
                               return self->on_person(*person);
                           }
-                          log_for("identity").warn("{} (from {})", person.error().detail, self->request_.address);
-                          self->not_judged(person.error());
+                          log_refusal(person.error(), self->request_);
+                          self->not_judged(
+                              without_reason(person.error(), self->issuer_.settings().name, self->request_));
                       });
     }
 
     void on_person(const oidc_person& p) {
         me_.by_address.undo(client_network(request_.address));
-        if (attempt_.link_to) {
+        if (attempt_.link) {
             auto out = redirection(with_parameter(attempt_.path, "linked", attempt_.provider));
             forget_binding(out);
             return respond_(std::move(out));
@@ -339,7 +334,7 @@ private:
     }
 
     void refuse(const problem& p) {
-        auto out = browser_ ? refusal(p, request_) : net::to_response(p, request_);
+        auto out = browser_ ? refusal_page(p, request_) : net::to_response(p, request_);
         if (browser_) {
             forget_binding(out);
         }
@@ -369,11 +364,11 @@ net::handler callback_browser(identity& me) {
     return [&me](const request& r, const responder& respond) {
         const auto issuer = issuer_of(me, r);
         if (!issuer) {
-            return respond(refusal(issuer.error(), r));
+            return respond(refusal_page(issuer.error(), r));
         }
         auto attempt = open_attempt(me.keys->opaque_key(), r.query_value("state").value_or(""), system_now());
         if (!attempt || attempt->provider != (*issuer)->settings().name) {
-            return respond(refusal(bad_state((*issuer)->settings().name), r));
+            return respond(refusal_page(bad_state((*issuer)->settings().name), r));
         }
         if (attempt->loopback) { // the program that began it brings it here again, with what binds it
             auto to = *attempt->loopback;
@@ -382,10 +377,10 @@ net::handler callback_browser(identity& me) {
                     to = with_parameter(to, name, *value);
                 }
             }
-            return respond(redirection(std::move(to)));
+            return respond(question_page(to, check_of(me.keys->opaque_key(), *attempt)));
         }
         const auto refuse = [&](const problem& p) {
-            auto out = refusal(p, r);
+            auto out = refusal_page(p, r);
             forget_binding(out);
             respond(std::move(out));
         };
@@ -528,8 +523,9 @@ std::vector<net::route> oidc_routes(identity& me) {
     auto program =
         on(verb::post, "/{provider}/start", "start_oidc_login_of_program",
            "Begins a login for a program: gives the address to open in a browser (RFC 8252).", start_program(me));
-    program.description = "The browser comes to `redirect` with `code` and `state`, or `error`. The program then sends "
-                          "them with `binding` to POST …/callback.";
+    program.description = "The browser shows a page with the letters of `check`, which the program shows, too; the "
+                          "person goes on from there to `redirect`, with `code` and `state`, or `error`. The program "
+                          "then sends them with `binding` to POST …/callback.";
     program.body = net::body_of<oidc_start_body>("oidc_start");
     program.reply = net::reply_of<oidc_started_document>("oidc_started");
 
@@ -538,7 +534,7 @@ std::vector<net::route> oidc_routes(identity& me) {
     callback.description =
         "Goes on to the path that the login began with. `login=mfa_required` in its query: the account has a second "
         "factor, and the issuer asked for none; POST /auth/oidc/mfa takes the code. `csrf_token` comes from POST "
-        "/auth/refresh. A login of a program goes on to its loopback address.";
+        "/auth/refresh. The login of a program is asked about on a page (200), which goes on to its loopback address.";
     callback.query = callback_query();
     callback.success = 302;
     callback.reply_headers = {"Location", "Set-Cookie"};

@@ -17,6 +17,14 @@ namespace troupe::actors {
 inline constexpr std::int64_t oidc_attempt_ms = 10LL * 60 * 1000;
 inline constexpr std::int64_t oidc_ticket_ms = 5LL * 60 * 1000;
 
+/// Whose identity it becomes, and the session that asked: a link is committed only while that one lasts.
+struct oidc_link {
+    uuid user;
+    uuid session;
+    std::uint64_t generation = 0; ///< Of the person's credential.
+};
+BOOST_DESCRIBE_STRUCT(oidc_link, (), (user, session, generation))
+
 /// A login that has begun: `state` of the authorization request. Nonce and PKCE verifier follow from its id, so that
 /// they travel nowhere.
 struct oidc_attempt {
@@ -28,10 +36,11 @@ struct oidc_attempt {
     std::optional<std::string> loopback; ///< Of a program: where its browser brings code and state.
     std::string path;                    ///< Of a browser: where it goes in the end.
     std::optional<std::string> organization;
-    std::optional<uuid> link_to; ///< Not a login: the identity becomes one of this person.
+    std::optional<oidc_link> link; ///< Not a login: the identity becomes one of this person.
+    std::int64_t max_age_ms = 0;   ///< So fresh the person's login at the issuer has to be; 0: whatever.
 };
 BOOST_DESCRIBE_STRUCT(oidc_attempt, (),
-                      (id, provider, started_at, redirect_uri, binding, loopback, path, organization, link_to))
+                      (id, provider, started_at, redirect_uri, binding, loopback, path, organization, link, max_age_ms))
 
 /// A login that only lacks the second factor.
 struct oidc_ticket {
@@ -56,6 +65,9 @@ std::string nonce_of(std::string_view key, const oidc_attempt& a);
 std::string verifier_of(std::string_view key, const oidc_attempt& a);
 std::string challenge_of(std::string_view verifier);
 
+/// "BCDF-GHJK": a person compares it in two places, to see that the program's login is the one in the browser.
+std::string check_of(std::string_view key, const oidc_attempt& a);
+
 /// How a binding is kept in an attempt.
 std::string hash_of_binding(std::string_view binding);
 /// In constant time.
@@ -63,7 +75,7 @@ bool is_bound(const oidc_attempt& a, std::string_view binding);
 
 /// Whether a browser may be sent there: a path of this origin, never another host.
 bool is_own_path(std::string_view path);
-/// "http://127.0.0.1:PORT/…" or "http://[::1]:PORT/…" (RFC 8252, 7.3), without query and fragment.
+/// "http://127.0.0.1:PORT/" or "http://[::1]:PORT/" (RFC 8252, 7.3), with or without the slash.
 bool is_loopback_redirect(std::string_view url);
 
 } // namespace troupe::actors

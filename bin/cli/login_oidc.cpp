@@ -173,7 +173,9 @@ expected<std::string> log_in_at_issuer(context& c, api& node, const std::string&
     if (!state || !started->binding) {
         return problem{code::internal, "The node did not say how to log in at its issuer."};
     }
-    c.note("Open this address in a browser on this machine, and log in there:\n\n  " + clean_line(url) + "\n");
+    c.note("Open the address below in a browser on this machine, and log in there." +
+           (started->check ? " Then continue only if the page shows " + clean_line(*started->check) + "." : "") +
+           "\n\n  " + clean_line(url) + "\n");
     const interrupt interrupted;
     const auto query = listener->wait(*state, started->expires_in * 1000, interrupted.token());
     if (!query) {

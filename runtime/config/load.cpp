@@ -1,5 +1,6 @@
 #include "runtime/config/config.hpp"
 
+#include "runtime/config/oidc.hpp"
 #include "runtime/config/retention.hpp"
 #include "schemas/base/json.hpp"
 
@@ -189,6 +190,18 @@ public:
         }
     }
 
+    void check_linking() {
+        const auto& v = loaded_.values;
+        const auto providers = parse_oidc_providers(v.identity_oidc);
+        const bool links = providers && std::ranges::any_of(*providers, &oidc_provider::link_by_email);
+        if (links && v.identity_registration == "open") {
+            const auto origin = loaded_.origins.find("identity.oidc");
+            add(origin == loaded_.origins.end() ? "identity.oidc" : origin->second,
+                "link_by_email does not go with `identity.registration: open`: nobody verifies the addresses of those "
+                "who register, so one of them could take a colleague's first login");
+        }
+    }
+
     expected<loaded_config> finish() && {
         if (errors_.empty()) {
             if (const auto wrong = check_retention(loaded_.values)) {
@@ -196,6 +209,7 @@ public:
                 add(origin == loaded_.origins.end() ? wrong->property : origin->second, wrong->message);
             }
             check_tls();
+            check_linking();
         }
         if (errors_.empty()) {
             return std::move(loaded_);

@@ -422,8 +422,11 @@ constexpr property table[] = {
      .member = &config::identity_oidc,
      .doc =
          "Issuers of OpenID Connect that people may log in with: a list of {name, issuer, client_id, client_secret, "
-         "scopes, title, organization, role, domains, link_by_email, mfa_acr, ca_file}. In the environment: the same "
-         "as JSON.",
+         "scopes, title, organization, role, domains, link_by_email, mfa_acr, ca_file}. With link_by_email an "
+         "address that the issuer verified opens the account that has it. Troupe does not verify the addresses of its "
+         "own accounts, so whoever may change theirs could take a colleague's first login; it is refused together with "
+         "`identity.registration: open`, and opens no account of a node administrator or with a second factor. In the "
+         "environment: the same as JSON.",
      .max = 65536,
      .check = check_oidc,
      .check_list = check_oidc_list},

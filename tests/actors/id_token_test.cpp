@@ -263,6 +263,32 @@ BOOST_AUTO_TEST_CASE(times_are_compared_with_a_small_skew) {
     BOOST_TEST(judged({{"exp", "1e300"}}).has_value() == false);
 }
 
+BOOST_AUTO_TEST_CASE(numbers_that_no_clock_shows_are_no_times) {
+    BOOST_TEST(judged({{"exp", "253402300799"}}).has_value()); // the end of the year 9999
+    refused({{"exp", "253402300801"}}, "expired");
+    refused({{"exp", "9223372036854775"}}, "expired"); // with the skew it would be more than an int64 holds
+    refused({{"exp", "9.3e18"}}, "expired");
+    refused({{"iat", "9223372036854775"}}, "not made during");
+}
+
+BOOST_AUTO_TEST_CASE(somebody_who_logged_in_there_long_ago_is_refused_where_a_fresh_login_was_asked_for) {
+    const auto asked = [](const std::string& auth_time) {
+        auto fresh = terms(); // the login began at 1799999970
+        fresh.max_age_ms = 900'000;
+        std::map<std::string, std::string> more{{"auth_time", auth_time}};
+        return verify_id_token(keys_of({rsa().jwk()}), fresh, rsa().token(claims(more)));
+    };
+    for (const std::string good : {"1799999999", "1799999100", "1799999010", "1800000060"}) {
+        BOOST_TEST(asked(good).has_value(), good);
+    }
+    for (const std::string bad : {"", "1799999009", "0", "-1", "\"now\"", "1800000061", "1e300"}) {
+        const auto result = asked(bad);
+        BOOST_REQUIRE(!result.has_value());
+        BOOST_TEST(result.error().detail.find("auth_time") != std::string::npos, result.error().detail);
+    }
+    BOOST_TEST(judged({{"auth_time", "1"}}).has_value()); // nobody asked
+}
+
 BOOST_AUTO_TEST_CASE(an_address_counts_as_verified_only_when_the_issuer_says_so) {
     const auto email = [](const std::string& verified) {
         return judged({{"email", "\"ada@example.org\""}, {"email_verified", verified}})->email_verified;
@@ -288,6 +314,15 @@ BOOST_AUTO_TEST_CASE(what_the_issuer_tells_of_somebody_else_is_not_taken) {
     BOOST_TEST(add_user_info(c, R"({"sub":"ada","email":"eve@example.org","email_verified":false})").has_value());
     BOOST_TEST(c.email == "ada@example.org");
     BOOST_TEST(c.email_verified);
+}
+
+BOOST_AUTO_TEST_CASE(names_are_bounded_and_have_no_control_characters) {
+    const auto name = [](const std::string& text) { return judged({{"name", "\"" + text + "\""}})->name; };
+    BOOST_TEST(name("Ada L\\u00f6velace") == "Ada L\xC3\xB6velace");
+    BOOST_TEST(name("A\\u0000d\\na\\u001b[31m\\u007f\\u0085!") == "Ada[31m!");
+    BOOST_TEST(name(std::string(300, 'a')) == std::string(200, 'a'));
+    BOOST_TEST(name(std::string(199, 'a') + "\\u00f6") == std::string(199, 'a'));
+    BOOST_TEST(judged({{"preferred_username", "\"a\\nda\""}})->name == "ada");
 }
 
 BOOST_AUTO_TEST_CASE(a_second_factor_is_believed_as_amr_and_as_a_named_acr) {

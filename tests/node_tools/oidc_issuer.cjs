@@ -21,6 +21,14 @@ function page(body) {
   return `<!doctype html><title>issuer</title>${body}`;
 }
 
+// An account that is `mute` makes UserInfo fail.
+function told(sub, use) {
+  if (use === "userinfo" && accounts[sub].mute) {
+    throw new Error("no word about this one");
+  }
+  return { sub, ...accounts[sub] };
+}
+
 async function main() {
   const module = pathToFileURL(path.join(modules, "oidc-provider", "lib", "index.js")).href;
   const { default: Provider } = await import(module);
@@ -42,7 +50,7 @@ async function main() {
     features: { devInteractions: { enabled: false } },
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
     pkce: { methods: ["S256"], required: () => true },
-    findAccount: (_, sub) => accounts[sub] && { accountId: sub, claims: () => ({ sub, ...accounts[sub] }) },
+    findAccount: (_, sub) => accounts[sub] && { accountId: sub, claims: (use) => told(sub, use) },
   });
 
   provider.use(async (ctx, next) => {

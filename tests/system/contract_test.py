@@ -13,7 +13,7 @@ import uuid
 from tests.system import node_tools
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, totp
 from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
-from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port, query_of
+from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port, link_in, query_of
 from tests.system.people_test import QUESTION
 
 NOBODY = str(uuid.uuid4())
@@ -493,7 +493,7 @@ class ContractTest(NodeTest):
                            body={"redirect": "http://127.0.0.1:1/"}).json
         browser = Browser()
         back = browser.get(browser.come_back(begun["authorization_url"], login))
-        return {**query_of(back.headers["location"]), "binding": begun["binding"]}
+        return {**query_of(link_in(back)), "binding": begun["binding"]}
 
     def issuers(self, key):
         self.drive("list_oidc_providers", 200, key="")

@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import hmac
+import html
 import http.client
 import http.server
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -24,6 +26,8 @@ ACCOUNTS = {
     "ida": {"email": "ida@example.org", "email_verified": True},
     "mara": {"email": "mara@example.org", "email_verified": True},
     "nobody": {},
+    "odd": {"email": "<script>\nnot an address", "email_verified": False, "name": "Odd"},
+    "mute": {"email": "mute@example.org", "email_verified": True, "mute": True},
 }
 
 
@@ -35,6 +39,12 @@ def free_port():
 
 def query_of(url):
     return {name: values[0] for name, values in urllib.parse.parse_qs(urllib.parse.urlsplit(url).query).items()}
+
+
+def link_in(reply):
+    """Where the only link of a page leads."""
+    (link,) = re.findall(r'<a href="([^"]+)">', reply.raw.decode())
+    return html.unescape(link)
 
 
 class Issuer:

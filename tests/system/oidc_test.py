@@ -8,7 +8,7 @@ import urllib.parse
 from tests.system.identity_cli_test import Person
 from tests.system.identity_test import PASSWORD, IdentityTest, totp
 from tests.system.node import SECONDS_MAX, NodeTest
-from tests.system.oidc_issuer import SECRET, Browser, Forger, Issuer, free_port, query_of
+from tests.system.oidc_issuer import SECRET, Browser, Forger, Issuer, free_port, link_in, query_of
 
 LOOPBACK = "http://127.0.0.1:1/"  # of a program that is not there: the test is the browser
 
@@ -21,7 +21,23 @@ def changed(url, **values):
 
 
 class OidcTest(IdentityTest):
-    def begin(self, *providers, before=None, **more):
+    def logged(self, request, *words):
+        """The log says the reason that the answer to this request kept to itself."""
+        def found():
+            lines = [line for line in self.server.log.read_text().splitlines() if f"request {request}" in line]
+            return all(any(word in line for line in lines) for word in words)
+        poll(f"the log tells {words} of {request}", found)
+
+    def not_told(self, login, provider, *words):
+        reply = self.status(self.enter(Browser(), login, provider), 503)
+        text = reply.raw.decode()
+        self.assertIn(provider, text)
+        self.assertIn(reply.headers["x-request-id"], text)
+        for word in (*words, self.issuer.url):
+            self.assertNotIn(word, text)
+        self.logged(reply.headers["x-request-id"], *words)
+
+    def begin(self, *providers, before=None, settings=None, **more):
         """A node with these issuers: dicts over that of `acme`. All of them are the one real issuer unless they say so."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -35,7 +51,7 @@ class OidcTest(IdentityTest):
                     "organization": "acme", "role": "member", **more}
         listed = [{k: v for k, v in {**standard, **p}.items() if v is not None} for p in providers]
         config = self.folder / "troupe.yaml"
-        config.write_text(json.dumps({"identity": {"oidc": listed}}))  # JSON is YAML, too
+        config.write_text(json.dumps({"identity": {"oidc": listed, **(settings or {})}}))  # JSON is YAML, too
         self.server = self.node("--config", config, "--listen", f"127.0.0.1:{port}", "--edge.access_log", "true",
                                 environment={"ACME_SECRET": SECRET})
         if before:
@@ -77,14 +93,27 @@ class OidcTest(IdentityTest):
         for word in words:
             self.assertIn(word, reply.raw.decode())
 
+    def continued(self, browser, url, check):
+        """Where the page leads that asks whether a program may log in; nothing goes there by itself."""
+        reply = self.status(browser.get(url), 200)
+        text = reply.raw.decode()
+        self.assertTrue(reply.headers["content-type"].startswith("text/html"), reply)
+        self.assertIn("default-src 'none'", reply.headers["content-security-policy"])
+        self.assertNotIn("location", reply.headers)
+        self.assertNotIn("refresh", text + str(reply.headers).lower())
+        self.assertRegex(check, r"^[A-Z]{4}-[A-Z]{4}$")
+        for word in ("continue only if you just ran", check):
+            self.assertIn(word, text)
+        return link_in(reply)
+
     def tokens(self, login, provider="acme"):
         """What a program gets: the answer to its POST of what came to its loopback address."""
         anyone = self.server.client(key="")
         begun = anyone.create(f"/auth/oidc/{provider}/start", {"redirect": LOOPBACK})
         browser = Browser()
-        reply = self.status(browser.get(browser.come_back(begun["authorization_url"], login)), 302)
-        self.assertTrue(reply.headers["location"].startswith(LOOPBACK + "?code="), reply)
-        came = query_of(reply.headers["location"])
+        local = self.continued(browser, browser.come_back(begun["authorization_url"], login), begun["check"])
+        self.assertTrue(local.startswith(LOOPBACK + "?code="), local)
+        came = query_of(local)
         return anyone.post(f"/auth/oidc/{provider}/callback", {**came, "binding": begun["binding"]})
 
 
@@ -98,6 +127,7 @@ class EnteringTest(OidcTest):
         asked = query_of(url)
         self.assertEqual((asked["response_type"], asked["code_challenge_method"], asked["scope"]),
                          ("code", "S256", "openid email profile"))
+        self.assertEqual(asked["max_age"], "900")
         url = ada.come_back(url, "ada")
         node.kill9()  # nothing is lost with it
         node.start()
@@ -122,13 +152,24 @@ class EnteringTest(OidcTest):
         for secret in (query_of(url)["code"], query_of(url)["state"], SECRET, csrf):
             self.assertNotIn(secret, log)
 
+    def test_the_issuer_is_asked_for_a_login_within_the_time_of_stepping_up(self):
+        self.begin(settings={"step_up_ms": 1500})
+        ada = self.logged_in("ada")
+        asked = self.start(ada)
+        self.assertEqual(query_of(asked)["max_age"], "1")
+        # The issuer remembers her; whoever takes `max_age` away brings a login that is too old, or names no time.
+        url = ada.come_back(changed(asked, max_age=None), "ada")
+        reply = self.status(ada.get(url, Accept="application/json"), 401, "invalid_credentials")
+        self.assertIn("auth_time", reply.json["detail"])
+        self.logged_in("ada")
+
     def test_public_clients_secrets_of_files_and_of_the_node_and_other_algorithms_work(self):
         node = self.begin({"name": "public", "client_id": "public", "client_secret": None},
                           {"name": "file", "client_id": "ed25519", "client_secret": f"file:{self.folder}/secret"},
                           {"name": "vault", "client_secret": "secret:ACME_OIDC"})
         self.assertEqual(self.me(self.logged_in("ada", "public"))["role"], "member")
         self.assertEqual(self.me(self.logged_in("ada", "file"))["user"]["email"], "ada@example.org")
-        self.refused("ada", 503, "vault", "ACME_OIDC", provider="vault")
+        self.not_told("ada", "vault", "ACME_OIDC")
         node.client().ok("PUT", "/secrets/ACME_OIDC", {"value": SECRET})
         self.assertEqual(self.me(self.logged_in("ada", "vault"))["user"]["email"], "ada@example.org")
 
@@ -227,9 +268,11 @@ class RefusalTest(OidcTest):
         for name, word in (("foreign", "another issuer"), ("down", "connect")):
             reply = self.status(self.api(Browser(), f"/auth/oidc/{name}/start"), 503, "unavailable")
             self.assertIn(name, reply.json["detail"])
-            self.assertIn(word, reply.json["detail"])
-        self.refused("ada", 503, "wrong", "client_secret", provider="wrong")
-        self.refused("ada", 503, "unset", "NO_SUCH_VARIABLE", provider="unset")
+            for secret in (word, "127.0.0.1", "localhost"):
+                self.assertNotIn(secret, reply.json["detail"])
+            self.logged(reply.headers["x-request-id"], word)
+        self.not_told("ada", "wrong", "client_secret")
+        self.not_told("ada", "unset", "NO_SUCH_VARIABLE")
 
     def test_a_configuration_that_cannot_work_is_refused_with_its_line(self):
         config = self.folder / "troupe.yaml"
@@ -241,6 +284,12 @@ class RefusalTest(OidcTest):
         self.assertIn("https://", said)
         self.assertIn("troupe.yaml:6", said)
         self.assertNotIn("hunter22", said)
+        config.write_text("identity:\n  registration: open\n  oidc:\n    - name: acme\n      client_id: troupe\n"
+                          "      issuer: https://login.example.org\n      link_by_email: true\n")
+        status, said = self.node("--config", config).refused()
+        self.assertNotEqual(status, 0)
+        self.assertIn("link_by_email does not go with", said)
+        self.assertIn("a colleague's first login", said)
 
 
 class ForgerTest(NodeTest):
@@ -286,7 +335,9 @@ class ForgerTest(NodeTest):
     def test_endpoints_without_tls_elsewhere_are_refused(self):
         self.server.start()
         self.forger.description = lambda d: json.dumps({**d, "token_endpoint": "http://login.example.org/token"}).encode()
-        self.assertIn("https", self.status(self.start(Browser()), 503, "unavailable").json["detail"])
+        reply = self.status(self.start(Browser()), 503, "unavailable")
+        self.assertNotIn("https", reply.json["detail"])
+        poll("the log says it", lambda: "an endpoint, or has one without https" in self.server.log.read_text())
 
 
 class PeopleTest(OidcTest):
@@ -308,6 +359,22 @@ class PeopleTest(OidcTest):
         self.person(node, "ada@example.org")
         self.refused("ada", 409, "log in by password")
         self.assertEqual(len(node.client().all("/users")), 1)
+
+    def test_an_address_alone_opens_no_account_that_is_worth_more_or_is_disabled(self):
+        node = self.begin(link_by_email=True)
+        self.person(node, "ada@example.org", organization="acme", node_admin=True)
+        client, _ = self.person(node, "ida@example.org", organization="acme")
+        client.create("/auth/mfa/enable", {"code": totp(client.create("/auth/mfa/enroll", {})["secret"])})
+        for name in ("ada", "ida"):
+            self.refused(name, 409, "log in by password")
+        mara, _ = self.person(node, "mara@example.org", organization="acme")
+        self.status(node.client().put("/users/mara@example.org", {"status": "disabled"}), 200)
+        self.refused("mara", 403, "disabled")
+        self.status(node.client().put("/users/mara@example.org", {"status": "active"}), 200)
+        mara, _ = self.login(node, "mara@example.org")
+        self.assertEqual(mara.all("/auth/profile/identities"), [])  # nothing was linked on the way
+        self.logged_in("mara")
+        self.assertEqual(len(mara.all("/auth/profile/identities")), 1)
 
     def test_only_people_of_the_allowed_domains_enter(self):
         self.begin(domains=["example.org"])
@@ -382,6 +449,51 @@ class PeopleTest(OidcTest):
         self.status(ada.get(ada.come_back(begun["authorization_url"], "mallory")), 302)  # its person asks
         self.logged_in("mallory")
 
+    def linked(self, tokens, login):
+        """The identity of the issuer's login, linked in the profile of whoever has the tokens."""
+        browser, bearer = Browser(), {"Authorization": f"Bearer {tokens['access_token']}"}
+        begun = self.status(self.api(browser, "/auth/oidc/acme/link", "POST", body={}, **bearer), 200).json
+        self.status(browser.get(browser.come_back(begun["authorization_url"], login)), 302)
+        items = self.api(browser, "/auth/profile/identities", **bearer).json["items"]
+        return next(i for i in items if i["subject"] == login)
+
+    def test_what_is_no_address_is_not_kept(self):
+        node = self.begin()
+        _, tokens = self.person(node, "ada@example.org", organization="acme")
+        self.assertEqual(self.linked(tokens, "odd").get("email", ""), "")
+        self.assertEqual(self.me(self.logged_in("odd"))["user"]["email"], "ada@example.org")
+
+    def test_who_is_linked_enters_though_the_issuer_tells_nothing_of_the_person(self):
+        node = self.begin()
+        self.refused("mute", 503, "acme")  # nobody can say who this is
+        _, tokens = self.person(node, "ada@example.org", organization="acme")
+        self.linked(tokens, "mute")
+        self.assertEqual(self.me(self.logged_in("mute"))["user"]["email"], "ada@example.org")
+
+    def test_a_link_ends_with_the_session_that_began_it(self):
+        node = self.begin()
+        _, tokens = self.person(node, "ada@example.org", organization="acme")
+
+        def begun(bearer):
+            browser = Browser()
+            asked = self.api(browser, "/auth/oidc/acme/link", "POST", body={}, Authorization=f"Bearer {bearer}")
+            return browser, browser.come_back(self.status(asked, 200).json["authorization_url"], "mallory")
+
+        def refused(browser, url):
+            reply = self.status(browser.get(url, Accept="application/json"), 401, "unauthenticated")
+            self.assertIn("session is over", reply.json["detail"])
+        late = begun(tokens["access_token"])
+        self.status(node.client(key=tokens["access_token"]).post("/auth/logout"), 204)
+        refused(*late)
+        for change in ({"password": PASSWORD}, {"status": "disabled"}):  # the first ends all sessions
+            client, tokens = self.login(node, "ada@example.org")
+            late = begun(tokens["access_token"])
+            self.status(node.client().put("/users/ada@example.org", change), 200)
+            refused(*late)
+        self.status(node.client().put("/users/ada@example.org", {"status": "active"}), 200)
+        client, _ = self.login(node, "ada@example.org")
+        self.assertEqual(client.all("/auth/profile/identities"), [])
+
     def test_the_last_way_to_log_in_stays(self):
         node = self.begin()
         client = node.client(key=self.status(self.tokens("ada"), 200).json["access_token"])
@@ -395,10 +507,13 @@ class PeopleTest(OidcTest):
 
 class CliTest(OidcTest):
     def opened(self, process):
-        """The address that the program asks to open."""
+        """The address that the program asks to open, and the letters that it shows."""
+        check = ""
         for line in process.stderr:
+            if found := re.search(r"the page shows (\S+)\.", line):
+                check = found[1]
             if found := re.search(r"http://\S+/auth\?\S+", line):
-                return found[0]
+                return found[0], check
         raise AssertionError("the program named no address")
 
     def test_a_person_logs_in_with_the_browser_of_its_machine(self):
@@ -407,8 +522,8 @@ class CliTest(OidcTest):
         process = ada.launch("login", "--oidc", "acme", "--json")
         try:
             browser = Browser()
-            url = browser.come_back(self.opened(process), "ada")
-            local = self.status(browser.get(url), 302).headers["location"]
+            url, check = self.opened(process)
+            local = self.continued(browser, browser.come_back(url, "ada"), check)
             self.assertTrue(local.startswith("http://127.0.0.1:"), local)
             self.status(browser.get(changed(local, state="forged")), 404)
             self.assertIn("terminal", self.status(browser.get(local), 200).raw.decode())
@@ -431,8 +546,8 @@ class CliTest(OidcTest):
         process = ada.launch("login", "--oidc", "acme")
         try:
             browser = Browser()
-            url = browser.come_back(self.opened(process), "ada", consent="no")
-            browser.get(self.status(browser.get(url), 302).headers["location"])
+            url, check = self.opened(process)
+            browser.get(self.continued(browser, browser.come_back(url, "ada", consent="no"), check))
             _, said = process.communicate(timeout=SECONDS_MAX)
         finally:
             process.kill()
