@@ -7,7 +7,7 @@ import urllib.parse
 
 from tests.system.identity_cli_test import Person
 from tests.system.identity_test import PASSWORD, IdentityTest, totp
-from tests.system.node import SECONDS_MAX, NodeTest
+from tests.system.node import SECONDS_MAX, NodeTest, poll
 from tests.system.oidc_issuer import SECRET, Browser, Forger, Issuer, free_port, link_in, query_of
 
 LOOPBACK = "http://127.0.0.1:1/"  # of a program that is not there: the test is the browser
@@ -190,7 +190,7 @@ class EnteringTest(OidcTest):
             self.status(anyone.post("/auth/oidc/acme/start", {"redirect": redirect}), 422, "invalid_request")
         begun = anyone.create("/auth/oidc/acme/start", {"redirect": LOOPBACK})
         browser = Browser()
-        came = query_of(browser.get(browser.come_back(begun["authorization_url"], "ada")).headers["location"])
+        came = query_of(link_in(browser.get(browser.come_back(begun["authorization_url"], "ada"))))
         other = anyone.create("/auth/oidc/acme/start", {"redirect": LOOPBACK})
         self.status(anyone.post("/auth/oidc/acme/callback", {**came, "binding": other["binding"]}), 403, "forbidden")
         self.status(anyone.post("/auth/oidc/acme/callback", {**came, "binding": begun["binding"]}), 200)
