@@ -12,6 +12,7 @@
 #include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/retention/retention_actor.hpp"
+#include "runtime/start_latch.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
@@ -29,7 +30,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <future>
 #include <iterator>
 #include <mutex>
@@ -50,31 +50,6 @@ std::uint32_t jittered_retry_s() {
     thread_local std::minstd_rand random(std::random_device{}());
     return 1 + random() % 3;
 }
-
-} // namespace
-
-namespace {
-
-/// Waits until a number of parts have started for the first time.
-class start_latch {
-public:
-    void expect(std::size_t count) { missing_ = count; }
-    void count_down() {
-        const std::lock_guard lock(mutex_);
-        if (--missing_ == 0) {
-            opened_.notify_all();
-        }
-    }
-    void wait() {
-        std::unique_lock lock(mutex_);
-        opened_.wait(lock, [this] { return missing_ == 0; });
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable opened_;
-    std::size_t missing_ = 0;
-};
 
 } // namespace
 

@@ -26,8 +26,8 @@ expected<uuid> resolve_id(const runtime::services& s, const request& r, std::str
 /// so that a retry reaches the same entity; without one a fresh UUIDv7.
 uuid id_for_create(const request& r, std::string_view operation);
 
-/// A command in the name of the caller: principal, correlation, trace, client and deadline are taken from the request. Its
-/// id and its expected version are the business of who makes it.
+/// A command in the name of the caller: principal, correlation, trace, client and deadline are taken from the request.
+/// Its id and its expected version are the business of who makes it.
 runtime::command caller_command(const request& r, entity_address to, std::string_view type, std::string payload);
 
 /// The same with `Idempotency-Key`, `If-Match` and a hash of the request. The payload has to be the JSON of the command
