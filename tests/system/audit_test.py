@@ -109,7 +109,7 @@ class AuditTest(IdentityTest):
         token = owner.create(f"/organizations/{other['id']}/invitations", {"email": "new@example.org", "role": "viewer"})["token"]
         self.status(node.client(key="").post("/auth/register", {"email": "new@example.org", "password": PASSWORD,
                                                                 "invitation": token}), 201)
-        self.assertIn("invitation_accepted", {line["action"] for line in self.lines(owner)})
+        self.assertIn("invitation_closed", {line["action"] for line in self.lines(owner)})
 
     def test_an_organization_sees_its_own_and_no_other(self):
         other = self.organization(self.one, "Other")
