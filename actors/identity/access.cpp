@@ -76,11 +76,11 @@ bool reads_only(std::string_view permission) { return permission.ends_with(":rea
 std::unique_ptr<access> access::open(const runtime::services& s, const identity_keys& keys, const admin_key& key) {
     std::unique_ptr<access> out(new access(s, keys, key));
     out->changes_ =
-        s.live->observe(system_organization, [me = out.get()](std::string_view kind, std::string_view type) {
+        s.live->observe(system_organization, [me = out.get()](const entity_address& entity, std::string_view type) {
             const auto is = [](const auto& list, std::string_view what) {
                 return std::ranges::find(list, what) != list.end();
             };
-            if (is(deciding, kind) && !is(harmless, type)) {
+            if (is(deciding, entity.kind) && !is(harmless, type)) {
                 me->generation_.fetch_add(1, std::memory_order_release);
             }
         });

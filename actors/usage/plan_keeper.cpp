@@ -11,7 +11,7 @@
 namespace troupe::actors {
 namespace {
 
-constexpr std::string_view channel_prefix = "organizations/";
+constexpr std::string_view organization_kind = "organization";
 
 } // namespace
 
@@ -27,19 +27,14 @@ expected<std::unique_ptr<plan_keeper>> plan_keeper::open(const runtime::services
         plans[i] = *parsed;
     }
     auto out = std::make_unique<plan_keeper>();
-    auto changes = services.live->subscribe({system_organization, {"organizations/*"}, ""},
-                                            [store = services.store](const runtime::live_event& e) {
-                                                const auto id = parse_uuid(e.channel.substr(channel_prefix.size()));
-                                                if (id) {
-                                                    store->usage().forget(*id);
-                                                }
-                                            });
-    if (!changes) {
-        return changes.error();
-    }
-    out->changes_ = std::move(*changes);
+    out->changes_ = services.live->observe(system_organization,
+                                           [store = services.store](const entity_address& changed, std::string_view) {
+                                               if (changed.kind == organization_kind) {
+                                                   store->usage().forget(changed.id);
+                                               }
+                                           });
     services.store->usage().allow([store = services.store, plans](const uuid& organization) -> expected<allowance> {
-        const entity_address of{system_organization, "organization", organization};
+        const entity_address of{system_organization, std::string(organization_kind), organization};
         const auto found = storage::read_document(*store, of);
         if (!found) {
             return found.error();

@@ -77,7 +77,7 @@ public:
     /// Tells of every committed event of an organization, before the command behind it is answered. `told` is called
     /// from the committer's thread: it has to be done at once and must not call the bus.
     virtual std::unique_ptr<subscription>
-    observe(uuid organization, std::function<void(std::string_view kind, std::string_view type)> told) = 0;
+    observe(uuid organization, std::function<void(const entity_address& entity, std::string_view type)> told) = 0;
 
     /// Publishes a live-only event.
     virtual void publish(live_event e) = 0;

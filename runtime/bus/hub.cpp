@@ -90,7 +90,7 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     std::vector<std::shared_ptr<live_subscriber>> ahead;
     struct observer {
         uuid organization;
-        std::function<void(std::string_view kind, std::string_view type)> told;
+        std::function<void(const entity_address& entity, std::string_view type)> told;
     };
     std::list<observer> observers;
     std::map<std::string, std::pair<std::deque<live_event>, std::size_t>> kept; ///< By channel, with bytes.
@@ -487,8 +487,8 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
     }));
 }
 
-std::unique_ptr<subscription> hub::observe(uuid organization,
-                                           std::function<void(std::string_view kind, std::string_view type)> told) {
+std::unique_ptr<subscription>
+hub::observe(uuid organization, std::function<void(const entity_address& entity, std::string_view type)> told) {
     const std::lock_guard lock(state_->mutex);
     state_->observers.push_front({organization, std::move(told)});
     return std::make_unique<handle>([state = state_, at = state_->observers.begin()] {
@@ -503,7 +503,7 @@ void hub::committed(const std::vector<storage::record>& records) {
         state_->heads[r.shard] = r.seq;
         for (const auto& o : state_->observers) {
             if (o.organization == r.entity.organization) {
-                o.told(r.entity.kind, r.type);
+                o.told(r.entity, r.type);
             }
         }
         if (state_->subscribers.empty() && state_->kept.empty()) {

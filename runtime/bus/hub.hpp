@@ -41,7 +41,7 @@ public:
     expected<std::unique_ptr<subscription>> subscribe(subscription_request request,
                                                       std::function<void(const live_event&)> sink) override;
     std::unique_ptr<subscription>
-    observe(uuid organization, std::function<void(std::string_view kind, std::string_view type)> told) override;
+    observe(uuid organization, std::function<void(const entity_address& entity, std::string_view type)> told) override;
     void publish(live_event e) override;
 
     /// Called by the committer after each append, in commit order.

@@ -25,8 +25,8 @@ public:
             sink({id, {1}, request.channels.front(), "noted", R"({"text":"a"})", {}});
         return std::make_unique<runtime::subscription>();
     }
-    std::unique_ptr<runtime::subscription> observe(uuid,
-                                                   std::function<void(std::string_view, std::string_view)>) override {
+    std::unique_ptr<runtime::subscription>
+    observe(uuid, std::function<void(const entity_address&, std::string_view)>) override {
         return std::make_unique<runtime::subscription>();
     }
     void publish(runtime::live_event) override {}

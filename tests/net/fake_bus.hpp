@@ -32,8 +32,8 @@ public:
         return std::unique_ptr<runtime::subscription>(std::make_unique<held>(*this, id));
     }
 
-    std::unique_ptr<runtime::subscription> observe(uuid,
-                                                   std::function<void(std::string_view, std::string_view)>) override {
+    std::unique_ptr<runtime::subscription>
+    observe(uuid, std::function<void(const entity_address&, std::string_view)>) override {
         return std::make_unique<runtime::subscription>(); // nothing is committed here
     }
 
