@@ -209,7 +209,7 @@ expected<int> audit_verify(context& c) {
         {"anchor",
          {anchor->chains.empty()
               ? "none given: an end that was cut off together with its records does not show"
-              : fmt::format("{} chains of {} are part of it", found->anchored, to_string(anchor->at))}}};
+              : fmt::format("{} chains of {} were looked for", found->anchored, to_string(anchor->at))}}};
     if (!bad.empty()) {
         rows.push_back({"found", {bad, tone::bad}});
     }
