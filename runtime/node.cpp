@@ -353,7 +353,7 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.store = me.store.get();
     me.shared.settings = me.present;
     me.shared.live = me.live.get();
-    me.audit = std::make_unique<audit_log>(*me.store);
+    me.audit = std::make_unique<audit_log>(*me.store, fatal);
     me.shared.audit = me.audit.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;

@@ -28,6 +28,12 @@ expected<bool> audit_log::catch_up(std::size_t records_max, std::int64_t wait_ms
     if (!lock) {
         return false;
     }
+    if (ended_) {
+        return problem{code::storage_failed, "the process ends"};
+    }
+    if (auto room = store_.check_space(store_.free_bytes_min()); !room) {
+        return room.error();
+    }
     std::size_t left = records_max;
     std::optional<problem> failed;
     for (std::uint32_t visited = 0; visited < store_.who().shards; ++visited) {
@@ -37,6 +43,10 @@ expected<bool> audit_log::catch_up(std::size_t records_max, std::int64_t wait_ms
         }
         if (written) {
             left -= *written;
+        } else if (written.error().code != code::journal_damaged) { // as for the journal: see committer
+            ended_ = true;
+            end_process_(written.error().detail);
+            return problem{code::storage_failed, written.error().detail};
         } else if (!failed) {
             failed = written.error();
         }

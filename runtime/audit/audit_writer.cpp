@@ -52,7 +52,9 @@ private:
         due_ = false;
         log_.seen(); // a commit from now on wakes it again
         const auto current = log_.catch_up(lines_max);
-        if (!current) {
+        if (!current && current.error().code == code::storage_failed) {
+            quit(caf::exit_reason::kill); // the process ends; a simulated one by this
+        } else if (!current) {
             log_for("audit").error("{}; it is tried again", current.error().detail);
             write_after(5000);
         } else if (!*current) {

@@ -296,14 +296,14 @@ void simulation::look() {
 
 /// RocksDB closes its log and owes itself a flush, which it does when the simulation lets it.
 void simulation::flush() {
-    if (env_.jobs() > 0 || disk_.free_bytes() < (1 << 20)) {
-        return; // it would wait for the flush before, or for space
+    if (env_.jobs() > 0 || disk_.free_bytes() < (1 << 20) || life_->flush_failed) {
+        return; // it would wait for the flush before, or for space; RocksDB asserts that none follows a failed one
     }
     rocksdb::FlushOptions options;
     options.wait = false;
     options.allow_write_stall = true;
     auto& db = life_->store->db();
-    (void)db.db->Flush(options, {db.log, db.derived}); // a failure shows at the next write
+    life_->flush_failed = !db.db->Flush(options, {db.log, db.derived}).ok(); // it shows at the next write
 }
 
 // ---- the story

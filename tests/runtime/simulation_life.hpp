@@ -135,7 +135,8 @@ struct simulation::life {
             }
             audit->committed();
         };
-        audit = std::make_unique<runtime::audit_log>(*store);
+        audit =
+            std::make_unique<runtime::audit_log>(*store, [this](std::string_view why) { services.end_process(why); });
         board = std::make_unique<runtime::timer_board>(*store);
         services.on_timer = [this](std::uint32_t shard, timestamp due) { board->lower(shard, due); };
         committer = runtime::spawn_committer(system, services, std::move(*opened), false);
@@ -180,6 +181,7 @@ struct simulation::life {
     std::vector<std::function<void()>> work;                ///< Of performers, not begun yet.
     std::vector<std::unique_ptr<simulated_worker>> workers; ///< Those that wait for an answer, or did.
     caf::actor timers;
+    bool flush_failed = false;
     std::unique_ptr<runtime::audit_log> audit;
     caf::actor audit_writer;
     caf::actor retention;

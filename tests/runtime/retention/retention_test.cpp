@@ -52,7 +52,7 @@ public:
                                              false);
         }
         // The audit log reads them before they are trimmed.
-        BOOST_REQUIRE(runtime::audit_log(*host.store).catch_up(1'000'000).value());
+        BOOST_REQUIRE(runtime::audit_log(*host.store, runtime::fatal).catch_up(1'000'000).value());
         const auto before = statistics.rounds.load();
         for (int i = 0; i < 10'000 && statistics.rounds < before + 2; ++i) {
             host.scheduler().advance_time(std::chrono::seconds(1)); // its rests; the clock of records stands still
