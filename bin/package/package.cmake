@@ -31,6 +31,7 @@ set(public_headers
     runtime/bus/bus.hpp
     runtime/bus/filter.hpp
     runtime/config/config.hpp
+    runtime/config/present.hpp
     runtime/entity/entity.hpp
     runtime/entity/kind.hpp
     runtime/metrics/metrics.hpp
