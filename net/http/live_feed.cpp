@@ -77,7 +77,7 @@ std::size_t live_feed::channels() const {
 void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event& e) {
     auto& text = e.texts[form_.slot];
     if (!text)
-        text = std::make_shared<const runtime::event_text>(e.id, form_.encode(e));
+        text = std::make_shared<const runtime::event_text>(runtime::event_text{e.id, form_.encode(e)});
     const auto bytes = text->bytes.size();
     bool wake = false;
     {

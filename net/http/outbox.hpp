@@ -15,7 +15,9 @@ namespace troupe::net {
 class outbox {
 public:
     void add(std::shared_ptr<const runtime::event_text> text) { texts_.push_back(std::move(text)); }
-    void add(std::string bytes) { add(std::make_shared<const runtime::event_text>(std::string(), std::move(bytes))); }
+    void add(std::string bytes) {
+        add(std::make_shared<const runtime::event_text>(runtime::event_text{{}, std::move(bytes)}));
+    }
     [[nodiscard]] bool empty() const { return texts_.empty(); }
 
     /// Writes until all is gone, which `wants` nothing, or the socket takes no more.
