@@ -2,6 +2,7 @@
 
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
+#include "storage/log_reader.hpp"
 #include "storage/tables.hpp"
 
 #include <sodium.h>
@@ -99,6 +100,23 @@ client_info seal_client(const store& s, const record& r) {
 }
 
 } // namespace
+
+expected<void> check_keys(const store& s, const key_store& keys) {
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        const auto last = last_seq(s, shard);
+        expected<void> known;
+        const auto read = last == 0 ? expected<void>() : read_log(s, shard, last - 1, [&](record&& r) {
+            const auto key = r.key_id == 0 ? expected<shared_key>(shared_key()) : keys.numbered(r.key_id);
+            known = key || key.error().code == code::erased ? expected<void>() : expected<void>(key.error());
+            return false;
+        });
+        if (!known) {
+            return known;
+        }
+        (void)read; // of a log that was trimmed to its end nothing is known; damage shows when it is read
+    }
+    return {};
+}
 
 bool is_sealed(std::string_view bytes) { return !bytes.empty() && bytes.front() == sealed_mark; }
 

@@ -27,6 +27,10 @@ using shared_key = std::shared_ptr<const payload_key>;
 /// `erased` when it was destroyed.
 expected<shared_key> sealing_key(const store& s, const uuid& subject, const uuid& organization);
 
+/// `secrets_locked` when records are sealed with keys that the store does not have: its keys are of another directory,
+/// or older than it. Looks at the newest record of each shard.
+expected<void> check_keys(const store& s, const key_store& keys);
+
 /// What was sealed begins with a byte that nothing plain begins with, and the number of the key.
 bool is_sealed(std::string_view bytes);
 /// The number of the key; 0 when the bytes are plain.

@@ -5,6 +5,7 @@
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/sealing.hpp"
 
 #include <system_error>
 #include <utility>
@@ -77,11 +78,27 @@ expected<void> attach_payload_keys(storage::store& s, const master_keys& masters
     if (!keys) {
         return keys.error();
     }
+    if (auto known = storage::check_keys(s, **keys); !known) {
+        return known;
+    }
     const bool is_older = (*keys)->is_empty() && !read_only && has_records(s);
     if (auto noted = is_older ? replace_file(mark_of(s), "", 0600) : expected<void>(); !noted) {
         return noted;
     }
     s.attach_keys(std::move(*keys));
+    return {};
+}
+
+std::string master_of_payload_keys(const storage::store& s) {
+    const auto files = storage::read_key_files(storage::store::keys_folder(s.directory()));
+    for (const auto& [name, text] : files ? *files : std::vector<std::pair<std::string, std::string>>()) {
+        const auto line = ("\n" + text).find("\nkey "); // key NUMBER SUBJECT MASTER.…
+        const auto end = line == std::string::npos ? line : text.find('.', line);
+        if (end != std::string::npos) {
+            const auto begin = text.rfind(' ', end) + 1;
+            return text.substr(begin, end - begin);
+        }
+    }
     return {};
 }
 

@@ -8,6 +8,7 @@
 #include "storage/store.hpp"
 
 #include <memory>
+#include <string>
 
 /// The keys of payloads (storage/key_store.hpp) under the node's master keys.
 namespace troupe::actors {
@@ -18,6 +19,9 @@ std::shared_ptr<const storage::key_wrapping> wrap_with_masters(master_keys maste
 /// Opens the payload keys of a data directory and seals with them from now on. `secrets_locked` names the master key
 /// that is missing; then nothing was changed.
 expected<void> attach_payload_keys(storage::store& s, const master_keys& masters, bool read_only = false);
+
+/// The id of the master key that the payload keys of a directory were wrapped with last; empty: it has none.
+std::string master_of_payload_keys(const storage::store& s);
 
 /// What older versions wrote is plain. At the first start with keys the rows that are read (documents, lists, items,
 /// timers) are made anew, sealed; events stay as they were written. A crash begins again. Before the node starts.

@@ -141,12 +141,13 @@ expected<std::unique_ptr<secret_vault>> secret_vault::open(const runtime::servic
     }
     auto keys = read_master_keys(*source);
     if (!keys && keys.error().code == code::not_found && source->may_make) {
-        if (storage::key_store::has_keys(storage::store::keys_folder(s.store->directory()))) {
-            return problem{code::secrets_locked,
-                           source->file.string() +
-                               " is missing, and all contents of the data directory are sealed under it. Put the key "
-                               "file of the node that made them there, or name it with secrets.key_file; nothing was "
-                               "changed"};
+        if (const auto master = master_of_payload_keys(*s.store); !master.empty()) {
+            return problem{code::secrets_locked, source->file.string() +
+                                                     " is missing, and the contents of the data directory are sealed "
+                                                     "under the master key " +
+                                                     master +
+                                                     ". Put the key file of the node that made them there, or name it "
+                                                     "with secrets.key_file; nothing was changed"};
         }
         const auto rings = read_keyrings(*s.store);
         if (!rings) {

@@ -106,6 +106,7 @@ std::vector<command> organization_commands();
 std::vector<command> usage_commands();
 std::vector<command> role_commands();
 std::vector<command> audit_commands();
+std::vector<command> erase_commands();
 std::vector<command> key_commands();
 std::vector<command> backup_commands();
 std::vector<command> journal_commands();

@@ -29,15 +29,6 @@
 
 namespace troupe::runtime {
 
-timestamp record_time(host_services& services, std::uint32_t shard) {
-    auto& last = services.shard_times[shard];
-    const auto now = services.clock().ms;
-    auto seen = last.load(std::memory_order_relaxed);
-    while (seen < now && !last.compare_exchange_weak(seen, now, std::memory_order_relaxed)) {
-    }
-    return {std::max(seen, now)};
-}
-
 namespace {
 
 /// What a record takes beside its payload, about.
@@ -137,6 +128,7 @@ private:
         auto loaded = result ? load_safely(*result) : expected<void>(result.error());
         if (!loaded && loaded.error().code == code::erased) {
             break_with(loaded.error());
+            effects_.stop(); // of what nobody may see any more
         } else if (!loaded) {
             break_with({code::quarantined, to_string(self_) + " cannot be loaded: " + loaded.error().detail});
             log_for("entity").error("{}", broken_->detail);

@@ -529,6 +529,23 @@ class ContractTest(NodeTest):
         self.drive("finish_oidc_login_with_code", 200, key="",
                    body={"code": totp(seed, 1), "ticket": asked.headers["x-login-ticket"]})
 
+    def erasures(self):
+        slug = self.drive("create_organization", 201, body={"name": "Umbrella", "slug": "umbrella"}).json["slug"]
+        self.drive("erase_organization", 422, id=slug)
+        self.drive("erase_organization", 404, id=NOBODY)
+        erased = self.drive("erase_organization", 202, id=slug, query={"confirm": slug}).json["id"]
+        for name, email in (("erase_user", "mallory@example.org"), ("erase_profile", "mallet@example.org")):
+            self.drive("create_user", 201, body={"email": email, "password": PASSWORD})
+            key, of = (None, {"id": email}) if name == "erase_user" else (
+                self.drive("login", 200, key="", body={"email": email, "password": PASSWORD}).json["access_token"], {})
+            self.drive(name, 422, key=key, query={"confirm": "x"}, **of)
+            self.drive(name, 202, key=key, query={"confirm": email}, **of)
+        self.drive("erase_user", 404, id=NOBODY)
+        poll("the erasure", lambda: self.drive("get_erasure", 200, id=erased).json["status"] == "done")
+        self.drive("get_erasure", 404, id=NOBODY)
+        self.drive("list_erasures", 200, query={"status": "done"})
+        self.drive("list_erasures", 422, query={"limit": "0"}, lenient=True)
+
     def slowed_down(self):
         wrong = {"email": "eve@example.org", "password": "wrong, quite"}
         anyone = self.server.client(key="")
@@ -550,6 +567,7 @@ class ContractTest(NodeTest):
         self.organizations(key, grace)
         self.issuers(key)
         self.api_keys(key)
+        self.erasures()
         self.slowed_down()
         declared = {(name, status) for name, (_, _, o) in self.operations.items() for status in o["responses"] if status < "4"}
         declared.discard(("watch_engines", "200"))  # there are none yet, and it says so
