@@ -53,8 +53,8 @@ class BackupTest(NodeTest):
         restored = self.node(name=name)
         done = node.cli("backup", "restore", backup, "--data", restored.directory, "--json", *flags)
         self.assertEqual(done.returncode, 0, done)
-        self.check_disk(restored)
         shutil.copy(node.directory / "secrets.key", restored.directory)
+        self.check_disk(restored)
         return restored, json.loads(done.stdout)
 
     def refused(self, node, *arguments, status, words):

@@ -541,7 +541,9 @@ class ContractTest(NodeTest):
             self.drive(name, 422, key=key, query={"confirm": "x"}, **of)
             self.drive(name, 202, key=key, query={"confirm": email}, **of)
         self.drive("erase_user", 404, id=NOBODY)
-        poll("the erasure", lambda: self.drive("get_erasure", 200, id=erased).json["status"] == "done")
+        shown = poll("the erasure", lambda: (lambda r: r if r.json["status"] == "done" else None)(
+            self.drive("get_erasure", 200, id=erased)))
+        self.drive("get_erasure", 304, id=erased, headers={"If-None-Match": shown.headers["etag"]})
         self.drive("get_erasure", 404, id=NOBODY)
         self.drive("list_erasures", 200, query={"status": "done"})
         self.drive("list_erasures", 422, query={"limit": "0"}, lenient=True)

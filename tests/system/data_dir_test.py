@@ -34,7 +34,8 @@ class DataDirTest(NodeTest):
         for one in packed:
             with self.subTest(directory=one.name):
                 node, expected = self.unpacked(one, one.name.removesuffix(".tar.gz"))
-                self.check_disk(node)
+                verified = node.cli("journal", "verify", "--json")
+                self.assertEqual(json.loads(verified.stdout)["ok"], True, verified)
                 before = (node.directory / "identity.json").read_text()
                 api = node.start().client()
                 self.assertEqual(shown(api), expected)
