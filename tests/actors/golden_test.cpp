@@ -5,6 +5,7 @@
 #include "actors/approval/approval_model.hpp"
 #include "actors/audit/refusal_model.hpp"
 #include "actors/audit/sink_model.hpp"
+#include "actors/compliance/compliance_model.hpp"
 #include "actors/identity/api_key_model.hpp"
 #include "actors/identity/linked_identity_model.hpp"
 #include "actors/identity/organization_model.hpp"
@@ -30,7 +31,7 @@ namespace {
 /// Every model of the product; a test finds one that is missing here.
 using models = boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
                                     name_model, agent_model, task_model, project_model, approval_model, run_model,
-                                    secret_model, keyring_model, refusal_model, sink_model>;
+                                    secret_model, keyring_model, refusal_model, sink_model, compliance_model>;
 
 template <class Visit>
 void each_model(Visit visit) {
