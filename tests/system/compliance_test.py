@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 
 from tests.system.identity_test import PASSWORD, totp
 from tests.system.node import NodeTest, new_key, poll
@@ -218,6 +219,26 @@ class BoundsTest(NodeTest):
         for each in sessions[1:]:
             self.status(each.get("/auth/me"), 200)
         self.assertEqual(len(sessions[-1].all("/auth/sessions")), 3)
+
+    def at_once(self, work):
+        answers = []
+        threads = [threading.Thread(target=lambda n=n: answers.append(work(n))) for n in range(12)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        return answers
+
+    def test_many_at_the_same_time_do_not_pass_the_bounds(self):
+        self.begin("--identity.sessions_max", "3", "--identity.api_keys_max", "5", "--limits.address_burst", "1000")
+        self.at_once(lambda _: self.log_in())
+        ada = self.log_in()
+        self.assertEqual(len(ada.all("/auth/sessions")), 3)
+        clients = [self.server.client(key=ada.key) for _ in range(12)]
+        statuses = self.at_once(lambda n: clients[n].post("/api-keys", {"name": f"k{n}"}).status)
+        self.assertLessEqual(set(statuses), {201, 409})
+        self.assertEqual(len(ada.all("/api-keys")), statuses.count(201))
+        self.assertLessEqual(statuses.count(201), 5)
 
     def test_a_key_too_many_says_what_to_do(self):
         self.begin("--identity.api_keys_max", "2")
