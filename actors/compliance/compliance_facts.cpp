@@ -95,8 +95,7 @@ bool is_on_loopback(std::string_view listen) {
 }
 
 /// Whether what this node writes of events and documents is encrypted on disk.
-/// EVIDENCE OF ENCRYPTION AT REST GOES HERE: the record's key_id is 0 today, so payloads are plain.
-bool payloads_are_encrypted(const runtime::services& /*s*/) { return false; }
+bool payloads_are_encrypted(const runtime::services& s) { return s.store->keys() != nullptr; }
 
 } // namespace
 

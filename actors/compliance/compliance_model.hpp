@@ -115,6 +115,8 @@ struct compliance_model {
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
+    /// Erased with its organization; the node's own is the node's.
+    static uuid subject(const state& s) { return s.id == system_organization ? uuid() : s.id; }
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
