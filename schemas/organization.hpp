@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Organizations: what people share, and what nothing leaks out of. Members, roles and invitations are part of them.
@@ -70,6 +71,17 @@ struct update_organization_body {
                                                    "administrators of the node."}};
 };
 BOOST_DESCRIBE_STRUCT(update_organization_body, (), (name, domain, settings, plan, status, trial_ends_at, limits))
+
+/// A member as the organization keeps it: an item of its collection "members", under the user's id.
+struct member_record {
+    uuid user_id;
+    std::string role;
+    member_status status = member_status::active;
+    timestamp joined_at;
+    bool removed = false;
+};
+BOOST_DESCRIBE_STRUCT(member_record, (), (user_id, role, status, joined_at, removed))
+inline constexpr std::string_view members_collection = "members";
 
 /// An item of GET /organizations/{id}/members.
 struct member_document {

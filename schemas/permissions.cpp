@@ -52,7 +52,7 @@ std::span<const built_in_role> built_in_roles() {
         {"admin",
          "Everything but deleting the organization: people, roles, keys, secrets and all work.",
          {"*:read", "*:write", "agent:*", "task:*", "run:*", "project:*", "approval:*", "secret:*", "member:*",
-          "role:*", "invitation:*", "api_key:*", "audit:*", "self:*"}},
+          "role:*", "invitation:*", "api_key:*", "audit:*", "compliance:*", "self:*"}},
         {"operator",
          "Runs the work: agents, tasks, runs, projects, approvals. Sees keys and secrets by name, changes none.",
          {"*:read", "agent:*", "task:*", "run:*", "project:*", "approval:*", "self:*"}},

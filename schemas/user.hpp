@@ -31,6 +31,7 @@ struct user_document {
     user_status status = user_status::active;
     bool node_admin = false; ///< May do everything on this node, in every organization.
     bool mfa = false;        ///< Logs in with a second factor.
+    bool password = true;    ///< False: logs in at an issuer of OpenID Connect only.
     std::vector<user_membership> organizations;
     timestamp created_at;
     timestamp updated_at;
@@ -38,7 +39,7 @@ struct user_document {
     std::optional<timestamp> locked_until; ///< Too many wrong attempts to log in.
 };
 BOOST_DESCRIBE_STRUCT(user_document, (),
-                      (id, email, name, status, node_admin, mfa, organizations, created_at, updated_at,
+                      (id, email, name, status, node_admin, mfa, password, organizations, created_at, updated_at,
                        password_changed_at, locked_until))
 
 /// POST /users: an administrator of the node makes an account.

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -105,12 +106,13 @@ struct audit_verification {
     std::uint64_t anchored = 0;   ///< Known ends that were looked for.
     std::vector<std::string> bad; ///< The first ones, each with its place.
     std::uint64_t bad_count = 0;
+    bool complete = true; ///< False: it was stopped.
 };
 /// Reads every line: the chains are whole, each record in the log is the one of its line, each has one, and the heads
 /// given (of an earlier time) are part of their chains. Thread-safe.
 audit_verification verify_audit(const store& s, const std::optional<uuid>& organization,
                                 const std::vector<audit_head>& known,
-                                const std::function<void(std::uint64_t lines)>& progress);
+                                const std::function<void(std::uint64_t lines)>& progress, std::stop_token stop = {});
 
 /// Takes the lines after a record away with it: for `cut_journal`. Keys to delete are given to `drop`.
 expected<void> drop_audit_lines(const store& s, std::uint32_t shard, std::uint64_t after_seq,

@@ -16,8 +16,9 @@ constexpr std::uint64_t progress_lines = 100'000;
 
 class shard_verifier {
 public:
-    shard_verifier(const store& s, std::uint32_t shard, const std::vector<audit_head>& known, audit_verification& out)
-        : store_(s), shard_(shard), known_(known), out_(out) {}
+    shard_verifier(const store& s, std::uint32_t shard, const std::vector<audit_head>& known, audit_verification& out,
+                   const std::stop_token& stop)
+        : store_(s), shard_(shard), known_(known), out_(out), stop_(stop) {}
 
     void run(const std::optional<uuid>& organization, const std::function<void(std::uint64_t)>& progress) {
         const auto mark = read_audit_mark(store_, shard_);
@@ -30,7 +31,7 @@ public:
         const auto prefix =
             organization ? keys::audit_prefix(shard_, *organization) : keys::shard_table(shard_, keys::table::audit);
         prefix_scan scan(*store_.db().db, store_.db().derived, prefix);
-        for (; scan.valid(); scan.next()) {
+        for (; scan.valid() && !stop_.stop_requested(); scan.next()) {
             check(scan.key(), scan.value());
             if (++out_.lines % progress_lines == 0) {
                 progress(out_.lines);
@@ -40,6 +41,9 @@ public:
             bad(to_problem(scan.status(), "cannot read it").detail);
         }
         end_chain();
+        if (stop_.stop_requested()) {
+            return;
+        }
         check_known_chains(organization);
         check_log(organization, mark->seq);
     }
@@ -141,7 +145,7 @@ private:
     void check_log(const std::optional<uuid>& organization, std::uint64_t marked) {
         const auto read = read_log(store_, shard_, base_, [&](record&& r) {
             if (r.entity_seq == 0 || (organization && audited_organization(r) != *organization)) {
-                return true;
+                return !stop_.stop_requested();
             }
             if (r.seq > marked) {
                 ++out_.pending;
@@ -160,6 +164,7 @@ private:
     std::uint32_t shard_;
     const std::vector<audit_head>& known_;
     audit_verification& out_;
+    const std::stop_token& stop_;
     std::uint64_t base_ = 0;
     std::vector<bool> has_line_; ///< Of the records after the base.
     std::optional<audit_head> at_;
@@ -170,7 +175,7 @@ private:
 
 audit_verification verify_audit(const store& s, const std::optional<uuid>& organization,
                                 const std::vector<audit_head>& known,
-                                const std::function<void(std::uint64_t lines)>& progress) {
+                                const std::function<void(std::uint64_t lines)>& progress, std::stop_token stop) {
     audit_verification out;
     for (const auto& each : known) {
         if (each.shard >= s.who().shards) {
@@ -179,8 +184,9 @@ audit_verification verify_audit(const store& s, const std::optional<uuid>& organ
         }
     }
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        shard_verifier(s, shard, known, out).run(organization, progress);
+        shard_verifier(s, shard, known, out, stop).run(organization, progress);
     }
+    out.complete = !stop.stop_requested();
     return out;
 }
 

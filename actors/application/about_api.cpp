@@ -12,6 +12,7 @@ net::api_info about_api() {
          {"agents", "Who works: settings, state, and a durable queue of tasks."},
          {"approvals", "Questions and tool calls that wait for a person."},
          {"audit", "Who did what, when and from where: every change and every refused request, chained."},
+         {"compliance", "Checks of an organization and of the node, with evidence, score and history."},
          {"backups", "Copies of the node's data, made while it works."},
          {"live",
           "What happens, while it happens: streams with a path of their own. The others are in the AsyncAPI document."},

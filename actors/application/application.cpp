@@ -7,11 +7,14 @@
 #include "actors/application/live_channels.hpp"
 #include "actors/application/live_figures.hpp"
 #include "actors/application/live_routes.hpp"
+#include "actors/application/present_edge.hpp"
 #include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/audit/audit_routes.hpp"
 #include "actors/audit/audit_stream.hpp"
 #include "actors/audit/refusals.hpp"
+#include "actors/compliance/compliance_performer.hpp"
+#include "actors/compliance/compliance_routes.hpp"
 #include "actors/erasure/erasure_performer.hpp"
 #include "actors/erasure/erasure_routes.hpp"
 #include "actors/identity/admin_key.hpp"
@@ -52,7 +55,6 @@
 #include <atomic>
 #include <iterator>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <thread>
@@ -87,25 +89,6 @@ provider_settings providers_of(const runtime::config& c) {
     return out;
 }
 
-/// The edge of the moment; null before the first. Not std::atomic: that of g++ 12 releases its lock in a load with
-/// relaxed order, which ThreadSanitizer rightly calls a race.
-class present_edge {
-public:
-    [[nodiscard]] std::shared_ptr<net::server> load() const {
-        const std::lock_guard lock(mutex_);
-        return server_;
-    }
-    /// Gives the one before.
-    std::shared_ptr<net::server> exchange(std::shared_ptr<net::server> server) {
-        const std::lock_guard lock(mutex_);
-        return std::exchange(server_, std::move(server));
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::shared_ptr<net::server> server_;
-};
-
 } // namespace
 
 struct application::impl {
@@ -138,10 +121,11 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-                             run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault),
-                             audit_routes(*audit), identity_routes(*who), usage_routes(parts), live_routes(parts),
-                             erasure_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+        for (auto feature :
+             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+              run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), audit_routes(*audit),
+              identity_routes(*who), usage_routes(parts), live_routes(parts), compliance_routes(parts),
+              erasure_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -511,6 +495,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     }
     auto& parts = me.node->parts();
     auto kinds = all_kinds(entity_kinds(std::move(perform), make_keyring_performer(*me.vault, parts),
+                                        make_compliance_performer(parts),
                                         make_erasure_performer({&parts, me.workspaces.get(), commands})),
                            std::move(own.kinds));
     if (auto prepared = kinds ? prepare_contents(parts, *kinds) : kinds.error(); !prepared) {
@@ -552,6 +537,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (auto shown = me.node->supervise({"live", "live_figures", show_figures}); !shown) {
         return shown.error();
     }
+    watch_node_compliance(me.node->parts());
     me.ready = true;
     return out;
 }

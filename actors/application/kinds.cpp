@@ -22,6 +22,7 @@ namespace troupe::actors {
 
 runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer,
                                     runtime::performer_of<keyring_model> keyring_performer,
+                                    runtime::performer_of<compliance_model> compliance_performer,
                                     runtime::performer_of<erasure_model> erasure_performer) {
     runtime::kind_registry out;
     const auto add = [&](runtime::entity_kind kind) { out.emplace(kind.name, std::move(kind)); };
@@ -41,6 +42,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<api_key_model>());
     add(runtime::make_kind<linked_identity_model>());
     add(runtime::make_kind<organization_model>());
+    add(runtime::make_kind<compliance_model>(std::move(compliance_performer)));
     return out;
 }
 

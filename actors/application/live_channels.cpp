@@ -7,7 +7,9 @@
 #include "actors/run/run_model.hpp"
 #include "actors/secret/secret_model.hpp"
 #include "actors/task/task_model.hpp"
+#include "net/http/route.hpp"
 #include "schemas/base/ids.hpp"
+#include "schemas/dead_letter.hpp"
 #include "schemas/run.hpp"
 
 #include <algorithm>
@@ -111,11 +113,11 @@ std::vector<net::live_channel> live_channels() {
                    "system_metrics",
                    "Figures of the node, every five seconds.",
                    {{"metrics", [] { return json_schema<system_figures>(); }, true}}});
-    out.push_back(
-        {"system_alerts",
-         "system_alerts",
-         "Messages that nobody worked on, and how many entities are in trouble when that changes.",
-         {{"dead_letter", dead_letter_schema, true}, {"troubles", [] { return json_schema<trouble_alert>(); }, true}}});
+    out.push_back({"system_alerts",
+                   "system_alerts",
+                   "Messages that nobody worked on, and how many entities are in trouble when that changes.",
+                   {{"dead_letter", [] { return net::document_schema<dead_letter_document>(); }, true},
+                    {"troubles", [] { return json_schema<trouble_alert>(); }, true}}});
     return out;
 }
 

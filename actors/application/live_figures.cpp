@@ -40,13 +40,6 @@ system_figures figures_of(runtime::node& node, std::size_t connections) {
 
 } // namespace
 
-std::string dead_letter_schema() {
-    return R"({"type":"object","properties":{"number":{"type":"integer","minimum":1},)"
-           R"("at":{"type":"string","format":"date-time"},"kind":{"type":"string"},"to":{"type":"string"},)"
-           R"("type":{"type":"string"},"reason":{"type":"string"}},)"
-           R"("required":["number","at","kind","to","type","reason"]})";
-}
-
 struct live_figures::impl {
     impl(runtime::node& n, std::function<std::size_t()> c) : node(n), connections(std::move(c)) {
         const auto newest = node.parts().letters->list(1);

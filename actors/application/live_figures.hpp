@@ -36,9 +36,6 @@ struct trouble_alert {
 };
 BOOST_DESCRIBE_STRUCT(trouble_alert, (), (entities, message))
 
-/// Kind `dead_letter` of `system_alerts`, as GET /dead-letters shows it.
-std::string dead_letter_schema();
-
 /// Publishes both until it is destroyed. `node` outlives it.
 class live_figures {
 public:

@@ -4,7 +4,7 @@
 #include "actors/common/routes.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/audit/audit_log.hpp"
-#include "schemas/base/cipher.hpp"
+#include "storage/audit_document.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
@@ -231,43 +231,26 @@ net::handler anchor(audit_desk& desk, bool of_node) {
         audit_anchor_document out;
         out.at = system_now();
         for (const auto& h : *heads) {
-            out.chains.push_back({h.organization, h.shard, h.number,
-                                  to_hex({reinterpret_cast<const char*>(h.chain.data()), h.chain.size()})});
+            out.chains.push_back(storage::to_document(h));
         }
         out.digest = digest_of(out.chains);
         respond({200, to_json(out)});
     };
 }
 
-expected<std::vector<storage::audit_head>> known_heads(const verify_audit_body& body) {
-    std::vector<storage::audit_head> out;
-    for (std::size_t i = 0; i < body.chains.size(); ++i) {
-        const auto& c = body.chains[i];
-        const auto chain = from_hex(c.chain);
-        storage::audit_head head{c.organization_id, c.shard, c.number, {}};
-        if (!chain || chain->size() != head.chain.size()) {
-            return bad_parameter("/chains/" + std::to_string(i) + "/chain", "64 hexadecimal digits");
-        }
-        std::copy(chain->begin(), chain->end(), head.chain.begin());
-        out.push_back(head);
-    }
-    return out;
-}
-
 net::handler verify(audit_desk& desk, bool of_node) {
     return [&desk, of_node](const request& r, const responder& respond) {
         const auto body = from_json<verify_audit_body>(r.body, strictness::input);
-        auto known = body ? known_heads(*body) : expected<std::vector<storage::audit_head>>(body.error());
+        auto known =
+            body ? storage::read_anchor(body->chains) : expected<std::vector<storage::audit_head>>(body.error());
         if (!known) {
             return respond(net::to_response(known.error(), r));
         }
-        const auto begun = desk.run(
-            whose(r, of_node), [&s = desk.parts(), known = std::move(*known), who = whose(r, of_node), respond] {
-                const auto found = storage::verify_audit(*s.store, who, known, [](std::uint64_t) {});
-                respond({200, to_json(audit_verification_document{found.bad_count == 0, found.lines, found.chains,
-                                                                  found.compared, found.pending, found.anchored,
-                                                                  found.bad_count, found.bad})});
-            });
+        const auto begun = desk.run(whose(r, of_node), [&s = desk.parts(), known = std::move(*known),
+                                                        who = whose(r, of_node), respond] {
+            respond({200,
+                     to_json(storage::to_document(storage::verify_audit(*s.store, who, known, [](std::uint64_t) {})))});
+        });
         if (!begun) {
             respond(net::to_response(begun.error(), r));
         }

@@ -1,6 +1,7 @@
 #include "actors/audit/audit_text.hpp"
 
 #include "actors/audit/refusal_model.hpp"
+#include "actors/common/csv.hpp"
 
 #include <algorithm>
 #include <array>
@@ -35,21 +36,6 @@ bool take(std::string_view& text, Number& out, bool last) {
     const bool dash = text.starts_with('-');
     text.remove_prefix(dash ? 1 : 0);
     return dash;
-}
-
-void put_cell(std::string& out, std::string_view text) {
-    const bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
-    out += '"';
-    if (formula) {
-        out += '\'';
-    }
-    for (const char c : text) {
-        out += c;
-        if (c == '"') {
-            out += c;
-        }
-    }
-    out += '"';
 }
 
 } // namespace
@@ -130,8 +116,7 @@ std::string to_csv(const std::vector<audit_entry>& entries) {
                                e.chain,
                                e.details ? e.details->text : std::string()};
         for (std::size_t i = 0; i < cells.size(); ++i) {
-            out += i > 0 ? "," : "";
-            put_cell(out, cells[i]);
+            out += (i > 0 ? "," : "") + csv_text(cells[i]);
         }
         out += "\r\n";
     }

@@ -339,13 +339,15 @@ void start_session(identity& me, const net::request& r, session_start start, con
                       me.services.settings->identity_session_ms};
     auto c = net::caller_command(r, session_address(id), wire_name<open_session>::value, to_json(open));
     c.principal = "user/" + to_string(start.user);
-    me.services.submit(std::move(c), [&me, respond, refuse, user = std::move(**user), organization = *organization, id,
-                                      start](const runtime::reply& opened) {
+    me.services.submit(std::move(c), [&me, r, respond, refuse, user = std::move(**user), organization = *organization,
+                                      id, start](const runtime::reply& opened) {
         if (!opened) {
             return refuse(opened.error());
         }
         me.rotate_keys_when_due();
-        respond(tokens_of(me, user, id, organization, 0, start.cookie, start.status));
+        end_oldest_sessions(me, r, user.id, [&me, respond, user, organization, id, start] {
+            respond(tokens_of(me, user, id, organization, 0, start.cookie, start.status));
+        });
     });
 }
 

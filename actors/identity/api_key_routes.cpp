@@ -7,6 +7,7 @@
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace troupe::actors {
@@ -116,6 +117,15 @@ expected<create_api_key> owned(const identity& me, const request& r, const creat
     return out;
 }
 
+/// For the key; a repeat of its creation needs none.
+expected<std::shared_ptr<void>> place_of(identity& me, const create_api_key& c, const uuid& id) {
+    const auto known = storage::read_document(*me.services.store, api_key_address(id));
+    if (!known) {
+        return known.error();
+    }
+    return *known ? std::shared_ptr<void>() : me.places_of_keys.take(me, c.organization_id, c.owner);
+}
+
 net::handler create(identity& me) {
     return [&me](request r, responder respond) {
         const auto body = from_json<create_api_key_body>(r.body, strictness::input);
@@ -129,11 +139,12 @@ net::handler create(identity& me) {
         const auto digest = sha256(key);
         command->hash = to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
         command->prefix = key.substr(0, api_key_prefix.size() + 6);
-        auto c = command_of(me, r, api_key_address(id), *command);
+        auto place = place_of(me, *command, id);
+        auto c = place ? command_of(me, r, api_key_address(id), *command) : expected<runtime::command>(place.error());
         if (!c) {
             return respond(net::to_response(c.error(), r));
         }
-        me.services.submit(std::move(*c), [r, respond, key, id](const runtime::reply& made) {
+        me.services.submit(std::move(*c), [r, respond, key, id, place = std::move(*place)](const runtime::reply& made) {
             auto shown = made ? from_json<api_key_document>(made->document, strictness::stored)
                               : expected<api_key_document>(made.error());
             if (!shown) {
@@ -211,7 +222,7 @@ std::vector<net::route> api_key_routes(identity& me) {
          .body = net::body_of<create_api_key_body>("create_api_key"),
          .reply = net::reply_of<created_api_key_document>("created_api_key"),
          .success = 201,
-         .errors = {code::conflict, code::organization_suspended, code::step_up_required},
+         .errors = {code::conflict, code::too_many_keys, code::organization_suspended, code::step_up_required},
          .reply_headers = {"ETag", "Location"},
          .run = create(me)},
         {.verb = verb::get,

@@ -2,6 +2,7 @@
 
 #include "actors/identity/access.hpp"
 #include "actors/identity/admin_key.hpp"
+#include "actors/identity/bounds.hpp"
 #include "actors/identity/identity_keys.hpp"
 #include "actors/identity/login_guard.hpp"
 #include "actors/identity/password.hpp"
@@ -40,7 +41,8 @@ public:
     /// guessing from many places is slow, too.
     attempts by_account;
     attempts by_account_everywhere;
-    attempts by_address;                ///< Failed logins, registrations and refreshes, by the client's network.
+    attempts by_address; ///< Failed logins, registrations and refreshes, by the client's network.
+    key_places places_of_keys;
     std::unique_ptr<oidc_desk> issuers; ///< Null when there are none.
     password_desk passwords;            ///< The last: its threads use all of the others.
 

@@ -42,6 +42,21 @@ void change(identity& me, const request& r, const uuid& user, const Command& c, 
     });
 }
 
+template <class Document>
+net::response shown_once(const Document& d) {
+    net::response out{200, to_json(d)};
+    out.headers.emplace_back("Cache-Control", "no-store");
+    return out;
+}
+
+std::vector<std::string> hashes_of(const recovery_codes_document& d) {
+    std::vector<std::string> out;
+    for (const auto& code : d.recovery_codes) {
+        out.push_back(hash_of_recovery_code(code));
+    }
+    return out;
+}
+
 net::handler enroll(identity& me) {
     return [&me](const request& r, const responder& respond) {
         const auto user = person_of(me, r);
@@ -53,13 +68,7 @@ net::handler enroll(identity& me) {
         mfa_enrolment_document d{to_base32(seed), totp_uri("Troupe", user->email, seed), ""};
         d.qr_svg = qr_svg(d.uri);
         change(
-            me, r, user->id, begin_mfa{seal_mfa_seed(me, user->id, seed)},
-            [d] {
-                net::response out{200, to_json(d)};
-                out.headers.emplace_back("Cache-Control", "no-store");
-                return out;
-            },
-            respond);
+            me, r, user->id, begin_mfa{seal_mfa_seed(me, user->id, seed)}, [d] { return shown_once(d); }, respond);
     };
 }
 
@@ -85,18 +94,9 @@ net::handler enable(identity& me) {
                                             r));
         }
         const recovery_codes_document d{make_recovery_codes()};
-        enable_mfa command{(*credential)->mfa.pending, *step, {}};
-        for (const auto& code : d.recovery_codes) {
-            command.recovery_hashes.push_back(hash_of_recovery_code(code));
-        }
+        const enable_mfa command{(*credential)->mfa.pending, *step, hashes_of(d)};
         change(
-            me, r, user->id, command,
-            [d] {
-                net::response out{200, to_json(d)};
-                out.headers.emplace_back("Cache-Control", "no-store");
-                return out;
-            },
-            respond);
+            me, r, user->id, command, [d] { return shown_once(d); }, respond);
     };
 }
 
@@ -121,6 +121,17 @@ net::handler disable(identity& me) {
                        change(
                            me, proven, user.id, disable_mfa{}, [] { return net::response{204}; }, respond);
                    });
+    };
+}
+
+net::handler renew_codes(identity& me) {
+    return [&me](request r, const responder& respond) {
+        with_proof(
+            me, std::move(r), respond, [&me, respond](const request& proven, const user_document& user, const auto&) {
+                const recovery_codes_document d{make_recovery_codes()};
+                change(
+                    me, proven, user.id, renew_recovery_codes{hashes_of(d)}, [d] { return shown_once(d); }, respond);
+            });
     };
 }
 
@@ -167,12 +178,17 @@ std::vector<net::route> mfa_routes(identity& me) {
     disabling.body = net::body_of<prove_body>("prove");
     disabling.success = 204;
     disabling.errors = {code::invalid_credentials, code::mfa_required, code::secrets_locked};
+    auto renewing = on("mfa/recovery-codes", "renew_recovery_codes",
+                       "New recovery codes, in the place of those that are left.", renew_codes(me));
+    renewing.body = net::body_of<prove_body>("prove");
+    renewing.reply = net::reply_of<recovery_codes_document>("recovery_codes");
+    renewing.errors = {code::conflict, code::invalid_credentials, code::mfa_required, code::secrets_locked};
     auto stepping = on("step-up", "step_up", "Proves again who the caller is, for what is dangerous.", step_up(me));
     stepping.body = net::body_of<prove_body>("prove");
     stepping.reply = net::reply_of<session_document>("session");
     stepping.errors = {code::invalid_credentials, code::mfa_required, code::secrets_locked};
     stepping.reply_headers = net::changed_headers();
-    return {enrolling, enabling, disabling, stepping};
+    return {enrolling, enabling, renewing, disabling, stepping};
 }
 
 } // namespace troupe::actors

@@ -165,17 +165,6 @@ struct invitation_closed {
 };
 BOOST_DESCRIBE_STRUCT(invitation_closed, (), (id, status, accepted_by))
 
-/// An item of the collection "members", under the user's id.
-struct member_record {
-    uuid user_id;
-    std::string role;
-    member_status status = member_status::active;
-    timestamp joined_at;
-    bool removed = false;
-};
-BOOST_DESCRIBE_STRUCT(member_record, (), (user_id, role, status, joined_at, removed))
-inline constexpr std::string_view members_collection = "members";
-
 /// An item of the collection "roles", under its name.
 struct role_record {
     std::string name;

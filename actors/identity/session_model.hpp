@@ -99,6 +99,7 @@ inline constexpr std::string_view family_collection = "family";
 inline constexpr std::string_view family_key = "current";
 
 inline constexpr std::string_view token_reused_reason = "token_reused";
+inline constexpr std::string_view too_many_sessions_reason = "too_many_sessions";
 
 entity_address session_address(const uuid& id);
 

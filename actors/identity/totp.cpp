@@ -96,9 +96,37 @@ std::string totp_uri(std::string_view issuer, std::string_view account, std::str
            "&issuer=" + percent(issuer) + "&algorithm=SHA1&digits=6&period=30";
 }
 
+namespace {
+
+std::unique_ptr<QRcode, void (*)(QRcode*)> qr_code(std::string_view text, QRecLevel level) {
+    return {QRcode_encodeString8bit(std::string(text).c_str(), 0, level), QRcode_free};
+}
+
+} // namespace
+
+std::string qr_text(std::string_view text) {
+    const auto code = qr_code(text, QR_ECLEVEL_L);
+    if (!code) {
+        return {};
+    }
+    const auto is_white = [&](int x, int y) {
+        const bool inside = x >= 0 && y >= 0 && x < code->width && y < code->width;
+        return !inside || (code->data[y * code->width + x] & 1U) == 0;
+    };
+    std::string out;
+    for (int y = -quiet_zone / 2; y < code->width + quiet_zone / 2; y += 2) {
+        for (int x = -quiet_zone / 2; x < code->width + quiet_zone / 2; ++x) {
+            const bool above = is_white(x, y);
+            const bool below = is_white(x, y + 1);
+            out += above && below ? "█" : above ? "▀" : below ? "▄" : " ";
+        }
+        out += '\n';
+    }
+    return out;
+}
+
 std::string qr_svg(std::string_view text) {
-    const std::unique_ptr<QRcode, void (*)(QRcode*)> code(
-        QRcode_encodeString8bit(std::string(text).c_str(), 0, QR_ECLEVEL_M), QRcode_free);
+    const auto code = qr_code(text, QR_ECLEVEL_M);
     if (!code) {
         return {};
     }

@@ -29,6 +29,10 @@ std::string totp_uri(std::string_view issuer, std::string_view account, std::str
 /// A QR code as SVG, black on white with its quiet zone; empty when the text is too long for one.
 std::string qr_svg(std::string_view text);
 
+/// The same for terminals, two modules above each other a character; in reverse: black where a module is white, for
+/// light text on dark. Empty when the text is too long.
+std::string qr_text(std::string_view text);
+
 /// Ten codes as people keep them, "xxxxx-xxxxx", each with 50 bits.
 std::vector<std::string> make_recovery_codes();
 /// How one is kept, however it is typed.

@@ -83,6 +83,15 @@ decision_result decide(const user_state& s, const use_recovery_code& c, const ru
                                                          : events{recovery_code_used{c.hash}};
 }
 
+decision_result decide(const user_state& s, const renew_recovery_codes& c, const runtime::context&) {
+    if (s.credential.mfa.sealed.empty()) {
+        return problem{code::conflict,
+                       "There is no second factor that a recovery code could stand for: begin with POST "
+                       "/auth/mfa/enroll."};
+    }
+    return events{recovery_codes_renewed{c.recovery_hashes}};
+}
+
 decision_result decide(const user_state& s, const disable_mfa&, const runtime::context&) {
     const auto& mfa = s.credential.mfa;
     return mfa.sealed.empty() && mfa.pending.empty() ? events{} : events{mfa_disabled{}};
@@ -191,6 +200,7 @@ user_state user_model::apply(state s, const event& e, const runtime::event_conte
                        },
                        [&](const mfa_code_used& x) { s.credential.mfa.last_step = x.step; },
                        [&](const recovery_code_used& x) { std::erase(s.credential.mfa.recovery_hashes, x.hash); },
+                       [&](const recovery_codes_renewed& x) { s.credential.mfa.recovery_hashes = x.recovery_hashes; },
                        [&](const mfa_disabled&) { s.credential.mfa = {}; },
                        [&](const membership_noted& x) { note(s, x); },
                        [&](const user_closed&) { close(s, at.version); },
@@ -213,6 +223,7 @@ runtime::entity_view user_model::view(const state& s, const runtime::view_contex
     d.status = s.status;
     d.node_admin = s.node_admin;
     d.mfa = !s.credential.mfa.sealed.empty();
+    d.password = !s.credential.password_hash.empty();
     for (const auto& m : s.memberships) {
         if (!m.removed) {
             d.organizations.push_back({m.organization_id, m.role, m.active});

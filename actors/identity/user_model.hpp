@@ -74,6 +74,12 @@ struct use_recovery_code {
 };
 BOOST_DESCRIBE_STRUCT(use_recovery_code, (), (hash))
 
+/// New recovery codes in the place of those that are left. `conflict` without a second factor.
+struct renew_recovery_codes {
+    std::vector<std::string> recovery_hashes;
+};
+BOOST_DESCRIBE_STRUCT(renew_recovery_codes, (), (recovery_hashes))
+
 struct disable_mfa {};
 BOOST_DESCRIBE_STRUCT(disable_mfa, (), ())
 
@@ -143,6 +149,11 @@ struct recovery_code_used {
 };
 BOOST_DESCRIBE_STRUCT(recovery_code_used, (), (hash))
 
+struct recovery_codes_renewed {
+    std::vector<std::string> recovery_hashes;
+};
+BOOST_DESCRIBE_STRUCT(recovery_codes_renewed, (), (recovery_hashes))
+
 struct mfa_disabled {};
 BOOST_DESCRIBE_STRUCT(mfa_disabled, (), ())
 
@@ -208,6 +219,8 @@ TROUPE_NAMED(troupe::actors::begin_mfa)
 TROUPE_NAMED(troupe::actors::enable_mfa)
 TROUPE_NAMED(troupe::actors::use_mfa_code)
 TROUPE_NAMED(troupe::actors::use_recovery_code)
+TROUPE_NAMED(troupe::actors::renew_recovery_codes)
+TROUPE_NAMED(troupe::actors::recovery_codes_renewed)
 TROUPE_NAMED(troupe::actors::disable_mfa)
 TROUPE_NAMED(troupe::actors::mfa_begun)
 TROUPE_NAMED(troupe::actors::mfa_enabled)
@@ -228,12 +241,12 @@ namespace troupe::actors {
 struct user_model {
     static constexpr std::string_view kind = "user";
     using state = user_state;
-    using command =
-        std::variant<create_user, update_user, lock_user, unlock_user, end_sessions, begin_mfa, enable_mfa,
-                     use_mfa_code, use_recovery_code, disable_mfa, note_membership, close_for_erasure, debt_settled>;
+    using command = std::variant<create_user, update_user, lock_user, unlock_user, end_sessions, begin_mfa, enable_mfa,
+                                 use_mfa_code, use_recovery_code, renew_recovery_codes, disable_mfa, note_membership,
+                                 close_for_erasure, debt_settled>;
     using event = std::variant<user_created, user_updated, password_changed, user_locked, user_unlocked, sessions_ended,
-                               mfa_begun, mfa_enabled, mfa_code_used, recovery_code_used, mfa_disabled,
-                               membership_noted, user_closed, debt_cleared>;
+                               mfa_begun, mfa_enabled, mfa_code_used, recovery_code_used, recovery_codes_renewed,
+                               mfa_disabled, membership_noted, user_closed, debt_cleared>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);

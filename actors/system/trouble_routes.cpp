@@ -3,6 +3,7 @@
 #include "net/http/handlers.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "schemas/base/json.hpp"
+#include "schemas/dead_letter.hpp"
 #include "schemas/poison.hpp"
 #include "storage/poison.hpp"
 
@@ -15,16 +16,6 @@ namespace {
 
 using net::request;
 using net::responder;
-
-struct dead_letter_item {
-    std::uint64_t number = 0;
-    timestamp at;
-    std::string kind;
-    std::string to;
-    std::string type;
-    std::string reason;
-};
-BOOST_DESCRIBE_STRUCT(dead_letter_item, (), (number, at, kind, to, type, reason))
 
 /// How many of each kind there were since the start, and how many of those are kept no more.
 constexpr std::string_view dead_letter_counts =
@@ -100,8 +91,8 @@ void dead_letters(const system_parts& parts, const request& r, const responder& 
 
 std::vector<net::route> trouble_routes(const system_parts& parts) {
     const net::body_type letters{
-        "dead_letter_list", [] { return page_schema(net::document_schema<dead_letter_item>(), dead_letter_counts); },
-        nullptr};
+        "dead_letter_list",
+        [] { return page_schema(net::document_schema<dead_letter_document>(), dead_letter_counts); }, nullptr};
     return {{.verb = net::verb::get,
              .path = "/poison",
              .operation = "list_poison",

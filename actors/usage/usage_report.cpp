@@ -1,5 +1,6 @@
 #include "actors/usage/usage_report.hpp"
 
+#include "actors/common/csv.hpp"
 #include "schemas/quota.hpp"
 
 #include <fmt/format.h>
@@ -28,22 +29,6 @@ std::int64_t amount_of(std::int64_t quantity, std::int64_t price, std::int64_t u
     const auto amount = (wide{quantity} * price + unit / 2) / unit;
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     return amount > most ? most : static_cast<std::int64_t>(amount);
-}
-
-/// RFC 4180; a leading = + - @ is no formula.
-std::string csv_field(std::string_view text) {
-    std::string out(text);
-    if (!out.empty() && std::string_view("=+-@\t\r").find(out.front()) != std::string_view::npos) {
-        out.insert(out.begin(), '\'');
-    }
-    if (out.find_first_of(",\"\r\n") == std::string::npos) {
-        return out;
-    }
-    std::string quoted = "\"";
-    for (const char c : out) {
-        quoted += c == '"' ? "\"\"" : std::string(1, c);
-    }
-    return quoted + "\"";
 }
 
 } // namespace
@@ -150,8 +135,8 @@ std::string invoice_csv(const invoice_document& invoice) {
     std::string out = "period,organization,kind,text,quantity,unit,price,amount,currency\r\n";
     const auto row = [&](std::string_view kind, std::string_view text, std::string_view quantity, std::string_view unit,
                          std::string_view price, std::int64_t amount) {
-        out += fmt::format("{},{},{},{},{},{},{},{},{}\r\n", csv_field(invoice.period), csv_field(invoice.organization),
-                           kind, csv_field(text), quantity, unit, price, money_text(amount), invoice.currency);
+        out += fmt::format("{},{},{},{},{},{},{},{},{}\r\n", csv_text(invoice.period), csv_text(invoice.organization),
+                           kind, csv_text(text), quantity, unit, price, money_text(amount), invoice.currency);
     };
     for (const auto& line : invoice.lines) {
         row(line.kind, line.text, std::to_string(line.quantity), line.unit,

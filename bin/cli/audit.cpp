@@ -1,10 +1,10 @@
 #include "schemas/audit.hpp"
 #include "bin/cli/ask.hpp"
 #include "bin/cli/commands.hpp"
+#include "bin/cli/download.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/text.hpp"
-#include "schemas/base/cipher.hpp"
-#include "storage/audit.hpp"
+#include "storage/audit_document.hpp"
 #include "storage/store.hpp"
 
 #include <fmt/format.h>
@@ -84,26 +84,6 @@ expected<int> audit_show(context& c) {
                : expected<int>(node.error());
 }
 
-expected<void> download_to(context& c, std::string_view path, const std::string& file) {
-    auto node = c.node();
-    if (!node) {
-        return node.error();
-    }
-    if (file == "-") {
-        return (*node)->download(path, [&](std::string_view piece) {
-            c.write(piece);
-            return c.can_write();
-        });
-    }
-    std::ofstream out(c.search().working_folder / file, std::ios::binary | std::ios::trunc);
-    auto done = (*node)->download(path, [&](std::string_view piece) {
-        out.write(piece.data(), static_cast<std::streamsize>(piece.size()));
-        return out.good();
-    });
-    out.close();
-    return done && out.fail() ? problem{code::storage_failed, "The file " + file + " cannot be written."} : done;
-}
-
 expected<int> audit_export(context& c) {
     auto query = filters_of(c);
     query.emplace_back("format", c.args().value_or("format", "csv"));
@@ -161,19 +141,11 @@ expected<audit_verification_document> verify_folder(const std::filesystem::path&
     if (!store) {
         return store.error();
     }
-    std::vector<storage::audit_head> known;
-    for (const auto& chain : chains) {
-        storage::audit_head head{chain.organization_id, chain.shard, chain.number, {}};
-        const auto bytes = from_hex(chain.chain);
-        if (!bytes || bytes->size() != head.chain.size()) {
-            return problem{code::invalid_request, "The anchor cannot be read: a chain is not 64 hexadecimal digits."};
-        }
-        std::copy(bytes->begin(), bytes->end(), head.chain.begin());
-        known.push_back(head);
+    const auto known = storage::read_anchor(chains);
+    if (!known) {
+        return known.error();
     }
-    const auto found = storage::verify_audit(**store, std::nullopt, known, [](std::uint64_t) {});
-    return audit_verification_document{found.bad_count == 0, found.lines,    found.chains,    found.compared,
-                                       found.pending,        found.anchored, found.bad_count, found.bad};
+    return storage::to_document(storage::verify_audit(**store, std::nullopt, *known, [](std::uint64_t) {}));
 }
 
 expected<int> audit_verify(context& c) {

@@ -101,6 +101,8 @@ std::vector<command> approval_commands();
 std::vector<command> event_commands();
 std::vector<command> secret_commands();
 std::vector<command> login_commands();
+std::vector<command> mfa_commands();
+std::vector<command> compliance_commands();
 std::vector<command> user_commands();
 std::vector<command> organization_commands();
 std::vector<command> usage_commands();

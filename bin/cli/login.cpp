@@ -126,6 +126,52 @@ expected<int> login(context& c) {
                                   chosen.empty() ? std::nullopt : std::optional(chosen), false}));
 }
 
+/// What the node says of registration is for its operator; who only wants an account is told whom to ask.
+problem explained(problem p) {
+    if (p.code == code::registration_off) {
+        p.detail += ". Ask an administrator of the node for an account (`troupe user create`) or for an invitation "
+                    "(`troupe org invite`), or the operator to set `identity.registration` to `invite` or `open`.";
+    }
+    return p;
+}
+
+expected<int> register_account(context& c) {
+    const auto file = login_file::of(c.search());
+    const auto address = find_address(c.search());
+    if (!file || !address) {
+        return file ? address.error() : no_home();
+    }
+    const auto& url = address->url;
+    const auto before = file->find(url);
+    if (!before) {
+        return before.error();
+    }
+    const auto& email = c.args().operand(0);
+    if (email.find('@') == std::string::npos) {
+        return c.usage({code::invalid_request, fmt::format("\"{}\" is no e-mail address.", clean_line(email))});
+    }
+    auto invitation = c.args().value("invitation");
+    if (invitation && *invitation == "-") {
+        auto text = text_of(c, "-");
+        if (!text) {
+            return c.usage(text.error());
+        }
+        invitation = std::move(*text);
+    }
+    auto password = read_password(c, "password-file", fmt::format("New password of {}", clean_line(email)), true);
+    if (!password) {
+        return c.usage(password.error());
+    }
+    warn_of_plain_http(c, url, "the password goes to");
+    register_body body{email, std::move(*password), c.args().value_or("name", ""), c.args().value("organization"),
+                       std::move(invitation)};
+    const wiped_text text(to_json(body));
+    wipe(body.password);
+    api node(*address);
+    auto answer = node.post("/auth/register", text.text());
+    return keep_login(c, *file, *before, url, answer ? std::move(answer) : explained(answer.error()));
+}
+
 /// Forgets the tokens here.
 expected<int> forget(context& c, const login_file& file, const std::string& url, std::string_view sentence) {
     const auto locked = file.lock();
@@ -276,6 +322,20 @@ std::vector<command> login_commands() {
          "troupe login ada@example.org --org acme --password-file -\n"
          "troupe login --oidc acme",
          login},
+        {"register",
+         "Make an account of your own and log in, where the node lets people register (`identity.registration`).",
+         {.flags = {{"password-file", "FILE", "Read the password from a file, or from standard input with -."},
+                    {"name", "NAME", "Your name."},
+                    {"organization", "NAME", "Name of the organization that is made for you."},
+                    {"invitation", "TOKEN",
+                     "Join the organization of an invitation instead; - reads the token from "
+                     "standard input."}},
+          .operands = "EMAIL",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe register ada@example.org --name Ada --organization Acme --url https://troupe.example.org\n"
+         "troupe register ada@example.org --invitation TOKEN",
+         register_account},
         {"logout",
          "End the session and forget its tokens.",
          {.flags = {{"everywhere", "", "End all sessions of yours, on every machine."}}},

@@ -79,17 +79,19 @@ std::string show_user(context& c, const user_document& u) {
         organizations += fmt::format("{}{}: {}{}", organizations.empty() ? "" : "\n",
                                      organization_name(c, m.organization_id), m.role, m.active ? "" : " (disabled)");
     }
-    return details(c.out_screen(),
-                   {{"user", {u.email, tone::accent}},
-                    {"name", {u.name}},
-                    {"id", {to_string(u.id)}},
-                    {"status", {status_of(u, c.now()), tone_of(u)}},
-                    {"locked", {is_locked(u, c.now()) ? "until " + to_string(*u.locked_until) : "", tone::warn}},
-                    {"node admin", {u.node_admin ? "yes" : ""}},
-                    {"second factor", {u.mfa ? "yes" : ""}},
-                    {"organizations", {organizations}},
-                    {"made", {relative_time(u.created_at, c.now())}},
-                    {"password", {"set " + relative_time(u.password_changed_at, c.now())}}});
+    return details(
+        c.out_screen(),
+        {{"user", {u.email, tone::accent}},
+         {"name", {u.name}},
+         {"id", {to_string(u.id)}},
+         {"status", {status_of(u, c.now()), tone_of(u)}},
+         {"locked", {is_locked(u, c.now()) ? "until " + to_string(*u.locked_until) : "", tone::warn}},
+         {"node admin", {u.node_admin ? "yes" : ""}},
+         {"second factor", {u.mfa ? "yes" : ""}},
+         {"organizations", {organizations}},
+         {"made", {relative_time(u.created_at, c.now())}},
+         {"password",
+          {u.password ? "set " + relative_time(u.password_changed_at, c.now()) : "none: logs in at an issuer"}}});
 }
 
 /// The account, and the password that was made for it: this is the only time it is shown.

@@ -1,5 +1,7 @@
 #include "net/client/syslog.hpp"
 
+#include "runtime/config/syslog_place.hpp"
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -128,14 +130,10 @@ private:
 } // namespace
 
 expected<std::unique_ptr<syslog_client>> make_syslog_client(const std::string& place) {
-    const bool is_udp = place.starts_with("udp://");
-    const auto colon = place.rfind(':');
-    if ((!is_udp && !place.starts_with("tcp://")) || colon < 7 || colon + 1 >= place.size())
-        return problem{code::config_invalid, "expected udp://HOST:PORT or tcp://HOST:PORT"};
-    auto host = place.substr(6, colon - 6);
-    if (host.starts_with('[') && host.ends_with(']'))
-        host = host.substr(1, host.size() - 2);
-    auto port = place.substr(colon + 1);
+    auto parsed = runtime::parse_syslog_place(place);
+    if (!parsed)
+        return parsed.error();
+    auto& [is_udp, host, port] = *parsed;
     return is_udp ? std::unique_ptr<syslog_client>(std::make_unique<syslog_udp>(std::move(host), std::move(port)))
                   : std::unique_ptr<syslog_client>(std::make_unique<syslog_tcp>(std::move(host), std::move(port)));
 }

@@ -16,12 +16,6 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-/// One write carries about this much: enough to fill a socket, little enough to stay fair to the others.
-constexpr std::size_t write_bytes = 64 * limits::kib;
-constexpr std::size_t write_texts = 64;
-/// Writes in a row before others have their turn.
-constexpr int rounds_max = 4;
-
 std::string to_event(const runtime::live_event& e) {
     std::string data = runtime::to_envelope(e);
     std::replace(data.begin(), data.end(), '\n', ' '); // between JSON tokens only: a line feed would end the event
@@ -93,7 +87,7 @@ void event_stream::start(edge_socket socket, std::string head) {
 void event_stream::flush() {
     for (int round = 0; started_ && socket_.is_open(); ++round) {
         if (!ending_ && ((!waiting_ && out_.empty()) || feed_->dropped())) {
-            auto taken = feed_->take(write_bytes, write_texts);
+            auto taken = feed_->take(live_write_bytes, live_write_texts);
             for (auto& text : taken.texts)
                 out_.add(std::move(text));
             edge_->tell_lost(taken.lost);
@@ -105,7 +99,7 @@ void event_stream::flush() {
             return;
         if (out_.empty())
             return ending_ ? abort() : void();
-        if (round == rounds_max)
+        if (round == live_writes_max)
             return io_.wake(weak_from_this());
         heartbeat_at_ms_ = monotonic_ms() + edge_->settings.heartbeat_ms;
         const auto step = out_.write_to(socket_);

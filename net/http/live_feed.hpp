@@ -15,6 +15,12 @@
 
 namespace troupe::net {
 
+/// What is taken out of a feed for one write: enough to fill a socket, little enough to stay fair to the others.
+inline constexpr std::size_t live_write_bytes = 64 << 10;
+inline constexpr std::size_t live_write_texts = 64;
+/// Writes of one reader in a row before others have their turn.
+inline constexpr int live_writes_max = 4;
+
 /// What one reader of live events has yet to be sent: a bounded queue between the bus's threads and the reader's io
 /// thread, over any number of subscriptions.
 ///

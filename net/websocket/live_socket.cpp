@@ -26,12 +26,6 @@ using boost::system::error_code;
 
 /// Answers that may wait for a client that asks but does not read; then it is read no further.
 constexpr std::size_t answers_max = 64;
-/// What is taken out of the feed at once.
-constexpr std::size_t take_bytes = 64 * limits::kib;
-constexpr std::size_t take_texts = 64;
-/// Writes in a row before other connections have their turn.
-constexpr int rounds_max = 4;
-
 /// For the client to answer a close.
 constexpr std::int64_t close_ms = 2'000;
 
@@ -299,7 +293,7 @@ void live_socket::flush() {
 }
 
 void live_socket::take_events() {
-    auto taken = feed_->take(take_bytes, take_texts);
+    auto taken = feed_->take(live_write_bytes, live_write_texts);
     for (auto& text : taken.texts)
         out_.add(std::move(text));
     edge_->tell_lost(taken.lost);
@@ -335,7 +329,7 @@ void live_socket::write_next() {
             socket_.shutdown_send(ignored);
             break;
         }
-        if (round == rounds_max) {
+        if (round == live_writes_max) {
             io_.wake(weak_from_this());
             break;
         }

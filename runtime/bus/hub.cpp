@@ -520,12 +520,14 @@ void hub::committed(const std::vector<storage::record>& records) {
                 o.told(r.entity, r.type);
             }
         }
-        if (state_->subscribers.empty() && state_->kept.empty()) {
-            continue;
+        if (!state_->kept.empty()) {
+            state_->kept.erase(own_channel(r.entity));
+        }
+        if (state_->subscribers.empty()) {
+            continue; // aliases may parse the event and read the database
         }
         // Who still reads the past finds the record in the log.
         const auto channels = state_->channels_of(r);
-        state_->kept.erase(channels.front());
         state_->deliver_to_audiences(r, channels);
         state_->deliver_ahead(r, channels); // afterwards: who settles has had it
     }

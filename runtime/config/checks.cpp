@@ -3,6 +3,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/config/retention.hpp"
+#include "runtime/config/syslog_place.hpp"
 #include "schemas/base/network.hpp"
 
 #include <fmt/format.h>
@@ -80,11 +81,8 @@ std::optional<std::string> check_kinds(std::string_view text) {
 }
 
 std::optional<std::string> check_syslog(std::string_view text) {
-    const auto colon = text.rfind(':');
-    const bool named =
-        (text.starts_with("udp://") || text.starts_with("tcp://")) && colon > 6 && colon + 1 < text.size();
-    return text.empty() || named ? std::nullopt
-                                 : std::optional<std::string>("expected udp://HOST:PORT or tcp://HOST:PORT");
+    const auto place = text.empty() ? expected<syslog_place>() : parse_syslog_place(text);
+    return place ? std::nullopt : std::optional(place.error().detail);
 }
 
 std::optional<std::string> check_url(std::string_view text) {

@@ -102,8 +102,15 @@ struct config {
     std::int64_t identity_session_ms = 30LL * 24 * 3600 * 1000;
     std::int64_t identity_password_length_min = 12;
     std::int64_t identity_step_up_ms = 15LL * 60 * 1000;
+    std::int64_t identity_sessions_max = 50;
+    std::int64_t identity_api_keys_max = 100;
     std::string identity_public_url;
     std::string identity_oidc;
+
+    std::int64_t compliance_every_ms = 24LL * 3600 * 1000;
+    std::int64_t compliance_password_age_ms = 365LL * 24 * 3600 * 1000;
+    std::int64_t compliance_key_unused_ms = 90LL * 24 * 3600 * 1000;
+    std::int64_t compliance_backup_age_ms = 2LL * 24 * 3600 * 1000;
 
     std::string sandbox = "bubblewrap";
 

@@ -1,6 +1,6 @@
 #include "runtime/supervision/dead_letters.hpp"
 
-#include "schemas/base/json.hpp"
+#include "schemas/dead_letter.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -13,15 +13,8 @@ constexpr std::size_t text_bytes_max = 500;
 } // namespace
 
 std::string to_json(const dead_letter& letter) {
-    std::string out;
-    json::object_writer w(out);
-    w.field("number", letter.number)
-        .field("at", to_string(letter.at))
-        .field("kind", letter.kind)
-        .field("to", letter.to);
-    w.field("type", letter.type).field("reason", letter.reason);
-    w.end();
-    return out;
+    return troupe::to_json(
+        dead_letter_document{letter.number, letter.at, letter.kind, letter.to, letter.type, letter.reason});
 }
 
 dead_letters::dead_letters(std::size_t kept_max, std::function<timestamp()> now)

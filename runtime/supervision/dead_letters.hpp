@@ -27,7 +27,7 @@ struct dead_letter {
     std::uint64_t number = 0; ///< Counts all letters since the start, from 1.
 };
 
-/// {"number","at","kind","to","type","reason"}
+/// As `dead_letter_document`.
 std::string to_json(const dead_letter& letter);
 
 /// Counts every dead letter and keeps the newest. Thread-safe.

@@ -180,6 +180,11 @@ constexpr code_info table[] = {
      "value, the use, the plan, and when it is reset.",
      "Wait for the reset (`Retry-After`, midnight UTC, for limits by the day), remove some, or ask the operator of the "
      "node for another plan; GET /api/v1/organizations/{id}/limits shows all limits and their use."},
+    {code::too_many_keys, "too_many_keys", 409, "There are too many API keys",
+     "The person, the agent, or the services of the organization have as many good keys as this node allows "
+     "(`identity.api_keys_max`).",
+     "Revoke keys that nobody needs (GET /api/v1/api-keys shows when each was used last, DELETE "
+     "/api/v1/api-keys/{id} revokes it), or ask the operator of the node to raise `identity.api_keys_max`."},
 };
 
 constexpr bool in_order() {
@@ -190,7 +195,7 @@ constexpr bool in_order() {
     }
     return true;
 }
-static_assert(std::size(table) == static_cast<std::size_t>(code::quota_exceeded) + 1, "each code has one row");
+static_assert(std::size(table) == static_cast<std::size_t>(code::too_many_keys) + 1, "each code has one row");
 static_assert(in_order(), "rows stand in the order of the enumeration: explain() finds them by index");
 
 constexpr std::string_view type_prefix = "/api/v1/problems/";

@@ -70,6 +70,7 @@ enum class code : std::uint16_t {
     limit_reached,          ///< The organization's plan allows no more.
     organization_suspended, ///< The organization may only be read.
     quota_exceeded,         ///< A limit of the organization's plan is reached.
+    too_many_keys,          ///< Who would own another API key has as many as it may have.
 };
 
 /// One place in a bad input and what is wrong there.

@@ -154,6 +154,10 @@ BOOST_AUTO_TEST_CASE(a_uri_is_escaped_and_drawn) {
     BOOST_TEST(uri.starts_with("otpauth://totp/Troupe%20%26%20Co:ada%40example.org?secret=GEZD"));
     BOOST_TEST(qr_svg(uri).starts_with("<svg "));
     BOOST_TEST(qr_svg(std::string(5000, 'x')).empty());
+    const auto lines = qr_text(uri);
+    BOOST_TEST(lines.find("▀") != std::string::npos);
+    BOOST_TEST(lines.starts_with("█")); // its quiet zone
+    BOOST_TEST(qr_text(std::string(5000, 'x')).empty());
 }
 
 BOOST_AUTO_TEST_CASE(failures_cost_time_that_doubles_and_success_forgets_them) {

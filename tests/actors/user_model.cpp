@@ -91,6 +91,24 @@ BOOST_AUTO_TEST_CASE(a_second_factor_counts_when_it_is_enabled_and_its_codes_are
     BOOST_TEST(u.accepted(disable_mfa{}).empty());
 }
 
+BOOST_AUTO_TEST_CASE(new_recovery_codes_end_the_old_ones) {
+    auto u = an_account();
+    BOOST_TEST((u.refused(renew_recovery_codes{{"n1"}}).code == code::conflict));
+    u.accepted(begin_mfa{"sealed"});
+    BOOST_TEST((u.refused(renew_recovery_codes{{"n1"}}).code == code::conflict)); // it does not count yet
+    u.accepted(enable_mfa{"sealed", 7, {"h1"}});
+    u.accepted(renew_recovery_codes{{"n1", "n2"}});
+    BOOST_TEST((u.refused(use_recovery_code{"h1"}).code == code::invalid_credentials));
+    u.accepted(use_recovery_code{"n2"});
+}
+
+BOOST_AUTO_TEST_CASE(the_document_says_whether_there_is_a_password) {
+    BOOST_TEST(shown(an_account()).password);
+    entity<user_model> of_an_issuer;
+    of_an_issuer.accepted(create_user{"ada@example.org", "Ada", "", false});
+    BOOST_TEST(!shown(of_an_issuer).password);
+}
+
 BOOST_AUTO_TEST_CASE(a_lock_is_only_made_longer) {
     auto u = an_account();
     const auto until = u.now + 1000;

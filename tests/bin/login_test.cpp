@@ -388,4 +388,71 @@ BOOST_AUTO_TEST_CASE(a_generated_password_is_sent_and_printed_once) {
     BOOST_TEST(run({"user", "create", "ada", "--generate", "--key", "k"}, node.url()).code == 2);
 }
 
+BOOST_AUTO_TEST_CASE(who_registers_is_logged_in_and_who_may_not_is_told_why) {
+    fake_node node([](const auto&) { return fake_reply{201, tokens("ACCESS", "REFRESH")}; });
+    const auto o =
+        run({"register", "ada@example.org", "--name", "Ada", "--organization", "Acme", "--password-file", "pw"},
+            node.url());
+    BOOST_TEST(o.code == 0, o.err);
+    BOOST_TEST(node.requests().front().line == "POST /api/v1/auth/register");
+    BOOST_TEST(node.requests().front().body ==
+               R"({"email":"ada@example.org","password":"a good password","name":"Ada","organization":"Acme"})");
+    BOOST_TEST(login(node.url()).access_token == "ACCESS");
+    BOOST_TEST((o.out + o.err).find("ACCESS") == std::string::npos);
+    person other;
+    fake_node closed([](const auto&) { return refusal(403, "registration_off", "`identity.registration` is `off`"); });
+    const auto refused = other.run({"register", "ada@example.org", "--password-file", "pw"}, closed.url());
+    BOOST_TEST(refused.code == 5);
+    BOOST_TEST(refused.err.find("identity.registration") != std::string::npos);
+    BOOST_TEST(refused.err.find("troupe org invite") != std::string::npos);
+    BOOST_TEST(!fs::exists(other.file));
+    BOOST_TEST(other.run({"register", "ada"}, closed.url()).code == 2);
+    BOOST_TEST(other.run({"register"}, closed.url()).code == 2);
+    BOOST_TEST(closed.requests().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_factor_is_shown_once_and_a_pipe_is_asked_nothing) {
+    fake_node node([](const fake_request& r) {
+        return asks(r, "enroll")    ? fake_reply{200, R"({"secret":"SEED","uri":"otpauth://totp/x","qr_svg":"<svg/>"})"}
+               : asks(r, "disable") ? fake_reply{204, ""}
+                                    : fake_reply{200, R"({"recovery_codes":["aaaaa-bbbbb"]})"};
+    });
+    const auto begun = run({"mfa", "enrol", "--key", "k"}, node.url());
+    BOOST_TEST(begun.code == 0);
+    BOOST_TEST(begun.out.find("SEED") != std::string::npos);
+    BOOST_TEST(begun.out.find("<svg") == std::string::npos);
+    BOOST_TEST(begun.err.find("troupe mfa confirm CODE") != std::string::npos);
+    BOOST_TEST(run({"mfa", "confirm", "123456", "--key", "k"}, node.url()).out.find("aaaaa-bbbbb\n") !=
+               std::string::npos);
+    BOOST_TEST(node.requests().back().body == R"({"code":"123456"})");
+    const auto renewed =
+        run({"mfa", "recovery-codes", "--password-file", "pw", "--code", "1", "--key", "k"}, node.url());
+    BOOST_TEST(renewed.out.find("aaaaa-bbbbb\n") != std::string::npos);
+    BOOST_TEST(node.requests().back().body == R"({"password":"a good password","code":"1"})");
+    BOOST_TEST(run({"mfa", "disable", "--password-file", "pw", "--key", "k"}, node.url()).code == 0);
+    BOOST_TEST(run({"mfa", "confirm", "--key", "k"}, node.url()).code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(an_evaluation_is_waited_for) {
+    int asked = 0;
+    fake_node node([&](const fake_request& r) {
+        const bool done = !asks(r, "POST") && ++asked > 1;
+        return fake_reply{asks(r, "POST") ? 202 : 200,
+                          std::string(R"({"subject":"node",)") +
+                              (done ? R"("latest":{"number":7,"at":"2026-11-22T00:00:00.000Z","reason":"request",)"
+                                      R"("requested_by":"x","score":61,"checks":[{"id":"admin_key","title":"T",)"
+                                      R"("severity":"high","result":"fail","weight":1,"finding":"It is open.",)"
+                                      R"("remedy":"Close it.","evidence":[{"name":"mode","value":"644"}],)"
+                                      R"("subjects_total":3,"subjects":[{"id":"user/1","name":"ada"}]}]}})"
+                                    : R"("evaluating":7})")};
+    });
+    const auto o = run({"compliance", "evaluate", "--node", "--key", "k"}, node.url());
+    BOOST_TEST(o.code == 0, o.err);
+    for (const auto* text : {"61 of 100", "It is open.", "Close it.", "ada and 2 more"}) {
+        BOOST_TEST(o.out.find(text) != std::string::npos, o.out);
+    }
+    BOOST_TEST(o.out.find("644") == std::string::npos); // with --evidence only
+    BOOST_TEST(node.requests().front().line == "POST /api/v1/system/compliance/evaluate");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 #include "storage/audit.hpp"
 
+#include "storage/audit_document.hpp"
 #include "storage/cut.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
@@ -12,6 +13,7 @@
 
 #include <limits>
 #include <set>
+#include <stop_token>
 
 using namespace troupe;
 using namespace troupe::storage;
@@ -94,7 +96,13 @@ BOOST_AUTO_TEST_CASE(every_record_has_one_line_in_the_log_of_its_organization) {
     auto forwards = all_of(a.journal, {.organization = one_organization, .descending = false, .limit = 7});
     BOOST_REQUIRE(forwards.size() == lines.size());
     BOOST_TEST((forwards.front().seq == lines.back().seq));
+    std::stop_source stopped;
+    stopped.request_stop();
+    BOOST_TEST(!verify_audit(
+                    *a.journal.store, std::nullopt, {}, [](std::uint64_t) {}, stopped.get_token())
+                    .complete);
     const auto found = verify(a.journal);
+    BOOST_TEST(found.complete);
     BOOST_TEST(found.bad_count == 0u, (found.bad.empty() ? "" : found.bad.front()));
     BOOST_TEST(found.lines == 48u);
     BOOST_TEST(found.compared == 48u);
@@ -285,6 +293,23 @@ BOOST_AUTO_TEST_CASE(details_are_those_of_the_record) {
     auto gone = lines[0];
     gone.entity_seq = 9;
     BOOST_TEST(!read_audit_details(*journal.store, gone).value().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_anchor_is_read_as_it_was_written_and_nothing_else) {
+    audit_head head{one_organization, 3, 7, {}};
+    head.chain.fill(0xab);
+    const auto document = to_document(head);
+    BOOST_TEST(document.chain.size() == 64u);
+    const auto read = read_anchor({document});
+    BOOST_REQUIRE(read.has_value());
+    BOOST_TEST((read->front().chain == head.chain && read->front().organization == head.organization));
+    for (const auto* bad : {"", "ab", "zz"}) {
+        auto wrong = document;
+        wrong.chain = bad;
+        const auto refused = read_anchor({document, wrong});
+        BOOST_REQUIRE(refused.has_error());
+        BOOST_TEST(refused.error().errors.front().pointer == "/chains/1/chain");
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

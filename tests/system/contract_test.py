@@ -375,12 +375,16 @@ class ContractTest(NodeTest):
         self.drive("login", 401, key="", body={"email": email, "password": PASSWORD})
         self.drive("step_up", 401, key=key, body={"password": PASSWORD})
         self.drive("step_up", 200, key=key, body={"password": PASSWORD, "code": codes[0]})
+        self.drive("renew_recovery_codes", 401, key=key, body={"password": PASSWORD})
+        codes[1:] = self.drive("renew_recovery_codes", 200, key=key,
+                               body={"password": PASSWORD, "code": codes[1]}).json["recovery_codes"]
         change = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
         self.drive("change_password", 401, key=key, body=change)
         self.drive("change_password", 422, key=key, body={**change, "new_password": "password"})
         key = self.drive("change_password", 200, key=key, body={**change, "code": codes[1]}).json["access_token"]
         self.drive("disable_mfa", 401, key=key, body={"password": "wrong, quite"})
         self.drive("disable_mfa", 204, key=key, body={"password": OTHER_PASSWORD, "code": codes[2]})
+        self.drive("renew_recovery_codes", 409, key=key, body={"password": OTHER_PASSWORD})
         return key
 
     def users(self):
@@ -434,7 +438,23 @@ class ContractTest(NodeTest):
         self.drive("get_invoice", 200, id=id, key=key, period=month)
         self.drive("get_invoice", 200, id=id, key=key, period=month, query={"format": "csv"})
         self.drive("get_invoice", 422, id=id, key=key, period="2999-01")
+        self.compliance(id, key)
         self.members(id, key, grace)
+
+    def compliance(self, id, key):
+        for suffix, caller, where in (("", key, {"id": id}), ("_of_node", None, {})):
+            name = "compliance" + suffix
+            self.drive("get_" + name, 200, key=caller, **where)
+            self.drive("get_" + name, 401, key="wrong", **where)
+            self.drive("export_" + name, 404, key=caller, **where)
+            self.drive("evaluate_" + name, 202, key=caller, **where)
+            self.drive("evaluate_" + name, 401, key="wrong", **where)
+            poll("the evaluation is done", lambda s=suffix, c=caller, w=where: "latest" in self.drive(
+                "get_compliance" + s, 200, key=c, **w).json)
+            for format in ("json", "csv"):
+                self.drive("export_" + name, 200, key=caller, query={"format": format, "number": "1"}, **where)
+            self.drive("compliance_history" + suffix, 200, key=caller, **where)
+            self.drive("compliance_history" + suffix, 422, key=caller, query={"limit": "0"}, lenient=True, **where)
 
     def members(self, id, key, grace):
         invite = {"email": "grace@example.org", "role": "viewer"}

@@ -10,6 +10,7 @@ import subprocess
 import termios
 import time
 
+from tests.system.identity_test import totp
 from tests.system.node import SECONDS_MAX, TROUPE, NodeTest, poll
 
 OK, FAILED, USAGE, NO_NODE, NOT_FOUND, REFUSED = range(6)
@@ -327,7 +328,71 @@ class IdentityCliTest(NodeTest):
             return done.stderr if "rate_limited" in done.stderr else None
         self.assertRegex(poll("attempts are limited", limited), r"try again in \d+ s")
 
+    # ---- an account of one's own, and a second factor
+
+    def test_who_may_register_does_and_who_may_not_is_told_which_setting(self):
+        self.begin()
+        ada = self.person("ada")
+        refused = ada.run("register", ADA, "--password-file", "-", stdin=PASSWORD + "\n", code=REFUSED)
+        for text in ("identity.registration", "off", "troupe org invite"):
+            self.assertIn(text, refused.stderr)
+        self.assertFalse(ada.logins.exists())
+        self.node_.kill9()
+        self.node_.flags = ["--identity.registration", "open"]
+        self.begin_again()
+        ada, grace = self.person("ada"), self.person("grace")
+        ada.run("register", "nonsense", "--password-file", "-", stdin=PASSWORD + "\n", code=USAGE)
+        ada.run("register", ADA, "--password-file", "-", stdin="short\n", code=FAILED)
+        made = ada.run("register", ADA, "--name", "Ada", "--organization", "Acme", "--password-file", "-", stdin=PASSWORD + "\n")
+        self.assertIn("Acme", made.stdout)
+        self.assertNotIn(PASSWORD, made.stdout + made.stderr)
+        self.assertEqual([o["slug"] for o in ada.items("org", "list")], ["acme"])
+        self.assertEqual(ada.json("whoami")["role"], "owner")
+        grace.run("register", ADA, "--password-file", "-", stdin=PASSWORD + "\n", code=FAILED)
+        token = ada.json("org", "invite", GRACE)["token"]
+        (grace.home / "pw").write_text(PASSWORD + "\n")
+        grace.run("register", GRACE, "--password-file", "pw", "--invitation", "-", stdin=token + "\n")
+        self.assertEqual(grace.json("whoami")["organization_id"], ada.json("whoami")["organization_id"])
+
+    def begin_again(self):
+        self.node_.start()
+        self.admin = self.person("admin")
+        self.admin.environment["TROUPE_KEY"] = self.node_.key
+
+    def test_a_second_factor_is_enrolled_renewed_and_ended(self):
+        self.begin()
+        ada = self.logged_in(ADA, "--role", "owner")
+        ada.run("mfa", "confirm", "123456", code=FAILED)
+        ada.run("mfa", "recovery-codes", "--password-file", "-", stdin=PASSWORD + "\n", code=FAILED)
+        seed = ada.json("mfa", "enrol")["secret"]
+        shown = ada.run("mfa", "enrol")
+        self.assertIn("otpauth://", shown.stdout)
+        self.assertIn("troupe mfa confirm", shown.stderr)
+        ada.run("mfa", "confirm", "000000", code=REFUSED)
+        seed = ada.json("mfa", "enrol")["secret"]
+        codes = ada.json("mfa", "confirm", totp(seed))["recovery_codes"]
+        ada.log_in(ADA, code=REFUSED)
+        ada.log_in(ADA, "--code", codes[0])
+        ada.run("mfa", "recovery-codes", "--password-file", "-", "--code", codes[0], stdin=PASSWORD + "\n", code=REFUSED)
+        renewed = ada.json("mfa", "recovery-codes", "--password-file", "-", "--code", codes[1], stdin=PASSWORD + "\n")
+        ada.log_in(ADA, "--code", codes[2], code=REFUSED)
+        ada.log_in(ADA, "--code", renewed["recovery_codes"][0])
+        ada.run("mfa", "disable", "--password-file", "-", stdin=PASSWORD + "\n", code=REFUSED)
+        ada.run("mfa", "disable", "--password-file", "-", "--code", renewed["recovery_codes"][1], stdin=PASSWORD + "\n")
+        ada.log_in(ADA)
+        self.assertIn("for people", self.admin.run("mfa", "enrol", code=REFUSED).stderr)
+
     # ---- at a terminal
+
+    def test_a_terminal_shows_a_code_to_scan_and_asks_for_what_it_gives(self):
+        self.begin()
+        ada = self.logged_in(ADA, "--role", "owner")
+        status, shown = self.at_terminal(ada, "mfa", "enrol", answers=[("Code that the authenticator", "\n")])
+        self.assertEqual(status, OK, shown)
+        self.assertIn("▀", shown)
+        self.assertIn("troupe mfa confirm", shown)
+        status, shown = self.at_terminal(ada, "mfa", "enrol", answers=[("Code that the authenticator", "000000\n")])
+        self.assertEqual(status, REFUSED, shown)
 
     def at_terminal(self, person, *arguments, answers):
         """Runs a command at a terminal and types an answer when its prompt comes; (exit code, all that was shown)."""

@@ -23,6 +23,28 @@ using namespace troupe::test;
 
 BOOST_AUTO_TEST_SUITE(live_hub)
 
+BOOST_AUTO_TEST_CASE(aliases_are_asked_only_when_somebody_listens) {
+    temporary_directory directory;
+    live_journal journal(directory.path);
+    const auto all = addresses(journal, 1);
+    int asked = 0;
+    journal.hub.reset();
+    auto started = runtime::hub::start(*journal.store, {[&](const runtime::seen_event&) {
+        ++asked;
+        return std::string();
+    }});
+    BOOST_REQUIRE(started.has_value());
+    journal.hub = std::move(*started);
+    journal.hub->publish({{}, {}, channel_of(all[0]), "token", "{}", system_organization});
+    journal.write_all(all);
+    BOOST_TEST(asked == 0);
+    listener l;
+    const auto s = journal.subscribe(l, {channel_of(all[0])}); // the token is older than the last journaled event
+    journal.write_all(all);
+    BOOST_TEST(l.wait_for(1).front().data == "2");
+    BOOST_TEST(asked == 1);
+}
+
 BOOST_AUTO_TEST_CASE(from_now_only_what_comes_later_is_delivered) {
     temporary_directory directory;
     live_journal journal(directory.path);

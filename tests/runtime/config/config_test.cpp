@@ -1,4 +1,6 @@
 #include "runtime/config/config.hpp"
+
+#include "runtime/config/syslog_place.hpp"
 #include "tests/source_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -419,6 +421,18 @@ BOOST_AUTO_TEST_CASE(the_description_has_a_row_for_each) {
     BOOST_TEST(
         table.find("| `log.level`<br>`TROUPE_LOG_LEVEL` | `info` | trace, debug, info, warn, error, off | yes |") !=
         std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_place_of_syslog_has_a_protocol_a_host_and_a_port) {
+    const auto place = runtime::parse_syslog_place("tcp://[2001:db8::1]:6514");
+    BOOST_REQUIRE(place.has_value());
+    BOOST_TEST(!place->is_udp);
+    BOOST_TEST(place->host == "2001:db8::1");
+    BOOST_TEST(place->port == "6514");
+    BOOST_TEST(runtime::parse_syslog_place("udp://h:1")->is_udp);
+    for (const auto* bad : {"", "udp://", "udp://h", "udp://h:", "udp://:514", "http://h:1", "h:514"}) {
+        BOOST_TEST(runtime::parse_syslog_place(bad).has_error(), bad);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
