@@ -12,6 +12,7 @@
 #include "actors/name/name_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/secret/secret_model.hpp"
+#include "actors/settings/settings_model.hpp"
 #include "actors/task/task_model.hpp"
 
 #include <utility>
@@ -37,6 +38,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<api_key_model>());
     add(runtime::make_kind<linked_identity_model>());
     add(runtime::make_kind<organization_model>());
+    add(runtime::make_kind<settings_model>());
     return out;
 }
 

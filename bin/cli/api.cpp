@@ -94,6 +94,10 @@ int exit_code_of(const problem& p) {
     case code::mfa_required:
     case code::step_up_required:
     case code::registration_off:
+    case code::second_factor_required:
+    case code::password_expired:
+    case code::session_too_old:
+    case code::address_not_allowed:
         return 5;
     default:
         return 1;

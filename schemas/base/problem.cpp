@@ -177,6 +177,24 @@ constexpr code_info table[] = {
      "value, the use, the plan, and when it is reset.",
      "Wait for the reset (`Retry-After`, midnight UTC, for limits by the day), remove some, or ask the operator of the "
      "node for another plan; GET /api/v1/organizations/{id}/limits shows all limits and their use."},
+    {code::second_factor_required, "second_factor_required", 403, "This organization needs a second factor",
+     "The organization's security policy asks people for a second factor, and this session was opened without one.",
+     "Enrol one with POST /api/v1/auth/mfa/enroll and /enable, then show a code with POST /api/v1/auth/step-up or a new "
+     "login. The caller's own account stays reachable meanwhile."},
+    {code::password_expired, "password_expired", 403, "The password is too old for this organization",
+     "The organization's security policy asks for a password that was changed later than this one.",
+     "Change it with POST /api/v1/auth/change-password, and go on with the session that this gives."},
+    {code::session_too_old, "session_too_old", 401, "The session is too old for this organization",
+     "The organization's security policy ends sessions after a time, or when they rest for too long.",
+     "Log in again with POST /api/v1/auth/login."},
+    {code::address_not_allowed, "address_not_allowed", 403, "This organization is not open to this address",
+     "The organization's security policy names the networks that it is used from, and this address is in none of them.",
+     "Come from one of these networks, or ask an administrator of the organization to add this one to "
+     "`security.addresses.allowed`."},
+    {code::would_lock_out, "would_lock_out", 409, "The change would keep out whoever makes it",
+     "Under the new security policy the caller's own session or address would be refused.",
+     "Fulfil the policy first (a second factor, another network), or send `force` when somebody else can undo it; the "
+     "administrator's key of the node always gets in."},
 };
 
 constexpr bool in_order() {
@@ -187,7 +205,7 @@ constexpr bool in_order() {
     }
     return true;
 }
-static_assert(std::size(table) == static_cast<std::size_t>(code::quota_exceeded) + 1, "each code has one row");
+static_assert(std::size(table) == static_cast<std::size_t>(code::would_lock_out) + 1, "each code has one row");
 static_assert(in_order(), "rows stand in the order of the enumeration: explain() finds them by index");
 
 constexpr std::string_view type_prefix = "/api/v1/problems/";

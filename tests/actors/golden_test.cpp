@@ -15,6 +15,7 @@
 #include "actors/run/run_model.hpp"
 #include "actors/secret/keyring_model.hpp"
 #include "actors/secret/secret_model.hpp"
+#include "actors/settings/settings_model.hpp"
 #include "actors/task/task_model.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -30,7 +31,7 @@ namespace {
 /// Every model of the product; a test finds one that is missing here.
 using models = boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
                                     name_model, agent_model, task_model, project_model, approval_model, run_model,
-                                    secret_model, keyring_model, refusal_model, sink_model>;
+                                    secret_model, keyring_model, refusal_model, sink_model, settings_model>;
 
 template <class Visit>
 void each_model(Visit visit) {
