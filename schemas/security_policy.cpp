@@ -12,7 +12,7 @@ constexpr std::int64_t minutes_per_day = 24 * 60;
 /// A number of the policy, with its bounds.
 struct number_rule {
     std::string_view key;
-    std::optional<std::int64_t> security_policy::* member;
+    std::optional<std::int64_t> security_policy::*member;
     std::int64_t min;
     std::int64_t max;
 };
@@ -153,8 +153,8 @@ policy_breach judge_policy(const security_policy& policy, const policy_facts& ca
     if (older(caller.used, policy.session_idle_minutes)) {
         return policy_breach::session_idle;
     }
-    const bool asked = policy.mfa_required ||
-                       std::ranges::find(policy.mfa_roles, caller.role) != policy.mfa_roles.end();
+    const bool asked =
+        policy.mfa_required || std::ranges::find(policy.mfa_roles, caller.role) != policy.mfa_roles.end();
     if (asked && !caller.second_factor) {
         return policy_breach::second_factor;
     }

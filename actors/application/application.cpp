@@ -7,6 +7,7 @@
 #include "actors/application/live_channels.hpp"
 #include "actors/application/live_figures.hpp"
 #include "actors/application/live_routes.hpp"
+#include "actors/application/settings_links.hpp"
 #include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/audit/audit_routes.hpp"
@@ -22,7 +23,6 @@
 #include "actors/run/run_routes.hpp"
 #include "actors/secret/secret_routes.hpp"
 #include "actors/secret/secret_vault.hpp"
-#include "actors/secret/value_seals.hpp"
 #include "actors/settings/settings_routes.hpp"
 #include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
@@ -43,7 +43,6 @@
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/tree.hpp"
-#include "schemas/base/cipher.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 
@@ -51,7 +50,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -123,7 +121,6 @@ struct application::impl {
     std::optional<admin_key> key;
     std::unique_ptr<secret_vault> vault;
     std::unique_ptr<identity> who;
-    std::unique_ptr<value_seals> seals;
     settings_parts settings_of;
     std::unique_ptr<audit_desk> audit;
     std::unique_ptr<refusals> refused;
@@ -142,11 +139,11 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-                             run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault),
-                             audit_routes(*audit), identity_routes(*who), usage_routes(parts),
-                             settings_routes(settings_of), live_routes(parts),
-                             own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+        for (auto feature :
+             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+              run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), audit_routes(*audit),
+              identity_routes(*who), usage_routes(parts), settings_routes(settings_of), live_routes(parts),
+              own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -191,7 +188,6 @@ struct application::impl {
         return out;
     }
 
-    void connect_settings();
     expected<void> pass_audit_on();
     expected<void> serve();
     [[nodiscard]] net::server_settings edge_settings() const;
@@ -279,35 +275,6 @@ expected<std::shared_ptr<net::server>> application::impl::start_edge(net::server
     }
     edge.exchange(server);
     return server;
-}
-
-/// Settings seal with the vault's keys and are judged by who knows the caller.
-void application::impl::connect_settings() {
-    seals = std::make_unique<value_seals>(node->parts(), *vault);
-    auto& s = settings_of;
-    s.services = &node->parts();
-    s.make_keys = [this](const net::request& r, std::function<void(expected<void>)> done) {
-        seals->make_keys(r, std::move(done));
-    };
-    s.seal = [this](const uuid& organization, std::string_view place, std::string_view value) {
-        return seals->seal(organization, place, value);
-    };
-    s.unseal = [this](const uuid& organization, std::string_view place, std::string_view sealed) {
-        return seals->unseal(organization, place, sealed);
-    };
-    s.reveal = [this](const uuid& organization, std::string_view name) { return vault->reveal(organization, name); };
-    s.has_secret = [this](const uuid& organization, std::string_view name) -> expected<bool> {
-        const auto found = vault->sealed(organization, name);
-        return found ? expected<bool>(!found->sealed.empty()) : found.error();
-    };
-    s.keyed_hash = [this](std::string_view text) {
-        const auto mac = hmac_sha256(who->keys->opaque_key(), text);
-        std::uint64_t out = 0;
-        std::memcpy(&out, mac.data(), sizeof out);
-        return out;
-    };
-    s.check_recent = [this](const net::principal& caller) { return who->doors->check_recent(caller); };
-    s.author = [this](const net::request& r) { return who->doors->facts_of(r); };
 }
 
 /// To the outside systems that are configured.
@@ -575,7 +542,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return who.error();
     }
     me.who = std::move(*who);
-    me.connect_settings();
+    me.settings_of = link_settings(me.node->parts(), *me.vault, *me.who);
     me.audit = std::make_unique<audit_desk>(me.node->parts());
     me.refused = std::make_unique<refusals>(me.node->parts());
     if (auto passed = me.pass_audit_on(); !passed) {

@@ -464,8 +464,8 @@ permission_decision_document access::explain(const net::principal& who, std::str
         out.reason = "the role covers it, the scopes of this key do not";
         break;
     case verdict::refused:
-        out.reason = "the role covers it, and the security policy of the organization does not: " +
-                     problem_of(c->breach).detail;
+        out.reason =
+            "the role covers it, and the security policy of the organization does not: " + problem_of(c->breach).detail;
         break;
     case verdict::suspended:
         out.reason = "the organization is suspended: nothing in it changes";

@@ -118,7 +118,7 @@ private:
         std::int64_t longest_rest_ms = 0; ///< What rested for too long stays so, whatever comes after.
     };
     std::map<uuid, session_use> used_;
-    mutable timestamp used_floor_; ///< What was before is not known: it counts as a use.
+    mutable timestamp used_floor_;               ///< What was before is not known: it counts as a use.
     mutable std::atomic<bool> notes_use_{false}; ///< Some policy asks how long sessions rest.
     std::unique_ptr<runtime::subscription> changes_;
 };

@@ -69,8 +69,8 @@ expected<void> access::read_policy(const uuid& organization, credentials& c) con
 expected<security_policy> access::policy_of(const user_document& user) const {
     security_policy out;
     for (const auto& m : user.organizations) {
-        const auto policy = m.active ? policy_of(m.organization_id)
-                                     : expected<std::shared_ptr<const security_policy>>(nullptr);
+        const auto policy =
+            m.active ? policy_of(m.organization_id) : expected<std::shared_ptr<const security_policy>>(nullptr);
         if (!policy) {
             return policy.error();
         }

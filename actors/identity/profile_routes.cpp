@@ -144,10 +144,9 @@ public:
                       return self->refuse(proven.error());
                   }
                   self->methods_ = proven->methods;
-                  check_new_password(self->me_, proven->user, self->body_.new_password, "/new_password",
-                                     [self](const expected<void>& good) {
-                                         good ? self->hash() : self->refuse(good.error());
-                                     });
+                  check_new_password(
+                      self->me_, proven->user, self->body_.new_password, "/new_password",
+                      [self](const expected<void>& good) { good ? self->hash() : self->refuse(good.error()); });
               });
     }
 

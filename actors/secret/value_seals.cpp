@@ -8,7 +8,9 @@ namespace troupe::actors {
 namespace {
 
 /// No name of a secret has a slash, so that none of its values fits here.
-secret_place place_of(const uuid& organization, std::string_view place) { return {organization, std::string(place), 0}; }
+secret_place place_of(const uuid& organization, std::string_view place) {
+    return {organization, std::string(place), 0};
+}
 
 } // namespace
 

@@ -167,7 +167,7 @@ expected<settings_content> planned(const settings_content& now, const wanted_set
 
 std::vector<setting_difference> differences(const settings_content& before, const settings_content& after) {
     std::map<std::pair<std::string, std::string>, setting_difference> all;
-    const auto gather = [&](const settings_content& from, std::optional<json::raw> setting_difference::* side) {
+    const auto gather = [&](const settings_content& from, std::optional<json::raw> setting_difference::*side) {
         for (const auto& [place, values] : from) {
             for (const auto& [key, value] : values) {
                 auto& d = all[{place, key}];
@@ -245,9 +245,8 @@ std::optional<std::string> sealed_text(const json::raw& value) {
 std::optional<std::string> reference_of(const json::raw& value) {
     const auto parsed = json::document::parse(value.text);
     const auto text = parsed ? parsed->root().as_string() : std::nullopt;
-    return text && text->starts_with(reference_begin)
-               ? std::optional(std::string(text->substr(reference_begin.size())))
-               : std::nullopt;
+    return text && text->starts_with(reference_begin) ? std::optional(std::string(text->substr(reference_begin.size())))
+                                                      : std::nullopt;
 }
 
 expected<std::optional<std::string>> text_to_seal(const json::raw& value, const std::string& pointer) {
@@ -320,13 +319,11 @@ setting_values taken_over(const json::raw& old) {
 
 std::span<const built_in_template> built_in_templates() {
     static const std::array<built_in_template, 3> all{{
-        {"security-baseline",
-         "Longer passwords that do not come back, and a login at least once a week.",
+        {"security-baseline", "Longer passwords that do not come back, and a login at least once a week.",
          values_of({{"security.password.length_min", "12"},
                     {"security.password.history", "3"},
                     {"security.session.lifetime_minutes", "10080"}})},
-        {"security-admins",
-         "As security-baseline, and a second factor for owners and administrators.",
+        {"security-admins", "As security-baseline, and a second factor for owners and administrators.",
          values_of({{"security.password.length_min", "12"},
                     {"security.password.history", "3"},
                     {"security.session.lifetime_minutes", "10080"},

@@ -138,8 +138,8 @@ std::vector<runtime::item> settings_model::items(const state& after, const event
                  to_json(security_record{security_values(after.content)})}};
     }
     const auto& x = std::get<settings_changed>(e);
-    const settings_version_document version{
-        x.number, at.time, std::string(at.principal), x.what, x.why, x.restores, x.changes.size(), x.forced};
+    const settings_version_document version{x.number, at.time,    std::string(at.principal), x.what,
+                                            x.why,    x.restores, x.changes.size(),          x.forced};
     const auto key = version_key(x.number);
     return {{std::string(versions_collection), key, to_json(version)},
             {std::string(contents_collection), key, to_json(kept_settings{after.content})}};

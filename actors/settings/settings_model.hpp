@@ -13,8 +13,8 @@
 #include <variant>
 #include <vector>
 
-/// The settings of an organization, under its id in the organization `system`. Each change is a version, and so is going
-/// back to one. Sees sealed values as ciphertext only. Pure.
+/// The settings of an organization, under its id in the organization `system`. Each change is a version, and so is
+/// going back to one. Sees sealed values as ciphertext only. Pure.
 namespace troupe::actors {
 
 /// Every change: a value, a roll-back, an import, a template.

@@ -19,8 +19,9 @@ using net::response;
 using net::verb;
 
 problem no_version(std::string_view text) {
-    return {code::not_found, "these settings have no version '" + std::string(text) + "'; GET …/settings/versions "
-                                                                                      "lists them"};
+    return {code::not_found, "these settings have no version '" + std::string(text) +
+                                 "'; GET …/settings/versions "
+                                 "lists them"};
 }
 
 problem no_template(std::string_view name) {
@@ -68,8 +69,8 @@ net::handler list_versions(const settings_parts& parts) {
         query.descending = true;
         query.limit = limit ? *limit : 1;
         query.cursor = r.query_value("cursor").value_or("");
-        const auto page = limit ? storage::read_items(*parts.services->store, query)
-                                : expected<storage::item_page>(limit.error());
+        const auto page =
+            limit ? storage::read_items(*parts.services->store, query) : expected<storage::item_page>(limit.error());
         respond(page ? response{200, net::list_body(page->items, page->next_cursor)}
                      : net::to_response(page.error(), r));
     };
@@ -111,8 +112,8 @@ expected<settings_diff_document> diff_of(const settings_parts& parts, const requ
     };
     const auto to = number("to", now->number);
     const auto from = to ? number("from", *to - std::min<std::uint64_t>(*to, 1)) : to;
-    const auto before = from ? content_of(*parts.services->store, r.who.organization, *from)
-                             : expected<settings_content>(from.error());
+    const auto before =
+        from ? content_of(*parts.services->store, r.who.organization, *from) : expected<settings_content>(from.error());
     const auto after = before ? content_of(*parts.services->store, r.who.organization, *to) : before;
     if (!after) {
         return after.error();
@@ -172,8 +173,8 @@ net::handler list_templates(const settings_parts& parts) {
         }
         std::vector<std::string> items;
         for (const auto& t : built_in_templates()) {
-            items.push_back(to_json(
-                settings_template_document{std::string(t.name), true, std::string(t.description), t.values}));
+            items.push_back(
+                to_json(settings_template_document{std::string(t.name), true, std::string(t.description), t.values}));
         }
         for (const auto& [name, values] : places_below(now->content, template_places)) {
             items.push_back(to_json(settings_template_document{name, false, "", values}));
@@ -225,8 +226,8 @@ expected<present_settings> read_settings(const storage::store& s, const uuid& or
     }
     if (*stored) {
         const auto document = from_json<settings_document>((*stored)->json, strictness::stored);
-        auto content = document ? content_of(s, organization, document->version)
-                                : expected<settings_content>(document.error());
+        auto content =
+            document ? content_of(s, organization, document->version) : expected<settings_content>(document.error());
         if (!content) {
             return content.error();
         }

@@ -1,5 +1,5 @@
-// Changing settings: values, roll-back, import, templates. All of it is one command, judged by the entity; sealed values
-// are sealed before it is made.
+// Changing settings: values, roll-back, import, templates. All of it is one command, judged by the entity; sealed
+// values are sealed before it is made.
 #include "actors/settings/settings_routes.hpp"
 
 #include "actors/settings/settings_reads.hpp"
@@ -61,8 +61,7 @@ private:
 
     expected<void> seal() {
         for (auto& c : wanted_.command.changes) {
-            const auto text =
-                c.value ? text_to_seal(*c.value, "") : expected<std::optional<std::string>>(std::nullopt);
+            const auto text = c.value ? text_to_seal(*c.value, "") : expected<std::optional<std::string>>(std::nullopt);
             if (!text || !*text) {
                 continue;
             }
@@ -112,8 +111,8 @@ private:
 
     void submit(runtime::command c) {
         if (c.request_hash != 0) {
-            c.request_hash =
-                parts_.keyed_hash(std::string(net::name_of(request_.verb)) + "\n" + request_.path + "\n" + request_.body);
+            c.request_hash = parts_.keyed_hash(std::string(net::name_of(request_.verb)) + "\n" + request_.path + "\n" +
+                                               request_.body);
         }
         wipe(request_.body);
         net::submit_and_answer(*parts_.services, request_, std::move(c), wanted_.status, {}, respond_);
@@ -245,8 +244,8 @@ expected<wanted_change> remove_template_of(const settings_parts& parts, const re
 
 expected<wanted_change> apply_template_of(const settings_parts& parts, const request& r) {
     const auto body = from_json<apply_settings_template_body>(r.body.empty() ? "{}" : r.body, strictness::input);
-    const auto now = body ? read_settings(*parts.services->store, r.who.organization)
-                          : expected<present_settings>(body.error());
+    const auto now =
+        body ? read_settings(*parts.services->store, r.who.organization) : expected<present_settings>(body.error());
     if (!now) {
         return now.error();
     }
@@ -292,16 +291,16 @@ std::vector<net::route> settings_routes(const settings_parts& parts) {
     out.push_back(on(verb::post, "/import", "import_settings",
                      "Takes an export over: all of it, or with anything wrong in it nothing.",
                      net::body_of<import_settings_body>("import_settings"), change(parts, import_of)));
-    auto putting = on(verb::put, "/templates/{name}", "put_settings_template", "Makes a template, or replaces it.",
-                      net::body_of<put_settings_template_body>("put_settings_template"),
-                      change(parts, put_template_of));
+    auto putting =
+        on(verb::put, "/templates/{name}", "put_settings_template", "Makes a template, or replaces it.",
+           net::body_of<put_settings_template_body>("put_settings_template"), change(parts, put_template_of));
     auto removing = on(verb::del, "/templates/{name}", "delete_settings_template", "Removes an own template.", {},
                        change(parts, remove_template_of));
     removing.errors.push_back(code::conflict);
-    auto applying = on(verb::post, "/templates/{name}/apply", "apply_settings_template",
-                       "Sets the values of a template, for all or for an environment.",
-                       net::body_of<apply_settings_template_body>("apply_settings_template"),
-                       change(parts, apply_template_of));
+    auto applying =
+        on(verb::post, "/templates/{name}/apply", "apply_settings_template",
+           "Sets the values of a template, for all or for an environment.",
+           net::body_of<apply_settings_template_body>("apply_settings_template"), change(parts, apply_template_of));
     for (auto* route : {&putting, &removing, &applying}) {
         route->in_path.push_back({"name", "Of the template.", R"({"type":"string"})", R"("new-team")"});
         out.push_back(std::move(*route));

@@ -137,6 +137,10 @@ expected<void> api::download(std::string_view path, const std::function<bool(std
     return answer ? expected<void>() : answer.error();
 }
 
+expected<std::string> api::patch(std::string_view path, std::string_view json) {
+    return send("PATCH", path, json, "application/json", "application/json");
+}
+
 expected<std::string> api::remove(std::string_view path) { return send("DELETE", path, {}, {}, "application/json"); }
 
 expected<std::string> api::send(std::string_view method, std::string_view path, std::string_view body,

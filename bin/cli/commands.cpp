@@ -185,8 +185,9 @@ const std::vector<command>& all_commands() {
         for (auto group : {serve_row(),         status_commands(), trouble_commands(),      run_commands(),
                            approval_commands(), agent_commands(),  task_commands(),         project_commands(),
                            login_commands(),    user_commands(),   organization_commands(), usage_commands(),
-                           role_commands(),     key_commands(),    audit_commands(),        secret_commands(),
-                           event_commands(),    backup_commands(), journal_commands(),      local_commands()}) {
+                           settings_commands(), role_commands(),   key_commands(),          audit_commands(),
+                           secret_commands(),   event_commands(),  backup_commands(),       journal_commands(),
+                           local_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;

@@ -179,7 +179,8 @@ constexpr code_info table[] = {
      "node for another plan; GET /api/v1/organizations/{id}/limits shows all limits and their use."},
     {code::second_factor_required, "second_factor_required", 403, "This organization needs a second factor",
      "The organization's security policy asks people for a second factor, and this session was opened without one.",
-     "Enrol one with POST /api/v1/auth/mfa/enroll and /enable, then show a code with POST /api/v1/auth/step-up or a new "
+     "Enrol one with POST /api/v1/auth/mfa/enroll and /enable, then show a code with POST /api/v1/auth/step-up or a "
+     "new "
      "login. The caller's own account stays reachable meanwhile."},
     {code::password_expired, "password_expired", 403, "The password is too old for this organization",
      "The organization's security policy asks for a password that was changed later than this one.",
