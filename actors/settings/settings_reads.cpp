@@ -7,7 +7,9 @@
 #include "schemas/organization.hpp"
 #include "storage/views.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <utility>
 
 namespace troupe::actors {
@@ -165,6 +167,24 @@ expected<settings_export_document> export_of(const settings_parts& parts, const 
     return out;
 }
 
+/// A page of a list that is short and does not change while it is read; the cursor is a place in it.
+void answer_page(const request& r, const responder& respond, const std::vector<std::string>& items) {
+    const auto limit = net::page_limit(r);
+    const auto begin = number_in(r.query_value("cursor").value_or("0"));
+    if (!limit || !begin || *begin > items.size()) {
+        return respond(net::to_response(!limit ? limit.error()
+                                               : problem{code::invalid_request,
+                                                         "the cursor is none of this list",
+                                                         {{"cursor", "is none of this list"}}},
+                                        r));
+    }
+    const auto from = static_cast<std::size_t>(*begin);
+    const auto end = std::min(items.size(), from + *limit);
+    const std::vector<std::string> shown(items.begin() + static_cast<std::ptrdiff_t>(from),
+                                         items.begin() + static_cast<std::ptrdiff_t>(end));
+    respond({200, net::list_body(shown, end < items.size() ? std::optional(std::to_string(end)) : std::nullopt)});
+}
+
 net::handler list_templates(const settings_parts& parts) {
     return [&parts](const request& r, const responder& respond) {
         const auto now = read_settings(*parts.services->store, r.who.organization);
@@ -179,7 +199,7 @@ net::handler list_templates(const settings_parts& parts) {
         for (const auto& [name, values] : places_below(now->content, template_places)) {
             items.push_back(to_json(settings_template_document{name, false, "", values}));
         }
-        respond({200, net::list_body(items, std::nullopt)});
+        answer_page(r, respond, items);
     };
 }
 
@@ -198,13 +218,13 @@ expected<settings_template_document> template_of(const settings_parts& parts, co
 }
 
 net::handler list_known() {
-    return [](const request&, const responder& respond) {
+    return [](const request& r, const responder& respond) {
         std::vector<std::string> items;
         for (const auto& k : known_settings()) {
             items.push_back(to_json(
                 known_setting_document{std::string(k.key), std::string(k.doc), json::raw{std::string(k.schema)}}));
         }
-        respond({200, net::list_body(items, std::nullopt)});
+        answer_page(r, respond, items);
     };
 }
 
@@ -332,6 +352,13 @@ std::vector<net::route> settings_read_routes(const settings_parts& parts) {
     auto one = on("/templates/{name}", "get_settings_template", "Shows a template.",
                   net::reply_of<settings_template_document>("settings_template"), show(parts, template_of));
     one.in_path.push_back({"name", "Of the template.", R"({"type":"string"})", R"("security-baseline")"});
+    auto templates =
+        on("/templates", "list_settings_templates", "Lists templates: those that are built in, and the own ones.",
+           page_of<settings_template_document>("settings_template_list"), list_templates(parts));
+    auto known = on("/known", "list_known_settings",
+                    "Lists the settings that mean something to the node: its security policies.",
+                    page_of<known_setting_document>("known_setting_list"), list_known());
+    templates.query = known.query = net::page_parameters();
     return {all,
             versions,
             version,
@@ -339,12 +366,9 @@ std::vector<net::route> settings_read_routes(const settings_parts& parts) {
             effect,
             on("/export", "export_settings", "The settings as a document that `import` takes, here or elsewhere.",
                net::reply_of<settings_export_document>("settings_export"), show(parts, export_of)),
-            on("/templates", "list_settings_templates", "Lists templates: those that are built in, and the own ones.",
-               page_of<settings_template_document>("settings_template_list"), list_templates(parts)),
+            templates,
             one,
-            on("/known", "list_known_settings",
-               "Lists the settings that mean something to the node: its security policies.",
-               page_of<known_setting_document>("known_setting_list"), list_known())};
+            known};
 }
 
 } // namespace troupe::actors

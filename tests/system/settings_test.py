@@ -5,9 +5,9 @@ import os
 import subprocess
 import time
 
+from tests.system import secret_test
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, IdentityTest, totp
 from tests.system.node import stream
-from tests.system.secret_test import SecretTest
 from tests.system.trouble_test import HERE
 
 VALUE = "sup3rs3cret-ünd-lang-genug"
@@ -15,7 +15,7 @@ HOME, AWAY = "192.0.2.7", "198.51.100.9"
 
 
 class SettingsCase(IdentityTest):
-    files_with = SecretTest.files_with
+    files_with = secret_test.SecretTest.files_with
 
     def begin(self, *flags, **more):
         self.node_ = self.node("--identity.registration", "open", *flags, **more).start()
@@ -70,7 +70,7 @@ class SettingsTest(SettingsCase):
         self.assertEqual((shown["what"], shown["restores"]), ("rollback", 1))
         self.status(self.owner.get(self.at("/versions/4")), 404, "not_found")
         self.status(self.owner.post(self.at("/rollback"), {"version": 9}), 404, "not_found")
-        lines = [x["action"] for x in self.owner.all("/organizations/acme/audit") if x["kind"] == "settings"]
+        lines = [x["action"] for x in self.owner.all("/audit") if x["kind"] == "settings"]
         self.assertEqual(lines.count("settings_changed"), 3)
         self.assertEqual(self.node_.stop(), 0)
         self.check_disk(self.node_)
@@ -137,8 +137,8 @@ class SettingsTest(SettingsCase):
         admin = self.node_.client()
         shown = json.dumps([self.owner.read(self.at(p)) for p in ("", "/versions/1", "/versions/2", "/diff?from=1&to=2",
                                                                   "/effective", "/export")]
-                           + [self.owner.read(f"/organizations/acme/audit/{x['id']}")
-                              for x in self.owner.all("/organizations/acme/audit")] + admin.all("/events"), ensure_ascii=False)
+                           + [self.owner.read(f"/audit/{x['id']}")
+                              for x in self.owner.all("/audit")] + admin.all("/events"), ensure_ascii=False)
         for hidden in (VALUE, "another-v4lue", "sealed\":"):
             self.assertNotIn(hidden, shown)
         self.assertIn("findable marker", shown)
@@ -206,7 +206,7 @@ class PolicyTest(SettingsCase):
         self.set(away, allowed, 409, "would_lock_out")
         self.set(self.from_(caller, AWAY), allowed, 409, "would_lock_out")
         self.assertEqual(self.owner.read(self.at())["version"], 0)
-        live = stream(self.node_.url, self.owner.key, "/events")  # from 127.0.0.1
+        live = stream(self.node_.url, self.owner.key, "/events?since=start")  # from 127.0.0.1
         self.node_.client().create("/tasks", {"title": "t"}, headers={"X-Organization": "acme"})
         next(live)
         self.set(home, allowed)
@@ -318,7 +318,7 @@ class ClockTest(SettingsCase):
         anyone = self.node_.client(key="")
         self.status(anyone.post("/auth/refresh", {"refresh_token": self.tokens["refresh_token"]}), 401, "session_too_old")
         quiet, _ = self.login(self.node_, "owner@example.org", organization="acme")
-        live = stream(self.node_.url, quiet.key, "/events")
+        live = stream(self.node_.url, quiet.key, "/events?since=start")
         self.node_.client().create("/tasks", {"title": "t"}, headers={"X-Organization": "acme"})
         next(live)
         self.later(6)
