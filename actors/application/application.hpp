@@ -57,9 +57,8 @@ public:
     [[nodiscard]] const runtime::services& parts() const;
 
     /// The value of a setting of an organization, opened and looked up (settings_routes.hpp); thread-safe.
-    [[nodiscard]] expected<std::optional<std::string>> setting(const uuid& organization,
-                                                               const std::optional<std::string>& profile,
-                                                               std::string_view key) const;
+    [[nodiscard]] expected<std::optional<std::string>>
+    setting(const uuid& organization, const std::optional<std::string>& profile, std::string_view key) const;
 
     /// Goes on with what of this can change while it runs (`property::reloadable`), and reads the edge's certificate
     /// and key again, if it has TLS; the log says when they are bad and the old ones stay.
