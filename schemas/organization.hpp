@@ -26,6 +26,7 @@ struct organization_document {
     organization_status status = organization_status::active;
     std::optional<timestamp> trial_ends_at; ///< Of the status `trial`: then it becomes `suspended`.
     std::optional<quota_limits> limits;     ///< Its own, in place of its plan's; all in force: GET …/limits.
+    bool closing = false;                   ///< It is being erased: nobody gets in.
     /// What was written here before settings had versions; the first change of GET …/settings takes it over.
     std::optional<json::raw> settings;
     std::uint64_t members = 0;
@@ -34,8 +35,8 @@ struct organization_document {
     timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(organization_document, (),
-                      (id, name, slug, domain, plan, status, trial_ends_at, limits, settings, members, created_by,
-                       created_at, updated_at))
+                      (id, name, slug, domain, plan, status, trial_ends_at, limits, closing, settings, members,
+                       created_by, created_at, updated_at))
 
 /// POST /organizations: whoever makes it owns it.
 struct create_organization_body {

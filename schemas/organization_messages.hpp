@@ -21,6 +21,13 @@ struct note_membership {
 };
 BOOST_DESCRIBE_STRUCT(note_membership, (), (organization_id, version, role, active, removed))
 
+/// To an organization, from a person who is erased: no member any more, whatever its role was.
+struct leave_organization {
+    uuid user_id;
+};
+BOOST_DESCRIBE_STRUCT(leave_organization, (), (user_id))
+
 } // namespace troupe
 
 TROUPE_NAMED(troupe::note_membership)
+TROUPE_NAMED(troupe::leave_organization)

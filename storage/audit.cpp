@@ -6,6 +6,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/record.hpp"
 #include "storage/rocks.hpp"
+#include "storage/sealing.hpp"
 #include "storage/views.hpp"
 
 #include <rocksdb/write_batch.h>
@@ -38,6 +39,16 @@ std::string key_of(const audit_line& line) { return keys::audit(line.shard, line
 problem unreadable(std::uint32_t shard) {
     return {code::journal_damaged, "a line of the audit log in shard " + std::to_string(shard) +
                                        " cannot be read; ask `troupe audit verify` for all that is damaged"};
+}
+
+/// For whoever reads: what it says of the client is opened.
+std::optional<audit_line> opened_line(const store& s, std::uint32_t shard, std::string_view key,
+                                      std::string_view value) {
+    auto line = decode_audit_line(shard, key, value);
+    if (line) {
+        line->client = open_client(s, line->client);
+    }
+    return line;
 }
 
 std::optional<audit_line> line_at(std::uint32_t shard, const prefix_scan& scan) {
@@ -256,7 +267,7 @@ public:
         auto top = heap_.top();
         heap_.pop();
         last_ = top.place;
-        auto line = decode_audit_line(top.shard, top.key, top.value);
+        auto line = opened_line(store_, top.shard, top.key, top.value);
         advance(top.shard, top.place);
         return line ? expected<std::optional<audit_line>>(std::move(line)) : unreadable(top.shard);
     }
@@ -359,7 +370,7 @@ expected<std::optional<audit_line>> read_audit_line(const store& s, std::uint32_
         return status.IsNotFound() ? expected<std::optional<audit_line>>(std::nullopt)
                                    : to_problem(status, "cannot read the audit log");
     }
-    auto line = decode_audit_line(shard, key, value);
+    auto line = opened_line(s, shard, key, value);
     return line ? expected<std::optional<audit_line>>(std::move(line)) : unreadable(shard);
 }
 
@@ -375,7 +386,7 @@ expected<std::vector<audit_line>> read_audit_after(const store& s, std::uint32_t
         scan.seek(organization + from);
         for (std::size_t count = 0; scan.valid() && scan.rest().starts_with(organization) && count < limit;
              scan.next(), ++count) {
-            auto line = line_at(shard, scan);
+            auto line = opened_line(s, shard, scan.key(), scan.value());
             if (!line) {
                 return unreadable(shard);
             }
@@ -407,8 +418,8 @@ expected<std::optional<std::string>> read_audit_details(const store& s, const au
             return {};
         },
         line.entity_seq);
-    return read || read.error().code == code::not_found ? expected<std::optional<std::string>>(std::move(out))
-                                                        : read.error();
+    const bool gone = !read && (read.error().code == code::not_found || read.error().code == code::erased);
+    return read || gone ? expected<std::optional<std::string>>(std::move(out)) : read.error();
 }
 
 expected<std::vector<audit_head>> read_audit_heads(const store& s, const std::optional<uuid>& organization) {

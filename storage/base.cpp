@@ -2,6 +2,7 @@
 
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
+#include "storage/sealing.hpp"
 
 #include <utility>
 
@@ -27,8 +28,11 @@ expected<std::optional<std::string>> get(const store& s, const std::string& key)
     if (status.IsNotFound()) {
         return std::optional<std::string>();
     }
-    return status.ok() ? expected<std::optional<std::string>>(std::move(value))
-                       : expected<std::optional<std::string>>(to_problem(status, "cannot read the derived tables"));
+    if (!status.ok()) {
+        return to_problem(status, "cannot read the derived tables");
+    }
+    auto opened = open_bytes(s, key, value);
+    return opened ? expected<std::optional<std::string>>(std::move(*opened)) : opened.error();
 }
 
 problem damaged(const entity_address& a) {
@@ -82,20 +86,23 @@ expected<std::map<std::string, std::string>> read_base_items(const store& s, con
     std::map<std::string, std::string> out;
     prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(s.shard_of(a), keys::table::base_item, a));
     for (; scan.valid(); scan.next()) {
-        auto document = scan.value();
+        const auto document = open_bytes(s, scan.key(), scan.value());
+        if (!document) {
+            return document.error();
+        }
         std::optional<std::string> view;
-        if (document.starts_with(as_in_view)) {
+        if (document->starts_with(as_in_view)) {
             auto found = get(s, other_table(scan.key(), keys::table::item));
             if (!found) {
                 return found.error();
             }
             view = std::move(*found);
         }
-        if (document.empty() || (document.front() == as_in_view && !view)) {
+        if (document->empty() || (document->front() == as_in_view && !view)) {
             return problem{code::journal_damaged,
                            "an item of " + to_string(a) + " from before its history begins is lost; restore a backup"};
         }
-        out.emplace(scan.rest(), view ? std::move(*view) : std::string(document.substr(1)));
+        out.emplace(scan.rest(), view ? std::move(*view) : document->substr(1));
     }
     return scan.status().ok() ? expected<std::map<std::string, std::string>>(std::move(out))
                               : to_problem(scan.status(), "cannot read the items of " + to_string(a));

@@ -13,7 +13,8 @@ namespace troupe::storage {
 namespace {
 
 constexpr std::uint8_t row_format = 1;
-constexpr std::size_t name_bytes = 48; ///< Of organization and hash.
+constexpr std::uint8_t sealed_row_format = 2; ///< Of a head: as 1, with pieces that are sealed.
+constexpr std::size_t name_bytes = 48;        ///< Of organization and hash.
 
 expected<std::optional<std::string>> get(const store& s, const uuid& organization, const blob_hash& hash,
                                          std::uint32_t piece) {
@@ -33,10 +34,11 @@ problem unreadable(const blob_hash& hash) {
 
 std::optional<blob_head> decode_head(std::string_view bytes) {
     byte_reader in(bytes);
-    if (in.fixed<std::uint8_t>() != row_format) {
+    const auto format = in.fixed<std::uint8_t>();
+    if (format != row_format && format != sealed_row_format) {
         return std::nullopt;
     }
-    const blob_head out{in.varint()};
+    const blob_head out{in.varint(), format == sealed_row_format};
     return in.at_end() ? std::optional(out) : std::nullopt;
 }
 
@@ -54,7 +56,7 @@ std::optional<timestamp> decode_mark(std::string_view bytes) {
 
 std::string encode_blob_head(const blob_head& head) {
     std::string out;
-    put_fixed(out, row_format);
+    put_fixed(out, head.sealed ? sealed_row_format : row_format);
     put_varint(out, head.size);
     return out;
 }

@@ -19,6 +19,7 @@ inline constexpr std::uint32_t blob_mark_piece = UINT32_MAX;
 
 struct blob_head {
     std::uint64_t size = 0;
+    bool sealed = false; ///< Its pieces are (storage/sealing.hpp).
 };
 std::string encode_blob_head(const blob_head& head);
 expected<std::optional<blob_head>> read_blob_head(const store& s, const uuid& organization, const blob_hash& hash);

@@ -6,6 +6,7 @@
 #include "storage/blob_rows.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
+#include "storage/sealing.hpp"
 
 #include <rocksdb/write_batch.h>
 
@@ -38,15 +39,19 @@ problem cut_short(std::string_view name) {
     return {code::journal_damaged, "blob " + std::string(name) + " is cut short"};
 }
 
-expected<std::string> read_piece(const store& s, const uuid& organization, const blob_hash& hash, std::uint32_t piece) {
+expected<std::string> read_piece(const store& s, const uuid& organization, const blob_hash& hash, std::uint32_t piece,
+                                 bool sealed) {
     std::string value;
-    const auto status = s.db().db->Get({}, s.db().blobs, keys::blob_piece(organization, as_bytes(hash), piece), &value);
+    const auto key = keys::blob_piece(organization, as_bytes(hash), piece);
+    const auto status = s.db().db->Get({}, s.db().blobs, key, &value);
     if (status.IsNotFound()) {
         return problem{code::journal_damaged,
                        "blob " + to_hex(as_bytes(hash)) + " lacks its piece " + std::to_string(piece)};
     }
-    return status.ok() ? expected<std::string>(std::move(value))
-                       : expected<std::string>(to_problem(status, "cannot read blob " + to_hex(as_bytes(hash))));
+    if (!status.ok()) {
+        return to_problem(status, "cannot read blob " + to_hex(as_bytes(hash)));
+    }
+    return sealed ? open_bytes(s, key, value) : expected<std::string>(std::move(value));
 }
 
 /// Whether the blob is there; if so its grace begins anew.
@@ -74,8 +79,8 @@ expected<bool> renew(store& s, const uuid& organization, const blob_hash& hash) 
 /// Not synced: they lie in the WAL before the event that names the blob, whose fsync covers them.
 class row_writer {
 public:
-    row_writer(store& s, const uuid& organization, const blob_hash& hash)
-        : store_(s), organization_(organization), hash_(hash) {}
+    row_writer(store& s, const uuid& organization, const blob_hash& hash, shared_key key)
+        : store_(s), organization_(organization), hash_(hash), key_(std::move(key)) {}
 
     expected<void> piece(std::string_view bytes) {
         if (batch_.GetDataSize() >= batch_bytes_max) {
@@ -87,13 +92,15 @@ public:
             }
         }
         size_ += bytes.size();
-        batch_.Put(store_.db().blobs, keys::blob_piece(organization_, as_bytes(hash_), ++pieces_),
-                   rocksdb::Slice(bytes.data(), bytes.size()));
+        const auto row = keys::blob_piece(organization_, as_bytes(hash_), ++pieces_);
+        key_ ? void(batch_.Put(store_.db().blobs, row, seal_bytes(key_.get(), row, bytes)))
+             : void(batch_.Put(store_.db().blobs, row, rocksdb::Slice(bytes.data(), bytes.size())));
         return {};
     }
 
     expected<void> finish() {
-        batch_.Put(store_.db().blobs, keys::blob_piece(organization_, as_bytes(hash_), 0), encode_blob_head({size_}));
+        batch_.Put(store_.db().blobs, keys::blob_piece(organization_, as_bytes(hash_), 0),
+                   encode_blob_head({size_, key_ != nullptr}));
         return write();
     }
 
@@ -121,6 +128,7 @@ private:
     store& store_;
     const uuid organization_;
     const blob_hash hash_;
+    const shared_key key_; ///< Null: nothing is sealed.
     rocksdb::WriteBatch batch_;
     std::uint32_t pieces_ = 0;
     std::uint64_t size_ = 0;
@@ -250,7 +258,11 @@ expected<std::string> blob_writer::finish() {
         if (auto space = me.into.check_space(me.into.free_bytes_min()); !space) {
             return space.error();
         }
-        row_writer rows(me.into, me.organization, hash);
+        auto key = sealing_key(me.into, me.organization, me.organization);
+        if (!key) {
+            return key.error();
+        }
+        row_writer rows(me.into, me.organization, hash, std::move(*key));
         if (auto written = me.write_rows(rows); !written) {
             return written.error();
         }
@@ -268,7 +280,11 @@ expected<std::string> put_blob(store& s, const uuid& organization, std::string_v
         if (auto space = s.check_space(s.free_bytes_min()); !space) {
             return space.error();
         }
-        row_writer rows(s, organization, hash);
+        auto key = sealing_key(s, organization, organization);
+        if (!key) {
+            return key.error();
+        }
+        row_writer rows(s, organization, hash, std::move(*key));
         for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), blob_piece_bytes))) {
             if (auto written = rows.piece(bytes.substr(0, blob_piece_bytes)); !written) {
                 return written.error();
@@ -295,18 +311,20 @@ expected<std::optional<std::uint64_t>> blob_size(const store& s, const uuid& org
 
 expected<std::string> read_blob_piece(const store& s, const uuid& organization, std::string_view name,
                                       std::uint64_t offset, std::uint64_t bytes_max) {
-    auto size = blob_size(s, organization, name);
-    if (!size) {
-        return size.error();
+    const auto hash = blob_hash_of(name);
+    const auto head = hash ? read_blob_head(s, organization, *hash) : expected<std::optional<blob_head>>(std::nullopt);
+    if (!head) {
+        return head.error();
     }
-    if (!*size) {
+    if (!*head) {
         return missing(name);
     }
-    if (offset >= **size) {
+    const auto size = (*head)->size;
+    if (offset >= size) {
         return std::string();
     }
     auto value =
-        read_piece(s, organization, *blob_hash_of(name), static_cast<std::uint32_t>(1 + offset / blob_piece_bytes));
+        read_piece(s, organization, *hash, static_cast<std::uint32_t>(1 + offset / blob_piece_bytes), (*head)->sealed);
     if (!value) {
         return value;
     }
@@ -314,7 +332,7 @@ expected<std::string> read_blob_piece(const store& s, const uuid& organization, 
     if (skip >= value->size()) {
         return cut_short(name);
     }
-    if (value->size() - skip > **size - offset) {
+    if (value->size() - skip > size - offset) {
         return problem{code::journal_damaged, "blob " + std::string(name) + " is longer than its head says"};
     }
     if (skip > 0) {
@@ -380,7 +398,7 @@ expected<void> verify_blob(const store& s, const uuid& organization, const blob_
     sha256_stream bytes;
     std::uint64_t size = 0;
     for (std::uint32_t piece = 1; size < (*head)->size; ++piece) {
-        const auto value = read_piece(s, organization, hash, piece);
+        const auto value = read_piece(s, organization, hash, piece, (*head)->sealed);
         if (!value) {
             return value.error();
         }

@@ -75,7 +75,7 @@ bool committer::space_left() {
     return space_left_;
 }
 
-expected<void> committer::accept(const append& a) {
+expected<void> committer::accept(const append& a, shared_key& key) {
     const auto found = active_.find(a.entity);
     if (found == active_.end() || found->second.activation != a.activation) {
         return problem{code::conflict, "this activation of " + to_string(a.entity) + " was replaced; ask again"};
@@ -90,11 +90,16 @@ expected<void> committer::accept(const append& a) {
             return space;
         }
     }
+    auto sealing = sealing_key(store_, a.subject, a.entity.organization);
+    if (!sealing) {
+        return sealing.error();
+    }
+    key = std::move(*sealing);
     found->second.version += a.records.size();
     return {};
 }
 
-expected<appended> committer::write(append& a) {
+expected<appended> committer::write(append& a, const payload_key* key) {
     auto& batch = writer_->batch;
     auto& db = store_.db();
     const auto shard = store_.shard_of(a.entity);
@@ -110,7 +115,7 @@ expected<appended> committer::write(append& a) {
         r.shard = shard;
         r.seq = at.seq++;
         r.epoch = at.epoch;
-        const auto value = encode_record(r);
+        const auto value = encode_sealed(store_, r, key);
         batch.Put(db.log, keys::log(shard, r.seq), value);
         std::string history;
         put_fixed(history, r.seq);
@@ -121,11 +126,12 @@ expected<appended> committer::write(append& a) {
                       encode_command_row({r.request_hash, r.entity_seq, r.batch_size, r.time}));
         }
     }
-    for (const auto& key : a.derived.deletes) {
-        batch.Delete(db.derived, key);
+    for (const auto& row : a.derived.deletes) {
+        batch.Delete(db.derived, row);
     }
-    for (const auto& [key, value] : a.derived.puts) {
-        batch.Put(db.derived, key, value);
+    seal_rows(key, a.derived.puts);
+    for (const auto& [row, value] : a.derived.puts) {
+        batch.Put(db.derived, row, value);
     }
     if (!a.used.empty() || !a.derived.held.empty()) {
         const auto time = a.records.empty() ? timestamp{} : a.records.front().time;
@@ -135,8 +141,8 @@ expected<appended> committer::write(append& a) {
             !counted) {
             return counted.error();
         }
-        for (const auto& [key, value] : writer_->usage) {
-            batch.Put(db.derived, key, value);
+        for (const auto& [row, value] : writer_->usage) {
+            batch.Put(db.derived, row, value);
         }
     }
     writer_->touched.insert(shard);
@@ -160,11 +166,12 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
     writer_->touched.clear();
     store_.usage().begin_write();
     for (auto& a : batch) {
-        if (auto accepted = accept(a); !accepted) {
+        shared_key key;
+        if (auto accepted = accept(a, key); !accepted) {
             results.emplace_back(accepted.error());
             continue;
         }
-        auto written = write(a);
+        auto written = write(a, key.get());
         if (!written) {
             return written.error();
         }

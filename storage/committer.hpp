@@ -5,6 +5,7 @@
 #include "storage/blob_hash.hpp"
 #include "storage/epochs.hpp"
 #include "storage/record.hpp"
+#include "storage/sealing.hpp"
 #include "storage/shard_logs.hpp"
 #include "storage/store.hpp"
 #include "storage/usage.hpp"
@@ -48,6 +49,7 @@ struct append {
     derived_changes derived;
     std::vector<usage_amount> used; ///< By the records.
     usage_claim claim;              ///< What was taken for it: given back with it, or counted instead.
+    uuid subject = {};              ///< Whose key seals it (storage/key_store.hpp); nil: the organization's.
 };
 
 /// A successful append.
@@ -77,9 +79,9 @@ public:
     void release(const entity_address& a, std::uint64_t activation_id);
 
     /// Commits all appends in one write. results[i] is for batch[i]: `conflict` for a foreign activation or version,
-    /// `storage_full` when space is short; those are not written, the others are. Any I/O error is returned as the
-    /// whole call's problem: the outcome is then unknown and the process has to end. On success batch[i].records carry
-    /// their shard and seq.
+    /// `storage_full` when space is short, `erased` when its key is destroyed; those are not written, the others are.
+    /// Any I/O error is returned as the whole call's problem: the outcome is then unknown and the process has to end.
+    /// On success batch[i].records carry their shard and seq.
     expected<void> commit(std::span<append> batch, std::vector<expected<appended>>& results);
 
     /// Lets a shard's log begin after `to`, which `find_trim` gave. One write with one fsync: a crash leaves it as it
@@ -90,8 +92,9 @@ private:
     struct writer;
     committer(store& s, shard_logs logs, std::uint64_t free_bytes_min);
     /// Whether the append may be written; notes its version when it may.
-    expected<void> accept(const append& a);
-    expected<appended> write(append& a);
+    /// `key` is set to what it is sealed with.
+    expected<void> accept(const append& a, shared_key& key);
+    expected<appended> write(append& a, const payload_key* key);
     bool space_left();
     void mark_applied(std::uint32_t shard);
 

@@ -4,6 +4,7 @@
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
+#include "storage/sealing.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
@@ -113,6 +114,17 @@ std::uint64_t applied_seq(const store& s, std::uint32_t shard) {
 
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
                             const std::function<expected<void>(record&&)>& visit, std::uint64_t last_version) {
+    return read_sealed_history(
+        s, a, after_version,
+        [&](record&& r) {
+            auto opened = open_record(s, r);
+            return opened ? visit(std::move(r)) : opened;
+        },
+        last_version);
+}
+
+expected<void> read_sealed_history(const store& s, const entity_address& a, std::uint64_t after_version,
+                                   const std::function<expected<void>(record&&)>& visit, std::uint64_t last_version) {
     const auto shard = s.shard_of(a);
     std::string from;
     put_big_endian(from, after_version + 1);
@@ -166,7 +178,9 @@ std::vector<snapshot_row> read_snapshots(const store& s, const entity_address& a
     std::vector<snapshot_row> out;
     prefix_scan scan(*s.db().db, s.db().derived, keys::entity_rows(s.shard_of(a), keys::table::snapshot, a));
     for (scan.seek_last(); scan.valid() && out.size() < count; scan.previous()) {
-        if (auto row = decode_snapshot_row(get_big_endian<std::uint64_t>(scan.rest()), scan.value())) {
+        const auto value = open_bytes(s, scan.key(), scan.value()); // what does not open is as good as damaged
+        auto row = value ? decode_snapshot_row(get_big_endian<std::uint64_t>(scan.rest()), *value) : std::nullopt;
+        if (row) {
             out.push_back(std::move(*row));
         }
     }
@@ -187,6 +201,11 @@ expected<std::optional<command_row>> read_command(const store& s, const entity_a
     if (!row) {
         return problem{code::journal_damaged, "a de-duplication row of " + to_string(a) + " cannot be read"};
     }
+    auto kept = open_bytes(s, keys::command(s.shard_of(a), a, command_id), row->kept);
+    if (!kept) {
+        return kept.error();
+    }
+    row->kept = std::move(*kept);
     return row;
 }
 
@@ -261,28 +280,36 @@ void verify_shard(const store& s, std::uint32_t shard, verification& out,
     }
 }
 
+/// What was erased is as it should be; without keys nothing sealed is opened, and only its checksums are known.
+expected<void> unless_sealed(const store& s, const problem& why) {
+    return is_meant_to_be_closed(s, why) ? expected<void>() : expected<void>(why);
+}
+
 /// What a load of the entity needs: its events from where its history begins to its newest.
 expected<void> verify_history(const store& s, const entity_address& a, verification& out) {
     const auto newest = read_version(s, a);
-    const auto base = read_base(s, a);
+    const auto base = read_base_mark(s, a);
     if (!newest || !base) {
-        return newest ? base.error() : newest.error();
+        return newest ? unless_sealed(s, base.error()) : newest.error();
     }
-    auto version = *base ? (*base)->version : 0;
-    auto read = read_history(s, a, version, [&](record&& r) -> expected<void> {
+    auto version = base->version;
+    auto read = read_sealed_history(s, a, version, [&](record&& r) -> expected<void> {
         version = r.entity_seq;
-        return {};
+        const auto opened = open_record(s, r);
+        return opened ? opened : unless_sealed(s, opened.error());
     });
     if (read && version != *newest) {
         read = problem{code::journal_damaged, "the history of " + to_string(a) + " ends at event " +
                                                   std::to_string(version) + " of " + std::to_string(*newest)};
     }
     ++out.histories;
-    if (*base) {
+    if (base->version > 0) {
         ++out.histories_cut;
         ++out.snapshots;
-        if (const auto items = read_base_items(s, a); read && !items) {
-            read = items.error();
+        const auto state = read_base(s, a);
+        const auto items = state ? read_base_items(s, a) : state.error();
+        if (read && !items) {
+            read = unless_sealed(s, items.error());
         }
     }
     return read;
@@ -310,7 +337,10 @@ verification verify_journal(const store& s, const std::function<void(std::uint64
         prefix_scan snapshots(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::snapshot));
         for (; snapshots.valid(); snapshots.next()) {
             ++out.snapshots;
-            out.snapshots_damaged += decode_snapshot_row(0, snapshots.value()) ? 0 : 1;
+            const auto value = open_bytes(s, snapshots.key(), snapshots.value());
+            const bool good =
+                value ? decode_snapshot_row(0, *value).has_value() : unless_sealed(s, value.error()).has_value();
+            out.snapshots_damaged += good ? 0 : 1;
         }
         if (!snapshots.status().ok() && !out.first_bad) {
             out.first_bad =

@@ -39,6 +39,10 @@ std::uint64_t applied_seq(const store& s, std::uint32_t shard);
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
                             const std::function<expected<void>(record&&)>& visit,
                             std::uint64_t last_version = UINT64_MAX);
+/// The same with payloads as they are kept, which may be sealed or erased.
+expected<void> read_sealed_history(const store& s, const entity_address& a, std::uint64_t after_version,
+                                   const std::function<expected<void>(record&&)>& visit,
+                                   std::uint64_t last_version = UINT64_MAX);
 
 /// The version of an entity: the number of its last event in the history; 0 when it has none.
 expected<std::uint64_t> read_version(const store& s, const entity_address& a);

@@ -4,6 +4,7 @@
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
+#include "storage/sealing.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
@@ -63,7 +64,13 @@ expected<poison_page> read_poison(const store& s, const poison_query& query) {
             scan.previous();
         }
         for (std::size_t count = 0; scan.valid() && count <= query.limit; scan.previous(), ++count) {
-            rows.emplace_back(scan.rest(), scan.value());
+            auto value = open_unless_erased(s, scan.key(), scan.value());
+            if (!value) {
+                return value.error();
+            }
+            if (*value) {
+                rows.emplace_back(scan.rest(), std::move(**value));
+            }
         }
         if (!scan.status().ok()) {
             return to_problem(scan.status(), "cannot read the list of poison");
@@ -93,7 +100,11 @@ expected<std::vector<std::pair<std::string, std::string>>> poison_rows_until(con
         const auto rest = scan.rest();
         if (keys::poison_is_of(rest, a) &&
             get_big_endian<std::uint64_t>(rest.substr(rest.size() - sizeof version)) <= version) {
-            out.emplace_back(scan.key(), scan.value());
+            auto value = open_bytes(s, scan.key(), scan.value());
+            if (!value) {
+                return value.error();
+            }
+            out.emplace_back(scan.key(), std::move(*value));
         }
     }
     return scan.status().ok() ? expected<std::vector<std::pair<std::string, std::string>>>(std::move(out))
@@ -107,7 +118,9 @@ expected<std::vector<poisoned_command>> read_poison_of(const store& s, const ent
     std::size_t scanned = 0;
     for (scan.seek_last(); scan.valid() && out.size() < limit && scanned < scanned_max; scan.previous(), ++scanned) {
         if (keys::poison_is_of(scan.rest(), a)) {
-            if (auto decoded = from_json<poisoned_command>(scan.value(), strictness::stored)) {
+            const auto value = open_bytes(s, scan.key(), scan.value());
+            auto decoded = value ? from_json<poisoned_command>(*value, strictness::stored) : value.error();
+            if (decoded) {
                 out.push_back(std::move(*decoded));
             }
         }

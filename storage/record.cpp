@@ -29,10 +29,12 @@ problem damaged(std::uint32_t shard, std::uint64_t seq, std::string_view why) {
 
 } // namespace
 
-std::string encode_record(const record& r) {
+std::string encode_record(const record& r) { return encode_record(r, r.payload, r.client); }
+
+std::string encode_record(const record& r, std::string_view payload, const client_info& client) {
     std::string out;
     out.reserve(160 + r.command_id.size() + r.type.size() + r.principal.size() + r.cause.size() + r.correlation.size() +
-                r.trace.size() + r.client.address.size() + r.client.program.size() + r.payload.size());
+                r.trace.size() + client.address.size() + client.program.size() + payload.size());
     put_fixed(out, record_format);
     put_fixed<std::uint8_t>(out, 0); // flags
     put_fixed(out, r.version);
@@ -52,11 +54,11 @@ std::string encode_record(const record& r) {
     put_text(out, r.cause);
     put_text(out, r.correlation);
     put_text(out, r.trace);
-    put_text(out, r.client.address);
-    put_text(out, r.client.program);
-    put_uuid(out, r.client.organization);
+    put_text(out, client.address);
+    put_text(out, client.program);
+    put_uuid(out, client.organization);
     put_varint(out, r.key_id);
-    put_text(out, r.payload);
+    put_text(out, payload);
     const auto crc = checksum(r.shard, r.seq, out);
     std::memcpy(out.data() + crc_offset, &crc, sizeof crc);
     return out;

@@ -31,17 +31,20 @@ struct record {
     std::string correlation;
     std::string trace;
     client_info client;       ///< Of whom the command is; empty for those of the node and of entities.
-    std::uint32_t key_id = 0; ///< 0: the payload is not encrypted.
-    std::string payload;      ///< JSON text.
+    std::uint32_t key_id = 0; ///< Of the key that seals the payload on disk (storage/sealing.hpp); 0: it is plain.
+    std::string payload;      ///< JSON text; sealed as long as `open_record` has not opened it.
 
     bool operator==(const record&) const = default;
 };
 
-/// The format that this version writes. It reads those before, too: 1 has no `client`. Others are refused.
-inline constexpr std::uint8_t record_format = 2;
+/// The format that this version writes. It reads those before, too: 2 is never sealed, 1 has no `client`. Others are
+/// refused.
+inline constexpr std::uint8_t record_format = 3;
 
 /// The value bytes: {format, flags, version, crc32(key and all that follows), …}. Shard and seq are in the key.
 std::string encode_record(const record& r);
+/// The same with another payload and client, which are sealed.
+std::string encode_record(const record& r, std::string_view payload, const client_info& client);
 
 /// Reads key and value back. `journal_damaged` names shard and seq when the checksum fails; `data_dir_newer` when the
 /// format or a flag is unknown.

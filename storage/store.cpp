@@ -2,6 +2,7 @@
 
 #include "schemas/base/durable_file.hpp"
 #include "storage/bytes.hpp"
+#include "storage/key_store.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
@@ -355,6 +356,8 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     }
     return out;
 }
+
+void store::attach_keys(std::unique_ptr<key_store> keys) { keys_ = std::move(keys); }
 
 void store::let_rows_age(timestamp newest_record) { window_->begin(newest_record); }
 

@@ -57,6 +57,7 @@ struct store_options {
 struct rocks; // storage/rocks.hpp: the open database, for this floor only
 class window_filter;
 class usage_ledger;
+class key_store;
 
 /// An open data directory. Thread-safe for reads; one committer writes the journal.
 class store {
@@ -85,6 +86,14 @@ public:
     expected<void> flush();
 
     [[nodiscard]] rocks& db() const { return *rocks_; }
+    /// Contents are sealed with these from now on. Once, before anything is written; without them all is kept plain.
+    void attach_keys(std::unique_ptr<key_store> keys);
+    /// Null: none are attached.
+    [[nodiscard]] key_store* keys() const { return keys_.get(); }
+    /// Where the keys of a data directory are.
+    [[nodiscard]] static std::filesystem::path keys_folder(const std::filesystem::path& directory) {
+        return directory / "keys";
+    }
     /// What organizations use and may use.
     [[nodiscard]] usage_ledger& usage() const { return *usage_; }
 
@@ -97,6 +106,7 @@ private:
     std::unique_ptr<rocks> rocks_;
     window_filter* window_ = nullptr; ///< Of the database.
     std::unique_ptr<usage_ledger> usage_;
+    std::unique_ptr<key_store> keys_;
 };
 
 } // namespace troupe::storage

@@ -3,6 +3,7 @@
 #include "storage/audit.hpp"
 #include "storage/base.hpp"
 #include "storage/bytes.hpp"
+#include "storage/key_store.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
@@ -24,7 +25,8 @@ public:
     explicit second_copies(const store& s) : store_(s) {}
 
     expected<void> check(const record& r) {
-        if (r.entity_seq == 0) { // the start of an epoch, which is nobody's
+        const bool is_erased = store_.keys() && store_.keys()->is_erased(r.key_id);
+        if (r.entity_seq == 0 || is_erased) { // the start of an epoch, which is nobody's
             return {};
         }
         std::string value;

@@ -3,6 +3,7 @@
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
+#include "storage/sealing.hpp"
 #include "storage/tables.hpp"
 
 #include <rocksdb/write_batch.h>
@@ -103,15 +104,19 @@ std::optional<std::string> decode_cursor(std::string_view text) {
 
 expected<std::optional<stored_document>> read_document(const store& s, const entity_address& a) {
     std::string value;
-    const auto status =
-        s.db().db->Get({}, s.db().derived, keys::entity(s.shard_of(a), keys::table::document, a), &value);
+    const auto key = keys::entity(s.shard_of(a), keys::table::document, a);
+    const auto status = s.db().db->Get({}, s.db().derived, key, &value);
     if (status.IsNotFound()) {
         return std::optional<stored_document>();
     }
     if (!status.ok()) {
         return to_problem(status, "cannot read " + to_string(a));
     }
-    auto row = decode_document_row(value);
+    const auto opened = open_unless_erased(s, key, value);
+    if (!opened || !*opened) {
+        return opened ? expected<std::optional<stored_document>>(std::nullopt) : opened.error();
+    }
+    auto row = decode_document_row(**opened);
     if (!row) {
         return problem{code::journal_damaged, "the document of " + to_string(a) +
                                                   " cannot be read; make it again with `troupe views rebuild`"};
@@ -124,7 +129,8 @@ namespace {
 /// One iterator that visits all shards of an index in (sort, id) order: a heap holds the next position of each shard.
 class merged_index {
 public:
-    merged_index(const store& s, const list_query& query) : store_(s), query_(query) {
+    merged_index(const store& s, const list_query& query)
+        : store_(s), query_(query), filter_(index_names::for_reading(s, query.organization)(query.filter)) {
         rocksdb::ReadOptions options;
         options.total_order_seek = true;
         iterator_.reset(s.db().db->NewIterator(options, s.db().derived));
@@ -161,7 +167,7 @@ private:
 
     /// Pushes the first suffix of the shard that follows `after` ("" = from the start).
     void advance(std::uint32_t shard, const std::string& after) {
-        const auto prefix = keys::index_prefix(shard, query_.organization, query_.kind, query_.filter);
+        const auto prefix = keys::index_prefix(shard, query_.organization, query_.kind, filter_);
         if (query_.descending) {
             iterator_->SeekForPrev(after.empty() ? keys::after_prefix(prefix) : prefix + after);
             if (iterator_->Valid() && (after.empty() ? !iterator_->key().starts_with(prefix)
@@ -184,6 +190,7 @@ private:
 
     const store& store_;
     const list_query& query_;
+    const std::string filter_; ///< As it stands in keys.
     std::unique_ptr<rocksdb::Iterator> iterator_;
     rocksdb::Status failed_;
     std::priority_queue<position, std::vector<position>, later> heap_{later{query_.descending}};
@@ -254,7 +261,13 @@ expected<item_page> read_items(const store& s, const item_query& query) {
     item_page page;
     std::string last;
     for (; scan.valid() && page.items.size() < query.limit; step()) {
-        page.items.emplace_back(scan.value());
+        auto document = open_unless_erased(s, scan.key(), scan.value());
+        if (!document) {
+            return document.error();
+        }
+        if (*document) {
+            page.items.push_back(std::move(**document));
+        }
         last = scan.rest();
     }
     if (!scan.status().ok()) {
@@ -269,11 +282,12 @@ expected<item_page> read_items(const store& s, const item_query& query) {
 expected<std::optional<std::string>> read_item(const store& s, const entity_address& a, std::string_view collection,
                                                std::string_view key) {
     std::string value;
-    const auto status = s.db().db->Get({}, s.db().derived, keys::item(s.shard_of(a), a, collection, key), &value);
+    const auto row = keys::item(s.shard_of(a), a, collection, key);
+    const auto status = s.db().db->Get({}, s.db().derived, row, &value);
     if (status.IsNotFound()) {
         return std::optional<std::string>();
     }
-    return status.ok() ? expected<std::optional<std::string>>(std::move(value))
+    return status.ok() ? open_unless_erased(s, row, value)
                        : expected<std::optional<std::string>>(to_problem(status, "cannot read " + to_string(a)));
 }
 
@@ -286,7 +300,7 @@ std::string encode_timer_row(std::string_view type, std::string_view payload) {
 
 namespace {
 
-due_timer timer_of(const prefix_scan& scan) {
+due_timer timer_of(const store& s, const prefix_scan& scan) {
     due_timer t;
     t.due.ms = static_cast<std::int64_t>(get_big_endian<std::uint64_t>(scan.rest()));
     const auto rest = scan.rest().substr(8);
@@ -294,7 +308,8 @@ due_timer timer_of(const prefix_scan& scan) {
     t.entity = address_from(rest.substr(0, end_of_kind));
     t.key = rest.substr(end_of_kind + 1);
     t.row = scan.key();
-    byte_reader value(scan.value());
+    const auto opened = open_bytes(s, scan.key(), scan.value());
+    byte_reader value(opened ? std::string_view(*opened) : std::string_view()); // erased: a command of no type
     t.type = value.text();
     t.payload = value.text();
     return t;
@@ -313,7 +328,7 @@ std::vector<due_timer> read_timers(const store& s, std::uint32_t shard, timestam
             next_due = due;
             break;
         }
-        out.push_back(timer_of(scan));
+        out.push_back(timer_of(s, scan));
     }
     return out;
 }
@@ -323,7 +338,7 @@ std::vector<due_timer> read_timers_of(const store& s, const entity_address& a, s
     std::size_t scanned = 0;
     for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(s.shard_of(a), keys::table::timer));
          scan.valid() && out.size() < limit && scanned < scanned_max; scan.next(), ++scanned) {
-        if (auto t = timer_of(scan); t.entity == a) {
+        if (auto t = timer_of(s, scan); t.entity == a) {
             out.push_back(std::move(t));
         }
     }
@@ -389,10 +404,11 @@ constexpr std::array view_tables{keys::table::document, keys::table::index,  key
 } // namespace
 
 void each_view_row(const store& s, std::uint32_t shard,
-                   const std::function<void(std::string_view, std::string_view)>& visit) {
+                   const std::function<void(std::string_view, std::string_view, bool)>& visit) {
     for (const auto table : view_tables) {
         for (prefix_scan scan(*s.db().db, s.db().derived, keys::shard_table(shard, table)); scan.valid(); scan.next()) {
-            visit(scan.key(), scan.value());
+            const auto value = open_bytes(s, scan.key(), scan.value());
+            visit(scan.key(), value ? std::string_view(*value) : scan.value(), is_sealed(scan.value()));
         }
     }
 }

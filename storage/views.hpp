@@ -96,13 +96,14 @@ expected<void> each_reference(const store& s, std::uint32_t shard,
 /// Kinds of which every entity's references are in that shard's tables. Without it nothing may be collected.
 expected<bool> keeps_references(const store& s, std::uint32_t shard, std::string_view kind);
 
-/// Rows of the view tables (document, index, item, timer, owed, poison, reference), for rebuilds.
+/// Rows of the view tables (document, index, item, timer, owed, poison, reference), for rebuilds. Those that are
+/// visited are opened where that is possible; those that are written have to be sealed.
 struct view_rows {
     std::vector<std::pair<std::string, std::string>> puts;
     std::vector<std::string> deletes;
 };
 void each_view_row(const store& s, std::uint32_t shard,
-                   const std::function<void(std::string_view key, std::string_view value)>& visit);
+                   const std::function<void(std::string_view key, std::string_view value, bool sealed)>& visit);
 /// Written in one batch with fsync.
 expected<void> write_view_rows(store& s, const view_rows& rows);
 /// Organization and id of the entity that a view row belongs to, as `owner_text` gives them; nothing for a foreign key.

@@ -14,6 +14,8 @@
 #include "actors/audit/audit_routes.hpp"
 #include "actors/audit/audit_stream.hpp"
 #include "actors/audit/refusals.hpp"
+#include "actors/erasure/erasure_performer.hpp"
+#include "actors/erasure/erasure_routes.hpp"
 #include "actors/identity/admin_key.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/project/project_routes.hpp"
@@ -143,7 +145,7 @@ struct application::impl {
              {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
               run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), audit_routes(*audit),
               identity_routes(*who), usage_routes(parts), settings_routes(settings_of), live_routes(parts),
-              own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+              erasure_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -424,7 +426,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.own_routes = std::move(own.routes);
     me.own_tools = std::move(*tools);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
-    me.sandbox = runtime::make_sandbox(mode, std::filesystem::absolute(settings.data) / "commands", runner);
+    const auto commands = std::filesystem::absolute(settings.data) / "commands";
+    me.sandbox = runtime::make_sandbox(mode, commands, runner);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
                                                          std::filesystem::absolute(settings.data) / "projects");
     const auto confined = me.sandbox->probe();
@@ -462,10 +465,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         me.node->parts().submit = me.traces->traced(std::move(me.node->parts().submit));
         perform = me.traces->traced(std::move(perform));
     }
-    auto kinds = all_kinds(entity_kinds(std::move(perform), make_keyring_performer(*me.vault, me.node->parts())),
+    auto& parts = me.node->parts();
+    auto kinds = all_kinds(entity_kinds(std::move(perform), make_keyring_performer(*me.vault, parts),
+                                        make_erasure_performer({&parts, me.workspaces.get(), commands})),
                            std::move(own.kinds));
-    if (!kinds) {
-        return kinds.error();
+    if (auto prepared = kinds ? prepare_contents(parts, *kinds) : kinds.error(); !prepared) {
+        return prepared.error();
     }
     for (const auto& [name, kind] : *kinds) {
         me.kinds.insert(name);
@@ -478,12 +483,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
     }
-    if (const auto rewrapped = me.vault->rewrap_all(); !rewrapped) { // both keys are there: the next start does it
-        log_for("secrets").error("not all data keys are wrapped with the new master key yet: {}",
-                                 rewrapped.error().detail);
-    } else if (*rewrapped > 0) {
-        log_for("secrets").warn("{} keyrings are wrapped with the new master key", *rewrapped);
-    }
+    me.vault->rewrap_after_start();
     const node_secrets own_secrets{[&me](std::string_view name) { return me.vault->reveal(system_organization, name); },
                                    [&me](std::string_view name, std::string_view value) {
                                        return me.vault->keep(system_organization, name, value);

@@ -4,6 +4,7 @@
 #include "actors/approval/approval_model.hpp"
 #include "actors/audit/refusal_model.hpp"
 #include "actors/audit/sink_model.hpp"
+#include "actors/erasure/erasure_performer.hpp"
 #include "actors/identity/api_key_model.hpp"
 #include "actors/identity/linked_identity_model.hpp"
 #include "actors/identity/organization_model.hpp"
@@ -11,6 +12,7 @@
 #include "actors/identity/user_model.hpp"
 #include "actors/name/name_model.hpp"
 #include "actors/project/project_model.hpp"
+#include "actors/secret/payload_keys.hpp"
 #include "actors/secret/secret_model.hpp"
 #include "actors/settings/settings_model.hpp"
 #include "actors/task/task_model.hpp"
@@ -20,7 +22,8 @@
 namespace troupe::actors {
 
 runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer,
-                                    runtime::performer_of<keyring_model> keyring_performer) {
+                                    runtime::performer_of<keyring_model> keyring_performer,
+                                    runtime::performer_of<erasure_model> erasure_performer) {
     runtime::kind_registry out;
     const auto add = [&](runtime::entity_kind kind) { out.emplace(kind.name, std::move(kind)); };
     add(runtime::make_kind<name_model>());
@@ -31,6 +34,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<run_model>(std::move(run_performer)));
     add(runtime::make_kind<secret_model>());
     add(runtime::make_kind<keyring_model>(std::move(keyring_performer)));
+    add(runtime::make_kind<erasure_model>(std::move(erasure_performer)));
     add(runtime::make_kind<refusal_model>());
     add(runtime::make_kind<sink_model>());
     add(runtime::make_kind<user_model>());
@@ -40,6 +44,11 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<organization_model>());
     add(runtime::make_kind<settings_model>());
     return out;
+}
+
+expected<void> prepare_contents(const runtime::services& s, const runtime::kind_registry& kinds) {
+    auto done = seal_older_views(*s.store, kinds);
+    return done ? finish_removals(s) : done;
 }
 
 } // namespace troupe::actors

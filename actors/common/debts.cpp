@@ -1,5 +1,7 @@
 #include "actors/common/debts.hpp"
 
+#include "schemas/erasure_messages.hpp"
+
 #include "runtime/entity/entity.hpp"
 
 #include <algorithm>
@@ -26,6 +28,15 @@ void owe_payload(debts& all, std::string_view kind, const uuid& to, std::string_
 
 void clear_debt(debts& all, std::uint64_t number) {
     std::erase_if(all.open, [&](const debt& d) { return d.number == number; });
+}
+
+void pay_before_erasure(debts& all, std::uint64_t number, bool closing, const uuid& id) {
+    const auto* paid = find_debt(all, number);
+    const bool was_last = closing && paid != nullptr && paid->kind != erasure_kind && all.open.size() == 1;
+    clear_debt(all, number);
+    if (was_last) {
+        owe(all, erasure_kind, id, begin_erasure{});
+    }
 }
 
 std::vector<runtime::effect> effects_of(const debts& all, const uuid& organization) {

@@ -61,6 +61,9 @@ void owe(debts& all, std::string_view kind, const uuid& to, const Message& messa
 
 void clear_debt(debts& all, std::uint64_t number);
 
+/// The same for who is to be erased, when `closing`: with the last debt to others paid, its erasure is told to begin.
+void pay_before_erasure(debts& all, std::uint64_t number, bool closing, const uuid& id);
+
 /// The oldest debt to each receiver, to be answered with `debt_settled`.
 std::vector<runtime::effect> effects_of(const debts& all, const uuid& organization);
 

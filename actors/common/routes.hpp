@@ -17,6 +17,14 @@ inline std::string page_schema(const std::string& document, std::string_view mor
            std::string(more) + R"(},"required":["items","next_cursor"]})";
 }
 
+/// People, organizations and what belongs to the node live in `system`, whatever organization a request is about.
+inline net::handler in_system(net::handler run) {
+    return [run = std::move(run)](net::request r, net::responder respond) {
+        r.who.organization = system_organization;
+        run(std::move(r), std::move(respond));
+    };
+}
+
 /// A page of described documents.
 template <class Document>
 net::body_type page_of(std::string name) {

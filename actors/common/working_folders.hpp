@@ -55,6 +55,10 @@ public:
     /// another one is just writing. The turn ends with what is returned; null when `stop` came before the turn.
     [[nodiscard]] virtual std::shared_ptr<void> take_turn(const entity_address& project, std::stop_token stop) = 0;
 
+    /// Removes what this node keeps of an organization's projects beside the journal: managed folders and indexes. For
+    /// its erasure; folders of the operator's own stay.
+    virtual expected<void> remove_of(const uuid& organization) = 0;
+
     /// All that `by` ever changed in the project, by path: before its first change and after its last one.
     [[nodiscard]] virtual expected<std::vector<project_change>> changes_by(const entity_address& project,
                                                                            const std::string& by) const = 0;

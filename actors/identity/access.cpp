@@ -21,7 +21,7 @@ constexpr std::size_t remembered_max = 20'000;
 constexpr std::array deciding{user_model::kind, session_model::kind, api_key_model::kind, organization_model::kind};
 
 /// Permissions that ask a person to have proved lately who it is, whatever the route.
-constexpr std::array dangerous{std::string_view("secret:admin")};
+constexpr std::array dangerous{std::string_view("secret:admin"), std::string_view("organization:delete")};
 
 /// Events after which nobody may do anything else than before.
 constexpr std::array harmless{
@@ -372,7 +372,7 @@ expected<void> access::read_organization(const uuid& id, credentials& c) const {
     if (!found) {
         return found.error();
     }
-    if (!*found) {
+    if (!*found || (*found)->closing) {
         return unknown_token();
     }
     c.suspended = (*found)->status == organization_status::suspended;
@@ -381,11 +381,11 @@ expected<void> access::read_organization(const uuid& id, credentials& c) const {
 
 expected<uuid> access::find_organization(std::string_view text) const {
     if (const auto id = parse_uuid(text)) {
-        const auto found = storage::read_document(*services_.store, organization_address(*id));
+        const auto found = read_stored<organization_document>(*services_.store, organization_address(*id));
         if (!found) {
             return found.error();
         }
-        return *found ? expected<uuid>(*id) : no_organization(text);
+        return *found && !(*found)->closing ? expected<uuid>(*id) : no_organization(text);
     }
     storage::list_query query;
     query.organization = system_organization;

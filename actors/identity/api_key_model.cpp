@@ -64,6 +64,14 @@ api_key_state api_key_model::apply(state s, const event& e, const runtime::event
     return s;
 }
 
+uuid api_key_model::subject(const state& s) {
+    constexpr std::string_view person = "user/";
+    const auto user = s.shown.owner.starts_with(person)
+                          ? parse_uuid(std::string_view(s.shown.owner).substr(person.size()))
+                          : std::nullopt;
+    return user.value_or(s.shown.organization_id);
+}
+
 std::vector<runtime::effect> api_key_model::resume(const state&) { return {}; }
 
 runtime::entity_view api_key_model::view(const state& s, const runtime::view_context&) {

@@ -84,6 +84,7 @@ struct api_key_model {
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
+    static uuid subject(const state&);
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);

@@ -83,8 +83,9 @@ expected<std::unique_ptr<identity>> identity::open(const runtime::services& s, n
 
 std::vector<net::route> identity_routes(identity& me) {
     std::vector<net::route> out;
-    for (auto part : {login_routes(me), profile_routes(me), mfa_routes(me), oidc_routes(me), linked_identity_routes(me),
-                      user_routes(me), api_key_routes(me), organization_routes(me), member_routes(me)}) {
+    for (auto part :
+         {login_routes(me), profile_routes(me), mfa_routes(me), oidc_routes(me), linked_identity_routes(me),
+          user_routes(me), api_key_routes(me), organization_routes(me), member_routes(me), deletion_routes(me)}) {
         std::move(part.begin(), part.end(), std::back_inserter(out));
     }
     return out;

@@ -66,5 +66,6 @@ std::vector<net::route> user_routes(identity& me);
 std::vector<net::route> api_key_routes(identity& me);
 std::vector<net::route> organization_routes(identity& me);
 std::vector<net::route> member_routes(identity& me);
+std::vector<net::route> deletion_routes(identity& me);
 
 } // namespace troupe::actors

@@ -57,6 +57,7 @@ expected<events> linked_identity_model::decide(const state& s, const command& c,
 linked_identity_state linked_identity_model::apply(state s, const event& e, const runtime::event_context& at) {
     auto& d = s.shown;
     std::visit(visitor{[&](const identity_linked& x) {
+                           s.owner = s.owner.is_nil() ? x.user_id : s.owner;
                            d = {at.id, x.user_id, x.provider, x.issuer, x.subject, x.email, at.time, {}, {}};
                        },
                        [&](const identity_unlinked&) { d.removed_at = at.time; },

@@ -55,8 +55,9 @@ BOOST_DESCRIBE_STRUCT(identity_used, (), (email))
 struct linked_identity_state {
     static constexpr int version = 1;
     linked_identity_document shown;
+    uuid owner; ///< The first person.
 };
-BOOST_DESCRIBE_STRUCT(linked_identity_state, (), (shown))
+BOOST_DESCRIBE_STRUCT(linked_identity_state, (), (shown, owner))
 
 /// Of a person at an issuer. Both to the letter.
 uuid linked_identity_id(std::string_view issuer, std::string_view subject);
@@ -81,6 +82,8 @@ struct linked_identity_model {
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
+    /// Of its first person: what stands in its history is theirs.
+    static uuid subject(const state& s) { return s.owner.is_nil() ? s.shown.user_id : s.owner; }
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
 };

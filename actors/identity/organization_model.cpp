@@ -130,6 +130,11 @@ decision_result decide(const organization_state& s, const remove_member& c, cons
     return events{member_removed{c.user_id}};
 }
 
+/// Routes have asked that another owner is there: a person who is gone cannot stay one.
+decision_result decide(const organization_state& s, const leave_organization& c, const runtime::context&) {
+    return find_member(s, c.user_id) != nullptr ? events{member_removed{c.user_id}} : events{};
+}
+
 decision_result decide(const organization_state& s, const put_role& c, const runtime::context&) {
     if (find_built_in_role(c.name) != nullptr) {
         return problem{code::conflict, "'" + c.name + "' is a built-in role and stays as it is: choose another name."};
@@ -211,6 +216,10 @@ decision_result decide(const organization_state& s, const accept_invitation& c, 
                   invitation_closed{c.id, invitation_status::accepted, c.user_id}};
 }
 
+decision_result decide(const organization_state& s, const close_for_erasure&, const runtime::context&) {
+    return s.closing ? events{} : events{organization_closed{}};
+}
+
 decision_result decide(const organization_state& s, const debt_settled& c, const runtime::context&) {
     const auto* d = find_debt(s.owed, c.key);
     return d == nullptr ? events{} : events{cleared(*d, c)};
@@ -227,6 +236,21 @@ void give_name_up(organization_state& s, const std::string& kind, const std::str
 void tell(organization_state& s, const member_record& m, std::uint64_t version) {
     owe(s.owed, "user", m.user_id,
         note_membership{s.id, version, m.role, m.status == member_status::active, m.removed});
+}
+
+void close(organization_state& s, std::uint64_t version) {
+    s.closing = true;
+    s.status = organization_status::suspended;
+    for (auto& [id, m] : s.members) {
+        m.removed = true;
+        tell(s, m, version);
+    }
+    s.members.clear();
+    s.invitations.clear();
+    give_name_up(s, std::string(organization_model::kind), s.slug, version);
+    if (!s.domain.empty()) {
+        give_name_up(s, std::string(domain_name_kind), s.domain, version);
+    }
 }
 
 void update(organization_state& s, const organization_updated& x, std::uint64_t version) {
@@ -282,6 +306,9 @@ expected<events> organization_model::decide(const state& s, const command& c, co
     if (!exists(s) && !std::holds_alternative<create_organization>(c)) {
         return no_such("organization", context.self.id);
     }
+    if (s.closing && !std::holds_alternative<close_for_erasure>(c) && !std::holds_alternative<debt_settled>(c)) {
+        return no_such("organization", context.self.id);
+    }
     return std::visit([&](const auto& each) { return actors::decide(s, each, context); }, c);
 }
 
@@ -327,7 +354,8 @@ organization_state organization_model::apply(state s, const event& e, const runt
                                at.time, x.expires_at, {}};
                        },
                        [&](const invitation_closed& x) { s.invitations.erase(to_string(x.id)); },
-                       [&](const debt_cleared& x) { clear_debt(s.owed, x.number); }},
+                       [&](const organization_closed&) { close(s, at.version); },
+                       [&](const debt_cleared& x) { pay_before_erasure(s.owed, x.number, s.closing, s.id); }},
                e);
     s.updated_at = at.time;
     return s;
@@ -355,6 +383,7 @@ runtime::entity_view organization_model::view(const state& s, const runtime::vie
     d.status = s.status;
     d.trial_ends_at = s.trial_ends_at;
     d.limits = s.limits;
+    d.closing = s.closing;
     d.settings = s.settings.is_null() ? std::nullopt : std::optional(s.settings);
     d.members = s.members.size();
     d.created_by = s.created_by;

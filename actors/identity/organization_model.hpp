@@ -3,6 +3,7 @@
 #include "actors/common/debts.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
+#include "schemas/erasure_messages.hpp"
 #include "schemas/organization.hpp"
 #include "schemas/organization_messages.hpp"
 
@@ -104,6 +105,10 @@ struct accept_invitation {
 };
 BOOST_DESCRIBE_STRUCT(accept_invitation, (), (id, user_id, email))
 
+/// Its members are told and its names given up; then its erasure begins.
+struct organization_closed {};
+BOOST_DESCRIBE_STRUCT(organization_closed, (), ())
+
 struct organization_created {
     std::string name;
     std::string slug;
@@ -202,10 +207,11 @@ struct organization_state {
     timestamp created_at;
     timestamp updated_at;
     debts owed;
+    bool closing = false;
 };
 BOOST_DESCRIBE_STRUCT(organization_state, (),
                       (id, name, slug, domain, plan, status, trial_ends_at, limits, settings, members, roles,
-                       invitations, created_by, created_at, updated_at, owed))
+                       invitations, created_by, created_at, updated_at, owed, closing))
 
 entity_address organization_address(const uuid& id);
 
@@ -231,6 +237,7 @@ TROUPE_NAMED(troupe::actors::invite)
 TROUPE_NAMED(troupe::actors::revoke_invitation)
 TROUPE_NAMED(troupe::actors::accept_invitation)
 TROUPE_NAMED(troupe::actors::organization_created)
+TROUPE_NAMED(troupe::actors::organization_closed)
 TROUPE_NAMED(troupe::actors::organization_updated)
 TROUPE_NAMED(troupe::actors::member_added)
 TROUPE_NAMED(troupe::actors::member_changed)
@@ -245,14 +252,15 @@ namespace troupe::actors {
 struct organization_model {
     static constexpr std::string_view kind = "organization";
     using state = organization_state;
-    using command =
-        std::variant<create_organization, update_organization, add_member, change_member, remove_member, put_role,
-                     remove_role, invite, revoke_invitation, accept_invitation, end_trial, debt_settled>;
+    using command = std::variant<create_organization, update_organization, add_member, change_member, remove_member,
+                                 put_role, remove_role, invite, revoke_invitation, accept_invitation,
+                                 leave_organization, end_trial, close_for_erasure, debt_settled>;
     using event = std::variant<organization_created, organization_updated, member_added, member_changed, member_removed,
-                               role_put, role_removed, invited, invitation_closed, debt_cleared>;
+                               role_put, role_removed, invited, invitation_closed, organization_closed, debt_cleared>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
+    static uuid subject(const state& s) { return s.id; }
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);

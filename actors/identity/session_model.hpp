@@ -124,6 +124,7 @@ struct session_model {
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
     /// A session that is not used ends by a timer.
+    static uuid subject(const state& s) { return s.shown.user_id; }
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);

@@ -97,6 +97,10 @@ decision_result decide(const user_state& s, const note_membership& c, const runt
     return events{membership_noted{c.organization_id, c.version, c.role, c.active, c.removed}};
 }
 
+decision_result decide(const user_state& s, const close_for_erasure&, const runtime::context&) {
+    return s.closing ? events{} : events{user_closed{}};
+}
+
 decision_result decide(const user_state& s, const debt_settled& c, const runtime::context&) {
     const auto* d = find_debt(s.owed, c.key);
     return d == nullptr ? events{} : events{cleared(*d, c)};
@@ -110,6 +114,18 @@ void take_email(user_state& s, const std::string& email, std::uint64_t version) 
     }
     s.email = email;
     owe(s.owed, "name", name_of(email), confirm_name{std::string(user_model::kind), email, s.id, version});
+}
+
+void close(user_state& s, std::uint64_t version) {
+    s.closing = true;
+    s.status = user_status::disabled;
+    ++s.credential.generation;
+    for (const auto& m : s.memberships) {
+        if (!m.removed) {
+            owe(s.owed, "organization", m.organization_id, leave_organization{s.id});
+        }
+    }
+    owe(s.owed, "name", name_id(system_organization, user_model::kind, s.email), release_name{s.id, version});
 }
 
 void note(user_state& s, const membership_noted& x) {
@@ -138,13 +154,19 @@ user_state v1::upcast(v1::user_state old) {
             old.password_changed_at,
             {},
             old.locked_until,
-            std::move(old.owed)};
+            std::move(old.owed),
+            false};
 }
 
 entity_address user_address(const uuid& id) { return {system_organization, std::string(user_model::kind), id}; }
 
 expected<events> user_model::decide(const state& s, const command& c, const runtime::context& context) {
     if (!exists(s) && !std::holds_alternative<create_user>(c)) {
+        return no_such("user", context.self.id);
+    }
+    const bool goes_on = std::holds_alternative<close_for_erasure>(c) || std::holds_alternative<debt_settled>(c) ||
+                         std::holds_alternative<note_membership>(c);
+    if (s.closing && !goes_on) {
         return no_such("user", context.self.id);
     }
     return std::visit([&](const auto& each) { return actors::decide(s, each, context); }, c);
@@ -194,7 +216,8 @@ user_state user_model::apply(state s, const event& e, const runtime::event_conte
                        [&](const recovery_code_used& x) { std::erase(s.credential.mfa.recovery_hashes, x.hash); },
                        [&](const mfa_disabled&) { s.credential.mfa = {}; },
                        [&](const membership_noted& x) { note(s, x); },
-                       [&](const debt_cleared& x) { clear_debt(s.owed, x.number); }},
+                       [&](const user_closed&) { close(s, at.version); },
+                       [&](const debt_cleared& x) { pay_before_erasure(s.owed, x.number, s.closing, s.id); }},
                e);
     s.updated_at = at.time;
     return s;

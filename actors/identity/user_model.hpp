@@ -3,6 +3,7 @@
 #include "actors/common/debts.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
+#include "schemas/erasure_messages.hpp"
 #include "schemas/organization_messages.hpp"
 #include "schemas/user.hpp"
 
@@ -75,6 +76,10 @@ BOOST_DESCRIBE_STRUCT(use_recovery_code, (), (hash))
 
 struct disable_mfa {};
 BOOST_DESCRIBE_STRUCT(disable_mfa, (), ())
+
+/// Its memberships and its address are given up; then its erasure begins.
+struct user_closed {};
+BOOST_DESCRIBE_STRUCT(user_closed, (), ())
 
 struct user_created {
     std::string email;
@@ -217,10 +222,11 @@ struct user_state {
     std::vector<std::string> former_hashes; ///< Of the passwords before, the newest first.
     std::optional<timestamp> locked_until;
     debts owed;
+    bool closing = false;
 };
 BOOST_DESCRIBE_STRUCT(user_state, (),
                       (id, email, name, status, node_admin, credential, memberships, created_at, updated_at,
-                       password_changed_at, former_hashes, locked_until, owed))
+                       password_changed_at, former_hashes, locked_until, owed, closing))
 
 namespace v1 {
 
@@ -248,6 +254,7 @@ TROUPE_NAMED(troupe::actors::mfa_code_used)
 TROUPE_NAMED(troupe::actors::recovery_code_used)
 TROUPE_NAMED(troupe::actors::mfa_disabled)
 TROUPE_NAMED(troupe::actors::user_created)
+TROUPE_NAMED(troupe::actors::user_closed)
 TROUPE_NAMED(troupe::actors::user_updated)
 TROUPE_NAMED(troupe::actors::password_changed)
 TROUPE_NAMED(troupe::actors::user_locked)
@@ -260,14 +267,16 @@ namespace troupe::actors {
 struct user_model {
     static constexpr std::string_view kind = "user";
     using state = user_state;
-    using command = std::variant<create_user, update_user, lock_user, unlock_user, end_sessions, begin_mfa, enable_mfa,
-                                 use_mfa_code, use_recovery_code, disable_mfa, note_membership, debt_settled>;
+    using command =
+        std::variant<create_user, update_user, lock_user, unlock_user, end_sessions, begin_mfa, enable_mfa,
+                     use_mfa_code, use_recovery_code, disable_mfa, note_membership, close_for_erasure, debt_settled>;
     using event = std::variant<user_created, user_updated, password_changed, user_locked, user_unlocked, sessions_ended,
                                mfa_begun, mfa_enabled, mfa_code_used, recovery_code_used, mfa_disabled,
-                               membership_noted, debt_cleared>;
+                               membership_noted, user_closed, debt_cleared>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
+    static uuid subject(const state& s) { return s.id; }
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);

@@ -22,14 +22,6 @@ using net::verb;
 const std::string kind{user_model::kind};
 const std::string by_email = "email";
 
-/// Users live in `system`, whatever organization the request is about.
-net::handler in_system(net::handler run) {
-    return [run = std::move(run)](request r, responder respond) {
-        r.who.organization = system_organization;
-        run(std::move(r), std::move(respond));
-    };
-}
-
 net::response created(const std::string& document, std::uint64_t version, const uuid& id) {
     net::response out{201, document};
     out.headers.emplace_back("ETag", "\"" + std::to_string(version) + "\"");

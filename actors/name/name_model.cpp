@@ -8,24 +8,24 @@ namespace {
 using decision_result = expected<std::vector<name_model::event>>;
 using events = std::vector<name_model::event>;
 
-problem taken(const name_state& s) {
+problem taken(const name_state& s, const std::string& name) {
     return {code::already_exists,
-            "The name '" + s.name + "' is taken by another " + s.kind + " of this organization. Choose another name."};
+            "The name '" + name + "' is taken by another " + s.kind + " of this organization. Choose another name."};
 }
 
 decision_result decide(const name_state& s, const reserve_name& c, const runtime::context& context) {
     if (s.status == name_status::free) {
-        return events{name_reserved{c.kind, c.name, c.owner, context.now + name_reservation_ms}};
+        return events{name_reserved{c.kind, c.owner, context.now + name_reservation_ms}};
     }
-    return s.owner == c.owner ? decision_result(events{}) : taken(s);
+    return s.owner == c.owner ? decision_result(events{}) : taken(s, c.name);
 }
 
 decision_result decide(const name_state& s, const confirm_name& c, const runtime::context&) {
     if (s.status != name_status::free && s.owner != c.owner) {
-        return taken(s);
+        return taken(s, c.name);
     }
     const bool late = s.status != name_status::reserved && s.owner == c.owner && s.claim >= c.claim;
-    return late ? events{} : events{name_confirmed{c.kind, c.name, c.owner, c.claim}};
+    return late ? events{} : events{name_confirmed{c.kind, c.owner, c.claim}};
 }
 
 decision_result decide(const name_state& s, const release_name& c, const runtime::context&) {
@@ -53,21 +53,20 @@ expected<std::vector<name_model::event>> name_model::decide(const state& s, cons
 }
 
 name_state name_model::apply(state s, const event& e, const runtime::event_context&) {
-    return std::visit(
-        visitor{[&](const name_reserved& x) {
-                    return state{name_status::reserved, x.kind, x.name, x.owner, x.until, s.reservations + 1, 0};
-                },
-                [&](const name_confirmed& x) {
-                    return state{name_status::confirmed, x.kind, x.name, x.owner, {}, s.reservations, x.claim};
-                },
-                [&](const name_released& x) {
-                    auto out = freed(s);
-                    out.owner = x.owner;
-                    out.claim = x.claim;
-                    return out;
-                },
-                [&](const name_expired&) { return freed(s); }},
-        e);
+    return std::visit(visitor{[&](const name_reserved& x) {
+                                  return state{name_status::reserved, x.kind, x.owner, x.until, s.reservations + 1, 0};
+                              },
+                              [&](const name_confirmed& x) {
+                                  return state{name_status::confirmed, x.kind, x.owner, {}, s.reservations, x.claim};
+                              },
+                              [&](const name_released& x) {
+                                  auto out = freed(s);
+                                  out.owner = x.owner;
+                                  out.claim = x.claim;
+                                  return out;
+                              },
+                              [&](const name_expired&) { return freed(s); }},
+                      e);
 }
 
 std::vector<runtime::effect> name_model::resume(const state& s) {

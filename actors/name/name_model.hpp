@@ -22,21 +22,20 @@ struct expire_name {
 };
 BOOST_DESCRIBE_STRUCT(expire_name, (), (number))
 
+/// Events hold no text: the name of a person would outlive its erasure here.
 struct name_reserved {
     std::string kind;
-    std::string name;
     uuid owner;
     timestamp until;
 };
-BOOST_DESCRIBE_STRUCT(name_reserved, (), (kind, name, owner, until))
+BOOST_DESCRIBE_STRUCT(name_reserved, (), (kind, owner, until))
 
 struct name_confirmed {
     std::string kind;
-    std::string name;
     uuid owner;
     std::uint64_t claim = 0;
 };
-BOOST_DESCRIBE_STRUCT(name_confirmed, (), (kind, name, owner, claim))
+BOOST_DESCRIBE_STRUCT(name_confirmed, (), (kind, owner, claim))
 
 struct name_released {
     uuid owner;
@@ -51,7 +50,6 @@ struct name_state {
     static constexpr int version = 1;
     name_status status = name_status::free;
     std::string kind;
-    std::string name;
     uuid owner;
     timestamp until;                ///< Of a reservation.
     std::uint64_t reservations = 0; ///< Numbers them: a late timer of an older one does nothing.
@@ -59,7 +57,7 @@ struct name_state {
     /// nothing.
     std::uint64_t claim = 0;
 };
-BOOST_DESCRIBE_STRUCT(name_state, (), (status, kind, name, owner, until, reservations, claim))
+BOOST_DESCRIBE_STRUCT(name_state, (), (status, kind, owner, until, reservations, claim))
 
 } // namespace troupe::actors
 

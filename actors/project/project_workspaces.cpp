@@ -94,7 +94,8 @@ void allow_removal(const fs::path& folder) {
 }
 
 /// The caches of a deleted project. What cannot be removed now is tried again at the next start.
-void remove_caches(const fs::path& directory, const uuid& project) {
+bool remove_caches(const fs::path& directory, const uuid& project) {
+    bool all = true;
     for (const auto& each : {folder_of(directory, project), index_of(directory, project)}) {
         std::error_code failed;
         fs::remove_all(each, failed);
@@ -104,8 +105,10 @@ void remove_caches(const fs::path& directory, const uuid& project) {
         }
         if (failed) {
             log_for("project").warn("{} of a deleted project stays: {}", each.string(), failed.message());
+            all = false;
         }
     }
+    return all;
 }
 
 } // namespace
@@ -484,6 +487,25 @@ project_workspaces::project_workspaces(storage::store& store, fs::path directory
 }
 
 project_workspaces::~project_workspaces() = default;
+
+expected<void> project_workspaces::remove_of(const uuid& organization) {
+    std::set<uuid> gone;
+    std::error_code none; // no folder: no project was ever used
+    for (fs::directory_iterator at(directory_, none); !none && at != fs::directory_iterator(); at.increment(none)) {
+        const auto id = parse_uuid(at->path().stem().native());
+        const auto version = id ? storage::read_version(store_, {organization, std::string(project_model::kind), *id})
+                                : expected<std::uint64_t>(0);
+        if (version && *version > 0) {
+            gone.insert(*id);
+        }
+    }
+    for (const auto& id : gone) {
+        if (!remove_caches(directory_, id)) {
+            return problem{code::storage_failed, "the folder of project " + to_string(id) + " cannot be removed"};
+        }
+    }
+    return {};
+}
 
 std::shared_ptr<project_workspaces::workspace> project_workspaces::workspace_of(const entity_address& project) {
     const std::scoped_lock lock(mutex_);

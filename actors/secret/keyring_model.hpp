@@ -91,6 +91,7 @@ struct keyring_model {
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
+    static uuid subject(const state& s) { return s.organization; }
     static std::vector<runtime::effect> resume(const state&);
     /// The document is the state itself: no route shows it.
     static runtime::entity_view view(const state&, const runtime::view_context&);

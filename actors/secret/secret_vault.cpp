@@ -1,5 +1,6 @@
 #include "actors/secret/secret_vault.hpp"
 
+#include "actors/secret/payload_keys.hpp"
 #include "runtime/entity/offline.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/committer.hpp"
@@ -99,6 +100,9 @@ expected<std::size_t> rewrap_offline(storage::store& s, const master_keys& maste
             all.emplace_back(ring.organization, std::move(**command));
         }
     }
+    if (auto wrapped = s.keys() ? s.keys()->wrap_with(wrap_with_masters(masters)) : expected<void>(); !wrapped) {
+        return wrapped.error();
+    }
     if (all.empty()) {
         return std::size_t{0};
     }
@@ -137,6 +141,13 @@ expected<std::unique_ptr<secret_vault>> secret_vault::open(const runtime::servic
     }
     auto keys = read_master_keys(*source);
     if (!keys && keys.error().code == code::not_found && source->may_make) {
+        if (storage::key_store::has_keys(storage::store::keys_folder(s.store->directory()))) {
+            return problem{code::secrets_locked,
+                           source->file.string() +
+                               " is missing, and all contents of the data directory are sealed under it. Put the key "
+                               "file of the node that made them there, or name it with secrets.key_file; nothing was "
+                               "changed"};
+        }
         const auto rings = read_keyrings(*s.store);
         if (!rings) {
             return rings.error();
@@ -159,6 +170,11 @@ expected<std::unique_ptr<secret_vault>> secret_vault::open(const runtime::servic
     }
     if (!keys) {
         return keys.error();
+    }
+    if (auto attached = attach_payload_keys(*s.store, *keys); !attached) {
+        auto why = attached.error();
+        why.detail += "; nothing was changed";
+        return why;
     }
     std::unique_ptr<secret_vault> out(new secret_vault(s, std::move(*source), std::move(*keys)));
     auto good = out->check();
@@ -339,6 +355,11 @@ expected<std::optional<reseal_secret>> secret_vault::reseal(const keyring_state&
 }
 
 expected<std::size_t> secret_vault::rewrap_all() {
+    if (auto* payload_keys = services_.store->keys()) {
+        if (auto wrapped = payload_keys->wrap_with(wrap_with_masters(*masters())); !wrapped) {
+            return wrapped.error();
+        }
+    }
     const auto rings = read_keyrings(*services_.store);
     if (!rings) {
         return rings.error();
@@ -362,6 +383,15 @@ expected<std::size_t> secret_vault::rewrap_all() {
     return changed;
 }
 
+void secret_vault::rewrap_after_start() {
+    if (const auto rewrapped = rewrap_all(); !rewrapped) {
+        log_for("secrets").error("not all data keys are wrapped with the new master key yet: {}",
+                                 rewrapped.error().detail);
+    } else if (*rewrapped > 0) {
+        log_for("secrets").warn("{} keyrings are wrapped with the new master key", *rewrapped);
+    }
+}
+
 void secret_vault::rotate_master(std::function<void(expected<void>)> done) {
     if (rotating_.exchange(true)) {
         done(problem{code::conflict, "the master key is being rotated already; look again in a moment"});
@@ -377,7 +407,7 @@ void secret_vault::rotate_master(std::function<void(expected<void>)> done) {
             const std::lock_guard lock(mutex_);
             masters_ = std::make_shared<const master_keys>(std::move(*added));
         }
-        const auto rewrapped_all = added ? rewrap_all() : expected<std::size_t>(added.error());
+        const auto rewrapped_all = added ? rewrap_all() : expected<std::size_t>(added.error()); // knows the new ones
         rotating_ = false;
         done(rewrapped_all ? expected<void>() : rewrapped_all.error());
     });

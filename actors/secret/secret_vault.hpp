@@ -66,6 +66,9 @@ public:
     /// Gives how many keyrings changed. Blocks.
     expected<std::size_t> rewrap_all();
 
+    /// The same after a start, into the log: with both keys at hand what fails now is done by the next start.
+    void rewrap_after_start();
+
     /// Makes a new master key, puts it first in the key file and wraps everything with it. The older ones stay in the
     /// file: backups of before need them. What a kill leaves half done goes on with the next start. Returns at once;
     /// `done` is called exactly once, from any thread; `conflict` while another rotation goes on.

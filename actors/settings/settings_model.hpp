@@ -92,6 +92,7 @@ struct settings_model {
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
+    static uuid subject(const state& s) { return s.organization; }
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
     /// What was changed: `settings_result_document`.

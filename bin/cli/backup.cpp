@@ -1,7 +1,9 @@
 #include "schemas/backup.hpp"
 #include "actors/application/kinds.hpp"
+#include "actors/secret/payload_keys.hpp"
 #include "bin/cli/commands.hpp"
 #include "bin/cli/print.hpp"
+#include "bin/cli/unlock.hpp"
 #include "net/object_store/s3.hpp"
 #include "runtime/backup/remote_backups.hpp"
 #include "runtime/backup/restore.hpp"
@@ -258,6 +260,13 @@ expected<int> backup_restore(context& c) {
             return c.usage({code::invalid_request, "--until takes a time with its zone: 2026-11-21T10:00:00Z."});
         }
     }
+    options.unlock = [&c, &options](storage::store& s) { // the key of the node that made it, unless one is named
+        auto settings = secrets_settings(c, s.directory());
+        if (settings && settings->secrets_key.empty() && settings->secrets_key_file.empty()) {
+            settings->secrets_key_file = (options.backup.parent_path().parent_path() / "secrets.key").string();
+        }
+        return settings ? actors::unlock_offline(s, *settings, false) : expected<void>(settings.error());
+    };
     const bool live = c.err_screen().interactive && !c.json();
     const auto done = runtime::restore_backup(options, actors::entity_kinds({}), [&](std::string_view doing) {
         if (live) {

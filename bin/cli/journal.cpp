@@ -1,7 +1,9 @@
 #include "bin/cli/commands.hpp"
 #include "bin/cli/print.hpp"
+#include "bin/cli/unlock.hpp"
 #include "schemas/base/described.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/sealing.hpp"
 #include "storage/store.hpp"
 
 #include <fmt/format.h>
@@ -28,6 +30,9 @@ expected<int> journal_verify(context& c) {
         return store.error();
     }
     const bool live = c.err_screen().interactive && !c.json();
+    if (const auto opened = unlock(c, **store, true); !opened) { // all but the contents can be read without keys
+        c.note(paint(c.err_screen(), tone::warn, "contents are not opened: ") + opened.error().detail);
+    }
     const auto found = storage::verify_journal(**store, [&](std::uint64_t records) {
         if (live) {
             c.progress(fmt::format("{} records", count_text(records)));
@@ -172,6 +177,9 @@ expected<int> journal_export(context& c) {
     if (!store) {
         return store.error();
     }
+    if (auto opened = unlock(c, **store, true); !opened) {
+        return opened.error();
+    }
     for (auto shard = since->first; shard < (*store)->who().shards; ++shard) {
         const auto base = storage::read_log_base(**store, shard);
         if (!base) {
@@ -183,14 +191,22 @@ expected<int> journal_export(context& c) {
             trimmed += after - asked;
             oldest = std::max(oldest, base->time);
         }
+        expected<void> opened;
         const auto read = storage::read_log(**store, shard, after, [&](storage::record&& r) {
             if (!kind || r.entity.kind == *kind) {
-                c.write(export_line(std::move(r)));
+                opened = storage::open_record(**store, r);
+                if (!opened && opened.error().code == code::erased) {
+                    r.payload = "null";
+                    opened = {};
+                }
+                if (opened) {
+                    c.write(export_line(std::move(r)));
+                }
             }
-            return c.can_write();
+            return opened && c.can_write();
         });
-        if (!read) {
-            return read.error();
+        if (!read || !opened) {
+            return read ? opened.error() : read.error();
         }
         if (!c.can_write()) {
             return problem{code::storage_failed, "The export is not complete: its output cannot be written."};
@@ -209,13 +225,14 @@ std::vector<command> journal_commands() {
     return {
         {"journal verify",
          "Read the whole journal and all contents of a data folder and name the first bad record or content.",
-         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
+         {.flags = {secrets_key_flag()}, .operands = "[DIR]", .operands_min = 0, .operands_max = 1},
          "troupe journal verify ./data",
          journal_verify},
         {"journal export",
          "Write every record of a data folder as a line of JSON, shard by shard. A node may run on it.",
          {.flags = {{"since", "SHARD:SEQ", "Go on after this record; shards before it are left out."},
-                    {"kind", "KIND", "Only records of entities of this kind: task, run, …"}},
+                    {"kind", "KIND", "Only records of entities of this kind: task, run, …"},
+                    secrets_key_flag()},
           .operands = "[DIR]",
           .operands_min = 0,
           .operands_max = 1},

@@ -2,6 +2,7 @@
 #include "bin/cli/commands.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/text.hpp"
+#include "bin/cli/unlock.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/entity/rebuild.hpp"
 #include "storage/store.hpp"
@@ -175,6 +176,9 @@ expected<int> views(context& c, bool mend) {
     if (!store) {
         return store.error();
     }
+    if (auto opened = unlock(c, **store, false); !opened) {
+        return opened.error();
+    }
     const bool live = c.err_screen().interactive && !c.json();
     const auto result = runtime::rebuild_views(**store, actors::entity_kinds({}), mend, [&](std::uint64_t entities) {
         if (live) {
@@ -227,12 +231,12 @@ std::vector<command> local_commands() {
     return {
         {"views check",
          "Make every view again from the journal and compare. The node must not run.",
-         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
+         {.flags = {secrets_key_flag()}, .operands = "[DIR]", .operands_min = 0, .operands_max = 1},
          "troupe views check ./data",
          [](context& c) { return views(c, false); }},
         {"views rebuild",
          "Make every view again from the journal and mend what differs. The node must not run.",
-         {.operands = "[DIR]", .operands_min = 0, .operands_max = 1},
+         {.flags = {secrets_key_flag()}, .operands = "[DIR]", .operands_min = 0, .operands_max = 1},
          "troupe views rebuild ./data",
          [](context& c) { return views(c, true); }},
         {"config check", "Check a configuration; every mistake is named with its line.", config_takes,

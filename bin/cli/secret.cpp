@@ -1,4 +1,5 @@
 #include "schemas/secret.hpp"
+#include "actors/secret/payload_keys.hpp"
 #include "actors/secret/secret_vault.hpp"
 #include "bin/cli/ask.hpp"
 #include "bin/cli/commands.hpp"
@@ -123,6 +124,9 @@ expected<int> rotate_offline(context& c, const std::string& new_file) {
     const auto store = storage::store::open(options);
     if (!store) {
         return store.error();
+    }
+    if (auto attached = actors::attach_payload_keys(**store, both); !attached) {
+        return attached.error();
     }
     const auto changed = actors::rewrap_offline(**store, both);
     if (!changed) {

@@ -5,6 +5,7 @@
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/backup.hpp"
+#include "storage/key_store.hpp"
 
 #include <caf/actor_addr.hpp>
 #include <caf/actor_cast.hpp>
@@ -70,12 +71,28 @@ expected<T> without_exceptions(const std::function<expected<T>()>& work) {
     }
 }
 
+/// The keys of the contents beside the backups, where each of them is found by all: none is in a backup.
+expected<void> copy_keys_beside(const storage::store& s, const std::filesystem::path& directory) {
+    const auto files = s.keys() ? s.keys()->files() : expected<key_files>(key_files());
+    if (!files || files->empty()) {
+        return files ? expected<void>() : expected<void>(files.error());
+    }
+    return storage::merge_key_files(*files, storage::store::keys_folder(directory));
+}
+
 expected<backup_manifest> make_backup(storage::store& s, const std::filesystem::path& directory, backup_maker made_by,
                                       const std::string& key) {
     static auto& made_count = metrics().make_counter("troupe_backups_total", "Backups that were made.");
     static auto& failed_count = metrics().make_counter("troupe_backup_failures_total", "Backups that failed.");
     const auto begin = system_now();
-    auto made = without_exceptions<backup_manifest>([&] { return create_backup(s, directory, made_by, key); });
+    auto made = without_exceptions<backup_manifest>([&]() -> expected<backup_manifest> {
+        if (auto copied = copy_keys_beside(s, directory); !copied) {
+            return copied.error();
+        }
+        auto out = create_backup(s, directory, made_by, key);
+        const auto copied = copy_keys_beside(s, directory); // what was made meanwhile
+        return copied ? std::move(out) : copied.error();
+    });
     if (made && made->created_at < begin) {
         return made; // a repeat
     }
@@ -186,6 +203,25 @@ void backup_desk::create(std::string request_key, answer<backup_detail> done) {
         std::move(done));
 }
 
+void backup_desk::copy_keys(answer<void> done) {
+    ask<void>(
+        remote_ ? who::copier : who::maker,
+        [this]() -> expected<void> {
+            if (std::error_code none; !std::filesystem::exists(storage::store::keys_folder(directory_), none)) {
+                return put_keys_away(); // no backup was ever made here
+            }
+            auto copied = copy_keys_beside(store_, directory_);
+            return copied ? put_keys_away() : copied;
+        },
+        std::move(done));
+}
+
+expected<void> backup_desk::put_keys_away() {
+    const auto files = remote_ && store_.keys() ? store_.keys()->files() : expected<key_files>(key_files());
+    return files ? (files->empty() ? expected<void>() : put_keys(*remote_, store_.who().replica, *files))
+                 : expected<void>(files.error());
+}
+
 void backup_desk::list(answer<std::vector<backup_entry>> done) {
     ask<std::vector<backup_entry>>(
         who::reader,
@@ -261,6 +297,9 @@ expected<void> backup_desk::copy_missing() {
     const auto all = storage::list_backups(directory_);
     if (!all) {
         return all.error();
+    }
+    if (auto put = put_keys_away(); !put) {
+        return put;
     }
     const auto replica = store_.who().replica;
     auto copied = copies_of(replica);

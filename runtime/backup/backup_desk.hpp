@@ -43,6 +43,8 @@ public:
 
     /// As of `storage::create_backup`.
     void create(std::string request_key, answer<backup_detail> done);
+    /// Brings the copies of the keys that lie beside the backups up to date: what was destroyed is so there, too.
+    void copy_keys(answer<void> done);
     void list(answer<std::vector<backup_entry>> done);
     void find(std::string id, answer<backup_detail> done);
     /// Its copy goes first.
@@ -64,6 +66,7 @@ private:
     std::int64_t look_for_copies();
     void copy_soon();
     expected<void> copy_missing();
+    expected<void> put_keys_away();
     expected<std::set<std::string>> copies_of(const uuid& replica);
     /// The object store, when it has a copy; else empty.
     [[nodiscard]] std::string copy_of(const std::string& id) const;

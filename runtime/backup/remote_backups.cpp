@@ -3,6 +3,8 @@
 #include "schemas/base/durable_file.hpp"
 #include "storage/backup.hpp"
 #include "storage/file_hash.hpp"
+#include "storage/key_store.hpp"
+#include "storage/store.hpp"
 
 #include <algorithm>
 #include <set>
@@ -25,6 +27,8 @@ std::string manifests_of(const uuid& replica) {
 std::string manifest_key(const uuid& replica, std::string_view id) {
     return manifests_of(replica) + std::string(id) + ".json";
 }
+std::string keys_of(const uuid& replica) { return "keys/" + to_string(replica) + "/"; }
+constexpr std::size_t key_file_bytes_max = 1 << 20;
 std::string files_of(const uuid& replica) { return "files/" + to_string(replica) + "/"; }
 
 expected<backup_manifest> read_copy(object_store& in, const std::string& key) {
@@ -88,6 +92,22 @@ expected<void> fetch_files(object_store& from, const backup_manifest& backup, co
     return {};
 }
 
+expected<void> fetch_keys(object_store& from, const uuid& replica, const fs::path& into) {
+    const auto names = from.list(keys_of(replica));
+    if (!names) {
+        return names.error();
+    }
+    key_files files;
+    for (const auto& name : *names) {
+        auto text = from.get(name, key_file_bytes_max);
+        if (!text) {
+            return text.error();
+        }
+        files.emplace_back(name.substr(keys_of(replica).size()), std::move(*text));
+    }
+    return files.empty() ? expected<void>() : storage::merge_key_files(files, into);
+}
+
 } // namespace
 
 expected<void> copy_backup(object_store& to, const backup_manifest& backup) {
@@ -106,6 +126,23 @@ expected<void> copy_backup(object_store& to, const backup_manifest& backup) {
         }
     }
     return to.put(manifest_key(backup.replica, backup.id), to_json(backup) + "\n");
+}
+
+expected<void> put_keys(object_store& to, const uuid& replica, const key_files& files) {
+    for (const auto& [name, text] : files) {
+        const auto key = keys_of(replica) + name;
+        const auto there = to.get(key, key_file_bytes_max);
+        if (!there && there.error().code != code::not_found) {
+            return there.error();
+        }
+        if (there && *there == text) {
+            continue;
+        }
+        if (auto put = to.put(key, text); !put) {
+            return put;
+        }
+    }
+    return {};
 }
 
 expected<std::vector<backup_manifest>> list_copies(object_store& in, const uuid& replica) {
@@ -184,6 +221,9 @@ expected<backup_manifest> fetch_copy(object_store& from, std::string_view id, co
         return file_problem("create", unfinished.native(), failed.value());
     }
     if (auto fetched = fetch_files(from, *found, unfinished, progress); !fetched) {
+        return fetched.error();
+    }
+    if (auto fetched = fetch_keys(from, found->replica, storage::store::keys_folder(unfinished)); !fetched) {
         return fetched.error();
     }
     if (auto written = replace_file(unfinished / "manifest.json", to_json(*found) + "\n", 0600); !written) {

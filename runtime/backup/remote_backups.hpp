@@ -19,6 +19,10 @@ namespace troupe::runtime {
 
 /// Copies what is not there yet. A failure leaves what was copied, and a repeat goes on from it.
 expected<void> copy_backup(object_store& to, const backup_manifest& backup);
+/// Puts the key files of a node there (storage/key_store.hpp), in the place of those that are there: one copy only, so
+/// that a key which was destroyed is so everywhere.
+using key_files = std::vector<std::pair<std::string, std::string>>;
+expected<void> put_keys(object_store& to, const uuid& replica, const key_files& files);
 
 /// Copies of one node, or of all (nil), newest first. `directory` says where each lies.
 expected<std::vector<backup_manifest>> list_copies(object_store& in, const uuid& replica = {});

@@ -3,7 +3,9 @@
 #include "schemas/base/durable_file.hpp"
 #include "storage/backup.hpp"
 #include "storage/cut.hpp"
+#include "storage/erase.hpp"
 #include "storage/file_hash.hpp"
+#include "storage/key_store.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/store.hpp"
 
@@ -88,6 +90,21 @@ expected<void> rename_replica(const fs::path& folder) {
     return replace_file(file, to_json(*who) + "\n");
 }
 
+/// The keys of the contents, from the copy of the backup or from beside it.
+expected<void> take_keys(const fs::path& backup, const fs::path& folder) {
+    const auto into = storage::store::keys_folder(folder);
+    for (const auto& from : {storage::store::keys_folder(backup), storage::store::keys_folder(backup.parent_path())}) {
+        const auto files = storage::read_key_files(from);
+        if (!files) {
+            return files.error();
+        }
+        if (auto merged = files->empty() ? expected<void>() : storage::merge_key_files(*files, into); !merged) {
+            return merged;
+        }
+    }
+    return storage::owe_removal(into);
+}
+
 /// Cuts and checks the copy, which is closed again at the end.
 expected<void> make_good(const fs::path& folder, const restore_options& options, const kind_registry& kinds,
                          restore_result& result, const std::function<void(std::string_view)>& progress) {
@@ -107,6 +124,9 @@ expected<void> make_good(const fs::path& folder, const restore_options& options,
             return cut.error();
         }
         result.records_cut = cut->records_cut;
+        if (auto unlocked = options.unlock ? options.unlock(**store) : expected<void>(); !unlocked) {
+            return unlocked.error();
+        }
         auto views = cut->records_cut == 0
                          ? expected<rebuild_result>(rebuild_result{})
                          : rebuild_views(**store, kinds, true, [&](std::uint64_t entities) {
@@ -141,8 +161,11 @@ expected<void> make_good(const fs::path& folder, const restore_options& options,
 
 /// The database first: without its identity no node starts on it.
 expected<void> move_into_place(const fs::path& from, const fs::path& target) {
-    for (const auto* name : {"db", "identity.json"}) {
+    for (const auto* name : {"db", "keys", "identity.json"}) {
         std::error_code failed;
+        if (!fs::exists(from / name, failed) && !failed) {
+            continue; // a backup of before there were keys
+        }
         fs::rename(from / name, target / name, failed);
         if (failed) {
             return folder_problem("rename", from / name, failed);
@@ -178,6 +201,9 @@ expected<restore_result> restore_backup(const restore_options& options, const ki
     restore_result result;
     result.from = std::move(*manifest);
     auto done = copy_files(result.from, *folder, progress);
+    if (done) {
+        done = take_keys(options.backup, *folder);
+    }
     if (done) {
         done = rename_replica(*folder);
     }

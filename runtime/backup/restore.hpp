@@ -21,6 +21,9 @@ struct restore_options {
     std::filesystem::path target;     ///< Must not be there, or be empty.
     std::optional<timestamp> until;   ///< What was decided later is left out; nothing: all of the backup.
     std::uint64_t free_bytes_min = 0; ///< That have to be left on the target's disk.
+    /// Opens the contents of the copy, whose keys come from beside the backup. Asked for with `until` only: views that
+    /// are made again have to be read.
+    std::function<expected<void>(storage::store&)> unlock = {};
 };
 
 struct restore_result {
@@ -33,6 +36,7 @@ struct restore_result {
 
 /// Copies the backup, checks every file's hash and every record, cuts at `until` and makes the views again. The target
 /// becomes a data directory with the last step: a failure or a kill before leaves none that a node would start with.
+/// What was erased since the backup stays so: the keys are those that lie beside the backup now.
 /// A moment whose states name a content that was collected before the backup was made is refused; so is one after the
 /// backup, or before all that is in it.
 /// Problems: `invalid_request` for such a moment, `not_found`, `journal_damaged` with the place, `conflict` when the

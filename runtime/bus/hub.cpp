@@ -6,6 +6,7 @@
 #include "schemas/base/log.hpp"
 #include "storage/base.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/sealing.hpp"
 
 #include <algorithm>
 #include <condition_variable>
@@ -112,6 +113,17 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
                 to.push_back(std::move(channel));
             }
         }
+    }
+    /// A record of the past with its payload, if its reader may see it; what was erased is nobody's.
+    expected<void> open_if_wanted(const live_subscriber& s, storage::record& r) const {
+        auto opened =
+            r.entity.organization == s.request.organization ? storage::open_record(store, r) : expected<void>();
+        if (!opened && opened.error().code == code::erased) {
+            r.entity.organization = uuid();
+            r.payload = "{}";
+            return {};
+        }
+        return opened;
     }
     /// Of those, what a reader of the past can want.
     [[nodiscard]] std::vector<std::string> channels_for(const live_subscriber& s, const storage::record& r) const {
@@ -286,13 +298,15 @@ expected<void> hub::state::read_logs(live_subscriber& s) {
                 const std::lock_guard lock(s.delivering);
                 from = s.positions[shard];
             }
+            expected<void> opened;
             auto read = storage::read_log(store, shard, from, [&](storage::record&& r) {
+                opened = open_if_wanted(s, r);
                 const std::lock_guard lock(s.delivering);
                 deliver(s, r, channels_for(s, r));
-                return !s.ended.load();
+                return opened && !s.ended.load();
             });
-            if (!read) {
-                return read;
+            if (!read || !opened) {
+                return read ? opened : read;
             }
             const std::lock_guard lock(mutex);
             const std::lock_guard delivering(s.delivering);

@@ -3,6 +3,7 @@
 #include "schemas/base/described.hpp"
 #include "storage/base.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/sealing.hpp"
 
 #include <map>
 #include <optional>
@@ -104,6 +105,11 @@ expected<event_page> read_once(const storage::store& s, const cursor_codec& curs
             return out;
         }
         if ((*r)->entity.organization == organization) {
+            if (auto opened = storage::open_record(s, **r); !opened && opened.error().code == code::erased) {
+                continue;
+            } else if (!opened) {
+                return opened.error();
+            }
             out.envelopes.push_back(to_envelope({cursors.encode(feed.positions()), (*r)->time,
                                                  own_channel((*r)->entity), (*r)->type, (*r)->payload, organization}));
         }

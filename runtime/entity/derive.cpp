@@ -25,9 +25,10 @@ std::string sort_key(timestamp t) { return sort_key(static_cast<std::uint64_t>(t
 namespace {
 
 /// A NUL ends a filter in its key; text of users may hold one.
-std::vector<index_key> without_nul(std::vector<index_key> keys) {
+std::vector<index_key> as_in_rows(std::vector<index_key> keys, const storage::index_names& names) {
     for (auto& key : keys) {
         std::replace(key.filter.begin(), key.filter.end(), '\0', '\x01');
+        key.filter = names(key.filter);
     }
     return keys;
 }
@@ -121,13 +122,14 @@ void note_set_aside(const storage::record& r, set_aside_effects& into) {
 }
 
 derived_rows rows_of(const entity_instance& e, const view_context& ctx, set_aside_effects set_aside,
-                     std::string* document) {
+                     storage::index_names names, std::string* document) {
     derived_rows out;
+    out.names = std::move(names);
     out.set_aside = std::move(set_aside);
     auto view = e.view(ctx);
     out.exists = view.exists && ctx.version > 0;
     if (out.exists) {
-        out.keys = without_nul(std::move(view.keys));
+        out.keys = as_in_rows(std::move(view.keys), out.names);
     }
     out.blobs = e.blobs();
     out.holds = e.holds();
@@ -152,7 +154,7 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
                                 derived_rows& before) {
     storage::derived_changes out;
     std::string document;
-    auto now = rows_of(e, {a.id, version}, before.set_aside, &document);
+    auto now = rows_of(e, {a.id, version}, before.set_aside, before.names, &document);
 
     const auto document_key = keys::entity(shard, keys::table::document, a);
     if (now.exists) {

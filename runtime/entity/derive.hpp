@@ -2,6 +2,7 @@
 
 #include "runtime/entity/kind.hpp"
 #include "storage/committer.hpp"
+#include "storage/sealing.hpp"
 
 #include <cstdint>
 #include <map>
@@ -45,11 +46,12 @@ struct derived_rows {
     std::vector<usage_amount> holds;       ///< What is counted of the state for its organization.
     std::vector<effect> owed;              ///< As `resume` gave it, timers too, without what is set aside.
     set_aside_effects set_aside;
+    storage::index_names names; ///< Under which the keys stand.
 };
 
 /// What the tables hold for this state.
 derived_rows rows_of(const entity_instance& e, const view_context& ctx, set_aside_effects set_aside,
-                     std::string* document);
+                     storage::index_names names, std::string* document);
 
 /// Changes from `before` to the instance's present state, which becomes `before`. Takes the instance's items.
 storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const entity_address& a, std::uint64_t version,

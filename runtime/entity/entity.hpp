@@ -33,6 +33,8 @@
 ///         static std::vector<item> items(const state& after, const event&, const event_context&);
 ///         // optional: the names of the blobs that the state needs; a blob that no state names is collected
 ///         static std::vector<std::string_view> blobs(const state&);
+///         // optional: the person whose it is; erasing them makes it unreadable. Without it, it is its organization's
+///         static uuid subject(const state&);
 ///         // optional: what an event used, counted by the day ("tasks"), and what a state holds of what organizations
 ///         // have together ("agents"): schemas/quota.hpp
 ///         static std::vector<usage_amount> uses(const state& after, const event&);

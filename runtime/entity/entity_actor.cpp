@@ -135,7 +135,9 @@ private:
 
     void activated(expected<storage::activation>& result) {
         auto loaded = result ? load_safely(*result) : expected<void>(result.error());
-        if (!loaded) {
+        if (!loaded && loaded.error().code == code::erased) {
+            break_with(loaded.error());
+        } else if (!loaded) {
             break_with({code::quarantined, to_string(self_) + " cannot be loaded: " + loaded.error().detail});
             log_for("entity").error("{}", broken_->detail);
             if (services_.troubles) {
@@ -181,7 +183,11 @@ private:
         bytes_since_snapshot_ = loaded->tail_bytes + loaded->tail_events * record_overhead_bytes;
         state_bytes_ = loaded->from_bytes + loaded->tail_bytes;
         estimate_memory();
-        before_ = rows_of(*instance_, {self_.id, version_}, std::move(loaded->set_aside), nullptr);
+        auto names = storage::index_names::for_writing(*services_.store, self_.organization);
+        if (!names) {
+            return names.error();
+        }
+        before_ = rows_of(*instance_, {self_.id, version_}, std::move(loaded->set_aside), std::move(*names), nullptr);
         return {};
     }
 
@@ -326,9 +332,7 @@ private:
     void append(batch b) {
         auto& a = *b.append;
         const auto version = version_ + a.records.size();
-        a.entity = self_;
-        a.activation = activation_;
-        a.expected_version = version_;
+        address(a);
         mark(b, true); // `view` and `resume` may throw too
         a.derived = derive(*instance_, shard_, self_, version, before_);
         for (const auto& r : a.records) {
@@ -365,6 +369,13 @@ private:
         request(committer_, caf::infinite, append_msg{shared->append})
             .then([this, shared, version](appended_msg& m) { appended(*shared, version, m.result); },
                   [this](caf::error& e) { quit(std::move(e)); });
+    }
+
+    void address(storage::append& a) const {
+        a.entity = self_;
+        a.activation = activation_;
+        a.expected_version = version_;
+        a.subject = instance_->subject();
     }
 
     static void mark(const batch& b, bool deciding) {
@@ -416,9 +427,7 @@ private:
             return;
         }
         auto a = std::make_shared<storage::append>();
-        a->entity = self_;
-        a->activation = activation_;
-        a->expected_version = version_;
+        address(*a);
         a->derived = std::move(cut->changes);
         if (!has_good_snapshot(*services_.store, self_, cut->base, *services_.kinds->find(self_.kind)->second.make())) {
             snapshot(a->derived, version_); // beside the base: a damaged one falls back to the other
@@ -544,9 +553,7 @@ private:
             return;
         }
         auto a = std::make_shared<storage::append>();
-        a->entity = self_;
-        a->activation = activation_;
-        a->expected_version = version_;
+        address(*a);
         snapshot(a->derived, version_);
         in_flight_ = true; // commands that come now wait; the shard offers them again after the end
         count_append();

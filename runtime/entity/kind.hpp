@@ -67,6 +67,8 @@ public:
     /// What the state holds of what is counted for its organization, in the order of the model, which is the same each
     /// time. Amounts of 0 may be left out.
     [[nodiscard]] virtual std::vector<usage_amount> holds() const = 0;
+    /// Whose key seals what is kept of it (storage/key_store.hpp); nil: the organization's.
+    [[nodiscard]] virtual uuid subject() const = 0;
     /// The items of the events applied since the last call.
     virtual std::vector<item> take_items() = 0;
     /// Nothing when the kind has no performer.
@@ -232,6 +234,14 @@ public:
     [[nodiscard]] std::vector<usage_amount> holds() const override {
         if constexpr (detail::has_holds<M>) {
             return M::holds(state_);
+        } else {
+            return {};
+        }
+    }
+
+    [[nodiscard]] uuid subject() const override {
+        if constexpr (requires { M::subject(state_); }) {
+            return M::subject(state_);
         } else {
             return {};
         }

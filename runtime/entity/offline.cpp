@@ -22,7 +22,12 @@ reply decide_offline(const storage::store& s, storage::committer& committer, con
     if (!loaded) {
         return loaded.error();
     }
-    auto before = rows_of(*instance, {c.to.id, active->version}, std::move(loaded->set_aside), nullptr);
+    auto names = storage::index_names::for_writing(s, c.to.organization);
+    if (!names) {
+        return names.error();
+    }
+    auto before =
+        rows_of(*instance, {c.to.id, active->version}, std::move(loaded->set_aside), std::move(*names), nullptr);
     const timestamp now{std::max(system_now().ms, storage::last_time(s, shard).ms)}; // a log's time never goes back
     auto decided = instance->handle(c, {c.to, active->version, now, c.principal, make_uuid});
     if (!decided) {
@@ -51,6 +56,7 @@ reply decide_offline(const storage::store& s, storage::committer& committer, con
     if (!a.records.empty()) {
         a.derived = derive(*instance, shard, c.to, version, before);
         a.used = std::move(decided->used);
+        a.subject = instance->subject();
         if (loaded->base > 0) {
             if (auto kept = storage::keep_base_items(s, a.derived); !kept) {
                 return kept.error();

@@ -6,6 +6,7 @@
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/poison.hpp"
+#include "storage/sealing.hpp"
 #include "storage/usage.hpp"
 #include "storage/views.hpp"
 
@@ -22,11 +23,31 @@ namespace {
 
 using rows = std::map<std::string, std::string>;
 
+/// A row that has to be there, and what seals it.
+struct made_row {
+    std::string value;
+    storage::shared_key key;
+
+    /// As it is written.
+    [[nodiscard]] std::pair<std::string, std::string> sealed(const std::string& place) const {
+        std::vector<std::pair<std::string, std::string>> one{{place, value}};
+        storage::seal_rows(key.get(), one);
+        return std::move(one.front());
+    }
+};
+using made_rows = std::map<std::string, made_row>;
+
 /// The view rows of one entity, from where its history begins to its end.
 expected<void> replay(const storage::store& s, const entity_kind& kind, const entity_address& a, std::uint32_t shard,
-                      rows& into) {
+                      made_rows& made) {
     const auto instance = kind.make();
+    rows into;
     derived_rows before;
+    auto names = storage::index_names::for_writing(s, a.organization);
+    if (!names) {
+        return names.error();
+    }
+    before.names = std::move(*names);
     std::uint64_t version = 0;
     const auto base = storage::read_base(s, a);
     auto items = base ? storage::read_base_items(s, a) : expected<rows>(base.error());
@@ -69,13 +90,20 @@ expected<void> replay(const storage::store& s, const entity_kind& kind, const en
     for (const auto& key : changes.deletes) {
         into.erase(key);
     }
+    const auto sealing = storage::sealing_key(s, instance->subject(), a.organization);
+    if (!sealing) {
+        return sealing.error();
+    }
+    for (auto& [key, value] : into) {
+        made.insert_or_assign(key, made_row{std::move(value), *sealing});
+    }
     return {};
 }
 
-void compare(const storage::store& s, std::uint32_t shard, rows expected_rows, const std::set<std::string>& left_alone,
-             rebuild_result& result, storage::view_rows& mend) {
+void compare(const storage::store& s, std::uint32_t shard, made_rows expected_rows,
+             const std::set<std::string>& left_alone, rebuild_result& result, storage::view_rows& mend) {
     result.rows += expected_rows.size();
-    storage::each_view_row(s, shard, [&](std::string_view key, std::string_view value) {
+    storage::each_view_row(s, shard, [&](std::string_view key, std::string_view value, bool sealed) {
         const auto found = expected_rows.find(std::string(key));
         if (found == expected_rows.end()) {
             const auto owner = storage::owner_of_view_row(key);
@@ -85,15 +113,16 @@ void compare(const storage::store& s, std::uint32_t shard, rows expected_rows, c
             }
             return;
         }
-        if (found->second != value) {
+        const bool has_to_be_sealed = found->second.key && storage::holds_contents(key);
+        if (found->second.value != value || sealed != has_to_be_sealed) {
             ++result.different;
-            mend.puts.emplace_back(found->first, std::move(found->second));
+            mend.puts.push_back(found->second.sealed(found->first));
         }
         expected_rows.erase(found);
     });
     result.missing += expected_rows.size();
-    for (auto& [key, value] : expected_rows) {
-        mend.puts.emplace_back(key, std::move(value));
+    for (const auto& [key, row] : expected_rows) {
+        mend.puts.push_back(row.sealed(key));
     }
 }
 
@@ -110,7 +139,7 @@ expected<void> complete_shard(const storage::store& s, const std::vector<const e
     expected<void> replayed;
     const auto visited = storage::each_entity(s, shard, [&](const entity_address& a) {
         const auto kind = std::ranges::find(kinds, a.kind, &entity_kind::name);
-        rows found;
+        made_rows found;
         if (kind != kinds.end()) {
             replayed = replay(s, **kind, a, shard, found);
         }
@@ -205,14 +234,14 @@ expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& k
                                        const std::function<void(std::uint64_t)>& progress) {
     rebuild_result result;
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        rows expected_rows;
+        made_rows expected_rows;
         std::set<std::string> left_alone;
         auto visited = storage::each_entity(s, shard, [&](const entity_address& a) {
             const auto kind = kinds.find(a.kind);
             const auto replayed = kind == kinds.end()
                                       ? expected<void>(problem{code::quarantined, "its kind is not known here"})
                                       : replay(s, kind->second, a, shard, expected_rows);
-            if (!replayed) {
+            if (!replayed && replayed.error().code != code::erased) {
                 result.quarantined.push_back(to_string(a) + ": " + replayed.error().detail);
                 left_alone.insert(storage::owner_text(a));
             }

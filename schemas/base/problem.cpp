@@ -143,6 +143,9 @@ constexpr code_info table[] = {
      "The master key that wraps the data keys of secrets is missing or another one, or what is stored was changed.",
      "Give the node the master key that the message names: secrets.key_file, TROUPE_SECRETS_KEY, or secrets.key in the "
      "data directory, an older one behind the new one. Nothing is overwritten meanwhile."},
+    {code::erased, "erased", 410, "It was erased",
+     "The person or organization that this belonged to was erased: the key of its contents is destroyed.",
+     "There is no way back. What others kept of it, they have to have copied before."},
     {code::invalid_credentials, "invalid_credentials", 401, "These credentials do not open an account",
      "The e-mail address, the password or the code is wrong, or the account is disabled or locked for a while.",
      "Check what you typed. After several wrong attempts wait some minutes, or ask an administrator to unlock the "

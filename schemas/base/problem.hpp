@@ -60,6 +60,7 @@ enum class code : std::uint16_t {
     connection_failed,      ///< A client could not reach the node.
     internal,               ///< A defect in Troupe; the log has the details.
     secrets_locked,         ///< Secrets that the node's master keys cannot open.
+    erased,                 ///< Its key was destroyed: nobody can read it any more.
     invalid_credentials,    ///< E-mail, password or code are wrong, or the account is locked: never which.
     token_reused,           ///< A refresh token came a second time: its session is ended.
     mfa_required,           ///< The password was right, the code of the second factor is missing.

@@ -205,6 +205,7 @@ private:
             append.records.push_back(std::move(r));
         }
         append.derived = runtime::derive(*host.instance, store_->shard_of(c.to), c.to, host.version, host.rows);
+        append.subject = host.instance->subject();
         std::vector<storage::append> batch;
         batch.push_back(std::move(append));
         std::vector<expected<storage::appended>> results;

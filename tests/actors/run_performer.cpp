@@ -47,6 +47,7 @@ struct one_folder final : working_folders {
         turn = taken;
         return taken;
     }
+    expected<void> remove_of(const uuid&) override { return {}; }
     [[nodiscard]] expected<std::vector<project_change>> changes_by(const entity_address&,
                                                                    const std::string&) const override {
         return std::vector<project_change>{};

@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(references_follow_the_state_and_are_remade_from_the_journal
     const auto nothing = [](std::uint64_t) {};
     BOOST_TEST(runtime::rebuild_views(*store, albums<album_model>(), false, nothing)->equal());
     storage::view_rows lost;
-    storage::each_view_row(*store, store->shard_of({system_organization, "album", id}), [&](auto key, auto) {
+    storage::each_view_row(*store, store->shard_of({system_organization, "album", id}), [&](auto key, auto, bool) {
         if (key[2] == static_cast<char>(storage::keys::table::reference)) {
             lost.deletes.emplace_back(key);
         }

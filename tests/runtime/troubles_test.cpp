@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(the_list_of_poison_is_made_again_from_the_events) {
     };
     BOOST_TEST(views(false).equal());
     storage::view_rows lost;
-    storage::each_view_row(*host.store, host.store->shard_of(host.address(id)), [&](std::string_view key, auto) {
+    storage::each_view_row(*host.store, host.store->shard_of(host.address(id)), [&](std::string_view key, auto, bool) {
         if (key[2] == 'p') {
             lost.deletes.emplace_back(key);
         }
