@@ -28,7 +28,8 @@ struct organization_document {
     std::optional<timestamp> trial_ends_at; ///< Of the status `trial`: then it becomes `suspended`.
     std::optional<quota_limits> limits;     ///< Its own, in place of its plan's; all in force: GET …/limits.
     bool closing = false;                   ///< It is being erased: nobody gets in.
-    json::raw settings;
+    /// What was written here before settings had versions; the first change of GET …/settings takes it over.
+    std::optional<json::raw> settings;
     std::uint64_t members = 0;
     std::string created_by;
     timestamp created_at;
@@ -54,7 +55,6 @@ BOOST_DESCRIBE_STRUCT(create_organization_body, (), (name, slug, domain))
 struct update_organization_body {
     std::optional<std::string> name;
     std::optional<std::string> domain;
-    std::optional<json::raw> settings;
     std::optional<organization_plan> plan;
     std::optional<organization_status> status;
     std::optional<timestamp> trial_ends_at;
@@ -70,7 +70,7 @@ struct update_organization_body {
                                             .doc = "In place of the plan's, all at once: {} takes them away. Only for "
                                                    "administrators of the node."}};
 };
-BOOST_DESCRIBE_STRUCT(update_organization_body, (), (name, domain, settings, plan, status, trial_ends_at, limits))
+BOOST_DESCRIBE_STRUCT(update_organization_body, (), (name, domain, plan, status, trial_ends_at, limits))
 
 /// A member as the organization keeps it: an item of its collection "members", under the user's id.
 struct member_record {

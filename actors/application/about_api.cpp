@@ -19,6 +19,7 @@ net::api_info about_api() {
          {"projects", "Files that agents work on, kept in the log; a folder on the node is a cache of it."},
          {"runs", "An agent's work on one goal: model calls and tool calls, durable step by step."},
          {"secrets", "Values that are kept encrypted and never shown again."},
+         {"settings", "Settings of organizations with versions, profiles and templates; their security policies."},
          {"system", "The node itself: health, load, supervision, events, and this description."},
          {"tasks", "What is to be done: on the board, in an agent's queue, with messages."}}};
 }

@@ -7,7 +7,9 @@
 #include "actors/application/live_channels.hpp"
 #include "actors/application/live_figures.hpp"
 #include "actors/application/live_routes.hpp"
+#include "actors/application/node_metrics.hpp"
 #include "actors/application/present_edge.hpp"
+#include "actors/application/settings_links.hpp"
 #include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/audit/audit_routes.hpp"
@@ -27,6 +29,7 @@
 #include "actors/run/run_routes.hpp"
 #include "actors/secret/secret_routes.hpp"
 #include "actors/secret/secret_vault.hpp"
+#include "actors/settings/settings_routes.hpp"
 #include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
@@ -39,7 +42,6 @@
 #include "net/websocket/asyncapi.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "runtime/config/prices.hpp"
-#include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/node.hpp"
 #include "runtime/process/sandbox.hpp"
@@ -104,6 +106,7 @@ struct application::impl {
     std::optional<admin_key> key;
     std::unique_ptr<secret_vault> vault;
     std::unique_ptr<identity> who;
+    settings_parts settings_of;
     std::unique_ptr<audit_desk> audit;
     std::unique_ptr<refusals> refused;
     std::vector<std::unique_ptr<audit_stream>> audit_streams;
@@ -121,11 +124,11 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature :
-             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-              run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault), audit_routes(*audit),
-              identity_routes(*who), usage_routes(parts), live_routes(parts), compliance_routes(parts),
-              erasure_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+                             run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault),
+                             audit_routes(*audit), identity_routes(*who), usage_routes(parts),
+                             settings_routes(settings_of), live_routes(parts), compliance_routes(parts),
+                             erasure_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -337,54 +340,6 @@ application::~application() {
 
 namespace {
 
-void publish_metrics(runtime::node& node) {
-    auto& m = runtime::metrics();
-    m.read_counter("troupe_commands_total", "Commands that were accepted.",
-                   [&node] { return static_cast<double>(node.statistics().commands_accepted); });
-    m.read_counter("troupe_commands_refused_total", "Commands that were refused.",
-                   [&node] { return static_cast<double>(node.statistics().commands_refused); });
-    m.read_counter("troupe_commands_repeated_total", "Repeats that got the answer of the first.",
-                   [&node] { return static_cast<double>(node.statistics().commands_repeated); });
-    m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.",
-                   [&node] { return static_cast<double>(node.statistics().commits); });
-    for (const std::string_view kind : runtime::dead_letters::kinds) {
-        m.read_counter("troupe_dead_letters_total",
-                       "Messages that nobody worked on; GET /dead-letters lists the newest.",
-                       [letters = node.parts().letters, kind] { return static_cast<double>(letters->count(kind)); },
-                       {{"kind", kind}});
-    }
-    m.read_gauge("troupe_entities_in_trouble", "Entities that crashed, cannot be read, or try an effect again.",
-                 [troubles = node.parts().troubles] { return static_cast<double>(troubles->entities()); });
-    m.read_counter("troupe_appends_total", "Appends of entities; several share a commit.",
-                   [&node] { return static_cast<double>(node.statistics().appends); });
-    m.read_gauge("troupe_effects_performing", "Model calls, tools and commands at work.",
-                 [&node] { return static_cast<double>(node.statistics().performing); });
-    m.read_gauge("troupe_commands_outstanding_bytes", "Bytes of the commands in hand.",
-                 [&node] { return static_cast<double>(node.statistics().bytes_outstanding); });
-    m.read_counter("troupe_retention_events_cut_total", "Events that retention took out of histories.",
-                   [&node] { return static_cast<double>(node.statistics().events_cut); });
-    m.read_counter("troupe_retention_records_trimmed_total", "Records that retention took out of logs.",
-                   [&node] { return static_cast<double>(node.statistics().records_trimmed); });
-    m.read_counter("troupe_retention_rounds_total", "Rounds of retention through all shards.",
-                   [&node] { return static_cast<double>(node.statistics().retention_rounds); });
-    m.read_counter("troupe_retention_failures_total", "Entities and logs that retention could not serve.",
-                   [&node] { return static_cast<double>(node.statistics().retention_failures); });
-    m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
-                 [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
-    m.read_gauge("troupe_commands_waiting", "Of those: waiting for their turn.",
-                 [&node] { return static_cast<double>(node.statistics().commands_waiting); });
-    m.read_counter("troupe_commands_overloaded_total", "Commands that were refused because the node had too many.",
-                   [&node] { return static_cast<double>(node.statistics().commands_overloaded); });
-    m.read_counter("troupe_timers_late_total", "Durable timers that fired later than timers.lateness_ms.",
-                   [&node] { return static_cast<double>(node.statistics().timers_late); });
-    m.read_gauge("troupe_timer_lateness_max_seconds", "The latest durable timer since the start.",
-                 [&node] { return static_cast<double>(node.statistics().timer_lateness_max_ms) / 1e3; });
-    m.read_gauge("troupe_entities_active", "Entities in memory.",
-                 [&node] { return static_cast<double>(node.statistics().entities_active); });
-    m.read_gauge("troupe_subscribers", "Live subscriptions.",
-                 [&node] { return static_cast<double>(node.statistics().subscribers); });
-}
-
 /// The product's kinds and the program's own.
 expected<runtime::kind_registry> all_kinds(runtime::kind_registry kinds, std::vector<runtime::entity_kind> own) {
     for (auto& kind : own) {
@@ -523,6 +478,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return who.error();
     }
     me.who = std::move(*who);
+    me.settings_of = link_settings(me.node->parts(), *me.vault, *me.who);
     me.audit = std::make_unique<audit_desk>(me.node->parts());
     me.refused = std::make_unique<refusals>(me.node->parts());
     if (auto passed = me.pass_audit_on(); !passed) {
@@ -556,6 +512,11 @@ std::filesystem::path application::key_file() const { return impl_->key->file();
 std::string application::model() const { return impl_->system.model; }
 std::string application::sandbox() const { return impl_->system.sandbox; }
 const runtime::services& application::parts() const { return impl_->node->parts(); }
+
+expected<std::optional<std::string>>
+application::setting(const uuid& organization, const std::optional<std::string>& profile, std::string_view key) const {
+    return setting_value(impl_->settings_of, organization, profile, key);
+}
 
 std::string application::still_running() const {
     std::string out = "the node did not stop in time; still running:";

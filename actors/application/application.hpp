@@ -13,7 +13,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// The whole product in one object: a node with every feature and its edge. What `troupe serve` runs, and what a
@@ -53,6 +55,10 @@ public:
     /// For commands and reads from within the program (`runtime::ask`, storage/views.hpp); thread-safe. Valid as long
     /// as this object.
     [[nodiscard]] const runtime::services& parts() const;
+
+    /// The value of a setting of an organization, opened and looked up (settings_routes.hpp); thread-safe.
+    [[nodiscard]] expected<std::optional<std::string>>
+    setting(const uuid& organization, const std::optional<std::string>& profile, std::string_view key) const;
 
     /// Goes on with what of this can change while it runs (`property::reloadable`), and reads the edge's certificate
     /// and key again, if it has TLS; the log says when they are bad and the old ones stay.

@@ -14,6 +14,7 @@
 #include "actors/project/project_model.hpp"
 #include "actors/secret/payload_keys.hpp"
 #include "actors/secret/secret_model.hpp"
+#include "actors/settings/settings_model.hpp"
 #include "actors/task/task_model.hpp"
 
 #include <utility>
@@ -43,6 +44,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<linked_identity_model>());
     add(runtime::make_kind<organization_model>());
     add(runtime::make_kind<compliance_model>(std::move(compliance_performer)));
+    add(runtime::make_kind<settings_model>());
     return out;
 }
 

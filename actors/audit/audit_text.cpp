@@ -2,6 +2,7 @@
 
 #include "actors/audit/refusal_model.hpp"
 #include "actors/common/csv.hpp"
+#include "schemas/settings.hpp"
 
 #include <algorithm>
 #include <array>
@@ -71,7 +72,7 @@ audit_entry entry_with_details(const storage::store& s, const storage::audit_lin
         return out;
     }
     if (auto found = storage::read_audit_details(s, line); found && *found) {
-        out.details = json::raw{std::move(**found)};
+        out.details = json::raw{redacted(std::move(**found))};
     }
     return out;
 }

@@ -69,6 +69,12 @@ std::string_view organization_in(const net::request& r) {
     return r.header("x-organization").value_or("");
 }
 
+/// What a person does with its own account stays open, so that it can do what the policy asks for; and the node is
+/// no organization's.
+bool is_of_caller(const credentials& c, std::string_view permission) {
+    return is_node_permission(permission) || (c.session && permission.starts_with("self:"));
+}
+
 bool reads_only(std::string_view permission) { return permission.ends_with(":read") || permission == "audit:inspect"; }
 
 } // namespace
@@ -80,7 +86,9 @@ std::unique_ptr<access> access::open(const runtime::services& s, const identity_
             const auto is = [](const auto& list, std::string_view what) {
                 return std::ranges::find(list, what) != list.end();
             };
-            if (is(deciding, entity.kind) && !is(harmless, type)) {
+            const bool decides = entity.kind == settings_kind ? type == security_changed_event
+                                                              : is(deciding, entity.kind) && !is(harmless, type);
+            if (decides) {
                 me->generation_.fetch_add(1, std::memory_order_release);
             }
         });
@@ -88,6 +96,15 @@ std::unique_ptr<access> access::open(const runtime::services& s, const identity_
 }
 
 expected<net::principal> access::authenticate(const net::request& r) {
+    auto found = find(r);
+    if (found && found->credentials->session && notes_use_.load(std::memory_order_relaxed)) {
+        note_use(*found->credentials->session, found->credentials->facts.used);
+    }
+    return found;
+}
+
+/// Who asks. To look is no use of a session.
+expected<net::principal> access::find(const net::request& r) {
     const auto sent = token_in(r);
     if (sent.text.empty()) {
         return problem{code::unauthenticated,
@@ -128,18 +145,29 @@ expected<net::principal> access::authenticate(const net::request& r) {
                                             "X-CSRF-Token: the `csrf_token` of the login"};
         }
     }
+    if (const auto breach = breach_of(*known->credentials, r.address); breach != policy_breach::none) {
+        auto judged = std::make_shared<credentials>(*known->credentials);
+        judged->breach = breach;
+        known->credentials = std::move(judged);
+    }
     return std::move(*known);
 }
 
 expected<std::optional<net::principal>> access::revalidate(const net::request& r, const net::principal& before) {
     const auto* c = before.credentials.get();
-    if (c == nullptr ||
-        (c->generation == generation_.load(std::memory_order_acquire) && !c->has_expired(system_now()))) {
+    if (c == nullptr) {
         return std::optional<net::principal>();
     }
-    auto now = authenticate(r);
+    if (c->generation == generation_.load(std::memory_order_acquire) && !c->has_expired(system_now())) {
+        const auto breach = breach_of(*c, r.address); // time passes
+        return breach == c->breach ? expected<std::optional<net::principal>>(std::nullopt) : problem_of(breach);
+    }
+    auto now = find(r);
     if (!now) {
         return now.error();
+    }
+    if (const auto breach = now->credentials->breach; breach != policy_breach::none && breach != c->breach) {
+        return problem_of(breach);
     }
     if (now->organization != before.organization || now->admin != before.admin || !now->credentials->equals(*c)) {
         return problem{code::forbidden, "what the caller may do has changed: connect again"};
@@ -264,6 +292,17 @@ expected<net::principal> access::judge_session(std::string_view token, std::stri
     c->user = claims->user;
     c->session = claims->session;
     c->authenticated_at = (*session)->authenticated_at;
+    const auto proved = [&](std::string_view method) {
+        return std::ranges::find((*session)->methods, method) != (*session)->methods.end();
+    };
+    c->facts.person = true;
+    c->facts.began = (*session)->created_at;
+    c->facts.used = (*session)->refreshed_at;
+    // One that was turned off since counts no more; an issuer's is the issuer's.
+    c->facts.second_factor = proved("mfa") || ((*user)->mfa && (proved("otp") || proved("recovery")));
+    if (proved("password")) {
+        c->facts.password_changed_at = (*user)->password_changed_at;
+    }
     c->expires_at = claims->expires_at;
     net::principal who{"user/" + to_string(claims->user), {}, false, {}};
     if (auto in = enter(who, *c, **user, organization, claims->organization); !in) {
@@ -293,6 +332,7 @@ expected<void> access::enter(net::principal& who, credentials& c, const user_doc
         if (who.admin) {
             who.organization = services_.store->who().default_organization;
             c.permissions = {"*", "system:*"};
+            return read_policy(who.organization, c);
         } else {
             c.permissions = {"self:*"};
         }
@@ -308,7 +348,7 @@ expected<void> access::enter(net::principal& who, credentials& c, const user_doc
     if (who.admin) {
         c.role = belongs ? (*member)->role : "";
         c.permissions = {"*", "system:*"};
-        return {};
+        return read_policy(*wanted, c);
     }
     if (!belongs) {
         if (!organization.empty()) {
@@ -336,7 +376,7 @@ expected<void> access::read_organization(const uuid& id, credentials& c) const {
         return unknown_token();
     }
     c.suspended = (*found)->status == organization_status::suspended;
-    return {};
+    return read_policy(id, c);
 }
 
 expected<uuid> access::find_organization(std::string_view text) const {
@@ -388,6 +428,9 @@ access::judgement access::judge_permission(const net::principal& who, std::strin
     if (!c->scopes.empty() && covering(c->scopes, permission).empty()) {
         return {verdict::out_of_scope, pattern};
     }
+    if (c->breach != policy_breach::none && !is_of_caller(*c, permission)) {
+        return {verdict::refused, pattern};
+    }
     if (c->suspended && !reads_only(permission) && !permission.starts_with("self:")) {
         return {verdict::suspended, pattern};
     }
@@ -420,6 +463,10 @@ permission_decision_document access::explain(const net::principal& who, std::str
     case verdict::out_of_scope:
         out.reason = "the role covers it, the scopes of this key do not";
         break;
+    case verdict::refused:
+        out.reason =
+            "the role covers it, and the security policy of the organization does not: " + problem_of(c->breach).detail;
+        break;
     case verdict::suspended:
         out.reason = "the organization is suspended: nothing in it changes";
         break;
@@ -439,6 +486,8 @@ expected<void> access::authorize(const net::principal& who, std::string_view per
                        "this organization is suspended: it can be read, and nothing in it changes"};
     case verdict::not_recent:
         return check_recent(who);
+    case verdict::refused:
+        return check_policy(who);
     default:
         return problem{code::forbidden, "this needs the permission `" + std::string(permission) +
                                             "`: " + explain(who, permission).reason};

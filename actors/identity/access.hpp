@@ -8,9 +8,13 @@
 #include "runtime/services.hpp"
 #include "schemas/auth.hpp"
 #include "schemas/base/problem.hpp"
+#include "schemas/organization.hpp"
+#include "schemas/security_policy.hpp"
+#include "schemas/user.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,12 +45,26 @@ public:
     /// nobody any more or may do other things than before.
     expected<std::optional<net::principal>> revalidate(const net::request& r, const net::principal& before);
 
-    /// `forbidden`, `organization_suspended`, `step_up_required`. Deny by default.
+    /// `forbidden`, `organization_suspended`, `step_up_required`, and what the organization's security policy refuses.
+    /// Deny by default.
     [[nodiscard]] expected<void> authorize(const net::principal& who, std::string_view permission) const;
     /// The same with its reason.
     [[nodiscard]] permission_decision_document explain(const net::principal& who, std::string_view permission) const;
     /// `step_up_required` for a session whose person proved who it is too long ago. Keys have no such moment.
     [[nodiscard]] expected<void> check_recent(const net::principal& who) const;
+
+    /// What the security policy of the caller's organization refuses, for what a person may do on its own and what
+    /// reaches into the organization all the same.
+    [[nodiscard]] expected<void> check_policy(const net::principal& who) const;
+    /// What policies judge of the caller; nothing for the administrator's key, which none binds.
+    [[nodiscard]] std::optional<policy_facts> facts_of(const net::request& r) const;
+    /// The security policy of an organization; null: none. From memory, or the tables when it has changed.
+    [[nodiscard]] expected<std::shared_ptr<const security_policy>> policy_of(const uuid& organization) const;
+    /// The strictest of a person's organizations, for what is one for all of them: passwords, and the rest of sessions.
+    [[nodiscard]] expected<security_policy> policy_of(const user_document& user) const;
+    /// `session_too_old` when a policy ends the session that asks for new tokens, to go on in that organization.
+    [[nodiscard]] expected<void> check_refresh(const session_document& session, const user_document& user,
+                                               const std::optional<uuid>& organization) const;
 
     /// An id or a slug.
     [[nodiscard]] expected<uuid> find_organization(std::string_view text) const;
@@ -56,9 +74,9 @@ public:
 
 private:
     access(const runtime::services& s, const identity_keys& keys, const admin_key& key)
-        : services_(s), keys_(keys), admin_(key) {}
+        : services_(s), keys_(keys), admin_(key), used_floor_(system_now()) {}
 
-    enum class verdict : std::uint8_t { granted, nobody, not_covered, out_of_scope, suspended, not_recent };
+    enum class verdict : std::uint8_t { granted, nobody, not_covered, out_of_scope, refused, suspended, not_recent };
     struct judgement {
         verdict what = verdict::nobody;
         std::string_view pattern; ///< The caller's permission that covers the one asked for.
@@ -70,6 +88,10 @@ private:
         net::principal who;
         std::uint64_t generation = 0;
     };
+    expected<net::principal> find(const net::request& r);
+    [[nodiscard]] policy_breach breach_of(const credentials& c, std::string_view address) const;
+    void note_use(const uuid& session, timestamp refreshed_at);
+    [[nodiscard]] timestamp rests_since(const uuid& session, timestamp refreshed_at) const;
     expected<net::principal> judge(const net::request& r, std::string_view token, std::string_view organization);
     expected<net::principal> judge_admin(std::string_view organization) const;
     expected<net::principal> judge_api_key(const net::request& r, const uuid& id, std::string_view token,
@@ -78,13 +100,26 @@ private:
     expected<void> enter(net::principal& who, credentials& c, const user_document& user, std::string_view organization,
                          const std::optional<uuid>& fallback) const;
     expected<void> read_organization(const uuid& id, credentials& c) const;
+    expected<void> read_policy(const uuid& organization, credentials& c) const;
 
     const runtime::services& services_;
     const identity_keys& keys_;
     const admin_key& admin_;
     std::atomic<std::uint64_t> generation_{0};
-    std::mutex mutex_;
+    mutable std::mutex mutex_; ///< Of what follows.
     std::unordered_map<std::string, remembered> remembered_;
+    struct known_policy {
+        std::shared_ptr<const security_policy> policy;
+        std::uint64_t generation = 0;
+    };
+    mutable std::map<uuid, known_policy> policies_;
+    struct session_use {
+        timestamp last;
+        std::int64_t longest_rest_ms = 0; ///< What rested for too long stays so, whatever comes after.
+    };
+    std::map<uuid, session_use> used_;
+    mutable timestamp used_floor_;               ///< What was before is not known: it counts as a use.
+    mutable std::atomic<bool> notes_use_{false}; ///< Some policy asks how long sessions rest.
     std::unique_ptr<runtime::subscription> changes_;
 };
 

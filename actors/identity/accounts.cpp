@@ -66,13 +66,82 @@ problem bad_email() {
 }
 
 std::optional<problem> check_password(const identity& me, std::string_view password, std::string_view pointer,
-                                      const std::vector<std::string>& about) {
-    const auto length = static_cast<std::size_t>(me.services.settings->identity_password_length_min);
+                                      const std::vector<std::string>& about, const security_policy* policy) {
+    const auto asked = policy != nullptr ? policy->password_length_min.value_or(0) : 0;
+    const auto length =
+        static_cast<std::size_t>(std::max<std::int64_t>(me.services.settings->identity_password_length_min, asked));
     const auto weak = weakness_of(password, length, about);
     if (!weak) {
         return std::nullopt;
     }
     return problem{code::invalid_request, "The password " + *weak + ".", {{std::string(pointer), *weak}}};
+}
+
+namespace {
+
+/// Compares a password with one hash after the other.
+class comparing : public std::enable_shared_from_this<comparing> {
+public:
+    comparing(identity& me, std::string_view password, std::vector<std::string> hashes, std::string pointer,
+              std::function<void(expected<void>)> done)
+        : me_(me),
+          password_(std::string(password)),
+          hashes_(std::move(hashes)),
+          pointer_(std::move(pointer)),
+          done_(std::move(done)) {}
+
+    void run() {
+        if (next_ == hashes_.size()) {
+            return done_({});
+        }
+        me_.passwords.verify(wiped_text(std::string(password_.text())), hashes_[next_++],
+                             [self = shared_from_this()](const expected<bool>& same) {
+                                 same && !*same ? self->run() : self->end(same);
+                             });
+    }
+
+private:
+    void end(const expected<bool>& same) {
+        const std::string why = "is one of the last " + std::to_string(hashes_.size()) + " of this account";
+        done_(same ? problem{code::invalid_request, "The password " + why + ": choose another.", {{pointer_, why}}}
+                   : same.error());
+    }
+
+    identity& me_;
+    wiped_text password_;
+    std::vector<std::string> hashes_;
+    std::string pointer_;
+    std::function<void(expected<void>)> done_;
+    std::size_t next_ = 0;
+};
+
+} // namespace
+
+void check_new_password(identity& me, const user_document& user, std::string_view password, std::string_view pointer,
+                        std::function<void(expected<void>)> done) {
+    const auto policy = me.doors->policy_of(user);
+    if (!policy) {
+        return done(policy.error());
+    }
+    if (const auto weak = check_password(me, password, pointer, {user.email, user.name}, &*policy)) {
+        return done(*weak);
+    }
+    const auto count = static_cast<std::size_t>(policy->password_history.value_or(0));
+    const auto credential = read_credential(me, user.id);
+    const auto former =
+        read_stored<former_passwords>(*me.services.store, user_address(user.id), former_collection, former_key);
+    if (!credential || !former) {
+        return done(credential ? former.error() : credential.error());
+    }
+    std::vector<std::string> hashes;
+    if (*credential && !(*credential)->password_hash.empty()) {
+        hashes.push_back((*credential)->password_hash);
+    }
+    if (*former) {
+        hashes.insert(hashes.end(), (*former)->hashes.begin(), (*former)->hashes.end());
+    }
+    hashes.resize(std::min(hashes.size(), count));
+    std::make_shared<comparing>(me, password, std::move(hashes), std::string(pointer), std::move(done))->run();
 }
 
 problem people_only() {

@@ -32,9 +32,14 @@ expected<runtime::command> command_of(const identity& me, const net::request& r,
 /// Trimmed; nothing when it cannot be an e-mail address.
 std::optional<std::string> clean_email(std::string_view text);
 problem bad_email();
-/// At `pointer`; nothing when the password is good enough.
+/// At `pointer`; nothing when the password is good enough for the node, and for a policy where one is given.
 std::optional<problem> check_password(const identity& me, std::string_view password, std::string_view pointer,
-                                      const std::vector<std::string>& about);
+                                      const std::vector<std::string>& about, const security_policy* policy = nullptr);
+
+/// A new password of an account: long enough for all organizations that it belongs to, and none of the last ones where
+/// a policy asks for that. Compares hashes, so it answers later; `done` is called exactly once.
+void check_new_password(identity& me, const user_document& user, std::string_view password, std::string_view pointer,
+                        std::function<void(expected<void>)> done);
 
 /// What a key is told where only a person can ask.
 problem people_only();

@@ -75,6 +75,9 @@ expected<create_api_key> owned(const identity& me, const request& r, const creat
     if (r.who.credentials->key) { // what a key makes would outlive it
         return problem{code::forbidden, "A key makes no further keys: log in, or use the administrator's key."};
     }
+    if (auto may = me.doors->check_policy(r.who); !may) { // whoever may make one has the permission `self:write` alone
+        return may.error();
+    }
     if (r.who.credentials->suspended) {
         return problem{code::organization_suspended, "This organization is suspended: nothing in it changes."};
     }

@@ -62,7 +62,12 @@ public:
         if (!email) {
             return refuse(bad_email());
         }
-        if (const auto weak = check_password(me_, body_.password, "/password", {*email, body_.name})) {
+        const auto policy = invitation_ ? me_.doors->policy_of(invitation_->id)
+                                        : expected<std::shared_ptr<const security_policy>>(nullptr);
+        if (!policy) {
+            return refuse(policy.error());
+        }
+        if (const auto weak = check_password(me_, body_.password, "/password", {*email, body_.name}, policy->get())) {
             return refuse(*weak);
         }
         email_ = *email;
@@ -249,6 +254,10 @@ net::handler refresh_handler(identity& me) {
         if (!organization) {
             return refuse(organization.error());
         }
+        const auto target = *organization ? *organization : session->organization_id;
+        if (const auto may = me.doors->check_refresh(*session, **user, target); !may) {
+            return refuse(may.error());
+        }
         r.who.name = "user/" + to_string((*user)->id);
         r.body += text; // a cookie's token is part of the request, too: its repeat is another one
         auto c = command_of(me, r, session_address(token->id),
@@ -348,7 +357,7 @@ std::vector<net::route> login_routes(identity& me) {
          .tag = tag,
          .body = net::body_of<refresh_body>("refresh_request"),
          .reply = tokens,
-         .errors = {code::unauthenticated, code::token_reused},
+         .errors = {code::unauthenticated, code::token_reused, code::session_too_old},
          .reply_headers = {"Set-Cookie"},
          .run = refresh_handler(me),
          .open = true},

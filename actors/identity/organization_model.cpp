@@ -384,7 +384,7 @@ runtime::entity_view organization_model::view(const state& s, const runtime::vie
     d.trial_ends_at = s.trial_ends_at;
     d.limits = s.limits;
     d.closing = s.closing;
-    d.settings = s.settings;
+    d.settings = s.settings.is_null() ? std::nullopt : std::optional(s.settings);
     d.members = s.members.size();
     d.created_by = s.created_by;
     d.created_at = s.created_at;

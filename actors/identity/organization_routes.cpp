@@ -136,8 +136,7 @@ net::handler update(identity& me) {
                 {code::forbidden, "plan, status, trial and limits are changed by administrators of the node only"}, r));
         }
         change(me, r, r.who.organization,
-               {body->name, body->domain, body->settings, body->plan, body->status, body->trial_ends_at, body->limits},
-               respond);
+               {body->name, body->domain, {}, body->plan, body->status, body->trial_ends_at, body->limits}, respond);
     };
 }
 

@@ -130,8 +130,12 @@ public:
         if (!user || !*user) {
             return refuse(user ? people_only() : user.error());
         }
+        const auto policy = me_.doors->policy_of(**user);
+        if (!policy) {
+            return refuse(policy.error());
+        }
         if (const auto weak =
-                check_password(me_, body_.new_password, "/new_password", {(*user)->email, (*user)->name})) {
+                check_password(me_, body_.new_password, "/new_password", {(*user)->email, (*user)->name}, &*policy)) {
             return refuse(*weak);
         }
         prove(me_, request_, {(*user)->email, wiped_text(std::move(body_.current_password)), body_.code},
@@ -140,7 +144,9 @@ public:
                       return self->refuse(proven.error());
                   }
                   self->methods_ = proven->methods;
-                  self->hash();
+                  check_new_password(
+                      self->me_, proven->user, self->body_.new_password, "/new_password",
+                      [self](const expected<void>& good) { good ? self->hash() : self->refuse(good.error()); });
               });
     }
 

@@ -2,6 +2,7 @@
 
 #include "actors/common/model.hpp"
 #include "schemas/name_messages.hpp"
+#include "schemas/security_policy.hpp"
 
 #include <algorithm>
 
@@ -148,6 +149,24 @@ void note(user_state& s, const membership_noted& x) {
 
 } // namespace
 
+/// Former passwords begin to count with the program that keeps them.
+user_state v1::upcast(v1::user_state old) {
+    return {old.id,
+            std::move(old.email),
+            std::move(old.name),
+            old.status,
+            old.node_admin,
+            std::move(old.credential),
+            std::move(old.memberships),
+            old.created_at,
+            old.updated_at,
+            old.password_changed_at,
+            {},
+            old.locked_until,
+            std::move(old.owed),
+            false};
+}
+
 entity_address user_address(const uuid& id) { return {system_organization, std::string(user_model::kind), id}; }
 
 expected<events> user_model::decide(const state& s, const command& c, const runtime::context& context) {
@@ -183,6 +202,10 @@ user_state user_model::apply(state s, const event& e, const runtime::event_conte
                            }
                        },
                        [&](const password_changed& x) {
+                           if (auto& former = s.former_hashes; !s.credential.password_hash.empty()) {
+                               former.insert(former.begin(), s.credential.password_hash);
+                               former.resize(std::min<std::size_t>(former.size(), password_history_max));
+                           }
                            s.credential.password_hash = x.password_hash;
                            ++s.credential.generation;
                            s.password_changed_at = at.time;
@@ -237,8 +260,14 @@ runtime::entity_view user_model::view(const state& s, const runtime::view_contex
     return {to_json(d), {{"", sort}, {"email=" + fold_name(s.email), sort}}, true};
 }
 
-std::vector<runtime::item> user_model::items(const state& after, const event&, const runtime::event_context&) {
-    return {{std::string(credential_collection), std::string(credential_key), to_json(after.credential)}};
+std::vector<runtime::item> user_model::items(const state& after, const event& e, const runtime::event_context&) {
+    std::vector<runtime::item> out{
+        {std::string(credential_collection), std::string(credential_key), to_json(after.credential)}};
+    if (std::holds_alternative<password_changed>(e)) {
+        out.push_back(
+            {std::string(former_collection), std::string(former_key), to_json(former_passwords{after.former_hashes})});
+    }
+    return out;
 }
 
 } // namespace troupe::actors

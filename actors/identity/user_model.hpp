@@ -186,6 +186,16 @@ BOOST_DESCRIBE_STRUCT(user_credential, (), (password_hash, generation, mfa))
 inline constexpr std::string_view credential_collection = "credential";
 inline constexpr std::string_view credential_key = "current";
 
+/// Hashes of the passwords before, the newest first, for policies that do not want them again. No route shows it.
+struct former_passwords {
+    std::vector<std::string> hashes;
+};
+BOOST_DESCRIBE_STRUCT(former_passwords, (), (hashes))
+inline constexpr std::string_view former_collection = "former";
+inline constexpr std::string_view former_key = "current";
+
+namespace v1 {
+
 struct user_state {
     static constexpr int version = 1;
     uuid id;
@@ -200,11 +210,40 @@ struct user_state {
     timestamp password_changed_at;
     std::optional<timestamp> locked_until;
     debts owed;
+};
+BOOST_DESCRIBE_STRUCT(user_state, (),
+                      (id, email, name, status, node_admin, credential, memberships, created_at, updated_at,
+                       password_changed_at, locked_until, owed))
+
+} // namespace v1
+
+struct user_state {
+    static constexpr int version = 2;
+    using previous = v1::user_state;
+    uuid id;
+    std::string email;
+    std::string name;
+    user_status status = user_status::active;
+    bool node_admin = false;
+    user_credential credential;
+    std::vector<noted_membership> memberships;
+    timestamp created_at;
+    timestamp updated_at;
+    timestamp password_changed_at;
+    std::vector<std::string> former_hashes; ///< Of the passwords before, the newest first.
+    std::optional<timestamp> locked_until;
+    debts owed;
     bool closing = false;
 };
 BOOST_DESCRIBE_STRUCT(user_state, (),
                       (id, email, name, status, node_admin, credential, memberships, created_at, updated_at,
-                       password_changed_at, locked_until, owed, closing))
+                       password_changed_at, former_hashes, locked_until, owed, closing))
+
+namespace v1 {
+
+troupe::actors::user_state upcast(user_state old);
+
+} // namespace v1
 
 entity_address user_address(const uuid& id);
 

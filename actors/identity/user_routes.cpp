@@ -42,7 +42,11 @@ net::handler create(identity& me) {
         if (!email) {
             return respond(net::to_response(body ? bad_email() : body.error(), r));
         }
-        if (const auto weak = check_password(me, body->password, "/password", {*email, body->name})) {
+        const auto policy = body->role ? me.doors->policy_of(r.who.organization)
+                                       : expected<std::shared_ptr<const security_policy>>(nullptr);
+        const auto weak = policy ? check_password(me, body->password, "/password", {*email, body->name}, policy->get())
+                                 : std::optional(policy.error());
+        if (weak) {
             return respond(net::to_response(*weak, r));
         }
         if (body->role) {
@@ -113,17 +117,21 @@ net::handler update(identity& me) {
         if (!body->password) {
             return submit_change(me, r, *id, change, respond);
         }
-        if (const auto weak = check_password(me, *body->password, "/password", {(*user)->email, (*user)->name})) {
-            return respond(net::to_response(*weak, r));
-        }
-        me.passwords.hash(wiped_text(std::move(*body->password)),
-                          [&me, r, id = *id, change, respond](expected<std::string> hash) mutable {
-                              if (!hash) {
-                                  return respond(net::to_response(hash.error(), r));
-                              }
-                              change.password_hash = std::move(*hash);
-                              submit_change(me, r, id, change, respond);
-                          });
+        const auto password = std::make_shared<wiped_text>(std::move(*body->password));
+        const auto hashed = [&me, r, id = *id, change, respond](expected<std::string> hash) mutable {
+            if (!hash) {
+                return respond(net::to_response(hash.error(), r));
+            }
+            change.password_hash = std::move(*hash);
+            submit_change(me, r, id, change, respond);
+        };
+        check_new_password(me, **user, password->text(), "/password",
+                           [&me, r, respond, password, hashed](const expected<void>& good) {
+                               if (!good) {
+                                   return respond(net::to_response(good.error(), r));
+                               }
+                               me.passwords.hash(std::move(*password), hashed);
+                           });
     };
 }
 

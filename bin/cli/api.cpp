@@ -94,6 +94,10 @@ int exit_code_of(const problem& p) {
     case code::mfa_required:
     case code::step_up_required:
     case code::registration_off:
+    case code::second_factor_required:
+    case code::password_expired:
+    case code::session_too_old:
+    case code::address_not_allowed:
         return 5;
     default:
         return 1;
@@ -131,6 +135,10 @@ expected<void> api::download(std::string_view path, const std::function<bool(std
     request.headers.emplace_back("Accept", "*/*");
     const auto answer = exchange(std::move(request), [&](const auto& r) { return net::fetch_stream(r, {}, on_data); });
     return answer ? expected<void>() : answer.error();
+}
+
+expected<std::string> api::patch(std::string_view path, std::string_view json) {
+    return send("PATCH", path, json, "application/json", "application/json");
 }
 
 expected<std::string> api::remove(std::string_view path) { return send("DELETE", path, {}, {}, "application/json"); }

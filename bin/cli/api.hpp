@@ -63,6 +63,7 @@ public:
     expected<std::string> put(std::string_view path, net::body_source body, std::string_view content_type);
     /// The same with a JSON text.
     expected<std::string> put(std::string_view path, std::string_view json);
+    expected<std::string> patch(std::string_view path, std::string_view json);
     /// Like `get`, but the body goes to `on_data` as it comes; false from it ends the call.
     expected<void> download(std::string_view path, const std::function<bool(std::string_view)>& on_data);
     expected<std::string> remove(std::string_view path);

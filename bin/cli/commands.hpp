@@ -106,6 +106,7 @@ std::vector<command> compliance_commands();
 std::vector<command> user_commands();
 std::vector<command> organization_commands();
 std::vector<command> usage_commands();
+std::vector<command> settings_commands();
 std::vector<command> role_commands();
 std::vector<command> audit_commands();
 std::vector<command> erase_commands();

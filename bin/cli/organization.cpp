@@ -102,7 +102,7 @@ expected<int> org_update(context& c) {
     if (!plan || !status) {
         return c.usage(plan ? status.error() : plan.error());
     }
-    update_organization_body body{c.args().value("name"), c.args().value("domain"), {}, *plan, *status, {}, {}};
+    update_organization_body body{c.args().value("name"), c.args().value("domain"), *plan, *status, {}, {}};
     if (const auto ends = c.args().value("trial-ends")) {
         const auto until = parse_time_ahead("trial-ends", *ends, c.now());
         if (!until) {

@@ -185,6 +185,25 @@ constexpr code_info table[] = {
      "(`identity.api_keys_max`).",
      "Revoke keys that nobody needs (GET /api/v1/api-keys shows when each was used last, DELETE "
      "/api/v1/api-keys/{id} revokes it), or ask the operator of the node to raise `identity.api_keys_max`."},
+    {code::second_factor_required, "second_factor_required", 403, "This organization needs a second factor",
+     "The organization's security policy asks people for a second factor, and this session was opened without one.",
+     "Enrol one with POST /api/v1/auth/mfa/enroll and /enable, then show a code with POST /api/v1/auth/step-up or a "
+     "new "
+     "login. The caller's own account stays reachable meanwhile."},
+    {code::password_expired, "password_expired", 403, "The password is too old for this organization",
+     "The organization's security policy asks for a password that was changed later than this one.",
+     "Change it with POST /api/v1/auth/change-password, and go on with the session that this gives."},
+    {code::session_too_old, "session_too_old", 401, "The session is too old for this organization",
+     "The organization's security policy ends sessions after a time, or when they rest for too long.",
+     "Log in again with POST /api/v1/auth/login."},
+    {code::address_not_allowed, "address_not_allowed", 403, "This organization is not open to this address",
+     "The organization's security policy names the networks that it is used from, and this address is in none of them.",
+     "Come from one of these networks, or ask an administrator of the organization to add this one to "
+     "`security.addresses.allowed`."},
+    {code::would_lock_out, "would_lock_out", 409, "The change would keep out whoever makes it",
+     "Under the new security policy the caller's own session or address would be refused.",
+     "Fulfil the policy first (a second factor, another network), or send `force` when somebody else can undo it; the "
+     "administrator's key of the node always gets in."},
 };
 
 constexpr bool in_order() {
@@ -195,7 +214,7 @@ constexpr bool in_order() {
     }
     return true;
 }
-static_assert(std::size(table) == static_cast<std::size_t>(code::too_many_keys) + 1, "each code has one row");
+static_assert(std::size(table) == static_cast<std::size_t>(code::would_lock_out) + 1, "each code has one row");
 static_assert(in_order(), "rows stand in the order of the enumeration: explain() finds them by index");
 
 constexpr std::string_view type_prefix = "/api/v1/problems/";

@@ -71,6 +71,11 @@ enum class code : std::uint16_t {
     organization_suspended, ///< The organization may only be read.
     quota_exceeded,         ///< A limit of the organization's plan is reached.
     too_many_keys,          ///< Who would own another API key has as many as it may have.
+    second_factor_required, ///< The organization asks for a second factor, and this session has none.
+    password_expired,       ///< The organization asks for a password that is not so old.
+    session_too_old,        ///< The organization asks for a login that is not so long ago.
+    address_not_allowed,    ///< The organization is not open to the caller's address.
+    would_lock_out,         ///< The change would keep out whoever makes it.
 };
 
 /// One place in a bad input and what is wrong there.

@@ -17,6 +17,7 @@
 #include "actors/run/run_model.hpp"
 #include "actors/secret/keyring_model.hpp"
 #include "actors/secret/secret_model.hpp"
+#include "actors/settings/settings_model.hpp"
 #include "actors/task/task_model.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -33,7 +34,7 @@ namespace {
 using models =
     boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
                          name_model, agent_model, task_model, project_model, approval_model, run_model, secret_model,
-                         keyring_model, erasure_model, refusal_model, sink_model, compliance_model>;
+                         keyring_model, erasure_model, refusal_model, sink_model, compliance_model, settings_model>;
 
 template <class Visit>
 void each_model(Visit visit) {

@@ -54,6 +54,25 @@ BOOST_AUTO_TEST_CASE(a_new_password_ends_older_sessions_and_a_lock) {
     BOOST_TEST(!u.state().locked_until.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(former_passwords_are_kept_beside_the_document_the_newest_first_and_bounded) {
+    auto u = an_account();
+    const auto first = u.state().credential.password_hash;
+    u.accepted(update_user{{}, {}, {}, {}, "hash-2"});
+    u.accepted(update_user{{}, {}, {}, {}, "hash-3"});
+    BOOST_TEST((u.state().former_hashes == texts{"hash-2", first}));
+    BOOST_TEST((u.items().back().collection == former_collection));
+    BOOST_TEST(from_json<former_passwords>(u.items().back().document, strictness::input)->hashes.size() == 2U);
+    for (int i = 0; i < 30; ++i) {
+        u.accepted(update_user{{}, {}, {}, {}, "more-" + std::to_string(i)});
+    }
+    BOOST_TEST(u.state().former_hashes.size() == 24U);
+    BOOST_TEST(u.state().former_hashes.front() == "more-28");
+    BOOST_TEST(u.view().document.find("hash") == std::string::npos);
+    v1::user_state old; // as it was stored before
+    old.email = "ada@example.org";
+    BOOST_TEST(upcast(old).email == "ada@example.org");
+}
+
 BOOST_AUTO_TEST_CASE(disabling_ends_sessions_and_the_same_values_change_nothing) {
     auto u = an_account();
     const auto before = u.state().credential.generation;

@@ -11,6 +11,7 @@ import urllib.parse
 import uuid
 
 from tests.system import node_tools
+from tests.system.contract_settings import SettingsContract
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, totp
 from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
 from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port, link_in, query_of
@@ -46,7 +47,7 @@ class Proxy:
         self.process.wait()
 
 
-class ContractTest(NodeTest):
+class ContractTest(SettingsContract, NodeTest):
     def setUp(self):
         super().setUp()
         flags, self.model = self.script("question", QUESTION)
@@ -425,7 +426,7 @@ class ContractTest(NodeTest):
         self.drive("get_organization", 304, id=id, key=key, headers={"If-None-Match": shown.headers["etag"]})
         self.drive("get_organization", 404, id=id, key=grace["access_token"])
         for name in ("update_organization", "patch_organization"):
-            self.drive(name, 200, id=id, key=key, body={**self.example(name), "settings": {"a": [1, None]}})
+            self.drive(name, 200, id=id, key=key, body=self.example(name))
             self.drive(name, 412, id=id, key=key, body={"name": "x"}, headers={"If-Match": '"77"'})
             self.drive(name, 403, id=id, key=key, body={"plan": "pro"})
             self.drive(name, 404, id=NOBODY, body={})
@@ -439,6 +440,7 @@ class ContractTest(NodeTest):
         self.drive("get_invoice", 200, id=id, key=key, period=month, query={"format": "csv"})
         self.drive("get_invoice", 422, id=id, key=key, period="2999-01")
         self.compliance(id, key)
+        self.settings(id, key)
         self.members(id, key, grace)
 
     def compliance(self, id, key):

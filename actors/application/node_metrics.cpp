@@ -1,0 +1,59 @@
+#include "actors/application/node_metrics.hpp"
+
+#include "runtime/entity/troubles.hpp"
+#include "runtime/metrics/metrics.hpp"
+#include "runtime/supervision/dead_letters.hpp"
+
+#include <string_view>
+
+namespace troupe::actors {
+
+void publish_metrics(runtime::node& node) {
+    auto& m = runtime::metrics();
+    m.read_counter("troupe_commands_total", "Commands that were accepted.",
+                   [&node] { return static_cast<double>(node.statistics().commands_accepted); });
+    m.read_counter("troupe_commands_refused_total", "Commands that were refused.",
+                   [&node] { return static_cast<double>(node.statistics().commands_refused); });
+    m.read_counter("troupe_commands_repeated_total", "Repeats that got the answer of the first.",
+                   [&node] { return static_cast<double>(node.statistics().commands_repeated); });
+    m.read_counter("troupe_commits_total", "Writes of the journal, one fsync each.",
+                   [&node] { return static_cast<double>(node.statistics().commits); });
+    for (const std::string_view kind : runtime::dead_letters::kinds) {
+        m.read_counter("troupe_dead_letters_total",
+                       "Messages that nobody worked on; GET /dead-letters lists the newest.",
+                       [letters = node.parts().letters, kind] { return static_cast<double>(letters->count(kind)); },
+                       {{"kind", kind}});
+    }
+    m.read_gauge("troupe_entities_in_trouble", "Entities that crashed, cannot be read, or try an effect again.",
+                 [troubles = node.parts().troubles] { return static_cast<double>(troubles->entities()); });
+    m.read_counter("troupe_appends_total", "Appends of entities; several share a commit.",
+                   [&node] { return static_cast<double>(node.statistics().appends); });
+    m.read_gauge("troupe_effects_performing", "Model calls, tools and commands at work.",
+                 [&node] { return static_cast<double>(node.statistics().performing); });
+    m.read_gauge("troupe_commands_outstanding_bytes", "Bytes of the commands in hand.",
+                 [&node] { return static_cast<double>(node.statistics().bytes_outstanding); });
+    m.read_counter("troupe_retention_events_cut_total", "Events that retention took out of histories.",
+                   [&node] { return static_cast<double>(node.statistics().events_cut); });
+    m.read_counter("troupe_retention_records_trimmed_total", "Records that retention took out of logs.",
+                   [&node] { return static_cast<double>(node.statistics().records_trimmed); });
+    m.read_counter("troupe_retention_rounds_total", "Rounds of retention through all shards.",
+                   [&node] { return static_cast<double>(node.statistics().retention_rounds); });
+    m.read_counter("troupe_retention_failures_total", "Entities and logs that retention could not serve.",
+                   [&node] { return static_cast<double>(node.statistics().retention_failures); });
+    m.read_gauge("troupe_commands_outstanding", "Commands in hand.",
+                 [&node] { return static_cast<double>(node.statistics().commands_outstanding); });
+    m.read_gauge("troupe_commands_waiting", "Of those: waiting for their turn.",
+                 [&node] { return static_cast<double>(node.statistics().commands_waiting); });
+    m.read_counter("troupe_commands_overloaded_total", "Commands that were refused because the node had too many.",
+                   [&node] { return static_cast<double>(node.statistics().commands_overloaded); });
+    m.read_counter("troupe_timers_late_total", "Durable timers that fired later than timers.lateness_ms.",
+                   [&node] { return static_cast<double>(node.statistics().timers_late); });
+    m.read_gauge("troupe_timer_lateness_max_seconds", "The latest durable timer since the start.",
+                 [&node] { return static_cast<double>(node.statistics().timer_lateness_max_ms) / 1e3; });
+    m.read_gauge("troupe_entities_active", "Entities in memory.",
+                 [&node] { return static_cast<double>(node.statistics().entities_active); });
+    m.read_gauge("troupe_subscribers", "Live subscriptions.",
+                 [&node] { return static_cast<double>(node.statistics().subscribers); });
+}
+
+} // namespace troupe::actors

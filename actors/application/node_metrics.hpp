@@ -1,0 +1,10 @@
+#pragma once
+
+#include "runtime/node.hpp"
+
+namespace troupe::actors {
+
+/// The figures of a node as metrics; `runtime::metrics().forget_functions()` before the node ends.
+void publish_metrics(runtime::node& node);
+
+} // namespace troupe::actors
