@@ -26,10 +26,12 @@ bool names(const std::string& key, const entity_address& a) {
     return key.find(id) != std::string::npos;
 }
 
-/// Rows but those that name one of the entities.
+/// Rows but those that name one of the entities; and but those of logs, which a restart changes.
 row_map without(row_map rows, const std::vector<entity_address>& all) {
     std::erase_if(rows, [&](const auto& row) {
-        return std::ranges::any_of(all, [&](const auto& a) { return names(row.first, a); });
+        const auto table = static_cast<keys::table>(row.first[2]);
+        return table == keys::table::applied || table == keys::table::epochs ||
+               std::ranges::any_of(all, [&](const auto& a) { return names(row.first, a); });
     });
     return rows;
 }
@@ -52,23 +54,10 @@ void write_audit(store& s) {
 
 void check_good(const store& s) {
     const auto found = verify_journal(s, [](std::uint64_t) {});
-    BOOST_TEST(!found.first(), (found.first() ? found.first()->detail : ""));
+    BOOST_TEST(!found.first_bad, (found.first_bad ? found.first_bad->detail : ""));
+    BOOST_TEST(found.blobs_damaged == 0u);
     const auto audit = verify_audit(s, std::nullopt, {}, [](std::uint64_t) {});
     BOOST_TEST(audit.bad_count == 0u, (audit.bad.empty() ? "" : audit.bad.front()));
-}
-
-/// Without the references that the fixture invents: they lead to no blob.
-append change(sealed_journal& j, const entity_address& a, const std::string& text, const uuid& subject = {}) {
-    auto out = j.change(a, text, subject);
-    std::erase_if(out.derived.puts,
-                  [](const auto& row) { return row.first[2] == static_cast<char>(keys::table::reference); });
-    return out;
-}
-
-entity_address write(sealed_journal& j, const uuid& organization, const std::string& text, const uuid& subject = {}) {
-    const entity_address a{organization, "counter", make_uuid()};
-    j.commit(change(j, a, text, subject));
-    return a;
 }
 
 } // namespace
@@ -80,8 +69,8 @@ BOOST_AUTO_TEST_CASE(all_rows_of_an_erased_organization_go_and_nothing_of_others
     std::vector<entity_address> gone;
     for (int i = 0; i < 20; ++i) { // in every shard
         gone.push_back(j.write(one_organization, "gone " + std::to_string(i)));
-        write(j, other_organization, "stays " + std::to_string(i));
-        write(j, system_organization, "person " + std::to_string(i), make_uuid());
+        j.write(other_organization, "stays " + std::to_string(i));
+        j.write(system_organization, "person " + std::to_string(i), make_uuid());
     }
     // A history that begins at a base.
     auto cut = j.journal->prepare(gone.front(), 0);
@@ -115,7 +104,7 @@ BOOST_AUTO_TEST_CASE(all_rows_of_an_erased_organization_go_and_nothing_of_others
         BOOST_TEST(!any_names(j.rows(), a));
         BOOST_TEST(read_version(j.store(), a).value() == 0u);
     }
-    BOOST_TEST((j.rows() == others));
+    BOOST_TEST((without(j.rows(), {}) == others));
     BOOST_TEST((j.rows(j.store().db().log) == log)); // the chain of the audit log is over it
     auto left = blobs;
     std::erase_if(left, [&](const auto& row) {
@@ -144,9 +133,9 @@ BOOST_AUTO_TEST_CASE(what_a_person_had_in_system_goes_and_all_others_there_stay)
     std::vector<entity_address> gone;
     for (int i = 0; i < 12; ++i) {
         gone.push_back(j.write(system_organization, "gone " + std::to_string(i), person));
-        write(j, system_organization, "other person " + std::to_string(i), make_uuid());
-        write(j, system_organization, "of the node " + std::to_string(i));
-        write(j, one_organization, "work " + std::to_string(i));
+        j.write(system_organization, "other person " + std::to_string(i), make_uuid());
+        j.write(system_organization, "of the node " + std::to_string(i));
+        j.write(one_organization, "work " + std::to_string(i));
     }
     BOOST_REQUIRE(put_blob(j.store(), system_organization, "of the node").has_value());
     write_audit(j.store());
@@ -156,7 +145,7 @@ BOOST_AUTO_TEST_CASE(what_a_person_had_in_system_goes_and_all_others_there_stay)
     const auto removed = remove(j);
     BOOST_TEST(removed.entities == gone.size());
     BOOST_TEST(removed.blobs == 0u);
-    BOOST_TEST((j.rows() == others));
+    BOOST_TEST((without(j.rows(), {}) == others));
     BOOST_TEST((j.rows(j.store().db().blobs) == blobs));
     BOOST_TEST(j.list(system_organization).items.size() == 24u);
     BOOST_TEST(remove(j).rows == 0u);
@@ -168,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_removal_that_was_ended_early_is_finished_by_the_next) {
     std::vector<entity_address> gone;
     for (int i = 0; i < 12; ++i) {
         gone.push_back(j.write(one_organization, "gone"));
-        write(j, other_organization, "stays");
+        j.write(other_organization, "stays");
     }
     write_audit(j.store());
     const auto others = without(j.rows(), gone);
@@ -178,11 +167,11 @@ BOOST_AUTO_TEST_CASE(a_removal_that_was_ended_early_is_finished_by_the_next) {
     const auto ended = remove_erased(j.store(), [&] { return ++steps <= 2; });
     BOOST_REQUIRE(ended.has_error());
     BOOST_TEST((ended.error().code == code::cancelled));
-    BOOST_TEST((j.rows() != others));
+    BOOST_TEST((without(j.rows(), {}) != others));
     j.open(true);
     BOOST_TEST(owes_removal(j.store()));
     remove(j);
-    BOOST_TEST((j.rows() == others));
+    BOOST_TEST((without(j.rows(), {}) == others));
     BOOST_REQUIRE(settle_removal(j.store()).has_value());
     BOOST_TEST(!owes_removal(j.store()));
     BOOST_TEST(settle_removal(j.store()).has_value()); // a repeat
@@ -202,8 +191,8 @@ BOOST_AUTO_TEST_CASE(the_log_is_trimmed_past_what_was_erased) {
     for (const bool removed : {false, true}) {
         sealed_journal j;
         for (int i = 0; i < 8; ++i) {
-            write(j, one_organization, "gone");
-            write(j, other_organization, "stays");
+            j.write(one_organization, "gone");
+            j.write(other_organization, "stays");
         }
         write_audit(j.store());
         BOOST_REQUIRE(j.keys_of().destroy(one_organization, {9}).has_value());
@@ -226,8 +215,8 @@ BOOST_AUTO_TEST_CASE(the_log_is_trimmed_past_what_was_erased) {
 
 BOOST_AUTO_TEST_CASE(a_lost_history_of_somebody_else_still_stops_the_trim) {
     sealed_journal j;
-    write(j, one_organization, "gone");
-    const auto a = write(j, other_organization, "stays");
+    j.write(one_organization, "gone");
+    const auto a = j.write(other_organization, "stays");
     write_audit(j.store());
     BOOST_REQUIRE(j.keys_of().destroy(one_organization, {9}).has_value());
     const auto shard = j.store().shard_of(a);

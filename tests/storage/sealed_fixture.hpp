@@ -63,17 +63,18 @@ public:
         poisoned.type = "$poisoned";
         poisoned.payload = R"({"command":"x","cause":")" + text + " poison\"}";
         for (auto& each : std::vector<std::pair<std::string, std::string>>{
-                 {keys::entity(shard, keys::table::document, a), encode_document_row(row)},
+                 {keys::entity(shard, keys::table::document, a), storage::encode_document_row(row)},
                  {keys::item(shard, a, "things", "one"), "{\"said\":\"" + text + " item\"}"},
                  {keys::item(shard, a, "things", "two"), "{\"said\":\"" + text + " other item\"}"},
                  {keys::timer(shard, {5000}, a, "wake"),
                   storage::encode_timer_row("wake", "{\"said\":\"" + text + " timer\"}")},
                  {keys::entity(shard, keys::table::owed, a), ""},
                  {keys::numbered(shard, keys::table::snapshot, a, r.entity_seq),
-                  encode_snapshot_row({r.entity_seq, 1, "{\"said\":\"" + text + " snapshot\"}"})},
+                  storage::encode_snapshot_row({r.entity_seq, 1, "{\"said\":\"" + text + " snapshot\"}"})},
                  {keys::reference(shard, std::string(32, 'r'), a), ""},
-                 {keys::command(shard, a, "kept"), encode_command_row({1, 1, 1, r.time, storage::repeat_answer::kept,
-                                                                       "{\"said\":\"" + text + " answer\"}"})},
+                 {keys::command(shard, a, "kept"),
+                  storage::encode_command_row(
+                      {1, 1, 1, r.time, storage::repeat_answer::kept, "{\"said\":\"" + text + " answer\"}"})},
                  storage::poison_row(shard, poisoned)}) {
             out.derived.puts.push_back(std::move(each));
         }

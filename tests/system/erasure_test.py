@@ -1,0 +1,203 @@
+"""Erasing people and organizations: afterwards nothing of them can be read anywhere, and nothing of others is touched."""
+
+import http.client
+import json
+import random
+import shutil
+import socket
+import time
+
+from tests.system.identity_test import PASSWORD, IdentityTest
+from tests.system.node import Client, new_key, poll
+from tests.system.sandbox_test import script
+
+ORGANIZATION = "zephyrine"  # in all that its people wrote
+PERSON = "quillback"
+OTHER = "harbinger"
+ADDRESS = "127.0.77.31"
+
+
+def path_of(text):
+    """In paths of files, names of roles and Idempotency-Keys, and nowhere else."""
+    return text[::-1]
+
+
+class FromAddress(Client):
+    """From an address and a program that can be found again."""
+
+    def __init__(self, url, key, program):
+        super().__init__(url, key)
+        self.program = program
+
+    def request(self, method, path, body=None, headers=None, **more):
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection(self.host, self.port, timeout=30, source_address=(ADDRESS, 0))
+        return super().request(method, path, body, {"User-Agent": self.program, **(headers or {})}, **more)
+
+
+class ErasureTest(IdentityTest):
+    def begin(self, *flags):
+        made, self.model = self.script("calls", script(("write_file", {"path": "by-run", "content": "written"}), ("run_command", {"command": "ls"})))
+        self.backups = self.folder / "backups"
+        self.server = self.node(*made, "--backup.directory", self.backups, *flags).start()
+        self.admin = self.server.client()
+
+    def member(self, email, organization, role="owner", program="test"):
+        """A person of an organization whose requests come from a place of their own."""
+        _, tokens = self.person(self.server, email, role, organization, name=f"{email} name")
+        client = FromAddress(self.server.url, tokens["access_token"], program)
+        self.server.clients.append(client)
+        return client, tokens["user"]["id"]
+
+    def fill(self, owner, text):
+        """Something of each kind."""
+        project = owner.create("/projects", {"name": f"{text} project"})["id"]
+        self.status(owner.post(f"/projects/{project}/files", {"path": f"{path_of(text)}/small", "content": f"{text} content"}), 201)
+        large = (f"{text} large\n" * 200_000).encode()
+        self.status(owner.put(f"/projects/{project}/files/{path_of(text)}/large", raw=large, headers={"Content-Type": "application/octet-stream"}), 200)
+        agent = owner.create("/agents", {"name": f"{text} agent", "role": "technical"})["id"]
+        task = owner.create("/tasks", {"title": f"{text} title", "description": f"{text} description"}, headers={"Idempotency-Key": f"{path_of(text)} key"})["id"]
+        owner.create(f"/tasks/{task}/messages", {"content": f"{text} message"})
+        owner.ok("PUT", f"/secrets/{text.upper()}", {"value": f"{text} value"})
+        run = owner.create("/runs", {"goal": f"{text} goal", "project_id": project, "model": self.model})["id"]
+        self.assertEqual(owner.wait_run(run)["status"], "succeeded")
+        owner.create("/api-keys", {"name": f"{text} key"})
+        return {"project": project, "agent": agent, "task": task, "run": run}
+
+    LISTS = ("/projects", "/agents", "/tasks", "/runs", "/secrets", "/api-keys", "/auth/sessions")
+
+    def all_of(self, client, made):
+        """All that a member sees of what `fill` made."""
+        out = {path: client.all(path) for path in (*self.LISTS, f"/projects/{made['project']}/files", f"/runs/{made['run']}/steps",
+                                                   f"/tasks/{made['task']}/messages")}
+        out["content"] = client.get(f"/projects/{made['project']}/files/{path_of(OTHER)}/large").raw
+        out["events"] = len(client.all("/events"))
+        out["/audit"] = [line["id"] for line in client.all("/audit")]
+        return out
+
+    def files_with(self, *texts, under=None):
+        """(file, what stands there) of all that can still be found on the disk."""
+        found = []
+        for root in under or (self.server.directory, self.backups):
+            for path in root.rglob("*"):
+                if path.is_file():
+                    raw = path.read_bytes()
+                    for text in texts:
+                        at = raw.lower().find(text.lower().encode())
+                        if at >= 0:
+                            found.append((path.relative_to(self.folder).as_posix(), raw[max(0, at - 60):at + 60]))
+        return found
+
+    def check_paths(self):
+        """Paths of files and names of roles are keys of items, and an Idempotency-Key is a part of the id of a command: rows are ordered
+        and found by them, and they stand plain in the tables of the database. The node deletes those rows, but its
+        tables keep them until they are compacted, its log until it is trimmed, and those of a backup for ever. That is
+        all that is left of an erased organization. Nowhere else:"""
+        left = [file for file, _ in self.files_with(path_of(ORGANIZATION)) if "/db/" not in file]
+        self.assertEqual(left, [])
+
+    def shown_with(self, api, *texts):
+        """What the node still tells its administrator."""
+        found = []
+        for path in ("/system/audit?details=true", "/audit?details=true", "/users", "/organizations", "/poison", "/events", "/system/erasures"):
+            found += [(path, item) for item in api.all(path) if any(text in json.dumps(item) for text in texts)]
+        return found
+
+    def erased(self, path, confirm, id, client=None):
+        """Erases, and waits for the end of it."""
+        asked = (client or self.admin).delete(f"{path}?confirm={confirm}")
+        self.assertEqual(self.status(asked, 202).json["id"], id)
+        return self.wait_done(id)
+
+    def wait_done(self, id):
+        def done():
+            shown = self.admin.read(f"/system/erasures/{id}")
+            return shown if shown["status"] in ("done", "refused") else None
+        shown = poll("the erasure has ended", done)
+        self.assertEqual(shown["status"], "done", shown)
+        return shown
+
+    def check_node(self, node):
+        """The audit log of the node, then its disk."""
+        api = node.client()
+        anchor = api.read("/system/audit/anchor")
+        self.assertTrue(api.create("/system/audit/verify", {"chains": anchor["chains"]})["ok"])
+        file = self.folder / "anchor.json"
+        file.write_text(json.dumps(anchor))
+        self.assertEqual(node.stop(), 0)
+        self.check_disk(node)
+        done = node.cli("audit", "verify", node.directory, "--anchor", file)
+        self.assertEqual(done.returncode, 0, done)
+
+    def restored(self, backup, name):
+        node = self.node(name=name)
+        done = self.server.cli("backup", "restore", self.backups / backup, "--data", node.directory)
+        self.assertEqual(done.returncode, 0, done)
+        shutil.copy(self.server.directory / "secrets.key", node.directory)
+        return node
+
+    # ---- organizations
+
+    def test_an_erased_organization_is_nowhere_and_others_are_as_they_were(self):
+        self.begin()
+        gone = self.organization(self.server, f"{ORGANIZATION} name", slug=f"{ORGANIZATION}-slug", domain=f"{ORGANIZATION}.example")
+        stays = self.organization(self.server, f"{OTHER} name", slug=f"{OTHER}-slug")
+        owner, _ = self.member("ada@example.org", gone["slug"])
+        member, _ = self.member("grace@example.org", gone["slug"], "member")
+        other, _ = self.member("olga@example.org", stays["slug"])
+        owner.create(f"/organizations/{gone['id']}/invitations", {"email": f"new@{ORGANIZATION}.example", "role": "viewer"})
+        owner.ok("PUT", f"/organizations/{gone['id']}/roles/{path_of(ORGANIZATION)}-role", {"description": f"{ORGANIZATION} role", "permissions": ["task:read"]})
+        self.fill(owner, ORGANIZATION)
+        kept = self.fill(other, OTHER)
+        before = self.all_of(other, kept)
+        key = owner.create("/api-keys", {"name": "later"})
+        backup = self.admin.create("/backups", {})["id"]
+        late = owner.create("/tasks", {"title": f"{ORGANIZATION} after the backup"})["id"]
+
+        path = f"/organizations/{gone['id']}"
+        self.status(owner.delete(path), 422, "invalid_request")
+        self.status(owner.delete(f"{path}?confirm={stays['slug']}"), 422, "invalid_request")
+        self.status(other.delete(f"{path}?confirm={gone['slug']}"), 404, "not_found")
+        self.status(member.delete(f"{path}?confirm={gone['slug']}"), 403, "forbidden")
+        default = self.admin.read("/auth/me")["organization_id"]
+        slug = self.admin.read(f"/organizations/{default}")["slug"]
+        self.status(self.admin.delete(f"/organizations/{default}?confirm={slug}"), 409, "conflict")
+        self.assertEqual(owner.read(f"/tasks/{late}")["id"], late)
+        self.assertEqual(self.admin.all("/system/erasures"), [])
+
+        shown = self.erased(path, gone["slug"], gone["id"], client=owner)
+        self.assertEqual((shown["subject"], shown["contents"] > 2, shown["entities"] > 5), ("organization", True, True), shown)
+        self.assertIn(owner.get("/tasks").status, (401, 403))
+        self.assertIn(self.server.client(key=key["key"]).get("/tasks").status, (401, 403))
+        self.status(self.admin.get("/tasks", headers={"X-Organization": gone["id"]}), 404)
+        self.status(self.admin.get("/tasks", headers={"X-Organization": gone["slug"]}), 404)
+        self.status(self.admin.get(path), 404)
+        self.assertEqual({o["id"] for o in self.admin.all("/organizations")}, {default, stays["id"]})
+        self.assertEqual(self.login(self.server, "grace@example.org")[0].read("/auth/me").get("organization_id"), None)
+        self.assertEqual(self.all_of(other, kept), before)
+        self.assertEqual(self.shown_with(self.admin, ORGANIZATION), [])
+        self.status(self.admin.delete(f"{path}?confirm={gone['slug']}"), 404)  # it is gone
+        self.assertEqual(self.admin.all("/system/erasures"), [shown])
+        self.assertEqual(self.files_with(ORGANIZATION), [])
+        self.check_paths()
+
+        anew = self.organization(self.server, f"{OTHER} too", slug=gone["slug"], domain=f"{ORGANIZATION}.example")
+        self.assertNotEqual(anew["id"], gone["id"])
+        self.check_node(self.server)
+
+        node = self.restored(backup, "restored")
+        self.assertEqual(self.files_with(ORGANIZATION, under=(node.directory,)), [])
+        node.start()
+        api = node.client()
+        self.status(api.get("/tasks", headers={"X-Organization": gone["id"]}), 404)
+        self.status(api.get(path), 404)
+        self.assertEqual({o["id"] for o in api.all("/organizations")}, {default, stays["id"]})
+        there = self.login(node, "olga@example.org")[0]
+        self.assertEqual({p: there.all(p) for p in self.LISTS[:-1]}, {p: before[p] for p in self.LISTS[:-1]})
+        self.assertEqual(there.get(f"/projects/{kept['project']}/files/{path_of(OTHER)}/large").raw, before["content"])
+        self.assertEqual(self.shown_with(api, ORGANIZATION), [])
+        again = self.organization(node, "again", slug=gone["slug"])  # what the backup still said of its name is gone, too
+        self.assertNotEqual(again["id"], gone["id"])
+        api.ok("PUT", f"/organizations/{again['id']}", {"slug": "renamed"})
+        self.check_node(node)
+        self.assertEqual(self.files_with(ORGANIZATION, under=(node.directory,)), [])
