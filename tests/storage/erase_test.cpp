@@ -152,6 +152,23 @@ BOOST_AUTO_TEST_CASE(what_a_person_had_in_system_goes_and_all_others_there_stay)
     check_good(j.store());
 }
 
+BOOST_AUTO_TEST_CASE(an_entity_of_another_kind_under_the_same_id_stays) {
+    sealed_journal j;
+    entity_address person{system_organization, "user", make_uuid()};
+    entity_address erasure{system_organization, "erasure", person.id};
+    while (j.store().shard_of(person) != j.store().shard_of(erasure)) { // whose rows stand among its own
+        person.id = erasure.id = make_uuid();
+    }
+    j.commit(j.change(erasure, "the node's"));
+    const auto before = without(j.rows(), {});
+    j.commit(j.change(person, "the person's", person.id));
+    BOOST_REQUIRE(j.keys_of().destroy(person.id, {9}).has_value());
+    BOOST_TEST(remove(j).entities == 1u);
+    BOOST_TEST((without(j.rows(), {}) == before));
+    BOOST_TEST(j.list(system_organization, {}, "erasure").items.size() == 1u);
+    BOOST_TEST(read_owed(j.store(), j.store().shard_of(erasure)).size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_removal_that_was_ended_early_is_finished_by_the_next) {
     sealed_journal j;
     std::vector<entity_address> gone;
