@@ -1,5 +1,6 @@
 #include "actors/erasure/erasure_performer.hpp"
 
+#include "actors/erasure/forget_erased.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/erase.hpp"
@@ -78,30 +79,31 @@ expected<void> destroy(const erasure_parts& parts, const erasure_state& of) {
 } // namespace
 
 runtime::performer_of<erasure_model> make_erasure_performer(erasure_parts parts) {
-    return [parts](const runtime::perform_effect& what, const erasure_state& of,
-                   runtime::effect_context& ctx) -> answers {
-        if (what.type == destroy_effect) {
-            const auto done = destroy(parts, of);
-            return done ? one(note_key_destroyed{}) : try_again(of.id, done.error());
-        }
-        auto& store = *parts.services->store;
-        const auto removed = storage::remove_erased(store, [&] { return !ctx.stop().stop_requested(); });
-        if (!removed) {
-            return removed.error().code == code::cancelled ? answers() : try_again(of.id, removed.error());
-        }
-        if (auto settled = storage::settle_removal(store); !settled) {
-            return try_again(of.id, settled.error());
-        }
-        return one(finish_erasure{removed->entities, removed->blobs});
-    };
+    return
+        [parts](const runtime::perform_effect& what, const erasure_state& of, runtime::effect_context& ctx) -> answers {
+            if (what.type == destroy_effect) {
+                const auto done = destroy(parts, of);
+                return done ? one(note_key_destroyed{}) : try_again(of.id, done.error());
+            }
+            auto& store = *parts.services->store;
+            const auto removed = storage::remove_erased(store, [&] { return !ctx.stop().stop_requested(); });
+            if (!removed) {
+                return removed.error().code == code::cancelled ? answers() : try_again(of.id, removed.error());
+            }
+            if (auto settled = storage::settle_removal(store); !settled) {
+                return try_again(of.id, settled.error());
+            }
+            return one(finish_erasure{removed->entities, removed->blobs});
+        };
 }
 
-expected<void> finish_removals(const runtime::services& s) {
+expected<void> finish_removals(const runtime::services& s, const runtime::kind_registry& kinds) {
     if (!s.store->keys() || !storage::owes_removal(*s.store)) {
         return {};
     }
     const auto removed = storage::remove_erased(*s.store, [] { return true; });
-    return removed ? storage::settle_removal(*s.store) : expected<void>(removed.error());
+    auto done = removed ? forget_erased(*s.store, kinds) : expected<void>(removed.error());
+    return done ? storage::settle_removal(*s.store) : done;
 }
 
 } // namespace troupe::actors
