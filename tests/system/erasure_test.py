@@ -4,7 +4,7 @@ import http.client
 import json
 import random
 import shutil
-import socket
+import threading
 import time
 
 from tests.system.identity_test import PASSWORD, IdentityTest
@@ -48,6 +48,11 @@ class ErasureTest(IdentityTest):
         client = FromAddress(self.server.url, tokens["access_token"], program)
         self.server.clients.append(client)
         return client, tokens["user"]["id"]
+
+    def join(self, organization, email, client):
+        """Somebody becomes an owner by an invitation."""
+        invited = self.admin.create(f"/organizations/{organization['id']}/invitations", {"email": email, "role": "owner"})
+        client.ok("POST", "/invitations/accept", {"token": invited["token"]})
 
     def fill(self, owner, text):
         """Something of each kind."""
@@ -121,7 +126,8 @@ class ErasureTest(IdentityTest):
         """The audit log of the node, then its disk."""
         api = node.client()
         anchor = api.read("/system/audit/anchor")
-        self.assertTrue(api.create("/system/audit/verify", {"chains": anchor["chains"]})["ok"])
+        found = api.ok("POST", "/system/audit/verify", {"chains": anchor["chains"]})
+        self.assertEqual((found["bad"], found["anchored"]), ([], len(anchor["chains"])), found)
         file = self.folder / "anchor.json"
         file.write_text(json.dumps(anchor))
         self.assertEqual(node.stop(), 0)
@@ -153,6 +159,7 @@ class ErasureTest(IdentityTest):
         key = owner.create("/api-keys", {"name": "later"})
         backup = self.admin.create("/backups", {})["id"]
         late = owner.create("/tasks", {"title": f"{ORGANIZATION} after the backup"})["id"]
+        self.assertNotEqual(self.shown_with(self.admin, ORGANIZATION), [])
 
         path = f"/organizations/{gone['id']}"
         self.status(owner.delete(path), 422, "invalid_request")
@@ -196,8 +203,132 @@ class ErasureTest(IdentityTest):
         self.assertEqual({p: there.all(p) for p in self.LISTS[:-1]}, {p: before[p] for p in self.LISTS[:-1]})
         self.assertEqual(there.get(f"/projects/{kept['project']}/files/{path_of(OTHER)}/large").raw, before["content"])
         self.assertEqual(self.shown_with(api, ORGANIZATION), [])
-        again = self.organization(node, "again", slug=gone["slug"])  # what the backup still said of its name is gone, too
+        self.assertEqual(self.login(node, "grace@example.org")[0].read("/auth/me").get("organization_id"), None)
+        again = self.organization(node, "again", slug=gone["slug"], domain=f"{ORGANIZATION}.example")
         self.assertNotEqual(again["id"], gone["id"])
-        api.ok("PUT", f"/organizations/{again['id']}", {"slug": "renamed"})
         self.check_node(node)
         self.assertEqual(self.files_with(ORGANIZATION, under=(node.directory,)), [])
+
+    # ---- people
+
+    def test_an_erased_person_is_nowhere_and_others_are_as_they_were(self):
+        self.begin()
+        one, two = (self.organization(self.server, name, slug=name) for name in ("first-one", "second-one"))
+        email = f"{PERSON}@example.org"
+        owner, _ = self.member("olga@example.org", one["slug"])
+        person, id = self.member(email, one["slug"], "admin", f"{PERSON} program")
+        self.join(two, email, person)
+        second, _ = self.login(self.server, email)
+        key = person.create("/api-keys", {"name": f"{PERSON} key"})
+        person.create("/auth/mfa/enroll", {})
+        person.ok("PUT", "/auth/profile", {"name": f"{PERSON} the second"})
+        wrong = FromAddress(self.server.url, "", "somebody")  # who fails to log in is nobody: that line keeps its address
+        self.server.clients.append(wrong)
+        for _ in range(2):
+            self.status(wrong.post("/auth/login", {"email": email, "password": "wrong, quite"}), 401)
+        work = person.create("/tasks", {"title": "work that stays"})["id"]
+        kept = self.fill(owner, OTHER)
+        before = self.all_of(owner, kept)
+        backup = self.admin.create("/backups", {})["id"]
+        self.assertNotEqual(self.shown_with(self.admin, PERSON), [])
+        done_by = f"audit?details=true&principal=user/{id}"
+        self.assertIn((ADDRESS, f"{PERSON} program"), {(line["address"], line["user_agent"]) for line in owner.all(f"/{done_by}")})
+
+        path = f"/users/{id}"
+        self.status(self.admin.delete(path), 422, "invalid_request")
+        self.status(self.admin.delete(f"{path}?confirm=olga@example.org"), 422, "invalid_request")
+        self.status(owner.delete(f"{path}?confirm={email}"), 403, "forbidden")
+        self.status(person.delete(f"/auth/profile?confirm={email}"), 409, "conflict")  # the only owner of the second one
+        self.status(self.admin.delete(f"{path}?confirm={email}"), 409, "conflict")
+        self.status(self.server.client(key=key["key"]).delete(f"/auth/profile?confirm={email}"), 403, "forbidden")
+        self.status(self.admin.delete(f"/users/{new_key()}?confirm={email}"), 404, "not_found")
+        olga = self.admin.read("/users/olga@example.org")["id"]
+        self.join(two, "olga@example.org", owner)
+
+        shown = self.erased("/auth/profile", email, id, client=person)
+        self.assertEqual((shown["subject"], shown["contents"], shown["entities"] >= 4), ("user", 0, True), shown)
+        for client in (person, second, self.server.client(key=key["key"])):
+            self.status(client.get("/auth/me"), 401)
+        login = {"email": email, "password": PASSWORD}
+        self.status(self.server.client(key="").post("/auth/login", login), 401, "invalid_credentials")
+        self.status(self.admin.get(path), 404)
+        self.status(self.admin.get(f"/users/{email}"), 404)
+        for organization in (one, two):
+            members = [m["user_id"] for m in self.admin.all(f"/organizations/{organization['id']}/members")]
+            self.assertEqual(members, [olga])
+        self.assertEqual(owner.read(f"/tasks/{work}")["title"], "work that stays")
+        after = self.all_of(owner, kept)
+        self.assertEqual([p for p in before if p not in ("/audit", "events", "/api-keys") and after[p] != before[p]], [])
+        self.assertEqual(self.shown_with(self.admin, PERSON), [])
+        self.assertEqual([line for line in owner.all("/audit?details=true") if PERSON in json.dumps(line)], [])
+        for client, lines in ((owner, f"/{done_by}"), (self.admin, f"/system/{done_by}")):
+            self.assertEqual({(line["address"], line["user_agent"]) for line in client.all(lines)}, {("", "")})
+        self.assertEqual(self.files_with(PERSON), [])
+        self.status(self.admin.delete(f"{path}?confirm={email}"), 404)
+
+        anew, fresh = self.member(email, one["slug"], "viewer")
+        self.assertNotEqual(fresh, id)
+        self.assertEqual(anew.all("/auth/sessions")[0]["address"], "127.0.0.1")
+        self.check_node(self.server)
+
+        node = self.restored(backup, "restored")
+        self.assertEqual(self.files_with(PERSON, under=(node.directory,)), [])
+        node.start()
+        api = node.client()
+        self.status(api.get(path), 404)
+        self.status(node.client(key="").post("/auth/login", login), 401, "invalid_credentials")
+        self.assertEqual(self.shown_with(api, PERSON), [])
+        for organization, owners in ((one, [olga]), (two, [])):  # Olga came into the second one after the backup
+            self.assertEqual([m["user_id"] for m in api.all(f"/organizations/{organization['id']}/members")], owners)
+        self.assertNotEqual(api.create("/users", {"email": email, "password": PASSWORD, "role": "viewer"})["id"], id)
+        there = self.login(node, "olga@example.org", organization=one["slug"])[0]
+        self.assertEqual({p: there.all(p) for p in self.LISTS[:-2]}, {p: before[p] for p in self.LISTS[:-2]})
+        self.check_node(node)
+        self.assertEqual(self.files_with(PERSON, under=(node.directory,)), [])
+
+    # ---- kills
+
+    def test_a_kill_at_any_moment_delays_an_erasure_and_never_loses_it(self):
+        self.begin("--shards", "16")
+        stays = self.organization(self.server, OTHER, slug=OTHER)
+        other, _ = self.member("olga@example.org", stays["slug"])
+        kept = self.fill(other, OTHER)
+        before = self.all_of(other, kept)
+        generator = random.Random(7)
+        for number in range(12):
+            with self.subTest(round=number):
+                if number % 2 == 0:
+                    slug = f"{ORGANIZATION}-{number}"
+                    id = self.organization(self.server, slug, slug=slug)["id"]
+                    for n in range(20):
+                        self.admin.create("/tasks", {"title": f"{ORGANIZATION} {n}"}, headers={"X-Organization": id})
+                    path = f"/organizations/{id}?confirm={slug}"
+                else:
+                    email = f"{PERSON}{number}@example.org"
+                    _, id = self.member(email, stays["slug"], "viewer")
+                    path = f"/users/{id}?confirm={email}"
+                delay = generator.random() * 0.25
+                killer = threading.Timer(delay, self.server.process.kill)
+                killer.start()
+                try:
+                    self.admin.delete(path)
+                except (OSError, http.client.HTTPException):
+                    pass  # the answer did not come
+                killer.join()
+                self.server.kill9()
+                self.server.start()
+                self.admin = self.server.client()
+                again = self.admin.delete(path)  # a repeat of whoever does not know
+                self.assertIn(again.status, (202, 404), again)
+                self.wait_done(id)
+                self.status(self.admin.get(path.partition("?")[0]), 404)
+                self.server.kill9()
+                self.server.start()
+                self.admin = self.server.client()
+                self.wait_done(id)
+        other = self.login(self.server, "olga@example.org")[0]
+        after = self.all_of(other, kept)
+        self.assertEqual([p for p in before if p not in ("/audit", "events", "/auth/sessions") and after[p] != before[p]], [])
+        self.assertEqual(self.shown_with(self.admin, ORGANIZATION, PERSON), [])
+        self.assertEqual(self.files_with(ORGANIZATION, PERSON), [])
+        self.check_node(self.server)
