@@ -169,6 +169,27 @@ BOOST_AUTO_TEST_CASE(an_entity_of_another_kind_under_the_same_id_stays) {
     BOOST_TEST(read_owed(j.store(), j.store().shard_of(erasure)).size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(plain_keys_of_removed_items_are_in_no_table_and_no_wal_afterwards) {
+    sealed_journal j;
+    std::vector<entity_address> gone;
+    for (int i = 0; i < 6; ++i) {
+        const entity_address a{one_organization, "counter", make_uuid()};
+        auto change = j.change(a, "gone");
+        change.derived.puts.emplace_back(keys::item(j.store().shard_of(a), a, "files", "distinctive-path"), "x");
+        j.commit(std::move(change));
+        j.write(other_organization, "stays");
+        if (i == 3) {
+            j.open(true); // some lie in tables already
+        }
+    }
+    BOOST_TEST(j.on_disk("distinctive-path"));
+    BOOST_REQUIRE(j.keys_of().destroy(one_organization, {9}).has_value());
+    remove(j);
+    BOOST_TEST(!j.on_disk("distinctive-path"));
+    BOOST_TEST(j.list(other_organization).items.size() == 6u);
+    check_good(j.store());
+}
+
 BOOST_AUTO_TEST_CASE(a_removal_that_was_ended_early_is_finished_by_the_next) {
     sealed_journal j;
     std::vector<entity_address> gone;
