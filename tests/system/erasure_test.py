@@ -3,6 +3,7 @@
 import http.client
 import json
 import random
+import re
 import shutil
 import threading
 import time
@@ -18,7 +19,7 @@ ADDRESS = "127.0.77.31"
 
 
 def path_of(text):
-    """In paths of files, names of roles and Idempotency-Keys, and nowhere else."""
+    """In paths of files and names of roles, and nowhere else."""
     return text[::-1]
 
 
@@ -61,7 +62,7 @@ class ErasureTest(IdentityTest):
         large = (f"{text} large\n" * 200_000).encode()
         self.status(owner.put(f"/projects/{project}/files/{path_of(text)}/large", raw=large, headers={"Content-Type": "application/octet-stream"}), 200)
         agent = owner.create("/agents", {"name": f"{text} agent", "role": "technical"})["id"]
-        task = owner.create("/tasks", {"title": f"{text} title", "description": f"{text} description"}, headers={"Idempotency-Key": f"{path_of(text)} key"})["id"]
+        task = owner.create("/tasks", {"title": f"{text} title", "description": f"{text} description"}, headers={"Idempotency-Key": f"key of {text[::-2]}"})["id"]
         owner.create(f"/tasks/{task}/messages", {"content": f"{text} message"})
         owner.ok("PUT", f"/secrets/{text.upper()}", {"value": f"{text} value"})
         run = owner.create("/runs", {"goal": f"{text} goal", "project_id": project, "model": self.model})["id"]
@@ -93,13 +94,13 @@ class ErasureTest(IdentityTest):
                             found.append((path.relative_to(self.folder).as_posix(), raw[max(0, at - 60):at + 60]))
         return found
 
-    def check_paths(self):
-        """Paths of files and names of roles are keys of items, and an Idempotency-Key is a part of the id of a command: rows are ordered
-        and found by them, and they stand plain in the tables of the database. The node deletes those rows, but its
-        tables keep them until they are compacted, its log until it is trimmed, and those of a backup for ever. That is
-        all that is left of an erased organization. Nowhere else:"""
-        left = [file for file, _ in self.files_with(path_of(ORGANIZATION)) if "/db/" not in file]
-        self.assertEqual(left, [])
+    def check_plain(self):
+        """Paths of files and names of roles are keys of items, by which rows are ordered: plain in the tables of the
+        database. Here they go with their rows (RocksDB's manifest names the first and last key of a file until the next
+        start), but those of a backup keep them. An Idempotency-Key is a part of the id of a command, which stays in the
+        log. That is all that is left of an erased organization."""
+        plain = self.files_with(path_of(ORGANIZATION))
+        self.assertEqual([found for found in plain if not re.search("^backups/[^/]+/db/|/db/MANIFEST", found[0])], [])
 
     def shown_with(self, api, *texts):
         """What the node still tells its administrator."""
@@ -186,7 +187,7 @@ class ErasureTest(IdentityTest):
         self.status(self.admin.delete(f"{path}?confirm={gone['slug']}"), 404)  # it is gone
         self.assertEqual(self.admin.all("/system/erasures"), [shown])
         self.assertEqual(self.files_with(ORGANIZATION), [])
-        self.check_paths()
+        self.check_plain()
 
         anew = self.organization(self.server, f"{OTHER} too", slug=gone["slug"], domain=f"{ORGANIZATION}.example")
         self.assertNotEqual(anew["id"], gone["id"])
