@@ -1,5 +1,6 @@
 #include "actors/identity/organization_model.hpp"
 
+#include "schemas/name_messages.hpp"
 #include "tests/actors/given.hpp"
 
 #include <boost/test/unit_test.hpp>
