@@ -28,7 +28,9 @@ constexpr std::string_view owed_name = "removal-owed";
 
 /// Tables whose rows begin with the entity.
 constexpr std::array entity_tables{keys::table::history, keys::table::snapshot, keys::table::command,
-                                   keys::table::item,    keys::table::base,     keys::table::base_item};
+                                   keys::table::base};
+/// The same; their keys are what users wrote: paths of files, names of roles.
+constexpr std::array item_tables{keys::table::item, keys::table::base_item};
 /// Tables of which an entity's rows stand among others'.
 constexpr std::array shared_tables{keys::table::document, keys::table::index,  keys::table::timer,
                                    keys::table::owed,     keys::table::poison, keys::table::reference};
@@ -99,8 +101,16 @@ expected<void> drop_shared_rows(const store& s, std::uint32_t shard, const std::
     return {};
 }
 
-expected<void> remove_from_shard(store& s, std::uint32_t shard, remover& out, removed_rows& result) {
-    std::vector<entity_address> erased;
+/// What is erased in a shard, by which the rest of it is found again after a crash: its history, which goes last.
+struct erased_in_shard {
+    std::uint32_t shard = 0;
+    std::vector<entity_address> entities;
+};
+
+/// `plain`: prefixes of rows that were dropped and whose keys can be read in the files of the database.
+expected<void> remove_views(store& s, erased_in_shard& in, remover& out, std::vector<std::string>& plain) {
+    const auto shard = in.shard;
+    auto& erased = in.entities;
     auto visited = each_entity(s, shard, [&](const entity_address& a) {
         if (is_erased(s, shard, a)) {
             erased.push_back(a);
@@ -117,14 +127,49 @@ expected<void> remove_from_shard(store& s, std::uint32_t shard, remover& out, re
     if (auto dropped = drop_shared_rows(s, shard, owners, out); !dropped) {
         return dropped;
     }
-    if (auto written = out.write(); !written) { // by its history an entity is found again after a crash: that goes last
-        return written;
-    }
     for (const auto& a : erased) {
+        for (const auto table : item_tables) {
+            auto prefix = keys::entity_rows(shard, table, a);
+            const auto before = out.count();
+            if (auto dropped = out.drop_all(s.db().derived, prefix); !dropped) {
+                return dropped;
+            }
+            if (out.count() > before) {
+                plain.push_back(std::move(prefix));
+            }
+        }
+    }
+    return out.write();
+}
+
+/// What RocksDB deletes stays in its files until it compacts them. After a crash in here that is its own business.
+expected<void> purge(store& s, const std::vector<std::string>& prefixes, const std::function<bool()>& go_on) {
+    if (prefixes.empty()) {
+        return {};
+    }
+    auto& db = s.db();
+    auto status = db.db->Flush({}, {db.log, db.derived, db.blobs}); // and the WAL goes with it
+    for (const auto& prefix : prefixes) {
+        if (!status.ok() || !go_on()) {
+            break;
+        }
+        const auto end = keys::after_prefix(prefix);
+        const rocksdb::Slice first(prefix);
+        const rocksdb::Slice last(end);
+        rocksdb::CompactRangeOptions options;
+        options.exclusive_manual_compaction = false;
+        options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+        status = db.db->CompactRange(options, db.derived, &first, &last);
+    }
+    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot compact what was removed"));
+}
+
+expected<void> remove_histories(store& s, const erased_in_shard& in, remover& out, removed_rows& result) {
+    for (const auto& a : in.entities) {
         ++result.entities;
-        auto dropped = out.drop(s.db().derived, keys::entity(shard, keys::table::base, a));
+        auto dropped = out.drop(s.db().derived, keys::entity(in.shard, keys::table::base, a));
         for (const auto table : entity_tables) {
-            dropped = dropped ? out.drop_all(s.db().derived, keys::entity_rows(shard, table, a)) : dropped;
+            dropped = dropped ? out.drop_all(s.db().derived, keys::entity_rows(in.shard, table, a)) : dropped;
         }
         if (!dropped) {
             return dropped;
@@ -160,18 +205,39 @@ expected<removed_rows> remove_erased(store& s, const std::function<bool()>& go_o
     if (!s.keys() || s.keys()->erased_count() == 0) {
         return result;
     }
+    const problem stopped{code::cancelled,
+                          "the node stops; the removal of what was erased goes on with the next start"};
     remover out(s);
+    std::vector<erased_in_shard> all;
+    std::vector<std::string> plain;
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         if (!go_on()) {
-            return problem{code::cancelled,
-                           "the node stops; the removal of what was erased goes on with the next start"};
+            return stopped;
         }
-        if (auto removed = remove_from_shard(s, shard, out, result); !removed) {
+        erased_in_shard in{shard, {}};
+        if (auto removed = remove_views(s, in, out, plain); !removed) {
+            return removed.error();
+        }
+        if (!in.entities.empty()) {
+            all.push_back(std::move(in));
+        }
+    }
+    if (auto purged = purge(s, plain, go_on); !purged) {
+        return purged.error();
+    }
+    for (const auto& in : all) {
+        if (!go_on()) {
+            return stopped;
+        }
+        if (auto removed = remove_histories(s, in, out, result); !removed) {
             return removed.error();
         }
     }
     if (auto removed = remove_blobs(s, out, result, go_on); !removed) {
         return removed.error();
+    }
+    if (!go_on()) { // perhaps before the last content
+        return stopped;
     }
     result.rows = out.count();
     return result;

@@ -236,8 +236,9 @@ expected<std::shared_ptr<const payload_key>> key_store::of(const uuid& subject) 
         return known;
     }
     const std::unique_lock lock(mutex_);
-    if (const auto found = numbers_.find(subject); found != numbers_.end()) {
-        return entries_[found->second - 1].key; // made meanwhile
+    if (const auto found = numbers_.find(subject); found != numbers_.end()) { // made meanwhile
+        const auto& e = entries_[found->second - 1];
+        return e.key ? expected<std::shared_ptr<const payload_key>>(e.key) : was_erased(e.destroyed);
     }
     const auto number = static_cast<std::uint32_t>(entries_.size() + 1);
     const wiped_text bytes(random_bytes(cipher_key_bytes));
@@ -353,10 +354,12 @@ expected<void> key_store::wrap_with(std::shared_ptr<const key_wrapping> wrapping
         e.wrapped = wrapping->wrap(e.subject, number, bytes->text());
         changed.insert(at / keys_of_file);
     }
-    entries_ = std::move(all);
+    entries_.swap(all);
     wrapping_ = std::move(wrapping);
-    for (const auto file : changed) {
-        if (auto written = rewrite(file); !written) {
+    for (auto file = changed.begin(); file != changed.end(); ++file) {
+        if (auto written = rewrite(*file); !written) { // a repeat has to see which ones are still as they were
+            const auto from = static_cast<std::ptrdiff_t>(*file * keys_of_file);
+            std::copy(all.begin() + from, all.end(), entries_.begin() + from);
             return written;
         }
     }

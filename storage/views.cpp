@@ -430,31 +430,39 @@ expected<void> write_view_rows(store& s, const view_rows& rows) {
 std::string owner_text(const entity_address& a) {
     std::string out(reinterpret_cast<const char*>(a.organization.bytes.data()), a.organization.bytes.size());
     out.append(reinterpret_cast<const char*>(a.id.bytes.data()), a.id.bytes.size());
-    return out;
+    return out + a.kind;
 }
 
 std::optional<std::string> owner_of_view_row(std::string_view key) {
     constexpr std::size_t begin = 3; // after shard and table
+    constexpr std::size_t id_bytes = 16;
     if (key.size() < keys::entity_prefix_bytes) {
         return std::nullopt;
     }
     const auto table = static_cast<keys::table>(key[2]);
-    if (table == keys::table::index) { // organization first, id last
-        return std::string(key.substr(begin, 16)) + std::string(key.substr(key.size() - 16));
+    std::size_t organization_at = begin;
+    std::size_t id_at = begin + id_bytes;
+    std::size_t kind_at = id_at + id_bytes;
+    if (table == keys::table::index) { // the kind before its filter, the id last
+        kind_at = begin + id_bytes;
+        id_at = key.size() - id_bytes;
+    } else if (table == keys::table::poison) { // the time between them
+        id_at += 8;
+        kind_at = id_at + id_bytes;
+    } else if (table == keys::table::reference) { // the hash between them
+        id_at += 32;
+        kind_at = id_at + id_bytes;
+    } else if (table == keys::table::timer) { // its time first
+        organization_at += 8;
+        id_at += 8;
+        kind_at += 8;
     }
-    if (table == keys::table::poison) { // the time between them
-        constexpr std::size_t id_at = begin + 16 + 8;
-        return key.size() < id_at + 16
-                   ? std::nullopt
-                   : std::optional(std::string(key.substr(begin, 16)) + std::string(key.substr(id_at, 16)));
+    if (key.size() < std::max(id_at + id_bytes, kind_at)) {
+        return std::nullopt;
     }
-    if (table == keys::table::reference) { // the hash between them
-        return key.size() < begin + 64
-                   ? std::nullopt
-                   : std::optional(std::string(key.substr(begin, 16)) + std::string(key.substr(begin + 48, 16)));
-    }
-    const std::size_t due = table == keys::table::timer ? 8 : 0;
-    return key.size() < begin + due + 32 ? std::nullopt : std::optional(std::string(key.substr(begin + due, 32)));
+    const auto kind = key.substr(kind_at);
+    return std::string(key.substr(organization_at, id_bytes)) + std::string(key.substr(id_at, id_bytes)) +
+           std::string(kind.substr(0, kind.find('\0')));
 }
 
 } // namespace troupe::storage

@@ -106,7 +106,8 @@ void each_view_row(const store& s, std::uint32_t shard,
                    const std::function<void(std::string_view key, std::string_view value, bool sealed)>& visit);
 /// Written in one batch with fsync.
 expected<void> write_view_rows(store& s, const view_rows& rows);
-/// Organization and id of the entity that a view row belongs to, as `owner_text` gives them; nothing for a foreign key.
+/// Organization, id and kind of the entity that a view row belongs to, as `owner_text` gives them; nothing for a
+/// foreign key. Entities of several kinds may have one id: a person and its erasure.
 std::optional<std::string> owner_of_view_row(std::string_view key);
 std::string owner_text(const entity_address& a);
 

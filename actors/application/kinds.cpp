@@ -50,7 +50,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
 
 expected<void> prepare_contents(const runtime::services& s, const runtime::kind_registry& kinds) {
     auto done = seal_older_views(*s.store, kinds);
-    return done ? finish_removals(s) : done;
+    return done ? finish_removals(s, kinds) : done;
 }
 
 } // namespace troupe::actors

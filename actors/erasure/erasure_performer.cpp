@@ -1,5 +1,6 @@
 #include "actors/erasure/erasure_performer.hpp"
 
+#include "actors/erasure/forget_erased.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/erase.hpp"
@@ -96,12 +97,13 @@ runtime::performer_of<erasure_model> make_erasure_performer(erasure_parts parts)
         };
 }
 
-expected<void> finish_removals(const runtime::services& s) {
+expected<void> finish_removals(const runtime::services& s, const runtime::kind_registry& kinds) {
     if (!s.store->keys() || !storage::owes_removal(*s.store)) {
         return {};
     }
     const auto removed = storage::remove_erased(*s.store, [] { return true; });
-    return removed ? storage::settle_removal(*s.store) : expected<void>(removed.error());
+    auto done = removed ? forget_erased(*s.store, kinds) : expected<void>(removed.error());
+    return done ? storage::settle_removal(*s.store) : done;
 }
 
 } // namespace troupe::actors

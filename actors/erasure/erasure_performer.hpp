@@ -20,7 +20,7 @@ struct erasure_parts {
 runtime::performer_of<erasure_model> make_erasure_performer(erasure_parts parts);
 
 /// What a kill between destroying a key and removing the rest has left, and what was erased since a backup that was
-/// restored. Before a node starts.
-expected<void> finish_removals(const runtime::services& s);
+/// restored, of which others are told (forget_erased.hpp). Before a node starts.
+expected<void> finish_removals(const runtime::services& s, const runtime::kind_registry& kinds);
 
 } // namespace troupe::actors

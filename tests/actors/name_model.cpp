@@ -132,4 +132,18 @@ BOOST_AUTO_TEST_CASE(late_confirmation_does_not_take_back_what_was_given_up) {
     BOOST_TEST((n.state().owner == id_of(12)));
 }
 
+BOOST_AUTO_TEST_CASE(neither_events_nor_state_hold_the_text) {
+    name n;
+    const auto told = [&](const name_model::command& c) {
+        for (const auto& e : n.accepted(c)) {
+            BOOST_TEST(encode_named(e).second.find("Scout") == std::string::npos);
+        }
+        BOOST_TEST(to_json(n.state()).find("Scout") == std::string::npos);
+    };
+    told(by_one);
+    told(confirm_name{"agent", "Scout", id_of(11), 1});
+    BOOST_TEST(n.refused(by_two).detail.find("'scout'") != std::string::npos); // as its sender wrote it
+    told(release_name{id_of(11), 2});
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 #include "actors/identity/organization_model.hpp"
 
+#include "schemas/name_messages.hpp"
 #include "tests/actors/given.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -153,6 +154,66 @@ BOOST_AUTO_TEST_CASE(own_limits_are_replaced_all_at_once_and_taken_away) {
     BOOST_TEST(!c.document<organization_document>().limits->agents);
     c.accepted(own(quota_limits{}));
     BOOST_TEST(!c.document<organization_document>().limits);
+}
+
+BOOST_AUTO_TEST_CASE(an_erased_person_leaves_even_as_the_last_owner_and_once) {
+    auto c = acme();
+    BOOST_TEST(names_of(c.accepted(leave_organization{id_of(11)})) == texts{"member_removed"},
+               boost::test_tools::per_element());
+    BOOST_TEST(c.state().members.empty());
+    BOOST_TEST(c.accepted(leave_organization{id_of(11)}).empty());
+    BOOST_TEST(c.accepted(leave_organization{id_of(77)}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_organization_to_be_erased_tells_its_members_and_gives_its_names_up_before_it_begins) {
+    company c;
+    c.accepted(create_organization{"Acme", "acme", "acme.example", organization_plan::free, id_of(11)});
+    c.accepted(add_member{id_of(12), "viewer"});
+    for (const auto& key : c.owed()) {
+        c.accepted(debt_settled{{key, true, {}, {}, {}}});
+    }
+    for (const auto& key : c.owed()) { // what was behind another for the same receiver
+        c.accepted(debt_settled{{key, true, {}, {}, {}}});
+    }
+    BOOST_REQUIRE(c.owed().empty());
+    BOOST_TEST(names_of(c.accepted(close_for_erasure{})) == texts{"organization_closed"},
+               boost::test_tools::per_element());
+    BOOST_TEST(c.document<organization_document>().closing);
+    BOOST_TEST(c.document<organization_document>().members == 0u);
+    const auto owed = c.owed();
+    BOOST_REQUIRE(owed.size() == 4u);
+    texts released;
+    for (const auto& key : owed) {
+        if (key.starts_with("note_membership/")) {
+            const auto [to, told] = c.sent<note_membership>(key);
+            BOOST_TEST((to.id == id_of(11) || to.id == id_of(12)));
+            BOOST_TEST(told.removed);
+        } else {
+            released.push_back(key);
+            BOOST_TEST((c.sent<release_name>(key).second.owner == id_of(1)));
+        }
+    }
+    BOOST_TEST(released.size() == 2u);
+    BOOST_TEST(c.accepted(close_for_erasure{}).empty());
+    for (std::size_t i = 0; i < owed.size(); ++i) {
+        BOOST_TEST(c.owed().size() == owed.size() - i);
+        c.accepted(debt_settled{{owed[i], true, {}, {}, {}}});
+    }
+    BOOST_REQUIRE(c.owed().size() == 1u);
+    BOOST_TEST(c.owed().front().starts_with("begin_erasure/"));
+    BOOST_TEST((c.sent<begin_erasure>(c.owed().front()).first.id == id_of(1)));
+    c.accepted(debt_settled{{c.owed().front(), true, {}, {}, {}}});
+    BOOST_TEST(c.owed().empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_organization_that_is_being_erased_takes_nothing_else) {
+    auto c = acme();
+    c.accepted(close_for_erasure{});
+    BOOST_TEST((c.refused(add_member{id_of(12), "viewer"}).code == code::not_found));
+    BOOST_TEST((c.refused(to_status(organization_status::active)).code == code::not_found));
+    BOOST_TEST((c.refused(leave_organization{id_of(11)}).code == code::not_found));
+    company none;
+    BOOST_TEST((none.refused(close_for_erasure{}).code == code::not_found));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 #include "actors/identity/user_model.hpp"
 
+#include "schemas/name_messages.hpp"
 #include "tests/actors/given.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -144,6 +145,46 @@ BOOST_AUTO_TEST_CASE(late_news_of_a_membership_change_nothing) {
     u.accepted(note_membership{id_of(7), 6, "admin", true, true});
     BOOST_TEST(shown(u).organizations.empty());
     BOOST_TEST(u.accepted(note_membership{id_of(7), 5, "admin", true, false}).empty()); // does not bring it back
+}
+
+BOOST_AUTO_TEST_CASE(who_is_to_be_erased_leaves_all_and_gives_the_address_up_before_it_begins) {
+    auto u = an_account();
+    u.accepted(debt_settled{{"confirm_name/1", true, {}, {}, {}}});
+    u.accepted(note_membership{id_of(21), 1, "owner", true, false});
+    u.accepted(note_membership{id_of(22), 1, "viewer", true, false});
+    u.accepted(note_membership{id_of(23), 1, "viewer", true, true}); // left before
+    const auto before = u.state().credential.generation;
+    BOOST_TEST(names_of(u.accepted(close_for_erasure{})) == texts{"user_closed"}, boost::test_tools::per_element());
+    BOOST_TEST(u.state().credential.generation == before + 1); // no session goes on
+    BOOST_TEST((shown(u).status == user_status::disabled));
+    BOOST_TEST(u.owed() == (texts{"leave_organization/2", "leave_organization/3", "release_name/4"}),
+               boost::test_tools::per_element());
+    BOOST_TEST((u.sent<leave_organization>("leave_organization/2").first.id == id_of(21)));
+    BOOST_TEST((u.sent<leave_organization>("leave_organization/2").second.user_id == id_of(1)));
+    BOOST_TEST((u.sent<release_name>("release_name/4").second.owner == id_of(1)));
+    u.accepted(debt_settled{{"release_name/4", true, {}, {}, {}}});
+    u.accepted(debt_settled{{"leave_organization/2", true, {}, {}, {}}});
+    BOOST_TEST(u.owed() == texts{"leave_organization/3"}, boost::test_tools::per_element());
+    // The organization is gone itself: that is as good.
+    u.accepted(debt_settled{{"leave_organization/3", false, "not_found", "there is no such organization", {}}});
+    BOOST_TEST(u.owed() == texts{"begin_erasure/5"}, boost::test_tools::per_element());
+    u.accepted(debt_settled{{"begin_erasure/5", true, {}, {}, {}}});
+    BOOST_TEST(u.owed().empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_is_being_erased_does_nothing_else_and_closes_once) {
+    auto u = an_account();
+    u.accepted(close_for_erasure{});
+    const auto owed = u.owed();
+    BOOST_TEST(u.accepted(close_for_erasure{}).empty());
+    BOOST_TEST(u.owed() == owed, boost::test_tools::per_element());
+    BOOST_TEST((u.refused(update_user{"Ada", {}, {}, {}, {}}).code == code::not_found));
+    BOOST_TEST((u.refused(lock_user{u.now + 1000}).code == code::not_found));
+    BOOST_TEST((u.refused(ada).code == code::not_found));
+    u.accepted(note_membership{id_of(21), 2, "viewer", true, true}); // an organization tells what it was told
+    BOOST_TEST(u.owed() == owed, boost::test_tools::per_element());
+    user none;
+    BOOST_TEST((none.refused(close_for_erasure{}).code == code::not_found));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

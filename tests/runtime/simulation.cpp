@@ -22,8 +22,8 @@ constexpr int steps_max = 1'500; ///< Of all actors without time passing.
 
 } // namespace
 
-simulation::simulation(std::uint64_t seed)
-    : random_(seed), disk_(seed ^ 0x5eed, std::string(simulated_folder)), env_(disk_, now_ms_) {
+simulation::simulation(std::uint64_t seed, bool sealed)
+    : random_(seed), disk_(seed ^ 0x5eed, std::string(simulated_folder)), env_(disk_, now_ms_), sealed_(sealed) {
     std::filesystem::current_path(directory_.path);
     std::filesystem::create_directory(simulated_folder);
     use_virtual_time(&now_ms_);

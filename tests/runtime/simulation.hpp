@@ -23,7 +23,8 @@ namespace troupe::test {
 /// the order in which actors run, crashes, cuts of power, failures of the disk.
 class simulation {
 public:
-    explicit simulation(std::uint64_t seed);
+    /// `sealed`: contents are, with keys on a disk that no cut of power reaches. Nonces are no part of the seed.
+    explicit simulation(std::uint64_t seed, bool sealed = false);
     simulation(const simulation&) = delete;
     ~simulation();
 
@@ -102,6 +103,7 @@ private:
     std::uint64_t snapshot_events_ = 10;
     std::int64_t idle_ms_ = 1000;
     runtime::retention_policy retention_;
+    const bool sealed_;
     unsigned crash_percent_ = 0;
     std::map<std::string, int> crashed_; ///< By command, in this life: never so often that it is set aside.
     bool ended_ = false;                 ///< The committer ended the process.

@@ -5,6 +5,7 @@
 #include "storage/audit.hpp"
 #include "storage/base.hpp"
 #include "storage/log_reader.hpp"
+#include "storage/sealing.hpp"
 
 #include <algorithm>
 
@@ -121,6 +122,12 @@ void simulation_checker::read_logs(const storage::store& s) {
         }
         std::erase_if(kept_, [&](const auto& x) { return x.first.first == shard && x.first.second > begin; });
         const auto read = storage::read_log(s, shard, begin, [&](storage::record&& r) {
+            if (r.key_id == 0 && s.keys() && r.entity_seq > 0) {
+                wrong("record " + std::to_string(r.seq) + " of shard " + std::to_string(shard) + " is plain");
+            }
+            if (const auto opened = storage::open_record(s, r); !opened) {
+                wrong(opened.error().detail);
+            }
             if (expected_record != told_.end() && expected_record->first == std::pair(r.shard, r.seq)) {
                 if (expected_record->second != storage::encode_record(r)) {
                     wrong("record " + std::to_string(r.seq) + " of shard " + std::to_string(shard) +

@@ -9,6 +9,7 @@
 #include "storage/views.hpp"
 #include "tests/runtime/simulated_worker.hpp"
 #include "tests/runtime/simulation.hpp"
+#include "tests/storage/fake_wrapping.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -91,6 +92,13 @@ struct simulation::life {
             return opened.error();
         }
         store = std::move(*opened);
+        if (world.sealed_) {
+            auto keys = open_keys(storage::store::keys_folder(simulated_folder));
+            if (!keys) {
+                return keys.error();
+            }
+            store->attach_keys(std::move(*keys));
+        }
         return {};
     }
 
