@@ -284,7 +284,7 @@ void judge_of::encryption(const encryption_facts& f) {
     auto& rest = add(encryption_at_rest, f.payloads ? pass : warn,
                      f.payloads ? "Events, documents and files are sealed with a key of their organization or person. "
                                   "Plain are ids, kinds, "
-                                  "names of events, times and numbers."
+                                  "names of events, times, numbers, paths of files and working folders."
                                 : "Only secrets are encrypted by the node; events, documents and files are plain.",
                      "Keep the data folder and backups on encrypted disks.");
     rest.evidence = {{"payloads_sealed", yes_no(f.payloads)}};

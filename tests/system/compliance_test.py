@@ -70,7 +70,7 @@ class ComplianceTest(NodeTest):
         self.assertEqual(self.result(first, "encryption_transport"), "not_applicable")
         self.assertEqual(self.result(first, "backups_recent"), "fail")
         self.assertEqual(self.result(first, "audit_chain"), "pass")
-        self.assertEqual(self.result(first, "encryption_at_rest"), "warn")
+        self.assertEqual(self.result(first, "encryption_at_rest"), "pass")
         for secret in (open_key["key"], ended["key"], PASSWORD):
             self.assertNotIn(secret, json.dumps(first))
 
