@@ -15,7 +15,7 @@ target_compile_options(troupe_fuzzed PUBLIC -fsanitize=fuzzer-no-link,address,un
 # Else an expression of a rehearsal that explodes takes seconds under sanitizers, and nearly all time goes there.
 target_compile_definitions(troupe_fuzzed PRIVATE BOOST_REGEX_MAX_STATE_COUNT=100000)
 target_link_libraries(troupe_fuzzed PUBLIC troupe_options OpenSSL::SSL OpenSSL::Crypto simdjson::simdjson RocksDB::rocksdb-shared
-                      ZLIB::ZLIB ${XXHASH_LIBRARY} ${GIT2_LIBRARY} yaml-cpp Boost::url)
+                      ZLIB::ZLIB ${XXHASH_LIBRARY} ${GIT2_LIBRARY} ${SODIUM_LIBRARY} yaml-cpp Boost::url)
 
 add_custom_target(fuzz)
 file(GLOB fuzz_targets CONFIGURE_DEPENDS tests/fuzz/*_target.cpp)
