@@ -11,7 +11,9 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <set>
 #include <string>
 #include <system_error>
@@ -34,6 +36,10 @@ constexpr std::array item_tables{keys::table::item, keys::table::base_item};
 /// Tables of which an entity's rows stand among others'.
 constexpr std::array shared_tables{keys::table::document, keys::table::index,  keys::table::timer,
                                    keys::table::owed,     keys::table::poison, keys::table::reference};
+
+problem stopped() {
+    return {code::cancelled, "the node stops; the removal of what was erased goes on with the next start"};
+}
 
 /// Deletes in batches.
 class remover {
@@ -68,7 +74,7 @@ private:
     std::uint64_t count_ = 0;
 };
 
-/// Whether the newest event of an entity is sealed with a destroyed key. The scan stands at one of its rows.
+/// Whether the newest event of an entity is sealed with a destroyed key.
 bool is_erased(const store& s, std::uint32_t shard, const entity_address& a) {
     prefix_scan rows(*s.db().db, s.db().derived, keys::entity_rows(shard, keys::table::history, a));
     rows.seek_last();
@@ -142,24 +148,45 @@ expected<void> remove_views(store& s, erased_in_shard& in, remover& out, std::ve
     return out.write();
 }
 
+/// Each range rewrites the files that it lies in: one over all of them costs less than many in the same files.
+constexpr std::size_t ranges_max = 16;
+
+/// From where to where the rows of `prefixes` stand, which are in order.
+std::vector<std::pair<std::string, std::string>> ranges_of(const std::vector<std::string>& prefixes) {
+    if (prefixes.size() > ranges_max) {
+        return {{prefixes.front(), keys::after_prefix(prefixes.back())}};
+    }
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const auto& prefix : prefixes) {
+        out.emplace_back(prefix, keys::after_prefix(prefix));
+    }
+    return out;
+}
+
 /// What RocksDB deletes stays in its files until it compacts them. After a crash in here that is its own business.
-expected<void> purge(store& s, const std::vector<std::string>& prefixes, const std::function<bool()>& go_on) {
+expected<void> purge(store& s, std::vector<std::string> prefixes, const std::stop_token& stop) {
     if (prefixes.empty()) {
         return {};
     }
     auto& db = s.db();
     auto status = db.db->Flush({}, {db.log, db.derived, db.blobs}); // and the WAL goes with it
-    for (const auto& prefix : prefixes) {
-        if (!status.ok() || !go_on()) {
+    std::atomic<bool> canceled{false};
+    const std::stop_callback cancel(stop, [&] { canceled = true; });
+    std::ranges::sort(prefixes);
+    for (const auto& [from, to] : ranges_of(prefixes)) {
+        if (!status.ok() || canceled) {
             break;
         }
-        const auto end = keys::after_prefix(prefix);
-        const rocksdb::Slice first(prefix);
-        const rocksdb::Slice last(end);
+        const rocksdb::Slice first(from);
+        const rocksdb::Slice last(to);
         rocksdb::CompactRangeOptions options;
         options.exclusive_manual_compaction = false;
         options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+        options.canceled = &canceled;
         status = db.db->CompactRange(options, db.derived, &first, &last);
+    }
+    if (canceled) {
+        return stopped();
     }
     return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot compact what was removed"));
 }
@@ -200,19 +227,21 @@ expected<void> remove_blobs(store& s, remover& out, removed_rows& result, const 
 
 } // namespace
 
-expected<removed_rows> remove_erased(store& s, const std::function<bool()>& go_on) {
+expected<removed_rows> remove_erased(store& s, const std::function<void()>& progress, std::stop_token stop) {
+    const auto go_on = [&] {
+        progress();
+        return !stop.stop_requested();
+    };
     removed_rows result;
     if (!s.keys() || s.keys()->erased_count() == 0) {
         return result;
     }
-    const problem stopped{code::cancelled,
-                          "the node stops; the removal of what was erased goes on with the next start"};
     remover out(s);
     std::vector<erased_in_shard> all;
     std::vector<std::string> plain;
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         if (!go_on()) {
-            return stopped;
+            return stopped();
         }
         erased_in_shard in{shard, {}};
         if (auto removed = remove_views(s, in, out, plain); !removed) {
@@ -222,12 +251,12 @@ expected<removed_rows> remove_erased(store& s, const std::function<bool()>& go_o
             all.push_back(std::move(in));
         }
     }
-    if (auto purged = purge(s, plain, go_on); !purged) {
+    if (auto purged = purge(s, std::move(plain), stop); !purged) {
         return purged.error();
     }
     for (const auto& in : all) {
         if (!go_on()) {
-            return stopped;
+            return stopped();
         }
         if (auto removed = remove_histories(s, in, out, result); !removed) {
             return removed.error();
@@ -237,7 +266,7 @@ expected<removed_rows> remove_erased(store& s, const std::function<bool()>& go_o
         return removed.error();
     }
     if (!go_on()) { // perhaps before the last content
-        return stopped;
+        return stopped();
     }
     result.rows = out.count();
     return result;

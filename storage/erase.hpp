@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <stop_token>
 
 /// What is left to do when a key was destroyed: its contents are unreadable from that moment on, and what could still
 /// be found by rows of them goes.
@@ -19,8 +20,9 @@ struct removed_rows {
 
 /// Removes all derived rows of entities whose newest event is sealed with a destroyed key, and the blobs of erased
 /// organizations. The log keeps its records, as ciphertext: the audit chain is over them. Lines of the audit log stay;
-/// what they said of the client of an erased person cannot be read. Blocks; a repeat goes on. `go_on` ends it early.
-expected<removed_rows> remove_erased(store& s, const std::function<bool()>& go_on);
+/// what they said of the client of an erased person cannot be read. Blocks; a repeat goes on. `progress` is called
+/// at each step; `stop` ends it early, with `cancelled`.
+expected<removed_rows> remove_erased(store& s, const std::function<void()>& progress, std::stop_token stop = {});
 
 /// A note in the folder of keys that `remove_erased` has to be done, if a key there was destroyed: for the next start.
 expected<void> owe_removal(const std::filesystem::path& keys_folder);

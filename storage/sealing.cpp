@@ -78,24 +78,22 @@ uuid subject_of_client(const record& r) {
     return r.client.organization.is_nil() ? r.entity.organization : r.client.organization;
 }
 
-/// Address and program in one text.
-client_info seal_client(const store& s, const record& r) {
+/// Address and program in one text, under the key of whose they are; should that not be had now, under the record's
+/// own.
+client_info seal_client(const store& s, const record& r, const payload_key& own) {
     if (r.client.address.empty() && r.client.program.empty()) {
         return r.client;
     }
     client_info out;
     out.organization = r.client.organization;
     const auto key = sealing_key(s, subject_of_client(r), r.entity.organization);
-    if (!key) {
-        return out; // erased a moment ago; anything else refuses the record's own key, too
-    }
-    if (!*key) {
-        return r.client;
+    if (!key && key.error().code == code::erased) {
+        return out; // a moment ago
     }
     std::string both;
     put_text(both, r.client.address);
     put_text(both, r.client.program);
-    out.address = seal_bytes(key->get(), client_place, both);
+    out.address = seal_bytes(key ? key->get() : &own, client_place, both);
     return out;
 }
 
@@ -119,11 +117,6 @@ expected<void> check_keys(const store& s, const key_store& keys) {
 }
 
 bool is_sealed(std::string_view bytes) { return !bytes.empty() && bytes.front() == sealed_mark; }
-
-std::uint32_t key_number_of(std::string_view bytes) {
-    const auto parts = parts_of(bytes);
-    return parts ? parts->number : 0;
-}
 
 expected<shared_key> sealing_key(const store& s, const uuid& subject, const uuid& organization) {
     return s.keys() ? s.keys()->of(subject.is_nil() ? organization : subject) : expected<shared_key>(shared_key());
@@ -225,7 +218,7 @@ std::string encode_sealed(const store& s, record& r, const payload_key* key) {
         return encode_record(r);
     }
     r.key_id = key->number;
-    return encode_record(r, seal_bytes(key, place_of(r), r.payload), seal_client(s, r));
+    return encode_record(r, seal_bytes(key, place_of(r), r.payload), seal_client(s, r, *key));
 }
 
 expected<void> open_record(const store& s, record& r) {

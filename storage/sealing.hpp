@@ -33,8 +33,6 @@ expected<void> check_keys(const store& s, const key_store& keys);
 
 /// What was sealed begins with a byte that nothing plain begins with, and the number of the key.
 bool is_sealed(std::string_view bytes);
-/// The number of the key; 0 when the bytes are plain.
-std::uint32_t key_number_of(std::string_view bytes);
 /// With a null key the bytes as they are.
 std::string seal_bytes(const payload_key* key, std::string_view place, std::string_view plain);
 /// Plain bytes are given as they are. `erased`, `secrets_locked` without the key, `journal_damaged` when they were

@@ -86,7 +86,8 @@ runtime::performer_of<erasure_model> make_erasure_performer(erasure_parts parts)
                 return done ? one(note_key_destroyed{}) : try_again(of.id, done.error());
             }
             auto& store = *parts.services->store;
-            const auto removed = storage::remove_erased(store, [&] { return !ctx.stop().stop_requested(); });
+            const auto removed = storage::remove_erased(
+                store, [] {}, ctx.stop());
             if (!removed) {
                 return removed.error().code == code::cancelled ? answers() : try_again(of.id, removed.error());
             }
@@ -101,7 +102,7 @@ expected<void> finish_removals(const runtime::services& s, const runtime::kind_r
     if (!s.store->keys() || !storage::owes_removal(*s.store)) {
         return {};
     }
-    const auto removed = storage::remove_erased(*s.store, [] { return true; });
+    const auto removed = storage::remove_erased(*s.store, [] {});
     auto done = removed ? forget_erased(*s.store, kinds) : expected<void>(removed.error());
     return done ? storage::settle_removal(*s.store) : done;
 }

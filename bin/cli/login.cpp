@@ -92,35 +92,51 @@ expected<int> keep_login(context& c, const login_file& file, const std::optional
     return 0;
 }
 
-expected<int> login(context& c) {
-    const auto file = login_file::of(c.search());
-    const auto address = find_address(c.search());
+/// Where to log in, and who is logged in there.
+struct login_place {
+    login_file file;
+    connection address;
+    std::optional<stored_login> before;
+};
+
+expected<login_place> find_login_place(context& c) {
+    auto file = login_file::of(c.search());
+    auto address = find_address(c.search());
     if (!file || !address) {
         return file ? address.error() : no_home();
     }
-    const auto& url = address->url;
-    const auto before = file->find(url);
+    auto before = file->find(address->url);
     if (!before) {
         return before.error();
     }
+    return login_place{std::move(*file), std::move(*address), std::move(*before)};
+}
+
+expected<int> login(context& c) {
+    const auto place = find_login_place(c);
+    if (!place) {
+        return place.error();
+    }
+    const auto& [file, address, before] = *place;
+    const auto& url = address.url;
     const auto chosen = given_organization(c);
-    api node(*address);
+    api node(address);
     if (const auto provider = c.args().value("oidc")) {
         if (!c.args().operands().empty() || c.args().has("password-file")) {
             return c.usage({code::invalid_request, "--oidc asks the issuer who you are: leave the e-mail address and "
                                                    "--password-file out."});
         }
         warn_of_plain_http(c, url, "the tokens come from");
-        return keep_login(c, *file, *before, url, log_in_at_issuer(c, node, *provider, chosen));
+        return keep_login(c, file, before, url, log_in_at_issuer(c, node, *provider, chosen));
     }
-    const auto email = email_to_log_in(c, *before);
+    const auto email = email_to_log_in(c, before);
     auto password = email ? read_password(c, "password-file", fmt::format("Password of {}", clean_line(*email)), false)
                           : expected<std::string>(email.error());
     if (!password) {
         return c.usage(password.error());
     }
     warn_of_plain_http(c, url, "the password goes to");
-    return keep_login(c, *file, *before, url,
+    return keep_login(c, file, before, url,
                       send_login(c, node,
                                  {*email, std::move(*password), c.args().value("code"),
                                   chosen.empty() ? std::nullopt : std::optional(chosen), false}));
@@ -136,16 +152,12 @@ problem explained(problem p) {
 }
 
 expected<int> register_account(context& c) {
-    const auto file = login_file::of(c.search());
-    const auto address = find_address(c.search());
-    if (!file || !address) {
-        return file ? address.error() : no_home();
+    const auto place = find_login_place(c);
+    if (!place) {
+        return place.error();
     }
-    const auto& url = address->url;
-    const auto before = file->find(url);
-    if (!before) {
-        return before.error();
-    }
+    const auto& [file, address, before] = *place;
+    const auto& url = address.url;
     const auto& email = c.args().operand(0);
     if (email.find('@') == std::string::npos) {
         return c.usage({code::invalid_request, fmt::format("\"{}\" is no e-mail address.", clean_line(email))});
@@ -167,9 +179,9 @@ expected<int> register_account(context& c) {
                        std::move(invitation)};
     const wiped_text text(to_json(body));
     wipe(body.password);
-    api node(*address);
+    api node(address);
     auto answer = node.post("/auth/register", text.text());
-    return keep_login(c, *file, *before, url, answer ? std::move(answer) : explained(answer.error()));
+    return keep_login(c, file, before, url, answer ? std::move(answer) : explained(answer.error()));
 }
 
 /// Forgets the tokens here.

@@ -1,14 +1,12 @@
 """Settings of organizations and their security policies, against the real node."""
 
 import json
-import os
-import subprocess
 import time
 
 from tests.system import secret_test
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, IdentityTest, totp
 from tests.system.node import stream
-from tests.system.trouble_test import HERE
+from tests.system.shim import ShimCase
 
 VALUE = "sup3rs3cret-ünd-lang-genug"
 HOME, AWAY = "192.0.2.7", "198.51.100.9"
@@ -286,16 +284,11 @@ class PolicyTest(SettingsCase):
         self.status(anyone.post("/auth/register", free), 201)  # nobody's policy but the node's
 
 
-class ClockTest(SettingsCase):
+class ClockTest(ShimCase, SettingsCase):
     """Policies that time breaks; the clock of the node is the test's."""
 
     def setUp(self):
         super().setUp()
-        self.shim = self.folder / "shim"
-        self.shim.mkdir()
-        library = self.shim / "shim.so"
-        subprocess.run([os.environ.get("CC", "gcc"), "-shared", "-fPIC", "-O1", "-o", library, HERE / "shim.c", "-ldl"], check=True)
-        self.environment = {"LD_PRELOAD": str(library), "TROUPE_SHIM": str(self.shim)}
         self.ahead = 0
 
     def later(self, minutes):

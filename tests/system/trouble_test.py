@@ -12,23 +12,13 @@ import unittest
 from pathlib import Path
 
 from tests.system.node import NodeTest, new_key, poll, sanitizers
+from tests.system.shim import ShimCase
 
-HERE = Path(__file__).resolve().parent
 HOUR_S = 3600
 
 
-class ShimTest(NodeTest):
-    """Nodes with a small library before libc."""
-
-    def setUp(self):
-        super().setUp()
-        self.shim = self.folder / "shim"
-        self.shim.mkdir()
-        library = self.shim / "shim.so"
-        subprocess.run([os.environ.get("CC", "gcc"), "-shared", "-fPIC", "-O1", "-o", library, HERE / "shim.c", "-ldl"], check=True)
-        self.environment = {"LD_PRELOAD": str(library), "TROUPE_SHIM": str(self.shim)}
-        if sanitizers():  # it wants to come first, and does not mind a library that only stands before libc
-            self.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+class ShimTest(ShimCase):
+    """Disks that fail, and clocks that jump."""
 
     # ---- a disk that cannot sync
 
