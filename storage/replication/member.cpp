@@ -29,6 +29,17 @@ bool is_one_step(const replica_set& from, const std::vector<replica_id>& voters,
 
 bool member::votes(replica_id id) const { return holds(register_.voters, id); }
 
+bool member::is_alone() const { return register_.voters.size() == 1 && register_.learners.empty(); }
+
+bool member::can_propose() const {
+    if (!is_owner() || core_.promise() != register_.epoch) {
+        return false;
+    }
+    // Who is alone need not wait until its epoch has begun on disk: both are one write.
+    const bool leads = core_.role() == replica_role::leader && (core_.active() || is_alone());
+    return waits_ || (leads && !candidate_);
+}
+
 // ---- the register
 
 void member::on_register(const replica_set& now, actions& out) {
@@ -142,7 +153,10 @@ void member::catch_up(actions& out) {
 
 void member::lead(actions& out) {
     const auto greatest = greatest_tail(candidate_->old, candidate_->next.epoch, candidate_->answers);
-    if (greatest && core_.lead(candidate_->next, greatest->message.tail, out)) {
+    const bool alone = candidate_->next.voters.size() == 1 && candidate_->next.learners.empty();
+    if (greatest && patient_ && alone && core_.role() == replica_role::sealed) {
+        waits_ = true;
+    } else if (greatest && core_.lead(candidate_->next, greatest->message.tail, out)) {
         candidate_.reset();
     } // else its own seal is not durable yet: `tick` tries again
 }
@@ -186,11 +200,13 @@ void member::settle(std::size_t from, actions& out) {
     if (candidate_ && candidate_->written && core_.promise() > candidate_->next.epoch) {
         candidate_.reset(); // a later one is under way
     }
+    waits_ = waits_ && candidate_;
     const bool leader_elsewhere =
         register_.leader != core_.self() || core_.promise() > register_.epoch || core_.role() == replica_role::halted;
     if (owned_ != 0 && leader_elsewhere) {
         out.push_back(deposed{std::exchange(owned_, 0)});
-    } else if (owned_ == 0 && !leader_elsewhere && core_.active() && core_.promise() == register_.epoch) {
+    } else if (owned_ == 0 && !leader_elsewhere && (waits_ || core_.active()) &&
+               core_.promise() == register_.epoch) {
         owned_ = core_.promise();
         out.push_back(owns{owned_});
     }
@@ -198,10 +214,18 @@ void member::settle(std::size_t from, actions& out) {
 
 // ---- the rest goes to the core
 
+void member::settle_epoch(actions& out) {
+    if (std::exchange(waits_, false)) {
+        const auto greatest = core_.log().last();
+        static_cast<void>(core_.lead(std::exchange(candidate_, std::nullopt)->next, greatest, out));
+    }
+}
+
 expected<position> member::propose(std::uint64_t count, actions& out) {
     if (!can_propose()) {
         return problem{code::unavailable, "this replica does not own the shard now; ask again in a moment", {}, 1};
     }
+    settle_epoch(out);
     return core_.propose(count, out);
 }
 

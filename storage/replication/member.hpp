@@ -17,7 +17,9 @@ namespace troupe::storage::replication {
 /// Pure, as `replica` is; use it from one thread at a time. Nothing is sent to this replica itself.
 class member {
 public:
-    explicit member(replica core) : core_(std::move(core)) {}
+    /// A `patient` one that is alone in its set begins its epoch only with the first proposal, so that a start writes
+    /// nothing to shards that nobody writes to. It owns them all the same.
+    explicit member(replica core, bool patient = false) : core_(std::move(core)), patient_(patient) {}
 
     // ---- the register
 
@@ -50,6 +52,8 @@ public:
 
     /// As `replica::propose`; `unavailable` unless `can_propose()`.
     expected<position> propose(std::uint64_t count, actions& out);
+    /// Begins the epoch of a patient owner; nothing for others.
+    void settle_epoch(actions& out);
 
     // ---- messages, finished writes and time
 
@@ -77,11 +81,9 @@ public:
     /// Between `owns` and `deposed`.
     [[nodiscard]] bool is_owner() const { return owned_ != 0; }
     /// An owner cannot while it changes the set: what comes then has to wait.
-    [[nodiscard]] bool can_propose() const {
-        return is_owner() && core_.active() && core_.promise() == register_.epoch && !candidate_;
-    }
+    [[nodiscard]] bool can_propose() const;
     /// On its way to lead.
-    [[nodiscard]] bool is_candidate() const { return candidate_.has_value(); }
+    [[nodiscard]] bool is_candidate() const { return candidate_.has_value() && !waits_; }
 
 private:
     struct candidacy {
@@ -99,11 +101,14 @@ private:
     void lead(actions& out);
     void settle(std::size_t from, actions& out);
     [[nodiscard]] bool votes(replica_id id) const;
+    [[nodiscard]] bool is_alone() const;
 
     replica core_;
     replica_set register_;
     std::optional<candidacy> candidate_;
     std::uint64_t owned_ = 0; ///< The epoch of `owns`; it stays when the set changes.
+    bool patient_ = false;
+    bool waits_ = false; ///< Might lead at once, and does with the first proposal.
 };
 
 } // namespace troupe::storage::replication
