@@ -24,7 +24,11 @@ constexpr std::size_t space_check_bytes = 2 << 20;
 } // namespace
 
 committer::committer(store& s, shard_logs logs, std::uint64_t free_bytes_min)
-    : store_(s), logs_(std::move(logs)), flights_(s.who().shards), free_bytes_min_(free_bytes_min) {}
+    : store_(s),
+      logs_(std::move(logs)),
+      owned_(s.who().shards),
+      flights_(s.who().shards),
+      free_bytes_min_(free_bytes_min) {}
 
 expected<std::unique_ptr<committer>> committer::join(store& s, std::uint64_t free_bytes_min,
                                                      const log_options& options) {
@@ -42,6 +46,7 @@ expected<std::unique_ptr<committer>> committer::open(store& s, std::uint64_t fre
         if (auto owned = (*made)->logs_.own_all(); !owned) {
             return owned.error();
         }
+        (*made)->owned_.assign(s.who().shards, true);
     }
     return made;
 }
@@ -110,7 +115,7 @@ void committer::submit(append what, std::uint64_t ticket) { take_up({ticket, std
 
 void committer::take_up(settled_append of) {
     const auto shard = store_.shard_of(of.what.entity);
-    if (!logs_.owns(shard)) {
+    if (!owned_[shard]) {
         settle(std::move(of), problem{code::unavailable, "another node has this shard now; send it again", {}, 1});
         return;
     }
@@ -240,8 +245,11 @@ void committer::note(const log_event& event) {
             --in_flight_count_;
             settle(std::move(flights.front().of), appended{flights.front().last_seq});
         }
-    } else if (const auto* change = std::get_if<ownership>(&event); change != nullptr && !change->owned) {
-        lost(change->shard);
+    } else if (const auto* change = std::get_if<ownership>(&event)) {
+        owned_[change->shard] = change->owned;
+        if (!change->owned) {
+            lost(change->shard);
+        }
     }
     events_.push_back(event);
 }

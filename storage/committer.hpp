@@ -101,6 +101,8 @@ public:
     [[nodiscard]] std::vector<settled_append> take_settled();
     /// Events of the logs; those about appends are dealt with.
     [[nodiscard]] std::vector<log_event> take_events();
+    /// Whether this node owns the shard, and has all of it in its tables: from the event on that says so.
+    [[nodiscard]] bool owns(std::uint32_t shard) const { return owned_[shard]; }
     /// To be followed by `write`.
     [[nodiscard]] shard_logs& logs() { return logs_; }
 
@@ -140,6 +142,7 @@ private:
     };
     store& store_;
     shard_logs logs_;
+    std::vector<bool> owned_;                    ///< As the events say.
     std::vector<std::deque<in_flight>> flights_; ///< Of each shard.
     std::size_t in_flight_count_ = 0;
     bool miscounted_ = false;              ///< What was counted for a lost shard is still in the ledger's sums.

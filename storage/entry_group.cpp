@@ -187,27 +187,49 @@ expected<void> apply_group(const store& s, std::uint32_t shard, const entry_grou
                                                                      " changes cannot be read; restore this replica"});
 }
 
+namespace {
+
+/// Nothing when it is none.
+std::optional<kept_changes> read_kept(const prefix_scan& rows) {
+    byte_reader reader(rows.value());
+    const auto count = reader.varint();
+    if (rows.rest().size() != sizeof(std::uint64_t) || !reader.ok() || count == 0) {
+        return std::nullopt;
+    }
+    const auto last = get_big_endian<std::uint64_t>(rows.rest());
+    return kept_changes{last - count + 1, last, rows.value().size()};
+}
+
+std::string from_seq(std::uint64_t seq) {
+    std::string out;
+    put_big_endian(out, seq);
+    return out;
+}
+
+} // namespace
+
 expected<std::vector<kept_changes>> each_kept(const store& s, std::uint32_t shard) {
     std::vector<kept_changes> out;
     prefix_scan rows(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::changes));
     for (; rows.valid(); rows.next()) {
-        byte_reader reader(rows.value());
-        const auto count = reader.varint();
-        if (rows.rest().size() != sizeof(std::uint64_t) || !reader.ok() || count == 0) {
+        const auto kept = read_kept(rows);
+        if (!kept) {
             return problem{code::journal_damaged, "a row of changes in shard " + std::to_string(shard) +
                                                       " cannot be read; restore this replica from another one"};
         }
-        const auto last = get_big_endian<std::uint64_t>(rows.rest());
-        out.push_back({last - count + 1, last, rows.value().size()});
+        out.push_back(*kept);
     }
     return rows.status().ok() ? expected<std::vector<kept_changes>>(std::move(out))
                               : to_problem(rows.status(), "cannot read the changes of a shard");
 }
 
+std::optional<kept_changes> kept_at(const store& s, std::uint32_t shard, std::uint64_t seq) {
+    const prefix_scan rows(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::changes), from_seq(seq));
+    return rows.valid() ? read_kept(rows) : std::nullopt;
+}
+
 expected<shared_group> load_group(const store& s, std::uint32_t shard, std::uint64_t first) {
-    std::string from;
-    put_big_endian(from, first);
-    prefix_scan rows(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::changes), from);
+    prefix_scan rows(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::changes), from_seq(first));
     if (!rows.status().ok()) {
         return to_problem(rows.status(), "cannot read the changes of a shard");
     }

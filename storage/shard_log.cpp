@@ -9,6 +9,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace troupe::storage {
@@ -189,6 +190,15 @@ expected<shared_group> shard_log::find(const store& s, std::uint64_t first) cons
         return at != tail_.end() && (*at)->first == first ? *at : shared_group();
     }
     return load_group(s, shard, first);
+}
+
+std::uint64_t shard_log::begin_of(const store& s, std::uint64_t seq) const {
+    if (tail_.empty() || seq < tail_.front()->first) {
+        const auto kept = kept_at(s, shard, seq);
+        return kept && kept->first <= seq ? kept->first : seq;
+    }
+    const auto after = std::ranges::upper_bound(tail_, seq, {}, [](const auto& g) { return g->first; });
+    return (*std::prev(after))->first;
 }
 
 } // namespace troupe::storage

@@ -47,6 +47,8 @@ public:
     void put_mark(const store& s, rocksdb::WriteBatch& batch);
     /// The group that begins there, from memory or disk; null when it is not kept any more.
     [[nodiscard]] expected<shared_group> find(const store& s, std::uint64_t first) const;
+    /// The first seq of the group that record is in; the record itself where no group is kept.
+    [[nodiscard]] std::uint64_t begin_of(const store& s, std::uint64_t seq) const;
     /// Whether log and tables are one write.
     [[nodiscard]] bool merges() const;
     /// The record with which an epoch begins, as a group.

@@ -177,6 +177,12 @@ struct shard_logs::impl {
     /// In pieces of whole groups, at most `pieces_max`.
     template <class Make>
     void send_entries(shard_log& l, const replica_id& to, append rest, std::size_t pieces_max, const Make& make) {
+        // A log that went another way may agree up to the middle of a group here: then all of the group goes.
+        const auto& log = l.self.core().log();
+        if (const auto begin = l.begin_of(from, rest.prev.seq + 1); rest.count > 0 && begin <= rest.prev.seq) {
+            rest.count += rest.prev.seq + 1 - begin;
+            rest.prev = log.at(begin - 1);
+        }
         std::size_t pieces = 0;
         do {
             std::string bytes;
@@ -450,7 +456,6 @@ std::uint64_t shard_logs::base_seq(std::uint32_t shard) const { return of(shard)
 std::uint64_t shard_logs::last_seq(std::uint32_t shard) const { return of(shard).core().log().last().seq; }
 std::uint64_t shard_logs::commit(std::uint32_t shard) const { return of(shard).core().commit(); }
 std::uint64_t shard_logs::applied(std::uint32_t shard) const { return impl_->logs[shard].applied; }
-bool shard_logs::owns(std::uint32_t shard) const { return of(shard).is_owner(); }
 bool shard_logs::takes(std::uint32_t shard) const { return of(shard).can_propose(); }
 
 expected<void> cut_epochs(const store& s, std::uint32_t shard, std::uint64_t last_seq, rocksdb::WriteBatch& batch) {

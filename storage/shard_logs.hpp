@@ -137,7 +137,6 @@ public:
     [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const;
     [[nodiscard]] std::uint64_t commit(std::uint32_t shard) const;
     [[nodiscard]] std::uint64_t applied(std::uint32_t shard) const;
-    [[nodiscard]] bool owns(std::uint32_t shard) const;
     /// Whether proposals are taken now; an owner that changes its set takes none for a moment.
     [[nodiscard]] bool takes(std::uint32_t shard) const;
     [[nodiscard]] const replication::member& of(std::uint32_t shard) const;
