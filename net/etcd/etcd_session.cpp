@@ -88,8 +88,8 @@ void session::hello_failed(std::size_t endpoint, const std::string& why, std::in
     ask_next_ms_ = std::min(ask_next_ms_, now_ms);
     if (!to_ask_.empty() || asks(purpose::hello))
         return;
-    ++failures_;
-    say_unreachable();
+    note_failure(now_ms);
+    say_unreachable(now_ms);
     search(random_() % settings_.endpoints.size(), now_ms + back_off_ms());
 }
 
@@ -144,15 +144,27 @@ void session::endpoint_failed(const std::string& why, std::int64_t now_ms) {
     watch_ = 0;
     actions_.push_back(leave{endpoint});
     // Once is a fail-over; again and again, answers that are of no use.
-    if (++failures_ > settings_.endpoints.size())
-        say_unreachable();
+    note_failure(now_ms);
+    if (failures_ > settings_.endpoints.size())
+        say_unreachable(now_ms);
     search((endpoint + 1) % settings_.endpoints.size(), failures_ == 1 ? now_ms : now_ms + back_off_ms());
 }
 
-void session::say_unreachable() {
+void session::note_failure(std::int64_t now_ms) {
+    if (failures_++ == 0)
+        lost_ms_ = now_ms;
+}
+
+void session::say_unreachable(std::int64_t now_ms) {
+    if (reachable_ == true && now_ms - lost_ms_ < interval_ms_)
+        return; // etcd may only be electing a leader
     std::string whys;
-    for (std::size_t i = 0; i < settings_.endpoints.size(); ++i)
-        whys += fmt::format("{}{}: {}", i == 0 ? "" : "; ", settings_.endpoints[i], last_whys_[i]);
+    for (std::size_t i = 0; i < settings_.endpoints.size(); ++i) {
+        std::string_view why = last_whys_[i];
+        if (why.ends_with('.'))
+            why.remove_suffix(1);
+        whys += fmt::format("{}{}: {}", i == 0 ? "" : "; ", settings_.endpoints[i], why);
+    }
     why_ = fmt::format("etcd cannot be reached or has no quorum ({}).", whys);
     if (std::exchange(reachable_, false) == false)
         return;

@@ -121,7 +121,8 @@ private:
     void hello_answered(const asked& to, const answer& with, std::int64_t now_ms);
     void connect(std::size_t endpoint, std::int64_t now_ms);
     void endpoint_failed(const std::string& why, std::int64_t now_ms);
-    void say_unreachable();
+    void note_failure(std::int64_t now_ms);
+    void say_unreachable(std::int64_t now_ms);
 
     void watch(std::int64_t now_ms);
     bool watch_line(std::string_view line, std::int64_t now_ms);
@@ -149,6 +150,7 @@ private:
     std::int64_t ask_next_ms_ = 0;       ///< When there is one to ask.
     std::vector<std::string> last_whys_; ///< Of each endpoint.
     unsigned failures_ = 0;              ///< Since all was well for a while.
+    std::int64_t lost_ms_ = 0;           ///< When that began.
     std::uint64_t cluster_ = 0;          ///< etcd's own id of it; 0: not known yet.
     std::optional<bool> reachable_;      ///< As it was told.
     std::string why_;

@@ -95,7 +95,8 @@ public:
     virtual void stop() = 0;
 
     /// `done` is called once, on the coordinator's thread (never inside of this call): `unavailable` when it was
-    /// certainly not applied, `unknown_outcome` when nobody knows: the listener will hear of it if it was. With a
+    /// certainly not applied, `unknown_outcome` when nobody knows: the listener will hear of it if it was. It may be
+    /// applied much later, too (a frozen member wakes up), so what is committed again needs a condition. With a
     /// `leased` change and no lease: `unavailable`. `invalid_request` for one that is too big.
     virtual void commit(transaction what, std::function<void(expected<transaction_result>)> done) = 0;
 };

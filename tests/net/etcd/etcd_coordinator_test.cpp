@@ -2,6 +2,7 @@
 #include "net/etcd/etcd_coordinator.hpp"
 #include "schemas/base/clock.hpp"
 #include "tests/net/etcd/cut_proxy.hpp"
+#include "tests/net/etcd/etcd_fixture.hpp"
 #include "tests/net/etcd/etcd_process.hpp"
 #include "tests/net/etcd/recorder.hpp"
 #include "tests/net/loopback_server.hpp"
@@ -19,40 +20,6 @@ using namespace troupe::net::test;
 using mode = cut_proxy::mode;
 
 namespace {
-
-net::etcd_settings settings_for(std::vector<std::string> endpoints) {
-    net::etcd_settings s;
-    s.endpoints = std::move(endpoints);
-    s.prefix = "/troupe/";
-    s.ttl_ms = 2'000;
-    s.request_time_out_ms = 3'000;
-    return s;
-}
-
-std::unique_ptr<cluster::coordinator> make(const net::etcd_settings& s) {
-    return std::move(net::make_etcd_coordinator(s)).value();
-}
-std::unique_ptr<cluster::coordinator> make(std::vector<std::string> endpoints) {
-    return make(settings_for(std::move(endpoints)));
-}
-
-/// Commits until it is applied: the etcd of these tests is away now and then.
-void set_at_last(cluster::coordinator& at, const std::string& key, const std::string& value) {
-    const auto end = std::chrono::steady_clock::now() + patience;
-    while (std::chrono::steady_clock::now() < end) {
-        const auto result = commit(at, set(key, value));
-        if (result && result->applied)
-            return;
-    }
-    throw std::runtime_error("it was never applied");
-}
-
-std::vector<std::string> numbers(int from, int to) {
-    std::vector<std::string> out;
-    for (int i = from; i < to; ++i)
-        out.push_back(fmt::format("{}", i));
-    return out;
-}
 
 /// One etcd, a node whose way there can be cut, and one whose way cannot.
 struct cut_world {
@@ -73,12 +40,6 @@ struct cut_world {
     watching_node cut{make({proxy.endpoint()})};
     watching_node other{make(servers.endpoints())};
 };
-
-bool has_code(const commit_result& result, code wanted) {
-    if (!result)
-        BOOST_TEST_MESSAGE(result.error().detail);
-    return !result && result.error().code == wanted;
-}
 
 } // namespace
 
@@ -115,13 +76,19 @@ BOOST_AUTO_TEST_CASE(lease_of_a_node_that_is_cut_off_ends_and_the_node_is_told_w
 }
 
 BOOST_AUTO_TEST_CASE(lease_is_extended_for_longer_than_it_lasts) {
-    cut_world w;
-    BOOST_REQUIRE(commit(*w.cut.at, set("nodes/cut", "here", true)).value().applied);
-    const auto lease = w.cut.heard.now().leases.back();
-    w.cut.heard.wait_for("more time",
-                         [&](const auto& s) { return s.leases.back().valid_until_ms > lease.valid_until_ms + 2'500; });
-    BOOST_TEST(w.cut.heard.now().lease() == lease.id);
-    BOOST_TEST(w.other.heard.now().at("nodes/cut") == "here");
+    etcd_servers servers;
+    auto s = settings_for(servers.endpoints());
+    s.ttl_ms = 3'000;
+    watching_node node(make(s));
+    watching_node other(make(s));
+    node.wait_until_ready();
+    BOOST_REQUIRE(commit(*node.at, set("nodes/node", "here", true)).value().applied);
+    const auto first = node.heard.now().leases.back();
+    node.heard.wait_for("more time than it lasts", [&](const auto& seen) {
+        return seen.leases.back().valid_until_ms > first.valid_until_ms + s.ttl_ms;
+    });
+    BOOST_TEST(node.heard.now().lease() == first.id);
+    BOOST_TEST(other.heard.now().at("nodes/node") == "here");
 }
 
 BOOST_AUTO_TEST_CASE(commit_whose_answer_is_lost_has_an_unknown_outcome_and_is_heard_of) {
