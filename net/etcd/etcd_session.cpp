@@ -15,7 +15,7 @@ namespace {
 /// So long an endpoint has time to answer before the next is asked as well: a healthy one needs a millisecond.
 constexpr std::int64_t stagger_ms = 150;
 constexpr std::int64_t back_off_min_ms = 100;
-constexpr std::int64_t back_off_max_ms = 2'000;
+constexpr std::int64_t back_off_max_ms = 1'000;
 /// etcd's clock of leases ticks twice a second; its shortest lease is 2 s at its default settings.
 constexpr std::int64_t interval_min_ms = 250;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();

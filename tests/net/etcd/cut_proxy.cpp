@@ -73,6 +73,12 @@ cut_proxy::~cut_proxy() {
     ::close(listener_);
 }
 
+void cut_proxy::set(mode to) {
+    mode_ = to;
+    while (in_force_ != to)
+        std::this_thread::yield();
+}
+
 std::string cut_proxy::endpoint() const { return fmt::format("http://127.0.0.1:{}", port_); }
 
 void cut_proxy::work() {
@@ -83,6 +89,7 @@ void cut_proxy::work() {
     };
     while (!stop_) {
         const auto now = mode_.load();
+        in_force_ = now;
         std::vector<pollfd> waits{{listener_, POLLIN, 0}};
         for (const auto& one : all) {
             const bool answers = now == mode::pass || (now == mode::stall_watches && !one.watches);
@@ -106,7 +113,6 @@ void cut_proxy::work() {
             continue;
         pair_of_sockets fresh;
         fresh.client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        ++accepted_;
         fresh.server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         const auto address = loopback(server_port_);
         const int yes = 1;

@@ -23,11 +23,10 @@ public:
     cut_proxy(const cut_proxy&) = delete;
     cut_proxy& operator=(const cut_proxy&) = delete;
 
-    void set(mode to) { mode_ = to; }
+    /// From its return on nothing is handed on in another way.
+    void set(mode to);
     [[nodiscard]] std::uint16_t port() const { return port_; }
     [[nodiscard]] std::string endpoint() const;
-    /// Connections that were accepted so far.
-    [[nodiscard]] int accepted() const { return accepted_; }
 
 private:
     void work();
@@ -36,7 +35,7 @@ private:
     std::uint16_t port_ = 0;
     int listener_ = -1;
     std::atomic<mode> mode_{mode::pass};
-    std::atomic<int> accepted_{0};
+    std::atomic<mode> in_force_{mode::pass};
     std::atomic<bool> stop_{false};
     std::thread thread_;
 };

@@ -216,6 +216,7 @@ BOOST_AUTO_TEST_CASE(watch_that_stalls_in_silence_is_noticed) {
     set_at_last(*w.other.at, "x", "1");
     // Its watch stays open and says nothing; a quorum says that something changed.
     w.cut.heard.wait_for("the change all the same", [](const auto& s) { return s.at("x") == "1"; });
+    BOOST_TEST(w.cut.heard.now().maps > 1);
     w.heal();
     set_at_last(*w.other.at, "x", "2");
     w.cut.heard.wait_for("the next", [](const auto& s) { return s.at("x") == "2"; });
