@@ -108,13 +108,14 @@ void session::hello_answered(const asked& to, const answer& with, std::int64_t n
     if (cluster_ != 0 && header.cluster != cluster_)
         return hello_failed(to.endpoint,
                             "It belongs to another cluster of etcd than the one that this node began with. Correct the "
-                            "endpoints, or restart the node if etcd was made anew.",
+                            "endpoints, or bring back the etcd that this node knew.",
                             now_ms);
     if (header.revision < told_)
-        return hello_failed(to.endpoint,
-                            "It knows less than etcd did before: it was made anew or restored from a backup. Stop all "
-                            "nodes of the cluster, then start them again.",
-                            now_ms);
+        return hello_failed(
+            to.endpoint,
+            "It knows less than etcd did before: it was made anew or restored from a backup. Bring back "
+            "the etcd that this node knew.",
+            now_ms);
     cluster_ = header.cluster;
     if (to.whole_map)
         take_map(std::move(*map));
@@ -165,7 +166,7 @@ void session::say_unreachable(std::int64_t now_ms) {
             why.remove_suffix(1);
         whys += fmt::format("{}{}: {}", i == 0 ? "" : "; ", settings_.endpoints[i], why);
     }
-    why_ = fmt::format("etcd cannot be reached or has no quorum ({}).", whys);
+    why_ = fmt::format("etcd cannot be used ({}).", whys);
     if (std::exchange(reachable_, false) == false)
         return;
     log_for("etcd").error("{}", why_);

@@ -151,7 +151,7 @@ const std::array<known_failure, 8>& known_failures() {
          {.what = {code::unavailable, "etcd has compacted the changes that were asked for."}, .compacted = true}},
         {"required revision is a future revision",
          {.what = {code::unavailable, "This etcd knows less than it did before: it was made anew or restored from a "
-                                      "backup. Stop all nodes of the cluster, then start them again."},
+                                      "backup. Bring back the etcd that this node knew."},
           .endpoint_is_well = false}},
         {"invalid auth token",
          {.what = {code::unavailable, "etcd does not know this node's session any more."}, .bad_token = true}},

@@ -3,7 +3,7 @@
 #include "runtime/cluster/memory_coordinator.hpp"
 #include "schemas/base/clock.hpp"
 #include "tests/net/etcd/etcd_process.hpp"
-#include "tests/net/etcd/recorder.hpp"
+#include "tests/runtime/cluster/recorder.hpp"
 
 #include <boost/mpl/list.hpp>
 #include <boost/test/unit_test.hpp>
@@ -16,6 +16,7 @@
 
 using namespace troupe;
 using namespace troupe::net::test;
+using namespace troupe::test;
 using runtime::cluster::memory_coordinator;
 using runtime::cluster::memory_map;
 

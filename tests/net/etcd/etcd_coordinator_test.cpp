@@ -4,8 +4,8 @@
 #include "tests/net/etcd/cut_proxy.hpp"
 #include "tests/net/etcd/etcd_fixture.hpp"
 #include "tests/net/etcd/etcd_process.hpp"
-#include "tests/net/etcd/recorder.hpp"
 #include "tests/net/loopback_server.hpp"
+#include "tests/runtime/cluster/recorder.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "net/etcd/etcd_coordinator.hpp"
-#include "tests/net/etcd/recorder.hpp"
+#include "tests/runtime/cluster/recorder.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
@@ -16,6 +16,8 @@
 
 /// What the tests with a real etcd share.
 namespace troupe::net::test {
+
+using namespace troupe::test;
 
 inline net::etcd_settings settings_for(std::vector<std::string> endpoints) {
     net::etcd_settings s;

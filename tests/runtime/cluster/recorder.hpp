@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace troupe::net::test {
+namespace troupe::test {
 
 namespace cluster = runtime::cluster;
 
@@ -190,4 +190,4 @@ struct watching_node {
     std::unique_ptr<cluster::coordinator> at;
 };
 
-} // namespace troupe::net::test
+} // namespace troupe::test
