@@ -143,8 +143,8 @@ struct known_failure {
     failure means;
 };
 
-const std::array<known_failure, 8>& known_failures() {
-    static const std::array<known_failure, 8> all{{
+const std::array<known_failure, 10>& known_failures() {
+    static const std::array<known_failure, 10> all{{
         {"requested lease not found",
          {.what = {code::unavailable, "This node's lease at etcd has ended."}, .no_lease = true}},
         {"required revision has been compacted",
@@ -155,6 +155,10 @@ const std::array<known_failure, 8>& known_failures() {
           .endpoint_is_well = false}},
         {"invalid auth token",
          {.what = {code::unavailable, "etcd does not know this node's session any more."}, .bad_token = true}},
+        {"revision of auth store is old",
+         {.what = {code::unavailable, "Users of etcd were changed since this node's session there began."},
+          .bad_token = true}},
+        {"user name is empty", {.what = {code::unavailable, "etcd asks for a user and a password: configure them."}}},
         {"raft proposal dropped",
          {.what = {code::unavailable, "This member of etcd has no leader."}, .endpoint_is_well = false}},
         {"etcdserver: no leader",
