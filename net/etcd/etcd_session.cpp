@@ -290,6 +290,8 @@ void session::lease_answered(const asked& to, const answer& with, std::int64_t n
         return endpoint_failed(said.error().detail, now_ms);
     if (said->ttl_s == 0 || said->id == 0)
         return lease_gone(to.about, now_ms);
+    if (to.about != 0 && said->id != to.about)
+        return endpoint_failed("etcd answered about another lease.", now_ms);
     set_lease({said->id, to.sent_ms + said->ttl_s * 1000});
 }
 

@@ -273,6 +273,15 @@ BOOST_AUTO_TEST_CASE(lease_that_etcd_does_not_know_is_lost_and_replaced) {
     BOOST_TEST(w.at.lease_id() == 7);
 }
 
+BOOST_AUTO_TEST_CASE(answer_about_another_lease_is_not_believed) {
+    world w;
+    w.connect();
+    w.pass(3'000);
+    w.reply(w.asked("/v3/lease/keepalive"), kept(6, 9));
+    BOOST_TEST(!w.next<tell_lease>());
+    BOOST_TEST(!w.at.endpoint());
+}
+
 BOOST_AUTO_TEST_CASE(lease_whose_time_was_over_and_that_etcd_still_knows_lives_on) {
     world w;
     w.connect();
