@@ -288,6 +288,8 @@ void etcd_coordinator::perform(const action& next) {
 
 void etcd_coordinator::perform_watch(const open_watch& next) {
     with_token(next.endpoint, next.time_out_ms, [this, next](const std::string& why) {
+        if (!session_.wants_watch(next.id)) // it waited for a token for too long
+            return;
         if (!why.empty()) {
             session_.watch_ended(next.id, why, monotonic_ms());
             return settle();

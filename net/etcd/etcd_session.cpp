@@ -134,7 +134,7 @@ void session::connect(std::size_t endpoint, std::int64_t now_ms) {
     compare_ms_ = now_ms + interval_ms_;
     suspected_.reset();
     hold_lease(now_ms);
-    watch(now_ms);
+    watch();
 }
 
 void session::endpoint_failed(const std::string& why, std::int64_t now_ms) {
@@ -175,7 +175,7 @@ void session::say_unreachable(std::int64_t now_ms) {
 
 // ---- the watch
 
-void session::watch(std::int64_t) {
+void session::watch() {
     watch_ = ++last_id_;
     watch_created_ = false;
     lines_ = line_splitter(watch_line_bytes_max);
@@ -183,10 +183,10 @@ void session::watch(std::int64_t) {
 }
 
 void session::watch_piece(std::uint64_t id, std::string_view bytes, std::int64_t now_ms) {
-    if (id != watch_ || watch_ == 0)
+    if (!wants_watch(id))
         return;
     const bool good = lines_.feed(bytes, [&](std::string_view line) { return watch_line(line, now_ms); });
-    if (!good && watch_ == id) { // too long for a line: as a map it may be shorter
+    if (!good && wants_watch(id)) { // too long for a line: as a map it may be shorter
         log_for("etcd").warn("A line of the watch is over {} bytes; the map is read again.", watch_line_bytes_max);
         read_again(now_ms);
     }
@@ -225,7 +225,7 @@ bool session::watch_line(std::string_view line, std::int64_t now_ms) {
 }
 
 void session::watch_ended(std::uint64_t id, const std::string& why, std::int64_t now_ms) {
-    if (id == watch_ && watch_ != 0)
+    if (wants_watch(id))
         endpoint_failed(why, now_ms);
 }
 
@@ -336,7 +336,7 @@ void session::answered(std::uint64_t id, const answer& with, std::int64_t now_ms
     if (!map)
         return endpoint_failed(map.error().detail, now_ms);
     take_map(std::move(*map));
-    watch(now_ms);
+    watch();
 }
 
 void session::failed(std::uint64_t id, const std::string& why, std::int64_t now_ms) {

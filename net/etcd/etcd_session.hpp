@@ -94,6 +94,8 @@ public:
     /// What is to be done, in this order.
     std::vector<action> take_actions();
 
+    /// Whether what that watch says is still of interest.
+    [[nodiscard]] bool wants_watch(std::uint64_t id) const { return id != 0 && id == watch_; }
     /// Where commits may be sent now.
     [[nodiscard]] std::optional<std::size_t> endpoint() const { return current_; }
     /// Whether commits have to fail at once.
@@ -124,7 +126,7 @@ private:
     void note_failure(std::int64_t now_ms);
     void say_unreachable(std::int64_t now_ms);
 
-    void watch(std::int64_t now_ms);
+    void watch();
     bool watch_line(std::string_view line, std::int64_t now_ms);
     void read_again(std::int64_t now_ms);
     void take_map(map_answer map);
