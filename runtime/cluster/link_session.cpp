@@ -52,12 +52,6 @@ std::string to_farewell(const problem& why) {
 
 } // namespace
 
-std::string to_refusal(const problem& why) {
-    const auto payload = to_farewell(why);
-    const auto head = frame_head(frame_type::refuse, payload);
-    return std::string(head.data(), head.size()).append(payload);
-}
-
 // ---- both ends
 
 void link_end::close(problem why) {
@@ -199,9 +193,10 @@ link_receiver::link_receiver(link_timings timings, link_windows windows, node_ca
 bool link_receiver::read_magic(std::string_view& in) {
     while (magic_at_ < link_magic.size() && !in.empty()) {
         if (in.front() != link_magic[magic_at_]) {
-            fail(code::invalid_request, magic_at_ == 0 && static_cast<unsigned char>(in.front()) == tls_handshake
-                                            ? "it wants TLS, and this node has none: set cluster.tls on both"
-                                            : "it is no node of Troupe");
+            if (magic_at_ == 0 && static_cast<unsigned char>(in.front()) == tls_handshake)
+                refuse({code::invalid_request, "it wants TLS, and this node has none: set cluster.tls on both"});
+            else
+                fail(code::invalid_request, "it is no node of Troupe");
             return false;
         }
         ++magic_at_;
@@ -233,6 +228,11 @@ void link_receiver::on_bytes(std::string_view in, const taker& take) {
     }
     if (is_open() && received_ - returned_ >= credit_step_bytes)
         return_credit();
+}
+
+void link_receiver::refuse(problem why) {
+    answer_by_refusal();
+    close(std::move(why));
 }
 
 void link_receiver::on_hello() {

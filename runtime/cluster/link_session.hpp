@@ -63,9 +63,6 @@ struct link_farewell {
 };
 BOOST_DESCRIBE_STRUCT(link_farewell, (), (code, why))
 
-/// A whole refusal, for those who cannot be talked with otherwise.
-std::string to_refusal(const problem& why);
-
 /// What both ends have in common. The time is that of a monotonic clock, in microseconds.
 class link_end {
 public:
@@ -162,6 +159,8 @@ public:
     void on_bytes(std::string_view in, const taker& take);
     /// Several times in `ping_ms`.
     void on_time(std::int64_t now_us);
+    /// Before it has opened, and whatever was read.
+    void refuse(problem why);
 
     /// What the node said that dialled, once it is open or was refused for that.
     [[nodiscard]] const std::optional<link_hello>& hello() const { return hello_; }
