@@ -241,6 +241,11 @@ std::uint64_t link_dialer::under_way() const {
     return now ? now->under_way() : 0;
 }
 
+std::string link_dialer::why() const {
+    const std::lock_guard lock(mutex_);
+    return why_;
+}
+
 void link_dialer::dial() {
     if (leaving_ || current())
         return;
@@ -259,6 +264,10 @@ void link_dialer::outgoing_opened(const node_card& peer) {
     incarnation_ = peer.incarnation;
     opened_us_ = link_now_us();
     ++counters_->connects;
+    {
+        const std::lock_guard lock(mutex_);
+        why_.clear();
+    }
     hub_.opened(shared_from_this(), peer);
 }
 
@@ -269,6 +278,7 @@ void link_dialer::outgoing_ended(const link_outgoing* which, const problem& why,
         if (current_.get() != which)
             return;
         last = std::move(current_);
+        why_ = why.detail;
     }
     incarnation_ = {};
     counters_->round_trip_us = -1;

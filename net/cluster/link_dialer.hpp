@@ -33,6 +33,8 @@ public:
     bool send(runtime::cluster::shared_bytes frame);
     [[nodiscard]] bool is_open() const;
     [[nodiscard]] std::uint64_t under_way() const;
+    /// What went wrong last, since it was opened.
+    [[nodiscard]] std::string why() const;
     [[nodiscard]] runtime::cluster::lane on() const { return on_; }
     [[nodiscard]] const uuid& peer() const { return peer_; }
     link_counters& counters() { return *counters_; }
@@ -54,8 +56,9 @@ private:
     const uuid peer_;
     const std::shared_ptr<link_counters> counters_;
 
-    mutable std::mutex mutex_; // of `current_`
+    mutable std::mutex mutex_; // of both
     std::shared_ptr<link_outgoing> current_;
+    std::string why_;
 
     // On the lane's thread.
     runtime::cluster::peer_place place_;

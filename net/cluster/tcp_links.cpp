@@ -231,6 +231,7 @@ std::vector<link_figures> tcp_links::impl::figures() const {
                            .name = peer->place.name,
                            .on = on,
                            .open = dialer.is_open(),
+                           .why = dialer.why(),
                            .sent_frames = c.sent_frames,
                            .sent_bytes = c.sent_bytes,
                            .refused_sends = c.refused_sends,

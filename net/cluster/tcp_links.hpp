@@ -43,6 +43,7 @@ struct link_figures {
     std::string name;
     runtime::cluster::lane on = runtime::cluster::lane::journal;
     bool open = false;
+    std::string why; ///< It ended last, or could not be opened. Empty: nothing was wrong since it was opened.
     std::uint64_t sent_frames = 0; ///< Accepted for sending.
     std::uint64_t sent_bytes = 0;
     std::uint64_t refused_sends = 0; ///< `send` was false.

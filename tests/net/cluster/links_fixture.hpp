@@ -2,10 +2,12 @@
 
 #include "net/cluster/tcp_links.hpp"
 #include "schemas/base/ids.hpp"
+#include "schemas/base/log.hpp"
 #include "tests/net/cluster/authority.hpp"
 #include "tests/runtime/cluster/cards.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <spdlog/sinks/ostream_sink.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +34,32 @@ namespace troupe::net::test {
 using namespace runtime::cluster;
 using runtime::cluster::test::card_of;
 using runtime::cluster::test::id_of;
+
+/// What the nodes of a test log, in place of showing it.
+class captured_log {
+public:
+    captured_log() {
+        auto& sinks = log_for("cluster").sinks();
+        before_ = std::exchange(sinks, {std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)});
+    }
+    ~captured_log() { log_for("cluster").sinks() = before_; }
+    captured_log(const captured_log&) = delete;
+
+    /// After all nodes have ended.
+    [[nodiscard]] std::string text() const { return text_.str(); }
+    /// How many lines have this in them.
+    [[nodiscard]] int count(std::string_view part) const {
+        int out = 0;
+        const auto all = text();
+        for (auto at = all.find(part); at != std::string::npos; at = all.find(part, at + 1))
+            ++out;
+        return out;
+    }
+
+private:
+    std::ostringstream text_;
+    std::vector<spdlog::sink_ptr> before_;
+};
 
 /// Until a condition holds that nothing announces: looked at again and again. False: never, and the test fails.
 inline bool eventually(const std::function<bool()>& holds) {

@@ -1,7 +1,5 @@
 #include "tests/net/cluster/links_fixture.hpp"
 
-#include "schemas/base/log.hpp"
-
 #include <deque>
 
 using namespace troupe;
@@ -10,18 +8,13 @@ using namespace troupe::net::test;
 
 namespace {
 
-struct quiet {
-    quiet() { (void)set_log_levels("cluster=off"); }
-    ~quiet() { (void)set_log_levels("cluster=info"); }
-};
-
 bool has(const std::string& text, std::string_view part) {
     BOOST_TEST_MESSAGE(text);
     return text.find(part) != std::string::npos;
 }
 
 /// n1, which knows n2 (there is none: tests play it) and n3, which is connected.
-struct served : quiet {
+struct served : captured_log {
     served() {
         a.links->set_peers({c.place(), {id_of(2), "n2", "127.0.0.1", 1}});
         c.links->set_peers({a.place()});

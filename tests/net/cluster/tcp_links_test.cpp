@@ -1,7 +1,6 @@
 #include "tests/net/cluster/links_fixture.hpp"
 
-#include "schemas/base/log.hpp"
-
+#include "net/cluster/link_dialer.hpp"
 #include <atomic>
 #include <set>
 #include <thread>
@@ -17,15 +16,9 @@ bool has(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
-/// What the log is not to show: refusals are what most of these tests are about.
-struct quiet {
-    quiet() { (void)set_log_levels("cluster=off"); }
-    ~quiet() { (void)set_log_levels("cluster=info"); }
-};
-
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(cluster_tcp_links, quiet)
+BOOST_FIXTURE_TEST_SUITE(cluster_tcp_links, captured_log)
 
 BOOST_AUTO_TEST_CASE(two_nodes_find_each_other_and_frames_go_both_ways_in_order) {
     node a(1);
@@ -154,18 +147,32 @@ BOOST_AUTO_TEST_CASE(a_peer_that_moves_is_followed) {
 }
 
 BOOST_AUTO_TEST_CASE(nodes_that_do_not_fit_stay_apart) {
-    const std::function<void(node_card&)> wrong[] = {
-        [](node_card& c) { c.cluster = id_of(9); }, [](node_card& c) { c.protocol = c.protocol_oldest = 99; },
-        [](node_card& c) { c.shards = 1; },         [](node_card& c) { c.hash_seed = 1; },
-        [](node_card& c) { c.replication = 1; },    [](node_card& c) { c.name = "n1"; },
+    const std::pair<std::string, std::function<void(node_card&)>> wrong[] = {
+        {"belongs to cluster", [](node_card& c) { c.cluster = id_of(9); }},
+        {"speaks protocol", [](node_card& c) { c.protocol = c.protocol_oldest = 99; }},
+        {"has shards: ", [](node_card& c) { c.shards = 1; }},
+        {"the hash function", [](node_card& c) { c.hash = "other"; }},
+        {"the hash seed", [](node_card& c) { c.hash_seed = 1; }},
+        {"has replication", [](node_card& c) { c.replication = 1; }},
+        {"Two nodes are called n1", [](node_card& c) { c.name = "n1"; }},
     };
-    for (const auto& change : wrong) {
-        node a(1, quick());
-        node b(2, quick(), change);
-        introduce({&a, &b});
-        BOOST_TEST(a.fails(b));
-        BOOST_TEST(b.fails(a));
-        BOOST_TEST(a.heard_nothing(b));
+    for (const auto& [why, change] : wrong) {
+        const captured_log log;
+        {
+            node a(1, quick());
+            node b(2, quick(), change);
+            introduce({&a, &b});
+            BOOST_TEST(a.fails(b, 10));
+            BOOST_TEST(b.fails(a, 10));
+            BOOST_TEST(a.heard_nothing(b));
+            BOOST_TEST(has(a.figures(b, lane::journal).why, why));
+            BOOST_TEST(has(b.figures(a, lane::bulk).why, why));
+        }
+        // Each dialled and was dialled; what it says it says once, and not with every attempt.
+        BOOST_TEST(log.count("a connection from n1 was refused: ") + log.count("a connection from n2 was refused: ") >=
+                   1);
+        BOOST_TEST(log.count("cannot open the") >= 2);
+        BOOST_TEST(log.count(why) <= 6, log.text());
     }
 }
 
@@ -338,11 +345,23 @@ BOOST_AUTO_TEST_CASE(ends_come_quickly_and_nobody_is_called_afterwards) {
 
 BOOST_AUTO_TEST_CASE(attempts_are_made_less_and_less_often) {
     const tcp_links_settings s;
-    node unused(1); // nothing is dialled before anybody is named
-    BOOST_TEST(unused.links->figures().empty());
+    for (const std::uint32_t random : {0U, 7U, 123'456'789U, 0xffffffffU}) {
+        BOOST_TEST(dial_again_ms(s, 0, random) >= 25);
+        BOOST_TEST(dial_again_ms(s, 0, random) <= 50);
+        BOOST_TEST(dial_again_ms(s, 3, random) >= 200);
+        BOOST_TEST(dial_again_ms(s, 3, random) <= 400);
+        for (const unsigned failures : {6U, 30U, 64U, 4'000'000'000U}) {
+            BOOST_TEST(dial_again_ms(s, failures, random) >= 1000);
+            BOOST_TEST(dial_again_ms(s, failures, random) <= 2000);
+        }
+    }
     node a(1, quick());
+    BOOST_TEST(a.links->figures().empty());
     a.links->set_peers({{id_of(2), "n2", "127.0.0.1", 1}}); // where nobody listens
-    BOOST_TEST(eventually([&] { return a.links->figures().front().failed_connects > 5; }));
+    BOOST_TEST(eventually([&] {
+        const auto all = a.links->figures();
+        return all.size() == 2 && all.front().failed_connects > 5 && all.back().failed_connects > 5;
+    }));
 }
 
 BOOST_AUTO_TEST_CASE(settings_that_cannot_be_are_named) {

@@ -1,7 +1,5 @@
 #include "tests/net/cluster/links_fixture.hpp"
 
-#include "schemas/base/log.hpp"
-
 #include <filesystem>
 #include <fstream>
 
@@ -11,12 +9,7 @@ using namespace troupe::net::test;
 
 namespace {
 
-struct quiet {
-    quiet() { (void)set_log_levels("cluster=off"); }
-    ~quiet() { (void)set_log_levels("cluster=info"); }
-};
-
-struct with_authority : quiet {
+struct with_authority : captured_log {
     authority ca;
 
     /// Neither gets to the other.
@@ -27,6 +20,7 @@ struct with_authority : quiet {
         BOOST_TEST(a.fails(b));
         BOOST_TEST(b.fails(a));
         BOOST_TEST(a.heard_nothing(b));
+        BOOST_TEST_MESSAGE("A " << a.figures(b, lane::journal).why << "\nB " << b.figures(a, lane::journal).why << "\n" << text());
         // And who fits is served afterwards as before.
         if (!first.empty()) {
             node c(3, quick(ca.sign("n3")));
