@@ -58,7 +58,7 @@ expected<tls_context_ptr> load_context(const link_tls_files& files) {
 
 bool is_about_certificates(int alert) {
     return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) || alert == SSL_AD_UNKNOWN_CA ||
-           alert == SSL_AD_CERTIFICATE_REQUIRED || alert == SSL_AD_ACCESS_DENIED;
+           alert == SSL_AD_CERTIFICATE_REQUIRED || alert == SSL_AD_ACCESS_DENIED || alert == SSL_AD_DECRYPT_ERROR;
 }
 
 } // namespace
@@ -134,15 +134,15 @@ expected<void> check_certificate(const tls_session& of, const std::string& name)
 std::string tls_failure(const tls_session& of, const boost::system::error_code& error) {
     if (const auto verdict = SSL_get_verify_result(ssl_of(of)); verdict != X509_V_OK)
         return fmt::format("its certificate is refused: {}", X509_verify_cert_error_string(verdict));
-    if (error.category() == boost::asio::error::get_ssl_category()) {
-        const auto reason = ERR_GET_REASON(static_cast<unsigned long>(error.value()));
-        if (is_about_certificates(reason - alerts_from))
-            return fmt::format("it refuses the certificate of this node: {}", error.message());
-        if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
-            return "it shows no certificate: set cluster.tls on both";
-        if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)
-            return "it has no TLS, and this node has: set cluster.tls on both";
-    }
+    if (error.category() != boost::asio::error::get_ssl_category())
+        return error.message();
+    const auto reason = ERR_GET_REASON(static_cast<unsigned long>(error.value()));
+    if (is_about_certificates(reason - alerts_from))
+        return fmt::format("it refuses the certificate of this node: {}", error.message());
+    if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+        return "it shows no certificate: set cluster.tls on both";
+    if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)
+        return "it has no TLS, and this node has: set cluster.tls on both";
     return fmt::format("TLS failed: {}", error.message());
 }
 

@@ -19,7 +19,9 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -35,8 +37,9 @@ namespace {
 constexpr int backlog = 256;
 /// After an error of `accept`, as when no file descriptors are left.
 constexpr auto accept_pause = std::chrono::milliseconds(100);
-/// Of so many strangers is known what was logged of them last.
-constexpr std::size_t said_max = 256;
+/// Of so many strangers is known what was logged of them, and so much of each.
+constexpr std::size_t strangers_max = 256;
+constexpr std::size_t said_max = 16;
 constexpr std::array lanes{lane::journal, lane::bulk};
 
 spdlog::logger& log() {
@@ -49,6 +52,13 @@ std::size_t index_of(lane on) { return static_cast<std::size_t>(on); }
 
 problem invalid(std::string_view property, std::string why) {
     return {code::config_invalid, fmt::format("cluster.{}: {}.", property, why)};
+}
+
+/// Notes it, and forgets what it knew when that has become much.
+bool is_new(std::set<std::string>& said, const std::string& why) {
+    if (said.size() >= said_max)
+        said.clear();
+    return said.insert(why).second;
 }
 
 expected<void> check(const tcp_links_settings& s, const node_card& mine) {
@@ -78,7 +88,7 @@ struct link_peer {
     std::atomic<bool> up = false;                           // any thread
     std::array<std::optional<node_card>, 2> open;           // who welcomed
     std::array<std::shared_ptr<link_incoming>, 2> incoming; // whom we have accepted
-    std::string said;                                       // logged last
+    std::set<std::string> said;                             // what was logged since it was up
 };
 
 class tcp_links::impl final : public link_hub {
@@ -133,9 +143,9 @@ private:
     links_listener* listener_ = nullptr;
     std::atomic<bool> stopped_ = false;
     std::atomic<std::size_t> accepted_ = 0;
-    std::atomic<std::size_t> shaking_ = 0;    // of them
-    std::map<std::string, std::string> said_; // of whom what was logged; on the journal's thread
-    std::vector<peer_place> members_;         // likewise
+    std::atomic<std::size_t> shaking_ = 0;              // of them
+    std::map<std::string, std::set<std::string>> said_; // of whom what was logged; on the journal's thread
+    std::vector<peer_place> members_;                   // likewise
 
     mutable std::shared_mutex mutex_; // of the map; changed on the journal's thread only
     peer_map peers_;
@@ -348,7 +358,7 @@ void tcp_links::impl::lane_broke(const link_dialer& by, const problem& why, bool
         peer->open[index_of(by.on())].reset();
     const auto sentence =
         fmt::format("{} ({}:{}): {}", peer->place.name, peer->place.address, peer->place.port, why.detail);
-    if (std::exchange(peer->said, sentence) != sentence) // once, and not with every attempt
+    if (is_new(peer->said, sentence)) // not with every attempt
         log().warn("{} the {} connection to {}", was_open ? "lost" : "cannot open", name_of(by.on()), sentence);
     if (peer->up.exchange(false))
         tell([&](auto& listener) { listener.on_down(peer->place.replica, sentence); });
@@ -437,12 +447,10 @@ void tcp_links::impl::incoming_gone(const link_incoming& which) {
 
 /// Once for each reason, and not with every attempt.
 void tcp_links::impl::say_of_stranger(const std::string& who, const std::string& why) {
-    if (said_.size() >= said_max)
+    if (said_.size() >= strangers_max)
         said_.clear();
-    auto& last = said_[who];
-    if (stopped_ || std::exchange(last, why) == why)
-        return;
-    log().warn("a connection from {} was refused: {}", who, why);
+    if (!stopped_ && is_new(said_[who], why))
+        log().warn("a connection from {} was refused: {}", who, why);
 }
 
 void tcp_links::impl::frame_came(const uuid& from, lane on, std::string_view bytes) {
