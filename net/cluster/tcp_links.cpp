@@ -416,8 +416,11 @@ std::shared_ptr<link_counters> tcp_links::impl::incoming_opened(const std::share
     const auto& hello = *which->hello();
     said_.erase(hello.card.name);
     const auto peer = find(hello.card.replica); // it was judged to be one
-    if (const auto older = std::exchange(peer->incoming[index_of(hello.on)], which))
-        loop_of(hello.on).post([older] { older->end({code::unavailable, "a newer connection has taken its place"}); });
+    if (const auto older = std::exchange(peer->incoming[index_of(hello.on)], which)) {
+        // Before anything of the newer one is read, so that frames come in the order of what was sent.
+        const problem why{code::unavailable, "a newer connection has taken its place"};
+        hello.on == lane::journal ? older->end(why) : bulk.post([older, why] { older->end(why); });
+    }
     for (const auto& dialer : peer->dialers) // it is there: no need to wait for it
         dialer->peer_is(hello.card.incarnation);
     return peer->counters[index_of(hello.on)];

@@ -79,10 +79,16 @@ inline bool eventually(const std::function<bool()>& holds) {
 class recorder : public links_listener {
 public:
     void on_up(const node_card& peer) override {
-        change([&] { ups_[peer.replica].push_back(peer); });
+        change([&] {
+            ups_[peer.replica].push_back(peer);
+            alternates_ = alternates_ && ups_[peer.replica].size() == downs_[peer.replica].size() + 1;
+        });
     }
     void on_down(const uuid& peer, const std::string& why) override {
-        change([&] { downs_[peer].push_back(why); });
+        change([&] {
+            downs_[peer].push_back(why);
+            alternates_ = alternates_ && ups_[peer].size() == downs_[peer].size();
+        });
     }
     void on_frame(const uuid& from, lane on, std::string_view bytes) override {
         std::function<void(const uuid&, lane, std::string_view)> answer;
@@ -123,6 +129,11 @@ public:
         const std::lock_guard lock(mutex_);
         return frames_[{from, on}];
     }
+    /// Each peer came up before it went down, and not twice.
+    bool alternates() {
+        const std::lock_guard lock(mutex_);
+        return alternates_;
+    }
     std::size_t ups(const uuid& peer) {
         const std::lock_guard lock(mutex_);
         return ups_[peer].size();
@@ -155,6 +166,7 @@ private:
     std::map<uuid, std::vector<std::string>> downs_;
     std::map<std::pair<uuid, lane>, std::vector<std::string>> frames_;
     std::function<void(const uuid&, lane, std::string_view)> answer_;
+    bool alternates_ = true;
     bool held_ = false;
     bool keeps_ = true;
 };
@@ -176,6 +188,7 @@ struct node {
     void end() {
         heard.hold(false);
         links.reset();
+        BOOST_TEST(heard.alternates());
     }
     [[nodiscard]] peer_place place() const { return {card.replica, card.name, "127.0.0.1", links->port()}; }
     [[nodiscard]] const uuid& id() const { return card.replica; }
