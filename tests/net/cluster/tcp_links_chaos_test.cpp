@@ -86,7 +86,7 @@ private:
             return; // its other half has ended
         std::array<char, 3000> bytes{};
         const auto count = ::recv(from, bytes.data(), bytes.size(), 0);
-        const auto dice = good_ ? 1000 : random_() % 200;
+        const auto dice = good_ ? 1000 : random_() % 50;
         if (count <= 0 || dice == 0) {
             mischief_ += count > 0;
             return end(from);
@@ -163,7 +163,7 @@ void survive(const tcp_links_settings& first, const tcp_links_settings& second, 
         ++next;
         return false;
     };
-    BOOST_TEST(eventually([&] { return chatter() || wire.mischief() >= 40; }));
+    BOOST_TEST(eventually([&] { return chatter() || wire.mischief() >= 30; }));
     wire.behave();
     const auto before = b.heard.frames(a.id(), lane::journal).size();
     BOOST_TEST(eventually([&] { return chatter() || b.heard.frames(a.id(), lane::journal).size() > before + 100; }));
@@ -177,7 +177,7 @@ void survive(const tcp_links_settings& first, const tcp_links_settings& second, 
 BOOST_FIXTURE_TEST_SUITE(cluster_tcp_links_chaos, captured_log)
 
 BOOST_AUTO_TEST_CASE(nothing_harmed_or_out_of_order_comes_over_a_bad_wire) {
-    for (const std::uint32_t seed : {1U, 2U, 3U})
+    for (const std::uint32_t seed : {1U, 2U})
         survive(impatient(), impatient(), seed);
 }
 
