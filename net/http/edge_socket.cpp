@@ -40,6 +40,24 @@ tls_step edge_socket::write_now(std::span<const boost::asio::const_buffer> piece
     return {.error = error_code(errno, boost::system::system_category())};
 }
 
+tls_step edge_socket::read_now(boost::asio::mutable_buffer into) {
+    if (!socket_.is_open())
+        return {.error = boost::asio::error::bad_descriptor};
+    if (tls_)
+        return tls_->read(into);
+    ssize_t got = 0;
+    do {
+        got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0)
+        return {.bytes = static_cast<std::size_t>(got)};
+    if (got == 0)
+        return {.error = boost::asio::error::eof};
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return {.wants = tls_step::want::read};
+    return {.error = error_code(errno, boost::system::system_category())};
+}
+
 /// Small pieces share a record. What was not taken is offered again as it was: its pieces are the same then.
 tls_step edge_socket::write_record(std::span<const boost::asio::const_buffer> pieces) {
     if (pieces.size() == 1 || pieces.front().size() >= tls_record_bytes)

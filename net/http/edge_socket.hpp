@@ -40,6 +40,8 @@ public:
     /// From now on with TLS; the handshake comes first.
     void secure(std::unique_ptr<tls_session> session) { tls_ = std::move(session); }
     tls_session& session() { return *tls_; }
+    /// The TLS of a socket that moves to another thread; null: plain.
+    std::unique_ptr<tls_session> take_session() { return std::move(tls_); }
 
     template <class Buffers, class Token>
     auto async_read_some(const Buffers& buffers, Token&& token) {
@@ -68,6 +70,9 @@ public:
     /// Writes what the socket takes at once, of the first pieces; `wants` says what to wait for when that was nothing.
     /// After nothing was taken, the same has to be offered again, with nothing less behind it.
     tls_step write_now(std::span<const boost::asio::const_buffer> pieces);
+
+    /// Reads what is there. With TLS, wait for more only after nothing was there.
+    tls_step read_now(boost::asio::mutable_buffer into);
 
     /// `done(error)` when the socket can do that.
     template <class Handler>

@@ -1,25 +1,18 @@
 #include "net/http/tls.hpp"
 
+#include "net/http/tls_context.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/log.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
 
-#include <fmt/format.h>
-
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
-
-#include <sys/stat.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
-#include <ctime>
 #include <mutex>
 #include <utility>
 
@@ -34,11 +27,9 @@ using boost::system::error_code;
 constexpr std::size_t write_bytes = 128 << 10;
 /// The files are looked at so often at most.
 constexpr std::int64_t look_every_ms = 1'000;
-constexpr std::time_t expires_soon_s = 14 * 24 * 3600;
 /// A certificate that expires is logged again so often.
 constexpr std::int64_t warn_every_ms = 24LL * 3600 * 1000;
-/// Of TLS 1.2; those of TLS 1.3 are all good.
-constexpr const char* ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+constexpr std::string_view group = "edge.tls";
 
 spdlog::logger& log() {
     static auto& logger = log_for("edge");
@@ -46,26 +37,6 @@ spdlog::logger& log() {
 }
 
 SSL* ssl_of(void* p) { return static_cast<SSL*>(p); }
-
-struct context_end {
-    void operator()(SSL_CTX* c) const { SSL_CTX_free(c); }
-};
-using context_ptr = std::shared_ptr<SSL_CTX>;
-
-/// What OpenSSL noted last; its queue is empty afterwards.
-std::string last_error() {
-    const auto number = ERR_peek_last_error();
-    const char* reason = number != 0 ? ERR_reason_error_string(number) : nullptr;
-    std::string out = reason != nullptr          ? reason
-                      : ERR_SYSTEM_ERROR(number) ? std::strerror(ERR_GET_REASON(number))
-                                                 : "it cannot be read";
-    ERR_clear_error();
-    return out;
-}
-
-problem unusable(std::string_view property, const std::string& file, const std::string& why) {
-    return {code::config_invalid, fmt::format("edge.tls.{}: {}: {}.", property, file, why)};
-}
 
 /// ALPN: HTTP/1.1 is all that this port speaks.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
@@ -79,65 +50,11 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size, co
     return SSL_TLSEXT_ERR_OK;
 }
 
-/// Nobody is there to be asked for a pass phrase.
-int no_pass_phrase(char*, int, int, void*) { return -1; }
-
-context_ptr make_context() {
-    context_ptr out(SSL_CTX_new(TLS_server_method()), context_end());
-    if (!out)
-        return out;
-    auto* c = out.get();
-    SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
-    SSL_CTX_set_cipher_list(c, ciphers);
-    SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                               SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF); // clients keep their tickets
-    SSL_CTX_set_alpn_select_cb(c, choose_protocol, nullptr);
-    SSL_CTX_set_default_passwd_cb(c, no_pass_phrase);
+expected<tls_context_ptr> load_context(const std::string& certificate_file, const std::string& key_file) {
+    auto out = load_tls_context(TLS_server_method(), group, certificate_file, key_file);
+    if (out)
+        SSL_CTX_set_alpn_select_cb(out->get(), choose_protocol, nullptr);
     return out;
-}
-
-void warn_of_dates(SSL_CTX* c, const std::string& file) {
-    const auto* until = X509_get0_notAfter(SSL_CTX_get0_certificate(c));
-    std::time_t soon = std::time(nullptr) + expires_soon_s;
-    if (X509_cmp_current_time(until) < 0)
-        log().warn("edge.tls.certificate_file: {}: the certificate has expired", file);
-    else if (X509_cmp_time(until, &soon) < 0)
-        log().warn("edge.tls.certificate_file: {}: the certificate expires in less than 14 days", file);
-}
-
-expected<context_ptr> load_context(const std::string& certificate_file, const std::string& key_file) {
-    ERR_clear_error();
-    auto out = make_context();
-    if (!out)
-        return problem{code::internal, "TLS cannot begin: " + last_error()};
-    if (SSL_CTX_use_certificate_chain_file(out.get(), certificate_file.c_str()) != 1)
-        return unusable("certificate_file", certificate_file, "no PEM certificate can be read: " + last_error());
-    if (SSL_CTX_use_PrivateKey_file(out.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-        const bool foreign = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
-        const auto reason = last_error();
-        return unusable("key_file", key_file,
-                        foreign ? "this key does not belong to the certificate in " + certificate_file
-                                : "no PEM key without pass phrase can be read: " + reason);
-    }
-    return out;
-}
-
-/// What changes when a file is written or replaced.
-struct stamp {
-    std::int64_t inode = 0;
-    std::int64_t bytes = 0;
-    std::int64_t seconds = 0;
-    std::int64_t nanoseconds = 0;
-    bool operator==(const stamp&) const = default;
-};
-
-stamp stamp_of(const std::string& file) {
-    struct stat found = {};
-    if (::stat(file.c_str(), &found) != 0)
-        return {};
-    return {static_cast<std::int64_t>(found.st_ino), found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
 }
 
 } // namespace
@@ -167,7 +84,7 @@ tls_step tls_session::outcome(int result) {
 tls_step tls_session::shake_hands() {
     ERR_clear_error();
     errno = 0;
-    const int result = SSL_accept(ssl_of(ssl_));
+    const int result = SSL_do_handshake(ssl_of(ssl_));
     broken_ = result != 1;
     return result == 1 ? tls_step{} : outcome(result);
 }
@@ -218,10 +135,12 @@ struct tls_identity::impl {
     std::atomic<std::int64_t> looked_at_ms = 0;
     std::mutex mutex; // of all below
     std::int64_t warned_at_ms = 0;
-    context_ptr context;
-    std::array<stamp, 2> stamps;
+    tls_context_ptr context;
+    std::array<file_stamp, 2> stamps;
 
-    [[nodiscard]] std::array<stamp, 2> stamps_now() const { return {stamp_of(certificate_file), stamp_of(key_file)}; }
+    [[nodiscard]] std::array<file_stamp, 2> stamps_now() const {
+        return {stamp_of(certificate_file), stamp_of(key_file)};
+    }
 
     /// With the mutex held.
     expected<void> load() {
@@ -230,7 +149,7 @@ struct tls_identity::impl {
         if (!fresh)
             return fresh.error();
         context = std::move(*fresh);
-        warn_of_dates(context.get(), certificate_file);
+        warn_of_dates(log(), context.get(), group, certificate_file);
         warned_at_ms = monotonic_ms();
         return {};
     }
@@ -255,7 +174,7 @@ struct tls_identity::impl {
             (void)reload(); // it has said what is wrong
         if (now_ms - warned_at_ms < warn_every_ms)
             return;
-        warn_of_dates(context.get(), certificate_file);
+        warn_of_dates(log(), context.get(), group, certificate_file);
         warned_at_ms = now_ms;
     }
 };
@@ -280,7 +199,7 @@ expected<void> tls_identity::reload() {
 
 std::unique_ptr<tls_session> tls_identity::begin(int socket) {
     impl_->look();
-    context_ptr context;
+    tls_context_ptr context;
     {
         const std::lock_guard lock(impl_->mutex);
         context = impl_->context;
@@ -288,6 +207,7 @@ std::unique_ptr<tls_session> tls_identity::begin(int socket) {
     SSL* ssl = SSL_new(context.get()); // holds the context on its own
     if (ssl == nullptr)
         return nullptr;
+    SSL_set_accept_state(ssl);
     auto out = std::make_unique<tls_session>(ssl);
     if (SSL_set_fd(ssl, socket) != 1)
         return nullptr;

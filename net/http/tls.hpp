@@ -10,7 +10,8 @@
 #include <memory>
 #include <string>
 
-/// TLS of the edge, on OpenSSL and the bare socket: no buffers beside OpenSSL's own, and none while a connection rests.
+/// TLS of the edge (and of the links between nodes), on OpenSSL and the bare socket: no buffers beside OpenSSL's own,
+/// and none while a connection rests.
 namespace troupe::net {
 
 /// What one attempt did. With `wants`, nothing: it is made again when the socket can.
@@ -24,7 +25,7 @@ struct tls_step {
 /// The TLS of one connection. No function blocks; all are called on the connection's thread.
 class tls_session {
 public:
-    /// `of` is an SSL*, which it owns.
+    /// `of` is an SSL* that knows whether it accepts or connects; this owns it.
     explicit tls_session(void* of) : ssl_(of) {}
     ~tls_session();
     tls_session(const tls_session&) = delete;
@@ -37,6 +38,8 @@ public:
     tls_step write(boost::asio::const_buffer from);
     /// Says that nothing more comes, if that can be said at once.
     void say_goodbye();
+    /// The SSL*, for those who ask whom they talk with.
+    [[nodiscard]] void* native() const { return ssl_; }
 
 private:
     tls_step outcome(int result);

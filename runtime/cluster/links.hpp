@@ -4,6 +4,7 @@
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -43,11 +44,18 @@ BOOST_DESCRIBE_STRUCT(node_card, (),
 /// what to do. Pure.
 expected<void> compare_cards(const node_card& mine, const node_card& theirs);
 
+/// Letters, digits, '.', '-' and '_', at most 63, a letter or digit first: what a node may be called.
+bool is_node_name(std::string_view name);
+
 /// Each lane has a connection of its own in each direction, so that a checkpoint never delays an acknowledgement.
 enum class lane : std::uint8_t {
     journal, ///< Small and urgent: entries, acknowledgements, seals.
     bulk,    ///< Catch-up, checkpoints, blobs.
 };
+BOOST_DESCRIBE_ENUM(lane, journal, bulk)
+
+/// The biggest frame that `links::send` takes.
+inline constexpr std::size_t frame_bytes_max = 8 << 20;
 
 /// Where a peer listens.
 struct peer_place {
@@ -58,6 +66,10 @@ struct peer_place {
 
     bool operator==(const peer_place&) const = default;
 };
+
+/// Why a node with this card is none of `peers`; nothing when it is one. `unavailable`: not a member (yet), which may
+/// change in a moment; `conflict`: its name is another's, or it has another name here. Pure.
+expected<void> find_member(const std::vector<peer_place>& peers, const node_card& theirs);
 
 /// Called on the links' own threads, for one peer and lane in the order of what was sent; it must not block.
 class links_listener {

@@ -6,6 +6,7 @@ file(GLOB fuzzed_sources CONFIGURE_DEPENDS schemas/base/*.cpp schemas/*.cpp stor
 list(FILTER fuzzed_sources EXCLUDE REGEX "/(server|openapi|handlers)\\.cpp$")
 add_library(troupe_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed_sources} runtime/bus/cursor.cpp runtime/bus/envelope.cpp
             runtime/bus/filter.cpp
+            runtime/cluster/card.cpp runtime/cluster/frames.cpp runtime/cluster/link_session.cpp
             runtime/process/sandbox.cpp runtime/supervision/stall_watch.cpp runtime/supervision/tree.cpp
             net/client/sse_parser.cpp net/etcd/etcd_session.cpp net/etcd/etcd_wire.cpp net/model/openai_stream.cpp actors/identity/id_token.cpp
             actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp
