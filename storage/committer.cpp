@@ -18,6 +18,8 @@ namespace troupe::storage {
 namespace {
 
 constexpr std::int64_t space_check_interval_ms = 500;
+/// A hand-over that has not begun by then does not.
+constexpr std::uint32_t hand_over_ticks = 20;
 /// Much less than what is to stay free.
 constexpr std::size_t space_check_bytes = 2 << 20;
 
@@ -119,7 +121,7 @@ void committer::take_up(settled_append of) {
         settle(std::move(of), problem{code::unavailable, "another node has this shard now; send it again", {}, 1});
         return;
     }
-    if (!logs_.takes(shard)) {
+    if (!logs_.takes(shard) || handing_over_.contains(shard)) {
         held_.push_back(std::move(of));
         return;
     }
@@ -214,6 +216,25 @@ expected<appended> committer::put(append& a, const payload_key* key) {
 
 // ---- the write, and what follows
 
+void committer::hand_over(std::uint32_t shard, const replication::replica_id& to) {
+    handing_over_.try_emplace(shard, handing_over{to, hand_over_ticks});
+}
+
+void committer::go_on_with_hand_overs() {
+    std::erase_if(handing_over_, [&](const auto& one) {
+        const auto& [shard, how] = one;
+        const bool quiet = flights_[shard].empty();
+        return !owned_[shard] || (quiet && logs_.hand_over(shard, how.to));
+    });
+}
+
+void committer::tick(bool all) {
+    for (auto one = handing_over_.begin(); one != handing_over_.end();) {
+        one = --one->second.ticks_left == 0 ? handing_over_.erase(one) : std::next(one);
+    }
+    logs_.tick(all);
+}
+
 expected<void> committer::write() {
     take_up_held();
     if (fatal_) {
@@ -226,6 +247,7 @@ expected<void> committer::write() {
     for (auto& of : std::exchange(unlogged_, {})) {
         settled_.push_back(std::move(of));
     }
+    go_on_with_hand_overs();
     for (const auto& event : logs_.take_events()) {
         note(event);
     }

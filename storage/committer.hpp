@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -103,6 +104,11 @@ public:
     [[nodiscard]] std::vector<log_event> take_events();
     /// Whether this node owns the shard, and has all of it in its tables: from the event on that says so.
     [[nodiscard]] bool owns(std::uint32_t shard) const { return owned_[shard]; }
+    /// Gives the shard to that voter: what is submitted waits from now on, and when nothing is in flight, it is asked
+    /// to lead. Comes to nothing when that takes more than some ticks.
+    void hand_over(std::uint32_t shard, const replication::replica_id& to);
+    /// To be called now and then: sends again what may be lost, `all` for shards where nothing goes on, too.
+    void tick(bool all);
     /// To be followed by `write`.
     [[nodiscard]] shard_logs& logs() { return logs_; }
 
@@ -134,6 +140,7 @@ private:
     expected<void> put_rows(append& a, const payload_key* key, std::vector<std::pair<std::string, std::string>>& usage);
     void note(const log_event& event);
     void lost(std::uint32_t shard);
+    void go_on_with_hand_overs();
     bool space_left();
 
     struct active {
@@ -145,9 +152,14 @@ private:
     std::vector<bool> owned_;                    ///< As the events say.
     std::vector<std::deque<in_flight>> flights_; ///< Of each shard.
     std::size_t in_flight_count_ = 0;
-    bool miscounted_ = false;              ///< What was counted for a lost shard is still in the ledger's sums.
-    std::vector<settled_append> held_;     ///< Their shards change their sets just now.
-    std::vector<settled_append> unlogged_; ///< Without records, for the next write.
+    bool miscounted_ = false; ///< What was counted for a lost shard is still in the ledger's sums.
+    struct handing_over {
+        replication::replica_id to;
+        std::uint32_t ticks_left = 0;
+    };
+    std::map<std::uint32_t, handing_over> handing_over_; ///< By shard.
+    std::vector<settled_append> held_;                   ///< Their shards take nothing just now.
+    std::vector<settled_append> unlogged_;               ///< Without records, for the next write.
     std::vector<settled_append> settled_;
     std::vector<log_event> events_;
     std::optional<problem> fatal_;

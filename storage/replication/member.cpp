@@ -8,6 +8,9 @@ namespace troupe::storage::replication {
 
 namespace {
 
+/// After a hand-over that came to nothing.
+constexpr std::uint32_t yield_ticks = 20;
+
 bool holds(const std::vector<replica_id>& ids, replica_id id) { return std::ranges::find(ids, id) != ids.end(); }
 
 /// Those of `a` that are not in `b`.
@@ -48,6 +51,7 @@ void member::on_register(const replica_set& now, actions& out) {
     }
     const auto begin = out.size();
     register_ = now;
+    yields_ = 0;
     if (candidate_ && candidate_->next == now) {
         candidate_->written = true; // the answer was lost
         seal_all(out);
@@ -117,6 +121,9 @@ expected<void> member::hand_over_to(replica_id to, actions& out) {
                        "a shard is handed over by its active owner, to a voter that has all of the log"};
     }
     out.push_back(send_hand_over{to, {core_.promise()}});
+    out.push_back(deposed{std::exchange(owned_, 0)});
+    yields_ = yield_ticks;
+    given_up_ = core_.promise();
     return {};
 }
 
@@ -205,7 +212,7 @@ void member::settle(std::size_t from, actions& out) {
         register_.leader != core_.self() || core_.promise() > register_.epoch || core_.role() == replica_role::halted;
     if (owned_ != 0 && leader_elsewhere) {
         out.push_back(deposed{std::exchange(owned_, 0)});
-    } else if (owned_ == 0 && !leader_elsewhere && (waits_ || core_.active()) &&
+    } else if (owned_ == 0 && core_.promise() != given_up_ && !leader_elsewhere && (waits_ || core_.active()) &&
                core_.promise() == register_.epoch) {
         owned_ = core_.promise();
         out.push_back(owns{owned_});
@@ -263,6 +270,7 @@ void member::persisted(std::uint64_t write, actions& out) {
 
 void member::tick(actions& out) {
     const auto begin = out.size();
+    yields_ -= yields_ > 0 ? 1 : 0;
     if (candidate_ && candidate_->written) {
         seal_all(out);
         catch_up(out);

@@ -45,7 +45,8 @@ public:
     expected<void> change(std::vector<replica_id> voters, std::vector<replica_id> learners, actions& out);
 
     /// Asks a voter to lead instead. To be called when nothing is proposed any more: it has to have all of the log.
-    /// `conflict` otherwise. Until somebody else leads, this replica does.
+    /// `conflict` otherwise. It is deposed at once: the next owner may be at work before this one hears of it. When
+    /// nobody takes the shard for some ticks, it may campaign again.
     expected<void> hand_over_to(replica_id to, actions& out);
 
     // ---- writing
@@ -82,8 +83,8 @@ public:
     [[nodiscard]] bool is_owner() const { return owned_ != 0; }
     /// An owner cannot while it changes the set: what comes then has to wait.
     [[nodiscard]] bool can_propose() const;
-    /// On its way to lead.
-    [[nodiscard]] bool is_candidate() const { return candidate_.has_value() && !waits_; }
+    /// On its way to lead, or waits for somebody whom it asked to.
+    [[nodiscard]] bool is_candidate() const { return (candidate_ && !waits_) || yields_ > 0; }
 
 private:
     struct candidacy {
@@ -109,6 +110,9 @@ private:
     std::uint64_t owned_ = 0; ///< The epoch of `owns`; it stays when the set changes.
     bool patient_ = false;
     bool waits_ = false; ///< Might lead at once, and does with the first proposal.
+    std::uint64_t given_up_ =
+        0;                     ///< An epoch that it handed over: whether somebody is at work above it, it cannot know.
+    std::uint32_t yields_ = 0; ///< For so many ticks it leaves the shard to another.
 };
 
 } // namespace troupe::storage::replication

@@ -177,7 +177,7 @@ private:
             work();
         } else if (dice < 910) {
             if (m.is_up()) {
-                m.committer->logs().tick(random_.chance(30));
+                m.committer->tick(random_.chance(30));
             }
         } else if (dice < 930) {
             campaign(m, shard);
@@ -374,7 +374,7 @@ private:
 
     void hand_over(machine& m, std::uint32_t shard) {
         if (m.is_up()) {
-            static_cast<void>(m.committer->logs().hand_over(shard, id_of(random_.below(machines_.size()))));
+            m.committer->hand_over(shard, id_of(random_.below(machines_.size())));
         }
     }
 
@@ -435,7 +435,7 @@ private:
             for (int round = 0; round < 6; ++round) {
                 for (auto& m : machines_) {
                     m->committer->logs().on_register(shard, registers_[shard]);
-                    m->committer->logs().tick(true);
+                    m->committer->tick(true);
                 }
                 settle_all();
             }
@@ -453,7 +453,7 @@ private:
             campaign(m, shard);
             for (int round = 0; round < 3; ++round) {
                 settle_all();
-                m.committer->logs().tick(true);
+                m.committer->tick(true);
             }
         }
         throw std::runtime_error("healthy nodes get an owner");

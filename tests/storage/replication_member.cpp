@@ -220,6 +220,15 @@ BOOST_AUTO_TEST_CASE(a_shard_is_handed_to_who_has_all_of_it) {
     BOOST_TEST(h.self.hand_over_to(a, h.out).has_error()); // itself
     BOOST_TEST(h.self.hand_over_to(c, h.out).has_value());
     BOOST_TEST(h.count<send_hand_over>() == 1U);
+    BOOST_TEST(h.count<deposed>() == 1U); // the next owner may be at work already
+    BOOST_TEST(!h.self.can_propose());
+    BOOST_TEST(h.self.is_candidate());
+    for (int i = 0; i < 20; ++i) {
+        h.self.tick(h.out);
+    }
+    BOOST_TEST(!h.self.is_candidate()); // nobody came
+    BOOST_TEST(!h.self.is_owner());
+    BOOST_TEST(h.self.campaign(h.out).has_value());
 
     host next(c);
     const replica_set now{5, a, three.voters, three.learners};

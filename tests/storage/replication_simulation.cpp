@@ -384,7 +384,8 @@ private:
         require(n.self->core().log().last() == last, "the outline is that of the log");
         require(n.self->core().commit() <= n.self->core().durable(), "what is committed is durable here");
         require((n.owns != 0) == n.self->is_owner(), "who owns has said so");
-        require(!n.self->is_owner() || n.self->set().leader == id_of(i), "an owner is the leader of the register it knows");
+        require(!n.self->is_owner() || n.self->set().leader == id_of(i),
+                "an owner is the leader of the register it knows");
     }
 
     void act(std::size_t i, const persist& order, std::uint64_t prev_seq, const entries* body) {
