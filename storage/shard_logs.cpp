@@ -95,8 +95,11 @@ struct shard_logs::impl {
         }
     }
 
+    /// In a cluster changes are kept even by who is alone: replicas are to come.
+    [[nodiscard]] bool merges(const shard_log& l) const { return options.peers == nullptr && l.merges(); }
+
     void add(shard_log& l, shared_group group) {
-        if (l.merges()) { // the start of an epoch
+        if (merges(l)) { // the start of an epoch
             batch.Put(from.db().log, keys::log(l.shard, group->first), group->records.front());
             l.last_time = group->time;
             merged.insert(l.shard);
@@ -306,7 +309,7 @@ shard_logs::shard_logs(shard_logs&&) noexcept = default;
 expected<shard_logs> shard_logs::open(store& s, const log_options& options) {
     auto made = std::make_unique<impl>(s, options);
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        auto log = shard_log::recover(s, shard, true);
+        auto log = shard_log::recover(s, shard, options.peers == nullptr);
         if (!log) {
             return log.error();
         }
@@ -336,7 +339,7 @@ expected<position> shard_logs::propose(std::uint32_t shard, std::uint64_t count,
     return l.self.propose(count, l.proposed);
 }
 
-bool shard_logs::merges(std::uint32_t shard) const { return impl_->logs[shard].merges(); }
+bool shard_logs::merges(std::uint32_t shard) const { return impl_->merges(impl_->logs[shard]); }
 
 void shard_logs::add(std::uint32_t shard, shared_group group) {
     auto& l = impl_->logs[shard];

@@ -137,6 +137,11 @@ bool cluster_core::joined() const {
     return me != alive_.end() && me->second.incarnation == settings_.self.incarnation;
 }
 
+std::int64_t cluster_core::serves_until_ms() const {
+    const bool known = joined_revision_ != 0 && revision_ >= joined_revision_;
+    return known && lease_.id != 0 && joined_lease_ == lease_.id ? lease_.valid_until_ms : 0;
+}
+
 expected<void> cluster_core::may_join() const {
     const auto& me = settings_.self;
     if (config_) {
@@ -203,6 +208,7 @@ void cluster_core::join(actions& out) {
     }
     what.then.push_back({alive_key(me.name), to_json(alive_value{me.replica, me.incarnation, me.version}), true});
     joined_lease_ = lease_.id;
+    joined_revision_ = 0;
     commit({}, std::move(what), out);
 }
 
@@ -235,7 +241,9 @@ void cluster_core::on_committed(std::uint64_t id, const expected<transaction_res
     const auto about = std::move(found->second);
     commits_.erase(found);
     if (!about.shard) {
-        if (!result || !result->applied) {
+        if (result && result->applied) {
+            joined_revision_ = result->revision;
+        } else {
             joined_lease_ = 0; // once more, with the next tick: by then it is known what stood in the way
         }
         return;

@@ -98,8 +98,9 @@ public:
 
     /// Whether this process is known to the cluster.
     [[nodiscard]] bool joined() const;
-    /// Until when nobody else takes what this node owns; monotonic.
-    [[nodiscard]] std::int64_t lease_until_ms() const { return lease_.valid_until_ms; }
+    /// Until when nobody else takes what this node owns, so that it may show it; monotonic, 0: it may not. A new lease
+    /// counts when everything is known that came before its key: others may have taken what it owned meanwhile.
+    [[nodiscard]] std::int64_t serves_until_ms() const;
     [[nodiscard]] const std::vector<cluster_node>& nodes() const { return nodes_; }
     [[nodiscard]] const std::map<std::string, member_value>& members() const { return members_; }
     /// As the register says; epoch 0: there is none.
@@ -151,7 +152,8 @@ private:
     std::vector<peer_place> peers_;
     std::map<std::uint64_t, pending> commits_;
     std::uint64_t next_commit_ = 1;
-    std::uint64_t joined_lease_ = 0; ///< That the own key was written with.
+    std::uint64_t joined_lease_ = 0;    ///< That the own key was, or is being, written with.
+    std::uint64_t joined_revision_ = 0; ///< In which it was; 0: it is not yet.
 };
 
 } // namespace troupe::runtime::cluster
