@@ -318,6 +318,10 @@ private:
 
     void disturb() {
         auto& n = *nodes_[random_.below(nodes_.size())];
+        if (n.is_up() && random_.chance(40)) { // what an operator may ask for at any time
+            n.committer->hand_over(static_cast<std::uint32_t>(random_.below(shards)),
+                                   id_of(random_.below(nodes_.size())));
+        }
         const auto dice = random_.below(100);
         if (dice < 12 && n.is_up()) {
             n.crash(random_.chance(50));
