@@ -6,6 +6,7 @@
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
+#include "tests/seeds.hpp"
 #include "tests/storage/simulated_disk.hpp"
 #include "tests/storage/simulated_env.hpp"
 #include "tests/temporary_directory.hpp"
@@ -15,7 +16,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <fstream>
@@ -527,29 +527,18 @@ private:
     std::size_t ownerships_ = 0;
 };
 
-void simulate(std::size_t voters, std::size_t learners, std::uint64_t seeds) {
-    std::uint64_t first = 1;
-    if (const char* one = std::getenv("TROUPE_SEED")) {
-        first = std::strtoull(one, nullptr, 10);
-        seeds = 1;
-    } else if (const char* count = std::getenv("TROUPE_SEEDS")) {
-        seeds = std::strtoull(count, nullptr, 10);
-    }
+void simulate(std::size_t voters, std::size_t learners, std::uint64_t wanted) {
     std::size_t committed = 0;
     std::size_t unknown = 0;
     std::size_t ownerships = 0;
-    for (auto seed = first; seed < first + seeds; ++seed) {
+    const auto name = std::to_string(voters) + " voters and " + std::to_string(learners) + " learners";
+    const auto seeds = each_seed(wanted, name, [&](std::uint64_t seed) {
         cluster world(seed, voters, learners);
-        try {
-            world.run();
-        } catch (const std::exception& broken) {
-            BOOST_FAIL("TROUPE_SEED=" << seed << " with " << voters << " voters and " << learners
-                                      << " learners: not true: " << broken.what());
-        }
+        world.run();
         committed += world.committed();
         unknown += world.unknown();
         ownerships += world.ownerships();
-    }
+    });
     BOOST_TEST_MESSAGE(voters << " voters, " << learners << " learners, " << seeds << " seeds: " << committed
                               << " appends committed, " << unknown << " unknown, " << ownerships << " owners");
     if (seeds > 1) { // otherwise it would prove nothing

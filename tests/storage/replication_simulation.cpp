@@ -2,6 +2,7 @@
 // lose what is not fsynced, fail-overs, changes of the set, trimming. A failure prints its seed;
 // TROUPE_SEED=<seed> runs that one again, TROUPE_SEEDS=<count> more of them.
 
+#include "tests/seeds.hpp"
 #include "tests/storage/replication_world.hpp"
 
 #include "storage/replication/member.hpp"
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -575,38 +575,16 @@ private:
     std::uint64_t payloads_ = 0;
 };
 
-void simulate(std::size_t voters, std::size_t learners, std::uint64_t seeds) {
-    std::uint64_t first = 1;
-    if (const char* one = std::getenv("TROUPE_SEED")) {
-        first = std::strtoull(one, nullptr, 10);
-        seeds = 1;
-    } else if (const char* count = std::getenv("TROUPE_SEEDS")) {
-        seeds = std::strtoull(count, nullptr, 10);
-    }
+void simulate(std::size_t voters, std::size_t learners, std::uint64_t wanted) {
     coverage all;
-    for (auto seed = first; seed < first + seeds; ++seed) {
+    const auto name = std::to_string(voters) + " voters and " + std::to_string(learners) + " learners";
+    const auto seeds = troupe::test::each_seed(wanted, name, [&](std::uint64_t seed) {
         simulation world(seed, voters, learners);
-        try {
-            world.run();
-        } catch (const std::exception& broken) {
-            BOOST_FAIL("TROUPE_SEED=" << seed << " with " << voters << " voters and " << learners
-                                      << " learners: not true: " << broken.what());
-        }
+        world.run();
         all.add(world.covered());
-    }
-    BOOST_TEST_MESSAGE(voters << " voters, " << learners << " learners, " << seeds << " seeds: " << all.entries
-                              << " entries committed in " << all.epochs << " epochs, " << all.truncations
-                              << " truncations, " << all.pulls << " pulls, " << all.checkpoints << " checkpoints, "
-                              << all.changed_sets << " changes of the set, " << all.hand_overs << " hand-overs");
-    if (seeds > 1) { // Otherwise the simulation would prove nothing.
-        BOOST_TEST(all.entries > 20 * seeds);
-        BOOST_TEST(all.epochs > 2 * seeds);
-        BOOST_TEST(all.truncations > seeds / 10);
-        BOOST_TEST(all.pulls > seeds / 10);
-        BOOST_TEST(all.checkpoints > seeds / 100);
-        BOOST_TEST(all.changed_sets > seeds / 20);
-        BOOST_TEST(all.hand_overs > seeds / 20);
-    }
+    });
+    BOOST_TEST_MESSAGE(name << ", " << seeds << " seeds: " << all.text());
+    all.check(seeds);
 }
 
 } // namespace

@@ -4,12 +4,15 @@
 
 #include "storage/replication/member.hpp"
 
+#include <boost/test/unit_test.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -141,6 +144,24 @@ struct coverage {
     std::size_t changed_sets = 0;
     std::size_t hand_overs = 0;
 
+    [[nodiscard]] std::string text() const {
+        const auto of = [](std::size_t count, const char* what) { return std::to_string(count) + " " + what; };
+        return of(entries, "entries committed in ") + of(epochs, "epochs, ") + of(truncations, "truncations, ") +
+               of(pulls, "pulls, ") + of(checkpoints, "checkpoints, ") + of(changed_sets, "changes of the set, ") +
+               of(hand_overs, "hand-overs");
+    }
+    /// Without all of it the simulation would prove nothing.
+    void check(std::uint64_t seeds) const {
+        if (seeds > 1) {
+            BOOST_TEST(entries > 20 * seeds);
+            BOOST_TEST(epochs > 2 * seeds);
+            BOOST_TEST(truncations > seeds / 10);
+            BOOST_TEST(pulls > seeds / 10);
+            BOOST_TEST(checkpoints > seeds / 100);
+            BOOST_TEST(changed_sets > seeds / 20);
+            BOOST_TEST(hand_overs > seeds / 20);
+        }
+    }
     void add(const coverage& other) {
         entries += other.entries;
         epochs += other.epochs;

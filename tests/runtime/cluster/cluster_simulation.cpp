@@ -7,6 +7,7 @@
 #include "storage/committer.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
+#include "tests/seeds.hpp"
 #include "tests/storage/simulated_disk.hpp"
 #include "tests/storage/simulated_env.hpp"
 #include "tests/temporary_directory.hpp"
@@ -16,7 +17,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <fstream>
@@ -527,26 +527,15 @@ private:
     outcome result_;
 };
 
-void simulate(std::size_t count, std::uint64_t seeds) {
-    std::uint64_t first = 1;
-    if (const char* one = std::getenv("TROUPE_SEED")) {
-        first = std::strtoull(one, nullptr, 10);
-        seeds = 1;
-    } else if (const char* more = std::getenv("TROUPE_SEEDS")) {
-        seeds = std::strtoull(more, nullptr, 10);
-    }
+void simulate(std::size_t count, std::uint64_t wanted) {
     outcome all;
-    for (auto seed = first; seed < first + seeds; ++seed) {
-        try {
-            cluster world(seed, count);
-            const auto one = world.run();
-            all.committed += one.committed;
-            all.reads += one.reads;
-            all.longest_gap_ms = std::max(all.longest_gap_ms, one.longest_gap_ms);
-        } catch (const std::exception& broken) {
-            BOOST_FAIL("TROUPE_SEED=" << seed << " with " << count << " nodes: not true: " << broken.what());
-        }
-    }
+    const auto seeds = each_seed(wanted, std::to_string(count) + " nodes", [&](std::uint64_t seed) {
+        cluster world(seed, count);
+        const auto one = world.run();
+        all.committed += one.committed;
+        all.reads += one.reads;
+        all.longest_gap_ms = std::max(all.longest_gap_ms, one.longest_gap_ms);
+    });
     BOOST_TEST_MESSAGE(count << " nodes, " << seeds << " seeds: " << all.committed << " appends, " << all.reads
                              << " reads, at most " << all.longest_gap_ms << " ms until all was in its place");
     if (seeds > 1) { // otherwise it would prove nothing
