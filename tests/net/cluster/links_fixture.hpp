@@ -89,6 +89,8 @@ public:
             ups_[peer.replica].push_back(peer);
             alternates_ = alternates_ && ups_[peer.replica].size() == downs_[peer.replica].size() + 1;
         });
+        if (greet)
+            greet(peer);
     }
     void on_down(const uuid& peer, const std::string& why) override {
         change([&] {
@@ -108,6 +110,9 @@ public:
         if (answer)
             answer(from, on, bytes);
     }
+
+    /// Called when a peer comes up. Set before the node knows any.
+    std::function<void(const node_card&)> greet;
 
     /// Each frame is answered by this from now on.
     void answer_with(std::function<void(const uuid&, lane, std::string_view)> answer) {
