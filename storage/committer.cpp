@@ -9,41 +9,48 @@
 
 #include <rocksdb/write_batch.h>
 
-#include <set>
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace troupe::storage {
 
 namespace {
 
 constexpr std::int64_t space_check_interval_ms = 500;
-/// The applied mark of a shard moves in steps: it only bounds what the next start reads of the log, and shows that an
-/// end of the log is lost. Log and tables are one write.
-constexpr std::uint64_t applied_mark_step = 64;
+/// A hand-over that has not begun by then does not.
+constexpr std::uint32_t hand_over_ticks = 20;
 /// Much less than what is to stay free.
 constexpr std::size_t space_check_bytes = 2 << 20;
 
 } // namespace
 
-struct committer::writer {
-    rocksdb::WriteBatch batch;
-    std::set<std::uint32_t> touched; ///< Shards whose applied mark moves.
-    std::vector<std::pair<std::string, std::string>> usage;
-};
-
 committer::committer(store& s, shard_logs logs, std::uint64_t free_bytes_min)
-    : store_(s), writer_(std::make_unique<writer>()), logs_(std::move(logs)), free_bytes_min_(free_bytes_min) {
-    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        applied_.push_back(applied_seq(s, shard));
-    }
-}
+    : store_(s),
+      logs_(std::move(logs)),
+      owned_(s.who().shards),
+      flights_(s.who().shards),
+      free_bytes_min_(free_bytes_min) {}
 
-expected<std::unique_ptr<committer>> committer::open(store& s, std::uint64_t free_bytes_min) {
-    auto logs = shard_logs::open(s);
+expected<std::unique_ptr<committer>> committer::join(store& s, std::uint64_t free_bytes_min,
+                                                     const log_options& options) {
+    auto logs = shard_logs::open(s, options);
     if (!logs) {
         return logs.error();
     }
     s.usage().reset();
     return std::unique_ptr<committer>(new committer(s, std::move(*logs), free_bytes_min));
+}
+
+expected<std::unique_ptr<committer>> committer::open(store& s, std::uint64_t free_bytes_min) {
+    auto made = join(s, free_bytes_min, {});
+    if (made) {
+        if (auto owned = (*made)->logs_.own_all(); !owned) {
+            return owned.error();
+        }
+        (*made)->owned_.assign(s.who().shards, true);
+    }
+    return made;
 }
 
 committer::~committer() = default;
@@ -99,120 +106,219 @@ expected<void> committer::accept(const append& a, shared_key& key) {
     return {};
 }
 
-expected<appended> committer::write(append& a, const payload_key* key) {
-    auto& batch = writer_->batch;
+// ---- from the append to its place in the batch
+
+void committer::settle(settled_append of, expected<appended> result) {
+    of.result = std::move(result);
+    settled_.push_back(std::move(of));
+}
+
+void committer::submit(append what, std::uint64_t ticket) { take_up({ticket, std::move(what), appended{}}); }
+
+void committer::take_up(settled_append of) {
+    const auto shard = store_.shard_of(of.what.entity);
+    if (!owned_[shard]) {
+        settle(std::move(of), problem{code::unavailable, "another node has this shard now; send it again", {}, 1});
+        return;
+    }
+    if (!logs_.takes(shard) || handing_over_.contains(shard)) {
+        held_.push_back(std::move(of));
+        return;
+    }
+    shared_key key;
+    if (auto accepted = accept(of.what, key); !accepted) {
+        settle(std::move(of), accepted.error());
+        return;
+    }
+    auto written = put(of.what, key.get());
+    if (!written) {
+        fatal_ = written.error(); // some of it stands in the batch
+    } else if (of.what.records.empty()) {
+        unlogged_.push_back(std::move(of));
+        unlogged_.back().result = *written;
+    } else {
+        flights_[shard].push_back({written->last_seq, std::move(of)});
+        ++in_flight_count_;
+    }
+}
+
+void committer::take_up_held() {
+    for (auto& of : std::exchange(held_, {})) {
+        take_up(std::move(of)); // in their order: all of a shard wait, or none
+    }
+}
+
+expected<void> committer::put_rows(append& a, const payload_key* key,
+                                   std::vector<std::pair<std::string, std::string>>& usage) {
+    seal_rows(key, a.derived.puts);
+    if (a.used.empty() && a.derived.held.empty()) {
+        return {};
+    }
+    const auto time = a.records.empty() ? timestamp{} : a.records.front().time;
+    return store_.usage().count(store_.shard_of(a.entity), a.entity.organization, time, a.used, a.derived.held, a.claim,
+                                usage);
+}
+
+expected<appended> committer::put(append& a, const payload_key* key) {
+    auto& batch = logs_.batch();
     auto& db = store_.db();
     const auto shard = store_.shard_of(a.entity);
+    const bool logged = !a.records.empty();
     replication::position at{logs_.last_seq(shard) + 1, 0};
-    if (!a.records.empty()) {
-        auto first = logs_.propose(shard, a.records.size(), a.records.front().time, batch);
+    if (logged) {
+        auto first = logs_.propose(shard, a.records.size(), a.records.front().time);
         if (!first) {
             return first.error();
         }
         at = *first;
     }
+    // A node that is alone writes log and tables at once. Rows without records are its own in any case.
+    const bool merges = !logged || logs_.merges(shard);
+    auto group = std::make_shared<entry_group>();
+    group->first = at.seq;
     for (auto& r : a.records) {
         r.shard = shard;
         r.seq = at.seq++;
         r.epoch = at.epoch;
-        const auto value = encode_sealed(store_, r, key);
-        batch.Put(db.log, keys::log(shard, r.seq), value);
-        std::string history;
-        put_fixed(history, r.seq);
-        history += value;
-        batch.Put(db.derived, keys::numbered(shard, keys::table::history, a.entity, r.entity_seq), history);
-        if (r.index_in_batch == 0 && is_remembered(r.command_id)) {
-            batch.Put(db.derived, keys::command(shard, a.entity, r.command_id),
-                      encode_command_row({r.request_hash, r.entity_seq, r.batch_size, r.time}));
+        auto value = encode_sealed(store_, r, key);
+        if (merges) {
+            batch.Put(db.log, keys::log(shard, r.seq), value);
+            put_record_rows(store_, r, value, batch);
+        } else {
+            group->records.push_back(std::move(value));
+            group->time = r.time;
         }
+    }
+    std::vector<std::pair<std::string, std::string>> usage;
+    if (auto rows = put_rows(a, key, usage); !rows) {
+        return rows.error();
+    }
+    if (!merges) {
+        group->last = at.seq - 1;
+        std::ranges::move(usage, std::back_inserter(a.derived.puts));
+        group->changes = encode_changes(a.derived.puts, a.derived.deletes);
+        logs_.add(shard, std::move(group));
+        return appended{at.seq - 1};
     }
     for (const auto& row : a.derived.deletes) {
         batch.Delete(db.derived, row);
     }
-    seal_rows(key, a.derived.puts);
-    for (const auto& [row, value] : a.derived.puts) {
-        batch.Put(db.derived, row, value);
-    }
-    if (!a.used.empty() || !a.derived.held.empty()) {
-        const auto time = a.records.empty() ? timestamp{} : a.records.front().time;
-        writer_->usage.clear();
-        if (auto counted = store_.usage().count(shard, a.entity.organization, time, a.used, a.derived.held, a.claim,
-                                                writer_->usage);
-            !counted) {
-            return counted.error();
-        }
-        for (const auto& [row, value] : writer_->usage) {
+    for (const auto* rows : {&a.derived.puts, &usage}) {
+        for (const auto& [row, value] : *rows) {
             batch.Put(db.derived, row, value);
         }
     }
-    writer_->touched.insert(shard);
+    if (logged) {
+        logs_.add(shard, nullptr);
+    }
     return appended{at.seq - 1};
 }
 
-void committer::mark_applied(std::uint32_t shard) {
-    const auto last = logs_.last_seq(shard);
-    if (last < applied_[shard] + applied_mark_step) {
-        return;
-    }
-    applied_[shard] = last;
-    std::string mark;
-    put_big_endian(mark, last);
-    writer_->batch.Put(store_.db().derived, keys::shard_table(shard, keys::table::applied), mark);
+// ---- the write, and what follows
+
+void committer::hand_over(std::uint32_t shard, const replication::replica_id& to) {
+    handing_over_.try_emplace(shard, handing_over{to, hand_over_ticks});
 }
 
+void committer::go_on_with_hand_overs() {
+    std::erase_if(handing_over_, [&](const auto& one) {
+        const auto& [shard, how] = one;
+        const bool quiet = flights_[shard].empty();
+        return !owned_[shard] || (quiet && logs_.hand_over(shard, how.to));
+    });
+}
+
+void committer::tick(bool all) {
+    for (auto one = handing_over_.begin(); one != handing_over_.end();) {
+        one = --one->second.ticks_left == 0 ? handing_over_.erase(one) : std::next(one);
+    }
+    logs_.tick(all);
+}
+
+expected<void> committer::write() {
+    take_up_held();
+    if (fatal_) {
+        return *fatal_;
+    }
+    unchecked_bytes_ += logs_.batch().GetDataSize();
+    if (auto written = logs_.write(); !written) {
+        return written;
+    }
+    for (auto& of : std::exchange(unlogged_, {})) {
+        settled_.push_back(std::move(of));
+    }
+    go_on_with_hand_overs();
+    for (const auto& event : logs_.take_events()) {
+        note(event);
+    }
+    if (in_flight_count_ == 0) {
+        store_.usage().all_written();
+        if (std::exchange(miscounted_, false)) {
+            store_.usage().reset();
+        }
+    }
+    return {};
+}
+
+void committer::note(const log_event& event) {
+    if (const auto* done = std::get_if<records_committed>(&event)) {
+        auto& flights = flights_[done->shard];
+        for (; !flights.empty() && flights.front().last_seq <= done->last; flights.pop_front()) {
+            --in_flight_count_;
+            settle(std::move(flights.front().of), appended{flights.front().last_seq});
+        }
+    } else if (const auto* change = std::get_if<ownership>(&event)) {
+        owned_[change->shard] = change->owned;
+        if (!change->owned) {
+            lost(change->shard);
+        }
+    }
+    events_.push_back(event);
+}
+
+void committer::lost(std::uint32_t shard) {
+    for (auto& flight : std::exchange(flights_[shard], {})) {
+        --in_flight_count_;
+        settle(std::move(flight.of),
+               problem{code::unknown_outcome, "another node took the shard while this was in work: it may be done"});
+    }
+    std::erase_if(active_, [&](const auto& known) { return store_.shard_of(known.first) == shard; });
+    store_.usage().lost(shard);
+    miscounted_ = true; // until the sums can be read again
+}
+
+std::vector<settled_append> committer::take_settled() { return std::exchange(settled_, {}); }
+std::vector<log_event> committer::take_events() { return std::exchange(events_, {}); }
+
 expected<void> committer::commit(std::span<append> batch, std::vector<expected<appended>>& results) {
-    results.clear();
-    writer_->batch.Clear();
-    writer_->touched.clear();
-    store_.usage().begin_write();
-    for (auto& a : batch) {
-        shared_key key;
-        if (auto accepted = accept(a, key); !accepted) {
-            results.emplace_back(accepted.error());
-            continue;
-        }
-        auto written = write(a, key.get());
-        if (!written) {
-            return written.error();
-        }
-        results.emplace_back(*written);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        submit(std::move(batch[i]), i);
     }
-    if (writer_->touched.empty()) {
-        return {};
+    if (auto written = write(); !written) {
+        return written;
     }
-    for (const auto shard : writer_->touched) {
-        mark_applied(shard);
+    results.assign(batch.size(), problem{code::internal, "a single node did not commit what it has fsynced"});
+    for (auto& of : take_settled()) {
+        batch[of.ticket] = std::move(of.what);
+        results[of.ticket] = std::move(of.result);
     }
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    const auto status = store_.db().db->Write(options, &writer_->batch);
-    unchecked_bytes_ += writer_->batch.GetDataSize();
-    return status.ok() ? logs_.persisted() : expected<void>(to_problem(status, "cannot write the journal"));
+    events_.clear();
+    return {};
 }
 
 expected<void> committer::trim(std::uint32_t shard, const log_base& to) {
-    rocksdb::WriteBatch batch;
-    rocksdb::WriteOptions options;
-    options.sync = true;
     if (to.at.seq > logs_.commit(shard)) { // nobody has written to the shard since the start
-        if (auto settled = logs_.settle(shard, to.time, batch); !settled) {
+        logs_.settle(shard, to.time);
+        if (auto settled = write(); !settled) {
             return settled;
         }
-        if (const auto status = store_.db().db->Write(options, &batch); !status.ok()) {
-            return to_problem(status, "cannot begin an epoch");
-        }
-        if (auto committed = logs_.persisted(); !committed) {
-            return committed;
-        }
-        batch.Clear();
     }
-    if (auto possible = logs_.trim(shard, to.at.seq, to.time, batch); !possible) {
+    if (auto possible = logs_.trim(shard, to.at.seq, to.time); !possible) {
         return possible;
     }
     // One tombstone for all of them: readers begin behind it.
-    batch.DeleteRange(store_.db().log, keys::log_begin(shard), keys::log(shard, to.at.seq + 1));
-    const auto status = store_.db().db->Write(options, &batch);
-    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot trim a log"));
+    logs_.batch().DeleteRange(store_.db().log, keys::log_begin(shard), keys::log(shard, to.at.seq + 1));
+    return write();
 }
 
 } // namespace troupe::storage

@@ -11,7 +11,10 @@
 #include "storage/usage.hpp"
 
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,14 +66,24 @@ struct activation {
     std::uint64_t version = 0;
 };
 
+/// What became of an append.
+struct settled_append {
+    std::uint64_t ticket = 0;
+    append what; ///< Its records carry shard and seq when it succeeded.
+    expected<appended> result;
+};
+
 /// Turns appends into one write with one fsync. Not thread-safe: one thread owns it (the committer actor).
 ///
 /// One node is replication factor 1: its own fsync is the quorum, so the log batch and the apply batch are merged into
 /// one write, which saves half the writes; with more replicas the apply batch follows the quorum.
 class committer {
 public:
-    /// Recovers the shards' logs and begins a new epoch of each. Problems as of `shard_logs::open`.
+    /// A single node: recovers the shards' logs and begins a new epoch of each. Problems as of `shard_logs::open`.
     static expected<std::unique_ptr<committer>> open(store& s, std::uint64_t free_bytes_min);
+    /// A node of a cluster: registers and frames go to `logs()`.
+    static expected<std::unique_ptr<committer>> join(store& s, std::uint64_t free_bytes_min,
+                                                     const log_options& options);
     ~committer();
 
     /// A barrier: all earlier appends of the entity are committed or refused; from now on only this activation appends.
@@ -78,10 +91,31 @@ public:
     /// Ends an activation (passivation). Unknown ones are ignored.
     void release(const entity_address& a, std::uint64_t activation_id);
 
-    /// Commits all appends in one write. results[i] is for batch[i]: `conflict` for a foreign activation or version,
-    /// `storage_full` when space is short, `erased` when its key is destroyed; those are not written, the others are.
-    /// Any I/O error is returned as the whole call's problem: the outcome is then unknown and the process has to end.
-    /// On success batch[i].records carry their shard and seq.
+    /// Takes an append for the next `write`. What becomes of it comes with `take_settled`, in the order of its shard:
+    /// `conflict` for a foreign activation or version, `storage_full` when space is short, `erased` when its key is
+    /// destroyed, `unavailable` when this node does not own the shard; nothing was written then. `unknown_outcome` when
+    /// the shard was lost meanwhile: the next owner knows whether it is committed.
+    void submit(append what, std::uint64_t ticket);
+    /// Writes all that was submitted, with one fsync. Any problem is the end of the process: nobody knows then what is
+    /// on disk.
+    expected<void> write();
+    [[nodiscard]] std::vector<settled_append> take_settled();
+    /// Events of the logs; those about appends are dealt with.
+    [[nodiscard]] std::vector<log_event> take_events();
+    /// Whether this node owns the shard, and has all of it in its tables: from the event on that says so.
+    [[nodiscard]] bool owns(std::uint32_t shard) const { return owned_[shard]; }
+    /// Gives the shard to that voter: what is submitted waits from now on, and when nothing is in flight, it is asked
+    /// to lead. Comes to nothing when that takes more than some ticks.
+    void hand_over(std::uint32_t shard, const replication::replica_id& to);
+    /// To be called now and then: sends again what may be lost, `all` for shards where nothing goes on, too.
+    void tick(bool all);
+    /// To be followed by `write`.
+    [[nodiscard]] shard_logs& logs() { return logs_; }
+
+    /// Commits all appends of a single node in one write. results[i] is for batch[i]: `conflict` for a foreign
+    /// activation or version, `storage_full` when space is short, `erased` when its key is destroyed; those are not
+    /// written, the others are. Any I/O error is returned as the whole call's problem: the outcome is then unknown and
+    /// the process has to end. On success batch[i].records carry their shard and seq.
     expected<void> commit(std::span<append> batch, std::vector<expected<appended>>& results);
 
     /// Lets a shard's log begin after `to`, which `find_trim` gave. One write with one fsync: a crash leaves it as it
@@ -89,23 +123,46 @@ public:
     expected<void> trim(std::uint32_t shard, const log_base& to);
 
 private:
-    struct writer;
+    /// Of a shard, in the order of its log.
+    struct in_flight {
+        std::uint64_t last_seq = 0; ///< 0: it has no records.
+        settled_append of;
+    };
     committer(store& s, shard_logs logs, std::uint64_t free_bytes_min);
+    void settle(settled_append of, expected<appended> result);
+    void take_up(settled_append of);
+    /// Those that had to wait for their shard.
+    void take_up_held();
     /// Whether the append may be written; notes its version when it may.
     /// `key` is set to what it is sealed with.
     expected<void> accept(const append& a, shared_key& key);
-    expected<appended> write(append& a, const payload_key* key);
+    expected<appended> put(append& a, const payload_key* key);
+    expected<void> put_rows(append& a, const payload_key* key, std::vector<std::pair<std::string, std::string>>& usage);
+    void note(const log_event& event);
+    void lost(std::uint32_t shard);
+    void go_on_with_hand_overs();
     bool space_left();
-    void mark_applied(std::uint32_t shard);
 
     struct active {
         std::uint64_t activation = 0;
         std::uint64_t version = 0;
     };
     store& store_;
-    std::unique_ptr<writer> writer_;
     shard_logs logs_;
-    std::vector<std::uint64_t> applied_; ///< Of each shard: the newest mark.
+    std::vector<bool> owned_;                    ///< As the events say.
+    std::vector<std::deque<in_flight>> flights_; ///< Of each shard.
+    std::size_t in_flight_count_ = 0;
+    bool miscounted_ = false; ///< What was counted for a lost shard is still in the ledger's sums.
+    struct handing_over {
+        replication::replica_id to;
+        std::uint32_t ticks_left = 0;
+    };
+    std::map<std::uint32_t, handing_over> handing_over_; ///< By shard.
+    std::vector<settled_append> held_;                   ///< Their shards take nothing just now.
+    std::vector<settled_append> unlogged_;               ///< Without records, for the next write.
+    std::vector<settled_append> settled_;
+    std::vector<log_event> events_;
+    std::optional<problem> fatal_;
     std::unordered_map<entity_address, active> active_;
     std::uint64_t next_activation_ = 1;
     std::uint64_t free_bytes_min_;

@@ -11,6 +11,12 @@ std::string log(std::uint32_t shard, std::uint64_t seq) {
     return out;
 }
 
+std::string changes(std::uint32_t shard, std::uint64_t last_seq) {
+    auto out = shard_table(shard, table::changes);
+    put_big_endian(out, last_seq);
+    return out;
+}
+
 std::string log_begin(std::uint32_t shard) {
     std::string out;
     put_big_endian(out, static_cast<std::uint16_t>(shard));

@@ -34,6 +34,8 @@
 ///     'q' organization:16 day:4 form:1 what                          -> amount (usage.hpp)
 ///     'g' kind                                                       -> empty: all that entities of the kind hold
 ///     counts 'v' was used before the first release
+///     'x' seq:8                                                      -> what the group of records that ends there
+///     changes in other tables (entry_group.hpp)
 ///   blobs    organization:16 sha256:32 0 piece:4                     -> bytes; piece 0 of a blob is its head, the last
 ///   possible number its mark: since when nobody was seen to name it
 namespace troupe::storage::keys {
@@ -58,6 +60,7 @@ enum class table : char {
     audited = 'w',
     usage = 'q',
     usage_kind = 'g',
+    changes = 'x',
 };
 
 /// What a row of usage says. Of day 0 there is only what is held in all.
@@ -72,6 +75,8 @@ enum class usage_form : char {
 inline constexpr std::size_t entity_prefix_bytes = 35;
 
 std::string log(std::uint32_t shard, std::uint64_t seq);
+/// Of a group of records.
+std::string changes(std::uint32_t shard, std::uint64_t last_seq);
 /// Before all records of a shard's log, and no record's key.
 std::string log_begin(std::uint32_t shard);
 /// The prefix of a table in a shard.

@@ -2,193 +2,464 @@
 
 #include "storage/epochs.hpp"
 #include "storage/keys.hpp"
-#include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
+#include "storage/shard_log.hpp"
 
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
-#include <string>
+#include <map>
+#include <optional>
+#include <set>
+#include <type_traits>
 #include <utility>
 
 namespace troupe::storage {
 
 namespace {
 
-constexpr std::string_view epoch_started = "$epoch_started";
+using namespace replication;
 
-std::string epoch_record(const store& s, std::uint32_t shard, replication::position at, timestamp when) {
-    record r;
-    r.shard = shard;
-    r.seq = at.seq;
-    r.epoch = at.epoch;
-    r.type = epoch_started;
-    r.time = std::max(when, last_time(s, shard));
-    r.principal = "node";
-    r.payload = "{}";
-    return encode_record(r);
-}
+/// The applied mark of a shard that merges moves in steps: it only bounds what the next start reads of the log, and
+/// shows that an end of the log is lost. Log and tables are one write.
+constexpr std::uint64_t applied_mark_step = 64;
+/// After something happened, followers learn of the commit and lost messages are found in so many ticks.
+constexpr std::uint32_t lively_ticks = 3;
 
-problem defect(std::string_view what) {
-    return {code::internal, "the replication core of a single node " + std::string(what) + "; please report this"};
+using groups = std::vector<shared_group>;
+
+bool begins_run(const log_outline& log, const persist& order) {
+    return std::ranges::any_of(
+        log.runs(), [&](const epoch_run& run) { return run.first_seq >= order.first && run.first_seq <= order.last; });
 }
 
 } // namespace
 
-std::string shard_logs::log::row() const {
-    return encode_epochs(core.promise(), {core.log().base(), base_time}, core.log().runs());
-}
+struct shard_logs::impl {
+    impl(store& s, const log_options& o) : from(s), options(o) {}
 
-expected<void> shard_logs::recover(std::uint32_t shard) {
-    auto row = read_epochs(*store_, shard);
-    if (!row) {
-        return row.error();
-    }
-    const auto last = storage::last_seq(*store_, shard);
-    replication::recovered_replica disk{store_->who().replica, row->promise, replication::log_outline(row->base.at),
-                                        std::max(applied_seq(*store_, shard), row->base.at.seq)};
-    if (row->runs.empty() && row->base.at.seq > 0 && last > row->base.at.seq) {
-        // All was trimmed while the epoch went on: what came after it is of the same epoch, and wrote no new row.
-        row->runs.push_back({row->base.at.epoch, row->base.at.seq + 1});
-    }
-    for (std::size_t i = 0; i < row->runs.size(); ++i) {
-        const auto end = i + 1 < row->runs.size() ? row->runs[i + 1].first_seq - 1 : last;
-        if (row->runs[i].first_seq != disk.log.last().seq + 1 || end < row->runs[i].first_seq) {
-            return problem{code::journal_damaged,
-                           "the epochs of shard " + std::to_string(shard) + " do not fit its log; restore a backup"};
-        }
-        disk.log.append(row->runs[i].epoch, end - disk.log.last().seq);
-    }
-    if (disk.log.last().seq != last) {
-        return problem{code::journal_damaged, "the log of shard " + std::to_string(shard) +
-                                                  " has records of no known epoch; restore a backup"};
-    }
-    auto core = replication::replica::recover(std::move(disk));
-    if (!core) {
-        return core.error();
-    }
-    logs_.push_back({std::move(*core), row->promise + 1, 0, row->base.time});
-    return {};
-}
-
-expected<shard_logs> shard_logs::open(store& s) {
-    shard_logs out(s);
-    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        if (auto recovered = out.recover(shard); !recovered) {
-            return recovered.error();
-        }
-    }
-    if (auto sealed = out.seal_all(); !sealed) {
-        return sealed.error();
-    }
-    return out;
-}
-
-expected<void> shard_logs::seal_all() {
+    store& from;
+    log_options options;
+    std::vector<shard_log> logs;
     rocksdb::WriteBatch batch;
-    for (std::uint32_t shard = 0; shard < logs_.size(); ++shard) {
-        auto& l = logs_[shard];
-        actions_.clear();
-        l.core.on_seal(l.core.self(), {l.epoch}, actions_);
-        if (auto noted = note_actions(l); !noted) {
-            return noted;
+    std::set<std::uint32_t> unsynced; ///< Shards whose core waits for the fsync.
+    std::set<std::uint32_t> merged;   ///< Shards whose mark may move.
+    std::set<std::uint32_t> to_apply;
+    std::map<replica_id, std::string> frames; ///< To be sent.
+    std::vector<log_event> events;
+    std::optional<problem> fatal;
+
+    // ---- actions
+
+    template <class Input>
+    expected<void> drive(std::uint32_t shard, const Input& input, const groups& entries = {}) {
+        actions out;
+        auto& l = logs[shard];
+        if constexpr (std::is_void_v<decltype(input(l.self, out))>) {
+            input(l.self, out);
+        } else if (auto done = input(l.self, out); !done) {
+            return done.error();
         }
-        unsynced_.push_back(shard);
-        batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), l.row());
-    }
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    if (const auto status = store_->db().db->Write(options, &batch); !status.ok()) {
-        return to_problem(status, "cannot write the epochs");
-    }
-    return persisted();
-}
-
-/// Remembers which write has to be fsynced. Anything that only a cluster asks for is a defect here.
-expected<void> shard_logs::note_actions(log& l) {
-    for (const auto& action : actions_) {
-        if (const auto* write = std::get_if<replication::persist>(&action)) {
-            l.write = write->write;
-        } else if (std::holds_alternative<replication::halt>(action)) {
-            return defect("halted: " + std::get<replication::halt>(action).reason);
-        } else if (!std::holds_alternative<replication::committed>(action) &&
-                   !std::holds_alternative<replication::send_sealed>(action)) {
-            return defect("wants to send to others");
-        }
-    }
-    return {};
-}
-
-expected<void> shard_logs::lead(std::uint32_t shard, timestamp when, rocksdb::WriteBatch& batch) {
-    auto& l = logs_[shard];
-    actions_.clear();
-    const auto self = l.core.self();
-    if (auto leading = l.core.lead({l.epoch, self, {self}, {}}, l.core.log().last(), actions_); !leading) {
-        return leading;
-    }
-    batch.Put(store_->db().log, keys::log(shard, l.core.log().last().seq),
-              epoch_record(*store_, shard, l.core.log().last(), when));
-    batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), l.row());
-    return note_actions(l);
-}
-
-expected<replication::position> shard_logs::propose(std::uint32_t shard, std::uint64_t count, timestamp when,
-                                                    rocksdb::WriteBatch& batch) {
-    auto& l = logs_[shard];
-    if (l.core.role() != replication::replica_role::leader) {
-        if (auto leading = lead(shard, when, batch); !leading) {
-            return leading.error();
-        }
-    }
-    actions_.clear();
-    auto first = l.core.propose(count, actions_);
-    if (auto noted = note_actions(l); !noted) {
-        return noted.error();
-    }
-    unsynced_.push_back(shard);
-    return first;
-}
-
-expected<void> shard_logs::settle(std::uint32_t shard, timestamp when, rocksdb::WriteBatch& batch) {
-    if (logs_[shard].core.role() == replication::replica_role::leader) {
+        perform(l, out, entries);
         return {};
     }
-    unsynced_.push_back(shard);
-    return lead(shard, when, batch);
-}
 
-expected<void> shard_logs::persisted() {
-    for (const auto shard : std::exchange(unsynced_, {})) {
-        auto& l = logs_[shard];
-        if (l.write == 0) {
-            continue; // proposed more than once in this batch
-        }
-        actions_.clear();
-        l.core.persisted(std::exchange(l.write, 0), actions_);
-        if (auto noted = note_actions(l); !noted) {
-            return noted;
-        }
-        if (l.core.role() == replication::replica_role::leader && l.core.commit() != l.core.log().last().seq) {
-            return defect("did not commit what it has fsynced");
+    void perform(shard_log& l, const actions& what, const groups& entries) {
+        for (const auto& action : what) {
+            std::visit([&](const auto& a) { act(l, a, entries); }, action);
         }
     }
-    return {};
+
+    void end(problem why) {
+        if (!fatal) {
+            fatal = std::move(why);
+        }
+    }
+
+    void act(shard_log& l, const persist& order, const groups& entries) {
+        l.write = order.write;
+        l.lively = lively_ticks;
+        unsynced.insert(l.shard);
+        if (order.truncate_from != 0) {
+            if (auto dropped = l.truncate(from, order.truncate_from, batch); !dropped) {
+                end(dropped.error());
+            }
+        }
+        if (order.epoch_start) {
+            add(l, l.epoch_start(order.first, {}));
+        } else if (order.has_entries() && !entries.empty()) {
+            add_all(l, order, entries);
+        }
+        if (order.promise != 0 || order.truncate_from != 0 || begins_run(l.self.core().log(), order)) {
+            l.put_epochs(from, batch);
+        }
+    }
+
+    /// In a cluster changes are kept even by who is alone: replicas are to come.
+    [[nodiscard]] bool merges(const shard_log& l) const { return options.peers == nullptr && l.merges(); }
+
+    void add(shard_log& l, shared_group group) {
+        if (merges(l)) { // the start of an epoch
+            batch.Put(from.db().log, keys::log(l.shard, group->first), group->records.front());
+            l.last_time = group->time;
+            merged.insert(l.shard);
+        } else {
+            l.append(from, std::move(group), batch);
+        }
+    }
+
+    void add_all(shard_log& l, const persist& order, const groups& entries) {
+        auto next = order.first;
+        for (const auto& group : entries) {
+            if (group->first == next && group->last <= order.last) {
+                next = group->last + 1;
+                l.append(from, group, batch);
+            }
+        }
+        if (next != order.last + 1) {
+            end({code::internal, "shard " + std::to_string(l.shard) + " was cut inside of a group of records at " +
+                                     std::to_string(next)});
+        }
+    }
+
+    void act(shard_log& l, const send_append& s, const groups&) {
+        send_entries(l, s.to, s.message, options.frames_at_once,
+                     [](const append& piece) { return replication::message(piece); });
+    }
+    void act(shard_log& l, const send_pulled& s, const groups&) {
+        // What is not sent is asked for again.
+        send_entries(l, s.to, s.message, 1, [](const append& piece) { return replication::message(pulled{piece}); });
+    }
+    void act(shard_log& l, const send_ack& s, const groups&) { post(l, s.to, s.message); }
+    void act(shard_log& l, const send_sealed& s, const groups&) { post(l, s.to, s.message); }
+    void act(shard_log& l, const send_pull& s, const groups&) { post(l, s.to, s.message); }
+    void act(shard_log& l, const send_seal& s, const groups&) { post(l, s.to, s.message); }
+    void act(shard_log& l, const send_hand_over& s, const groups&) { post(l, s.to, s.message); }
+    void act(shard_log& l, const committed& c, const groups&) {
+        l.lively = lively_ticks;
+        to_apply.insert(l.shard);
+        events.emplace_back(records_committed{l.shard, c.first, c.last});
+    }
+    void act(shard_log& l, const write_register& w, const groups&) {
+        events.emplace_back(register_wanted{l.shard, w.next, w.over});
+    }
+    void act(shard_log& l, const replication::owns& o, const groups&) {
+        events.emplace_back(ownership{l.shard, o.epoch, true});
+    }
+    void act(shard_log& l, const deposed& d, const groups&) { events.emplace_back(ownership{l.shard, d.epoch, false}); }
+    void act(shard_log& l, const needs_checkpoint& c, const groups&) {
+        events.emplace_back(checkpoint_wanted{l.shard, c.to});
+    }
+    void act(shard_log&, const refused& r, const groups&) { events.emplace_back(peer_refused{r.from, r.reason}); }
+    void act(shard_log&, const superseded&, const groups&) {} // the register tells by whom
+    void act(shard_log&, const caught_up&, const groups&) {}
+    void act(shard_log&, const halt& h, const groups&) { end({code::journal_damaged, h.reason}); }
+
+    // ---- messages
+
+    void post(shard_log& l, const replica_id& to, const replication::message& m, std::string_view entries = {}) {
+        auto& frame = frames[to];
+        put_message(frame, l.shard, m, entries);
+        if (frame.size() >= options.frame_bytes) {
+            send(to, std::exchange(frame, {}));
+        }
+    }
+
+    void send(const replica_id& to, std::string frame) const {
+        if (options.peers != nullptr && !frame.empty()) {
+            options.peers->send(to, std::move(frame));
+        }
+    }
+
+    void send_all() {
+        for (auto& [to, frame] : std::exchange(frames, {})) {
+            send(to, std::move(frame));
+        }
+    }
+
+    /// In pieces of whole groups, at most `pieces_max`.
+    template <class Make>
+    void send_entries(shard_log& l, const replica_id& to, append rest, std::size_t pieces_max, const Make& make) {
+        // A log that went another way may agree up to the middle of a group here: then all of the group goes.
+        const auto& log = l.self.core().log();
+        if (const auto begin = l.begin_of(from, rest.prev.seq + 1); rest.count > 0 && begin <= rest.prev.seq) {
+            rest.count += rest.prev.seq + 1 - begin;
+            rest.prev = log.at(begin - 1);
+        }
+        std::size_t pieces = 0;
+        do {
+            std::string bytes;
+            std::uint64_t count = 0;
+            while (count < rest.count && bytes.size() < options.frame_bytes) {
+                auto group = l.find(from, rest.prev.seq + count + 1);
+                if (!group) {
+                    return end(group.error());
+                }
+                if (!*group || (*group)->last > rest.last_seq()) {
+                    break;
+                }
+                put_group(bytes, **group);
+                count += (*group)->last - (*group)->first + 1;
+            }
+            if (rest.count > 0 && count == 0) { // its changes are not kept any more
+                events.emplace_back(checkpoint_wanted{l.shard, to});
+                return;
+            }
+            const auto [head, tail] = cut(rest, count);
+            post(l, to, make(head), bytes);
+            rest = tail;
+        } while (rest.count > 0 && ++pieces < pieces_max);
+    }
+
+    expected<void> receive(const replica_id& sender, std::uint32_t shard, const replication::message& m,
+                           std::string_view bytes) {
+        if (shard >= logs.size()) {
+            return problem{code::invalid_request, "there is no shard " + std::to_string(shard)};
+        }
+        groups entries;
+        const auto* appended = std::get_if<append>(&m);
+        const auto* answer = std::get_if<pulled>(&m);
+        if (appended != nullptr || answer != nullptr) {
+            const auto& a = appended != nullptr ? *appended : answer->message;
+            auto read = read_groups(shard, a.prev.seq, a.entry_epoch, a.count, bytes);
+            if (!read) {
+                return read.error();
+            }
+            entries = std::move(*read);
+        }
+        return drive(
+            shard,
+            [&](member& self, actions& out) { std::visit([&](const auto& one) { take(self, sender, one, out); }, m); },
+            entries);
+    }
+
+    static void take(member& self, const replica_id& sender, const append& m, actions& out) {
+        self.on_append(sender, m, out);
+    }
+    static void take(member& self, const replica_id& sender, const pulled& m, actions& out) {
+        self.on_pulled(sender, m.message, out);
+    }
+    static void take(member& self, const replica_id& sender, const ack& m, actions& out) {
+        self.on_ack(sender, m, out);
+    }
+    static void take(member& self, const replica_id& sender, const seal& m, actions& out) {
+        self.on_seal(sender, m, out);
+    }
+    static void take(member& self, const replica_id& sender, const sealed& m, actions& out) {
+        self.on_sealed(sender, m, out);
+    }
+    static void take(member& self, const replica_id& sender, const pull& m, actions& out) {
+        self.on_pull(sender, m, out);
+    }
+    static void take(member& self, const replica_id& sender, const replication::hand_over& m, actions& out) {
+        self.on_hand_over(sender, m, out);
+    }
+
+    // ---- the disk
+
+    expected<void> sync() {
+        for (const auto shard : std::exchange(merged, {})) {
+            auto& l = logs[shard];
+            if (const auto last = l.self.core().log().last().seq; last >= l.marked + applied_mark_step) {
+                l.applied = last; // with this very write
+                l.put_mark(from, batch);
+            }
+        }
+        rocksdb::WriteOptions synced;
+        synced.sync = true;
+        if (const auto status = from.db().db->Write(synced, &batch); !status.ok()) {
+            return to_problem(status, "cannot write the journal");
+        }
+        batch.Clear();
+        for (const auto shard : std::exchange(unsynced, {})) {
+            if (const auto write = std::exchange(logs[shard].write, 0); write != 0) {
+                static_cast<void>(drive(shard, [&](member& self, actions& out) { self.persisted(write, out); }));
+            }
+        }
+        return {};
+    }
+
+    /// After the log, and without an fsync: what is lost of it is applied again at the next start.
+    expected<void> apply() {
+        rocksdb::WriteBatch rows;
+        for (const auto shard : std::exchange(to_apply, {})) {
+            auto changed = logs[shard].apply(from, rows);
+            if (!changed) {
+                return changed.error();
+            }
+            if (*changed) {
+                logs[shard].forget(from, options.tail_bytes, options.changes_bytes, rows);
+            }
+        }
+        if (rows.Count() > 0) {
+            if (const auto status = from.db().db->Write({}, &rows); !status.ok()) {
+                return to_problem(status, "cannot write what follows from the journal");
+            }
+        }
+        return {};
+    }
+
+    [[nodiscard]] bool is_dirty() const { return batch.Count() > 0 || !unsynced.empty(); }
+};
+
+shard_logs::shard_logs(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
+shard_logs::~shard_logs() = default;
+shard_logs::shard_logs(shard_logs&&) noexcept = default;
+
+expected<shard_logs> shard_logs::open(store& s, const log_options& options) {
+    auto made = std::make_unique<impl>(s, options);
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        auto log = shard_log::recover(s, shard, options.peers == nullptr);
+        if (!log) {
+            return log.error();
+        }
+        made->logs.push_back(std::move(*log));
+    }
+    return shard_logs(std::move(made));
 }
 
-expected<void> shard_logs::trim(std::uint32_t shard, std::uint64_t to, timestamp time, rocksdb::WriteBatch& batch) {
-    auto& l = logs_[shard];
-    if (to <= l.core.log().base().seq) {
-        return problem{code::conflict, "the log of shard " + std::to_string(shard) + " is trimmed up to record " +
-                                           std::to_string(l.core.log().base().seq) + " already"};
+expected<void> shard_logs::own_all() {
+    for (std::uint32_t shard = 0; shard < impl_->logs.size(); ++shard) {
+        if (auto made = create(shard); !made) {
+            return made;
+        }
+        on_register_written(shard, of(shard).core().promise() + 1, true);
     }
-    if (to > l.core.commit() || !l.core.trim(to)) {
-        return problem{code::conflict,
-                       "record " + std::to_string(to) + " of shard " + std::to_string(shard) + " is not committed"};
+    auto written = write();
+    impl_->events.clear();
+    return written;
+}
+
+// ---- writing, at the owner
+
+expected<position> shard_logs::propose(std::uint32_t shard, std::uint64_t count, timestamp when) {
+    auto& l = impl_->logs[shard];
+    l.last_time = std::max(l.last_time, when);
+    l.proposed.clear();
+    return l.self.propose(count, l.proposed);
+}
+
+bool shard_logs::merges(std::uint32_t shard) const { return impl_->merges(impl_->logs[shard]); }
+
+void shard_logs::add(std::uint32_t shard, shared_group group) {
+    auto& l = impl_->logs[shard];
+    if (!group) {
+        impl_->merged.insert(shard);
+    }
+    const auto waiting = std::exchange(l.proposed, {});
+    impl_->perform(l, waiting, group ? groups{std::move(group)} : groups());
+}
+
+// ---- the cluster
+
+void shard_logs::on_register(std::uint32_t shard, const replica_set& now) {
+    static_cast<void>(impl_->drive(shard, [&](member& self, actions& out) { self.on_register(now, out); }));
+}
+
+void shard_logs::on_register_written(std::uint32_t shard, std::uint64_t epoch, bool applied) {
+    static_cast<void>(
+        impl_->drive(shard, [&](member& self, actions& out) { self.on_register_written(epoch, applied, out); }));
+}
+
+void shard_logs::on_register_unknown(std::uint32_t shard, std::uint64_t epoch) {
+    impl_->logs[shard].self.on_register_unknown(epoch);
+}
+
+expected<void> shard_logs::create(std::uint32_t shard) {
+    return impl_->drive(shard, [](member& self, actions& out) { return self.create(out); });
+}
+
+expected<void> shard_logs::campaign(std::uint32_t shard) {
+    return impl_->drive(shard, [](member& self, actions& out) { return self.campaign(out); });
+}
+
+expected<void> shard_logs::change(std::uint32_t shard, std::vector<replica_id> voters,
+                                  std::vector<replica_id> learners) {
+    return impl_->drive(
+        shard, [&](member& self, actions& out) { return self.change(std::move(voters), std::move(learners), out); });
+}
+
+expected<void> shard_logs::hand_over(std::uint32_t shard, const replica_id& to) {
+    return impl_->drive(shard, [&](member& self, actions& out) { return self.hand_over_to(to, out); });
+}
+
+void shard_logs::on_frame(const replica_id& sender, std::string_view frame) {
+    auto read = each_message(frame, [&](std::uint32_t shard, const message& m, std::string_view entries) {
+        return impl_->receive(sender, shard, m, entries);
+    });
+    if (!read) {
+        impl_->events.emplace_back(peer_refused{sender, read.error().detail});
+    }
+}
+
+void shard_logs::on_peer_back(const replica_id& peer) {
+    for (auto& l : impl_->logs) {
+        static_cast<void>(impl_->drive(l.shard, [&](member& self, actions& out) { self.resend(peer, out); }));
+    }
+}
+
+void shard_logs::tick(bool all) {
+    for (auto& l : impl_->logs) {
+        const bool busy =
+            l.lively > 0 || l.self.is_candidate() || l.self.core().commit() < l.self.core().log().last().seq;
+        if (all || busy) {
+            l.lively -= l.lively > 0 ? 1 : 0;
+            static_cast<void>(impl_->drive(l.shard, [](member& self, actions& out) { self.tick(out); }));
+        }
+    }
+}
+
+// ---- the disk
+
+rocksdb::WriteBatch& shard_logs::batch() { return impl_->batch; }
+bool shard_logs::is_dirty() const { return impl_->is_dirty(); }
+
+expected<void> shard_logs::write() {
+    auto& me = *impl_;
+    while (me.is_dirty() && !me.fatal) {
+        me.send_all(); // before the fsync: the others' disks work meanwhile
+        if (auto synced = me.sync(); !synced) {
+            return synced;
+        }
+    }
+    if (!me.fatal) {
+        if (auto applied = me.apply(); !applied) {
+            return applied;
+        }
+        me.send_all();
+    }
+    return me.fatal ? expected<void>(*me.fatal) : expected<void>();
+}
+
+std::vector<log_event> shard_logs::take_events() { return std::exchange(impl_->events, {}); }
+
+expected<void> shard_logs::trim(std::uint32_t shard, std::uint64_t to, timestamp time) {
+    auto& l = impl_->logs[shard];
+    const auto name = std::to_string(shard);
+    if (to <= l.self.core().log().base().seq) {
+        return problem{code::conflict, "the log of shard " + name + " is trimmed up to record " +
+                                           std::to_string(l.self.core().log().base().seq) + " already"};
+    }
+    if (to > l.self.core().commit() || to > l.applied || !l.self.trim(to)) {
+        return problem{code::conflict, "record " + std::to_string(to) + " of shard " + name + " is not committed"};
     }
     l.base_time = time;
-    batch.Put(store_->db().derived, keys::shard_table(shard, keys::table::epochs), l.row());
+    l.put_epochs(impl_->from, impl_->batch);
     return {};
 }
+
+void shard_logs::settle(std::uint32_t shard, timestamp when) {
+    auto& l = impl_->logs[shard];
+    l.last_time = std::max(l.last_time, when);
+    static_cast<void>(impl_->drive(shard, [](member& self, actions& out) { self.settle_epoch(out); }));
+}
+
+const member& shard_logs::of(std::uint32_t shard) const { return impl_->logs[shard].self; }
+std::uint64_t shard_logs::base_seq(std::uint32_t shard) const { return of(shard).core().log().base().seq; }
+std::uint64_t shard_logs::last_seq(std::uint32_t shard) const { return of(shard).core().log().last().seq; }
+std::uint64_t shard_logs::commit(std::uint32_t shard) const { return of(shard).core().commit(); }
+std::uint64_t shard_logs::applied(std::uint32_t shard) const { return impl_->logs[shard].applied; }
+bool shard_logs::takes(std::uint32_t shard) const { return of(shard).can_propose(); }
 
 expected<void> cut_epochs(const store& s, std::uint32_t shard, std::uint64_t last_seq, rocksdb::WriteBatch& batch) {
     auto row = read_epochs(s, shard);

@@ -1,11 +1,19 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
-#include "storage/replication/replica.hpp"
+#include "storage/entry_group.hpp"
+#include "storage/replication/member.hpp"
+#include "storage/replication/wire.hpp"
 #include "storage/store.hpp"
 
 #include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
 #include <vector>
 
 namespace rocksdb {
@@ -14,56 +22,129 @@ class WriteBatch;
 
 namespace troupe::storage {
 
-/// The logs of all shards at this node: each a `replication::replica` that leads with itself as the only voter. The
-/// built-in coordinator of a single node: it owns every shard, and every start is a new epoch (R6).
+// ---- what the logs tell whoever runs them
+
+/// Compare-and-swap the shard's register, and call `on_register_written` or `on_register_unknown`.
+struct register_wanted {
+    std::uint32_t shard = 0;
+    replication::replica_set next;
+    std::uint64_t over = 0; ///< The epoch that is replaced; 0: there is no register.
+};
+/// This node owns the shard from now on, with all that was ever committed in its tables; or it does no longer.
+struct ownership {
+    std::uint32_t shard = 0;
+    std::uint64_t epoch = 0;
+    bool owned = false;
+};
+/// These records are committed, and in the tables.
+struct records_committed {
+    std::uint32_t shard = 0;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+};
+/// That replica needs the shard as a whole.
+struct checkpoint_wanted {
+    std::uint32_t shard = 0;
+    replication::replica_id to;
+};
+/// A replica sent what no correct one sends: for the log.
+struct peer_refused {
+    replication::replica_id from;
+    std::string reason;
+};
+using log_event = std::variant<register_wanted, ownership, records_committed, checkpoint_wanted, peer_refused>;
+
+/// The way to the other replicas. A frame that is not sent counts as lost.
+class log_peers {
+public:
+    virtual ~log_peers() = default;
+    virtual bool send(const replication::replica_id& to, std::string frame) = 0;
+};
+
+struct log_options {
+    log_peers* peers = nullptr;           ///< Null: this node has none. It outlives the logs.
+    std::size_t tail_bytes = 256 << 10;   ///< Of each shard's newest groups, in memory for replicas that are behind.
+    std::size_t changes_bytes = 16 << 20; ///< Of each shard's changes on disk, for those that come back.
+    std::size_t frame_bytes = 512 << 10;  ///< About: no frame has less than one group.
+    std::size_t frames_at_once = 8;       ///< To a replica that is behind, for one question.
+};
+
+/// The logs of all shards at this node: each a `replication::member` with its rows on disk. One node alone leads every
+/// shard as the only voter (`own_all`); in a cluster registers and messages come from outside.
+///
+/// Everything that has to be written goes into `batch()`; `write` writes it with one fsync, and then does what follows.
 /// One thread owns it (the committer).
 class shard_logs {
 public:
-    /// Recovers every shard and promises a new epoch, with one fsync for all.
-    static expected<shard_logs> open(store& s);
+    /// Recovers every shard.
+    static expected<shard_logs> open(store& s, const log_options& options = {});
+    ~shard_logs();
+    shard_logs(shard_logs&&) noexcept;
 
-    /// Seqs for `count` entries of a shard, which the caller adds to `batch`. The first proposal of a shard leads its
-    /// epoch: the epoch-start record is added before, with the time `when` of the first entry, which was decided before
-    /// this: time never goes back in a log.
-    expected<replication::position> propose(std::uint32_t shard, std::uint64_t count, timestamp when,
-                                            rocksdb::WriteBatch& batch);
+    /// The built-in coordinator of a single node: it owns every shard, and every start is a new epoch (R6), promised
+    /// with one fsync for all. `conflict` for a directory that has replicas elsewhere.
+    expected<void> own_all();
 
-    /// Leads a shard that nobody has written to since the start: only then all of its log counts as committed. Adds the
-    /// epoch-start record to `batch`; nothing when the shard is led already.
-    expected<void> settle(std::uint32_t shard, timestamp when, rocksdb::WriteBatch& batch);
+    // ---- writing, at the owner
 
-    /// The batch with all proposals since the last call is fsynced. At factor 1 that commits them; a problem is a
-    /// defect.
-    expected<void> persisted();
+    /// Seqs for the records of a group, which begins at the given time: hand them over with `add`. The first one of a
+    /// single node begins its epoch with a record of its own. `unavailable` unless the shard `takes()`.
+    expected<replication::position> propose(std::uint32_t shard, std::uint64_t count, timestamp when);
+    /// Whether log and tables are one write: at a node that is alone its own fsync is the quorum. Then the caller
+    /// writes all rows of the group into `batch()`, and `add`s none.
+    [[nodiscard]] bool merges(std::uint32_t shard) const;
+    /// The group whose seqs were proposed just now; null where the shard merges.
+    void add(std::uint32_t shard, shared_group group);
+
+    // ---- the cluster
+
+    void on_register(std::uint32_t shard, const replication::replica_set& now);
+    void on_register_written(std::uint32_t shard, std::uint64_t epoch, bool applied);
+    void on_register_unknown(std::uint32_t shard, std::uint64_t epoch);
+    /// As of `replication::member`.
+    expected<void> create(std::uint32_t shard);
+    expected<void> campaign(std::uint32_t shard);
+    expected<void> change(std::uint32_t shard, std::vector<replication::replica_id> voters,
+                          std::vector<replication::replica_id> learners);
+    expected<void> hand_over(std::uint32_t shard, const replication::replica_id& to);
+    /// A frame of another replica. What is wrong with it is an event.
+    void on_frame(const replication::replica_id& from, std::string_view frame);
+    /// What was sent to it may be lost.
+    void on_peer_back(const replication::replica_id& peer);
+    /// Sends again what may be lost; all shards where `all`, else those where something is going on.
+    void tick(bool all);
+
+    // ---- the disk
+
+    [[nodiscard]] rocksdb::WriteBatch& batch();
+    /// Writes the batch with an fsync and does what follows from it, until nothing is left to write. Any problem is the
+    /// end of the process: a disk that fails, or a log that may not go on.
+    expected<void> write();
+    /// Whether there is anything to write.
+    [[nodiscard]] bool is_dirty() const;
+    /// What happened since the last call.
+    [[nodiscard]] std::vector<log_event> take_events();
 
     /// Lets the log begin after record `to`, of that time: the caller removes the records in the same batch.
     /// `conflict` when it begins later already, or the record is not committed. The batch has to be written.
-    expected<void> trim(std::uint32_t shard, std::uint64_t to, timestamp time, rocksdb::WriteBatch& batch);
+    expected<void> trim(std::uint32_t shard, std::uint64_t to, timestamp time);
+    /// Begins the epoch of a shard that a single node has not written to since its start: only then all of its log
+    /// counts as committed.
+    void settle(std::uint32_t shard, timestamp when);
 
     /// The last record that was trimmed; 0: none.
-    [[nodiscard]] std::uint64_t base_seq(std::uint32_t shard) const { return logs_[shard].core.log().base().seq; }
-    [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const { return logs_[shard].core.log().last().seq; }
-    [[nodiscard]] std::uint64_t commit(std::uint32_t shard) const { return logs_[shard].core.commit(); }
+    [[nodiscard]] std::uint64_t base_seq(std::uint32_t shard) const;
+    [[nodiscard]] std::uint64_t last_seq(std::uint32_t shard) const;
+    [[nodiscard]] std::uint64_t commit(std::uint32_t shard) const;
+    [[nodiscard]] std::uint64_t applied(std::uint32_t shard) const;
+    /// Whether proposals are taken now; an owner that changes its set takes none for a moment.
+    [[nodiscard]] bool takes(std::uint32_t shard) const;
+    [[nodiscard]] const replication::member& of(std::uint32_t shard) const;
 
 private:
-    struct log {
-        replication::replica core;
-        std::uint64_t epoch = 0; ///< Promised at this start; led from the first proposal on.
-        std::uint64_t write = 0; ///< Of the core, still to be fsynced; 0: none.
-        timestamp base_time;     ///< Of the last record that was trimmed.
-
-        [[nodiscard]] std::string row() const; ///< Of the epochs.
-    };
-    explicit shard_logs(store& s) : store_(&s) {}
-    expected<void> recover(std::uint32_t shard);
-    expected<void> seal_all();
-    expected<void> lead(std::uint32_t shard, timestamp when, rocksdb::WriteBatch& batch);
-    expected<void> note_actions(log& l);
-
-    store* store_;
-    std::vector<log> logs_;
-    std::vector<std::uint32_t> unsynced_;
-    replication::actions actions_;
+    struct impl;
+    explicit shard_logs(std::unique_ptr<impl> made);
+    std::unique_ptr<impl> impl_;
 };
 
 /// Makes the epochs of a shard end with its record `last_seq`, for a log whose end is cut off. Promises stay, so that

@@ -189,7 +189,7 @@ struct usage_ledger::impl {
     std::uint64_t forgotten = 0; ///< So often.
     std::mutex mutex;            ///< Of the sums.
     std::unordered_map<uuid, organization> organizations;
-    std::unordered_map<std::string, std::int64_t> rows; ///< As of the write that is being made.
+    std::unordered_map<std::string, std::int64_t> rows; ///< As of all that was counted.
 };
 
 void usage_claim::give_back(std::size_t down_to) {
@@ -271,11 +271,17 @@ expected<allowance> usage_ledger::allowed(const uuid& organization) {
     return *may ? **may : allowance{};
 }
 
-void usage_ledger::begin_write() {
+void usage_ledger::all_written() {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->rows.size() > rows_max) {
         impl_->rows.clear();
     }
+}
+
+void usage_ledger::lost(std::uint32_t shard) {
+    const auto prefix = keys::log_begin(shard);
+    const std::lock_guard lock(impl_->mutex);
+    std::erase_if(impl_->rows, [&](const auto& row) { return row.first.starts_with(prefix); });
 }
 
 expected<void> usage_ledger::count(std::uint32_t shard, const uuid& organization, timestamp at,

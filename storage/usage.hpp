@@ -76,8 +76,10 @@ public:
     /// What holds for the organization.
     expected<allowance> allowed(const uuid& organization);
 
-    /// For the committer, which is one thread: begins a write; all earlier ones are on disk.
-    void begin_write();
+    /// For the committer, which is one thread: all that was counted is on disk.
+    void all_written();
+    /// Rows of that shard are as they are on disk: what was counted since is lost. The sums keep it until `reset`.
+    void lost(std::uint32_t shard);
     /// Counts what an append used and what it holds more or less, and takes the claim off. Adds the rows.
     expected<void> count(std::uint32_t shard, const uuid& organization, timestamp at,
                          std::span<const usage_amount> used, std::span<const usage_amount> held, usage_claim& claim,

@@ -2,6 +2,7 @@
 
 #include "schemas/base/problem.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -34,17 +35,22 @@ struct condition {
 struct change {
     std::string key;
     std::optional<std::string> value;
-    bool leased = false; ///< Goes with this node's lease.
+    bool leased = false; ///< Goes with this node's lease. Keys of others' leases are not `leased`.
 
     bool operator==(const change&) const = default;
 };
 
-/// All changes or none, if all conditions hold. At most `transaction_max` of both together.
+/// All changes or none, if all conditions hold. At most `transaction_max` of both together, each key once in `then`,
+/// and `transaction_bytes_max` of keys and values.
 struct transaction {
     std::vector<condition> when;
     std::vector<change> then;
 };
 inline constexpr std::size_t transaction_max = 128;
+inline constexpr std::size_t transaction_bytes_max = 1 << 20; // etcd refuses requests of 1.5 MiB, in base64
+
+/// `invalid_request` for a transaction that no coordinator takes. Pure.
+expected<void> check(const transaction& what);
 
 struct transaction_result {
     bool applied = false;
@@ -84,11 +90,13 @@ public:
     /// Begins to watch and to hold a lease. Once; the listener outlives `stop`.
     virtual void start(coordinator_listener& listener) = 0;
 
-    /// Gives the lease back, so that others need not wait for its end, and calls nobody any more. Blocks for a moment.
+    /// Gives the lease back, so that others need not wait for its end, and calls nobody any more: what is under way is
+    /// `done` before it returns, what is committed later never. Blocks for a moment. Not from a callback.
     virtual void stop() = 0;
 
     /// `done` is called once, on the coordinator's thread (never inside of this call): `unavailable` when it was
-    /// certainly not applied, `unknown_outcome` when nobody knows: the listener will hear of it if it was. With a
+    /// certainly not applied, `unknown_outcome` when nobody knows: the listener will hear of it if it was. It may be
+    /// applied much later, too (a frozen member wakes up), so what is committed again needs a condition. With a
     /// `leased` change and no lease: `unavailable`. `invalid_request` for one that is too big.
     virtual void commit(transaction what, std::function<void(expected<transaction_result>)> done) = 0;
 };

@@ -92,6 +92,13 @@ struct pull {
     bool operator==(const pull&) const = default;
 };
 
+/// Leader to the voter that is to lead after it: it has all there is, campaign now.
+struct hand_over {
+    std::uint64_t epoch = 0; ///< Of the sender's leadership.
+
+    bool operator==(const hand_over&) const = default;
+};
+
 // ---- actions: what the shell has to do, in the order given.
 
 /// Write as one atomic batch, after all earlier ones: drop the entries from `truncate_from`, add `first … last`,
@@ -164,8 +171,37 @@ struct halt {
     std::string reason;
 };
 
-using action = std::variant<persist, send_append, send_ack, send_sealed, send_pull, send_pulled, committed, caught_up,
-                            needs_checkpoint, superseded, refused, halt>;
+// ---- actions of a `member` only
+
+struct send_seal {
+    replica_id to; ///< Never this replica itself.
+    seal message;
+};
+struct send_hand_over {
+    replica_id to;
+    hand_over message;
+};
+
+/// Compare-and-swap the shard's register: `next` in the place of the set of epoch `over`. Answered with
+/// `on_register_written` or `on_register_unknown`.
+struct write_register {
+    replica_set next;
+    std::uint64_t over = 0; ///< 0: there is no register.
+};
+
+/// From now on this replica owns the shard: all that was ever committed is committed here.
+struct owns {
+    std::uint64_t epoch = 0;
+};
+
+/// It does no longer. What it proposed and was not told as committed may be, or not: the next owner knows.
+struct deposed {
+    std::uint64_t epoch = 0; ///< Of its ownership.
+};
+
+using action =
+    std::variant<persist, send_append, send_ack, send_sealed, send_pull, send_pulled, committed, caught_up,
+                 needs_checkpoint, superseded, refused, halt, send_seal, send_hand_over, write_register, owns, deposed>;
 
 /// A buffer that the caller keeps and clears: inputs only add to it.
 using actions = std::vector<action>;

@@ -4,7 +4,7 @@
 
 #include "tests/storage/replication_world.hpp"
 
-#include "storage/replication/replica.hpp"
+#include "storage/replication/member.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -25,7 +25,7 @@ using namespace troupe::storage::replication::simulated;
 
 namespace {
 
-constexpr std::uint64_t steps = 800;
+constexpr std::uint64_t steps = 1600;
 
 class simulation {
 public:
@@ -33,9 +33,13 @@ public:
         : random_(seed), rates_(random_), nodes_(voters + learners) {
         for (std::size_t i = 0; i < nodes_.size(); ++i) {
             (i < voters ? register_.voters : register_.learners).push_back(id_of(i));
+        }
+        register_.epoch = 1;
+        register_.leader = id_of(0);
+        previous_ = register_;
+        for (std::size_t i = 0; i < nodes_.size(); ++i) {
             start(i);
         }
-        fail_over(0);
     }
 
     void run() {
@@ -82,9 +86,13 @@ private:
         } else if (falls(rates_.fail_over)) {
             fail_over(i);
         } else if (falls(15)) {
-            for_each_node(&simulation::press_on);
+            for_each_node(&simulation::tick);
+        } else if (falls(10)) {
+            give_up(i);
         } else if (falls(rates_.change_set)) {
             change_set(i);
+        } else if (falls(rates_.hand_over)) {
+            hand_over_to_any(i);
         } else {
             trim(i);
         }
@@ -97,28 +105,26 @@ private:
     }
 
     void propose(std::size_t i) {
-        if (auto* core = live(i)) {
-            if (core->role() == replica_role::leader) {
-                require(core->propose(1 + random_.below(3), out_).has_value(), "a leader accepts proposals");
+        if (auto* self = live(i)) {
+            if (self->can_propose()) {
+                require(self->propose(1 + random_.below(3), out_).has_value(), "an owner accepts proposals");
             }
             perform(i);
         }
     }
 
     void beat(std::size_t i) {
-        if (auto* core = live(i)) {
-            if (random_.percent(70)) {
-                core->beat(out_);
-            } else {
-                core->resend(id_of(random_.below(nodes_.size())), out_);
-            }
+        if (random_.percent(70)) {
+            tick(i);
+        } else if (auto* self = live(i)) {
+            self->resend(id_of(random_.below(nodes_.size())), out_);
             perform(i);
         }
     }
 
     void sync(std::size_t i, std::uint64_t count) {
         auto& n = nodes_[i];
-        if (!n.core || n.writes.empty()) {
+        if (!n.self || n.writes.empty()) {
             return;
         }
         const auto done =
@@ -126,13 +132,13 @@ private:
         std::for_each(n.writes.begin(), done, [&](const pending_write& w) { store(n.stored, w); });
         const auto write = std::prev(done)->order.write;
         n.writes.erase(n.writes.begin(), done);
-        n.core->persisted(write, out_);
+        n.self->persisted(write, out_);
         perform(i);
     }
 
     void crash(std::size_t i) {
         auto& n = nodes_[i];
-        if (!n.core) {
+        if (!n.self) {
             return;
         }
         // Some of what was not fsynced may be there all the same.
@@ -148,7 +154,7 @@ private:
 
     void start(std::size_t i) {
         auto& n = nodes_[i];
-        if (n.core) {
+        if (n.self) {
             return;
         }
         n.log = n.stored.log;
@@ -159,18 +165,17 @@ private:
         }
         auto core = replica::recover({id_of(i), n.stored.promise, std::move(outline), n.stored.commit});
         require(core.has_value(), "a replica recovers from its disk");
-        n.core.emplace(std::move(*core));
-        if (register_.leader == id_of(i) && random_.percent(50)) {
-            // A shell that reads its own name in the register and tries to go on with that epoch: the core must not.
-            n.candidate = candidacy{previous_, register_, {}};
-        }
+        n.self.emplace(std::move(*core));
+        // What it reads of the register may be old by now.
+        n.self->on_register(random_.percent(70) ? register_ : previous_, out_);
+        perform(i);
     }
 
     void trim(std::size_t i) {
         auto& n = nodes_[i];
-        if (n.core && n.stored.commit > n.stored.base) {
+        if (n.self && n.stored.commit > n.stored.base) {
             n.stored.base += random_.below(n.stored.commit - n.stored.base) + 1;
-            require(n.core->trim(n.stored.base), "what is committed may be trimmed");
+            require(n.self->trim(n.stored.base), "what is committed may be trimmed");
         }
     }
 
@@ -191,25 +196,25 @@ private:
         }
     }
 
-    // ---- fail-over: the shell's part of the protocol, with a mock of the register
+    // ---- what a policy would want
 
     void fail_over(std::size_t i) {
-        const auto& v = register_.voters;
-        if (live(i) != nullptr && std::find(v.begin(), v.end(), id_of(i)) != v.end()) {
-            take_over(i, register_.voters, register_.learners);
+        if (auto* self = live(i)) {
+            static_cast<void>(self->campaign(out_)); // who is no voter, as far as it knows, is refused
+            perform(i);
         }
     }
 
     void change_set(std::size_t i) {
-        const auto* core = live(i);
-        if (core == nullptr || !core->active() || core->promise() != register_.epoch) {
+        auto* self = live(i);
+        if (self == nullptr || !self->can_propose()) {
             return;
         }
-        auto voters = register_.voters;
-        auto learners = register_.learners;
+        auto voters = self->set().voters;
+        auto learners = self->set().learners;
         if (!learners.empty() && random_.percent(60)) {
-            const auto reached = core->durable_at(learners.front());
-            if (!reached || *reached < core->commit()) {
+            const auto reached = self->core().durable_at(learners.front());
+            if (!reached || *reached < self->core().commit()) {
                 return;
             }
             voters.push_back(learners.front());
@@ -222,66 +227,53 @@ private:
             learners.push_back(*gone);
             voters.erase(gone);
         }
-        take_over(i, std::move(voters), std::move(learners));
+        require(self->change(std::move(voters), std::move(learners), out_).has_value(), "an owner changes the set");
+        perform(i);
     }
 
-    void take_over(std::size_t i, std::vector<replica_id> voters, std::vector<replica_id> learners) {
-        previous_ = register_;
-        register_ = {previous_.epoch + 1, id_of(i), std::move(voters), std::move(learners)};
-        nodes_[i].candidate = candidacy{previous_, register_, {}};
-        press_on(i);
-    }
-
-    /// What a candidate does again and again until it leads.
-    void press_on(std::size_t i) {
-        auto& n = nodes_[i];
-        if (!n.core || !n.candidate) {
-            return;
-        }
-        auto& c = *n.candidate;
-        if (n.core->promise() > c.next.epoch || n.core->role() == replica_role::leader) {
-            if (n.core->promise() >= c.next.epoch) {
-                n.candidate.reset();
-                return;
-            }
-        }
-        for (const auto& voter : c.old.voters) {
-            net_.push_back({i, index_of(voter), seal{c.next.epoch}});
-        }
-        if (const auto greatest = greatest_tail(c.old, c.next.epoch, c.answers)) {
-            n.core->pull_from(c.next.epoch, greatest->from, greatest->message.tail, out_);
+    void hand_over_to_any(std::size_t i) {
+        if (auto* self = live(i); self != nullptr && self->can_propose()) {
+            covered_.hand_overs += self->hand_over_to(id_of(random_.below(nodes_.size())), out_) ? 1 : 0;
             perform(i);
         }
     }
 
-    void on_sealed(std::size_t i, std::size_t from, const sealed& message) {
-        auto& n = nodes_[i];
-        if (!n.candidate || n.candidate->next.epoch != message.epoch) {
-            return;
-        }
-        auto& c = *n.candidate;
-        c.answers.push_back({id_of(from), message});
-        if (const auto greatest = greatest_tail(c.old, c.next.epoch, c.answers)) {
-            n.core->pull_from(c.next.epoch, greatest->from, greatest->message.tail, out_);
+    void tick(std::size_t i) {
+        if (auto* self = live(i)) {
+            self->tick(out_);
+            perform(i);
         }
     }
 
-    void on_caught_up(std::size_t i, std::uint64_t epoch) {
-        auto& n = nodes_[i];
-        if (!n.candidate || n.candidate->next.epoch != epoch) {
-            return; // It has gone on to a later epoch, and is not sealed for it yet.
+    /// The answer of the register does not come.
+    void give_up(std::size_t i) {
+        if (auto* self = live(i)) {
+            self->on_register_unknown(self->set().epoch + 1);
         }
-        const auto& c = *n.candidate;
-        const auto greatest = greatest_tail(c.old, c.next.epoch, c.answers);
-        require(greatest.has_value(), "only a candidate with a majority pulls");
-        // Refused while its own seal is not durable: it presses on later.
-        const auto set = c.next;
-        if (n.core->lead(set, greatest->message.tail, out_)) {
-            require_complete(n.log, set.epoch);
-            n.led = set;
-            covered_.changed_sets += set.voters != c.old.voters ? 1 : 0;
-            n.candidate.reset();
+    }
+
+    // ---- the register
+
+    [[nodiscard]] std::size_t the_register() const { return nodes_.size(); }
+
+    void receive(std::size_t from, const write_register& m) {
+        const bool applied = register_.epoch == m.over;
+        if (applied) {
+            previous_ = std::exchange(register_, m.next);
+            for (std::size_t i = 0; i < nodes_.size(); ++i) {
+                net_.push_back({the_register(), i, watched{register_}});
+            }
         }
+        net_.push_back({the_register(), from, swapped{m.next.epoch, applied, register_}});
+    }
+    void receive(std::size_t, std::size_t to, const swapped& m) {
+        nodes_[to].self->on_register(m.found, out_);
+        nodes_[to].self->on_register_written(m.epoch, m.applied, out_);
+        perform(to);
+    }
+    void receive(std::size_t, std::size_t to, const watched& m) {
+        nodes_[to].self->on_register(m.set, out_);
+        perform(to);
     }
 
     /// Later epochs may have begun, and committed, already: this leader then commits nothing.
@@ -318,41 +310,58 @@ private:
         if (lossy && random_.percent(8)) {
             late_.push_back(mail); // Delivered now, or not, and again much later.
         }
-        if (!nodes_[mail.to].core || cut_.contains({mail.from, mail.to}) || (lossy && random_.percent(5))) {
+        if (mail.to == the_register()) {
+            if (!lossy || !random_.percent(5)) {
+                receive(mail.from, std::get<write_register>(mail.message));
+            }
             return;
         }
-        std::visit([&](const auto& m) { receive(mail.from, mail.to, m); }, mail.message);
+        if (!nodes_[mail.to].self || cut_.contains({mail.from, mail.to}) || (lossy && random_.percent(5))) {
+            return;
+        }
+        std::visit(
+            [&](const auto& m) {
+                if constexpr (!std::is_same_v<std::decay_t<decltype(m)>, write_register>) {
+                    receive(mail.from, mail.to, m);
+                }
+            },
+            mail.message);
     }
 
     void receive(std::size_t from, std::size_t to, const appended& m) {
-        nodes_[to].core->on_append(id_of(from), m.message, out_);
+        nodes_[to].self->on_append(id_of(from), m.message, out_);
         perform(to, m.message.prev.seq, &m.body);
     }
     void receive(std::size_t from, std::size_t to, const pulled& m) {
         ++covered_.pulls;
-        nodes_[to].core->on_pulled(id_of(from), m.message, out_);
+        nodes_[to].self->on_pulled(id_of(from), m.message, out_);
         perform(to, m.message.prev.seq, &m.body);
     }
     void receive(std::size_t from, std::size_t to, const ack& m) {
-        nodes_[to].core->on_ack(id_of(from), m, out_);
+        nodes_[to].self->on_ack(id_of(from), m, out_);
         perform(to);
     }
     void receive(std::size_t from, std::size_t to, const seal& m) {
-        nodes_[to].core->on_seal(id_of(from), m, out_);
+        nodes_[to].self->on_seal(id_of(from), m, out_);
         perform(to);
     }
     void receive(std::size_t from, std::size_t to, const pull& m) {
-        nodes_[to].core->on_pull(id_of(from), m, out_);
+        nodes_[to].self->on_pull(id_of(from), m, out_);
         perform(to);
     }
     void receive(std::size_t from, std::size_t to, const sealed& m) {
-        on_sealed(to, from, m);
+        nodes_[to].self->on_sealed(id_of(from), m, out_);
+        perform(to);
+    }
+    void receive(std::size_t from, std::size_t to, const hand_over& m) {
+        nodes_[to].self->on_hand_over(id_of(from), m, out_);
         perform(to);
     }
     /// The shell installs a checkpoint unless its log has that position already, and starts again from it.
     void receive(std::size_t, std::size_t to, const checkpoint& m) {
         auto& n = nodes_[to];
-        if (n.core->log().contains({m.prefix.size(), m.prefix.back().epoch}) || n.core->commit() >= m.prefix.size()) {
+        const auto& core = n.self->core();
+        if (core.log().contains({m.prefix.size(), m.prefix.back().epoch}) || core.commit() >= m.prefix.size()) {
             return;
         }
         ++covered_.checkpoints;
@@ -365,7 +374,6 @@ private:
     // ---- performing actions, and the checks
 
     void perform(std::size_t i, std::uint64_t prev_seq = 0, const entries* body = nullptr) {
-        // Performing may add actions (caught_up → lead).
         for (std::size_t a = 0; a < out_.size(); ++a) {
             const auto what = out_[a];
             std::visit([&](const auto& x) { act(i, x, prev_seq, body); }, what);
@@ -373,21 +381,30 @@ private:
         out_.clear();
         const auto& n = nodes_[i];
         const auto last = n.log.empty() ? position{} : position{n.log.size(), n.log.back().epoch};
-        require(n.core->log().last() == last, "the outline is that of the log");
-        require(n.core->commit() <= n.core->durable(), "what is committed is durable here");
+        require(n.self->core().log().last() == last, "the outline is that of the log");
+        require(n.self->core().commit() <= n.self->core().durable(), "what is committed is durable here");
+        require((n.owns != 0) == n.self->is_owner(), "who owns has said so");
+        require(!n.self->is_owner() || n.self->set().leader == id_of(i),
+                "an owner is the leader of the register it knows");
     }
 
     void act(std::size_t i, const persist& order, std::uint64_t prev_seq, const entries* body) {
         auto& n = nodes_[i];
         pending_write w{order, {}};
+        if (order.epoch_start) {
+            covered_.changed_sets += n.led.epoch + 1 == n.self->set().epoch && n.led.voters != n.self->set().voters;
+            n.led = n.self->set();
+            require(n.led.epoch == n.self->core().promise(), "who leads knows the set of its epoch");
+            require_complete(n.log, n.led.epoch);
+        }
         if (order.truncate_from != 0) {
             require(order.truncate_from > n.stored.commit, "what is known as committed is never dropped");
             n.log.resize(order.truncate_from - 1);
             ++covered_.truncations;
         }
         for (auto seq = order.first; seq <= order.last; ++seq) {
-            const bool own = n.core->role() == replica_role::leader;
-            w.body.push_back(own ? entry{n.core->promise(), ++payloads_} : body->at(seq - prev_seq - 1));
+            const bool own = order.epoch_start || body == nullptr; // a message that completes the log may make it lead
+            w.body.push_back(own ? entry{n.self->core().promise(), ++payloads_} : body->at(seq - prev_seq - 1));
         }
         n.log.insert(n.log.end(), w.body.begin(), w.body.end());
         n.writes.push_back(std::move(w));
@@ -415,7 +432,7 @@ private:
     void act(std::size_t i, const send_ack& s, std::uint64_t, const entries*) {
         const auto& n = nodes_[i];
         if (s.message.answer == verdict::durable) {
-            require(s.message.epoch == n.stored.promise && s.message.epoch == n.core->promise(),
+            require(s.message.epoch == n.stored.promise && s.message.epoch == n.self->core().promise(),
                     "a replica acknowledges only at its durable promise");
             const auto seq = s.message.at.seq;
             require(seq <= n.stored.log.size() && (seq == 0 || n.stored.log[seq - 1] == n.log[seq - 1]),
@@ -439,14 +456,14 @@ private:
                 require(truth_[seq - 1] == e, "a committed entry never changes");
                 continue;
             }
-            require(n.core->role() == replica_role::leader, "a leader commits before its followers know");
+            require(n.self->core().role() == replica_role::leader, "a leader commits before its followers know");
             truth_.push_back(e);
         }
         n.stored.commit = c.last;
-        if (n.core->role() == replica_role::leader) {
-            require(n.log.at(c.last - 1).epoch == n.core->promise(),
+        if (n.self->core().role() == replica_role::leader) {
+            require(n.log.at(c.last - 1).epoch == n.self->core().promise(),
                     "earlier epochs commit only through an entry of the leader's own");
-            auto& by = committers_.try_emplace(n.core->promise(), commits{i, 0}).first->second;
+            auto& by = committers_.try_emplace(n.self->core().promise(), commits{i, 0}).first->second;
             require(by.leader == i, "one leader commits in an epoch");
             by.commit = c.last;
             const auto holders = std::count_if(n.led.voters.begin(), n.led.voters.end(), [&](replica_id v) {
@@ -456,7 +473,24 @@ private:
             require(static_cast<std::size_t>(holders) >= n.led.majority(), "what commits is on a majority of disks");
         }
     }
-    void act(std::size_t i, const caught_up& c, std::uint64_t, const entries*) { on_caught_up(i, c.epoch); }
+    void act(std::size_t, const caught_up&, std::uint64_t, const entries*) {
+        throw std::runtime_error("a member keeps to itself that it has caught up");
+    }
+    void act(std::size_t i, const send_seal& s, std::uint64_t, const entries*) { post(i, s.to, s.message); }
+    void act(std::size_t i, const send_hand_over& s, std::uint64_t, const entries*) { post(i, s.to, s.message); }
+    void act(std::size_t i, const write_register& w, std::uint64_t, const entries*) {
+        net_.push_back({i, the_register(), w});
+    }
+    void act(std::size_t i, const owns& o, std::uint64_t, const entries*) {
+        auto& n = nodes_[i];
+        require(n.owns == 0 && o.epoch == n.self->core().promise(), "an owner leads its epoch");
+        // Nobody can commit below it any more, and whoever is above has been heard of by a majority.
+        require_complete(n.log, o.epoch);
+        n.owns = o.epoch;
+    }
+    void act(std::size_t i, const deposed& d, std::uint64_t, const entries*) {
+        require(std::exchange(nodes_[i].owns, 0) == d.epoch, "only an owner is deposed");
+    }
     void act(std::size_t i, const needs_checkpoint& c, std::uint64_t, const entries*) {
         const auto& n = nodes_[i];
         const auto base = n.log.begin() + static_cast<std::ptrdiff_t>(n.stored.base);
@@ -491,38 +525,43 @@ private:
         }
         net_.insert(net_.end(), late_.begin(), late_.end());
         settle();
+        for (std::size_t i = 0; i < nodes_.size(); ++i) {
+            nodes_[i].self->on_register(register_, out_);
+            give_up(i);
+            tick(i);
+        }
+        settle();
         const auto leader = index_of(register_.voters[random_.below(register_.voters.size())]);
+        auto& owner = nodes_[leader].self;
         // More than one try: a checkpoint starts the candidate again, and it then needs a new epoch.
-        const auto leads = [&] {
-            const auto& c = *nodes_[leader].core;
-            return c.role() == replica_role::leader && c.promise() == register_.epoch;
-        };
-        for (int attempt = 0; attempt < 3 && !leads(); ++attempt) {
+        for (int attempt = 0; attempt < 3 && !owner->can_propose(); ++attempt) {
             fail_over(leader);
             settle();
+            tick(leader);
+            settle();
         }
-        auto& core = *nodes_[leader].core;
-        require(leads(), "healthy replicas get a leader");
-        require(core.propose(2, out_).has_value(), "a leader accepts proposals");
+        require(owner->can_propose() && owner->set() == register_, "healthy replicas get an owner");
+        require(owner->propose(2, out_).has_value(), "an owner accepts proposals");
         perform(leader);
         for (int round = 0; round < 3; ++round) {
             settle();
-            core.beat(out_);
-            perform(leader);
+            tick(leader);
         }
         settle();
         for (const auto& n : nodes_) {
-            require(n.core->commit() == core.log().last().seq, "healthy replicas commit all there is");
+            require(n.self->core().commit() == owner->core().log().last().seq, "healthy replicas commit all there is");
             require(n.log == truth_ && n.stored.log == truth_, "all logs become equal");
+            require(n.self->is_owner() == (&n == &nodes_[leader]), "healthy replicas have one owner");
         }
     }
 
-    replica* live(std::size_t i) { return nodes_[i].core ? &*nodes_[i].core : nullptr; }
+    member* live(std::size_t i) { return nodes_[i].self ? &*nodes_[i].self : nullptr; }
+    void post(std::size_t from, replica_id to, auto message) { net_.push_back({from, index_of(to), message}); }
 
     random_source random_;
     rates rates_;
-    std::uint64_t total_ = 540 + 10 + 35 + 8 + 15 + rates_.sync + rates_.propose + 5 * rates_.crash + rates_.fail_over +
-                           rates_.change_set + rates_.trim;
+    std::uint64_t total_ = 540 + 10 + 35 + 8 + 15 + 10 + rates_.sync + rates_.propose + 5 * rates_.crash +
+                           rates_.fail_over + rates_.change_set + rates_.hand_over + rates_.trim;
     std::vector<node> nodes_;
     replica_set register_; // What etcd holds.
     replica_set previous_;
@@ -558,7 +597,7 @@ void simulate(std::size_t voters, std::size_t learners, std::uint64_t seeds) {
     BOOST_TEST_MESSAGE(voters << " voters, " << learners << " learners, " << seeds << " seeds: " << all.entries
                               << " entries committed in " << all.epochs << " epochs, " << all.truncations
                               << " truncations, " << all.pulls << " pulls, " << all.checkpoints << " checkpoints, "
-                              << all.changed_sets << " changes of the set");
+                              << all.changed_sets << " changes of the set, " << all.hand_overs << " hand-overs");
     if (seeds > 1) { // Otherwise the simulation would prove nothing.
         BOOST_TEST(all.entries > 20 * seeds);
         BOOST_TEST(all.epochs > 2 * seeds);
@@ -566,6 +605,7 @@ void simulate(std::size_t voters, std::size_t learners, std::uint64_t seeds) {
         BOOST_TEST(all.pulls > seeds / 10);
         BOOST_TEST(all.checkpoints > seeds / 100);
         BOOST_TEST(all.changed_sets > seeds / 20);
+        BOOST_TEST(all.hand_overs > seeds / 20);
     }
 }
 

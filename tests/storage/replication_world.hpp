@@ -2,7 +2,7 @@
 
 // What replication_simulation.cpp is made of: disks, messages, nodes, randomness.
 
-#include "storage/replication/replica.hpp"
+#include "storage/replication/member.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -58,10 +58,21 @@ struct pulled {
 struct checkpoint {
     entries prefix;
 };
+/// What the register tells who watches it.
+struct watched {
+    replica_set set;
+};
+/// Its answer to a compare-and-swap, with what it holds.
+struct swapped {
+    std::uint64_t epoch = 0;
+    bool applied = false;
+    replica_set found;
+};
 struct envelope {
     std::size_t from = 0;
     std::size_t to = 0;
-    std::variant<appended, ack, seal, sealed, pull, pulled, checkpoint> message;
+    std::variant<appended, ack, seal, sealed, pull, pulled, checkpoint, hand_over, write_register, swapped, watched>
+        message;
 };
 
 struct disk {
@@ -74,18 +85,13 @@ struct pending_write {
     persist order;
     entries body;
 };
-struct candidacy {
-    replica_set old;
-    replica_set next;
-    std::vector<seal_answer> answers;
-};
 struct node {
     disk stored;
-    std::optional<replica> core; // Empty while crashed.
-    entries log;                 // In memory.
+    std::optional<member> self; // Empty while crashed.
+    entries log;                // In memory.
     std::vector<pending_write> writes;
-    std::optional<candidacy> candidate;
     replica_set led;
+    std::uint64_t owns = 0;
 };
 
 inline replica_id id_of(std::size_t index) {
@@ -120,8 +126,9 @@ struct rates {
           crash(random.one_of({2, 10, 25})),
           fail_over(random.one_of({4, 10, 40})),
           change_set(random.one_of({0, 14, 28})),
+          hand_over(random.one_of({0, 15, 40})),
           trim(random.one_of({0, 8, 8})) {}
-    std::uint64_t sync, propose, crash, fail_over, change_set, trim;
+    std::uint64_t sync, propose, crash, fail_over, change_set, hand_over, trim;
 };
 
 /// How often the simulation came to what it is there for.
@@ -132,6 +139,7 @@ struct coverage {
     std::size_t pulls = 0;
     std::size_t checkpoints = 0;
     std::size_t changed_sets = 0;
+    std::size_t hand_overs = 0;
 
     void add(const coverage& other) {
         entries += other.entries;
@@ -140,6 +148,7 @@ struct coverage {
         pulls += other.pulls;
         checkpoints += other.checkpoints;
         changed_sets += other.changed_sets;
+        hand_overs += other.hand_overs;
     }
 };
 

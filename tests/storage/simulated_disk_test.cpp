@@ -19,6 +19,7 @@ namespace {
 struct simulated_machine {
     explicit simulated_machine(std::uint64_t seed) : disk(seed, directory.path.string()), env(disk, now_ms) {
         storage::identity who; // written here, because the real one is synced, which takes a while
+        who.replica = make_uuid();
         who.shards = 2;
         std::ofstream(directory.path / "identity.json") << to_json(who);
     }

@@ -1,0 +1,334 @@
+#include "runtime/cluster/cluster_core.hpp"
+
+#include "schemas/base/json.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::runtime::cluster {
+
+using storage::replication::replica_set;
+
+namespace {
+
+/// What cannot be read is of a newer version, or of somebody who wrote it by hand: it is left out.
+template <class Value>
+std::optional<Value> read(const std::string& json) {
+    auto value = from_json<Value>(json, strictness::stored);
+    return value ? std::optional<Value>(std::move(*value)) : std::nullopt;
+}
+
+problem disagrees(std::string_view what, const std::string& theirs, const std::string& ours) {
+    return {code::config_invalid, "the cluster has " + std::string(what) + " " + theirs + ", this node " + ours +
+                                      ": give all nodes the same cluster file, or this one another cluster"};
+}
+
+} // namespace
+
+cluster_core::cluster_core(cluster_settings settings)
+    : settings_(std::move(settings)), shards_(settings_.self.shards) {}
+
+// ---- from the coordinator
+
+void cluster_core::forget() {
+    config_.reset();
+    members_.clear();
+    member_revisions_.clear();
+    alive_.clear();
+}
+
+void cluster_core::on_map(const std::vector<entry>& all, std::uint64_t revision, actions& out) {
+    forget();
+    known_ = true;
+    revision_ = revision;
+    for (const auto& e : all) {
+        take(e, out);
+    }
+    refresh(out);
+}
+
+void cluster_core::on_changes(const std::vector<change>& changes, std::uint64_t revision, actions& out) {
+    revision_ = std::max(revision_, revision);
+    for (const auto& c : changes) {
+        if (c.value) {
+            take({c.key, *c.value, revision}, out);
+        } else {
+            drop(c.key);
+        }
+    }
+    refresh(out);
+}
+
+void cluster_core::take(const entry& e, actions& out) {
+    const std::string_view key(e.key);
+    if (key == config_key) {
+        config_ = read<config_value>(e.value);
+        config_revision_ = e.revision;
+    } else if (key.starts_with(members_prefix)) {
+        if (const auto m = read<member_value>(e.value)) {
+            members_[e.key.substr(members_prefix.size())] = *m;
+            member_revisions_[e.key.substr(members_prefix.size())] = e.revision;
+        }
+    } else if (key.starts_with(alive_prefix)) {
+        if (const auto a = read<alive_value>(e.value)) {
+            alive_[e.key.substr(alive_prefix.size())] = *a;
+        }
+    } else if (const auto number = shard_of_key(key); number && *number < shards_.size()) {
+        take_register(*number, e.value, e.revision, out);
+    }
+}
+
+void cluster_core::drop(const std::string& key) {
+    if (key.starts_with(members_prefix)) {
+        members_.erase(key.substr(members_prefix.size()));
+        member_revisions_.erase(key.substr(members_prefix.size()));
+    } else if (key.starts_with(alive_prefix)) {
+        alive_.erase(key.substr(alive_prefix.size()));
+    } else if (key == config_key) {
+        config_.reset();
+    }
+}
+
+void cluster_core::take_register(std::uint32_t shard, const std::string& value, std::uint64_t revision, actions& out) {
+    auto& known = shards_[shard];
+    auto set = decode_register(value);
+    if (!set || revision <= known.revision) {
+        return; // an answer to this node's own change may come before the watch
+    }
+    known.revision = revision;
+    known.set = std::move(*set);
+    out.emplace_back(register_changed{shard, known.set});
+}
+
+void cluster_core::on_lease(const lease& now, actions& out) {
+    lease_ = now;
+    join(out);
+}
+
+/// What follows from who is there.
+void cluster_core::refresh(actions& out) {
+    std::vector<cluster_node> nodes;
+    std::vector<peer_place> peers;
+    for (const auto& [name, m] : members_) {
+        const auto a = alive_.find(name);
+        const bool alive = a != alive_.end() && a->second.replica == m.replica;
+        nodes.push_back({m.replica, name, m.weight, alive, m.draining, false});
+        if (m.replica != settings_.self.replica) {
+            peers.push_back({m.replica, name, m.address, m.port});
+        }
+    }
+    nodes_ = std::move(nodes);
+    if (peers != peers_) {
+        peers_ = std::move(peers);
+        out.emplace_back(peers_changed{peers_});
+    }
+    join(out);
+}
+
+std::string cluster_core::name_of(const uuid& replica) const {
+    const auto found = std::ranges::find(nodes_, replica, &cluster_node::replica);
+    return found == nodes_.end() ? "" : found->name;
+}
+
+// ---- joining
+
+bool cluster_core::joined() const {
+    const auto me = alive_.find(settings_.self.name);
+    return me != alive_.end() && me->second.incarnation == settings_.self.incarnation;
+}
+
+std::int64_t cluster_core::serves_until_ms() const {
+    const bool known = joined_revision_ != 0 && revision_ >= joined_revision_;
+    return known && lease_.id != 0 && joined_lease_ == lease_.id ? lease_.valid_until_ms : 0;
+}
+
+expected<void> cluster_core::may_join() const {
+    const auto& me = settings_.self;
+    if (config_) {
+        if (config_->cluster != me.cluster) {
+            return disagrees("the id", to_string(config_->cluster), to_string(me.cluster));
+        }
+        if (config_->shards != me.shards) {
+            return disagrees("a number of shards of", std::to_string(config_->shards), std::to_string(me.shards));
+        }
+        if (config_->hash != me.hash || config_->hash_seed != me.hash_seed) {
+            return disagrees("shards of", config_->hash + " " + std::to_string(config_->hash_seed),
+                             me.hash + " " + std::to_string(me.hash_seed));
+        }
+        if (config_->copies != me.replication) {
+            return disagrees("a number of copies of", std::to_string(config_->copies), std::to_string(me.replication));
+        }
+    }
+    const auto known = members_.find(me.name);
+    if (known != members_.end() && known->second.replica != me.replica) {
+        return problem{code::conflict,
+                       "the cluster knows a node \"" + me.name +
+                           "\" with another data directory: give this one another name. If that disk is lost, remove "
+                           "the node first: troupe cluster remove " +
+                           me.name};
+    }
+    const bool founds = !config_ || config_->founder == me.replica;
+    if (known == members_.end() && !founds && !settings_.is_new) {
+        return problem{code::conflict,
+                       "this data directory holds what the cluster does not know of: a node joins with an "
+                       "empty one"};
+    }
+    return {};
+}
+
+void cluster_core::turn_away(problem why, actions& out) {
+    if (!std::exchange(turned_, true)) {
+        out.emplace_back(turned_away{std::move(why)});
+    }
+}
+
+void cluster_core::join(actions& out) {
+    const bool under_way = std::ranges::any_of(commits_, [](const auto& c) { return !c.second.shard; });
+    const bool fresh = joined() && joined_lease_ == lease_.id;
+    if (!known_ || lease_.id == 0 || turned_ || under_way || fresh) {
+        return;
+    }
+    if (auto may = may_join(); !may) {
+        turn_away(may.error(), out);
+        return;
+    }
+    const auto& me = settings_.self;
+    transaction what;
+    what.when.push_back({std::string(config_key), config_ ? config_revision_ : 0});
+    if (!config_) {
+        what.then.push_back({std::string(config_key), to_json(config_value{me.cluster, me.shards, me.hash, me.hash_seed,
+                                                                           me.replication, me.replica})});
+    }
+    const auto known = members_.find(me.name);
+    what.when.push_back({member_key(me.name), known == members_.end() ? 0 : member_revisions_.at(me.name)});
+    const bool draining = known != members_.end() && known->second.draining;
+    const member_value now{me.replica, settings_.address, settings_.port, settings_.weight, draining};
+    if (known == members_.end() || !(known->second == now)) {
+        what.then.push_back({member_key(me.name), to_json(now)});
+    }
+    what.then.push_back({alive_key(me.name), to_json(alive_value{me.replica, me.incarnation, me.version}), true});
+    joined_lease_ = lease_.id;
+    joined_revision_ = 0;
+    commit({}, std::move(what), out);
+}
+
+void cluster_core::commit(pending about, transaction what, actions& out) {
+    const auto id = next_commit_++;
+    commits_.emplace(id, std::move(about));
+    out.emplace_back(commit_wanted{id, std::move(what)});
+}
+
+// ---- registers
+
+void cluster_core::on_register_wanted(std::uint32_t shard, const replica_set& next, std::uint64_t over, actions& out) {
+    const auto& known = shards_[shard];
+    if (known.set.epoch != over) { // somebody was faster
+        out.emplace_back(register_changed{shard, known.set});
+        out.emplace_back(register_answered{shard, next.epoch, false});
+        return;
+    }
+    transaction what;
+    what.when.push_back({shard_key(shard), known.revision});
+    what.then.push_back({shard_key(shard), encode_register(next)});
+    commit({shard, next}, std::move(what), out);
+}
+
+void cluster_core::on_committed(std::uint64_t id, const expected<transaction_result>& result, actions& out) {
+    const auto found = commits_.find(id);
+    if (found == commits_.end()) {
+        return;
+    }
+    const auto about = std::move(found->second);
+    commits_.erase(found);
+    if (!about.shard) {
+        if (result && result->applied) {
+            joined_revision_ = result->revision;
+        } else {
+            joined_lease_ = 0; // once more, with the next tick: by then it is known what stood in the way
+        }
+        return;
+    }
+    const auto shard = *about.shard;
+    if (result && result->applied) {
+        take_register(shard, encode_register(about.next), result->revision, out);
+    } else if (result) {
+        for (const auto& e : result->found) {
+            take(e, out);
+        }
+    }
+    out.emplace_back(
+        register_answered{shard, about.next.epoch, result ? std::optional(result->applied) : std::nullopt});
+}
+
+void cluster_core::make_registers(actions& out) {
+    if (!config_ || config_->founder != settings_.self.replica) {
+        return;
+    }
+    for (std::uint32_t number = 0; number < shards_.size(); ++number) {
+        const bool asked =
+            std::ranges::any_of(commits_, [&](const auto& c) { return c.second.shard == std::optional(number); });
+        if (shards_[number].set.epoch == 0 && !asked) {
+            out.emplace_back(create_shard{number});
+        }
+    }
+}
+
+// ---- what is to be done next
+
+void cluster_core::note_absences(std::int64_t now_ms) {
+    for (auto& n : nodes_) {
+        if (n.alive) {
+            absent_since_ms_.erase(n.name);
+        } else {
+            const auto since = absent_since_ms_.try_emplace(n.name, now_ms).first->second;
+            n.lost = now_ms - since >= settings_.replace_after_ms;
+        }
+    }
+    for (auto& s : shards_) {
+        const auto leader = std::ranges::find(nodes_, s.set.leader, &cluster_node::replica);
+        if (leader != nodes_.end() && leader->alive) {
+            s.ownerless_since_ms = -1;
+        } else if (s.ownerless_since_ms < 0) {
+            s.ownerless_since_ms = now_ms;
+        }
+    }
+}
+
+shard_situation cluster_core::situation_of(std::uint32_t number, const log_view& log, std::int64_t now_ms,
+                                           std::size_t moving) const {
+    const auto& known = shards_[number];
+    return {.shard = number,
+            .self = settings_.self.replica,
+            .set = known.set,
+            .takes = log.takes,
+            .candidate = log.candidate,
+            .commit = log.commit,
+            .last = log.last,
+            .durable_at = log.durable_at,
+            .ownerless_ms = known.ownerless_since_ms < 0 ? 0 : now_ms - known.ownerless_since_ms,
+            .may_move = known.moving || moving < settings_.moves_max};
+}
+
+void cluster_core::tick(std::int64_t now_ms, const std::function<log_view(std::uint32_t shard)>& log_of, actions& out) {
+    note_absences(now_ms);
+    join(out);
+    if (!joined() || turned_) {
+        return;
+    }
+    make_registers(out);
+    auto moving = static_cast<std::size_t>(std::ranges::count_if(shards_, &known_shard::moving));
+    for (std::uint32_t number = 0; number < shards_.size(); ++number) {
+        auto& known = shards_[number];
+        auto step = next_step(situation_of(number, log_of(number), now_ms, moving), nodes_, settings_.rules);
+        const bool moves = !known.set.learners.empty() || std::holds_alternative<change_step>(step) ||
+                           std::holds_alternative<hand_over_step>(step);
+        const bool mine = known.set.leader == settings_.self.replica && moves;
+        moving += mine && !known.moving ? 1 : 0;
+        known.moving = mine;
+        if (!std::holds_alternative<std::monostate>(step)) {
+            out.emplace_back(take_step{number, std::move(step)});
+        }
+    }
+}
+
+} // namespace troupe::runtime::cluster

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "runtime/cluster/coordinator.hpp"
+#include "schemas/base/described.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/problem.hpp"
+#include "storage/replication/messages.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What a cluster keeps at its coordinator: keys and the JSON behind them.
+///
+///   config             -> what all nodes have to agree on; written once, by the founder
+///   members/NAME       -> a node that belongs to the cluster, whether it is there or not
+///   alive/NAME         -> the process that it runs as; goes with its lease
+///   shards/NNNN        -> who replicates a shard (epoch, leader, voters, learners)
+namespace troupe::runtime::cluster {
+
+struct config_value {
+    uuid cluster;
+    std::uint32_t shards = 0;
+    std::string hash;
+    std::uint64_t hash_seed = 0;
+    std::uint32_t copies = 0;
+    uuid founder; ///< The replica that made the first registers.
+
+    bool operator==(const config_value&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(config_value, (), (cluster, shards, hash, hash_seed, copies, founder))
+
+struct member_value {
+    uuid replica;
+    std::string address; ///< Of its links.
+    std::uint16_t port = 0;
+    double weight = 1;
+    bool draining = false;
+
+    bool operator==(const member_value&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(member_value, (), (replica, address, port, weight, draining))
+
+struct alive_value {
+    uuid replica;
+    uuid incarnation;
+    std::string version; ///< Of the program.
+
+    bool operator==(const alive_value&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(alive_value, (), (replica, incarnation, version))
+
+struct register_value {
+    std::uint64_t epoch = 0;
+    uuid leader;
+    std::vector<uuid> voters;
+    std::vector<uuid> learners;
+};
+BOOST_DESCRIBE_STRUCT(register_value, (), (epoch, leader, voters, learners))
+
+inline constexpr std::string_view config_key = "config";
+inline constexpr std::string_view members_prefix = "members/";
+inline constexpr std::string_view alive_prefix = "alive/";
+inline constexpr std::string_view shards_prefix = "shards/";
+
+std::string member_key(std::string_view name);
+std::string alive_key(std::string_view name);
+std::string shard_key(std::uint32_t shard);
+/// The number in such a key; nothing for another one.
+std::optional<std::uint32_t> shard_of_key(std::string_view key);
+
+std::string encode_register(const storage::replication::replica_set& set);
+/// `invalid_request` names what is wrong.
+expected<storage::replication::replica_set> decode_register(std::string_view json);
+
+} // namespace troupe::runtime::cluster

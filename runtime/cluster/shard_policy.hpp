@@ -1,0 +1,64 @@
+#pragma once
+
+#include "runtime/cluster/placement.hpp"
+#include "storage/replication/messages.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <variant>
+#include <vector>
+
+namespace troupe::runtime::cluster {
+
+/// What a node knows of one shard, and of the cluster, when it asks what to do about it.
+struct shard_situation {
+    std::uint32_t shard = 0;
+    uuid self;
+    storage::replication::replica_set set; ///< As the register says; epoch 0: there is none.
+    bool takes = false;                    ///< This node owns the shard and may propose.
+    bool candidate = false;                ///< It is about to lead.
+    std::uint64_t commit = 0;
+    std::uint64_t last = 0; ///< Of the log here.
+    /// At the owner: how far a replica's disk is.
+    std::function<std::optional<std::uint64_t>(const uuid&)> durable_at;
+    std::int64_t ownerless_ms = 0; ///< How long the leader of the register has not been alive.
+    bool may_move = true;          ///< Bounds what moves at a time in the cluster.
+};
+
+struct cluster_rules {
+    std::size_t copies = 3;
+    std::int64_t turn_ms = 300; ///< Between one voter and the next to campaign, should the first not come.
+};
+
+// ---- what is to be done next; one step at a time, each safe by itself
+
+struct campaign_step {
+    bool operator==(const campaign_step&) const = default;
+};
+/// Changes the set by one replica, to this one.
+struct change_step {
+    std::vector<uuid> voters;
+    std::vector<uuid> learners;
+    bool operator==(const change_step&) const = default;
+};
+/// Commands wait from now on; when nothing is in flight any more, that voter is asked to lead.
+struct hand_over_step {
+    uuid to;
+    bool operator==(const hand_over_step&) const = default;
+};
+using shard_step = std::variant<std::monostate, campaign_step, change_step, hand_over_step>;
+
+/// Brings a shard from where it is to where it belongs (`place`): an owner that is gone is replaced at once, by the
+/// voter that comes first; a replica comes as a learner, votes when it has what is committed, and only then another one
+/// goes. There are never fewer voters than before, unless there are more than `copies`. Pure.
+shard_step next_step(const shard_situation& now, std::span<const cluster_node> nodes, const cluster_rules& rules);
+
+/// Whether so many copies are enough to acknowledge anything: a majority of those that are wanted.
+inline bool has_quorum_of_copies(std::size_t voters, const cluster_rules& rules) {
+    return voters >= rules.copies / 2 + 1;
+}
+
+} // namespace troupe::runtime::cluster

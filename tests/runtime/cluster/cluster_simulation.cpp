@@ -1,0 +1,565 @@
+// Whole nodes in small: the core of the cluster, the committer with its logs on simulated disks, and the coordinator in
+// memory, on one clock. Nodes crash and freeze, frames are lost and late, the coordinator cannot be reached, by one or
+// by all. A failure prints its seed; TROUPE_SEED=<seed> runs that one again, TROUPE_SEEDS=<count> more of them.
+
+#include "runtime/cluster/cluster_core.hpp"
+#include "runtime/cluster/memory_coordinator.hpp"
+#include "storage/committer.hpp"
+#include "storage/keys.hpp"
+#include "storage/log_reader.hpp"
+#include "tests/storage/simulated_disk.hpp"
+#include "tests/storage/simulated_env.hpp"
+#include "tests/temporary_directory.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace troupe;
+using namespace troupe::storage;
+using namespace troupe::storage::replication;
+using namespace troupe::runtime::cluster;
+using namespace troupe::test;
+
+namespace {
+
+constexpr std::uint32_t shards = 4;
+constexpr std::int64_t ttl_ms = 1000;
+constexpr std::int64_t run_ms = 12'000;
+constexpr std::int64_t tick_ms = 50;
+
+void require(bool holds, const std::string& claim) {
+    if (!holds) {
+        throw std::runtime_error(claim);
+    }
+}
+
+replica_id id_of(std::size_t index) {
+    replica_id id;
+    id.bytes[15] = static_cast<std::uint8_t>(index + 1);
+    return id;
+}
+std::size_t index_of(const replica_id& id) { return id.bytes[15] - 1U; }
+
+struct frame {
+    std::size_t from = 0;
+    std::size_t to = 0;
+    std::int64_t at_ms = 0;
+    std::string bytes;
+};
+
+/// What all nodes share.
+struct surroundings {
+    explicit surroundings(std::uint64_t seed) : random(seed) {}
+    seeded_random random;
+    std::int64_t now_ms = 1000;
+    std::vector<frame> net;
+    std::shared_ptr<memory_map> map = std::make_shared<memory_map>();
+};
+
+/// A node: what the runtime's threads will be to these parts, the steps of this class are here.
+class node : log_peers, coordinator_listener {
+public:
+    node(std::size_t index, std::uint64_t seed, surroundings& all)
+        : index_(index), all_(all), disk(seed + index, directory_.path.string()), env_(disk, wall_ms_) {
+        identity who;
+        who.replica = id_of(index);
+        who.shards = shards;
+        std::ofstream(directory_.path / "identity.json") << to_json(who);
+    }
+    ~node() override { stop(); }
+
+    [[nodiscard]] bool is_up() const { return committer != nullptr; }
+    [[nodiscard]] bool reads(std::uint32_t shard) const {
+        return is_up() && committer->owns(shard) && core->serves_until_ms() > all_.now_ms;
+    }
+
+    void start() {
+        disk.disarm();
+        disk.restart();
+        store_options options;
+        options.directory = directory_.path;
+        options.cache_bytes = 1 << 20;
+        options.write_buffer_bytes = 2 << 20;
+        options.env = env_.env();
+        auto opened = store::open(options);
+        require(opened.has_value(), "a store opens: " + (opened ? "" : opened.error().detail));
+        kept = std::move(*opened);
+        log_options logs;
+        logs.peers = this;
+        auto made = storage::committer::join(*kept, 0, logs);
+        require(made.has_value(), "a committer joins: " + (made ? "" : made.error().detail));
+        committer = std::move(*made);
+        cluster_settings s;
+        s.self.name = "n" + std::to_string(index_ + 1);
+        s.self.replica = id_of(index_);
+        s.self.incarnation.bytes[0] = static_cast<std::uint8_t>(index_ + 1);
+        s.self.incarnation.bytes[1] = ++lives_;
+        s.self.shards = shards;
+        s.self.replication = 3;
+        s.replace_after_ms = 4000;
+        s.is_new = true;
+        for (std::uint32_t shard = 0; shard < shards; ++shard) {
+            s.is_new = s.is_new && committer->logs().last_seq(shard) == 0;
+        }
+        core.emplace(s);
+        queue_ = std::make_unique<run_queue>();
+        memory_settings settings;
+        settings.run = queue_->as_executor();
+        settings.ttl_ms = ttl_ms;
+        coordinator = std::make_unique<memory_coordinator>(all_.map, settings);
+        coordinator->start(*this);
+    }
+
+    /// As a kill -9, or the loss of its power.
+    void crash(bool power) {
+        disk.cut(power ? disk_end::power : disk_end::process);
+        run_jobs();
+        stop();
+    }
+
+    void stop() {
+        if (coordinator) {
+            coordinator->vanish();
+            coordinator.reset();
+        }
+        queue_.reset();
+        core.reset();
+        committer.reset();
+        kept.reset();
+        run_jobs();
+        active.clear();
+        busy.clear();
+        inbox.clear();
+    }
+
+    void run_jobs() {
+        while (env_.jobs() > 0) {
+            env_.run_job(0);
+        }
+    }
+
+    /// One turn of its loop.
+    void turn() {
+        queue_->run_some();
+        for (auto& f : std::exchange(inbox, {})) {
+            committer->logs().on_frame(id_of(f.from), f.bytes);
+        }
+        if (all_.now_ms >= ticked_ms_ + tick_ms) {
+            ticked_ms_ = all_.now_ms;
+            committer->tick(++ticks_ % 10 == 0);
+            core->tick(
+                all_.now_ms, [this](std::uint32_t shard) { return view_of(shard); }, out_);
+        }
+        perform();
+        const auto written = committer->write();
+        require(written.has_value(), "a healthy node goes on: " + (written ? "" : written.error().detail));
+        for (const auto& event : committer->take_events()) {
+            if (const auto* wanted = std::get_if<register_wanted>(&event)) {
+                core->on_register_wanted(wanted->shard, wanted->next, wanted->over, out_);
+            } else if (const auto* refused = std::get_if<peer_refused>(&event)) {
+                throw std::runtime_error("a correct replica was refused: " + refused->reason);
+            } else if (std::get_if<checkpoint_wanted>(&event) != nullptr) {
+                throw std::runtime_error("all changes are kept, and a checkpoint was wanted");
+            }
+        }
+        perform();
+    }
+
+    temporary_directory directory_;
+    std::size_t index_;
+    surroundings& all_;
+    std::atomic<std::int64_t> wall_ms_{1'700'000'000'000};
+    simulated_disk disk;
+    simulated_env env_;
+    std::unique_ptr<storage::store> kept;
+    std::unique_ptr<storage::committer> committer;
+    std::optional<cluster_core> core;
+    std::unique_ptr<memory_coordinator> coordinator;
+    std::unique_ptr<run_queue> queue_;
+    std::vector<frame> inbox;
+    std::map<std::string, activation> active;
+    std::set<std::string> busy;
+    std::int64_t frozen_until_ms = 0;
+
+private:
+    bool send(const replica_id& to, std::string bytes) override {
+        const auto delay =
+            static_cast<std::int64_t>(all_.random.chance(90) ? all_.random.below(4) : all_.random.below(300));
+        all_.net.push_back({index_, index_of(to), all_.now_ms + delay, std::move(bytes)});
+        return true;
+    }
+    void on_map(std::vector<entry> all, std::uint64_t revision) override { core->on_map(all, revision, out_); }
+    void on_changes(std::vector<change> changes, std::uint64_t revision) override {
+        core->on_changes(changes, revision, out_);
+    }
+    void on_lease(lease now) override { core->on_lease(now, out_); }
+    void on_reachable(bool, const std::string&) override {}
+
+    [[nodiscard]] log_view view_of(std::uint32_t shard) const {
+        const auto& self = committer->logs().of(shard);
+        return {committer->owns(shard) && committer->logs().takes(shard), self.is_candidate(), self.core().commit(),
+                self.core().log().last().seq, [&self](const uuid& id) { return self.core().durable_at(id); }};
+    }
+
+    void perform() {
+        for (auto& action : std::exchange(out_, {})) {
+            std::visit([this](auto& a) { act(a); }, action);
+        }
+        if (!out_.empty()) {
+            perform();
+        }
+    }
+    void act(commit_wanted& a) {
+        coordinator->commit(std::move(a.what), [this, id = a.id](const expected<transaction_result>& result) {
+            core->on_committed(id, result, out_);
+        });
+    }
+    void act(const peers_changed&) {}
+    void act(const register_changed& a) { committer->logs().on_register(a.shard, a.set); }
+    void act(const register_answered& a) {
+        a.applied ? committer->logs().on_register_written(a.shard, a.epoch, *a.applied)
+                  : committer->logs().on_register_unknown(a.shard, a.epoch);
+    }
+    void act(const create_shard& a) { static_cast<void>(committer->logs().create(a.shard)); }
+    void act(const turned_away& a) { throw std::runtime_error("a member was turned away: " + a.why.detail); }
+    void act(const take_step& a) {
+        auto& logs = committer->logs();
+        if (std::holds_alternative<campaign_step>(a.step)) {
+            static_cast<void>(logs.campaign(a.shard));
+        } else if (const auto* change = std::get_if<change_step>(&a.step)) {
+            static_cast<void>(logs.change(a.shard, change->voters, change->learners));
+        } else if (const auto* next = std::get_if<hand_over_step>(&a.step)) {
+            committer->hand_over(a.shard, next->to);
+        }
+    }
+
+    cluster_core::actions out_;
+    std::int64_t ticked_ms_ = 0;
+    std::uint64_t ticks_ = 0;
+    std::uint8_t lives_ = 0;
+};
+
+struct outcome {
+    std::size_t committed = 0;
+    std::size_t reads = 0;
+    std::size_t takeovers = 0;
+    std::int64_t longest_gap_ms = 0; ///< Without an owner, at a time when nothing was wrong.
+};
+
+class cluster {
+public:
+    cluster(std::uint64_t seed, std::size_t count) : all_(seed), random_(all_.random) {
+        for (std::size_t i = 0; i < count; ++i) {
+            nodes_.push_back(std::make_unique<node>(i, seed * 100, all_));
+            nodes_.back()->start();
+        }
+        for (std::uint64_t number = 1; entities_.size() < 2 * shards; ++number) {
+            entity_address a{system_organization, "counter", uuid()};
+            std::memcpy(a.id.bytes.data(), &number, sizeof number);
+            entities_.push_back(a);
+        }
+    }
+
+    outcome run() {
+        while (all_.now_ms < run_ms) {
+            if (random_.chance(2)) {
+                disturb();
+            }
+            step();
+        }
+        heal();
+        return result_;
+    }
+
+private:
+    void step() {
+        all_.now_ms += 2;
+        all_.map->advance(all_.now_ms);
+        deliver();
+        for (auto& n : nodes_) {
+            if (n->is_up() && all_.now_ms >= n->frozen_until_ms && random_.chance(70)) {
+                n->turn();
+                collect(*n);
+            }
+        }
+        work();
+        read();
+    }
+
+    void deliver() {
+        auto arrived =
+            std::partition(all_.net.begin(), all_.net.end(), [&](const frame& f) { return f.at_ms > all_.now_ms; });
+        std::vector<frame> now(std::make_move_iterator(arrived), std::make_move_iterator(all_.net.end()));
+        all_.net.erase(arrived, all_.net.end());
+        for (auto& f : now) {
+            const bool cut = !calm_ && (cut_.contains({f.from, f.to}) || random_.chance(2));
+            if (!cut && nodes_[f.to]->is_up()) {
+                nodes_[f.to]->inbox.push_back(std::move(f));
+            }
+        }
+    }
+
+    // ---- what goes wrong
+
+    void disturb() {
+        auto& n = *nodes_[random_.below(nodes_.size())];
+        if (n.is_up() && random_.chance(40)) { // what an operator may ask for at any time
+            n.committer->hand_over(static_cast<std::uint32_t>(random_.below(shards)),
+                                   id_of(random_.below(nodes_.size())));
+        }
+        const auto dice = random_.below(100);
+        if (dice < 12 && n.is_up()) {
+            n.crash(random_.chance(50));
+        } else if (dice < 45 && !n.is_up()) {
+            n.start();
+        } else if (dice < 55) {
+            n.frozen_until_ms = all_.now_ms + static_cast<std::int64_t>(random_.below(2500));
+            if (n.is_up()) {
+                n.coordinator->keep_alive(false);
+            }
+        } else if (dice < 65) {
+            cut_.clear();
+            const auto alone = random_.below(nodes_.size());
+            const bool one_way = random_.chance(30);
+            for (std::size_t other = 0; other < nodes_.size(); ++other) {
+                cut_.insert({alone, other});
+                if (!one_way) {
+                    cut_.insert({other, alone});
+                }
+            }
+        } else if (dice < 80) {
+            cut_.clear();
+        } else if (dice < 86 && n.is_up()) {
+            n.coordinator->cut("a cable");
+        } else if (dice < 88) {
+            for (auto& each : nodes_) {
+                if (each->is_up()) {
+                    each->coordinator->cut("an outage");
+                }
+            }
+        } else if (dice < 96) {
+            for (auto& each : nodes_) {
+                if (each->is_up()) {
+                    each->coordinator->heal(random_.chance(30));
+                    each->coordinator->keep_alive(true);
+                }
+            }
+        } else if (n.is_up()) {
+            n.coordinator->set_fate(random_.chance(50)   ? memory_coordinator::fate::answered
+                                    : random_.chance(50) ? memory_coordinator::fate::lost_after
+                                                         : memory_coordinator::fate::lost_before);
+        }
+    }
+
+    // ---- clients
+
+    void work() {
+        const auto& a = entities_[random_.below(entities_.size())];
+        for (auto& n : nodes_) {
+            if (n->is_up() && all_.now_ms >= n->frozen_until_ms && n->committer->owns(n->kept->shard_of(a)) &&
+                random_.chance(30)) {
+                submit(*n, a);
+            }
+        }
+    }
+
+    void submit(node& n, const entity_address& a) {
+        const auto name = to_string(a);
+        if (n.busy.contains(name)) {
+            return;
+        }
+        if (!n.active.contains(name)) {
+            auto activated = n.committer->activate(a);
+            require(activated.has_value(), "an owner activates its entities");
+            n.active[name] = *activated;
+        }
+        const auto number = ++numbers_;
+        storage::append one;
+        one.entity = a;
+        one.activation = n.active[name].id;
+        one.expected_version = n.active[name].version;
+        record r;
+        r.entity = a;
+        r.entity_seq = one.expected_version + 1;
+        r.command_id = "c" + std::to_string(number);
+        r.type = "happened";
+        r.time = {1'700'000'000'000 + all_.now_ms};
+        r.payload = "{}";
+        one.records.push_back(std::move(r));
+        n.busy.insert(name);
+        n.committer->submit(std::move(one), number);
+    }
+
+    void collect(node& n) {
+        for (const auto& done : n.committer->take_settled()) {
+            const auto name = to_string(done.what.entity);
+            n.busy.erase(name);
+            if (!done.result) {
+                n.active.erase(name);
+                continue;
+            }
+            ++n.active[name].version;
+            ++result_.committed;
+            const auto shard = n.kept->shard_of(done.what.entity);
+            answered_[shard] = std::max(answered_[shard], done.result->last_seq);
+            require(truth_[shard].emplace(done.result->last_seq, done.ticket).second, "no seq is answered twice");
+        }
+    }
+
+    /// Whoever may show a shard shows all that was ever answered, by whomever.
+    void read() {
+        for (std::uint32_t shard = 0; shard < shards; ++shard) {
+            for (auto& n : nodes_) {
+                if (n->reads(shard)) {
+                    ++result_.reads;
+                    require(n->committer->logs().applied(shard) >= answered_[shard],
+                            "an owner with a lease shows all that was answered");
+                }
+            }
+        }
+    }
+
+    // ---- the end
+
+    [[nodiscard]] bool is_settled() const {
+        for (std::uint32_t shard = 0; shard < shards; ++shard) {
+            const auto owners = std::ranges::count_if(nodes_, [&](const auto& n) { return n->reads(shard); });
+            const auto& set = nodes_.front()->core->shard(shard);
+            const auto wanted = place(shard, nodes_.front()->core->nodes(), 3);
+            auto voters = set.voters;
+            auto placed = wanted;
+            std::ranges::sort(voters);
+            std::ranges::sort(placed);
+            if (wanted.empty() || owners != 1 || voters != placed || !set.learners.empty() ||
+                set.leader != wanted.front()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    void heal() {
+        calm_ = true;
+        cut_.clear();
+        for (auto& n : nodes_) {
+            n->frozen_until_ms = 0;
+            if (!n->is_up()) {
+                n->start();
+            }
+            n->coordinator->heal();
+            n->coordinator->keep_alive(true);
+            n->coordinator->set_fate(memory_coordinator::fate::answered);
+        }
+        const auto began = all_.now_ms;
+        while (!is_settled()) {
+            require(all_.now_ms < began + 60'000, "healthy nodes bring every shard to where it belongs");
+            step();
+        }
+        result_.longest_gap_ms = all_.now_ms - began;
+        for (int i = 0; i < 1500; ++i) { // idle followers hear of the commit
+            step();
+        }
+        compare();
+    }
+
+    void compare() const {
+        for (std::uint32_t shard = 0; shard < shards; ++shard) {
+            std::optional<std::vector<record>> longest;
+            const auto& set = nodes_.front()->core->shard(shard);
+            for (const auto& voter : set.voters) {
+                std::vector<record> log;
+                const auto read = read_log(*nodes_[index_of(voter)]->kept, shard, 0, [&](record&& r) {
+                    log.push_back(std::move(r));
+                    return true;
+                });
+                require(read.has_value(), "a log can be read: " + (read ? "" : read.error().detail));
+                const auto same = longest ? std::min(longest->size(), log.size()) : 0;
+                require(!longest ||
+                            std::equal(log.begin(), log.begin() + static_cast<std::ptrdiff_t>(same), longest->begin()),
+                        "logs are prefixes of each other");
+                longest = !longest || log.size() > longest->size() ? std::move(log) : std::move(longest);
+            }
+            check_truth(shard, *longest);
+        }
+    }
+
+    void check_truth(std::uint32_t shard, const std::vector<record>& log) const {
+        std::map<std::string, std::uint64_t> versions;
+        std::set<std::string> seen;
+        for (const auto& r : log) {
+            if (r.entity_seq > 0) {
+                require(r.entity_seq == ++versions[to_string(r.entity)], "histories have no gap and no fork");
+                require(seen.insert(r.command_id).second, "a command is committed once");
+            }
+        }
+        const auto found = truth_.find(shard);
+        for (const auto& [seq, ticket] :
+             found == truth_.end() ? std::map<std::uint64_t, std::uint64_t>() : found->second) {
+            require(seq <= log.size() && log[seq - 1].command_id == "c" + std::to_string(ticket),
+                    "what was answered stands where it was said to");
+        }
+    }
+
+    surroundings all_;
+    seeded_random& random_;
+    std::vector<std::unique_ptr<node>> nodes_;
+    std::vector<entity_address> entities_;
+    std::set<std::pair<std::size_t, std::size_t>> cut_; // (from, to)
+    bool calm_ = false;
+    std::map<std::uint32_t, std::map<std::uint64_t, std::uint64_t>> truth_; ///< Of each shard: seq to append.
+    std::array<std::uint64_t, shards> answered_{};
+    std::uint64_t numbers_ = 0;
+    outcome result_;
+};
+
+void simulate(std::size_t count, std::uint64_t seeds) {
+    std::uint64_t first = 1;
+    if (const char* one = std::getenv("TROUPE_SEED")) {
+        first = std::strtoull(one, nullptr, 10);
+        seeds = 1;
+    } else if (const char* more = std::getenv("TROUPE_SEEDS")) {
+        seeds = std::strtoull(more, nullptr, 10);
+    }
+    outcome all;
+    for (auto seed = first; seed < first + seeds; ++seed) {
+        try {
+            cluster world(seed, count);
+            const auto one = world.run();
+            all.committed += one.committed;
+            all.reads += one.reads;
+            all.longest_gap_ms = std::max(all.longest_gap_ms, one.longest_gap_ms);
+        } catch (const std::exception& broken) {
+            BOOST_FAIL("TROUPE_SEED=" << seed << " with " << count << " nodes: not true: " << broken.what());
+        }
+    }
+    BOOST_TEST_MESSAGE(count << " nodes, " << seeds << " seeds: " << all.committed << " appends, " << all.reads
+                             << " reads, at most " << all.longest_gap_ms << " ms until all was in its place");
+    if (seeds > 1) { // otherwise it would prove nothing
+        BOOST_TEST(all.committed > 50 * seeds);
+        BOOST_TEST(all.reads > 1000 * seeds);
+    }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(cluster_simulation)
+
+BOOST_AUTO_TEST_CASE(three_nodes_lose_nothing_and_show_nothing_old) { simulate(3, 10); }
+BOOST_AUTO_TEST_CASE(five_nodes_lose_nothing_and_show_nothing_old) { simulate(5, 6); }
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,569 @@
+// Whole stores that replicate each other, on simulated disks: frames are lost, repeated and late, powers are cut at any
+// operation of a disk, shards change owners and sets. What the core does alone is in replication_simulation.cpp.
+// A failure prints its seed; TROUPE_SEED=<seed> runs that one again, TROUPE_SEEDS=<count> more of them.
+
+#include "storage/committer.hpp"
+#include "storage/keys.hpp"
+#include "storage/log_reader.hpp"
+#include "storage/rocks.hpp"
+#include "tests/storage/simulated_disk.hpp"
+#include "tests/storage/simulated_env.hpp"
+#include "tests/temporary_directory.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace troupe;
+using namespace troupe::storage;
+using namespace troupe::storage::replication;
+using namespace troupe::test;
+
+namespace {
+
+constexpr std::uint32_t shards = 2;
+constexpr std::size_t entities_a_shard = 2;
+constexpr std::uint64_t steps = 1500;
+
+void require(bool holds, const std::string& claim) {
+    if (!holds) {
+        throw std::runtime_error(claim);
+    }
+}
+
+replica_id id_of(std::size_t index) {
+    replica_id id;
+    id.bytes[15] = static_cast<std::uint8_t>(index + 1);
+    return id;
+}
+std::size_t index_of(const replica_id& id) { return id.bytes[15] - 1U; }
+
+struct frame {
+    std::size_t from = 0;
+    std::size_t to = 0;
+    std::string bytes;
+};
+struct watched {
+    std::size_t to = 0;
+    std::uint32_t shard = 0;
+    replica_set set;
+};
+
+/// One node: a disk, a store on it, and who asks it.
+struct machine : log_peers {
+    machine(std::size_t number, std::uint64_t seed, std::deque<frame>& wires)
+        : index(number), disk(seed + number, directory.path.string()), env(disk, now_ms), net(wires) {
+        identity who;
+        who.replica = id_of(index);
+        who.shards = shards;
+        std::ofstream(directory.path / "identity.json") << to_json(who);
+    }
+
+    bool send(const replica_id& to, std::string bytes) override {
+        if (!disk.is_cut()) {
+            net.push_back({index, index_of(to), std::move(bytes)});
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool is_up() const { return committer != nullptr; }
+
+    void start() {
+        disk.restart();
+        store_options options;
+        options.directory = directory.path;
+        options.cache_bytes = 1 << 20;
+        options.write_buffer_bytes = 2 << 20;
+        options.env = env.env();
+        auto opened = store::open(options);
+        require(opened.has_value(), "a store opens after whatever happened: " + (opened ? "" : opened.error().detail));
+        kept = std::move(*opened);
+        log_options logs;
+        logs.peers = this;
+        logs.frame_bytes = 600;
+        logs.tail_bytes = 2000;
+        auto made = committer::join(*kept, 0, logs);
+        require(made.has_value(), "a committer joins after whatever happened: " + (made ? "" : made.error().detail));
+        committer = std::move(*made);
+    }
+
+    void stop() {
+        committer.reset();
+        kept.reset();
+        active.clear();
+        busy.clear();
+        asked.clear();
+    }
+
+    temporary_directory directory;
+    std::size_t index;
+    std::atomic<std::int64_t> now_ms{1'700'000'000'000};
+    simulated_disk disk;
+    simulated_env env;
+    std::deque<frame>& net;
+    std::unique_ptr<storage::store> kept;
+    std::unique_ptr<storage::committer> committer;
+    std::map<std::string, activation> active;
+    std::set<std::string> busy;
+    std::vector<register_wanted> asked; ///< Of the register, and not answered yet.
+};
+
+class cluster {
+public:
+    cluster(std::uint64_t seed, std::size_t voters, std::size_t learners) : random_(seed) {
+        for (std::size_t i = 0; i < voters + learners; ++i) {
+            machines_.push_back(std::make_unique<machine>(i, seed * 1000, net_));
+        }
+        for (auto& set : registers_) {
+            set.epoch = 1;
+            set.leader = id_of(random_.below(voters));
+            for (std::size_t i = 0; i < machines_.size(); ++i) {
+                (i < voters ? set.voters : set.learners).push_back(id_of(i));
+            }
+        }
+        for (auto& m : machines_) {
+            start(*m);
+        }
+        name_entities();
+    }
+
+    void run() {
+        for (std::uint64_t step = 0; step < steps; ++step) {
+            disturb();
+        }
+        heal();
+    }
+
+    [[nodiscard]] std::size_t committed() const { return answered_.size(); }
+    [[nodiscard]] std::size_t unknown() const { return unknown_; }
+    [[nodiscard]] std::size_t ownerships() const { return ownerships_; }
+
+private:
+    void name_entities() {
+        for (std::uint64_t number = 1; entities_.size() < shards * entities_a_shard; ++number) {
+            entity_address a{system_organization, "counter", uuid()};
+            std::memcpy(a.id.bytes.data(), &number, sizeof number);
+            const auto shard = machines_.front()->kept->shard_of(a);
+            if (std::ranges::count(entities_, shard, &std::pair<std::uint32_t, entity_address>::first) <
+                static_cast<std::ptrdiff_t>(entities_a_shard)) {
+                entities_.emplace_back(shard, a);
+            }
+        }
+    }
+
+    void disturb() {
+        auto& m = *machines_[random_.below(machines_.size())];
+        const auto shard = static_cast<std::uint32_t>(random_.below(shards));
+        const auto dice = random_.below(1000);
+        if (dice < 420) {
+            deliver(true);
+        } else if (dice < 700) {
+            write(m);
+        } else if (dice < 860) {
+            work();
+        } else if (dice < 910) {
+            if (m.is_up()) {
+                m.committer->tick(random_.chance(30));
+            }
+        } else if (dice < 930) {
+            campaign(m, shard);
+        } else if (dice < 945) {
+            change(m, shard);
+        } else if (dice < 955) {
+            hand_over(m, shard);
+        } else if (dice < 965) {
+            m.disk.cut_after(random_.below(30), random_.chance(50) ? disk_end::power : disk_end::process);
+        } else if (dice < 975) {
+            partitioned_ = random_.chance(50) ? std::optional(random_.below(machines_.size())) : std::nullopt;
+        } else if (dice < 995) {
+            if (!m.is_up()) {
+                start(m);
+            }
+        } else {
+            run_jobs(m);
+        }
+    }
+
+    static void run_jobs(machine& m) {
+        while (m.env.jobs() > 0) {
+            m.env.run_job(0);
+        }
+    }
+
+    void crash(machine& m) {
+        m.disk.cut(random_.chance(50) ? disk_end::power : disk_end::process); // unless it is cut already
+        run_jobs(m);
+        m.stop();
+        run_jobs(m);
+    }
+
+    void start(machine& m) {
+        m.disk.disarm();
+        m.start();
+        for (std::uint32_t shard = 0; shard < shards; ++shard) {
+            m.committer->logs().on_register(shard, registers_[shard]);
+        }
+    }
+
+    // ---- clients
+
+    void work() {
+        const auto& [shard, a] = entities_[random_.below(entities_.size())];
+        for (auto& m : machines_) {
+            if (m->is_up() && m->committer->owns(shard) && random_.chance(80)) {
+                submit(*m, shard, a);
+            }
+        }
+    }
+
+    void submit(machine& m, std::uint32_t shard, const entity_address& a) {
+        const auto name = to_string(a);
+        if (m.busy.contains(name)) {
+            return;
+        }
+        if (!m.active.contains(name)) {
+            auto activated = m.committer->activate(a);
+            require(activated.has_value(), "an owner activates its entities");
+            m.active[name] = *activated;
+        }
+        const auto& active = m.active[name];
+        storage::append one;
+        one.entity = a;
+        one.activation = active.id;
+        one.expected_version = active.version;
+        const auto number = ++numbers_;
+        const auto events = 1 + static_cast<std::uint32_t>(random_.below(3));
+        for (std::uint32_t i = 0; i < events; ++i) {
+            record r;
+            r.entity = a;
+            r.entity_seq = active.version + i + 1;
+            r.command_id = "c" + std::to_string(number);
+            r.index_in_batch = i;
+            r.batch_size = events;
+            r.type = "happened";
+            r.time = {1'700'000'000'000 + static_cast<std::int64_t>(number)};
+            r.payload = "{\"n\":" + std::to_string(number) + "}";
+            one.records.push_back(std::move(r));
+        }
+        one.derived.puts.emplace_back(keys::entity(shard, keys::table::document, a), std::to_string(number));
+        if (random_.chance(20)) {
+            one.derived.deletes.push_back(keys::entity(shard, keys::table::owed, a));
+        } else {
+            one.derived.puts.emplace_back(keys::entity(shard, keys::table::owed, a), "");
+        }
+        m.busy.insert(name);
+        m.committer->submit(std::move(one), number);
+    }
+
+    void settled(machine& m, const settled_append& done) {
+        const auto name = to_string(done.what.entity);
+        m.busy.erase(name);
+        if (done.result) {
+            require(
+                answered_.emplace(done.ticket, std::pair(done.what.records.back().shard, done.result->last_seq)).second,
+                "an append is answered once");
+            m.active[name].version += done.what.records.size();
+        } else {
+            unknown_ += done.result.error().code == code::unknown_outcome ? 1 : 0;
+            m.active.erase(name);
+        }
+    }
+
+    // ---- the node's loop
+
+    void write(machine& m) {
+        if (!m.is_up()) {
+            return;
+        }
+        const auto written = m.committer->write();
+        if (m.disk.is_cut()) {
+            crash(m);
+            return;
+        }
+        require(written.has_value(), "a healthy node goes on: " + (written ? "" : written.error().detail));
+        for (const auto& done : m.committer->take_settled()) {
+            settled(m, done);
+        }
+        for (const auto& event : m.committer->take_events()) {
+            note(m, event);
+        }
+        answer_registers(m);
+    }
+
+    void note(machine& m, const log_event& event) {
+        if (const auto* wanted = std::get_if<register_wanted>(&event)) {
+            m.asked.push_back(*wanted);
+        } else if (const auto* change = std::get_if<ownership>(&event)) {
+            ownerships_ += change->owned ? 1 : 0;
+            const auto& logs = m.committer->logs();
+            require(!change->owned || logs.applied(change->shard) >= logs.commit(change->shard),
+                    "an owner has all that is committed in its tables");
+        } else if (const auto* refused = std::get_if<peer_refused>(&event)) {
+            throw std::runtime_error("a correct replica was refused: " + refused->reason);
+        } else if (std::get_if<checkpoint_wanted>(&event) != nullptr) {
+            throw std::runtime_error("all changes are kept, and a checkpoint was wanted");
+        }
+    }
+
+    void answer_registers(machine& m) {
+        for (const auto& asked : std::exchange(m.asked, {})) {
+            auto& now = registers_[asked.shard];
+            const bool reached = !random_.chance(10);
+            const bool applied = reached && now.epoch == asked.over;
+            if (applied) {
+                now = asked.next;
+                for (std::size_t i = 0; i < machines_.size(); ++i) {
+                    watches_.push_back({i, asked.shard, now});
+                }
+            }
+            auto& logs = m.committer->logs();
+            if (!reached || random_.chance(10)) {
+                logs.on_register_unknown(asked.shard, asked.next.epoch);
+            } else {
+                logs.on_register(asked.shard, now);
+                logs.on_register_written(asked.shard, asked.next.epoch, applied);
+            }
+        }
+    }
+
+    // ---- what a policy would want
+
+    void campaign(machine& m, std::uint32_t shard) {
+        if (m.is_up()) {
+            static_cast<void>(m.committer->logs().campaign(shard));
+        }
+    }
+
+    void change(machine& m, std::uint32_t shard) {
+        if (!m.is_up() || !m.committer->logs().takes(shard)) {
+            return;
+        }
+        const auto& self = m.committer->logs().of(shard);
+        auto voters = self.set().voters;
+        auto learners = self.set().learners;
+        if (!learners.empty() && random_.chance(60)) {
+            if (self.core().durable_at(learners.front()).value_or(0) < self.core().commit()) {
+                return;
+            }
+            voters.push_back(learners.front());
+            learners.erase(learners.begin());
+        } else {
+            const auto gone = voters.begin() + static_cast<std::ptrdiff_t>(random_.below(voters.size()));
+            if (*gone == id_of(m.index) || voters.size() <= 2) {
+                return;
+            }
+            learners.push_back(*gone);
+            voters.erase(gone);
+        }
+        static_cast<void>(m.committer->logs().change(shard, voters, learners));
+    }
+
+    void hand_over(machine& m, std::uint32_t shard) {
+        if (m.is_up()) {
+            m.committer->hand_over(shard, id_of(random_.below(machines_.size())));
+        }
+    }
+
+    // ---- the net
+
+    void deliver(bool lossy) {
+        if (!watches_.empty() && random_.chance(30)) {
+            const auto w = watches_.front();
+            watches_.pop_front();
+            if (machines_[w.to]->is_up()) {
+                machines_[w.to]->committer->logs().on_register(w.shard, w.set);
+            }
+        }
+        if (net_.empty()) {
+            return;
+        }
+        const auto window = lossy && random_.chance(20) ? net_.size() : std::min<std::size_t>(net_.size(), 3);
+        const auto at = net_.begin() + static_cast<std::ptrdiff_t>(lossy ? random_.below(window) : 0);
+        const auto mail = *at;
+        if (!lossy || !random_.chance(5)) { // else it comes again
+            net_.erase(at);
+        }
+        const bool cut = lossy && (partitioned_ == mail.from || partitioned_ == mail.to || random_.chance(4));
+        if (!cut && machines_[mail.to]->is_up()) {
+            machines_[mail.to]->committer->logs().on_frame(id_of(mail.from), mail.bytes);
+        }
+    }
+
+    // ---- the end
+
+    void settle_all() {
+        for (int round = 0; round < 20'000; ++round) {
+            if (net_.empty() && watches_.empty() && round % 100 == 99) {
+                return;
+            }
+            deliver(false);
+            for (auto& m : machines_) {
+                write(*m);
+            }
+        }
+        throw std::runtime_error("messages between healthy nodes come to an end");
+    }
+
+    void heal() {
+        partitioned_.reset();
+        for (auto& m : machines_) {
+            if (m->disk.is_cut() && m->is_up()) {
+                crash(*m);
+            }
+            m->disk.disarm();
+            if (!m->is_up()) {
+                start(*m);
+            }
+        }
+        settle_all();
+        for (std::uint32_t shard = 0; shard < shards; ++shard) {
+            own(shard);
+            for (int round = 0; round < 6; ++round) {
+                for (auto& m : machines_) {
+                    m->committer->logs().on_register(shard, registers_[shard]);
+                    m->committer->tick(true);
+                }
+                settle_all();
+            }
+            compare(shard);
+        }
+    }
+
+    void own(std::uint32_t shard) {
+        for (int attempt = 0; attempt < 10; ++attempt) {
+            auto& m = *machines_[index_of(registers_[shard].voters.front())];
+            if (m.committer->logs().takes(shard)) {
+                return;
+            }
+            m.committer->logs().on_register(shard, registers_[shard]);
+            campaign(m, shard);
+            for (int round = 0; round < 3; ++round) {
+                settle_all();
+                m.committer->tick(true);
+            }
+        }
+        throw std::runtime_error("healthy nodes get an owner");
+    }
+
+    /// All rows of a shard but those that say how far a replica is.
+    static std::map<std::string, std::string> rows_of(const machine& m, std::uint32_t shard) {
+        std::map<std::string, std::string> out;
+        prefix_scan rows(*m.kept->db().db, m.kept->db().derived, keys::log_begin(shard));
+        for (; rows.valid(); rows.next()) {
+            const auto t = static_cast<keys::table>(rows.rest().front());
+            if (t != keys::table::applied && t != keys::table::epochs && t != keys::table::changes) {
+                out.emplace(rows.key(), rows.value());
+            }
+        }
+        return out;
+    }
+
+    static std::vector<record> log_of(const machine& m, std::uint32_t shard) {
+        std::vector<record> out;
+        const auto read = read_log(*m.kept, shard, 0, [&](record&& r) {
+            out.push_back(std::move(r));
+            return true;
+        });
+        require(read.has_value(), "a log can be read: " + (read ? "" : read.error().detail));
+        return out;
+    }
+
+    void compare(std::uint32_t shard) const {
+        const auto& first = *machines_.front();
+        const auto truth = log_of(first, shard);
+        const auto rows = rows_of(first, shard);
+        for (const auto& m : machines_) {
+            require(log_of(*m, shard) == truth, "all logs become equal");
+            require(rows_of(*m, shard) == rows, "all tables become equal");
+        }
+        std::map<std::string, std::string> newest;
+        std::set<std::string> seen;
+        std::map<std::string, std::uint64_t> versions;
+        for (const auto& r : truth) {
+            if (r.entity_seq > 0) {
+                require(r.entity_seq == ++versions[to_string(r.entity)], "histories have no gap and no fork");
+                require(r.index_in_batch > 0 || seen.insert(r.command_id).second, "a command is committed once");
+                newest[keys::entity(shard, keys::table::document, r.entity)] = r.command_id.substr(1);
+            }
+        }
+        for (const auto& [ticket, place] : answered_) {
+            if (place.first == shard) {
+                require(place.second <= truth.size() &&
+                            truth[place.second - 1].command_id == "c" + std::to_string(ticket),
+                        "what was answered stands where it was said to");
+            }
+        }
+        for (const auto& [key, number] : newest) {
+            require(rows.contains(key) && rows.at(key) == number, "tables follow from the last record");
+        }
+        const auto verified = verify_journal(*first.kept, [](std::uint64_t) {});
+        require(!verified.first_bad, "the journal verifies: " + (verified.first_bad ? verified.first_bad->detail : ""));
+    }
+
+    seeded_random random_;
+    std::deque<frame> net_;
+    std::deque<watched> watches_;
+    std::vector<std::unique_ptr<machine>> machines_;
+    std::array<replica_set, shards> registers_;
+    std::vector<std::pair<std::uint32_t, entity_address>> entities_;
+    std::optional<std::size_t> partitioned_;
+    std::map<std::uint64_t, std::pair<std::uint32_t, std::uint64_t>> answered_; ///< Where each append stands.
+    std::uint64_t numbers_ = 0;
+    std::size_t unknown_ = 0;
+    std::size_t ownerships_ = 0;
+};
+
+void simulate(std::size_t voters, std::size_t learners, std::uint64_t seeds) {
+    std::uint64_t first = 1;
+    if (const char* one = std::getenv("TROUPE_SEED")) {
+        first = std::strtoull(one, nullptr, 10);
+        seeds = 1;
+    } else if (const char* count = std::getenv("TROUPE_SEEDS")) {
+        seeds = std::strtoull(count, nullptr, 10);
+    }
+    std::size_t committed = 0;
+    std::size_t unknown = 0;
+    std::size_t ownerships = 0;
+    for (auto seed = first; seed < first + seeds; ++seed) {
+        cluster world(seed, voters, learners);
+        try {
+            world.run();
+        } catch (const std::exception& broken) {
+            BOOST_FAIL("TROUPE_SEED=" << seed << " with " << voters << " voters and " << learners
+                                      << " learners: not true: " << broken.what());
+        }
+        committed += world.committed();
+        unknown += world.unknown();
+        ownerships += world.ownerships();
+    }
+    BOOST_TEST_MESSAGE(voters << " voters, " << learners << " learners, " << seeds << " seeds: " << committed
+                              << " appends committed, " << unknown << " unknown, " << ownerships << " owners");
+    if (seeds > 1) { // otherwise it would prove nothing
+        BOOST_TEST(committed > 6 * seeds);
+        BOOST_TEST(unknown > seeds / 2);
+        BOOST_TEST(ownerships > 3 * seeds);
+    }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(replicated_stores)
+
+BOOST_AUTO_TEST_CASE(three_stores_lose_nothing_that_was_answered) { simulate(3, 0, 25); }
+BOOST_AUTO_TEST_CASE(three_stores_and_a_learner_lose_nothing_that_was_answered) { simulate(3, 1, 25); }
+
+BOOST_AUTO_TEST_SUITE_END()
