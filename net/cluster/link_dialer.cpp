@@ -47,7 +47,7 @@ public:
           place_(place),
           resolver_(loop_->io()),
           session_(
-              hub.settings.timings, link_hello{hub.mine, by_->on(), place.replica},
+              hub.settings.timings, hub.settings.windows, link_hello{hub.mine, by_->on(), place.replica},
               [this](const node_card& card) { return judge(card); }, link_now_us()) {}
 
     void start() {

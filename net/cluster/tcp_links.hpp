@@ -30,11 +30,11 @@ struct tcp_links_settings {
     link_tls_files tls;
     bool insecure = false;             ///< Without TLS also beyond this machine. Whoever reaches the port is believed.
     std::size_t connections_max = 512; ///< Of those that were accepted; two for each peer.
-    std::size_t handshakes_max = 64;   ///< Of them, that are not through with the handshake.
+    std::size_t handshakes_max = 256;  ///< Of them, that are not through with the handshake.
     std::int64_t dial_again_ms_min = 50;
     std::int64_t dial_again_ms_max = 2'000;
     runtime::cluster::link_timings timings;
-    runtime::cluster::link_windows windows; ///< What this node lets others have under way to it.
+    runtime::cluster::link_windows windows; ///< What may be under way to a peer, and from one: the lesser of both ends.
 };
 
 /// Of one lane to one peer, since it was named as a peer.

@@ -315,7 +315,7 @@ void etcd_coordinator::perform_watch(const open_watch& next) {
 
 void etcd_coordinator::leave_endpoint(std::size_t endpoint) {
     for (const auto& one : std::exchange(connections_[endpoint], {}))
-        one->close("it was left for another endpoint");
+        one->close("the connection was given up");
     if (closing_ || (settings_.ca_file.empty() && settings_.certificate_file.empty()))
         return;
     // The files may be new: certificates are renewed while nodes run.

@@ -94,11 +94,13 @@ bool link_end::spend(std::int64_t now_us) {
 
 // ---- the end that dialled
 
-link_sender::link_sender(link_timings timings, const link_hello& hello, judge accept, std::int64_t now_us)
+link_sender::link_sender(link_timings timings, link_windows windows, const link_hello& hello, judge accept,
+                         std::int64_t now_us)
     : link_end(timings, now_us),
       mine_(hello.card),
       expects_(hello.expects),
       accept_(std::move(accept)),
+      window_(windows.of(hello.on)),
       next_ping_us_(now_us + timings.ping_ms * 1000) {
     reader_.expect({frame_type::welcome, frame_type::refuse});
     out_.add_bytes(std::string(link_magic));
@@ -146,7 +148,7 @@ void link_sender::on_frame(std::int64_t now_us) {
 
 void link_sender::on_welcome() {
     auto said = from_json<link_welcome>(reader_.payload(), strictness::stored);
-    if (!said || said->window > window_bytes_max)
+    if (!said)
         return fail(code::invalid_request, "it sent a welcome that cannot be read");
     reader_.expect({frame_type::credit, frame_type::pong, frame_type::bye});
     enter_open(); // it knows us from now on, and is told if it is left
@@ -160,7 +162,7 @@ void link_sender::on_welcome() {
     if (auto judged = accept_(said->card); !judged)
         return close(judged.error());
     peer_ = std::move(said->card);
-    window_ = said->window;
+    window_ = std::min(window_, said->window);
 }
 
 void link_sender::on_time(std::int64_t now_us) {
@@ -248,7 +250,7 @@ void link_receiver::on_hello() {
                                 mine_.name, to_string(mine_.replica), hello_->card.name, to_string(hello_->expects)));
     if (auto judged = accept_(*hello_); !judged)
         return close(judged.error());
-    window_ = hello_->on == lane::journal ? windows_.journal_bytes : windows_.bulk_bytes;
+    window_ = windows_.of(hello_->on);
     reader_.expect({frame_type::data, frame_type::ping, frame_type::bye});
     enter_open();
     out_.add(frame_type::welcome, to_json(link_welcome{mine_, window_}));

@@ -32,6 +32,8 @@ struct link_timings {
 struct link_windows {
     std::uint64_t journal_bytes = 10 << 20;
     std::uint64_t bulk_bytes = 16 << 20;
+
+    [[nodiscard]] std::uint64_t of(lane on) const { return on == lane::journal ? journal_bytes : bulk_bytes; }
 };
 /// What a frame takes of a window beside its bytes: about what it takes of memory.
 inline constexpr std::uint64_t frame_cost = 64;
@@ -115,7 +117,8 @@ public:
     /// What it still has to be judged by, of the card that was shown; it has been compared already.
     using judge = std::function<expected<void>(const node_card&)>;
 
-    link_sender(link_timings timings, const link_hello& hello, judge accept, std::int64_t now_us);
+    /// However much a peer lets come, no more than `windows` is under way: it is kept here until it has gone out.
+    link_sender(link_timings timings, link_windows windows, const link_hello& hello, judge accept, std::int64_t now_us);
 
     void on_bytes(std::string_view in, std::int64_t now_us);
     /// Several times in `ping_ms`.
@@ -126,6 +129,7 @@ public:
     /// Of the node that welcomed.
     [[nodiscard]] const node_card& peer() const { return peer_; }
     [[nodiscard]] std::uint64_t under_way() const { return sent_ - taken_; }
+    /// Once it is open.
     [[nodiscard]] std::uint64_t window() const { return window_; }
     /// Of the last ping that was answered.
     [[nodiscard]] std::optional<std::int64_t> round_trip_us() const { return round_trip_us_; }
@@ -138,7 +142,7 @@ private:
     uuid expects_;
     judge accept_;
     node_card peer_;
-    std::uint64_t window_ = 0;
+    std::uint64_t window_;    // until the welcome: at most
     std::uint64_t sent_ = 0;  // all that was ever sent, in what it costs
     std::uint64_t taken_ = 0; // of it, as the receiver says
     std::optional<std::uint64_t> pinged_us_;

@@ -50,7 +50,7 @@ link_receiver receiver(std::uint64_t window) {
 }
 
 link_sender sender() {
-    return {link_timings{}, hello(),
+    return {link_timings{}, link_windows{}, hello(),
             [](const node_card& c) -> expected<void> {
                 claim(c.replica == card_of(2).replica, "only the expected node is judged");
                 return {};

@@ -39,10 +39,15 @@ using runtime::cluster::test::id_of;
 class captured_log {
 public:
     captured_log() {
-        auto& sinks = log_for("cluster").sinks();
-        before_ = std::exchange(sinks, {std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)});
+        auto& log = log_for("cluster");
+        before_ = std::exchange(log.sinks(), {std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)});
+        level_ = log.level();
+        log.set_level(spdlog::level::info); // other tests may have turned it off
     }
-    ~captured_log() { log_for("cluster").sinks() = before_; }
+    ~captured_log() {
+        log_for("cluster").sinks() = before_;
+        log_for("cluster").set_level(level_);
+    }
     captured_log(const captured_log&) = delete;
 
     /// After all nodes have ended.
@@ -59,6 +64,7 @@ public:
 private:
     std::ostringstream text_;
     std::vector<spdlog::sink_ptr> before_;
+    spdlog::level::level_enum level_ = spdlog::level::info;
 };
 
 /// Until a condition holds that nothing announces: looked at again and again. False: never, and the test fails.
@@ -83,6 +89,8 @@ public:
             ups_[peer.replica].push_back(peer);
             alternates_ = alternates_ && ups_[peer.replica].size() == downs_[peer.replica].size() + 1;
         });
+        if (greet)
+            greet(peer);
     }
     void on_down(const uuid& peer, const std::string& why) override {
         change([&] {
@@ -102,6 +110,9 @@ public:
         if (answer)
             answer(from, on, bytes);
     }
+
+    /// Called when a peer comes up. Set before the node knows any.
+    std::function<void(const node_card&)> greet;
 
     /// Each frame is answered by this from now on.
     void answer_with(std::function<void(const uuid&, lane, std::string_view)> answer) {

@@ -76,6 +76,39 @@ BOOST_AUTO_TEST_CASE(frames_can_be_answered_from_within_the_listener) {
     BOOST_TEST(a.heard.frames(b.id(), lane::journal).back() == "got 99");
 }
 
+BOOST_AUTO_TEST_CASE(who_hears_that_a_peer_is_up_can_send_at_once) {
+    node a(1, quick());
+    node b(2, quick());
+    std::atomic<int> refused = 0;
+    a.heard.greet = [&](const node_card&) {
+        for (const auto on : {lane::journal, lane::bulk})
+            refused += !a.send(b, on, "welcome");
+    };
+    introduce({&a, &b});
+    BOOST_TEST(b.heard.came(a.id(), lane::journal, 1));
+    BOOST_TEST(b.heard.came(a.id(), lane::bulk, 1));
+    BOOST_TEST(refused == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_may_be_named_by_a_name_of_the_network) {
+    node a(1, quick());
+    node b(2, quick());
+    auto place = b.place();
+    place.address = "localhost"; // which may be ::1 as well, where nobody listens
+    a.links->set_peers({place});
+    b.links->set_peers({a.place()});
+    BOOST_TEST(connected(a, b));
+}
+
+BOOST_AUTO_TEST_CASE(without_tls_nobody_beyond_this_machine_is_dialled) {
+    node a(1, quick());
+    a.links->set_peers({{id_of(2), "n2", "192.0.2.1", 7118}}); // for documentation: nobody has it
+    BOOST_TEST(eventually([&] {
+        const auto all = a.links->figures();
+        return !all.empty() && all.front().why.starts_with("without TLS nodes talk on one machine only");
+    }));
+}
+
 BOOST_AUTO_TEST_CASE(what_a_listener_throws_costs_nothing) {
     node a(1);
     node b(2);

@@ -6,6 +6,8 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
+#include <future>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -75,6 +77,55 @@ BOOST_AUTO_TEST_CASE(any_member_may_freeze_the_leader_too) {
         w.servers.wait_until_well(member);
     }
     w.check_all_told(next);
+}
+
+BOOST_AUTO_TEST_CASE(outcomes_are_true_while_leaders_die_and_freeze_under_load) {
+    three_members w;
+    std::map<std::string, std::future<commit_result>> all;
+    const auto begin_some = [&](const std::string& name) {
+        for (int i = 0; i < 60; ++i) {
+            const auto key = fmt::format("{} {}", name, i);
+            all[key] = begin_commit(i % 2 == 0 ? *w.first.at : *w.second.at, {{{key, 0}}, {{key, "v"}}});
+        }
+    };
+    begin_some("before the kill");
+    const auto killed = w.servers.leader();
+    w.servers.kill(killed);
+    begin_some("after the kill");
+    w.wait_until_both(true);
+    set_at_last(*w.first.at, "x", "0");
+    begin_some("before the freeze");
+    const auto frozen = w.servers.leader((killed + 1) % 3);
+    w.servers.freeze(frozen);
+    begin_some("after the freeze");
+    w.servers.start(killed);
+    std::map<std::string, int> counts;
+    std::vector<std::string> applied;
+    std::vector<std::string> not_applied;
+    for (auto& [key, future] : all) {
+        const auto result = get(std::move(future));
+        if (!result && result.error().code == code::unavailable)
+            not_applied.push_back(key);
+        else if (result)
+            (result->applied ? applied : not_applied).push_back(key);
+        ++counts[result ? (result->applied ? "applied" : "refused") : std::string(explain(result.error().code).name)];
+    }
+    w.servers.thaw(frozen); // what it holds may be applied now
+    w.servers.wait_until_well(frozen);
+    set_at_last(*w.second.at, "x", "1");
+    w.check_all_told(2);
+    for (const auto* node : {&w.first, &w.second}) {
+        const auto map = node->heard.now().map;
+        for (const auto& key : applied)
+            BOOST_TEST(map.contains(key), key << " was applied and is not there");
+        for (const auto& key : not_applied)
+            BOOST_TEST(!map.contains(key), key << " was certainly not applied and is there");
+    }
+    BOOST_TEST((w.first.heard.now().map == w.second.heard.now().map));
+    for (const auto& [outcome, count] : counts)
+        BOOST_TEST_MESSAGE(fmt::format("{}: {}", outcome, count));
+    BOOST_TEST(!applied.empty());
+    BOOST_TEST(counts["refused"] == 0);
 }
 
 BOOST_AUTO_TEST_CASE(lease_and_its_keys_outlive_the_leader) {

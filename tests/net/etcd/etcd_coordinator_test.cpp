@@ -10,7 +10,8 @@
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,7 +48,7 @@ BOOST_AUTO_TEST_SUITE(etcd_coordinator)
 
 BOOST_AUTO_TEST_CASE(nothing_is_missed_or_told_twice_across_cuts) {
     cut_world w;
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 2; ++round) {
         w.proxy.set(round % 2 == 0 ? mode::refuse : mode::silent);
         for (int i = 0; i < 10; ++i)
             set_at_last(*w.other.at, "x", fmt::format("{}", 20 * round + i));
@@ -56,8 +57,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_missed_or_told_twice_across_cuts) {
         for (int i = 10; i < 20; ++i)
             set_at_last(*w.other.at, "x", fmt::format("{}", 20 * round + i));
     }
-    w.cut.heard.wait_for("the last", [](const auto& s) { return s.at("x") == "59"; });
-    BOOST_TEST((w.cut.heard.now().values_of("x") == numbers(0, 60)));
+    w.cut.heard.wait_for("the last", [](const auto& s) { return s.at("x") == "39"; });
+    BOOST_TEST((w.cut.heard.now().values_of("x") == numbers(0, 40)));
     BOOST_TEST(w.cut.heard.now().maps == 1);
 }
 
@@ -146,6 +147,50 @@ BOOST_AUTO_TEST_CASE(what_is_no_etcd_is_said_to_be_none) {
     watching_node node(make({fmt::format("127.0.0.1:{}", server.port())}));
     node.heard.wait_for("unreachable", [](const auto& s) { return s.is_unreachable(); });
     BOOST_TEST(node.heard.now().reachable.back().second.find("JSON gateway") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_talks_nonsense_costs_a_connection_and_nothing_else) {
+    const std::string ok = "HTTP/1.1 200 OK\r\n";
+    for (const auto& nonsense : {
+             std::string(),
+             std::string("nonsense\r\n\r\n"),
+             std::string("\0\0\0\x04\x01", 5),
+             ok + "X: " + std::string(100'000, 'x') + "\r\n\r\n",
+             ok + "Content-Length: 99\r\n\r\nshort",
+             ok + "Content-Length: 99999999999\r\n\r\nshort",
+             ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+             ok + "Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+             ok + "Content-Length: 2\r\n\r\n{}",
+             ok + "Content-Length: 2\r\n\r\n{}" + ok + "Content-Length: 2\r\n\r\n{}",
+             ok + "\r\n{\"header\":{}}",
+             std::string("HTTP/1.1 204 No Content\r\n\r\n"),
+             std::string("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
+         }) {
+        BOOST_TEST_CONTEXT(nonsense.substr(0, 60)) {
+            loopback_server server([&](peer& client) {
+                client.read_request();
+                client.send(nonsense);
+            });
+            watching_node node(make({fmt::format("127.0.0.1:{}", server.port())}));
+            node.heard.wait_for("unreachable", [](const auto& s) { return s.is_unreachable(); });
+            BOOST_TEST(has_code(commit(*node.at, set("x", "1")), code::unavailable));
+            BOOST_TEST(node.heard.now().maps == 0);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(stop_ends_while_etcd_is_frozen_and_what_is_under_way_is_done_before) {
+    etcd_servers servers;
+    recorder heard;
+    const auto node = make(servers.endpoints());
+    node->start(heard);
+    heard.wait_for("a lease", [](const auto& s) { return s.is_reachable() && s.lease() != 0; });
+    servers.freeze(0);
+    auto under_way = begin_commit(*node, set("x", "1"));
+    node->stop();
+    BOOST_REQUIRE(under_way.wait_for(std::chrono::seconds(0)) == std::future_status::ready);
+    BOOST_TEST(has_code(under_way.get(), code::unknown_outcome));
+    BOOST_TEST(heard.now().is_reachable()); // nobody was told of the end
 }
 
 BOOST_AUTO_TEST_CASE(restart_of_etcd_loses_nothing) {
@@ -240,13 +285,24 @@ BOOST_AUTO_TEST_CASE(etcd_that_was_made_anew_is_refused) {
     watching_node node(make({to_old.endpoint(), to_fresh.endpoint()}));
     node.wait_until_ready();
     set_at_last(*node.at, "x", "1");
+    node.heard.wait_for("it", [](const auto& s) { return s.at("x") == "1"; });
     to_old.set(mode::refuse);
     to_fresh.set(mode::pass);
     node.heard.wait_for("refused", [](const auto& s) { return s.is_unreachable(); });
-    node.heard.wait_for("x stays", [](const auto& s) { return s.at("x") == "1"; });
+    BOOST_TEST(node.heard.now().at("x") == "1");
     BOOST_TEST(has_code(commit(*node.at, set("x", "2")), code::unavailable));
     to_old.set(mode::pass);
     node.heard.wait_for("its own etcd again", [](const auto& s) { return s.is_reachable(); });
+}
+
+BOOST_AUTO_TEST_CASE(names_are_looked_up_and_an_unknown_one_is_unreachable) {
+    etcd_servers servers;
+    // Written like this it is no special name to the client: the resolver is asked.
+    watching_node known(make({fmt::format("http://LocalHost:{}", servers.client_port(0))}));
+    known.wait_until_ready();
+    watching_node unknown(make({"http://no-such-host.invalid:2379"}));
+    unknown.heard.wait_for("unreachable", [](const auto& s) { return s.is_unreachable(); });
+    BOOST_TEST(unknown.heard.now().reachable.back().second.find("no-such-host.invalid") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(wrong_settings_are_refused_with_what_is_wrong) {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <random>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -24,17 +25,21 @@
 namespace troupe::net::test {
 
 std::uint16_t free_port() {
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    const bool good = ::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
-                      ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0;
-    ::close(socket);
-    if (!good)
-        throw std::runtime_error("no port is free");
-    return ntohs(address.sin_port);
+    // Below the ports that connections get by themselves: a server that is started again has to find its own free.
+    static std::minstd_rand random(std::random_device{}());
+    for (int tries = 0; tries < 1'000; ++tries) {
+        const auto port = std::uniform_int_distribution<std::uint16_t>(20'000, 32'000)(random);
+        const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(port);
+        const bool free = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+        ::close(socket);
+        if (free)
+            return port;
+    }
+    throw std::runtime_error("no port is free");
 }
 
 namespace {
