@@ -66,6 +66,7 @@ BOOST_AUTO_TEST_CASE(lease_of_a_node_that_is_cut_off_ends_and_the_node_is_told_w
     cut_world w;
     BOOST_REQUIRE(commit(*w.cut.at, set("nodes/cut", "here", true)).value().applied);
     const auto lease = w.cut.heard.now().lease();
+    w.other.heard.wait_for("its key", [](const auto& s) { return s.at("nodes/cut") == "here"; });
     w.proxy.set(mode::silent);
     w.other.heard.wait_for("its end", [](const auto& s) { return s.at("nodes/cut") == "(none)"; });
     // The node itself knew before: its time was over.

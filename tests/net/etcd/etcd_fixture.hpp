@@ -23,7 +23,7 @@ inline net::etcd_settings settings_for(std::vector<std::string> endpoints) {
     net::etcd_settings s;
     s.endpoints = std::move(endpoints);
     s.prefix = "/troupe/";
-    s.ttl_ms = 2'000;
+    s.ttl_ms = 1'500; // etcd makes it 2 s; a third of this is how soon trouble is seen
     s.request_time_out_ms = 3'000;
     return s;
 }

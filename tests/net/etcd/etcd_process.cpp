@@ -147,7 +147,10 @@ void etcd_servers::kill(std::size_t member) {
     pid = 0;
 }
 
-void etcd_servers::freeze(std::size_t member) { ::kill(members_[member].pid, SIGSTOP); }
+void etcd_servers::freeze(std::size_t member) {
+    ::kill(members_[member].pid, SIGSTOP);
+    ::waitpid(members_[member].pid, nullptr, WUNTRACED);
+}
 void etcd_servers::thaw(std::size_t member) { ::kill(members_[member].pid, SIGCONT); }
 
 void etcd_servers::wait_until_well(std::size_t member) const {

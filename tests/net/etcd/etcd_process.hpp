@@ -34,6 +34,7 @@ public:
     void start(std::size_t member);
     /// SIGKILL, and waits for its end.
     void kill(std::size_t member);
+    /// SIGSTOP, and waits until all of it stands still.
     void freeze(std::size_t member);
     void thaw(std::size_t member);
     /// Until a member serves, with a quorum.
