@@ -2,6 +2,7 @@
 
 #include "actors/erasure/forget_erased.hpp"
 #include "runtime/backup/backup_desk.hpp"
+#include "runtime/process/sandbox.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/erase.hpp"
 #include "storage/key_store.hpp"
@@ -9,7 +10,7 @@
 
 #include <future>
 #include <memory>
-#include <system_error>
+#include <string_view>
 #include <vector>
 
 namespace troupe::actors {
@@ -29,18 +30,11 @@ answers try_again(const uuid& id, const problem& why) {
     return {};
 }
 
-/// Folders of the runner's files that belong to runs of the organization.
-std::vector<fs::path> command_folders(const storage::store& s, const fs::path& commands, const uuid& organization) {
-    std::vector<fs::path> out;
-    std::error_code none; // no folder: no commands
-    for (fs::directory_iterator at(commands, none); !none && at != fs::directory_iterator(); at.increment(none)) {
-        const auto run = parse_uuid(at->path().filename().native());
-        const auto version = run ? storage::read_version(s, {organization, "run", *run}) : expected<std::uint64_t>(0);
-        if (version && *version > 0) {
-            out.push_back(at->path());
-        }
-    }
-    return out;
+/// Whether that key is of a command of a run of the organization: it begins with the run's id.
+bool is_command_of(const storage::store& s, const uuid& organization, std::string_view key) {
+    const auto run = parse_uuid(key.substr(0, key.find('/')));
+    const auto version = run ? storage::read_version(s, {organization, "run", *run}) : expected<std::uint64_t>(0);
+    return version && *version > 0;
 }
 
 /// The copies of the keys, beside backups and in the object store.
@@ -51,16 +45,15 @@ expected<void> copy_keys(const runtime::services& s) {
     return copied.get();
 }
 
-/// In this order: the files while it is still known whose they are, the note that rows have to go, the key, its copies.
+/// In this order: commands and files while it is still known whose they are, the note that rows have to go, the key,
+/// its copies.
 expected<void> destroy(const erasure_parts& parts, const erasure_state& of) {
     auto& store = *parts.services->store;
     if (of.subject == erasure_subject::organization) {
-        for (const auto& folder : command_folders(store, parts.commands, of.id)) {
-            std::error_code failed;
-            fs::remove_all(folder, failed);
-            if (failed) {
-                return problem{code::storage_failed, "cannot remove " + folder.string() + ": " + failed.message()};
-            }
+        auto forgotten = runtime::forget_commands(
+            parts.commands, [&](std::string_view key) { return is_command_of(store, of.id, key); });
+        if (!forgotten) {
+            return forgotten;
         }
         if (auto removed = parts.folders->remove_of(of.id); !removed) {
             return removed;

@@ -4,12 +4,14 @@
 #include "actors/identity/organization_model.hpp"
 #include "actors/identity/session_model.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/key_store.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace troupe::actors {
@@ -25,6 +27,16 @@ expected<std::optional<Document>> read(const identity& me, const entity_address&
     return decoded ? expected<std::optional<Document>>(std::move(*decoded)) : decoded.error();
 }
 
+/// The account that whoever comes for the first time gets: the same for a repeat. Who was erased may come again, as
+/// somebody new.
+uuid account_of(const storage::store& s, std::string_view issuer, std::string_view subject) {
+    auto id = derive_uuid({"oidc user", issuer, subject});
+    for (std::uint32_t life = 2; s.keys() && s.keys()->erased_at(id); ++life) {
+        id = derive_uuid({"oidc user", issuer, subject, std::to_string(life)});
+    }
+    return id;
+}
+
 class entry : public std::enable_shared_from_this<entry> {
 public:
     entry(identity& me, net::request r, runtime::oidc_provider provider, const oidc_attempt& attempt,
@@ -36,7 +48,7 @@ public:
           claims_(std::move(claims)),
           done_(std::move(done)),
           link_id_(linked_identity_id(provider_.issuer, claims_.subject)),
-          new_user_(derive_uuid({"oidc user", provider_.issuer, claims_.subject})) {
+          new_user_(account_of(*me_.services.store, provider_.issuer, claims_.subject)) {
         // What is made here is made once by its ids; the headers are of a request that was not meant for it.
         request_.headers.erase("idempotency-key");
         request_.headers.erase("if-match");

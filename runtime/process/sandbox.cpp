@@ -258,6 +258,42 @@ public:
         }
     }
 
+    /// A runner outlives its node until its command ends. Waits for that, as long as the command may take; a stop ends
+    /// the command, as one of our own.
+    static expected<void> wait_for_runner(const fs::path& folder, const std::stop_token& stop) {
+        const unique_fd fd(::open((folder / runner_file::lock).c_str(), O_RDWR | O_CLOEXEC));
+        if (!fd && errno == ENOENT) {
+            return {}; // No runner ever came to its lock.
+        }
+        if (!fd) {
+            return file_problem("open", (folder / runner_file::lock).native(), errno);
+        }
+        std::optional<std::int64_t> deadline_ms;
+        for (bool told = false;;) {
+            struct flock whole = {};
+            whole.l_type = F_WRLCK;
+            if (::fcntl(fd.get(), F_OFD_GETLK, &whole) != 0) {
+                return file_problem("look at", (folder / runner_file::lock).native(), errno);
+            }
+            if (whole.l_type == F_UNLCK) {
+                return {};
+            }
+            if (stop.stop_requested() && !told) {
+                pid_t pid = 0; // Alive, because it holds the lock.
+                std::ifstream lock(folder / runner_file::lock);
+                told = lock >> pid && pid > 0 && ::kill(pid, SIGTERM) == 0;
+            }
+            if (!deadline_ms) {
+                deadline_ms = monotonic_ms() + time_limit_of(folder) + runner_grace_ms;
+            }
+            if (monotonic_ms() >= *deadline_ms) {
+                return problem{code::deadline_exceeded,
+                               fmt::format("a runner from before still holds {}; end it by hand", folder.native())};
+            }
+            ::poll(nullptr, 0, lock_poll_ms);
+        }
+    }
+
 private:
     [[nodiscard]] fs::path folder_of(std::string_view key) const {
         const auto hash = sha256(key);
@@ -318,42 +354,6 @@ private:
             return attempt_state::unknown;
         }
         return attempt_state::never_started;
-    }
-
-    /// A runner outlives its node until its command ends. Waits for that, as long as the command may take; a stop ends
-    /// the command, as one of our own.
-    static expected<void> wait_for_runner(const fs::path& folder, const std::stop_token& stop) {
-        const unique_fd fd(::open((folder / runner_file::lock).c_str(), O_RDWR | O_CLOEXEC));
-        if (!fd && errno == ENOENT) {
-            return {}; // No runner ever came to its lock.
-        }
-        if (!fd) {
-            return file_problem("open", (folder / runner_file::lock).native(), errno);
-        }
-        std::optional<std::int64_t> deadline_ms;
-        for (bool told = false;;) {
-            struct flock whole = {};
-            whole.l_type = F_WRLCK;
-            if (::fcntl(fd.get(), F_OFD_GETLK, &whole) != 0) {
-                return file_problem("look at", (folder / runner_file::lock).native(), errno);
-            }
-            if (whole.l_type == F_UNLCK) {
-                return {};
-            }
-            if (stop.stop_requested() && !told) {
-                pid_t pid = 0; // Alive, because it holds the lock.
-                std::ifstream lock(folder / runner_file::lock);
-                told = lock >> pid && pid > 0 && ::kill(pid, SIGTERM) == 0;
-            }
-            if (!deadline_ms) {
-                deadline_ms = monotonic_ms() + time_limit_of(folder) + runner_grace_ms;
-            }
-            if (monotonic_ms() >= *deadline_ms) {
-                return problem{code::deadline_exceeded,
-                               fmt::format("a runner from before still holds {}; end it by hand", folder.native())};
-            }
-            ::poll(nullptr, 0, lock_poll_ms);
-        }
     }
 
     static std::int64_t time_limit_of(const fs::path& folder) {
@@ -436,6 +436,31 @@ std::optional<std::string> take_frames(std::string& bytes,
     }
     bytes.erase(0, at);
     return failure;
+}
+
+expected<void> forget_commands(const fs::path& state_dir, const std::function<bool(std::string_view key)>& theirs) {
+    std::stop_source at_once;
+    at_once.request_stop();
+    std::error_code failed; // no folder: no commands
+    for (fs::directory_iterator at(state_dir, failed); !failed && at != fs::directory_iterator();
+         at.increment(failed)) {
+        const auto& folder = at->path();
+        const auto text = read_whole_file(folder / runner_file::spec, small_file_bytes_max);
+        const auto spec =
+            text ? from_json<runner_spec>(*text, strictness::stored) : expected<runner_spec>(text.error());
+        if (!spec || !theirs(spec->key)) {
+            continue;
+        }
+        if (auto ended = runner_sandbox::wait_for_runner(folder, at_once.get_token()); !ended) {
+            return ended;
+        }
+        std::error_code left;
+        fs::remove_all(folder, left);
+        if (left) {
+            return file_problem("remove", folder.native(), left.value());
+        }
+    }
+    return {};
 }
 
 std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, fs::path state_dir, fs::path runner) {

@@ -88,6 +88,11 @@ public:
     virtual void forget(std::string_view key) = 0;
 };
 
+/// Ends the commands under the keys that `theirs` names, and removes all their files. Blocks for a moment; from any
+/// thread. A key that begins meanwhile may be left.
+expected<void> forget_commands(const std::filesystem::path& state_dir,
+                               const std::function<bool(std::string_view key)>& theirs);
+
 /// `state_dir` holds marks and results; `runner` is the path of the runner program.
 std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, std::filesystem::path state_dir, std::filesystem::path runner);
 

@@ -36,7 +36,7 @@ class FromAddress(Client):
         return super().request(method, path, body, {"User-Agent": self.program, **(headers or {})}, **more)
 
 
-class ErasureTest(IdentityTest):
+class ErasureCase(IdentityTest):
     def begin(self, *flags):
         made, self.model = self.script("calls", script(("write_file", {"path": "by-run", "content": "written"}), ("run_command", {"command": "ls"})))
         self.backups = self.folder / "backups"
@@ -143,6 +143,8 @@ class ErasureTest(IdentityTest):
         shutil.copy(self.server.directory / "secrets.key", node.directory)
         return node
 
+
+class ErasureTest(ErasureCase):
     # ---- organizations
 
     def test_an_erased_organization_is_nowhere_and_others_are_as_they_were(self):
