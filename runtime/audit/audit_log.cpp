@@ -23,11 +23,36 @@ void audit_log::on_work(std::function<void()> wake) {
     wake_ = std::move(wake);
 }
 
-expected<bool> audit_log::catch_up(std::size_t records_max, std::int64_t wait_ms) {
-    const std::unique_lock lock(writing_, std::chrono::milliseconds(wait_ms));
-    if (!lock) {
-        return false;
+/// The call that writes; false: there was another one all the time.
+class audit_log::turn {
+public:
+    turn(audit_log& log, std::int64_t wait_ms) : log_(log) {
+        std::unique_lock lock(log_.turns_);
+        came_ = log_.turn_ended_.wait_for(lock, std::chrono::milliseconds(wait_ms), [this] { return !log_.writing_; });
+        log_.writing_ = true; // as it was, if not
     }
+    ~turn() {
+        if (came_) {
+            const std::lock_guard lock(log_.turns_);
+            log_.writing_ = false;
+            log_.turn_ended_.notify_one();
+        }
+    }
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+    explicit operator bool() const { return came_; }
+
+private:
+    audit_log& log_;
+    bool came_ = false;
+};
+
+expected<bool> audit_log::catch_up(std::size_t records_max, std::int64_t wait_ms) {
+    const turn mine(*this, wait_ms);
+    return mine ? write(records_max) : expected<bool>(false);
+}
+
+expected<bool> audit_log::write(std::size_t records_max) {
     if (ended_) {
         return problem{code::storage_failed, "the process ends"};
     }

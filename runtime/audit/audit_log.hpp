@@ -4,6 +4,7 @@
 #include "storage/store.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -35,14 +36,20 @@ public:
     void seen() { awake_.store(false); }
 
 private:
+    class turn;
+    expected<bool> write(std::size_t records_max);
+
     storage::store& store_;
     std::function<void(std::string_view why)> end_process_;
     std::atomic<bool> awake_{false};
     std::mutex waking_;
     std::function<void()> wake_;
-    std::timed_mutex writing_; ///< One at a time.
-    bool ended_ = false;       ///< A write has failed.
-    std::uint32_t shard_ = 0;  ///< Where the last call stopped.
+    // No timed_mutex: ThreadSanitizer does not see how it is locked.
+    std::mutex turns_;
+    std::condition_variable turn_ended_;
+    bool writing_ = false;    ///< One call at a time; of it is what follows.
+    bool ended_ = false;      ///< A write has failed.
+    std::uint32_t shard_ = 0; ///< Where the last call stopped.
 };
 
 } // namespace troupe::runtime

@@ -1,9 +1,9 @@
 #include "runtime/entity/rebuild.hpp"
 #include "runtime/node.hpp"
-#include "schemas/base/clock.hpp"
 #include "storage/blobs.hpp"
 #include "storage/keys.hpp"
 #include "storage/views.hpp"
+#include "tests/runtime/process_fixture.hpp"
 #include "tests/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace troupe::test {
@@ -227,11 +226,7 @@ BOOST_AUTO_TEST_CASE(a_running_node_collects_what_nothing_names_and_nothing_else
     const auto is_there = [&](const std::string& blob) {
         return storage::blob_size(*n->parts().store, system_organization, blob)->has_value();
     };
-    const auto deadline = monotonic_ms() + 20'000; // only a test that fails waits this long
-    while (is_there(lost_blob) && monotonic_ms() < deadline) {
-        std::this_thread::yield();
-    }
-    BOOST_TEST(!is_there(lost_blob));
+    BOOST_TEST(runtime::test::eventually([&] { return !is_there(lost_blob); }));
     BOOST_TEST(is_there(kept_blob));
 }
 
