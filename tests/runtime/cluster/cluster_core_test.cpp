@@ -1,0 +1,311 @@
+// A node's part in its cluster, input by input. Whole clusters are in cluster_simulation.cpp.
+
+#include "runtime/cluster/cluster_core.hpp"
+
+#include "schemas/base/json.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+using namespace troupe;
+using namespace troupe::runtime::cluster;
+using storage::replication::replica_set;
+
+namespace {
+
+uuid id_of(std::uint8_t number) {
+    uuid id;
+    id.bytes[15] = number;
+    return id;
+}
+const auto a = id_of(1);
+const auto b = id_of(2);
+const auto the_cluster = id_of(99);
+constexpr std::uint64_t lease_id = 5;
+
+cluster_settings settings() {
+    cluster_settings s;
+    s.self.cluster = the_cluster;
+    s.self.name = "n1";
+    s.self.replica = a;
+    s.self.incarnation = id_of(50);
+    s.self.shards = 2;
+    s.self.hash = "xxh64";
+    s.self.replication = 3;
+    s.self.version = "1";
+    s.address = "10.0.0.1";
+    s.port = 7118;
+    s.replace_after_ms = 1000;
+    return s;
+}
+
+config_value config() { return {the_cluster, 2, "xxh64", 0, 3, a}; }
+
+struct host {
+    explicit host(cluster_settings s = settings()) : core(std::move(s)) {}
+
+    template <class Action>
+    [[nodiscard]] std::vector<Action> take() {
+        std::vector<Action> found;
+        std::erase_if(out, [&](cluster_action& action) {
+            auto* one = std::get_if<Action>(&action);
+            if (one != nullptr) {
+                found.push_back(std::move(*one));
+            }
+            return one != nullptr;
+        });
+        return found;
+    }
+    /// The only one.
+    template <class Action>
+    [[nodiscard]] Action one() {
+        auto found = take<Action>();
+        BOOST_REQUIRE(found.size() == 1);
+        return std::move(found.front());
+    }
+    void tick(std::int64_t now_ms) {
+        core.tick(
+            now_ms,
+            [](std::uint32_t) {
+                return log_view{false, false, 0, 0, {}};
+            },
+            out);
+    }
+    /// What the node wants at the map it is shown.
+    void show(std::vector<entry> map, std::uint64_t revision = 10) {
+        core.on_map(map, revision, out);
+        core.on_lease({lease_id, 5000}, out);
+    }
+
+    cluster_core core;
+    cluster_core::actions out;
+};
+
+entry member(const std::string& name, const uuid& replica, std::uint64_t revision) {
+    return {member_key(name), to_json(member_value{replica, "10.0.0.2", 7118, 1, false}), revision};
+}
+entry alive(const std::string& name, const uuid& replica, std::uint64_t revision) {
+    return {alive_key(name), to_json(alive_value{replica, id_of(60), "1"}), revision};
+}
+entry config_entry(const config_value& c = config()) { return {std::string(config_key), to_json(c), 3}; }
+
+/// `n1` has joined, and owns nothing.
+host joined() {
+    host h;
+    h.show({config_entry()});
+    const auto asked = h.one<commit_wanted>();
+    std::vector<change> changes = asked.what.then;
+    h.core.on_changes(changes, 11, h.out);
+    h.core.on_committed(asked.id, transaction_result{true, 11, {}}, h.out);
+    BOOST_REQUIRE(h.core.joined());
+    h.out.clear();
+    return h;
+}
+
+bool has(const transaction& what, std::string_view key, std::uint64_t revision) {
+    return std::ranges::any_of(what.when, [&](const condition& c) { return c.key == key && c.revision == revision; });
+}
+bool writes(const transaction& what, std::string_view key, bool leased = false) {
+    return std::ranges::any_of(what.then,
+                               [&](const change& c) { return c.key == key && c.value && c.leased == leased; });
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(cluster_cores)
+
+BOOST_AUTO_TEST_CASE(the_first_node_founds_the_cluster) {
+    host h;
+    h.core.on_map({}, 1, h.out);
+    BOOST_TEST(h.out.empty()); // it has no lease yet
+    h.core.on_lease({lease_id, 5000}, h.out);
+    const auto what = h.one<commit_wanted>().what;
+    BOOST_TEST(has(what, config_key, 0));
+    BOOST_TEST(has(what, "members/n1", 0));
+    BOOST_TEST(writes(what, config_key));
+    BOOST_TEST(writes(what, "members/n1"));
+    BOOST_TEST(writes(what, "alive/n1", true));
+    BOOST_TEST(!h.core.joined());
+}
+
+BOOST_AUTO_TEST_CASE(a_founder_makes_every_register_once) {
+    auto h = joined();
+    h.tick(0);
+    BOOST_TEST(h.take<create_shard>().size() == 2U);
+    h.core.on_register_wanted(0, {1, a, {a}, {}}, 0, h.out);
+    const auto asked = h.one<commit_wanted>();
+    BOOST_TEST(has(asked.what, "shards/0000", 0));
+    h.tick(50);
+    BOOST_TEST(h.one<create_shard>().shard == 1U); // the other one is under way
+    h.core.on_committed(asked.id, transaction_result{true, 12, {}}, h.out);
+    BOOST_TEST((h.one<register_changed>().set == replica_set{1, a, {a}, {}}));
+    BOOST_TEST(h.one<register_answered>().applied.value());
+}
+
+BOOST_AUTO_TEST_CASE(who_did_not_found_makes_no_register) {
+    auto other = config();
+    other.founder = b;
+    host h;
+    h.show({config_entry(other), member("n2", b, 4), alive("n2", b, 4)});
+    const auto asked = h.one<commit_wanted>();
+    h.core.on_changes(asked.what.then, 11, h.out);
+    h.core.on_committed(asked.id, transaction_result{true, 11, {}}, h.out);
+    h.tick(0);
+    BOOST_TEST(h.take<create_shard>().empty());
+    BOOST_TEST((h.core.nodes().size() == 2));
+}
+
+BOOST_AUTO_TEST_CASE(a_node_of_another_configuration_is_turned_away_with_what_differs) {
+    const auto refused = [](config_value theirs, std::string_view word) {
+        host h;
+        h.show({config_entry(theirs)});
+        const auto why = h.one<turned_away>().why;
+        BOOST_TEST((why.code == code::config_invalid));
+        BOOST_TEST(why.detail.find(word) != std::string::npos, why.detail);
+        BOOST_TEST(h.take<commit_wanted>().empty());
+        h.tick(0);
+        BOOST_TEST(h.out.empty()); // it has said so
+    };
+    auto c = config();
+    c.cluster = id_of(98);
+    refused(c, "the id");
+    c = config();
+    c.shards = 256;
+    refused(c, "256");
+    c = config();
+    c.hash_seed = 7;
+    refused(c, "xxh64 7");
+    c = config();
+    c.copies = 5;
+    refused(c, "copies");
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_is_taken_is_refused) {
+    host h;
+    h.show({config_entry(), member("n1", b, 4)});
+    const auto why = h.one<turned_away>().why;
+    BOOST_TEST((why.code == code::conflict));
+    BOOST_TEST(why.detail.find("n1") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(only_an_empty_directory_joins) {
+    auto other = config();
+    other.founder = b;
+    auto s = settings();
+    s.is_new = false;
+    host stranger(s);
+    stranger.show({config_entry(other)});
+    BOOST_TEST((stranger.one<turned_away>().why.code == code::conflict));
+    host known(s);
+    known.show({config_entry(other), member("n1", a, 4)});
+    BOOST_TEST(known.take<turned_away>().empty());
+    BOOST_TEST(known.take<commit_wanted>().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_takes_its_key_over_from_the_life_before) {
+    host h;
+    h.show({config_entry(), member("n1", a, 4), alive("n1", a, 5)}); // of another incarnation
+    const auto what = h.one<commit_wanted>().what;
+    BOOST_TEST(has(what, "members/n1", 4));
+    BOOST_TEST(writes(what, "alive/n1", true));
+    BOOST_TEST(!h.core.joined());
+}
+
+BOOST_AUTO_TEST_CASE(a_register_is_swapped_only_if_nobody_was_faster) {
+    auto h = joined();
+    h.core.on_changes({{shard_key(1), encode_register({4, b, {a, b}, {}}), false}}, 20, h.out);
+    BOOST_TEST(h.one<register_changed>().shard == 1U);
+    h.core.on_register_wanted(1, {5, a, {a, b}, {}}, 4, h.out);
+    const auto asked = h.one<commit_wanted>();
+    BOOST_REQUIRE(asked.what.when.size() == 1);
+    BOOST_TEST(has(asked.what, "shards/0001", 20));
+
+    const entry theirs{shard_key(1), encode_register({5, b, {a, b}, {}}), 21};
+    h.core.on_committed(asked.id, transaction_result{false, 22, {theirs}}, h.out);
+    BOOST_TEST((h.one<register_changed>().set.leader == b)); // before the answer
+    BOOST_TEST(!h.one<register_answered>().applied.value());
+
+    h.core.on_register_wanted(1, {5, a, {a, b}, {}}, 4, h.out); // it is known to be too late
+    BOOST_TEST(h.take<commit_wanted>().empty());
+    BOOST_TEST(!h.one<register_answered>().applied.value());
+}
+
+BOOST_AUTO_TEST_CASE(nobody_knows_what_became_of_a_lost_answer) {
+    auto h = joined();
+    h.core.on_register_wanted(0, {1, a, {a}, {}}, 0, h.out);
+    h.core.on_committed(h.one<commit_wanted>().id, problem{code::unknown_outcome, "no answer"}, h.out);
+    BOOST_TEST(!h.one<register_answered>().applied.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_older_register_changes_nothing) {
+    auto h = joined();
+    h.core.on_changes({{shard_key(0), encode_register({4, b, {a, b}, {}}), false}}, 20, h.out);
+    h.core.on_changes({{shard_key(0), encode_register({3, a, {a, b}, {}}), false}}, 19, h.out);
+    BOOST_TEST(h.core.shard(0).epoch == 4U);
+    h.core.on_changes({{shard_key(0), "no register", false}, {"shards/9999", "{}", false}}, 21, h.out);
+    BOOST_TEST(h.core.shard(0).epoch == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(a_lease_counts_when_all_is_known_that_came_before_its_key) {
+    auto h = joined();
+    BOOST_TEST(h.core.serves_until_ms() == 5000);
+    h.core.on_lease({lease_id, 6000}, h.out); // extended
+    BOOST_TEST(h.core.serves_until_ms() == 6000);
+    h.core.on_lease({0, 0}, h.out);
+    BOOST_TEST(h.core.serves_until_ms() == 0);
+    h.core.on_lease({6, 9000}, h.out); // a new one: others may have what was its
+    BOOST_TEST(h.core.serves_until_ms() == 0);
+    const auto asked = h.one<commit_wanted>();
+    h.core.on_committed(asked.id, transaction_result{true, 40, {}}, h.out);
+    BOOST_TEST(h.core.serves_until_ms() == 0);
+    h.core.on_changes(asked.what.then, 40, h.out);
+    BOOST_TEST(h.core.serves_until_ms() == 9000);
+}
+
+BOOST_AUTO_TEST_CASE(a_join_that_failed_is_tried_again) {
+    host h;
+    h.show({config_entry()});
+    h.core.on_committed(h.one<commit_wanted>().id, problem{code::unavailable, "no quorum"}, h.out);
+    BOOST_TEST(h.out.empty());
+    h.tick(50);
+    BOOST_TEST(h.take<commit_wanted>().size() == 1U);
+    h.tick(100);
+    BOOST_TEST(h.out.empty()); // it is under way
+}
+
+BOOST_AUTO_TEST_CASE(peers_are_all_members_but_this_node) {
+    auto h = joined();
+    h.core.on_changes({{member_key("n2"), member("n2", b, 0).value, false}}, 20, h.out);
+    const auto peers = h.one<peers_changed>().peers;
+    BOOST_REQUIRE(peers.size() == 1);
+    BOOST_TEST((peers[0] == peer_place{b, "n2", "10.0.0.2", 7118}));
+    h.core.on_changes({{alive_key("n2"), alive("n2", b, 0).value, false}}, 21, h.out);
+    BOOST_TEST(h.take<peers_changed>().empty());
+    h.core.on_changes({{member_key("n2"), std::nullopt, false}}, 22, h.out);
+    BOOST_TEST(h.one<peers_changed>().peers.empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_is_away_for_long_is_lost_and_found_when_it_comes_back) {
+    auto h = joined();
+    h.core.on_changes({{member_key("n2"), member("n2", b, 0).value, false}}, 20, h.out);
+    const auto second = [&] { return *std::ranges::find(h.core.nodes(), b, &cluster_node::replica); };
+    h.tick(100);
+    BOOST_TEST(!second().alive);
+    BOOST_TEST(!second().lost);
+    h.tick(1100);
+    BOOST_TEST(second().lost);
+    h.core.on_changes({{alive_key("n2"), alive("n2", b, 0).value, false}}, 21, h.out);
+    h.tick(1200);
+    BOOST_TEST(second().alive);
+    BOOST_TEST(!second().lost);
+    h.core.on_changes({{alive_key("n2"), std::nullopt, false}}, 22, h.out);
+    h.tick(1300);
+    BOOST_TEST(!second().lost); // its time begins anew
+}
+
+BOOST_AUTO_TEST_SUITE_END()
