@@ -9,7 +9,6 @@
 
 #include <rocksdb/write_batch.h>
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -148,70 +147,72 @@ void committer::take_up_held() {
     }
 }
 
-expected<void> committer::put_rows(append& a, const payload_key* key,
-                                   std::vector<std::pair<std::string, std::string>>& usage) {
+/// Seals the rows, and adds those of the organization's usage.
+expected<void> committer::complete_rows(append& a, const payload_key* key) {
     seal_rows(key, a.derived.puts);
     if (a.used.empty() && a.derived.held.empty()) {
         return {};
     }
     const auto time = a.records.empty() ? timestamp{} : a.records.front().time;
     return store_.usage().count(store_.shard_of(a.entity), a.entity.organization, time, a.used, a.derived.held, a.claim,
-                                usage);
+                                a.derived.puts);
 }
 
 expected<appended> committer::put(append& a, const payload_key* key) {
-    auto& batch = logs_.batch();
-    auto& db = store_.db();
     const auto shard = store_.shard_of(a.entity);
-    const bool logged = !a.records.empty();
-    replication::position at{logs_.last_seq(shard) + 1, 0};
-    if (logged) {
-        auto first = logs_.propose(shard, a.records.size(), a.records.front().time);
-        if (!first) {
-            return first.error();
-        }
-        at = *first;
+    if (a.records.empty()) {
+        return put_at_once(a, key); // rows that no other replica needs
     }
-    // A node that is alone writes log and tables at once. Rows without records are its own in any case.
-    const bool merges = !logged || logs_.merges(shard);
-    auto group = std::make_shared<entry_group>();
-    group->first = at.seq;
+    auto at = logs_.propose(shard, a.records.size(), a.records.front().time);
+    if (!at) {
+        return at.error();
+    }
     for (auto& r : a.records) {
         r.shard = shard;
-        r.seq = at.seq++;
-        r.epoch = at.epoch;
-        auto value = encode_sealed(store_, r, key);
-        if (merges) {
-            batch.Put(db.log, keys::log(shard, r.seq), value);
-            put_record_rows(store_, r, value, batch);
-        } else {
-            group->records.push_back(std::move(value));
-            group->time = r.time;
-        }
+        r.seq = at->seq++;
+        r.epoch = at->epoch;
     }
-    std::vector<std::pair<std::string, std::string>> usage;
-    if (auto rows = put_rows(a, key, usage); !rows) {
+    return logs_.merges(shard) ? put_at_once(a, key) : put_group(a, key);
+}
+
+expected<appended> committer::put_at_once(append& a, const payload_key* key) {
+    auto& batch = logs_.batch();
+    auto& db = store_.db();
+    for (auto& r : a.records) {
+        const auto value = encode_sealed(store_, r, key);
+        batch.Put(db.log, keys::log(r.shard, r.seq), value);
+        put_record_rows(store_, r, value, batch);
+    }
+    if (auto rows = complete_rows(a, key); !rows) {
         return rows.error();
-    }
-    if (!merges) {
-        group->last = at.seq - 1;
-        std::ranges::move(usage, std::back_inserter(a.derived.puts));
-        group->changes = encode_changes(a.derived.puts, a.derived.deletes);
-        logs_.add(shard, std::move(group));
-        return appended{at.seq - 1};
     }
     for (const auto& row : a.derived.deletes) {
         batch.Delete(db.derived, row);
     }
-    for (const auto* rows : {&a.derived.puts, &usage}) {
-        for (const auto& [row, value] : *rows) {
-            batch.Put(db.derived, row, value);
-        }
+    for (const auto& [row, value] : a.derived.puts) {
+        batch.Put(db.derived, row, value);
     }
-    if (logged) {
-        logs_.add(shard, nullptr);
+    if (a.records.empty()) {
+        return appended{logs_.last_seq(store_.shard_of(a.entity))};
     }
-    return appended{at.seq - 1};
+    logs_.add(a.records.front().shard, nullptr);
+    return appended{a.records.back().seq};
+}
+
+expected<appended> committer::put_group(append& a, const payload_key* key) {
+    auto group = std::make_shared<entry_group>();
+    group->first = a.records.front().seq;
+    group->last = a.records.back().seq;
+    group->time = a.records.back().time;
+    for (auto& r : a.records) {
+        group->records.push_back(encode_sealed(store_, r, key));
+    }
+    if (auto rows = complete_rows(a, key); !rows) {
+        return rows.error();
+    }
+    group->changes = encode_changes(a.derived.puts, a.derived.deletes);
+    logs_.add(a.records.front().shard, std::move(group));
+    return appended{a.records.back().seq};
 }
 
 // ---- the write, and what follows

@@ -137,7 +137,9 @@ private:
     /// `key` is set to what it is sealed with.
     expected<void> accept(const append& a, shared_key& key);
     expected<appended> put(append& a, const payload_key* key);
-    expected<void> put_rows(append& a, const payload_key* key, std::vector<std::pair<std::string, std::string>>& usage);
+    expected<appended> put_at_once(append& a, const payload_key* key);
+    expected<appended> put_group(append& a, const payload_key* key);
+    expected<void> complete_rows(append& a, const payload_key* key);
     void note(const log_event& event);
     void lost(std::uint32_t shard);
     void go_on_with_hand_overs();
