@@ -295,6 +295,10 @@ expected<void> key_store::append(const entry& e, std::uint32_t number) {
     if (!fd) {
         return file_problem("write", file.native(), errno);
     }
+    // First the name of a new file: a line that counts as not written must not be there.
+    if (auto named = is_new ? sync_folder(folder_) : expected<void>(); !named) {
+        return named;
+    }
     const auto before = ::lseek(fd.get(), 0, SEEK_END);
     auto written = write_whole(fd.get(), line_of(key_word, number, e.subject, e.wrapped), file.native());
     if (written && ::fsync(fd.get()) != 0) {
@@ -302,9 +306,8 @@ expected<void> key_store::append(const entry& e, std::uint32_t number) {
     }
     if (!written) { // half a line in the middle would be damage
         (void)!::ftruncate(fd.get(), before);
-        return written;
     }
-    return is_new ? sync_folder(folder_) : expected<void>();
+    return written;
 }
 
 expected<void> key_store::rewrite(std::size_t file) const {
