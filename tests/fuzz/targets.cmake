@@ -1,6 +1,6 @@
 # The fuzz targets (preset fuzz: clang 14, libFuzzer, AddressSanitizer, UndefinedBehaviorSanitizer): tests/fuzz/README.md.
 # Only the sources that they need are compiled, once for all of them.
-file(GLOB fuzzed_sources CONFIGURE_DEPENDS schemas/base/*.cpp schemas/*.cpp storage/*.cpp runtime/config/*.cpp
+file(GLOB fuzzed_sources CONFIGURE_DEPENDS schemas/base/*.cpp schemas/*.cpp storage/*.cpp storage/replication/*.cpp runtime/config/*.cpp
      net/http/*.cpp net/websocket/*.cpp)
 # clang 14 lacks what these need (aggregates in parentheses), and nothing here needs them.
 list(FILTER fuzzed_sources EXCLUDE REGEX "/(server|openapi|handlers)\\.cpp$")
