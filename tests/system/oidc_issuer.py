@@ -7,6 +7,7 @@ import html
 import http.client
 import http.server
 import json
+import random
 import re
 import socket
 import subprocess
@@ -32,9 +33,14 @@ ACCOUNTS = {
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that the system gives away by itself (to whoever asks for port 0, and to connections)."""
+    while True:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", random.randrange(12000, 32000)))
+            except OSError:
+                continue
+            return s.getsockname()[1]
 
 
 def query_of(url):
