@@ -82,7 +82,7 @@ public:
     shard_logs(shard_logs&&) noexcept;
 
     /// The built-in coordinator of a single node: it owns every shard, and every start is a new epoch (R6), promised
-    /// with one fsync for all. `conflict` for a directory that has replicas elsewhere.
+    /// with one fsync for all. Only for a directory that was never in a cluster; nothing checks that yet.
     expected<void> own_all();
 
     // ---- writing, at the owner
