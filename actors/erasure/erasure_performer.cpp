@@ -31,10 +31,10 @@ answers try_again(const uuid& id, const problem& why) {
 }
 
 /// Whether that key is of a command of a run of the organization: it begins with the run's id.
-bool is_command_of(const storage::store& s, const uuid& organization, std::string_view key) {
+expected<bool> is_command_of(const storage::store& s, const uuid& organization, std::string_view key) {
     const auto run = parse_uuid(key.substr(0, key.find('/')));
     const auto version = run ? storage::read_version(s, {organization, "run", *run}) : expected<std::uint64_t>(0);
-    return version && *version > 0;
+    return version ? expected<bool>(*version > 0) : version.error();
 }
 
 /// The copies of the keys, beside backups and in the object store.

@@ -102,6 +102,16 @@ std::optional<answer_header> header_of(const json::value& object) {
     return out.cluster != 0 ? std::optional(out) : std::nullopt;
 }
 
+/// What `read(root, header)` makes of an answer.
+template <class Answer, class Read>
+expected<Answer> read_answer(std::string_view body, Read read) {
+    const auto document = json::document::parse(body);
+    if (!document)
+        return not_understood(document.error().detail);
+    const auto header = header_of(document->root());
+    return header ? read(document->root(), *header) : expected<Answer>(not_understood("it has no header"));
+}
+
 struct key_value {
     std::string key;
     std::string value;
@@ -250,56 +260,47 @@ std::optional<failure> failure_of(const answer& from) {
 }
 
 expected<map_answer> read_map_answer(std::string_view body, std::string_view prefix) {
-    const auto document = json::document::parse(body);
-    if (!document)
-        return not_understood(document.error().detail);
-    const auto header = header_of(document->root());
-    if (!header)
-        return not_understood("it has no header");
-    map_answer out{*header, {}};
-    if (!read_entries(document->root(), prefix, out.entries))
-        return not_understood("a key or value is damaged or has another prefix");
-    if (flag(document->root(), "more"))
-        return not_understood("the map is not whole");
-    return out;
+    return read_answer<map_answer>(body, [&](const json::value& root, answer_header header) -> expected<map_answer> {
+        map_answer out{header, {}};
+        if (!read_entries(root, prefix, out.entries))
+            return not_understood("a key or value is damaged or has another prefix");
+        if (flag(root, "more"))
+            return not_understood("the map is not whole");
+        return out;
+    });
 }
 
 expected<comparison_answer> read_comparison_answer(std::string_view body) {
-    const auto document = json::document::parse(body);
-    if (!document)
-        return not_understood(document.error().detail);
-    const auto header = header_of(document->root());
-    if (!header || !flag(document->root(), "succeeded"))
-        return not_understood("it has no header or did not succeed");
-    std::vector<std::uint64_t> counts;
-    const bool good = each_of(document->root(), "responses", [&](const json::value& one) {
-        const auto range = one.find("response_range");
-        if (!range)
-            return false;
-        const auto keys = range->find("kvs");
-        counts.push_back(counts.size() < 2 ? number(*range, "count") : keys ? keys->size() : 0);
-        return true;
+    using result = comparison_answer;
+    return read_answer<result>(body, [](const json::value& root, answer_header header) -> expected<result> {
+        if (!flag(root, "succeeded"))
+            return not_understood("it did not succeed");
+        std::vector<std::uint64_t> counts;
+        const bool good = each_of(root, "responses", [&](const json::value& one) {
+            const auto range = one.find("response_range");
+            if (!range)
+                return false;
+            const auto keys = range->find("kvs");
+            counts.push_back(counts.size() < 2 ? number(*range, "count") : keys ? keys->size() : 0);
+            return true;
+        });
+        if (!good || counts.size() != 3)
+            return not_understood("parts of the comparison are missing");
+        return result{header, counts[0] != counts[1] || counts[2] != 0};
     });
-    if (!good || counts.size() != 3)
-        return not_understood("parts of the comparison are missing");
-    return comparison_answer{*header, counts[0] != counts[1] || counts[2] != 0};
 }
 
 expected<cluster::transaction_result> read_transaction_answer(std::string_view body, std::string_view prefix) {
-    const auto document = json::document::parse(body);
-    if (!document)
-        return not_understood(document.error().detail);
-    const auto header = header_of(document->root());
-    if (!header)
-        return not_understood("it has no header");
-    cluster::transaction_result out{flag(document->root(), "succeeded"), header->revision, {}};
-    const bool good = out.applied || each_of(document->root(), "responses", [&](const json::value& one) {
-                          const auto range = one.find("response_range");
-                          return range && read_entries(*range, prefix, out.found);
-                      });
-    if (!good)
-        return not_understood("a key or value is damaged or has another prefix");
-    return out;
+    using result = cluster::transaction_result;
+    return read_answer<result>(body, [&](const json::value& root, answer_header header) -> expected<result> {
+        result out{flag(root, "succeeded"), header.revision, {}};
+        const bool good = out.applied || each_of(root, "responses", [&](const json::value& one) {
+                              const auto range = one.find("response_range");
+                              return range && read_entries(*range, prefix, out.found);
+                          });
+        return good ? expected<result>(std::move(out))
+                    : not_understood("a key or value is damaged or has another prefix");
+    });
 }
 
 expected<lease_answer> read_lease_answer(std::string_view body) {

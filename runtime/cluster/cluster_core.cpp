@@ -25,8 +25,9 @@ problem disagrees(std::string_view what, const std::string& theirs, const std::s
 
 } // namespace
 
-cluster_core::cluster_core(cluster_settings settings)
-    : settings_(std::move(settings)), shards_(settings_.self.shards) {}
+cluster_core::cluster_core(cluster_settings settings) : settings_(std::move(settings)), shards_(settings_.self.shards) {
+    settings_.rules.copies = settings_.self.replication;
+}
 
 // ---- from the coordinator
 
@@ -303,7 +304,6 @@ shard_situation cluster_core::situation_of(std::uint32_t number, const log_view&
             .takes = log.takes,
             .candidate = log.candidate,
             .commit = log.commit,
-            .last = log.last,
             .durable_at = log.durable_at,
             .ownerless_ms = known.ownerless_since_ms < 0 ? 0 : now_ms - known.ownerless_since_ms,
             .may_move = known.moving || moving < settings_.moves_max};

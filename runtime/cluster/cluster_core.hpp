@@ -69,7 +69,6 @@ struct log_view {
     bool takes = false;
     bool candidate = false;
     std::uint64_t commit = 0;
-    std::uint64_t last = 0;
     std::function<std::optional<std::uint64_t>(const uuid&)> durable_at;
 };
 

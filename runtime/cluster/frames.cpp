@@ -1,8 +1,8 @@
 #include "runtime/cluster/frames.hpp"
 
-#include "schemas/base/crc32c.hpp"
-
 #include <fmt/format.h>
+
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -29,8 +29,15 @@ void put_number(char* at, std::uint32_t number) {
         at[i] = static_cast<char>(number >> 8U * i & 0xffU);
 }
 
+std::uint32_t checksum(std::string_view bytes, std::uint32_t before) {
+    return static_cast<std::uint32_t>(
+        crc32(before, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+}
+
 /// Of length and type; that of the payload goes on from it.
-std::uint32_t head_checksum(const char* head) { return crc32c({head + type_at, 1}, crc32c({head, checksum_at})); }
+std::uint32_t head_checksum(const char* head) {
+    return checksum({head + type_at, 1}, checksum({head, checksum_at}, 0));
+}
 
 std::uint32_t bit_of(frame_type type) { return 1U << static_cast<unsigned>(type); }
 
@@ -62,7 +69,7 @@ std::array<char, frame_head_bytes> frame_head(frame_type type, std::string_view 
     std::array<char, frame_head_bytes> out{};
     put_number(out.data(), static_cast<std::uint32_t>(payload.size()));
     out[type_at] = static_cast<char>(type);
-    put_number(out.data() + checksum_at, crc32c(payload, head_checksum(out.data())));
+    put_number(out.data() + checksum_at, checksum(payload, head_checksum(out.data())));
     return out;
 }
 
@@ -160,7 +167,7 @@ frame_reader::outcome frame_reader::read(std::string_view& in) {
         payload_ = kept_;
     }
     head_at_ = 0;
-    if (crc32c(payload_, head_checksum(head_.data())) != checksum_)
+    if (checksum(payload_, head_checksum(head_.data())) != checksum_)
         return fail("sent a frame whose checksum is wrong");
     return outcome::frame;
 }

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-/// What a connection between nodes consists of: frames {length 4 bytes, CRC-32C 4 bytes, type 1 byte, payload}, numbers
+/// What a connection between nodes consists of: frames {length 4 bytes, CRC-32 4 bytes, type 1 byte, payload}, numbers
 /// little-endian; the checksum is that of length, type and payload. This layout never changes: it is what two nodes of
 /// any versions refuse each other with. Pure.
 namespace troupe::runtime::cluster {

@@ -21,7 +21,6 @@ struct shard_situation {
     bool takes = false;                    ///< This node owns the shard and may propose.
     bool candidate = false;                ///< It is about to lead.
     std::uint64_t commit = 0;
-    std::uint64_t last = 0; ///< Of the log here.
     /// At the owner: how far a replica's disk is.
     std::function<std::optional<std::uint64_t>(const uuid&)> durable_at;
     std::int64_t ownerless_ms = 0; ///< How long the leader of the register has not been alive.
@@ -29,7 +28,7 @@ struct shard_situation {
 };
 
 struct cluster_rules {
-    std::size_t copies = 3;
+    std::size_t copies = 3;     ///< In a cluster: as its card says.
     std::int64_t turn_ms = 300; ///< Between one voter and the next to campaign, should the first not come.
 };
 

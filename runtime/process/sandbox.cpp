@@ -438,17 +438,35 @@ std::optional<std::string> take_frames(std::string& bytes,
     return failure;
 }
 
-expected<void> forget_commands(const fs::path& state_dir, const std::function<bool(std::string_view key)>& theirs) {
+namespace {
+
+/// Whose files a folder of the state has. A folder without its spec began nothing.
+expected<std::optional<std::string>> key_of(const fs::path& folder) {
+    std::error_code unseen;
+    if (!fs::exists(folder / runner_file::spec, unseen)) {
+        return std::optional<std::string>();
+    }
+    const auto text = read_whole_file(folder / runner_file::spec, small_file_bytes_max);
+    auto spec = text ? from_json<runner_spec>(*text, strictness::stored) : expected<runner_spec>(text.error());
+    return spec ? expected<std::optional<std::string>>(std::move(spec->key)) : spec.error();
+}
+
+} // namespace
+
+expected<void> forget_commands(const fs::path& state_dir,
+                               const std::function<expected<bool>(std::string_view key)>& theirs) {
     std::stop_source at_once;
     at_once.request_stop();
-    std::error_code failed; // no folder: no commands
+    std::error_code failed;
     for (fs::directory_iterator at(state_dir, failed); !failed && at != fs::directory_iterator();
          at.increment(failed)) {
         const auto& folder = at->path();
-        const auto text = read_whole_file(folder / runner_file::spec, small_file_bytes_max);
-        const auto spec =
-            text ? from_json<runner_spec>(*text, strictness::stored) : expected<runner_spec>(text.error());
-        if (!spec || !theirs(spec->key)) {
+        const auto key = key_of(folder);
+        const auto mine = !key ? expected<bool>(key.error()) : *key ? theirs(**key) : expected<bool>(false);
+        if (!mine) {
+            return mine.error();
+        }
+        if (!*mine) {
             continue;
         }
         if (auto ended = runner_sandbox::wait_for_runner(folder, at_once.get_token()); !ended) {
@@ -460,7 +478,9 @@ expected<void> forget_commands(const fs::path& state_dir, const std::function<bo
             return file_problem("remove", folder.native(), left.value());
         }
     }
-    return {};
+    const bool none = failed == std::errc::no_such_file_or_directory; // no command ever ran
+    return failed && !none ? expected<void>(file_problem("look into", state_dir.native(), failed.value()))
+                           : expected<void>();
 }
 
 std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, fs::path state_dir, fs::path runner) {

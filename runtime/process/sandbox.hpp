@@ -89,9 +89,9 @@ public:
 };
 
 /// Ends the commands under the keys that `theirs` names, and removes all their files. Blocks for a moment; from any
-/// thread. A key that begins meanwhile may be left.
+/// thread. A key that begins meanwhile may be left; a problem leaves the rest for another call.
 expected<void> forget_commands(const std::filesystem::path& state_dir,
-                               const std::function<bool(std::string_view key)>& theirs);
+                               const std::function<expected<bool>(std::string_view key)>& theirs);
 
 /// `state_dir` holds marks and results; `runner` is the path of the runner program.
 std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, std::filesystem::path state_dir, std::filesystem::path runner);

@@ -7,6 +7,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
 #include "tests/seeds.hpp"
+#include "tests/storage/replicas.hpp"
 #include "tests/storage/simulated_disk.hpp"
 #include "tests/storage/simulated_env.hpp"
 #include "tests/temporary_directory.hpp"
@@ -38,19 +39,6 @@ namespace {
 constexpr std::uint32_t shards = 2;
 constexpr std::size_t entities_a_shard = 2;
 constexpr std::uint64_t steps = 1500;
-
-void require(bool holds, const std::string& claim) {
-    if (!holds) {
-        throw std::runtime_error(claim);
-    }
-}
-
-replica_id id_of(std::size_t index) {
-    replica_id id;
-    id.bytes[15] = static_cast<std::uint8_t>(index + 1);
-    return id;
-}
-std::size_t index_of(const replica_id& id) { return id.bytes[15] - 1U; }
 
 struct frame {
     std::size_t from = 0;
@@ -472,31 +460,18 @@ private:
         return out;
     }
 
-    static std::vector<record> log_of(const machine& m, std::uint32_t shard) {
-        std::vector<record> out;
-        const auto read = read_log(*m.kept, shard, 0, [&](record&& r) {
-            out.push_back(std::move(r));
-            return true;
-        });
-        require(read.has_value(), "a log can be read: " + (read ? "" : read.error().detail));
-        return out;
-    }
-
     void compare(std::uint32_t shard) const {
         const auto& first = *machines_.front();
-        const auto truth = log_of(first, shard);
+        const auto truth = log_of(*first.kept, shard);
         const auto rows = rows_of(first, shard);
         for (const auto& m : machines_) {
-            require(log_of(*m, shard) == truth, "all logs become equal");
+            require(log_of(*m->kept, shard) == truth, "all logs become equal");
             require(rows_of(*m, shard) == rows, "all tables become equal");
         }
+        require_histories(truth);
         std::map<std::string, std::string> newest;
-        std::set<std::string> seen;
-        std::map<std::string, std::uint64_t> versions;
         for (const auto& r : truth) {
             if (r.entity_seq > 0) {
-                require(r.entity_seq == ++versions[to_string(r.entity)], "histories have no gap and no fork");
-                require(r.index_in_batch > 0 || seen.insert(r.command_id).second, "a command is committed once");
                 newest[keys::entity(shard, keys::table::document, r.entity)] = r.command_id.substr(1);
             }
         }

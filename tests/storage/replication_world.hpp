@@ -3,6 +3,7 @@
 // What replication_simulation.cpp is made of: disks, messages, nodes, randomness.
 
 #include "storage/replication/member.hpp"
+#include "tests/storage/replicas.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -11,18 +12,15 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
 
 namespace troupe::storage::replication::simulated {
 
-inline void require(bool holds, const char* claim) {
-    if (!holds) {
-        throw std::runtime_error(claim);
-    }
-}
+using test::id_of;
+using test::index_of;
+using test::require;
 
 class random_source { // splitmix64
 public:
@@ -96,13 +94,6 @@ struct node {
     replica_set led;
     std::uint64_t owns = 0;
 };
-
-inline replica_id id_of(std::size_t index) {
-    replica_id id;
-    id.bytes[15] = static_cast<std::uint8_t>(index + 1);
-    return id;
-}
-inline std::size_t index_of(replica_id id) { return id.bytes[15] - 1U; }
 
 inline void store(disk& d, const pending_write& w) {
     if (w.order.truncate_from != 0) {

@@ -72,7 +72,7 @@ struct host {
         core.tick(
             now_ms,
             [](std::uint32_t) {
-                return log_view{false, false, 0, 0, {}};
+                return log_view{false, false, 0, {}};
             },
             out);
     }

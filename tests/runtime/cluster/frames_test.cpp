@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(frames_come_out_as_they_went_in_wherever_they_are_cut) {
 }
 
 BOOST_AUTO_TEST_CASE(the_bytes_of_a_frame_are_fixed) {
-    BOOST_TEST(frame(frame_type::data, "abc") == std::string("\x03\0\0\0\xdd\x98\x61\x7a\x04"
+    BOOST_TEST(frame(frame_type::data, "abc") == std::string("\x03\0\0\0\x0d\xd7\xaa\xae\x04"
                                                              "abc",
                                                              12));
 }

@@ -114,8 +114,7 @@ struct world {
     storage::replication::replica_set set;
 
     [[nodiscard]] shard_situation at(const uuid& self, bool takes) const {
-        shard_situation s{
-            .shard = shard, .self = self, .set = set, .takes = takes, .commit = 10, .last = 10, .durable_at = {}};
+        shard_situation s{.shard = shard, .self = self, .set = set, .takes = takes, .commit = 10, .durable_at = {}};
         s.durable_at = [](const uuid&) { return std::optional<std::uint64_t>(10); };
         return s;
     }
