@@ -11,9 +11,7 @@
 
 #include <rocksdb/write_batch.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <set>
 #include <string>
 #include <system_error>
@@ -28,11 +26,10 @@ namespace {
 constexpr std::size_t batch_bytes_max = 1 << 20;
 constexpr std::string_view owed_name = "removal-owed";
 
-/// Tables whose rows begin with the entity.
-constexpr std::array entity_tables{keys::table::history, keys::table::snapshot, keys::table::command,
-                                   keys::table::base};
-/// The same; their keys are what users wrote: paths of files, names of roles.
-constexpr std::array item_tables{keys::table::item, keys::table::base_item};
+/// Tables whose rows begin with the entity. The history goes last: by its newest event the rest is found again after a
+/// crash.
+constexpr std::array entity_tables{keys::table::snapshot, keys::table::command,   keys::table::base,
+                                   keys::table::item,     keys::table::base_item, keys::table::history};
 /// Tables of which an entity's rows stand among others'.
 constexpr std::array shared_tables{keys::table::document, keys::table::index,  keys::table::timer,
                                    keys::table::owed,     keys::table::poison, keys::table::reference};
@@ -107,102 +104,34 @@ expected<void> drop_shared_rows(const store& s, std::uint32_t shard, const std::
     return {};
 }
 
-/// What is erased in a shard, by which the rest of it is found again after a crash: its history, which goes last.
-struct erased_in_shard {
-    std::uint32_t shard = 0;
-    std::vector<entity_address> entities;
-};
+expected<void> drop_rows(const store& s, std::uint32_t shard, const entity_address& a, remover& out) {
+    auto dropped = out.drop(s.db().derived, keys::entity(shard, keys::table::base, a));
+    for (const auto table : entity_tables) {
+        dropped = dropped ? out.drop_all(s.db().derived, keys::entity_rows(shard, table, a)) : dropped;
+    }
+    return dropped;
+}
 
-/// `plain`: prefixes of rows that were dropped and whose keys can be read in the files of the database.
-expected<void> remove_views(store& s, erased_in_shard& in, remover& out, std::vector<std::string>& plain) {
-    const auto shard = in.shard;
-    auto& erased = in.entities;
-    auto visited = each_entity(s, shard, [&](const entity_address& a) {
+expected<void> remove_rows(const store& s, std::uint32_t shard, remover& out, removed_rows& result) {
+    std::vector<entity_address> erased;
+    std::set<std::string> owners;
+    auto done = each_entity(s, shard, [&](const entity_address& a) {
         if (is_erased(s, shard, a)) {
+            owners.insert(owner_text(a));
             erased.push_back(a);
         }
         return true;
     });
-    if (!visited || erased.empty()) {
-        return visited;
+    if (!done || erased.empty()) {
+        return done;
     }
-    std::set<std::string> owners;
+    done = drop_shared_rows(s, shard, owners, out);
+    done = done ? out.write() : done;
     for (const auto& a : erased) {
-        owners.insert(owner_text(a));
+        done = done ? drop_rows(s, shard, a, out) : done;
     }
-    if (auto dropped = drop_shared_rows(s, shard, owners, out); !dropped) {
-        return dropped;
-    }
-    for (const auto& a : erased) {
-        for (const auto table : item_tables) {
-            auto prefix = keys::entity_rows(shard, table, a);
-            const auto before = out.count();
-            if (auto dropped = out.drop_all(s.db().derived, prefix); !dropped) {
-                return dropped;
-            }
-            if (out.count() > before) {
-                plain.push_back(std::move(prefix));
-            }
-        }
-    }
-    return out.write();
-}
-
-/// Each range rewrites the files that it lies in: one over all of them costs less than many in the same files.
-constexpr std::size_t ranges_max = 16;
-
-/// From where to where the rows of `prefixes` stand, which are in order.
-std::vector<std::pair<std::string, std::string>> ranges_of(const std::vector<std::string>& prefixes) {
-    if (prefixes.size() > ranges_max) {
-        return {{prefixes.front(), keys::after_prefix(prefixes.back())}};
-    }
-    std::vector<std::pair<std::string, std::string>> out;
-    for (const auto& prefix : prefixes) {
-        out.emplace_back(prefix, keys::after_prefix(prefix));
-    }
-    return out;
-}
-
-/// What RocksDB deletes stays in its files until it compacts them. After a crash in here that is its own business.
-expected<void> purge(store& s, std::vector<std::string> prefixes, const std::stop_token& stop) {
-    if (prefixes.empty()) {
-        return {};
-    }
-    auto& db = s.db();
-    auto status = db.db->Flush({}, {db.log, db.derived, db.blobs}); // and the WAL goes with it
-    std::atomic<bool> canceled{false};
-    const std::stop_callback cancel(stop, [&] { canceled = true; });
-    std::ranges::sort(prefixes);
-    for (const auto& [from, to] : ranges_of(prefixes)) {
-        if (!status.ok() || canceled) {
-            break;
-        }
-        const rocksdb::Slice first(from);
-        const rocksdb::Slice last(to);
-        rocksdb::CompactRangeOptions options;
-        options.exclusive_manual_compaction = false;
-        options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-        options.canceled = &canceled;
-        status = db.db->CompactRange(options, db.derived, &first, &last);
-    }
-    if (canceled) {
-        return stopped();
-    }
-    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot compact what was removed"));
-}
-
-expected<void> remove_histories(store& s, const erased_in_shard& in, remover& out, removed_rows& result) {
-    for (const auto& a : in.entities) {
-        ++result.entities;
-        auto dropped = out.drop(s.db().derived, keys::entity(in.shard, keys::table::base, a));
-        for (const auto table : entity_tables) {
-            dropped = dropped ? out.drop_all(s.db().derived, keys::entity_rows(in.shard, table, a)) : dropped;
-        }
-        if (!dropped) {
-            return dropped;
-        }
-    }
-    return out.write();
+    result.entities += erased.size();
+    return done ? out.write() : done;
 }
 
 expected<void> remove_blobs(store& s, remover& out, removed_rows& result, const std::function<bool()>& go_on) {
@@ -237,28 +166,11 @@ expected<removed_rows> remove_erased(store& s, const std::function<void()>& prog
         return result;
     }
     remover out(s);
-    std::vector<erased_in_shard> all;
-    std::vector<std::string> plain;
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         if (!go_on()) {
             return stopped();
         }
-        erased_in_shard in{shard, {}};
-        if (auto removed = remove_views(s, in, out, plain); !removed) {
-            return removed.error();
-        }
-        if (!in.entities.empty()) {
-            all.push_back(std::move(in));
-        }
-    }
-    if (auto purged = purge(s, std::move(plain), stop); !purged) {
-        return purged.error();
-    }
-    for (const auto& in : all) {
-        if (!go_on()) {
-            return stopped();
-        }
-        if (auto removed = remove_histories(s, in, out, result); !removed) {
+        if (auto removed = remove_rows(s, shard, out, result); !removed) {
             return removed.error();
         }
     }

@@ -19,7 +19,7 @@
 ///     's' organization:16 id:16 kind 0 entity_seq:8                  -> snapshot
 ///     'c' organization:16 id:16 kind 0 command id                    -> de-duplication
 ///     'd' organization:16 id:16 kind                                 -> document
-///     'm' organization:16 id:16 kind 0 collection 0 key              -> item
+///     'm' organization:16 id:16 kind 0 collection 0 key              -> item (items.hpp)
 ///     'i' organization:16 kind 0 filter 0 sort 0 id:16               -> empty
 ///     't' due:8 organization:16 id:16 kind 0 key                     -> timer's command
 ///     'o' organization:16 id:16 kind                                 -> empty: this entity owes effects

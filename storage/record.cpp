@@ -29,6 +29,12 @@ problem damaged(std::uint32_t shard, std::uint64_t seq, std::string_view why) {
 
 } // namespace
 
+std::string caller_command_id(const uuid& organization, std::string_view principal, std::string_view idempotency_key) {
+    // No second slash, unlike ids of format 1 (storage/upgrade.cpp).
+    return std::string(principal) + ':' +
+           to_string(derive_uuid({"idempotency-key", to_string(organization), principal, idempotency_key}));
+}
+
 std::string encode_record(const record& r) { return encode_record(r, r.payload, r.client); }
 
 std::string encode_record(const record& r, std::string_view payload, const client_info& client) {

@@ -37,6 +37,10 @@ struct record {
     bool operator==(const record&) const = default;
 };
 
+/// The id of a command with an `Idempotency-Key`. Keys of one principal mean nothing to another, and what was chosen as
+/// a key cannot be read from the id.
+std::string caller_command_id(const uuid& organization, std::string_view principal, std::string_view idempotency_key);
+
 /// The format that this version writes. It reads those before, too: 2 is never sealed, 1 has no `client`. Others are
 /// refused.
 inline constexpr std::uint8_t record_format = 3;

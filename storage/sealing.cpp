@@ -172,6 +172,21 @@ expected<std::optional<std::string>> open_unless_erased(const store& s, std::str
     return opened ? expected<std::optional<std::string>>(std::move(*opened)) : opened.error();
 }
 
+expected<std::optional<std::string>> move_sealed(const store& s, std::string_view from, std::string_view to,
+                                                 std::string_view bytes,
+                                                 const std::function<std::string(std::string_view)>& change) {
+    const auto opened = open_unless_erased(s, from, bytes);
+    if (!opened || !*opened) {
+        return opened;
+    }
+    const auto parts = parts_of(bytes);
+    const auto key = parts ? s.keys()->numbered(parts->number) : expected<shared_key>(shared_key());
+    if (!key) {
+        return key.error(); // erased a moment ago
+    }
+    return std::optional(seal_bytes(key->get(), to, change(**opened)));
+}
+
 namespace {
 
 constexpr std::size_t table_at = 2;

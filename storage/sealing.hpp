@@ -6,6 +6,7 @@
 #include "storage/record.hpp"
 #include "storage/store.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +18,8 @@
 /// XChaCha20-Poly1305 under nonces that never come again, bound to the place of the bytes, so that none can stand in
 /// the place of others. A store without keys keeps all as it is; what was written so is read by one with keys, too.
 ///
-/// Plain is what the machinery orders and finds by: ids, kinds, names of events, times, numbers, keys of items, names
-/// of blobs (the hash of their content).
+/// Plain is what the machinery orders and finds by: ids, kinds, names of events, times, numbers, names of blobs (the
+/// hash of their content). What users wrote is no key (storage/items.hpp).
 namespace troupe::storage {
 
 using shared_key = std::shared_ptr<const payload_key>;
@@ -40,6 +41,12 @@ std::string seal_bytes(const payload_key* key, std::string_view place, std::stri
 expected<std::string> open_bytes(const store& s, std::string_view place, std::string_view bytes);
 /// The same, with nothing for what was erased.
 expected<std::optional<std::string>> open_unless_erased(const store& s, std::string_view place, std::string_view bytes);
+
+/// What was sealed at one place, as `change` makes it, sealed with the same key at another; plain bytes stay plain.
+/// Nothing for what was erased.
+expected<std::optional<std::string>> move_sealed(const store& s, std::string_view from, std::string_view to,
+                                                 std::string_view bytes,
+                                                 const std::function<std::string(std::string_view)>& change);
 
 /// Seals the values of those rows of the derived tables that hold contents.
 void seal_rows(const payload_key* key, std::vector<std::pair<std::string, std::string>>& rows);

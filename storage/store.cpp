@@ -65,8 +65,7 @@ void prefix_scan::seek_before(std::string_view suffix) { iterator_->SeekForPrev(
 
 namespace {
 
-/// Directories from this format up to `directory_format` are served as they are: opening one never raises its format,
-/// so that an older program which knows it may take it back.
+/// Opening a directory never raises its format: a tool that looks at it leaves it to the program that it is of.
 constexpr std::uint32_t directory_format_oldest = 1;
 
 } // namespace
@@ -360,6 +359,11 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
 void store::attach_keys(std::unique_ptr<key_store> keys) { keys_ = std::move(keys); }
 
 void store::let_rows_age(timestamp newest_record) { window_->begin(newest_record); }
+
+expected<void> store::raise_format() {
+    identity_.format = directory_format;
+    return env_ ? expected<void>() : write_identity(directory_, identity_);
+}
 
 std::uint32_t store::shard_of(const entity_address& a) const {
     std::string bytes(reinterpret_cast<const char*>(a.organization.bytes.data()), a.organization.bytes.size());

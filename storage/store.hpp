@@ -19,7 +19,7 @@ namespace troupe::storage {
 
 /// What a data directory is, in DIR/identity.json: written once, checked loudly at every start.
 struct identity {
-    std::uint32_t format = 1; ///< Of the directory; a greater one than `directory_format` is refused.
+    std::uint32_t format = 2; ///< Of the directory; a greater one than `directory_format` is refused.
     uuid cluster;             ///< Part of every external effect's key.
     uuid replica;             ///< Made with the directory: a lost disk is a new replica.
     uuid default_organization;
@@ -35,7 +35,8 @@ BOOST_DESCRIBE_STRUCT(identity, (),
                       (format, cluster, replica, default_organization, shards, hash, hash_seed, created_by_version,
                        created_at, has_database))
 
-inline constexpr std::uint32_t directory_format = 1;
+/// 2: no row's key is what a user wrote. Older ones are brought up before they are served (storage/upgrade.hpp).
+inline constexpr std::uint32_t directory_format = 2;
 inline constexpr std::uint32_t shards_max = 4096;
 /// In a directory while a backup is restored into it, with what is not good yet.
 inline constexpr std::string_view restoring_name = ".restoring";
@@ -84,6 +85,9 @@ public:
     void let_rows_age(timestamp newest_record);
     /// Syncs everything written so far; for shutdown.
     expected<void> flush();
+
+    /// The directory is of `directory_format` from now on: older programs refuse it.
+    expected<void> raise_format();
 
     [[nodiscard]] rocks& db() const { return *rocks_; }
     /// Contents are sealed with these from now on. Once, before anything is written; without them all is kept plain.

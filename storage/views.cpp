@@ -1,6 +1,7 @@
 #include "storage/views.hpp"
 
 #include "storage/bytes.hpp"
+#include "storage/items.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
 #include "storage/sealing.hpp"
@@ -238,6 +239,51 @@ expected<list_page> read_list(const store& s, const list_query& query) {
     return page;
 }
 
+namespace {
+
+problem cannot_read(const item_query& query, const rocksdb::Status& why) {
+    return to_problem(why, "cannot read the " + query.collection + " of " + to_string(query.entity));
+}
+
+/// The rows of a private collection stand in an order of their own: all are opened for each page.
+expected<item_page> read_private_items(const store& s, const item_query& query, const std::string& after) {
+    std::vector<private_item> found;
+    prefix_scan scan(*s.db().db, s.db().derived,
+                     keys::collection(s.shard_of(query.entity), query.entity, query.collection));
+    for (; scan.valid(); scan.next()) {
+        const auto value = open_unless_erased(s, scan.key(), scan.value());
+        if (!value) {
+            return value.error();
+        }
+        if (!*value) {
+            continue;
+        }
+        auto item = open_private_item(**value);
+        if (!item) {
+            return item.error();
+        }
+        if (after.empty() || (query.descending ? item->key < after : item->key > after)) {
+            found.push_back(std::move(*item));
+        }
+    }
+    if (!scan.status().ok()) {
+        return cannot_read(query, scan.status());
+    }
+    std::ranges::sort(found, [&](const private_item& a, const private_item& b) {
+        return query.descending ? a.key > b.key : a.key < b.key;
+    });
+    item_page page;
+    for (std::size_t i = 0; i < found.size() && i < query.limit; ++i) {
+        page.items.push_back(std::move(found[i].document));
+    }
+    if (found.size() > query.limit && query.limit > 0) {
+        page.next_cursor = encode_cursor(tag_of(query) + found[query.limit - 1].key);
+    }
+    return page;
+}
+
+} // namespace
+
 expected<item_page> read_items(const store& s, const item_query& query) {
     std::string after;
     if (!query.cursor.empty()) {
@@ -246,6 +292,9 @@ expected<item_page> read_items(const store& s, const item_query& query) {
             return bad_cursor();
         }
         after = std::move(*place);
+    }
+    if (is_private(query.collection)) {
+        return read_private_items(s, query, after);
     }
     prefix_scan scan(*s.db().db, s.db().derived,
                      keys::collection(s.shard_of(query.entity), query.entity, query.collection));
@@ -271,7 +320,7 @@ expected<item_page> read_items(const store& s, const item_query& query) {
         last = scan.rest();
     }
     if (!scan.status().ok()) {
-        return to_problem(scan.status(), "cannot read the " + query.collection + " of " + to_string(query.entity));
+        return cannot_read(query, scan.status());
     }
     if (scan.valid() && !last.empty()) {
         page.next_cursor = encode_cursor(tag_of(query) + last);
@@ -281,14 +330,22 @@ expected<item_page> read_items(const store& s, const item_query& query) {
 
 expected<std::optional<std::string>> read_item(const store& s, const entity_address& a, std::string_view collection,
                                                std::string_view key) {
+    using result = expected<std::optional<std::string>>;
     std::string value;
-    const auto row = keys::item(s.shard_of(a), a, collection, key);
+    const auto row = item_key(index_names::for_reading(s, a.organization), s.shard_of(a), a, collection, key);
     const auto status = s.db().db->Get({}, s.db().derived, row, &value);
     if (status.IsNotFound()) {
         return std::optional<std::string>();
     }
-    return status.ok() ? open_unless_erased(s, row, value)
-                       : expected<std::optional<std::string>>(to_problem(status, "cannot read " + to_string(a)));
+    if (!status.ok()) {
+        return to_problem(status, "cannot read " + to_string(a));
+    }
+    auto opened = open_unless_erased(s, row, value);
+    if (!opened || !*opened || !is_private(collection)) {
+        return opened;
+    }
+    auto item = open_private_item(**opened);
+    return item ? result(std::move(item->document)) : result(item.error());
 }
 
 std::string encode_timer_row(std::string_view type, std::string_view payload) {

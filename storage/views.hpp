@@ -46,7 +46,8 @@ struct list_page {
 /// `invalid_request` when the cursor is none, or of another list.
 expected<list_page> read_list(const store& s, const list_query& query);
 
-/// A page of a collection inside an entity, ordered by key.
+/// A page of a collection inside an entity, ordered by key. One of a private collection (storage/items.hpp) reads all
+/// of it.
 struct item_query {
     entity_address entity;
     std::string collection;

@@ -16,6 +16,7 @@
 #include "actors/secret/secret_model.hpp"
 #include "actors/settings/settings_model.hpp"
 #include "actors/task/task_model.hpp"
+#include "storage/upgrade.hpp"
 
 #include <utility>
 
@@ -49,7 +50,8 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
 }
 
 expected<void> prepare_contents(const runtime::services& s, const runtime::kind_registry& kinds) {
-    auto done = seal_older_views(*s.store, kinds);
+    auto done = storage::upgrade(*s.store);
+    done = done ? seal_older_views(*s.store, kinds) : done;
     return done ? finish_removals(s, kinds) : done;
 }
 

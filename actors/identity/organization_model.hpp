@@ -173,7 +173,7 @@ struct role_record {
     bool removed = false;
 };
 BOOST_DESCRIBE_STRUCT(role_record, (), (name, description, permissions, removed))
-inline constexpr std::string_view roles_collection = "roles";
+inline constexpr std::string_view roles_collection = "@roles";
 
 /// Items of this collection are `invitation_document`s, under their id.
 inline constexpr std::string_view invitations_collection = "invitations";

@@ -14,6 +14,8 @@
 /// A project: a name, perhaps a folder, and the manifest of its files. Pure; contents are blobs.
 namespace troupe::actors {
 
+inline constexpr std::string_view files_collection = "@files"; // by path
+
 /// Commands of people: the bodies of the API.
 struct create_project : create_project_body {};
 BOOST_DESCRIBE_STRUCT(create_project, (create_project_body), ())
@@ -126,7 +128,7 @@ struct project_model {
     static state apply(state, const event&, const runtime::event_context&);
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
-    /// Collection "files": `file_document` by path; an empty document removes the path.
+    /// `files_collection`: `file_document` by path; an empty document removes the path.
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
     /// The contents of its files.
     static std::vector<std::string_view> blobs(const state&);

@@ -75,7 +75,7 @@ expected<file_document> find_file(const runtime::services& s, const entity_addre
     if (!owner || !*owner) {
         return owner ? no_such(kind, project.id) : owner.error();
     }
-    auto row = storage::read_item(*s.store, project, "files", path);
+    auto row = storage::read_item(*s.store, project, files_collection, path);
     if (!row || !*row) {
         return row ? problem{code::not_found,
                              "The project has no file '" + path + "'. List its files to see what is there."}
@@ -170,7 +170,7 @@ void name_file(const runtime::services& s, net::request r, write_file change, in
 /// Whether the organization's plan has room for a file of that size now. The command decides; this spares uploads.
 expected<void> check_room(const runtime::services& s, const entity_address& project, const std::string& path,
                           std::uint64_t bytes) {
-    const auto item = storage::read_item(*s.store, project, "files", path);
+    const auto item = storage::read_item(*s.store, project, files_collection, path);
     const auto before =
         item && *item ? from_json<file_document>(**item, strictness::stored) : expected<file_document>(file_document{});
     const auto more = static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(before ? before->bytes : 0);
@@ -299,7 +299,7 @@ std::vector<route> file_routes(const runtime::services& s) {
          .query = net::page_parameters(),
          .reply = page_of<file_document>("file_list"),
          .errors = {code::not_found},
-         .run = net::list_items(s, kind, "files")},
+         .run = net::list_items(s, kind, std::string(files_collection))},
         {.verb = verb::post,
          .path = "/projects/{id}/files",
          .operation = "create_file",

@@ -21,11 +21,11 @@ std::vector<runtime::item> project_model::items(const state&, const event& e, co
     using items = std::vector<runtime::item>;
     return std::visit(visitor{[&](const file_saved& x) {
                                   return items{
-                                      {"files", x.path,
+                                      {std::string(files_collection), x.path,
                                        to_json(file_document{x.path, x.bytes, x.sha256, x.executable, at.time, x.by})}};
                               },
                               [](const file_deleted& x) {
-                                  return items{{"files", x.path, ""}};
+                                  return items{{std::string(files_collection), x.path, ""}};
                               },
                               [](const auto&) { return items{}; }},
                       e);

@@ -44,7 +44,7 @@ expected<project_document> read_project(const storage::store& s, const entity_ad
 
 expected<remote_files> read_files(const storage::store& s, const entity_address& project) {
     remote_files out;
-    storage::item_query query{project, "files", false, 1000, {}};
+    storage::item_query query{project, std::string(files_collection), false, project_files_max, {}};
     for (;;) {
         auto page = storage::read_items(s, query);
         if (!page) {
@@ -448,7 +448,7 @@ private:
         if (code_named(refused.code) != code::conflict) {
             return {};
         }
-        auto row = storage::read_item(store_, project_, "files", refused.path);
+        auto row = storage::read_item(store_, project_, files_collection, refused.path);
         if (!row || !*row) {
             return row ? expected<void>() : expected<void>(row.error());
         }

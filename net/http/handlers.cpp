@@ -1,6 +1,7 @@
 #include "net/http/handlers.hpp"
 
 #include "schemas/base/limits.hpp"
+#include "storage/record.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -146,8 +147,7 @@ expected<runtime::command> make_command(const request& r, entity_address to, std
                                " bytes",
                            {{"Idempotency-Key", "is empty or too long"}}};
         }
-        // Keys of one principal mean nothing to another.
-        c.id = r.who.name + "/" + std::string(*key);
+        c.id = storage::caller_command_id(c.to.organization, r.who.name, *key);
         c.request_hash = hash_of(r);
     }
     c.if_match = *version;

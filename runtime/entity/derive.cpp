@@ -1,6 +1,7 @@
 #include "runtime/entity/derive.hpp"
 
 #include "schemas/base/json.hpp"
+#include "storage/items.hpp"
 #include "storage/keys.hpp"
 #include "storage/tables.hpp"
 #include "storage/views.hpp"
@@ -203,8 +204,9 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
     derive_references(before.blobs, now.blobs, shard, a, out);
     out.held = changes_of(before.holds, now.holds);
     std::map<std::string, std::string> items; // the last one of a key counts
-    for (auto& i : e.take_items()) {
-        items.insert_or_assign(keys::item(shard, a, i.collection, i.key), std::move(i.document));
+    for (const auto& i : e.take_items()) {
+        auto [key, value] = storage::item_row(before.names, shard, a, i.collection, i.key, i.document);
+        items.insert_or_assign(std::move(key), std::move(value));
     }
     for (auto& [key, item_document] : items) {
         item_document.empty() ? out.deletes.push_back(key) : void(out.puts.emplace_back(key, std::move(item_document)));

@@ -126,8 +126,8 @@ struct entity_view {
 
 /// A document of a collection inside an entity, listed by key: a task's message, a run's step.
 struct item {
-    std::string collection;
-    std::string key; ///< Unique in its collection, ordered bytewise; the same key replaces.
+    std::string collection; ///< Begins with `storage::private_mark` when its keys are what users wrote.
+    std::string key;        ///< Unique in its collection, ordered bytewise; the same key replaces.
     std::string document;
 };
 

@@ -7,6 +7,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/poison.hpp"
 #include "storage/sealing.hpp"
+#include "storage/upgrade.hpp"
 #include "storage/usage.hpp"
 #include "storage/views.hpp"
 
@@ -232,6 +233,14 @@ expected<std::vector<std::string>> complete_holdings(storage::store& s, const ki
 
 expected<rebuild_result> rebuild_views(storage::store& s, const kind_registry& kinds, bool write,
                                        const std::function<void(std::uint64_t)>& progress) {
+    if (s.who().format < storage::directory_format && !write) {
+        return problem{code::data_dir_unusable,
+                       "the views are of an older version; start a node on them once, or make them again with "
+                       "`troupe views rebuild`"};
+    }
+    if (auto brought_up = write ? storage::upgrade(s) : expected<void>(); !brought_up) {
+        return brought_up.error();
+    }
     rebuild_result result;
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         made_rows expected_rows;

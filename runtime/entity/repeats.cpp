@@ -110,7 +110,7 @@ problem poison_answer(const command& c, std::string_view cause) {
 
 problem key_mismatch(const command& c) {
     return {code::idempotency_mismatch,
-            "the key '" + c.id + "' was used before with another request; use a new one for a new request"};
+            "the Idempotency-Key was used before with another '" + c.type + "'; use a new one for a new request"};
 }
 
 } // namespace troupe::runtime

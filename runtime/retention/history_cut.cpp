@@ -2,6 +2,7 @@
 
 #include "runtime/entity/derive.hpp"
 #include "storage/base.hpp"
+#include "storage/items.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/tables.hpp"
@@ -33,6 +34,11 @@ public:
           instance_(kind.make()) {}
 
     expected<history_cut> run(std::uint64_t version, timestamp until) {
+        auto names = storage::index_names::for_writing(store_, self_.organization);
+        if (!names) {
+            return names.error();
+        }
+        names_ = std::move(*names);
         const auto base = storage::read_base(store_, self_);
         if (!base) {
             return base.error();
@@ -81,8 +87,9 @@ private:
                 out_.changes.deletes.push_back(keys::numbered(shard_, keys::table::history, self_, r.entity_seq - 1));
             }
         }
-        for (auto& i : instance_->take_items()) {
-            items_.insert_or_assign(keys::item(shard_, self_, i.collection, i.key), std::move(i.document));
+        for (const auto& i : instance_->take_items()) {
+            auto [key, value] = storage::item_row(names_, shard_, self_, i.collection, i.key, i.document);
+            items_.insert_or_assign(std::move(key), std::move(value));
         }
         out_.base = command.back().entity_seq;
         out_.events += command.size();
@@ -144,6 +151,7 @@ private:
     timestamp repeats_since_;
     std::unique_ptr<entity_instance> instance_;
     set_aside_effects set_aside_;
+    storage::index_names names_;
     storage::item_documents items_;
     std::uint64_t before_ = 0; ///< The base until now.
     std::uint64_t seq_ = 0;

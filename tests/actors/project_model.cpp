@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(written_file_is_in_the_manifest_and_the_same_again_changes_
     auto p = made();
     p.accepted(write_file{"src/main.py", hash('a'), 10, false, {}});
     BOOST_TEST(p.items().size() == 1u);
-    BOOST_TEST(p.items()[0].collection == "files");
+    BOOST_TEST(p.items()[0].collection == files_collection);
     BOOST_TEST(p.items()[0].key == "src/main.py");
     const auto d = *from_json<file_document>(p.items()[0].document, strictness::input);
     BOOST_TEST(d.bytes == 10u);

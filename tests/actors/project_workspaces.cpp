@@ -74,7 +74,7 @@ struct stage {
         return diff_of(*node.services.store, node.organization, changes.value(), 1 << 20).value();
     }
     [[nodiscard]] bool has(const std::string& path) const {
-        return storage::read_item(*node.services.store, project, "files", path).value().has_value();
+        return storage::read_item(*node.services.store, project, actors::files_collection, path).value().has_value();
     }
 };
 

@@ -2,6 +2,7 @@
 
 #include "storage/audit.hpp"
 #include "storage/base.hpp"
+#include "storage/items.hpp"
 #include "storage/trim.hpp"
 #include "tests/storage/sealed_fixture.hpp"
 
@@ -169,24 +170,22 @@ BOOST_AUTO_TEST_CASE(an_entity_of_another_kind_under_the_same_id_stays) {
     BOOST_TEST(read_owed(j.store(), j.store().shard_of(erasure)).size() == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(plain_keys_of_removed_items_are_in_no_table_and_no_wal_afterwards) {
+BOOST_AUTO_TEST_CASE(keys_of_private_items_are_in_no_table_and_no_wal_and_go_with_the_key) {
     sealed_journal j;
-    std::vector<entity_address> gone;
-    for (int i = 0; i < 6; ++i) {
-        const entity_address a{one_organization, "counter", make_uuid()};
-        auto change = j.change(a, "gone");
-        change.derived.puts.emplace_back(keys::item(j.store().shard_of(a), a, "files", "distinctive-path"), "x");
-        j.commit(std::move(change));
-        j.write(other_organization, "stays");
-        if (i == 3) {
-            j.open(true); // some lie in tables already
-        }
-    }
-    BOOST_TEST(j.on_disk("distinctive-path"));
-    BOOST_REQUIRE(j.keys_of().destroy(one_organization, {9}).has_value());
-    remove(j);
+    const entity_address a{one_organization, "counter", make_uuid()};
+    auto change = j.change(a, "gone");
+    change.derived.puts.push_back(item_row(index_names::for_writing(j.store(), a.organization).value(),
+                                           j.store().shard_of(a), a, "@files", "distinctive-path", "x"));
+    j.commit(std::move(change));
+    BOOST_TEST(read_item(j.store(), a, "@files", "distinctive-path").value().value() == "x");
     BOOST_TEST(!j.on_disk("distinctive-path"));
-    BOOST_TEST(j.list(other_organization).items.size() == 6u);
+    j.open(true);
+    BOOST_TEST(!j.on_disk("distinctive-path"));
+    BOOST_REQUIRE(j.keys_of().destroy(one_organization, {9}).has_value());
+    BOOST_TEST(!read_item(j.store(), a, "@files", "distinctive-path").value());
+    BOOST_TEST(read_items(j.store(), {a, "@files", false, 10, {}})->items.empty());
+    remove(j);
+    BOOST_TEST(!any_names(j.rows(), a));
     check_good(j.store());
 }
 

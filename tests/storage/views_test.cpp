@@ -1,9 +1,11 @@
 #include "storage/views.hpp"
 
 #include "storage/bytes.hpp"
+#include "storage/items.hpp"
 #include "storage/keys.hpp"
 #include "storage/tables.hpp"
 #include "tests/storage/journal_fixture.hpp"
+#include "tests/storage/sealed_fixture.hpp"
 #include "tests/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -444,6 +446,47 @@ BOOST_AUTO_TEST_CASE(an_item_that_goes_or_comes_moves_no_page) {
         }
         books.put(a, {{keys::item(2, a, "steps", at_cursor), "\"" + at_cursor + "\""}});
     }
+}
+
+BOOST_AUTO_TEST_CASE(private_items_page_by_their_keys_in_whatever_order_their_rows_stand) {
+    sealed_journal j;
+    const entity_address a{one_organization, "counter", make_uuid()};
+    const auto shard = j.store().shard_of(a);
+    const auto names = index_names::for_writing(j.store(), a.organization).value();
+    auto change = j.change(a, "some");
+    std::vector<std::string> all;
+    for (int i = 100; i < 130; ++i) {
+        all.push_back("src/" + std::to_string(i));
+        change.derived.puts.push_back(item_row(names, shard, a, "@files", all.back(), '"' + all.back() + '"'));
+    }
+    change.derived.puts.push_back(item_row(names, shard, a, "@file", "src/100", "\"other\""));
+    j.commit(std::move(change));
+    for (const bool descending : {false, true}) {
+        for (const std::size_t limit : {1u, 7u, 30u, 100u}) {
+            item_query query{a, "@files", descending, limit, ""};
+            std::vector<std::string> seen;
+            for (bool more = true; more;) {
+                const auto page = read_items(j.store(), query).value();
+                BOOST_TEST(page.items.size() <= limit);
+                for (const auto& item : page.items) {
+                    seen.push_back(item.substr(1, item.size() - 2));
+                }
+                more = page.next_cursor.has_value();
+                query.cursor = page.next_cursor.value_or("");
+                BOOST_REQUIRE(seen.size() <= all.size());
+            }
+            auto wanted = all;
+            if (descending) {
+                std::ranges::reverse(wanted);
+            }
+            BOOST_TEST((seen == wanted), "limit " << limit);
+        }
+    }
+    auto gone = j.journal->prepare(a, 1);
+    gone.derived.deletes.push_back(item_row(names, shard, a, "@files", "src/101", "").first);
+    j.commit(std::move(gone));
+    BOOST_TEST(!read_item(j.store(), a, "@files", "src/101").value());
+    BOOST_TEST(read_items(j.store(), {a, "@files", false, 100, {}})->items.size() == 29u);
 }
 
 BOOST_AUTO_TEST_CASE(one_item_is_read_by_its_key) {
