@@ -56,7 +56,7 @@ public:
     /// It may carry frames, which count there.
     virtual std::shared_ptr<link_counters> incoming_opened(const std::shared_ptr<link_incoming>& which) = 0;
 
-    link_loop& loop_of(runtime::cluster::lane on) { return on == runtime::cluster::lane::journal ? journal : bulk; }
+    link_loop& loop_of(runtime::cluster::lane on) { return on == runtime::cluster::lane::bulk ? bulk : journal; }
     static std::int64_t tick_ms(const tcp_links_settings& s) {
         return std::clamp<std::int64_t>(s.timings.ping_ms / 4, 1, 250);
     }

@@ -40,14 +40,14 @@ constexpr auto accept_pause = std::chrono::milliseconds(100);
 /// Of so many strangers is known what was logged of them, and so much of each.
 constexpr std::size_t strangers_max = 256;
 constexpr std::size_t said_max = 16;
-constexpr std::array lanes{lane::journal, lane::bulk};
+constexpr std::array lanes{lane::journal, lane::bulk, lane::commands};
 
 spdlog::logger& log() {
     static auto& logger = log_for("cluster");
     return logger;
 }
 
-std::string_view name_of(lane on) { return on == lane::journal ? "journal" : "bulk"; }
+std::string_view name_of(lane on) { return on == lane::journal ? "journal" : on == lane::bulk ? "bulk" : "commands"; }
 std::size_t index_of(lane on) { return static_cast<std::size_t>(on); }
 
 problem invalid(std::string_view property, std::string why) {
@@ -82,13 +82,13 @@ expected<void> check(const tcp_links_settings& s, const node_card& mine) {
 
 /// What is known of a peer. On the journal's thread but for what says otherwise.
 struct link_peer {
-    peer_place place;                                       // changes under the mutex of all peers
-    std::array<std::shared_ptr<link_counters>, 2> counters; // any thread
-    std::array<std::shared_ptr<link_dialer>, 2> dialers;    // any thread
-    std::atomic<bool> up = false;                           // any thread
-    std::array<std::optional<node_card>, 2> open;           // who welcomed
-    std::array<std::shared_ptr<link_incoming>, 2> incoming; // whom we have accepted
-    std::set<std::string> said;                             // what was logged since it was up
+    peer_place place;                                                  // changes under the mutex of all peers
+    std::array<std::shared_ptr<link_counters>, lanes.size()> counters; // any thread
+    std::array<std::shared_ptr<link_dialer>, lanes.size()> dialers;    // any thread
+    std::atomic<bool> up = false;                                      // any thread
+    std::array<std::optional<node_card>, lanes.size()> open;           // who welcomed
+    std::array<std::shared_ptr<link_incoming>, lanes.size()> incoming; // whom we have accepted
+    std::set<std::string> said;                                        // what was logged since it was up
 };
 
 class tcp_links::impl final : public link_hub {
@@ -335,11 +335,13 @@ void tcp_links::impl::lane_opened(const std::shared_ptr<link_dialer>& by, const 
     if (!peer)
         return;
     peer->open[index_of(by->on())] = card;
-    const auto other = index_of(by->on()) ^ 1U;
-    if (!peer->open[other])
+    for (const auto on : lanes) {
+        const auto& other = peer->open[index_of(on)];
+        if (other && other->incarnation != card.incarnation) // of a process that has ended, most likely
+            return peer->dialers[index_of(on)]->peer_is(card.incarnation);
+    }
+    if (!std::ranges::all_of(peer->open, [](const auto& one) { return one.has_value(); }))
         return;
-    if (peer->open[other]->incarnation != card.incarnation) // of a process that has ended, most likely
-        return peer->dialers[other]->peer_is(card.incarnation);
     peer->said.clear();
     peer->up = true;
     log().info("connected with {} ({}:{})", card.name, peer->place.address, peer->place.port);
@@ -419,7 +421,7 @@ std::shared_ptr<link_counters> tcp_links::impl::incoming_opened(const std::share
     if (const auto older = std::exchange(peer->incoming[index_of(hello.on)], which)) {
         // Before anything of the newer one is read, so that frames come in the order of what was sent.
         const problem why{code::unavailable, "a newer connection has taken its place"};
-        hello.on == lane::journal ? older->end(why) : bulk.post([older, why] { older->end(why); });
+        hello.on == lane::bulk ? bulk.post([older, why] { older->end(why); }) : older->end(why);
     }
     for (const auto& dialer : peer->dialers) // it is there: no need to wait for it
         dialer->peer_is(hello.card.incarnation);

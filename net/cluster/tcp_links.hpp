@@ -29,7 +29,7 @@ struct tcp_links_settings {
     std::uint16_t port = 0;            ///< 0: a free one.
     link_tls_files tls;
     bool insecure = false;             ///< Without TLS also beyond this machine. Whoever reaches the port is believed.
-    std::size_t connections_max = 512; ///< Of those that were accepted; two for each peer.
+    std::size_t connections_max = 512; ///< Of those that were accepted; three for each peer.
     std::size_t handshakes_max = 256;  ///< Of them, that are not through with the handshake.
     std::int64_t dial_again_ms_min = 50;
     std::int64_t dial_again_ms_max = 2'000;
@@ -63,8 +63,8 @@ public:
 
     [[nodiscard]] std::uint16_t port() const;
 
-    /// `on_frame` of a lane, `on_up` and `on_down` each come from one thread: two lanes have two. A thrown exception
-    /// is logged and dropped.
+    /// `on_frame` of a lane, `on_up` and `on_down` each come from one thread; bulk has one of its own. A thrown
+    /// exception is logged and dropped.
     void start(runtime::cluster::links_listener& listener) override;
     /// Says goodbye to all. Nobody is called from then on, not for `on_down` either. Not from within the listener.
     void stop() override;

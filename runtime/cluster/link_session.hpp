@@ -30,10 +30,10 @@ struct link_timings {
 
 /// How much may be under way. Windows are at least `window_bytes_min`, else the biggest frame would never go.
 struct link_windows {
-    std::uint64_t journal_bytes = 10 << 20;
+    std::uint64_t journal_bytes = 10 << 20; ///< Of the lane of commands, too.
     std::uint64_t bulk_bytes = 16 << 20;
 
-    [[nodiscard]] std::uint64_t of(lane on) const { return on == lane::journal ? journal_bytes : bulk_bytes; }
+    [[nodiscard]] std::uint64_t of(lane on) const { return on == lane::bulk ? bulk_bytes : journal_bytes; }
 };
 /// What a frame takes of a window beside its bytes: about what it takes of memory.
 inline constexpr std::uint64_t frame_cost = 64;

@@ -49,10 +49,11 @@ bool is_node_name(std::string_view name);
 
 /// Each lane has a connection of its own in each direction, so that a checkpoint never delays an acknowledgement.
 enum class lane : std::uint8_t {
-    journal, ///< Small and urgent: entries, acknowledgements, seals.
-    bulk,    ///< Catch-up, checkpoints, blobs.
+    journal,  ///< Small and urgent: entries, acknowledgements, seals.
+    bulk,     ///< Catch-up, checkpoints, blobs.
+    commands, ///< Commands, their answers, and what reads ask (envelope.hpp).
 };
-BOOST_DESCRIBE_ENUM(lane, journal, bulk)
+BOOST_DESCRIBE_ENUM(lane, journal, bulk, commands)
 
 /// The biggest frame that `links::send` takes.
 inline constexpr std::size_t frame_bytes_max = 8 << 20;
@@ -75,7 +76,7 @@ expected<void> find_member(const std::vector<peer_place>& peers, const node_card
 class links_listener {
 public:
     virtual ~links_listener() = default;
-    /// Both lanes to the peer are open. Again after each `on_down`.
+    /// All lanes to the peer are open. Again after each `on_down`.
     virtual void on_up(const node_card& peer) = 0;
     /// Frames that were sent and not answered may be lost.
     virtual void on_down(const uuid& peer, const std::string& why) = 0;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "runtime/entity/entity.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// What nodes say to each other about commands and reads: the frames of the lane `commands`. Pure.
+namespace troupe::runtime::cluster {
+
+/// A command for the owner of its shard.
+struct command_envelope {
+    std::uint64_t number = 0; ///< Of the sender; the answer bears it.
+    command what;             ///< Its deadline is on the clock of whoever reads it.
+    /// The entity's version, as the sender knew it, before it sent the command for the first time: should it have been
+    /// done since, its events tell. `held_command::never_decided`: it was sent to nobody before.
+    std::uint64_t decided_after = 0;
+};
+
+struct answer_envelope {
+    std::uint64_t number = 0;
+    bool elsewhere = false; ///< Nothing was done: the shard is not this node's.
+    reply answer = outcome{};
+};
+
+/// How far are the shards that you own?
+struct index_question {
+    std::uint64_t round = 0;
+};
+
+struct index_answer {
+    std::uint64_t round = 0;
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> applied; ///< Shard, and the seq until which it is answered.
+};
+
+using envelope = std::variant<command_envelope, answer_envelope, index_question, index_answer>;
+
+/// `now_ms` on the monotonic clock: between nodes a deadline is a time that is left.
+std::string encode(const envelope& e, std::int64_t now_ms);
+/// `invalid_request` says what is wrong.
+expected<envelope> decode_envelope(std::string_view frame, std::int64_t now_ms);
+
+} // namespace troupe::runtime::cluster

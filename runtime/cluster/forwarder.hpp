@@ -1,0 +1,66 @@
+#pragma once
+
+#include "runtime/cluster/envelope.hpp"
+#include "runtime/entity/messages.hpp"
+#include "schemas/base/ids.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace troupe::runtime::cluster {
+
+/// What a forwarder has of its node. Must not block, nor call the forwarder.
+struct forwarder_ports {
+    uuid self; ///< The replica here.
+    /// The replica that leads the shard, if it is alive.
+    std::function<std::optional<uuid>(std::uint32_t shard)> owner_of;
+    std::function<bool(const uuid& to, const envelope& what)> send;
+    /// For a shard that this node leads.
+    std::function<void(held_ptr)> take;
+    /// The version of an entity in the tables here, which may be behind.
+    std::function<std::uint64_t(const entity_address&)> version_of;
+};
+
+/// Takes commands to the owners of their shards, and the answers back. A command whose owner is lost goes to the next
+/// one, under its id, by which it is not done twice. One that finds no owner in time is `unavailable`, or
+/// `unknown_outcome` when somebody had it. Thread-safe.
+class forwarder {
+public:
+    forwarder(forwarder_ports ports, std::int64_t wait_max_ms) : ports_(std::move(ports)), wait_max_ms_(wait_max_ms) {}
+
+    void forward(held_ptr held, std::uint32_t shard, std::int64_t now_ms);
+    void on_answer(const uuid& from, answer_envelope answer, std::int64_t now_ms);
+    /// What was sent there gets no answer any more.
+    void on_peer_down(const uuid& peer, std::int64_t now_ms);
+    /// Sends what waits for an owner, or for the way to it. When one of them has changed, and now and then.
+    void go_on(std::int64_t now_ms);
+
+    /// Commands that were sent, and those that wait.
+    [[nodiscard]] std::size_t outstanding() const;
+
+private:
+    struct one {
+        held_ptr held;
+        std::uint32_t shard = 0;
+        std::int64_t waits_since_ms = 0;
+        uuid sent_to = {};
+        std::optional<std::uint64_t> version = {}; ///< Of its entity here, before it was sent to anybody.
+        bool maybe_done = false;                   ///< Somebody had it, and was lost.
+    };
+    using all = std::map<std::uint64_t, one>; ///< By number: in the order in which they came.
+    /// Whether it found its way; then `sent_to` says where. Under the lock.
+    bool send(std::uint64_t number, one& o) const;
+
+    const forwarder_ports ports_;
+    const std::int64_t wait_max_ms_;
+    mutable std::mutex mutex_;
+    all waiting_;
+    all sent_;
+    std::uint64_t next_ = 1;
+};
+
+} // namespace troupe::runtime::cluster
