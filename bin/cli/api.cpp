@@ -14,7 +14,6 @@
 namespace troupe::cli {
 namespace {
 
-constexpr std::string_view base_path = "/api/v1";
 /// Silence after which a stream counts as lost; the node sends comments more often.
 constexpr std::int64_t stream_idle_ms = 60'000;
 

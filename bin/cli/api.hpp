@@ -20,6 +20,9 @@
 /// The node's HTTP API as a client sees it. Each call blocks; errors carry the API's own problem.
 namespace troupe::cli {
 
+/// Before every path of the API.
+inline constexpr std::string_view base_path = "/api/v1";
+
 using query_list = std::vector<std::pair<std::string, std::string>>;
 
 /// One segment of a path, or a query value, percent-encoded; `encode_path` keeps slashes.

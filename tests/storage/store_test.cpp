@@ -161,11 +161,11 @@ BOOST_AUTO_TEST_CASE(an_open_directory_can_be_inspected_read_only) {
 BOOST_AUTO_TEST_CASE(a_directory_of_a_newer_format_is_refused_and_of_one_before_all_known) {
     temporary_directory directory;
     BOOST_REQUIRE(store::open(options_for(directory.path)).has_value());
-    change_identity(directory.path, "\"format\":1", "\"format\":2");
-    check_refused(options_for(directory.path), code::data_dir_newer, "format 2");
-    change_identity(directory.path, "\"format\":2", "\"format\":0");
+    change_identity(directory.path, "\"format\":2", "\"format\":3");
+    check_refused(options_for(directory.path), code::data_dir_newer, "format 3");
+    change_identity(directory.path, "\"format\":3", "\"format\":0");
     check_refused(options_for(directory.path), code::data_dir_unusable, "older than all that this version reads");
-    change_identity(directory.path, "\"format\":0", "\"format\":1");
+    change_identity(directory.path, "\"format\":0", "\"format\":2");
     BOOST_TEST(store::open(options_for(directory.path)).has_value());
 }
 

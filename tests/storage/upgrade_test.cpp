@@ -56,6 +56,13 @@ struct older_directory {
         BOOST_REQUIRE(journal.store().who().format == 1u);
     }
 
+    /// The rows that an upgrade changes; a restart changes others.
+    [[nodiscard]] std::map<std::string, std::string> rows() const {
+        auto out = journal.rows();
+        std::erase_if(out, [](const auto& row) { return std::string("mnc").find(row.first[2]) == std::string::npos; });
+        return out;
+    }
+
     void check() const {
         const auto& s = journal.store();
         const auto page = read_items(s, {project, "@files", false, 10, {}}).value();
@@ -92,21 +99,21 @@ BOOST_AUTO_TEST_CASE(what_users_wrote_goes_from_keys_and_is_found_as_before) {
     BOOST_TEST(d.journal.on_disk(told));
     BOOST_REQUIRE(upgrade(d.journal.store()).has_value());
     d.check();
+    const auto rows = d.rows();
+    d.journal.open(true); // RocksDB's list of its files names the first and last key of each until then
     BOOST_TEST(!d.journal.on_disk(told));
-    const auto rows = d.journal.rows();
-    d.journal.open(true);
     BOOST_TEST(d.journal.store().who().format == directory_format);
     BOOST_REQUIRE(upgrade(d.journal.store()).has_value()); // nothing
-    BOOST_TEST((d.journal.rows() == rows));
+    BOOST_TEST((d.rows() == rows));
 }
 
 BOOST_AUTO_TEST_CASE(one_that_was_ended_early_is_finished_by_the_next) {
     older_directory d;
     BOOST_REQUIRE(upgrade(d.journal.store()).has_value());
-    const auto rows = d.journal.rows();
+    const auto rows = d.rows();
     d.make_older();
     BOOST_REQUIRE(upgrade(d.journal.store()).has_value());
-    BOOST_TEST((d.journal.rows() == rows));
+    BOOST_TEST((d.rows() == rows));
     d.check();
 }
 
@@ -120,6 +127,7 @@ BOOST_AUTO_TEST_CASE(rows_of_what_is_erased_are_dropped) {
     older_directory d;
     BOOST_REQUIRE(d.journal.keys_of().destroy(one_organization, {9}).has_value());
     BOOST_REQUIRE(upgrade(d.journal.store()).has_value());
+    d.journal.open(true);
     BOOST_TEST(!d.journal.on_disk(told));
 }
 

@@ -7,6 +7,7 @@ import tarfile
 
 from tests.system.node import BUILD, NodeTest
 
+PRESENT = 2  # the format that this version writes
 FIXTURES = BUILD.__class__(__file__).resolve().parents[1] / "fixtures" / "data_dirs"
 
 
@@ -36,13 +37,15 @@ class DataDirTest(NodeTest):
                 node, expected = self.unpacked(one, one.name.removesuffix(".tar.gz"))
                 verified = node.cli("journal", "verify", "--json")
                 self.assertEqual(json.loads(verified.stdout)["ok"], True, verified)
-                before = (node.directory / "identity.json").read_text()
+                before = json.loads((node.directory / "identity.json").read_text())
+                checked = node.cli("views", "check", "--json")
+                self.assertEqual(checked.returncode == 0, before["format"] == PRESENT, checked.stderr)
                 api = node.start().client()
                 self.assertEqual(shown(api), expected)
                 task = expected["/tasks"][0]
                 api.create(f"/tasks/{task['id']}/messages", {"content": "said by a newer one"})
                 self.assertEqual(node.stop(), 0)
-                self.assertEqual((node.directory / "identity.json").read_text(), before, "opening raises no format")
+                self.assertEqual(json.loads((node.directory / "identity.json").read_text()), {**before, "format": PRESENT})
                 rebuilt = node.cli("views", "rebuild", "--json")
                 self.assertEqual(json.loads(rebuilt.stdout)["ok"], True, rebuilt)
                 self.check_disk(node)
