@@ -147,13 +147,13 @@ expected<identity> make_identity(const store_options& options) {
                        in_directory(options.directory) +
                            " has a database but no identity.json; restore that file from a backup"};
     }
+    const auto common = options.common.value_or(common_identity{make_uuid(), make_uuid(), make_hash_seed()});
     identity who;
-    who.cluster = make_uuid();
+    who.cluster = common.cluster;
     who.replica = make_uuid();
-    who.default_organization = make_uuid();
+    who.default_organization = common.default_organization;
     who.shards = options.shards;
-    const auto seed = sha256(make_secret());
-    std::memcpy(&who.hash_seed, seed.data(), sizeof who.hash_seed);
+    who.hash_seed = common.hash_seed;
     who.created_by_version = TROUPE_VERSION;
     who.created_at = system_now();
     if (auto written = write_identity(options.directory, who); !written) {
@@ -194,6 +194,13 @@ expected<identity> load_identity(const store_options& options) {
         return problem{code::data_dir_unusable, file.string() + " names the hash '" + who->hash + "' with " +
                                                     std::to_string(who->shards) +
                                                     " shards, which cannot be; restore that file from a backup"};
+    }
+    if (const auto& c = options.common; c && (c->cluster != who->cluster || c->hash_seed != who->hash_seed ||
+                                              c->default_organization != who->default_organization)) {
+        return problem{code::data_dir_unusable, in_directory(options.directory) + " is of cluster " +
+                                                    to_string(who->cluster) + ", and the cluster file of " +
+                                                    to_string(c->cluster) +
+                                                    "; give the right file, or a new directory with --data"};
     }
     if (options.shards_given && who->shards != options.shards) {
         return problem{code::data_dir_unusable,
@@ -320,6 +327,13 @@ expected<void> open_database(rocks& into, const store_options& options, bool is_
 }
 
 } // namespace
+
+std::uint64_t make_hash_seed() {
+    std::uint64_t out = 0;
+    const auto seed = sha256(make_secret());
+    std::memcpy(&out, seed.data(), sizeof out);
+    return out;
+}
 
 store::store() : usage_(std::make_unique<usage_ledger>(*this)) {}
 store::~store() = default;

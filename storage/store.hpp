@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,11 +39,22 @@ BOOST_DESCRIBE_STRUCT(identity, (),
 /// 2: no row's key is what a user wrote. Older ones are brought up before they are served (storage/upgrade.hpp).
 inline constexpr std::uint32_t directory_format = 2;
 inline constexpr std::uint32_t shards_max = 4096;
+/// So that nobody can choose ids of one shard.
+std::uint64_t make_hash_seed();
 /// In a directory while a backup is restored into it, with what is not good yet.
 inline constexpr std::string_view restoring_name = ".restoring";
 
+/// What the nodes of a cluster have in common.
+struct common_identity {
+    uuid cluster;
+    uuid default_organization;
+    std::uint64_t hash_seed = 0;
+};
+
 struct store_options {
     std::filesystem::path directory;
+    /// Of a node of a cluster: for a new directory; an existing one of another cluster is refused.
+    std::optional<common_identity> common = {};
     std::uint32_t shards = 256; ///< For a new directory. An existing one with another count is refused.
     bool shards_given = false;  ///< Whether the operator asked for that count.
     bool read_only = false;     ///< Inspect without the lock, beside a running node or on damage.

@@ -169,6 +169,24 @@ BOOST_AUTO_TEST_CASE(a_directory_of_a_newer_format_is_refused_and_of_one_before_
     BOOST_TEST(store::open(options_for(directory.path)).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(nodes_of_a_cluster_have_in_common_what_their_file_says_and_refuse_directories_of_others) {
+    temporary_directory directory;
+    auto options = options_for(directory.path / "one");
+    options.common = {make_uuid(), make_uuid(), 7};
+    const auto one = store::open(options).value()->who();
+    BOOST_TEST((one.cluster == options.common->cluster));
+    BOOST_TEST((one.default_organization == options.common->default_organization));
+    BOOST_TEST(one.hash_seed == 7u);
+    BOOST_TEST(store::open(options).has_value());
+    options.directory = directory.path / "two";
+    const auto two = store::open(options).value()->who();
+    BOOST_TEST((two.replica != one.replica));
+    options.common->cluster = make_uuid();
+    check_refused(options, code::data_dir_unusable, "is of cluster " + to_string(two.cluster));
+    options.common = {two.cluster, two.default_organization, 8};
+    check_refused(options, code::data_dir_unusable, "is of cluster");
+}
+
 BOOST_AUTO_TEST_CASE(another_shard_count_is_refused_when_it_was_asked_for) {
     temporary_directory directory;
     BOOST_REQUIRE(store::open(options_for(directory.path, 4)).has_value());

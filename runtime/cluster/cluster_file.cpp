@@ -1,0 +1,88 @@
+#include "runtime/cluster/cluster_file.hpp"
+
+#include "schemas/base/durable_file.hpp"
+#include "storage/store.hpp"
+
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace troupe::runtime::cluster {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t file_bytes_max = 64 * 1024;
+constexpr std::uint32_t copies_max = 9;
+constexpr std::int64_t lease_ms_min = 1000;
+constexpr std::int64_t lease_ms_max = 60'000;
+
+problem wrong(const fs::path& file, std::string_view what) {
+    return {code::config_invalid, "the cluster file " + file.string() + ": " + std::string(what)};
+}
+
+/// The first thing that cannot be; empty: none.
+std::string_view fault_of(const cluster_file& f) {
+    if (f.cluster.is_nil() || f.default_organization.is_nil()) {
+        return "/cluster and /default_organization have to be ids; make a file with `troupe cluster init`";
+    }
+    if (f.shards == 0 || f.shards > storage::shards_max) {
+        return "/shards has to be from 1 to 4096";
+    }
+    if (f.copies == 0 || f.copies > copies_max) {
+        return "/copies has to be from 1 to 9";
+    }
+    if (f.lease_ms < lease_ms_min || f.lease_ms > lease_ms_max) {
+        return "/lease_ms has to be from 1000 to 60000";
+    }
+    if (f.replace_after_ms < f.lease_ms) {
+        return "/replace_after_ms has to be more than /lease_ms";
+    }
+    return f.etcd.endpoints.empty() ? "/etcd/endpoints names no etcd" : "";
+}
+
+void relative_to(const fs::path& folder, std::string& file) {
+    if (!file.empty()) {
+        file = (folder / file).lexically_normal().string();
+    }
+}
+
+} // namespace
+
+cluster_file make_cluster_file(std::vector<std::string> etcd_endpoints, std::uint32_t shards, std::uint32_t copies) {
+    cluster_file out;
+    out.cluster = make_uuid();
+    out.default_organization = make_uuid();
+    out.shards = shards;
+    out.copies = copies;
+    out.hash_seed = storage::make_hash_seed();
+    out.etcd.endpoints = std::move(etcd_endpoints);
+    out.etcd.prefix = "/troupe/" + to_string(out.cluster) + "/";
+    return out;
+}
+
+expected<cluster_file> read_cluster_file(const fs::path& file) {
+    const auto text = read_whole_file(file, file_bytes_max);
+    if (!text) {
+        return wrong(file, text.error().detail);
+    }
+    auto out = from_json<cluster_file>(*text, strictness::input);
+    if (!out) {
+        auto why = out.error();
+        why.code = code::config_invalid;
+        why.detail = "the cluster file " + file.string() + ": " + why.detail;
+        return why;
+    }
+    if (const auto fault = fault_of(*out); !fault.empty()) {
+        return wrong(file, fault);
+    }
+    const auto folder = file.parent_path();
+    for (auto* name : {&out->etcd.ca_file, &out->etcd.certificate_file, &out->etcd.key_file, &out->links.ca_file,
+                       &out->links.certificate_file, &out->links.key_file}) {
+        relative_to(folder, *name);
+    }
+    return out;
+}
+
+} // namespace troupe::runtime::cluster

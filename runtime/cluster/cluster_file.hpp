@@ -1,0 +1,57 @@
+#pragma once
+
+#include "schemas/base/described.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/problem.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+/// What all nodes of a cluster are started with: a JSON file, the same for each of them, which `troupe cluster init`
+/// makes. It says which cluster this is and where its coordinator is.
+namespace troupe::runtime::cluster {
+
+/// Where etcd is, and how to talk to it. Files are PEM.
+struct etcd_place {
+    std::vector<std::string> endpoints;
+    std::string prefix; ///< Of all keys of this cluster.
+    std::string user;
+    std::string password;
+    std::string ca_file;
+    std::string certificate_file;
+    std::string key_file;
+};
+BOOST_DESCRIBE_STRUCT(etcd_place, (), (endpoints, prefix, user, password, ca_file, certificate_file, key_file))
+
+/// Mutual TLS between nodes: all three files, or none with `insecure` (or on this machine alone).
+struct link_security {
+    std::string ca_file;
+    std::string certificate_file; ///< Of this node: the file may be another one on each machine.
+    std::string key_file;
+    bool insecure = false;
+};
+BOOST_DESCRIBE_STRUCT(link_security, (), (ca_file, certificate_file, key_file, insecure))
+
+struct cluster_file {
+    uuid cluster;
+    uuid default_organization;
+    std::uint32_t shards = 256;
+    std::uint64_t hash_seed = 0; ///< Of shards; whoever knows it can choose ids of one shard.
+    std::uint32_t copies = 3;
+    std::int64_t lease_ms = 5000;            ///< A node that is silent for so long counts as lost.
+    std::int64_t replace_after_ms = 600'000; ///< One that is away for so long is replaced by another.
+    etcd_place etcd;
+    link_security links;
+};
+BOOST_DESCRIBE_STRUCT(cluster_file, (),
+                      (cluster, default_organization, shards, hash_seed, copies, lease_ms, replace_after_ms, etcd,
+                       links))
+
+/// A cluster of its own.
+cluster_file make_cluster_file(std::vector<std::string> etcd_endpoints, std::uint32_t shards, std::uint32_t copies);
+/// Names of files are taken as relative to it. `config_invalid` names what is wrong, with its place.
+expected<cluster_file> read_cluster_file(const std::filesystem::path& file);
+
+} // namespace troupe::runtime::cluster

@@ -1,0 +1,71 @@
+#include "runtime/cluster/cluster_file.hpp"
+
+#include "schemas/base/durable_file.hpp"
+#include "tests/temporary_directory.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace troupe;
+using namespace troupe::runtime::cluster;
+using troupe::test::temporary_directory;
+
+namespace {
+
+expected<cluster_file> read(const temporary_directory& folder, const std::string& text) {
+    BOOST_REQUIRE(replace_file(folder.path / "cluster.json", text).has_value());
+    return read_cluster_file(folder.path / "cluster.json");
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(cluster_files)
+
+BOOST_AUTO_TEST_CASE(a_file_that_was_made_is_read_and_each_is_another_cluster) {
+    const temporary_directory folder;
+    auto made = make_cluster_file({"http://127.0.0.1:2379"}, 64, 3);
+    made.links.ca_file = "tls/ca.pem";
+    made.etcd.ca_file = "/etc/etcd.pem";
+    const auto again = read(folder, to_json(made)).value();
+    BOOST_TEST((again.cluster == made.cluster));
+    BOOST_TEST((again.default_organization == made.default_organization));
+    BOOST_TEST(again.hash_seed == made.hash_seed);
+    BOOST_TEST(again.shards == 64u);
+    BOOST_TEST(again.etcd.prefix == "/troupe/" + to_string(made.cluster) + "/");
+    BOOST_TEST(again.links.ca_file == (folder.path / "tls/ca.pem").string());
+    BOOST_TEST(again.etcd.ca_file == "/etc/etcd.pem");
+    BOOST_TEST(again.links.key_file.empty());
+    const auto other = make_cluster_file({"http://127.0.0.1:2379"}, 64, 3);
+    BOOST_TEST((other.cluster != made.cluster));
+    BOOST_TEST(other.hash_seed != made.hash_seed);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_with_its_place) {
+    const temporary_directory folder;
+    BOOST_TEST((read_cluster_file(folder.path / "none").error().code == code::config_invalid));
+    const auto good = make_cluster_file({"http://127.0.0.1:2379"}, 64, 3);
+    const auto refused = [&](auto change) {
+        auto f = good;
+        change(f);
+        const auto why = read(folder, to_json(f)).error();
+        BOOST_TEST((why.code == code::config_invalid));
+        BOOST_TEST(why.detail.find("cluster.json") != std::string::npos);
+        return why.detail.substr(why.detail.find(": ") + 2);
+    };
+    BOOST_TEST(refused([](auto& f) { f.cluster = {}; }).starts_with("/cluster"));
+    BOOST_TEST(refused([](auto& f) { f.shards = 0; }).starts_with("/shards"));
+    BOOST_TEST(refused([](auto& f) { f.copies = 10; }).starts_with("/copies"));
+    BOOST_TEST(refused([](auto& f) { f.lease_ms = 10; }).starts_with("/lease_ms"));
+    BOOST_TEST(refused([](auto& f) { f.replace_after_ms = 4000; }).starts_with("/replace_after_ms"));
+    BOOST_TEST(refused([](auto& f) { f.etcd.endpoints.clear(); }).starts_with("/etcd/endpoints"));
+    BOOST_TEST((read(folder, "{").error().code == code::config_invalid));
+    const auto unknown = read(folder, R"({"clusters":1})").error();
+    BOOST_TEST((unknown.code == code::config_invalid));
+    BOOST_REQUIRE(!unknown.errors.empty());
+    BOOST_TEST(unknown.errors.front().pointer == "/clusters");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
