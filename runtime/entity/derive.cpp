@@ -75,6 +75,31 @@ std::vector<usage_amount> changes_of(const std::vector<usage_amount>& before, co
 
 } // namespace
 
+std::vector<storage::record> make_records(const entity_address& self, std::uint64_t version, const command& c,
+                                          std::vector<encoded_event> events, timestamp now) {
+    std::vector<storage::record> out;
+    for (auto& e : events) {
+        storage::record r;
+        r.entity = self;
+        r.entity_seq = version + out.size() + 1;
+        r.command_id = c.id;
+        r.request_hash = c.request_hash;
+        r.index_in_batch = static_cast<std::uint32_t>(out.size());
+        r.batch_size = static_cast<std::uint32_t>(events.size());
+        r.type = std::move(e.type);
+        r.version = e.version;
+        r.time = now;
+        r.principal = c.principal;
+        r.cause = c.cause;
+        r.correlation = c.correlation;
+        r.trace = c.trace;
+        r.client = c.client;
+        r.payload = std::move(e.payload);
+        out.push_back(std::move(r));
+    }
+    return out;
+}
+
 std::string timer_command_id(std::string_view key, timestamp due) {
     return "timer/" + std::string(key) + "/" + std::to_string(due.ms);
 }

@@ -32,6 +32,10 @@ std::string poisoned_payload(const command& c, std::string_view cause);
 /// Notes what an event of the host sets aside; passes over all others.
 void note_set_aside(const storage::record& r, set_aside_effects& into);
 
+/// The records of what a command became, after `version`. Shard, seq and epoch are the committer's.
+std::vector<storage::record> make_records(const entity_address& self, std::uint64_t version, const command& c,
+                                          std::vector<encoded_event> events, timestamp now);
+
 /// Ids of the commands that the host makes: the same for each attempt, so that receivers recognise repeats.
 std::string timer_command_id(std::string_view key, timestamp due);
 std::string effect_command_id(const entity_address& owner, std::string_view key);

@@ -1,4 +1,5 @@
 #include "runtime/entity/actors.hpp"
+#include "runtime/entity/batch.hpp"
 #include "runtime/entity/derive.hpp"
 #include "runtime/entity/effects.hpp"
 #include "runtime/entity/load.hpp"
@@ -34,6 +35,8 @@ namespace {
 /// What a record takes beside its payload, about.
 constexpr std::size_t record_overhead_bytes = 256;
 constexpr std::size_t short_tail_bytes = 64 << 10;
+/// How often it is looked whether the lease is there again.
+constexpr std::int64_t lease_look_ms = 20;
 
 /// Hosts one entity: decide → commit → apply → reply → effects. Commands that arrive while an append is in flight wait;
 /// when it returns, all of them are decided together and appended as one batch.
@@ -68,6 +71,7 @@ public:
         if (services_.troubles) {
             services_.troubles->left(self_);
         }
+        unshown_.reset();
         waiting_.clear(); // the router has them, too; an effect that is in work holds what is left of this actor
         owner_ = nullptr;
         committer_ = nullptr;
@@ -86,7 +90,9 @@ public:
                     waiting_.push_back(m);
                     pump();
                 },
-                [this](const passivate_msg& m) { passivate(m.drain); }, [this](const reconcile_msg&) { reconcile(); },
+                [this](const passivate_msg& m) { passivate(m.drain); },
+                [this](const reconcile_msg&) { reconcile(); },
+                [this](const show_msg&) { show(); },
                 [this](const effect_done_msg& m) {
                     effects_.done(m, this);
                     reconcile();
@@ -101,18 +107,7 @@ private:
     [[nodiscard]] std::string stall_path() const override { return entity_path(services_, shard_, self_); }
     [[nodiscard]] bool is_core() const override { return false; }
 
-    /// A command of the batch that is being decided, with its answer, given when the batch is on disk.
-    struct decision {
-        offer_msg of;
-        std::optional<reply> answer;
-        std::size_t same_as = 0; ///< Without an answer of its own: that of this decision (a repeat within the batch).
-    };
-    struct batch {
-        std::shared_ptr<storage::append> append = std::make_shared<storage::append>();
-        std::vector<decision> decisions;
-        std::unordered_map<std::string_view, std::size_t> by_id;
-        std::size_t bytes = 0;
-    };
+    using batch = decided_batch;
 
     // ---- activation
 
@@ -124,7 +119,15 @@ private:
             .then([this](activated_msg& m) { activated(m.result); }, [this](caf::error& e) { quit(std::move(e)); });
     }
 
+    /// The shard is another node's: the router ends this entity, and takes what it holds there.
+    [[nodiscard]] bool lost_with(const problem& why) const {
+        return services_.reroute && (why.code == code::unavailable || why.code == code::unknown_outcome);
+    }
+
     void activated(expected<storage::activation>& result) {
+        if (!result && lost_with(result.error())) {
+            return;
+        }
         auto loaded = result ? load_safely(*result) : expected<void>(result.error());
         if (!loaded && loaded.error().code == code::erased) {
             break_with(loaded.error());
@@ -208,7 +211,7 @@ private:
                 }
             }
             if (b.append->records.empty()) {
-                deliver(b); // refusals and repeats, judged on committed state
+                deliver_refusals(std::move(b));
             } else {
                 append(std::move(b));
             }
@@ -284,25 +287,8 @@ private:
     }
 
     void add_records(batch& b, const command& c, std::vector<encoded_event> events, timestamp now) {
-        std::uint32_t index = 0;
-        const auto count = static_cast<std::uint32_t>(events.size());
-        for (auto& e : events) {
-            storage::record r;
-            r.entity = self_;
-            r.entity_seq = version_ + b.append->records.size() + 1;
-            r.command_id = c.id;
-            r.request_hash = c.request_hash;
-            r.index_in_batch = index++;
-            r.batch_size = count;
-            r.type = std::move(e.type);
-            r.version = e.version;
-            r.time = now;
-            r.principal = c.principal;
-            r.cause = c.cause;
-            r.correlation = c.correlation;
-            r.trace = c.trace;
-            r.client = c.client;
-            r.payload = std::move(e.payload);
+        const auto version = version_ + b.append->records.size();
+        for (auto& r : make_records(self_, version, c, std::move(events), now)) {
             b.bytes += r.payload.size() + record_overhead_bytes;
             b.append->records.push_back(std::move(r));
         }
@@ -325,7 +311,7 @@ private:
         auto& a = *b.append;
         const auto version = version_ + a.records.size();
         address(a);
-        mark(b, true); // `view` and `resume` may throw too
+        b.mark(true); // `view` and `resume` may throw too
         a.derived = derive(*instance_, shard_, self_, version, before_);
         for (const auto& r : a.records) {
             if (r.type == poisoned_event) {
@@ -334,7 +320,7 @@ private:
         }
         if (base_ > 0) {
             if (auto kept = storage::keep_base_items(*services_.store, a.derived); !kept) {
-                mark(b, false);
+                b.mark(false);
                 refused(b, kept.error());
                 return;
             }
@@ -344,7 +330,7 @@ private:
             bytes_since_snapshot_ >= std::max(services_.settings.snapshot_bytes, snapshot_bytes_)) {
             snapshot(a.derived, version);
         }
-        mark(b, false);
+        b.mark(false);
         in_flight_ = true;
         for (const auto& r : a.records) {
             state_bytes_ += r.payload.size();
@@ -368,12 +354,6 @@ private:
         a.activation = activation_;
         a.expected_version = version_;
         a.subject = instance_->subject();
-    }
-
-    static void mark(const batch& b, bool deciding) {
-        for (const auto& d : b.decisions) {
-            d.of.held->deciding = deciding;
-        }
     }
 
     void count_append() {
@@ -476,7 +456,7 @@ private:
         }
         version_ = version;
         announce_timers();
-        deliver(b);
+        b.deliver();
         reconcile();
         pump();
     }
@@ -488,9 +468,11 @@ private:
             quit(caf::exit_reason::normal);
             return;
         }
-        for (auto& d : b.decisions) {
-            d.of.held->answer(why);
+        if (lost_with(why)) {
+            in_flight_ = true;
+            return;
         }
+        b.answer_all(why);
         activate();
     }
 
@@ -502,20 +484,23 @@ private:
         }
     }
 
-    void deliver(batch& b) {
-        for (auto& d : b.decisions) {
-            if (!d.answer) {
-                auto same = *b.decisions[d.same_as].answer;
-                if (same) {
-                    same->repeated = true;
-                }
-                d.of.held->answer(std::move(same));
-            }
+    /// Refusals and repeats, judged on committed state, which is the shard's while this node has its lease. Without it
+    /// the end of this entity, or a new lease, comes first.
+    void deliver_refusals(batch b) {
+        in_flight_ = services_.serves_until_ms <= services_.monotonic();
+        if (in_flight_) {
+            unshown_ = std::make_unique<batch>(std::move(b));
+            delayed_send(this, std::chrono::milliseconds(lease_look_ms), show_msg{});
+        } else {
+            b.deliver();
         }
-        for (auto& d : b.decisions) {
-            if (d.answer) {
-                d.of.held->answer(std::move(*d.answer));
-            }
+    }
+
+    void show() {
+        deliver_refusals(std::move(*std::exchange(unshown_, nullptr)));
+        if (!in_flight_) {
+            reconcile();
+            pump();
         }
     }
 
@@ -578,6 +563,7 @@ private:
     derived_rows before_;                         ///< Of the last batch decided.
     std::list<offer_msg> waiting_;
     std::unique_ptr<const problem> broken_; ///< Quarantined, or of no known kind: every command gets this.
+    std::unique_ptr<batch> unshown_;        ///< Without a lease.
     bool ready_ = false;
     bool in_flight_ = false;
     bool draining_ = false;

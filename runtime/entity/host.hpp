@@ -20,6 +20,7 @@ class stall_watch;
 class supervision_tree;
 class trouble_board;
 struct actor_figures;
+struct held_command;
 
 /// Effects in work on a node, each on a thread of its own; further ones wait and are tried again.
 inline constexpr std::uint64_t performing_max = 512;
@@ -53,6 +54,9 @@ struct host_services {
     std::vector<std::atomic<std::int64_t>>
         shard_times; ///< Last record time of each shard: time never goes back in a log.
     std::function<void(command, reply_port)> dispatch; ///< Sends a command to any entity.
+    /// In a cluster: takes a command to the owner of its shard. Then routers own nothing before they are told. Empty: a
+    /// node alone, which owns all.
+    std::function<void(std::shared_ptr<held_command>)> reroute;
     /// Starts the work of a performer; empty: on a thread of its own. Simulations choose when it is done.
     std::function<void(std::function<void()>)> start_work;
     std::function<void(const std::vector<storage::record>&)>

@@ -63,6 +63,10 @@ struct wake_msg {
 struct sweep_msg {
     bool drain = false; ///< Shutdown: all of them, busy or not.
 };
+/// In a cluster: the shard is this node's from now on, or no longer.
+struct ownership_msg {
+    bool owned = false;
+};
 /// From an entity that was asked to passivate and has work.
 struct busy_msg {
     entity_address entity;
@@ -80,6 +84,8 @@ struct passivate_msg {
 };
 /// The entity compares what it owes with what is in flight.
 struct reconcile_msg {};
+/// To itself: what could not be shown without a lease is looked at again.
+struct show_msg {};
 /// The outcome of an effect in flight.
 struct effect_done_msg {
     std::string key;
@@ -144,9 +150,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::submit_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::wake_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::sweep_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::busy_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::ownership_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::offer_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::passivate_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::reconcile_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::show_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::effect_done_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::activate_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::activated_msg)
@@ -174,12 +182,13 @@ using committer_actor = caf::typed_actor<
     caf::replies_to<trim_msg>::with<trimmed_msg>>;
 
 /// One per shard: holds commands until they are answered, starts and passivates entities.
-using shard_actor = caf::typed_actor<caf::reacts_to<submit_msg>, caf::reacts_to<wake_msg>, caf::reacts_to<sweep_msg>,
-                                     caf::reacts_to<busy_msg>, caf::reacts_to<cut_history_msg>>;
+using shard_actor =
+    caf::typed_actor<caf::reacts_to<submit_msg>, caf::reacts_to<wake_msg>, caf::reacts_to<sweep_msg>,
+                     caf::reacts_to<busy_msg>, caf::reacts_to<cut_history_msg>, caf::reacts_to<ownership_msg>>;
 
 /// One per active entity. Only its shard sends to it.
 using entity_actor =
     caf::typed_actor<caf::reacts_to<offer_msg>, caf::reacts_to<passivate_msg>, caf::reacts_to<reconcile_msg>,
-                     caf::reacts_to<effect_done_msg>, caf::reacts_to<cut_history_msg>>;
+                     caf::reacts_to<show_msg>, caf::reacts_to<effect_done_msg>, caf::reacts_to<cut_history_msg>>;
 
 } // namespace troupe::runtime

@@ -7,6 +7,7 @@
 #include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/views.hpp"
 
 #include <caf/send.hpp>
 #include <caf/system_messages.hpp>
@@ -76,7 +77,8 @@ public:
           services_(services),
           committer_(std::move(committer)),
           shard_(shard),
-          path_(services.settings.node_path + "/shards/" + std::to_string(shard)) {
+          path_(services.settings.node_path + "/shards/" + std::to_string(shard)),
+          owned_(!services.reroute) {
         if (shard < services.router_figures.size()) {
             figures_ = services.router_figures[shard];
             figures_->waiting = 0; // what an earlier one had is lost
@@ -105,9 +107,9 @@ public:
         report_failures(*this, path_, services_.letters);
         set_down_handler([this](caf::down_msg& down) { entity_ended(down.source, down.reason); });
         sweep_later();
-        return {[this](const submit_msg& m) { submit(m.held); }, [this](const wake_msg& m) { wake(m); },
-                [this](const sweep_msg& m) { sweep(m.drain); }, [this](const busy_msg& m) { busy(m.entity); },
-                [this](const cut_history_msg& m) { cut_history(m); }};
+        return {[this](const submit_msg& m) { submit(m.held); },      [this](const wake_msg& m) { wake(m); },
+                [this](const sweep_msg& m) { sweep(m.drain); },       [this](const busy_msg& m) { busy(m.entity); },
+                [this](const cut_history_msg& m) { cut_history(m); }, [this](const ownership_msg& m) { own(m.owned); }};
     }
 
 private:
@@ -122,16 +124,57 @@ private:
         int crashes_in_a_row = 0;
         bool passivating = false; ///< New commands wait until it is gone.
         bool resting = false;     ///< Waits before its restart.
+        bool leaving = false;     ///< It ends with an ownership; what is held goes then.
         std::string last_failure;
         bool in_tree = false;
         supervision_tree::entry entry;
         std::shared_ptr<actor_figures> figures = std::make_shared<actor_figures>();
     };
 
+    // ---- in a cluster
+
+    /// Entities begin anew with each ownership: what they have in memory may not be what became of the shard.
+    void own(bool owned) {
+        owned_ = owned;
+        for (auto at = slots_.begin(); at != slots_.end();) {
+            auto& s = at->second;
+            if (s.actor) {
+                s.leaving = s.passivating = true;
+                anon_send_exit(s.actor, caf::exit_reason::kill);
+                ++at;
+            } else {
+                leave(s);
+                at = slots_.erase(at);
+            }
+        }
+        for (const auto& a : owned ? storage::read_owed(*services_.store, shard_) : std::vector<entity_address>()) {
+            wake({a});
+        }
+    }
+
+    /// What was not answered goes to the owner, who finds out whether it is done. Nobody else has it any more.
+    void leave(slot& s) {
+        for (const auto& held : s.held) {
+            if (!held->answered) {
+                if (const auto counted = std::exchange(held->counted, nullptr)) {
+                    counted->waiting.fetch_sub(1, std::memory_order_relaxed);
+                }
+                held->deciding = false;
+                services_.reroute(held);
+            }
+        }
+    }
+
+    // ---- commands
+
     void submit(const held_ptr& held) {
         if (figures_) {
             figures_->waiting.fetch_sub(1, std::memory_order_relaxed);
             figures_->messages.fetch_add(1, std::memory_order_relaxed);
+        }
+        if (!owned_) {
+            services_.reroute(held);
+            return;
         }
         auto& s = slots_[held->command.to];
         drop_answered(held->command.to, s);
@@ -162,6 +205,9 @@ private:
     void offer(const slot& s, const held_ptr& held) { send(s.actor, make_offer(s, held)); }
 
     void wake(const wake_msg& m) {
+        if (!owned_) {
+            return;
+        }
         auto& s = slots_[m.entity];
         s.resting = false;
         if (!s.actor) {
@@ -177,6 +223,9 @@ private:
 
     /// An entity that is ending or rests is left alone: retention comes again.
     void cut_history(cut_history_msg m) {
+        if (!owned_) {
+            return;
+        }
         auto& s = slots_[m.entity];
         if (s.passivating || s.resting) {
             return;
@@ -221,7 +270,7 @@ private:
     /// The entity stays: what came meanwhile was not offered yet.
     void busy(const entity_address& a) {
         const auto found = slots_.find(a);
-        if (found != slots_.end() && found->second.actor) {
+        if (found != slots_.end() && found->second.actor && !found->second.leaving) {
             found->second.passivating = false;
             found->second.last_used_ms = monotonic_ms(); // others are asked first
             for (const auto& held : found->second.held) {
@@ -239,6 +288,12 @@ private:
         by_actor_.erase(found);
         auto& s = slots_[a];
         s.actor = nullptr;
+        if (s.leaving) {
+            leave(s);
+            slots_.erase(a);
+            wake({a}); // it may owe effects
+            return;
+        }
         s.passivating = false;
         drop_answered(a, s);
         const bool crashed = reason && reason != caf::exit_reason::normal;
@@ -327,6 +382,7 @@ private:
     std::unordered_map<entity_address, slot> slots_;
     std::unordered_map<caf::actor_addr, const entity_address*> by_actor_; ///< Keys of `slots_`.
     std::shared_ptr<actor_figures> figures_;                              ///< Its own; may be null.
+    bool owned_;
 };
 
 } // namespace
