@@ -10,12 +10,16 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace troupe::runtime {
@@ -31,8 +35,9 @@ namespace {
 
 class committer_impl : public committer_actor::base, private stall_subject {
 public:
-    committer_impl(caf::actor_config& config, host_services& services, std::unique_ptr<storage::committer> owned)
-        : committer_actor::base(config), services_(services), committer_(std::move(owned)) {
+    committer_impl(caf::actor_config& config, host_services& services, std::unique_ptr<storage::committer> owned,
+                   std::unique_ptr<cluster::driver> driver)
+        : committer_actor::base(config), services_(services), committer_(std::move(owned)), driver_(std::move(driver)) {
         if (services_.committer_figures) {
             services_.committer_figures->waiting = 0; // what an earlier one had is lost
         }
@@ -45,6 +50,9 @@ public:
         waiting_.clear();
         in_flight_.clear();
         activations_.clear();
+        if (driver_) {
+            services_.serves_until_ms = 0;
+        }
     }
 
     resume_result resume(caf::execution_unit* unit, std::size_t throughput_max) override {
@@ -54,6 +62,10 @@ public:
 
     behavior_type make_behavior() override {
         report_failures(*this, stall_path(), services_.letters);
+        if (driver_) {
+            services_.serves_until_ms = 0;
+            tick_later();
+        }
         return {[this](const activate_msg& m) {
                     auto promise = make_response_promise<activated_msg>();
                     if (std::any_of(waiting_.begin(), waiting_.end(),
@@ -75,7 +87,12 @@ public:
                     flush_asked_ = false;
                     flush();
                 },
-                [this](const trim_msg& m) { return trim(m); }};
+                [this](const trim_msg& m) { return trim(m); },
+                [this](const drive_msg& m) { drive(m.input); },
+                [this](const drive_tick_msg&) {
+                    drive([this](cluster::driver& d) { d.tick(services_.monotonic()); });
+                    tick_later();
+                }};
     }
 
 private:
@@ -108,28 +125,32 @@ private:
 
     void flush() {
         auto jobs = std::exchange(waiting_, {});
-        for (std::size_t next = 0; next < jobs.size();) {
+        if (jobs.empty() && !driver_) {
+            return;
+        }
+        std::size_t next = 0;
+        do {
+            const auto begin = next;
             for (std::size_t bytes = 0; next < jobs.size() && bytes < limits::commit_batch_bytes; ++next) {
                 bytes += bytes_of(*jobs[next].append);
                 committer_->submit(std::move(*jobs[next].append), ++last_ticket_);
                 in_flight_.emplace(last_ticket_, std::move(jobs[next].promise));
             }
-            ++services_.commits;
-            if (!write()) {
-                return;
-            }
-        }
-        activate();
+            services_.commits += next > begin ? 1 : 0;
+        } while (write() && next < jobs.size());
     }
 
     /// False after the end of a simulated process: nothing is answered any more.
     bool write() {
-        if (auto written = committer_->write(); !written) {
-            end(written.error());
-            return false;
-        }
-        answer();
-        static_cast<void>(committer_->take_events()); // a node alone
+        do {
+            if (auto written = committer_->write(); !written) {
+                end(written.error());
+                return false;
+            }
+            answer();
+            hear();
+        } while (committer_->logs().is_dirty()); // what was heard may lead to more
+        activate();
         return true;
     }
 
@@ -170,26 +191,80 @@ private:
         trimmed_msg out{committer_->trim(m.shard, m.to)};
         if (!out.result && out.result.error().code != code::conflict) {
             end(out.result.error());
+        } else {
+            write(); // what came of its writes is told
         }
-        static_cast<void>(committer_->take_events());
         return out;
     }
 
+    // ---- in a cluster
+
+    void tick_later() { delayed_send(this, std::chrono::milliseconds(cluster::driver_tick_ms), drive_tick_msg{}); }
+
+    void drive(const std::function<void(cluster::driver&)>& input) {
+        if (!driver_) {
+            return;
+        }
+        input(*driver_);
+        // At once when it is less; when it is more, it may be news that go with those of lost shards.
+        services_.serves_until_ms = std::min(services_.serves_until_ms.load(), driver_->core().serves_until_ms());
+        flush_soon();
+    }
+
+    void hear() {
+        if (!driver_) {
+            static_cast<void>(committer_->take_events()); // a node alone: they say what its answers say
+            return;
+        }
+        for (const auto& event : driver_->after_write()) {
+            std::visit([this](const auto& e) { heard(e); }, event);
+        }
+        services_.serves_until_ms = driver_->core().serves_until_ms();
+    }
+
+    void heard(const storage::ownership& change) {
+        if (services_.on_ownership) {
+            services_.on_ownership(change.shard, change.owned);
+        }
+    }
+    void heard(const storage::records_committed&) {} // those of this node's appends are told with their answers
+    void heard(const storage::checkpoint_wanted& wanted) {
+        if (unserved_.emplace(wanted.shard, wanted.to).second) { // it is wanted again and again
+            log_for("cluster").error("{} cannot be brought up to date with shard {}: it lacks more than is kept here",
+                                     driver_->core().name_of(wanted.to), wanted.shard);
+        }
+    }
+    void heard(const storage::peer_refused& peer) {
+        log_for("cluster").error("{} sent what no correct node sends: {}", driver_->core().name_of(peer.from),
+                                 peer.reason);
+    }
+    void heard(const cluster::coordinator_reached& now) {
+        if (now.reachable) {
+            log_for("cluster").info("the coordinator is reached");
+        } else {
+            log_for("cluster").warn("the coordinator cannot be reached: {}", now.why);
+        }
+    }
+    void heard(const cluster::turned_away& away) { services_.on_turned_away(away.why); }
+
     host_services& services_;
     std::unique_ptr<storage::committer> committer_;
+    std::unique_ptr<cluster::driver> driver_;                                                ///< Null: a node alone.
     std::vector<job> waiting_;                                                               ///< For the next write.
     std::unordered_map<std::uint64_t, caf::typed_response_promise<appended_msg>> in_flight_; ///< By ticket.
     std::vector<waiting_activation> activations_; ///< In the order in which they came.
     std::uint64_t last_ticket_ = 0;
     bool flush_asked_ = false;
+    std::set<std::pair<std::uint32_t, uuid>> unserved_; ///< Who wants a checkpoint of which shard.
 };
 
 } // namespace
 
 committer_actor spawn_committer(caf::actor_system& system, host_services& services,
-                                std::unique_ptr<storage::committer> owned, bool detached) {
-    return detached ? system.spawn<committer_impl, caf::detached>(services, std::move(owned))
-                    : system.spawn<committer_impl>(services, std::move(owned));
+                                std::unique_ptr<storage::committer> owned, bool detached,
+                                std::unique_ptr<cluster::driver> driver) {
+    return detached ? system.spawn<committer_impl, caf::detached>(services, std::move(owned), std::move(driver))
+                    : system.spawn<committer_impl>(services, std::move(owned), std::move(driver));
 }
 
 } // namespace troupe::runtime
