@@ -9,6 +9,7 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -21,6 +22,8 @@ constexpr std::int64_t space_check_interval_ms = 500;
 constexpr std::uint32_t hand_over_ticks = 20;
 /// Much less than what is to stay free.
 constexpr std::size_t space_check_bytes = 2 << 20;
+
+problem owned_elsewhere() { return {code::unavailable, "another node has this shard now; send it again", {}, 1}; }
 
 } // namespace
 
@@ -55,6 +58,9 @@ expected<std::unique_ptr<committer>> committer::open(store& s, std::uint64_t fre
 committer::~committer() = default;
 
 expected<activation> committer::activate(const entity_address& a) {
+    if (!owned_[store_.shard_of(a)]) {
+        return owned_elsewhere(); // its tables may be behind
+    }
     const auto version = read_version(store_, a);
     if (!version) {
         return version.error();
@@ -117,7 +123,7 @@ void committer::submit(append what, std::uint64_t ticket) { take_up({ticket, std
 void committer::take_up(settled_append of) {
     const auto shard = store_.shard_of(of.what.entity);
     if (!owned_[shard]) {
-        settle(std::move(of), problem{code::unavailable, "another node has this shard now; send it again", {}, 1});
+        settle(std::move(of), owned_elsewhere());
         return;
     }
     if (!logs_.takes(shard) || handing_over_.contains(shard)) {
@@ -286,6 +292,12 @@ void committer::lost(std::uint32_t shard) {
     std::erase_if(active_, [&](const auto& known) { return store_.shard_of(known.first) == shard; });
     store_.usage().lost(shard);
     miscounted_ = true; // until the sums can be read again
+}
+
+bool committer::is_in_flight(const entity_address& a) const {
+    const auto is_of = [&](const settled_append& one) { return one.what.entity == a; };
+    return std::ranges::any_of(flights_[store_.shard_of(a)], is_of, &in_flight::of) ||
+           std::ranges::any_of(held_, is_of) || std::ranges::any_of(unlogged_, is_of);
 }
 
 std::vector<settled_append> committer::take_settled() { return std::exchange(settled_, {}); }

@@ -86,7 +86,8 @@ public:
                                                      const log_options& options);
     ~committer();
 
-    /// A barrier: all earlier appends of the entity are committed or refused; from now on only this activation appends.
+    /// From now on only this activation appends. Not before the entity's appends are settled: `is_in_flight`.
+    /// `unavailable` when this node does not own the shard: the next owner knows the entity's version.
     expected<activation> activate(const entity_address& a);
     /// Ends an activation (passivation). Unknown ones are ignored.
     void release(const entity_address& a, std::uint64_t activation_id);
@@ -100,6 +101,8 @@ public:
     /// on disk.
     expected<void> write();
     [[nodiscard]] std::vector<settled_append> take_settled();
+    /// Whether an append of the entity was submitted that is not settled yet.
+    [[nodiscard]] bool is_in_flight(const entity_address& a) const;
     /// Events of the logs; those about appends are dealt with.
     [[nodiscard]] std::vector<log_event> take_events();
     /// Whether this node owns the shard, and has all of it in its tables: from the event on that says so.

@@ -231,6 +231,10 @@ void cluster_core::on_register_wanted(std::uint32_t shard, const replica_set& ne
     transaction what;
     what.when.push_back({shard_key(shard), known.revision});
     what.then.push_back({shard_key(shard), encode_register(next)});
+    const auto leader = name_of(known.set.leader);
+    if (known.usurped_epoch == over && known.set.leader != settings_.self.replica && !leader.empty()) {
+        what.when.push_back({alive_key(leader), 0}); // it may be there again, and show the shard
+    }
     commit({shard, next}, std::move(what), out);
 }
 
@@ -250,6 +254,9 @@ void cluster_core::on_committed(std::uint64_t id, const expected<transaction_res
         return;
     }
     const auto shard = *about.shard;
+    if (result) {
+        shards_[shard].usurped_epoch = 0; // else it is asked for again
+    }
     if (result && result->applied) {
         take_register(shard, encode_register(about.next), result->revision, out);
     } else if (result) {
@@ -325,6 +332,9 @@ void cluster_core::tick(std::int64_t now_ms, const std::function<log_view(std::u
         const bool mine = known.set.leader == settings_.self.replica && moves;
         moving += mine && !known.moving ? 1 : 0;
         known.moving = mine;
+        if (std::holds_alternative<campaign_step>(step)) {
+            known.usurped_epoch = known.set.epoch;
+        }
         if (!std::holds_alternative<std::monostate>(step)) {
             out.emplace_back(take_step{number, std::move(step)});
         }

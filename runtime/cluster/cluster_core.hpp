@@ -114,7 +114,8 @@ private:
         storage::replication::replica_set set;
         std::uint64_t revision = 0; ///< Of its key.
         std::int64_t ownerless_since_ms = -1;
-        bool moving = false; ///< This node changes it.
+        bool moving = false;             ///< This node changes it.
+        std::uint64_t usurped_epoch = 0; ///< Its leader is believed to be gone, and this node was told to take over.
     };
     struct pending {
         std::optional<std::uint32_t> shard; ///< Nothing: it joins.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/cluster/driver.hpp"
 #include "runtime/entity/host.hpp"
 #include "runtime/entity/messages.hpp"
 
@@ -11,9 +12,11 @@
 /// The actors of the durable command path. `services` has to outlive them.
 namespace troupe::runtime {
 
-/// Detached in a node; not detached under the deterministic scheduler of tests.
+/// Detached in a node; not detached under the deterministic scheduler of tests. In a cluster it hosts the driver of its
+/// committer; a node alone has none.
 committer_actor spawn_committer(caf::actor_system& system, host_services& services,
-                                std::unique_ptr<storage::committer> owned, bool detached);
+                                std::unique_ptr<storage::committer> owned, bool detached,
+                                std::unique_ptr<cluster::driver> driver = nullptr);
 
 shard_actor spawn_shard(caf::actor_system& system, host_services& services, committer_actor committer,
                         std::uint32_t shard);

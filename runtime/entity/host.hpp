@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ struct host_services {
     const kind_registry* kinds = nullptr;
     host_settings settings;
     std::function<timestamp()> clock = system_now;                      ///< Replaced by tests.
+    std::function<std::int64_t()> monotonic = monotonic_ms;             ///< Likewise.
     std::function<timestamp()> even_since = [] { return timestamp{}; }; ///< `context::even_since`.
     std::function<uuid()> make_id = make_uuid;                          ///< Likewise.
     std::function<void(std::string_view)> end_process = fatal;          ///< Likewise: it returns in simulations only.
@@ -60,7 +62,15 @@ struct host_services {
     /// Starts the work of a performer; empty: on a thread of its own. Simulations choose when it is done.
     std::function<void(std::function<void()>)> start_work;
     std::function<void(const std::vector<storage::record>&)>
-        on_committed;                                                 ///< In commit order, on the committer's thread.
+        on_committed; ///< In commit order, on the committer's thread.
+    /// In a cluster, on the committer's thread: the shard is this node's from now on, with all of it in its tables, or
+    /// no longer.
+    std::function<void(std::uint32_t shard, bool owned)> on_ownership;
+    /// Likewise: this node may not be in the cluster, and has to end.
+    std::function<void(const problem&)> on_turned_away = [](const problem& why) { fatal(why.detail); };
+    /// Until when this node may show the shards that it owns, on the monotonic clock. Written by the committer: longer
+    /// only after `on_ownership` told of all that was lost until then.
+    std::atomic<std::int64_t> serves_until_ms{std::numeric_limits<std::int64_t>::max()};
     std::function<void(std::uint32_t shard, timestamp due)> on_timer; ///< A timer was set.
     std::function<void(const entity_address&, std::string_view channel, std::string_view kind, std::string data)>
         publish;                       ///< Live only.

@@ -24,6 +24,10 @@ namespace troupe::runtime {
 class histogram;
 struct actor_figures;
 
+namespace cluster {
+class driver;
+}
+
 /// Microseconds on the monotonic clock.
 std::int64_t monotonic_us();
 
@@ -135,6 +139,11 @@ struct trim_msg {
 struct trimmed_msg {
     expected<void> result;
 };
+/// Something for the driver of a cluster's node: a frame, or news of the coordinator.
+struct drive_msg {
+    std::function<void(cluster::driver&)> input;
+};
+struct drive_tick_msg {};
 
 /// Retention's order to cut an entity's history: to its router, which passes it on to the entity.
 struct cut_history_msg {
@@ -164,22 +173,30 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::release_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::flush_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::trim_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::trimmed_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::drive_msg)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::drive_tick_msg)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::runtime::cut_history_msg)
 
 namespace troupe::runtime {
 
 /// One per node; detached, because it waits for the disk.
 using committer_actor = caf::typed_actor<
-    /// A barrier: earlier appends of the entity are settled before the answer. Errors come in the result.
+    /// A barrier: earlier appends of the entity are settled before the answer. Errors come in the result:
+    /// `unavailable` when another node owns the shard.
     caf::replies_to<activate_msg>::with<activated_msg>,
-    /// Answered after the fsync. No time-out: an I/O error ends the process.
+    /// Answered after the fsync, in a cluster of a majority; or when the shard is lost. No time-out: an I/O error ends
+    /// the process.
     caf::replies_to<append_msg>::with<appended_msg>,
     /// An activation ended.
     caf::reacts_to<release_msg>,
     /// To itself: commit what has queued up.
     caf::reacts_to<flush_msg>,
     /// Trims a shard's log; answered after the fsync. Errors come in the result.
-    caf::replies_to<trim_msg>::with<trimmed_msg>>;
+    caf::replies_to<trim_msg>::with<trimmed_msg>,
+    /// Dropped by a node alone.
+    caf::reacts_to<drive_msg>,
+    /// To itself.
+    caf::reacts_to<drive_tick_msg>>;
 
 /// One per shard: holds commands until they are answered, starts and passivates entities.
 using shard_actor =

@@ -115,6 +115,34 @@ BOOST_AUTO_TEST_CASE(a_replaced_activation_is_refused_and_writes_nothing) {
     BOOST_TEST(journal.write(a).front().entity_seq == 2u); // the new one appends
 }
 
+BOOST_AUTO_TEST_CASE(an_append_is_in_flight_until_it_is_settled) {
+    temporary_directory directory;
+    journal_fixture journal(directory.path);
+    const auto a = journal.address_in(0);
+    journal.committer->submit(journal.prepare(a), 1);
+    BOOST_TEST(journal.committer->is_in_flight(a));
+    BOOST_TEST(!journal.committer->is_in_flight(journal.address_in(0)));
+    BOOST_REQUIRE(journal.committer->write().has_value());
+    BOOST_TEST(!journal.committer->is_in_flight(a));
+    auto snapshot = journal.prepare(a, 0); // has no place in the log
+    journal.committer->submit(std::move(snapshot), 2);
+    BOOST_TEST(journal.committer->is_in_flight(a));
+    BOOST_REQUIRE(journal.committer->write().has_value());
+    BOOST_TEST(!journal.committer->is_in_flight(a));
+    BOOST_TEST(journal.committer->take_settled().size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(only_the_owner_of_a_shard_activates) {
+    temporary_directory directory;
+    auto store = storage::store::open(options_for(directory.path));
+    BOOST_REQUIRE(store.has_value());
+    auto other = storage::committer::join(**store, 0, {});
+    BOOST_REQUIRE(other.has_value());
+    const auto refused = (*other)->activate({system_organization, "counter", make_uuid()});
+    BOOST_REQUIRE(refused.has_error());
+    BOOST_TEST((refused.error().code == code::unavailable));
+}
+
 BOOST_AUTO_TEST_CASE(an_unknown_or_released_activation_is_refused) {
     temporary_directory directory;
     journal_fixture journal(directory.path);

@@ -235,6 +235,32 @@ BOOST_AUTO_TEST_CASE(a_register_is_swapped_only_if_nobody_was_faster) {
     BOOST_TEST(!h.one<register_answered>().applied.value());
 }
 
+BOOST_AUTO_TEST_CASE(a_leader_that_is_gone_is_replaced_only_while_it_is_gone) {
+    auto h = joined();
+    const auto back = change{alive_key("n2"), alive("n2", b, 0).value, false};
+    h.core.on_changes({{member_key("n2"), member("n2", b, 0).value, false},
+                       back,
+                       {shard_key(1), encode_register({4, b, {a, b}, {}}), false}},
+                      20, h.out);
+    h.out.clear();
+    h.core.on_register_wanted(1, {5, a, {a, b}, {}}, 4, h.out); // as it was asked to
+    auto asked = h.one<commit_wanted>();
+    BOOST_TEST(asked.what.when.size() == 1U);
+    h.core.on_committed(asked.id, transaction_result{false, 20, {}}, h.out);
+
+    h.core.on_changes({{alive_key("n2"), std::nullopt, false}}, 21, h.out);
+    h.tick(0);
+    h.tick(5000);
+    h.out.clear();
+    h.core.on_register_wanted(1, {5, a, {a, b}, {}}, 4, h.out);
+    asked = h.one<commit_wanted>();
+    BOOST_TEST(has(asked.what, "alive/n2", 0));
+    h.core.on_committed(asked.id, problem{code::unknown_outcome, "no answer"}, h.out);
+    h.core.on_changes({back}, 22, h.out);
+    h.core.on_register_wanted(1, {5, a, {a, b}, {}}, 4, h.out); // once more
+    BOOST_TEST(has(h.one<commit_wanted>().what, "alive/n2", 0));
+}
+
 BOOST_AUTO_TEST_CASE(nobody_knows_what_became_of_a_lost_answer) {
     auto h = joined();
     h.core.on_register_wanted(0, {1, a, {a}, {}}, 0, h.out);

@@ -1,8 +1,9 @@
-// Whole nodes in small: the core of the cluster, the committer with its logs on simulated disks, and the coordinator in
-// memory, on one clock. Nodes crash and freeze, frames are lost and late, the coordinator cannot be reached, by one or
-// by all. A failure prints its seed; TROUPE_SEED=<seed> runs that one again, TROUPE_SEEDS=<count> more of them.
+// Whole nodes in small: the driver with the core of the cluster, the committer with its logs on simulated disks, and
+// the coordinator in memory, on one clock. Nodes crash and freeze, frames are lost and late, the coordinator cannot be
+// reached, by one or by all. A failure prints its seed; TROUPE_SEED=<seed> runs that one again, TROUPE_SEEDS=<count>
+// more of them.
 
-#include "runtime/cluster/cluster_core.hpp"
+#include "runtime/cluster/driver.hpp"
 #include "runtime/cluster/memory_coordinator.hpp"
 #include "storage/committer.hpp"
 #include "storage/keys.hpp"
@@ -40,7 +41,6 @@ namespace {
 constexpr std::uint32_t shards = 4;
 constexpr std::int64_t ttl_ms = 1000;
 constexpr std::int64_t run_ms = 12'000;
-constexpr std::int64_t tick_ms = 50;
 
 struct frame {
     std::size_t from = 0;
@@ -58,8 +58,8 @@ struct surroundings {
     std::shared_ptr<memory_map> map = std::make_shared<memory_map>();
 };
 
-/// A node: what the runtime's threads will be to these parts, the steps of this class are here.
-class node : log_peers, coordinator_listener {
+/// A node: what the runtime's threads are to these parts, the steps of this class are here.
+class node : log_peers, driver_port {
 public:
     node(std::size_t index, std::uint64_t seed, surroundings& all)
         : index_(index), all_(all), disk(seed + index, directory_.path.string()), env_(disk, wall_ms_) {
@@ -71,9 +71,7 @@ public:
     ~node() override { stop(); }
 
     [[nodiscard]] bool is_up() const { return committer != nullptr; }
-    [[nodiscard]] bool reads(std::uint32_t shard) const {
-        return is_up() && committer->owns(shard) && core->serves_until_ms() > all_.now_ms;
-    }
+    [[nodiscard]] bool reads(std::uint32_t shard) const { return is_up() && driver->serves(shard, all_.now_ms); }
 
     void start() {
         disk.disarm();
@@ -99,17 +97,13 @@ public:
         s.self.shards = shards;
         s.self.replication = 3;
         s.replace_after_ms = 4000;
-        s.is_new = true;
-        for (std::uint32_t shard = 0; shard < shards; ++shard) {
-            s.is_new = s.is_new && committer->logs().last_seq(shard) == 0;
-        }
-        core.emplace(s);
+        driver.emplace(s, *committer, static_cast<driver_port&>(*this));
         queue_ = std::make_unique<run_queue>();
         memory_settings settings;
         settings.run = queue_->as_executor();
         settings.ttl_ms = ttl_ms;
         coordinator = std::make_unique<memory_coordinator>(all_.map, settings);
-        coordinator->start(*this);
+        coordinator->start(*driver);
     }
 
     /// As a kill -9, or the loss of its power.
@@ -125,7 +119,7 @@ public:
             coordinator.reset();
         }
         queue_.reset();
-        core.reset();
+        driver.reset();
         committer.reset();
         kept.reset();
         run_jobs();
@@ -144,27 +138,23 @@ public:
     void turn() {
         queue_->run_some();
         for (auto& f : std::exchange(inbox, {})) {
-            committer->logs().on_frame(id_of(f.from), f.bytes);
+            driver->on_frame(id_of(f.from), f.bytes);
         }
-        if (all_.now_ms >= ticked_ms_ + tick_ms) {
+        if (all_.now_ms >= ticked_ms_ + driver_tick_ms) {
             ticked_ms_ = all_.now_ms;
-            committer->tick(++ticks_ % 10 == 0);
-            core->tick(
-                all_.now_ms, [this](std::uint32_t shard) { return view_of(shard); }, out_);
+            driver->tick(all_.now_ms);
         }
-        perform();
         const auto written = committer->write();
         require(written.has_value(), "a healthy node goes on: " + (written ? "" : written.error().detail));
-        for (const auto& event : committer->take_events()) {
-            if (const auto* wanted = std::get_if<register_wanted>(&event)) {
-                core->on_register_wanted(wanted->shard, wanted->next, wanted->over, out_);
-            } else if (const auto* refused = std::get_if<peer_refused>(&event)) {
+        for (const auto& event : driver->after_write()) {
+            if (const auto* refused = std::get_if<peer_refused>(&event)) {
                 throw std::runtime_error("a correct replica was refused: " + refused->reason);
+            } else if (const auto* away = std::get_if<turned_away>(&event)) {
+                throw std::runtime_error("a member was turned away: " + away->why.detail);
             } else if (std::get_if<checkpoint_wanted>(&event) != nullptr) {
                 throw std::runtime_error("all changes are kept, and a checkpoint was wanted");
             }
         }
-        perform();
     }
 
     temporary_directory directory_;
@@ -175,7 +165,7 @@ public:
     simulated_env env_;
     std::unique_ptr<storage::store> kept;
     std::unique_ptr<storage::committer> committer;
-    std::optional<cluster_core> core;
+    std::optional<runtime::cluster::driver> driver;
     std::unique_ptr<memory_coordinator> coordinator;
     std::unique_ptr<run_queue> queue_;
     std::vector<frame> inbox;
@@ -190,54 +180,14 @@ private:
         all_.net.push_back({index_, index_of(to), all_.now_ms + delay, std::move(bytes)});
         return true;
     }
-    void on_map(std::vector<entry> all, std::uint64_t revision) override { core->on_map(all, revision, out_); }
-    void on_changes(std::vector<change> changes, std::uint64_t revision) override {
-        core->on_changes(changes, revision, out_);
-    }
-    void on_lease(lease now) override { core->on_lease(now, out_); }
-    void on_reachable(bool, const std::string&) override {}
-
-    [[nodiscard]] log_view view_of(std::uint32_t shard) const {
-        const auto& self = committer->logs().of(shard);
-        return {committer->owns(shard) && committer->logs().takes(shard), self.is_candidate(), self.core().commit(),
-                [&self](const uuid& id) { return self.core().durable_at(id); }};
-    }
-
-    void perform() {
-        for (auto& action : std::exchange(out_, {})) {
-            std::visit([this](auto& a) { act(a); }, action);
-        }
-        if (!out_.empty()) {
-            perform();
-        }
-    }
-    void act(commit_wanted& a) {
-        coordinator->commit(std::move(a.what), [this, id = a.id](const expected<transaction_result>& result) {
-            core->on_committed(id, result, out_);
+    void commit(std::uint64_t id, transaction what) override {
+        coordinator->commit(std::move(what), [this, id](const expected<transaction_result>& result) {
+            driver->on_committed(id, result);
         });
     }
-    void act(const peers_changed&) {}
-    void act(const register_changed& a) { committer->logs().on_register(a.shard, a.set); }
-    void act(const register_answered& a) {
-        a.applied ? committer->logs().on_register_written(a.shard, a.epoch, *a.applied)
-                  : committer->logs().on_register_unknown(a.shard, a.epoch);
-    }
-    void act(const create_shard& a) { static_cast<void>(committer->logs().create(a.shard)); }
-    void act(const turned_away& a) { throw std::runtime_error("a member was turned away: " + a.why.detail); }
-    void act(const take_step& a) {
-        auto& logs = committer->logs();
-        if (std::holds_alternative<campaign_step>(a.step)) {
-            static_cast<void>(logs.campaign(a.shard));
-        } else if (const auto* change = std::get_if<change_step>(&a.step)) {
-            static_cast<void>(logs.change(a.shard, change->voters, change->learners));
-        } else if (const auto* next = std::get_if<hand_over_step>(&a.step)) {
-            committer->hand_over(a.shard, next->to);
-        }
-    }
+    void set_peers(std::vector<peer_place>) override {} // frames find their way
 
-    cluster_core::actions out_;
     std::int64_t ticked_ms_ = 0;
-    std::uint64_t ticks_ = 0;
     std::uint8_t lives_ = 0;
 };
 
@@ -329,7 +279,7 @@ private:
                 }
             }
         } else if (dice < 80) {
-            cut_.clear();
+            connect();
         } else if (dice < 86 && n.is_up()) {
             n.coordinator->cut("a cable");
         } else if (dice < 88) {
@@ -349,6 +299,14 @@ private:
             n.coordinator->set_fate(random_.chance(50)   ? memory_coordinator::fate::answered
                                     : random_.chance(50) ? memory_coordinator::fate::lost_after
                                                          : memory_coordinator::fate::lost_before);
+        }
+    }
+
+    void connect() {
+        for (const auto& [from, to] : std::exchange(cut_, {})) {
+            if (nodes_[from]->is_up() && random_.chance(70)) { // else only ticks tell what was lost
+                nodes_[from]->driver->on_peer_back(id_of(to));
+            }
         }
     }
 
@@ -425,8 +383,8 @@ private:
     [[nodiscard]] bool is_settled() const {
         for (std::uint32_t shard = 0; shard < shards; ++shard) {
             const auto owners = std::ranges::count_if(nodes_, [&](const auto& n) { return n->reads(shard); });
-            const auto& set = nodes_.front()->core->shard(shard);
-            const auto wanted = place(shard, nodes_.front()->core->nodes(), 3);
+            const auto& set = nodes_.front()->driver->core().shard(shard);
+            const auto wanted = place(shard, nodes_.front()->driver->core().nodes(), 3);
             auto voters = set.voters;
             auto placed = wanted;
             std::ranges::sort(voters);
@@ -466,7 +424,7 @@ private:
     void compare() const {
         for (std::uint32_t shard = 0; shard < shards; ++shard) {
             std::optional<std::vector<record>> longest;
-            const auto& set = nodes_.front()->core->shard(shard);
+            const auto& set = nodes_.front()->driver->core().shard(shard);
             for (const auto& voter : set.voters) {
                 auto log = log_of(*nodes_[index_of(voter)]->kept, shard);
                 const auto same = longest ? std::min(longest->size(), log.size()) : 0;
