@@ -20,7 +20,7 @@ void wiring::stop() {
 
 void wiring::commit(std::uint64_t id, transaction what) {
     coordinator_.commit(std::move(what), [this, id](expected<transaction_result> result) {
-        post_([id, result = std::move(result)](driver& d) { d.on_committed(id, result); });
+        post_news([id, result = std::move(result)](driver& d) { d.on_committed(id, result); });
     });
 }
 
@@ -32,12 +32,21 @@ bool wiring::send(const storage::replication::replica_id& to, std::string frame)
 
 // ---- what it is told
 
+void wiring::post_news(driver_input input) {
+    post_([this, input = std::move(input)](driver& d) {
+        input(d);
+        if (commands_) {
+            commands_->note(d.core());
+        }
+    });
+}
+
 void wiring::on_map(std::vector<entry> all, std::uint64_t revision) {
-    post_([all = std::move(all), revision](driver& d) { d.on_map(all, revision); });
+    post_news([all = std::move(all), revision](driver& d) { d.on_map(all, revision); });
 }
 
 void wiring::on_changes(std::vector<change> changes, std::uint64_t revision) {
-    post_([changes = std::move(changes), revision](driver& d) { d.on_changes(changes, revision); });
+    post_news([changes = std::move(changes), revision](driver& d) { d.on_changes(changes, revision); });
 }
 
 void wiring::on_lease(lease now) {
@@ -50,11 +59,22 @@ void wiring::on_reachable(bool reachable, const std::string& why) {
 
 void wiring::on_up(const node_card& peer) {
     post_([id = peer.replica](driver& d) { d.on_peer_back(id); });
+    if (commands_) {
+        commands_->on_up(peer.replica);
+    }
 }
 
-void wiring::on_down(const uuid&, const std::string&) {} // until it is up again, ticks send what is needed
+void wiring::on_down(const uuid& peer,
+                     const std::string&) { // the driver's ticks send what it needs when it is up again
+    if (commands_) {
+        commands_->on_down(peer);
+    }
+}
 
 void wiring::on_frame(const uuid& from, lane on, std::string_view bytes) {
+    if (on == lane::commands && commands_) {
+        commands_->on_frame(from, bytes);
+    }
     if (on != lane::journal) {
         return; // the driver sends nothing else
     }

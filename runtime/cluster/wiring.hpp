@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/driver.hpp"
 #include "storage/shard_logs.hpp"
 
@@ -20,8 +21,9 @@ public:
     /// Frames that were received and wait for the driver; further ones are dropped, which counts as lost.
     static constexpr std::size_t waiting_bytes_max = 64 << 20;
 
-    /// Both outlive it. Nothing comes before `start`.
-    wiring(coordinator& agreed, links& peers) : coordinator_(agreed), links_(peers) {}
+    /// All outlive it. Nothing comes before `start`. The lane of commands may be null: then none go between nodes.
+    wiring(coordinator& agreed, links& peers, command_lane* commands = nullptr)
+        : coordinator_(agreed), links_(peers), commands_(commands) {}
 
     /// Begins. `post` is called from several threads; inputs of one thread have to come to the driver in their order.
     void start(std::function<void(driver_input)> post);
@@ -33,6 +35,8 @@ public:
     bool send(const storage::replication::replica_id& to, std::string frame) override;
 
 private:
+    /// An input after which registers or nodes may be others.
+    void post_news(driver_input input);
     void on_map(std::vector<entry> all, std::uint64_t revision) override;
     void on_changes(std::vector<change> changes, std::uint64_t revision) override;
     void on_lease(lease now) override;
@@ -43,6 +47,7 @@ private:
 
     coordinator& coordinator_;
     links& links_;
+    command_lane* commands_;
     std::function<void(driver_input)> post_;
     std::atomic<std::size_t> waiting_bytes_{0};
 };

@@ -91,6 +91,9 @@ public:
                 [this](const drive_msg& m) { drive(m.input); },
                 [this](const drive_tick_msg&) {
                     drive([this](cluster::driver& d) { d.tick(services_.monotonic()); });
+                    if (services_.on_tick) {
+                        services_.on_tick();
+                    }
                     tick_later();
                 }};
     }
@@ -227,7 +230,11 @@ private:
             services_.on_ownership(change.shard, change.owned);
         }
     }
-    void heard(const storage::records_committed&) {} // those of this node's appends are told with their answers
+    void heard(const storage::records_committed& now) {
+        if (services_.on_applied) { // those of this node's appends are told with their answers, too
+            services_.on_applied(now.shard);
+        }
+    }
     void heard(const storage::checkpoint_wanted& wanted) {
         if (unserved_.emplace(wanted.shard, wanted.to).second) { // it is wanted again and again
             log_for("cluster").error("{} cannot be brought up to date with shard {}: it lacks more than is kept here",

@@ -66,6 +66,8 @@ struct host_services {
     /// In a cluster, on the committer's thread: the shard is this node's from now on, with all of it in its tables, or
     /// no longer.
     std::function<void(std::uint32_t shard, bool owned)> on_ownership;
+    std::function<void(std::uint32_t shard)> on_applied; ///< Likewise: records of a shard came into the tables.
+    std::function<void()> on_tick;                       ///< Likewise: every `cluster::driver_tick_ms`.
     /// Likewise: this node may not be in the cluster, and has to end.
     std::function<void(const problem&)> on_turned_away = [](const problem& why) { fatal(why.detail); };
     /// Until when this node may show the shards that it owns, on the monotonic clock. Written by the committer: longer
