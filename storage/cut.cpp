@@ -184,7 +184,7 @@ expected<cut_result> cut_journal(store& s, timestamp until, const std::function<
         }
         const auto base = read_log_base(s, shard);
         out.records_kept += *cut - (base ? base->at.seq : 0);
-        if (*cut == last_seq(s, shard)) {
+        if (*cut == s.applied(shard)) {
             continue;
         }
         const auto records = shard_cut(s, shard, until).after(*cut);
