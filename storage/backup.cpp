@@ -181,7 +181,7 @@ expected<void> describe_contents(const fs::path& root, backup_manifest& into) {
     into.replica = (*copy)->who().replica;
     into.shards = (*copy)->who().shards;
     for (std::uint32_t shard = 0; shard < into.shards; ++shard) {
-        const auto last = last_seq(**copy, shard);
+        const auto last = (*copy)->applied(shard);
         into.last_seqs.push_back(last);
         const auto base = read_log_base(**copy, shard);
         if (!base) {
@@ -458,7 +458,7 @@ expected<verification> verify_backup(const fs::path& backup, const std::function
         return copy.error();
     }
     for (std::uint32_t shard = 0; shard < manifest->shards; ++shard) {
-        if (last_seq(**copy, shard) != manifest->last_seqs[shard]) {
+        if ((*copy)->applied(shard) != manifest->last_seqs[shard]) {
             return damaged(backup, "ends elsewhere than its manifest says, in shard " + std::to_string(shard));
         }
     }

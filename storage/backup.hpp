@@ -21,7 +21,8 @@
 /// projects and the files of the runner. All functions block, and may be called from any thread.
 namespace troupe::storage {
 
-/// Makes a backup while commits go on: all that was committed before the call is in it. A repeat with the same
+/// Makes a backup while commits go on: all that was applied before the call is in it (`store::applied`). Entries of a
+/// replica that wait are in its files, but not counted, and a restore drops them. A repeat with the same
 /// `request_key` (not empty) gives the backup that the first call made. One at a time in a folder, else `conflict`.
 /// `storage_full` when less than the store's `free_bytes_min` would be left.
 expected<backup_manifest> create_backup(store& s, const std::filesystem::path& directory, backup_maker made_by,

@@ -3,11 +3,13 @@
 #include "storage/audit.hpp"
 #include "storage/base.hpp"
 #include "storage/bytes.hpp"
+#include "storage/entry_group.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
 #include "storage/shard_logs.hpp"
 #include "storage/tables.hpp"
+#include "storage/written_log.hpp"
 
 #include <rocksdb/write_batch.h>
 
@@ -48,6 +50,23 @@ expected<std::uint64_t> find_cut(const store& s, std::uint32_t shard, timestamp 
     return read ? expected<std::uint64_t>(cut) : expected<std::uint64_t>(read.error());
 }
 
+/// The rows that say how far a shard is: it ends with record `last`, and nothing waits.
+expected<void> put_end(const store& s, std::uint32_t shard, std::uint64_t last, rocksdb::WriteBatch& batch) {
+    std::string mark;
+    put_big_endian(mark, last);
+    batch.Put(s.db().derived, keys::shard_table(shard, keys::table::applied), mark);
+    const auto kept = each_kept(s, shard);
+    if (!kept) {
+        return kept.error();
+    }
+    for (const auto& group : *kept) {
+        if (group.last > last) {
+            drop_changes(s, shard, group.last, batch);
+        }
+    }
+    return cut_epochs(s, shard, last, batch);
+}
+
 /// Takes the end of one shard away.
 class shard_cut {
 public:
@@ -72,14 +91,14 @@ public:
         if (done = cut_audit(last_kept); !done) {
             return done.error();
         }
-        std::string applied;
-        put_big_endian(applied, last_kept);
-        batch_.Put(db_.derived, keys::shard_table(shard_, keys::table::applied), applied);
         if (done = take_usage_away(); done) {
-            done = cut_epochs(store_, shard_, last_kept, batch_);
+            done = put_end(store_, shard_, last_kept, batch_);
         }
         if (done) {
             done = write();
+        }
+        if (done) {
+            store_.set_applied(shard_, last_kept);
         }
         return done ? expected<std::uint64_t>(records) : expected<std::uint64_t>(done.error());
     }
@@ -168,7 +187,35 @@ private:
     std::unordered_map<entity_address, std::uint64_t> versions_; ///< That are left.
 };
 
+/// Of one shard, whose log is written up to `last`.
+expected<void> drop_waiting(store& s, std::uint32_t shard, std::uint64_t last) {
+    const auto applied = s.applied(shard);
+    rocksdb::WriteBatch batch;
+    for (auto seq = applied + 1; seq <= last; ++seq) {
+        batch.Delete(s.db().log, keys::log(shard, seq));
+    }
+    if (auto ended = put_end(s, shard, applied, batch); !ended) {
+        return ended;
+    }
+    const auto status = s.db().db->Write({}, &batch);
+    return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot drop what is not committed"));
+}
+
 } // namespace
+
+expected<std::uint64_t> drop_unapplied(store& s) {
+    std::uint64_t dropped = 0;
+    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
+        const auto last = written_seq(s, shard);
+        const auto waiting = last - s.applied(shard);
+        if (auto done = waiting > 0 ? drop_waiting(s, shard, last) : expected<void>(); !done) {
+            return done.error();
+        }
+        dropped += waiting;
+    }
+    auto flushed = dropped > 0 ? s.flush() : expected<void>();
+    return flushed ? expected<std::uint64_t>(dropped) : expected<std::uint64_t>(flushed.error());
+}
 
 expected<cut_result> cut_journal(store& s, timestamp until, const std::function<void(std::uint64_t)>& progress) {
     cut_result out;
@@ -184,7 +231,7 @@ expected<cut_result> cut_journal(store& s, timestamp until, const std::function<
         }
         const auto base = read_log_base(s, shard);
         out.records_kept += *cut - (base ? base->at.seq : 0);
-        if (*cut == last_seq(s, shard)) {
+        if (*cut == s.applied(shard)) {
             continue;
         }
         const auto records = shard_cut(s, shard, until).after(*cut);

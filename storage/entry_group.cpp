@@ -200,6 +200,11 @@ std::optional<kept_changes> read_kept(const prefix_scan& rows) {
     return kept_changes{last - count + 1, last, rows.value().size()};
 }
 
+problem unreadable_changes(std::uint32_t shard) {
+    return {code::journal_damaged, "a row of changes in shard " + std::to_string(shard) +
+                                       " cannot be read; restore this replica from another one"};
+}
+
 std::string from_seq(std::uint64_t seq) {
     std::string out;
     put_big_endian(out, seq);
@@ -214,8 +219,7 @@ expected<std::vector<kept_changes>> each_kept(const store& s, std::uint32_t shar
     for (; rows.valid(); rows.next()) {
         const auto kept = read_kept(rows);
         if (!kept) {
-            return problem{code::journal_damaged, "a row of changes in shard " + std::to_string(shard) +
-                                                      " cannot be read; restore this replica from another one"};
+            return unreadable_changes(shard);
         }
         out.push_back(*kept);
     }
@@ -223,9 +227,14 @@ expected<std::vector<kept_changes>> each_kept(const store& s, std::uint32_t shar
                               : to_problem(rows.status(), "cannot read the changes of a shard");
 }
 
-std::optional<kept_changes> kept_at(const store& s, std::uint32_t shard, std::uint64_t seq) {
+expected<std::optional<kept_changes>> kept_at(const store& s, std::uint32_t shard, std::uint64_t seq) {
     const prefix_scan rows(*s.db().db, s.db().derived, keys::shard_table(shard, keys::table::changes), from_seq(seq));
-    return rows.valid() ? read_kept(rows) : std::nullopt;
+    if (!rows.valid()) {
+        return rows.status().ok() ? expected<std::optional<kept_changes>>(std::nullopt)
+                                  : to_problem(rows.status(), "cannot read the changes of a shard");
+    }
+    const auto kept = read_kept(rows);
+    return kept ? expected<std::optional<kept_changes>>(kept) : unreadable_changes(shard);
 }
 
 expected<shared_group> load_group(const store& s, std::uint32_t shard, std::uint64_t first) {

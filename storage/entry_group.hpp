@@ -66,8 +66,8 @@ struct kept_changes {
 };
 /// Of all groups of a shard that are kept, in order.
 expected<std::vector<kept_changes>> each_kept(const store& s, std::uint32_t shard);
-/// The first group that ends at `seq` or after it.
-std::optional<kept_changes> kept_at(const store& s, std::uint32_t shard, std::uint64_t seq);
+/// The first group that ends at `seq` or after it, or nothing.
+expected<std::optional<kept_changes>> kept_at(const store& s, std::uint32_t shard, std::uint64_t seq);
 /// The group that begins at `first`; null when its changes are not kept any more.
 expected<shared_group> load_group(const store& s, std::uint32_t shard, std::uint64_t first);
 

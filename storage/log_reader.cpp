@@ -6,25 +6,13 @@
 #include "storage/rocks.hpp"
 #include "storage/sealing.hpp"
 #include "storage/views.hpp"
+#include "storage/written_log.hpp"
 
 #include <algorithm>
 
 namespace troupe::storage {
 
 namespace {
-
-problem gap(std::uint32_t shard, std::uint64_t wanted, std::uint64_t found) {
-    return {code::journal_damaged,
-            "the log of shard " + std::to_string(shard) + " has a gap: record " + std::to_string(wanted) +
-                " is missing, record " + std::to_string(found) +
-                " follows; restore a backup, or ask `troupe journal verify` for all that is damaged"};
-}
-
-problem trimmed(std::uint32_t shard, const log_base& base) {
-    return {code::not_found, "the log of shard " + std::to_string(shard) + " begins after record " +
-                                 std::to_string(base.at.seq) + ", of " + to_string(base.time) +
-                                 ": what is older is not kept"};
-}
 
 expected<std::string> get(const store& s, const std::string& key, bool& found) {
     std::string value;
@@ -45,36 +33,14 @@ expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after
 
 expected<void> read_log_bytes(const store& s, std::uint32_t shard, std::uint64_t after_seq,
                               const std::function<bool(record&&, std::string_view bytes)>& visit) {
-    std::string prefix;
-    put_big_endian(prefix, static_cast<std::uint16_t>(shard));
-    std::string from;
-    put_big_endian(from, after_seq + 1);
-    prefix_scan scan(*s.db().db, s.db().log, prefix, from);
-    auto wanted = after_seq + 1;
-    if (!scan.valid() || get_big_endian<std::uint64_t>(scan.rest()) != wanted) {
-        // After the scan began: what it does not see was trimmed before this.
-        const auto base = read_log_base(s, shard);
-        if (!base || base->at.seq > after_seq) {
-            return base ? trimmed(shard, *base) : base.error();
-        }
+    const auto end = s.applied(shard);
+    if (after_seq >= end) {
+        return {}; // and not trimmed: only what is applied is
     }
-    for (; scan.valid(); scan.next(), ++wanted) {
-        const auto seq = get_big_endian<std::uint64_t>(scan.rest());
-        if (seq != wanted) {
-            return gap(shard, wanted, seq);
-        }
-        auto r = decode_record(shard, seq, scan.value());
-        if (!r) {
-            return r.error();
-        }
-        if (!visit(std::move(*r), scan.value())) {
-            return {};
-        }
-    }
-    if (!scan.status().ok()) {
-        return to_problem(scan.status(), "cannot read the log of shard " + std::to_string(shard));
-    }
-    return {};
+    return read_written_log(s, shard, after_seq, [&](record&& r, std::string_view bytes) {
+        const bool is_last = r.seq == end;
+        return visit(std::move(r), bytes) && !is_last;
+    });
 }
 
 expected<log_base> read_log_base(const store& s, std::uint32_t shard) {
@@ -82,35 +48,7 @@ expected<log_base> read_log_base(const store& s, std::uint32_t shard) {
     return row ? expected<log_base>(row->base) : expected<log_base>(row.error());
 }
 
-std::uint64_t last_seq(const store& s, std::uint32_t shard) {
-    std::string prefix;
-    put_big_endian(prefix, static_cast<std::uint16_t>(shard));
-    prefix_scan scan(*s.db().db, s.db().log, prefix, "\xff");
-    scan.seek_last();
-    if (scan.valid()) {
-        return get_big_endian<std::uint64_t>(scan.rest());
-    }
-    const auto base = read_log_base(s, shard); // damage shows when the log is opened
-    return base ? base->at.seq : 0;
-}
-
-timestamp last_time(const store& s, std::uint32_t shard) {
-    const auto base = read_log_base(s, shard);
-    auto out = base ? base->time : timestamp{};
-    if (const auto last = last_seq(s, shard); last > 0) {
-        (void)read_log(s, shard, last - 1, [&](record&& r) {
-            out = r.time;
-            return true;
-        }); // damage of the last record shows when its entity is loaded
-    }
-    return out;
-}
-
-std::uint64_t applied_seq(const store& s, std::uint32_t shard) {
-    std::string value;
-    const auto status = s.db().db->Get({}, s.db().derived, keys::shard_table(shard, keys::table::applied), &value);
-    return status.ok() && value.size() == sizeof(std::uint64_t) ? get_big_endian<std::uint64_t>(value) : 0;
-}
+timestamp last_time(const store& s, std::uint32_t shard) { return time_of(s, shard, s.applied(shard)); }
 
 expected<void> read_history(const store& s, const entity_address& a, std::uint64_t after_version,
                             const std::function<expected<void>(record&&)>& visit, std::uint64_t last_version) {
@@ -209,29 +147,6 @@ expected<std::optional<command_row>> read_command(const store& s, const entity_a
     return row;
 }
 
-expected<void> check_tails(const store& s) {
-    for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        const auto base = read_log_base(s, shard);
-        if (!base) {
-            return base.error();
-        }
-        const auto applied = std::max(applied_seq(s, shard), base->at.seq); // only what is applied is trimmed
-        const auto last = last_seq(s, shard);
-        if (last < applied) {
-            return problem{code::journal_damaged,
-                           "the log of shard " + std::to_string(shard) + " ends at record " + std::to_string(last) +
-                               ", but record " + std::to_string(applied) +
-                               " was applied before: the end of the log is lost; restore a backup"};
-        }
-        if (last > applied) {
-            if (auto whole = read_log(s, shard, applied, [](record&&) { return true; }); !whole) {
-                return whole;
-            }
-        }
-    }
-    return {};
-}
-
 namespace {
 
 /// Checks that the records of each command stand together and are complete.
@@ -260,13 +175,15 @@ void verify_shard(const store& s, std::uint32_t shard, verification& out,
     std::optional<problem> bad;
     const auto before = out.records;
     const auto base = read_log_base(s, shard);
-    const auto read = !base ? expected<void>(base.error()) : read_log(s, shard, base->at.seq, [&](record&& r) {
+    const auto check = [&](const record& r, std::string_view) {
         bad = batches.next(r);
-        if (++out.records % 100'000 == 0) {
+        ++(r.seq > s.applied(shard) ? out.waiting : out.records);
+        if (out.records % 100'000 == 0) {
             progress(out.records);
         }
         return !bad;
-    });
+    };
+    const auto read = base ? read_written_log(s, shard, base->at.seq, check) : expected<void>(base.error());
     out.trimmed += base ? base->at.seq : 0;
     if (!read) {
         bad = read.error();

@@ -13,11 +13,13 @@
 #include <string_view>
 #include <vector>
 
-/// Reads of the journal and of an entity's history. All thread-safe.
+/// Reads of the journal and of an entity's history, up to what is applied: committed, and in the tables. What a replica
+/// has beyond that may be dropped again, and is nobody's (`written_log.hpp`). All thread-safe.
 namespace troupe::storage {
 
-/// Visits the records of a shard's log after `after_seq`, in order, until `visit` returns false. A gap or a damaged
-/// record ends it with `journal_damaged`; `not_found` when records after `after_seq` were trimmed.
+/// Visits the records of a shard's log after `after_seq` up to `store::applied` as it is now, in order, until `visit`
+/// returns false. A gap or a damaged record ends it with `journal_damaged`; `not_found` when records after `after_seq`
+/// were trimmed.
 expected<void> read_log(const store& s, std::uint32_t shard, std::uint64_t after_seq,
                         const std::function<bool(record&&)>& visit);
 
@@ -27,12 +29,8 @@ expected<void> read_log_bytes(const store& s, std::uint32_t shard, std::uint64_t
 
 /// Where a shard's log begins.
 expected<log_base> read_log_base(const store& s, std::uint32_t shard);
-/// The seq of the last record of a shard's log, also when it was trimmed; 0 when there never was one.
-std::uint64_t last_seq(const store& s, std::uint32_t shard);
-/// The time of that record; 1970 when there never was one.
+/// The time of the last applied record of a shard's log, also when it was trimmed; 1970 when there is none.
 timestamp last_time(const store& s, std::uint32_t shard);
-/// A seq up to which at least the shard's records were applied to the derived tables: the log has to reach it.
-std::uint64_t applied_seq(const store& s, std::uint32_t shard);
 
 /// Visits an entity's records after `after_version` up to `last_version`, in order. A gap is `journal_damaged`;
 /// `not_found` when events after `after_version` were cut by retention (storage/base.hpp).
@@ -53,12 +51,10 @@ std::vector<snapshot_row> read_snapshots(const store& s, const entity_address& a
 /// The de-duplication row of a command, or nothing when the entity has not seen it.
 expected<std::optional<command_row>> read_command(const store& s, const entity_address& a, std::string_view command_id);
 
-/// At start: each shard's log has no gap between what was applied and its end, and reaches what was applied.
-expected<void> check_tails(const store& s);
-
 /// The result of `troupe journal verify`.
 struct verification {
-    std::uint64_t records = 0;
+    std::uint64_t records = 0;       ///< That are applied.
+    std::uint64_t waiting = 0;       ///< Beyond them: of a replica, not known to be committed.
     std::uint64_t shards = 0;        ///< That have records.
     std::uint64_t trimmed = 0;       ///< Records that were there before the logs begin.
     std::uint64_t histories = 0;     ///< Of entities.
@@ -76,9 +72,9 @@ struct verification {
 
     [[nodiscard]] const std::optional<problem>& first() const { return first_bad ? first_bad : first_bad_blob; }
 };
-/// Reads every record and checks checksums, order and gaps and the batches of commands; every entity's history from
-/// where it begins to its head; every snapshot; and the checksums of all other tables; then every blob, that its bytes
-/// are those of its name, and that each reference leads to one.
+/// Reads every record, also those that wait, and checks checksums, order and gaps and the batches of commands; every
+/// entity's history from where it begins to its head; every snapshot; and the checksums of all other tables; then every
+/// blob, that its bytes are those of its name, and that each reference leads to one.
 verification verify_journal(const store& s, const std::function<void(std::uint64_t records)>& progress);
 /// The part of it about blobs, added to `to`.
 void verify_blobs(const store& s, verification& to, const std::function<void(std::uint64_t records)>& progress);

@@ -101,7 +101,7 @@ client_info seal_client(const store& s, const record& r, const payload_key& own)
 
 expected<void> check_keys(const store& s, const key_store& keys) {
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        const auto last = last_seq(s, shard);
+        const auto last = s.applied(shard);
         expected<void> known;
         const auto read = last == 0 ? expected<void>() : read_log(s, shard, last - 1, [&](record&& r) {
             const auto key = r.key_id == 0 ? expected<shared_key>(shared_key()) : keys.numbered(r.key_id);

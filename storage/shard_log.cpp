@@ -3,8 +3,8 @@
 #include "storage/bytes.hpp"
 #include "storage/epochs.hpp"
 #include "storage/keys.hpp"
-#include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
+#include "storage/written_log.hpp"
 
 #include <rocksdb/write_batch.h>
 
@@ -30,8 +30,12 @@ expected<shard_log> shard_log::recover(const store& s, std::uint32_t shard, bool
     if (!row) {
         return row.error();
     }
-    const auto last = storage::last_seq(s, shard);
-    const auto mark = applied_seq(s, shard);
+    const auto last = written_seq(s, shard);
+    const auto mark = applied_mark(s, shard);
+    const auto applied = find_applied(s, shard);
+    if (!applied) {
+        return applied.error();
+    }
     replication::recovered_replica disk{s.who().replica, row->promise, replication::log_outline(row->base.at),
                                         std::max(mark, row->base.at.seq)};
     if (row->runs.empty() && row->base.at.seq > 0 && last > row->base.at.seq) {
@@ -55,9 +59,9 @@ expected<shard_log> shard_log::recover(const store& s, std::uint32_t shard, bool
     shard_log out(replication::member(std::move(*core), patient));
     out.shard = shard;
     out.base_time = row->base.time;
-    out.last_time = storage::last_time(s, shard);
+    out.last_time = time_of(s, shard, last);
     out.marked = mark;
-    out.applied = last;
+    out.applied = *applied;
     if (auto groups = out.recover_groups(s); !groups) {
         return groups.error();
     }
@@ -83,7 +87,6 @@ expected<void> shard_log::recover_groups(const store& s) {
         if (!*group || (*group)->last != k.last || (!tail_.empty() && tail_.back()->last + 1 != k.first)) {
             return damaged(shard, "has changes without their records");
         }
-        applied = tail_.empty() ? k.first - 1 : applied;
         tail_bytes_ += (*group)->bytes();
         tail_.push_back(std::move(*group));
     }
@@ -195,7 +198,7 @@ expected<shared_group> shard_log::find(const store& s, std::uint64_t first) cons
 std::uint64_t shard_log::begin_of(const store& s, std::uint64_t seq) const {
     if (tail_.empty() || seq < tail_.front()->first) {
         const auto kept = kept_at(s, shard, seq);
-        return kept && kept->first <= seq ? kept->first : seq;
+        return kept && *kept && (*kept)->first <= seq ? (*kept)->first : seq; // what cannot be read is not sent
     }
     const auto after = std::ranges::upper_bound(tail_, seq, {}, [](const auto& g) { return g->first; });
     return (*std::prev(after))->first;

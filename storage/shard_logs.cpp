@@ -282,7 +282,8 @@ struct shard_logs::impl {
     /// After the log, and without an fsync: what is lost of it is applied again at the next start.
     expected<void> apply() {
         rocksdb::WriteBatch rows;
-        for (const auto shard : std::exchange(to_apply, {})) {
+        const auto shards = std::exchange(to_apply, {});
+        for (const auto shard : shards) {
             auto changed = logs[shard].apply(from, rows);
             if (!changed) {
                 return changed.error();
@@ -295,6 +296,9 @@ struct shard_logs::impl {
             if (const auto status = from.db().db->Write({}, &rows); !status.ok()) {
                 return to_problem(status, "cannot write what follows from the journal");
             }
+        }
+        for (const auto shard : shards) {
+            from.set_applied(shard, logs[shard].applied);
         }
         return {};
     }
@@ -313,6 +317,7 @@ expected<shard_logs> shard_logs::open(store& s, const log_options& options) {
         if (!log) {
             return log.error();
         }
+        s.set_applied(shard, log->applied);
         made->logs.push_back(std::move(*log));
     }
     return shard_logs(std::move(made));

@@ -36,7 +36,8 @@ struct ownership {
     std::uint64_t epoch = 0;
     bool owned = false;
 };
-/// These records are committed, and in the tables.
+/// These records are committed, and in the tables: also those that others decided, which feeds have to be told of
+/// (`store::applied` has moved on).
 struct records_committed {
     std::uint32_t shard = 0;
     std::uint64_t first = 0;

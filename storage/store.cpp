@@ -4,11 +4,11 @@
 #include "storage/bytes.hpp"
 #include "storage/key_store.hpp"
 #include "storage/keys.hpp"
-#include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
 #include "storage/tables.hpp"
 #include "storage/usage.hpp"
 #include "storage/write_ahead_log.hpp"
+#include "storage/written_log.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
@@ -366,6 +366,14 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     }
     if (auto whole = check_tails(*out); !whole) {
         return whole.error();
+    }
+    out->applied_ = std::vector<std::atomic<std::uint64_t>>(who->shards);
+    for (std::uint32_t shard = 0; shard < who->shards; ++shard) {
+        const auto applied = find_applied(*out, shard);
+        if (!applied) {
+            return applied.error();
+        }
+        out->set_applied(shard, *applied);
     }
     return out;
 }

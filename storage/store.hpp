@@ -5,12 +5,14 @@
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rocksdb {
 class Env;
@@ -101,6 +103,14 @@ public:
     /// The directory is of `directory_format` from now on: older programs refuse it.
     expected<void> raise_format();
 
+    /// The last record of a shard that is applied: it and all before it are committed and in the tables, and stay. So
+    /// far the log is for readers; a replica's may go on with entries that are dropped again. Thread-safe.
+    [[nodiscard]] std::uint64_t applied(std::uint32_t shard) const {
+        return applied_[shard].load(std::memory_order_acquire);
+    }
+    /// For who writes the logs, after the tables.
+    void set_applied(std::uint32_t shard, std::uint64_t seq) { applied_[shard].store(seq, std::memory_order_release); }
+
     [[nodiscard]] rocks& db() const { return *rocks_; }
     /// Contents are sealed with these from now on. Once, before anything is written; without them all is kept plain.
     void attach_keys(std::unique_ptr<key_store> keys);
@@ -120,7 +130,8 @@ private:
     std::uint64_t free_bytes_min_ = 0;
     rocksdb::Env* env_ = nullptr; ///< A simulated disk.
     std::unique_ptr<rocks> rocks_;
-    window_filter* window_ = nullptr; ///< Of the database.
+    window_filter* window_ = nullptr;                 ///< Of the database.
+    std::vector<std::atomic<std::uint64_t>> applied_; ///< Of each shard.
     std::unique_ptr<usage_ledger> usage_;
     std::unique_ptr<key_store> keys_;
 };

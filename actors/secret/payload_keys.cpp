@@ -4,8 +4,8 @@
 #include "runtime/entity/rebuild.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
-#include "storage/log_reader.hpp"
 #include "storage/sealing.hpp"
+#include "storage/store.hpp"
 
 #include <system_error>
 #include <utility>
@@ -54,7 +54,7 @@ private:
 
 bool has_records(const storage::store& s) {
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
-        if (storage::last_seq(s, shard) > 0) {
+        if (s.applied(shard) > 0) {
             return true;
         }
     }

@@ -51,6 +51,7 @@ expected<int> journal_verify(context& c) {
             .field("snapshots", found.snapshots);
         w.field("snapshots_damaged", found.snapshots_damaged)
             .field("trimmed", found.trimmed)
+            .field("waiting", found.waiting)
             .field("histories", found.histories)
             .field("histories_cut", found.histories_cut);
         w.field("blobs", found.blobs).field("blob_bytes", found.blob_bytes).field("blobs_damaged", found.blobs_damaged);
@@ -67,8 +68,9 @@ expected<int> journal_verify(context& c) {
         c.out_screen(),
         {{"journal", {folder->string()}},
          {"records",
-          {fmt::format("{} in {} shards{}", count_text(found.records), found.shards,
-                       found.trimmed == 0 ? "" : ", after " + count_text(found.trimmed) + " that were trimmed")}},
+          {fmt::format("{} in {} shards{}{}", count_text(found.records), found.shards,
+                       found.trimmed == 0 ? "" : ", after " + count_text(found.trimmed) + " that were trimmed",
+                       found.waiting == 0 ? "" : ", before " + count_text(found.waiting) + " not known as committed")}},
          {"histories",
           {fmt::format("{}{}", count_text(found.histories),
                        found.histories_cut == 0

@@ -116,6 +116,10 @@ expected<void> make_good(const fs::path& folder, const restore_options& options,
     if (!store) {
         return store.error();
     }
+    // Of a replica: what it had beyond what was applied nobody had decided yet, or others know of.
+    if (const auto dropped = storage::drop_unapplied(**store); !dropped) {
+        return dropped.error();
+    }
     if (options.until) {
         const auto cut = storage::cut_journal(**store, *options.until, [&](std::uint64_t records) {
             progress("looking for the moment: " + std::to_string(records) + " records");

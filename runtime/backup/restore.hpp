@@ -34,7 +34,8 @@ struct restore_result {
     std::optional<problem> damaged_content; ///< The first blob that is damaged; it was so when the backup was made.
 };
 
-/// Copies the backup, checks every file's hash and every record, cuts at `until` and makes the views again. The target
+/// Copies the backup, checks every file's hash and every record, drops what a replica had not applied, cuts at `until`
+/// and makes the views again. The target
 /// becomes a data directory with the last step: a failure or a kill before leaves none that a node would start with.
 /// What was erased since the backup stays so: the keys are those that lie beside the backup now.
 /// A moment whose states name a content that was collected before the backup was made is refused; so is one after the

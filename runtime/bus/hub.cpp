@@ -2,6 +2,7 @@
 
 #include "runtime/bus/audiences.hpp"
 #include "runtime/bus/pages.hpp"
+#include "runtime/bus/shown.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/base.hpp"
@@ -27,56 +28,13 @@ constexpr std::size_t kept_bytes_max = 1 << 20;
 /// Channels for which they are kept: more than runs are at work at once.
 constexpr std::size_t kept_channels_max = 1024;
 
-/// What an event shows on a channel of many entities: its members, and where it belongs.
-std::string described(const storage::record& r) {
-    std::string out;
-    json::object_writer w(out);
-    w.field("entity", r.entity.kind + "/" + to_string(r.entity.id))
-        .field("version", r.entity_seq)
-        .field("principal", r.principal);
-    w.field("correlation", r.correlation).raw_field("event", r.payload);
-    w.end();
-    return out;
-}
-
-bool passes(const event_filter& filter, const live_event& e) {
-    return filter.empty() || filter.shows(e.kind, std::string_view(e.channel).substr(e.channel.find('/') + 1), e.data);
-}
-
-/// The entity whose channel it is.
-std::optional<entity_address> entity_of(const live_event& e) {
-    const auto slash = e.channel.find("s/");
-    const auto id =
-        slash == std::string::npos ? std::nullopt : parse_uuid(std::string_view(e.channel).substr(slash + 2));
-    return id ? std::optional(entity_address{e.organization, e.channel.substr(0, slash), *id}) : std::nullopt;
-}
-
-/// A live-only event on a channel of many entities.
-live_event shown_on(const std::string& channel, const live_event& e) {
-    live_event out = e;
-    out.channel = channel;
-    out.texts = {};
-    out.data.clear();
-    const auto of = entity_of(e);
-    json::object_writer w(out.data);
-    w.field("entity", of ? to_string(*of) : e.channel).raw_field("event", e.data.empty() ? "null" : e.data);
-    w.end();
-    return out;
-}
-
-bool is_wanted(const subscription_request& wanted, const live_event& e) {
-    return e.organization == wanted.organization && passes(wanted.filter, e) &&
-           std::any_of(wanted.channels.begin(), wanted.channels.end(),
-                       [&](const auto& pattern) { return channel_matches(pattern, e.channel); });
-}
-
 } // namespace
 
 struct hub::state : std::enable_shared_from_this<hub::state> {
     state(storage::store& s, std::vector<channel_alias> a, cursor_codec c)
         : store(s), aliases(std::move(a)), cursors(std::move(c)) {
         for (std::uint32_t shard = 0; shard < store.who().shards; ++shard) {
-            heads.push_back(storage::last_seq(store, shard));
+            heads.push_back(store.applied(shard));
         }
     }
 
@@ -116,8 +74,10 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     }
     /// A record of the past with its payload, if its reader may see it; what was erased is nobody's.
     expected<void> open_if_wanted(const live_subscriber& s, storage::record& r) const {
-        auto opened =
-            r.entity.organization == s.request.organization ? storage::open_record(store, r) : expected<void>();
+        return r.entity.organization == s.request.organization ? open_or_hide(r) : expected<void>();
+    }
+    expected<void> open_or_hide(storage::record& r) const {
+        auto opened = storage::open_record(store, r);
         if (!opened && opened.error().code == code::erased) {
             r.entity.organization = uuid();
             r.payload = "{}";
@@ -157,10 +117,6 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
         return nullptr;
     }
 
-    static bool passes(const event_filter& filter, const storage::record& r) {
-        return filter.empty() || filter.shows(r.type, to_string(r.entity.id), r.payload);
-    }
-
     static live_event event_of(const storage::record& r, const std::string& channel, bool is_own, std::string cursor) {
         return {std::move(cursor), r.time, channel, r.type, is_own ? r.payload : described(r), r.entity.organization};
     }
@@ -177,6 +133,8 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
         }
     }
 
+    void publish_committed(const storage::record& r);
+    [[nodiscard]] bool is_heard(std::uint32_t shard);
     void deliver_to_audiences(const storage::record& r, const std::vector<std::string>& channels);
     void deliver_ahead(const storage::record& r, const std::vector<std::string>& channels);
     [[nodiscard]] std::string cursor_at(std::optional<std::uint32_t> shard) const;
@@ -475,7 +433,7 @@ expected<std::unique_ptr<subscription>> hub::subscribe(subscription_request requ
     for (const auto shard : s->shards) {
         // A reader of the past may be ahead of what was published; a position beyond the log is of a data directory
         // that was set back: its events from here on are new.
-        if (from_now || s->positions[shard] > storage::last_seq(state_->store, shard)) {
+        if (from_now || s->positions[shard] > state_->store.applied(shard)) {
             s->positions[shard] = state_->heads[shard];
         }
     }
@@ -511,26 +469,59 @@ hub::observe(uuid organization, std::function<void(const entity_address& entity,
     });
 }
 
+/// The caller holds the mutex.
+void hub::state::publish_committed(const storage::record& r) {
+    if (r.seq <= heads[r.shard]) {
+        return; // published already
+    }
+    heads[r.shard] = r.seq;
+    for (const auto& o : observers) {
+        if (o.organization == r.entity.organization) {
+            o.told(r.entity, r.type);
+        }
+    }
+    if (!kept.empty()) {
+        kept.erase(own_channel(r.entity));
+    }
+    if (subscribers.empty()) {
+        return; // aliases may parse the event and read the database
+    }
+    // Who still reads the past finds the record in the log.
+    const auto channels = channels_of(r);
+    deliver_to_audiences(r, channels);
+    deliver_ahead(r, channels); // afterwards: who settles has had it
+}
+
 void hub::committed(const std::vector<storage::record>& records) {
     const std::lock_guard lock(state_->mutex);
     for (const auto& r : records) {
-        state_->heads[r.shard] = r.seq;
-        for (const auto& o : state_->observers) {
-            if (o.organization == r.entity.organization) {
-                o.told(r.entity, r.type);
-            }
-        }
-        if (!state_->kept.empty()) {
-            state_->kept.erase(own_channel(r.entity));
-        }
-        if (state_->subscribers.empty()) {
-            continue; // aliases may parse the event and read the database
-        }
-        // Who still reads the past finds the record in the log.
-        const auto channels = state_->channels_of(r);
-        state_->deliver_to_audiences(r, channels);
-        state_->deliver_ahead(r, channels); // afterwards: who settles has had it
+        state_->publish_committed(r);
     }
+}
+
+/// Whether anybody wants what is applied of a shard but not published yet; else it counts as published.
+bool hub::state::is_heard(std::uint32_t shard) {
+    const std::lock_guard lock(mutex);
+    if (subscribers.empty() && observers.empty() && kept.empty()) {
+        heads[shard] = store.applied(shard);
+    }
+    return heads[shard] < store.applied(shard);
+}
+
+expected<void> hub::applied(std::uint32_t shard) {
+    if (!state_->is_heard(shard)) {
+        return {};
+    }
+    expected<void> opened;
+    auto read = storage::read_log(state_->store, shard, state_->heads[shard], [&](storage::record&& r) {
+        opened = state_->open_or_hide(r);
+        if (opened) {
+            const std::lock_guard lock(state_->mutex);
+            state_->publish_committed(r);
+        }
+        return opened.has_value();
+    });
+    return read ? opened : read;
 }
 
 void hub::publish(live_event e) {

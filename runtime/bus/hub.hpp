@@ -44,8 +44,11 @@ public:
     observe(uuid organization, std::function<void(const entity_address& entity, std::string_view type)> told) override;
     void publish(live_event e) override;
 
-    /// Called by the committer after each append, in commit order.
+    /// Called by the committer after each append, in commit order, when the records are applied (`store::applied`).
     void committed(const std::vector<storage::record>& records);
+    /// Called by the committer, too, on `storage::records_committed`: publishes from the log what is applied of a shard
+    /// and not published yet, because another node decided it.
+    expected<void> applied(std::uint32_t shard);
 
     /// The feed as pages; see `node::events`.
     expected<event_page> read(const uuid& organization, std::string_view after, std::size_t limit);

@@ -188,7 +188,7 @@ private:
         std::uint64_t kept = 0;
         for (std::uint32_t shard = 0; garbage_ > 0 && shard < services_.store->who().shards; ++shard) {
             const auto base = storage::read_log_base(*services_.store, shard);
-            kept += storage::last_seq(*services_.store, shard) - (base ? base->at.seq : 0);
+            kept += services_.store->applied(shard) - (base ? base->at.seq : 0);
         }
         if (garbage_ == 0 || garbage_ < kept / 2 || !parts_.reclaim) {
             return;

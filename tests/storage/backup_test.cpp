@@ -8,6 +8,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
 #include "storage/tables.hpp"
+#include "storage/written_log.hpp"
 #include "tests/storage/journal_fixture.hpp"
 #include "tests/temporary_directory.hpp"
 
@@ -103,7 +104,7 @@ BOOST_AUTO_TEST_CASE(backup_holds_all_that_was_committed_before_it) {
     copy_data(made.directory, d.path / "restored");
     journal_fixture r(d.path / "restored");
     BOOST_TEST((r.store->who().cluster == f.store->who().cluster));
-    BOOST_TEST(last_seq(*r.store, 1) == 4U);
+    BOOST_TEST(r.store->applied(1) == 4U);
     BOOST_TEST((*get_blob(*r.store, system_organization, *blob, 100) == "content"));
     BOOST_TEST(r.write(a).back().entity_seq == 4U); // goes on where the backup ends
 }
@@ -393,8 +394,8 @@ BOOST_AUTO_TEST_CASE(cut_to_a_time_before_everything_leaves_an_empty_journal_tha
     {
         auto store = std::move(*store::open(options_for(d.path / "data")));
         BOOST_TEST(cut(*store, start_ms).records_kept == 0U);
-        BOOST_TEST(last_seq(*store, 2) == 0U);
-        BOOST_TEST(applied_seq(*store, 2) == 0U);
+        BOOST_TEST(store->applied(2) == 0U);
+        BOOST_TEST(applied_mark(*store, 2) == 0U);
     }
     journal_fixture f(d.path / "data");
     BOOST_TEST(f.write(a).front().entity_seq == 1U);

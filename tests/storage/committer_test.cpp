@@ -4,6 +4,7 @@
 #include "storage/log_reader.hpp"
 #include "storage/rocks.hpp"
 #include "storage/tables.hpp"
+#include "storage/written_log.hpp"
 #include "tests/storage/journal_fixture.hpp"
 #include "tests/temporary_directory.hpp"
 
@@ -196,8 +197,8 @@ BOOST_AUTO_TEST_CASE(seqs_have_no_gap_across_the_entities_of_a_shard) {
         const auto log = log_of(*journal.store, shard); // fails on a gap
         BOOST_TEST(log.size() == 1u + 3u * (4 * 1 + 3 * 2 + 3 * 3));
         BOOST_TEST(log.back().seq == log.size());
-        BOOST_TEST(last_seq(*journal.store, shard) == log.size());
-        BOOST_TEST(applied_seq(*journal.store, shard) == 0u); // a mark every 64 records
+        BOOST_TEST(journal.store->applied(shard) == log.size());
+        BOOST_TEST(applied_mark(*journal.store, shard) == 0u); // a mark every 64 records
     }
     BOOST_TEST(!verify(*journal.store).first_bad.has_value());
 }
@@ -232,7 +233,7 @@ BOOST_AUTO_TEST_CASE(each_opening_is_a_new_epoch_whose_start_stands_before_its_f
         if (opening == 1) {
             a = journal.address_in(2);
         }
-        const auto before = last_seq(*journal.store, 2);
+        const auto before = journal.store->applied(2);
         journal.activate(a);
         journal.write(a);
         journal.write(a);
@@ -244,7 +245,7 @@ BOOST_AUTO_TEST_CASE(each_opening_is_a_new_epoch_whose_start_stands_before_its_f
         BOOST_TEST(log[before + 1].type == "added");
         BOOST_TEST(log[before + 1].epoch == epoch);
         BOOST_TEST(log[before + 2].epoch == epoch);
-        BOOST_TEST(last_seq(*journal.store, 1) == 0u); // a shard without writes has no record
+        BOOST_TEST(journal.store->applied(1) == 0u); // a shard without writes has no record
         BOOST_TEST(!verify(*journal.store).first_bad.has_value());
     }
     journal_fixture journal(directory.path);
@@ -320,12 +321,12 @@ BOOST_AUTO_TEST_CASE(the_applied_mark_follows_in_steps_and_never_runs_ahead) {
     const auto a = journal.address_in(2);
     for (int i = 0; i < 200; ++i) {
         journal.write(a);
-        const auto mark = applied_seq(*journal.store, 2);
-        const auto last = last_seq(*journal.store, 2);
+        const auto mark = applied_mark(*journal.store, 2);
+        const auto last = journal.store->applied(2);
         BOOST_TEST(mark <= last);
         BOOST_TEST(last - mark < 64U);
     }
-    BOOST_TEST(applied_seq(*journal.store, 2) >= 128U);
+    BOOST_TEST(applied_mark(*journal.store, 2) >= 128U);
 }
 
 BOOST_AUTO_TEST_CASE(neighbours_in_the_bloom_prefix_have_versions_of_their_own) {
@@ -351,7 +352,7 @@ BOOST_AUTO_TEST_CASE(an_append_without_records_changes_only_derived_tables) {
         snapshot.derived.puts.emplace_back(keys::numbered(shard, keys::table::snapshot, a, 3),
                                            encode_snapshot_row({3, 1, "{}"}));
         BOOST_TEST(journal.commit(std::move(snapshot))->last_seq == 4u);
-        BOOST_TEST(last_seq(*journal.store, shard) == 4u);
+        BOOST_TEST(journal.store->applied(shard) == 4u);
         BOOST_TEST(journal.write(a).front().entity_seq == 4u);
         auto removal = journal.prepare(a, 0);
         removal.derived.deletes.push_back(keys::command(shard, a, "command-1"));

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "schemas/base/ids.hpp"
-#include "storage/log_reader.hpp"
 #include "storage/record.hpp"
 #include "storage/replication/messages.hpp"
 #include "storage/store.hpp"
+#include "storage/written_log.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -32,10 +32,10 @@ inline storage::replication::replica_id id_of(std::size_t index) {
 }
 inline std::size_t index_of(const storage::replication::replica_id& id) { return id.bytes[15] - 1U; }
 
-/// A whole shard.
+/// A whole shard, with what waits.
 inline std::vector<storage::record> log_of(const storage::store& s, std::uint32_t shard) {
     std::vector<storage::record> out;
-    const auto read = storage::read_log(s, shard, 0, [&](storage::record&& r) {
+    const auto read = storage::read_written_log(s, shard, 0, [&](storage::record&& r, std::string_view) {
         out.push_back(std::move(r));
         return true;
     });

@@ -107,7 +107,8 @@ struct machine : log_peers {
     std::unique_ptr<storage::committer> committer;
     std::map<std::string, activation> active;
     std::set<std::string> busy;
-    std::vector<register_wanted> asked; ///< Of the register, and not answered yet.
+    std::array<std::vector<record>, shards> seen; ///< By a reader, in all lives of the node.
+    std::vector<register_wanted> asked;           ///< Of the register, and not answered yet.
 };
 
 class cluster {
@@ -283,6 +284,7 @@ private:
             return;
         }
         require(written.has_value(), "a healthy node goes on: " + (written ? "" : written.error().detail));
+        read(m);
         for (const auto& done : m.committer->take_settled()) {
             settled(m, done);
         }
@@ -290,6 +292,18 @@ private:
             note(m, event);
         }
         answer_registers(m);
+    }
+
+    /// As a feed does, that never goes back.
+    static void read(machine& m) {
+        for (std::uint32_t shard = 0; shard < shards; ++shard) {
+            auto& seen = m.seen[shard];
+            const auto done = read_log(*m.kept, shard, seen.size(), [&](record&& r) {
+                seen.push_back(std::move(r));
+                return true;
+            });
+            require(done.has_value(), "a log can be read at any time: " + (done ? "" : done.error().detail));
+        }
     }
 
     void note(machine& m, const log_event& event) {
@@ -467,6 +481,7 @@ private:
         for (const auto& m : machines_) {
             require(log_of(*m->kept, shard) == truth, "all logs become equal");
             require(rows_of(*m, shard) == rows, "all tables become equal");
+            require(m->seen[shard] == truth, "what readers have seen stays, and they see all of it");
         }
         require_histories(truth);
         std::map<std::string, std::string> newest;

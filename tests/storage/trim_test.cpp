@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_log_begins_after_the_trimmed_records_and_goes_on_after_re
     }
     journal_fixture journal(directory.path);
     BOOST_TEST(read_log_base(*journal.store, 1)->at.seq == 4u);
-    BOOST_TEST(last_seq(*journal.store, 1) == 7u);
+    BOOST_TEST(journal.store->applied(1) == 7u);
     journal.write(a); // after the start of another epoch
     BOOST_TEST(seqs_after(*journal.store, 1, 4) == (std::vector<std::uint64_t>{5, 6, 7, 8, 9}));
     BOOST_TEST(read_log_base(*journal.store, 0)->at.seq == 0u);
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_log_without_any_record_left_keeps_its_place_and_its_time)
     }
     for (int life = 0; life < 2; ++life) {
         journal_fixture journal(directory.path);
-        BOOST_TEST(last_seq(*journal.store, 2) == 5u);
+        BOOST_TEST(journal.store->applied(2) == 5u);
         BOOST_TEST(last_time(*journal.store, 2).ms == time);
         BOOST_TEST(seqs_after(*journal.store, 2, 5).empty());
         BOOST_TEST(read_log(*journal.store, 2, 0, [](record&&) { return true; }).has_error());
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_log_that_was_trimmed_to_its_end_goes_on_in_the_same_epoch
         journal_fixture journal(directory.path);
         a = journal.address_in(1);
         const auto written = journal.write(a, 2);
-        const auto log_end = last_seq(*journal.store, 1);
+        const auto log_end = journal.store->applied(1);
         BOOST_REQUIRE(journal.committer->trim(1, {{log_end, written.back().epoch}, written.back().time}).has_value());
         journal.write(a); // no new epoch, so no row of epochs is written with it
     }
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_journal_does_not_go_back_before_its_log_begins) {
     back = cut_journal(*journal.store, second, [](std::uint64_t) {});
     BOOST_REQUIRE_MESSAGE(back.has_value(), (back ? "" : back.error().detail));
     BOOST_TEST(back->records_cut == 1u);
-    BOOST_TEST(last_seq(*journal.store, 1) == 3u);
+    BOOST_TEST(journal.store->applied(1) == 3u);
     check_whole(*journal.store);
 }
 

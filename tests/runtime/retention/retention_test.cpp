@@ -365,7 +365,7 @@ BOOST_AUTO_TEST_CASE(logs_are_trimmed_and_entities_keep_their_events) {
         r.host.ask(r.host.make(id, add{100}));
         r.round();
         BOOST_TEST(storage::read_log_base(*r.host.store, shard)->at.seq == 11u);
-        BOOST_TEST(storage::last_seq(*r.host.store, shard) == 12u);
+        BOOST_TEST(r.host.store->applied(shard) == 12u);
         BOOST_TEST(r.events_of(id) == 11u);
         r.check();
     }
