@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(a_command_comes_as_it_went_with_the_time_that_is_left_to_it
     BOOST_TEST((read.what.to == c.to));
     for (const auto member : {&command::type, &command::payload, &command::id, &command::principal, &command::cause,
                               &command::correlation, &command::trace}) {
-        BOOST_TEST(read.what.*member == c.*member);
+        BOOST_TEST((read.what.*member == c.*member));
     }
     BOOST_TEST(read.what.request_hash == 77u);
     BOOST_TEST((read.what.client == c.client));

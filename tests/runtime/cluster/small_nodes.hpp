@@ -46,6 +46,7 @@ struct cables {
     run_queue frames;
     std::map<uuid, memory_links*> ends;
     std::set<uuid> cut;
+    std::optional<uuid> silent; ///< Nothing that it says of commands arrives.
 
     [[nodiscard]] bool connects(const uuid& a, const uuid& b) const {
         return ends.contains(a) && ends.contains(b) && !cut.contains(a) && !cut.contains(b);
@@ -69,7 +70,7 @@ public:
             return false;
         }
         all_.frames.as_executor()([&all = all_, from = mine_.replica, to, on, frame] {
-            if (all.connects(from, to)) {
+            if (all.connects(from, to) && !(on == lane::commands && from == all.silent)) {
                 all.ends[to]->listener_->on_frame(from, on, *frame);
             }
         });
