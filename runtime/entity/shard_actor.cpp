@@ -7,6 +7,7 @@
 #include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
 #include "schemas/base/log.hpp"
+#include "storage/log_reader.hpp"
 #include "storage/views.hpp"
 
 #include <caf/send.hpp>
@@ -147,7 +148,16 @@ private:
                 at = slots_.erase(at);
             }
         }
-        for (const auto& a : owned ? storage::read_owed(*services_.store, shard_) : std::vector<entity_address>()) {
+        if (owned) {
+            take_up();
+        }
+    }
+
+    /// What others did here counts from now on: when it was, and what is owed since.
+    void take_up() {
+        auto& newest = services_.shard_times[shard_];
+        newest = std::max(newest.load(), storage::last_time(*services_.store, shard_).ms);
+        for (const auto& a : storage::read_owed(*services_.store, shard_)) {
             wake({a});
         }
     }

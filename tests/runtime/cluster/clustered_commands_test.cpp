@@ -111,6 +111,37 @@ BOOST_AUTO_TEST_CASE(what_was_never_committed_is_decided_by_the_next_owner) {
     BOOST_TEST(read(next, a) == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(the_time_of_a_shard_does_not_go_back_with_an_owner_whose_clock_is_behind) {
+    const auto a = entity();
+    auto& ahead = *shower_of(0);
+    ahead.clock_ahead_ms = 3'600'000;
+    ask(ahead, add_one(a));
+    const auto then = log_of(*ahead.store, 0).back().time;
+    ahead.vanish();
+    until("another one shows it", [&] { return shower_of(0) != nullptr; });
+    ask(*shower_of(0), add_one(a));
+    BOOST_TEST((log_of(*shower_of(0)->store, 0).back().time >= then));
+}
+
+BOOST_AUTO_TEST_CASE(an_effect_that_is_owed_is_done_by_the_next_owner) {
+    const auto a = entity();
+    auto to = entity();
+    command c = add_one(a);
+    c.type = wire_name<tell>::value;
+    c.payload = to_json(tell{to.id, 3});
+    auto& owner = *shower_of(0);
+    owner.services.dispatch = [](command, const reply_port&) {}; // what it owes does not come from here
+    BOOST_TEST(ask(owner, c).has_value());
+    for (int i = 0; i < 5; ++i) {
+        step();
+    }
+    BOOST_TEST(read(other_than(owner), to) == 0u);
+    owner.vanish();
+    until("it is there",
+          [&] { return shower_of(0) != nullptr && storage::read_version(*shower_of(0)->store, to).value() == 1; });
+    BOOST_TEST(read(*shower_of(0), to) == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(one_that_is_cut_off_refuses_commands_and_reads_and_says_so) {
     const auto a = entity();
     auto& owner = *shower_of(0);

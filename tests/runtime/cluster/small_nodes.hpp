@@ -122,7 +122,7 @@ struct small_node {
         };
         services.on_applied = [this](std::uint32_t) { commands->on_applied(); };
         services.on_tick = [this] { commands->on_tick(); };
-        services.clock = [this] { return timestamp{1'700'000'000'000 + all.now_ms}; };
+        services.clock = [this] { return timestamp{1'700'000'000'000 + all.now_ms + clock_ahead_ms}; };
         services.shard_times = std::vector<std::atomic<std::int64_t>>(shards);
         services.reroute = [this](held_ptr held) { commands->forward(std::move(held)); };
         services.dispatch = [this](command c, reply_port port) { submit(std::move(c), std::move(port)); };
@@ -198,6 +198,7 @@ struct small_node {
     cluster_settings settings;
     run_queue news; ///< Of the coordinator.
     bool hears = true;
+    std::int64_t clock_ahead_ms = 0; ///< Of the others'.
     std::unique_ptr<memory_coordinator> agreed;
     std::unique_ptr<memory_links> peers;
     std::unique_ptr<command_lane> commands;
