@@ -14,6 +14,7 @@
 #include "runtime/retention/retention_actor.hpp"
 #include "runtime/start_latch.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/failures.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "runtime/supervision/tree.hpp"
@@ -283,6 +284,8 @@ struct node::impl {
     std::unique_ptr<audit_log> audit;
     supervision_tree tree;
     dead_letters letters;
+    failure_board failures;
+    const error_listener failures_heard{[this](const error_line& line) { failures.record(line); }};
     trouble_board troubles;
     stall_watch watch;
     histogram& latency = metrics().make_histogram(
@@ -357,6 +360,7 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.audit = me.audit.get();
     me.shared.tree = &me.tree;
     me.shared.letters = &me.letters;
+    me.shared.failures = &me.failures;
     me.shared.troubles = &me.troubles;
     me.shared.watch = &me.watch;
     me.backups = std::make_unique<backup_desk>(*me.store, me.settings);

@@ -13,6 +13,7 @@ class audit_log;
 class bus;
 class supervision_tree;
 class dead_letters;
+class failure_board;
 class backup_desk;
 class stall_watch;
 class trouble_board;
@@ -24,6 +25,7 @@ struct services {
     audit_log* audit = nullptr; ///< To bring it up to date; storage/audit.hpp reads it.
     supervision_tree* tree = nullptr;
     dead_letters* letters = nullptr;
+    failure_board* failures = nullptr; ///< Hears of all error lines of the process.
     backup_desk* backups = nullptr;
     trouble_board* troubles = nullptr; ///< What keeps entities from going on.
     stall_watch* watch = nullptr;      ///< For threads whose work has to be short.

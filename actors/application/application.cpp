@@ -233,6 +233,9 @@ net::server_hooks application::impl::edge_hooks() {
     };
     hooks.on_request = count_request;
     hooks.on_refused = [this](const net::refused_request& r) { refused->note(r); };
+    hooks.on_failed_request = [board = node->parts().failures](const net::failed_request& r) {
+        note_failed_request(*board, r);
+    };
     if (traces) {
         hooks.on_request = [t = traces.get()](const net::answered_request& r) {
             count_request(r);

@@ -2,6 +2,8 @@
 
 #include "runtime/metrics/metrics.hpp"
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <map>
 #include <string>
@@ -47,6 +49,17 @@ void count_request(const net::answered_request& r) {
         at = known.emplace(series_key{std::string(r.method), std::string(route), r.status}, &made).first;
     }
     at->second->observe(static_cast<double>(r.microseconds) / 1e6);
+}
+
+void note_failed_request(runtime::failure_board& board, const net::failed_request& r) {
+    const auto trace = net::parse_traceparent(r.trace);
+    const auto text = fmt::format("{} was answered {} {}: {}", r.to ? r.to->operation : "a request", r.status,
+                                  r.why ? explain(*r.why).name : "", r.detail);
+    board.record({.level = "error",
+                  .module = "edge",
+                  .message = text,
+                  .request = r.id,
+                  .trace = trace ? std::string_view(trace->trace_id) : std::string_view()});
 }
 
 } // namespace troupe::actors

@@ -3,6 +3,7 @@
 #include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/failures.hpp"
 
 #include <string_view>
 
@@ -23,6 +24,17 @@ void publish_metrics(runtime::node& node) {
                        "Messages that nobody worked on; GET /dead-letters lists the newest.",
                        [letters = node.parts().letters, kind] { return static_cast<double>(letters->count(kind)); },
                        {{"kind", kind}});
+    }
+    for (const std::string_view module : runtime::failure_board::modules) {
+        for (const std::string_view level : runtime::failure_board::levels) {
+            m.read_counter("troupe_failures_total",
+                           "Lines of level error or critical, and requests that the node failed; GET /system/failures "
+                           "groups them.",
+                           [failures = node.parts().failures, module, level] {
+                               return static_cast<double>(failures->count(module, level));
+                           },
+                           {{"module", module}, {"level", level}});
+        }
     }
     m.read_gauge("troupe_entities_in_trouble", "Entities that crashed, cannot be read, or try an effect again.",
                  [troubles = node.parts().troubles] { return static_cast<double>(troubles->entities()); });

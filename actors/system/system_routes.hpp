@@ -41,7 +41,7 @@ std::vector<net::route> system_routes(const system_parts& parts);
 std::vector<net::route> document_routes(const system_parts& parts);
 /// `GET /load`: what the node does now, for `troupe top`.
 net::route load_route(const system_parts& parts);
-/// `GET /poison` and `GET /dead-letters`: what was set aside, and what nobody worked on.
+/// `GET /poison`, `/dead-letters`, `/system/failures`: what was set aside, what nobody worked on, what went wrong.
 std::vector<net::route> trouble_routes(const system_parts& parts);
 /// `GET /why/{kind}/{id}`.
 net::route why_route(const system_parts& parts);

@@ -2,8 +2,10 @@
 #include "actors/system/system_routes.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/supervision/dead_letters.hpp"
+#include "runtime/supervision/failures.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/dead_letter.hpp"
+#include "schemas/failure.hpp"
 #include "schemas/poison.hpp"
 #include "storage/poison.hpp"
 
@@ -21,6 +23,9 @@ using net::responder;
 constexpr std::string_view dead_letter_counts =
     R"(,"counts":{"type":"object","additionalProperties":{"type":"integer","minimum":0}},)"
     R"("forgotten":{"type":"integer","minimum":0})";
+
+/// How many groups made room for others.
+constexpr std::string_view forgotten_groups = R"(,"forgotten":{"type":"integer","minimum":0})";
 
 void answer(const responder& respond, std::string body) {
     net::response out;
@@ -55,36 +60,64 @@ std::string counts_json(const runtime::dead_letters& letters) {
     return out;
 }
 
-void dead_letters(const system_parts& parts, const request& r, const responder& respond) {
+/// A page of what is kept in memory: the next one begins before the number of its last item.
+struct memory_page {
+    std::size_t limit = 0;
+    std::uint64_t before = 0; ///< 0: the first page.
+};
+
+expected<memory_page> memory_page_of(const request& r) {
     const auto limit = net::page_limit(r);
     if (!limit) {
-        respond(net::to_response(limit.error(), r));
-        return;
+        return limit.error();
     }
-    std::uint64_t before = 0;
+    memory_page out{*limit, 0};
     if (const auto text = r.query_value("cursor")) {
-        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), before);
-        if (error != std::errc() || end != text->data() + text->size() || before == 0) {
-            respond(net::to_response({code::invalid_request,
-                                      "the cursor cannot be read; take `next_cursor` of the page before as it is, or "
-                                      "start without one",
-                                      {{"cursor", "is not a cursor of this list"}}},
-                                     r));
-            return;
+        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), out.before);
+        if (error != std::errc() || end != text->data() + text->size() || out.before == 0) {
+            return problem{code::invalid_request,
+                           "the cursor cannot be read; take `next_cursor` of the page before as it is, or start "
+                           "without one",
+                           {{"cursor", "is not a cursor of this list"}}};
         }
     }
-    const auto& letters = *parts.node->parts().letters;
-    auto found = letters.list(*limit + 1, before);
-    const bool more = found.size() > *limit;
-    found.resize(std::min(found.size(), *limit));
+    return out;
+}
+
+/// `kept`: one more than the page has, if there are more. `more`: further members, each with a comma before it.
+template <class Kept>
+void answer_page(const responder& respond, std::vector<Kept> kept, const memory_page& page, std::string_view more) {
+    const bool goes_on = kept.size() > page.limit;
+    kept.resize(std::min(kept.size(), page.limit));
     std::vector<std::string> items;
-    for (const auto& each : found) {
-        items.push_back(runtime::to_json(each));
+    for (const auto& each : kept) {
+        items.push_back(to_json(each));
     }
-    auto body = net::list_body(items, more ? std::optional(std::to_string(found.back().number)) : std::nullopt);
-    body.pop_back(); // the closing brace: two members more
-    body += R"(,"counts":)" + counts_json(letters) + R"(,"forgotten":)" + std::to_string(letters.forgotten()) + "}";
-    answer(respond, std::move(body));
+    auto body = net::list_body(items, goes_on ? std::optional(std::to_string(kept.back().number)) : std::nullopt);
+    body.pop_back(); // the closing brace
+    answer(respond, body.append(more) + "}");
+}
+
+void dead_letters(const system_parts& parts, const request& r, const responder& respond) {
+    const auto page = memory_page_of(r);
+    if (!page) {
+        respond(net::to_response(page.error(), r));
+        return;
+    }
+    const auto& letters = *parts.node->parts().letters;
+    answer_page(respond, letters.list(page->limit + 1, page->before), *page,
+                R"(,"counts":)" + counts_json(letters) + R"(,"forgotten":)" + std::to_string(letters.forgotten()));
+}
+
+void failures(const system_parts& parts, const request& r, const responder& respond) {
+    const auto page = memory_page_of(r);
+    if (!page) {
+        respond(net::to_response(page.error(), r));
+        return;
+    }
+    const auto& board = *parts.node->parts().failures;
+    answer_page(respond, board.list(page->limit + 1, page->before), *page,
+                R"(,"forgotten":)" + std::to_string(board.forgotten()));
 }
 
 } // namespace
@@ -93,6 +126,9 @@ std::vector<net::route> trouble_routes(const system_parts& parts) {
     const net::body_type letters{
         "dead_letter_list",
         [] { return page_schema(net::document_schema<dead_letter_document>(), dead_letter_counts); }, nullptr};
+    const net::body_type failed{"failure_list",
+                                [] { return page_schema(net::document_schema<failure_document>(), forgotten_groups); },
+                                nullptr};
     return {{.verb = net::verb::get,
              .path = "/poison",
              .operation = "list_poison",
@@ -110,7 +146,16 @@ std::vector<net::route> trouble_routes(const system_parts& parts) {
              .permission = "system:read",
              .query = net::page_parameters(),
              .reply = letters,
-             .run = [&parts](const request& r, const responder& respond) { dead_letters(parts, r, respond); }}};
+             .run = [&parts](const request& r, const responder& respond) { dead_letters(parts, r, respond); }},
+            {.verb = net::verb::get,
+             .path = "/system/failures",
+             .operation = "list_failures",
+             .summary = "What went wrong in the node since its start, the same failures together, the newest first.",
+             .tag = "system",
+             .permission = "system:read",
+             .query = net::page_parameters(),
+             .reply = failed,
+             .run = [&parts](const request& r, const responder& respond) { failures(parts, r, respond); }}};
 }
 
 } // namespace troupe::actors

@@ -3,13 +3,14 @@
 #include "bin/cli/live_view.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/top_text.hpp"
+#include "schemas/failure.hpp"
 #include "schemas/poison.hpp"
 
 #include <fmt/format.h>
 
 #include <utility>
 
-/// `top`, `poison`, `dead-letters`: how the node fares, and what went wrong.
+/// `top`, `poison`, `dead-letters`, `failures`: how the node fares, and what went wrong.
 namespace troupe::cli {
 namespace {
 
@@ -113,6 +114,21 @@ expected<int> dead_letters(context& c) {
         });
 }
 
+expected<int> failures(context& c) {
+    return print_list<failure_document>(
+        c, "/system/failures", {}, "Nothing went wrong since the start of the node.",
+        [&](const std::vector<failure_document>& items) {
+            std::vector<std::vector<cell>> rows;
+            for (const auto& f : items) {
+                rows.push_back({{count_text(f.count), f.level == "critical" ? tone::bad : tone::warn},
+                                {relative_time(f.last_at, c.now()), tone::faint},
+                                {f.module, tone::accent},
+                                {f.text}});
+            }
+            return table(c.out_screen(), {{"count", true}, {"last"}, {"module"}, {"text", false, true, 24}}, rows);
+        });
+}
+
 } // namespace
 
 std::vector<command> trouble_commands() {
@@ -134,6 +150,11 @@ std::vector<command> trouble_commands() {
          {.flags = {limit_flag()}},
          "troupe dead-letters --limit 20",
          dead_letters},
+        {"failures",
+         "What went wrong in the node since its start, the same failures counted together, the newest first.",
+         {.flags = {limit_flag()}},
+         "troupe failures\ntroupe failures --json | jq '.items[] | {count, pattern, request_id}'",
+         failures},
     };
 }
 

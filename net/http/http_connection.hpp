@@ -121,6 +121,7 @@ private:
     [[nodiscard]] std::string head_of(const response& r, bool without_length) const;
     void report(int status, std::uint64_t bytes);
     void report_refusal(const response& r);
+    void report_failure(const response& r);
     void linger();
     void close();
 

@@ -3,6 +3,7 @@
 #include "net/http/compression.hpp"
 #include "net/http/deprecation.hpp"
 #include "net/http/event_stream.hpp"
+#include "net/http/failure.hpp"
 #include "net/http/http_connection.hpp"
 #include "net/http/reply_text.hpp"
 #include "net/http/stream_query.hpp"
@@ -32,11 +33,6 @@ constexpr std::size_t joined_body_bytes = 16 * limits::kib;
 spdlog::logger& log() {
     static auto& logger = log_for("edge");
     return logger;
-}
-
-problem defect(const route& r, const std::exception& e) {
-    log().error("the handler of {} threw: {}", r.operation, e.what());
-    return {code::internal, "The request failed inside the node: see its log."};
 }
 
 } // namespace
@@ -80,10 +76,11 @@ void http_connection::run_handler() {
     request_.path = handed.path;
     request_.address = handed.address;
     request_.who = handed.who;
+    const log_scope about(request_.id, request_.trace);
     try {
         route_->run(std::move(handed), [promise](response r) { promise->give(std::move(r)); });
     } catch (const std::exception& e) {
-        promise->give(to_response(defect(*route_, e), request_));
+        promise->give(to_response(defect("the handler of " + route_->operation, e), request_));
     }
 }
 
@@ -100,10 +97,11 @@ void http_connection::run_stream() {
             return expected<stream_spec>(
                 problem{code::unavailable, "The part that serves this stream has ended without an answer.", {}, 1});
         });
+    const log_scope about(request_.id, request_.trace);
     try {
         route_->stream(request_, [promise](expected<stream_spec> spec) { promise->give(std::move(spec)); });
     } catch (const std::exception& e) {
-        promise->give(defect(*route_, e));
+        promise->give(defect("the handler of " + route_->operation, e));
     }
 }
 
@@ -207,10 +205,26 @@ void http_connection::report_refusal(const response& r) {
                                  .client = {request_.address, program_, request_.who.organization}});
 }
 
+void http_connection::report_failure(const response& r) {
+    if (r.status < 500 || !edge_->hooks.on_failed_request)
+        return;
+    if (r.status == 504 && allowed_ms_ < edge_->settings.request_time_out_ms)
+        return; // the client allowed less time than the node does
+    if (const auto detail = untold_failure(r))
+        edge_->hooks.on_failed_request({.to = route_,
+                                        .method = method_,
+                                        .id = request_.id,
+                                        .trace = request_.trace,
+                                        .status = r.status,
+                                        .why = r.refusal,
+                                        .detail = *detail});
+}
+
 void http_connection::write(response r) {
     close_after_ = close_after_ || edge_->draining;
     give_back();
     enter(phase::writing, edge_->settings.write_time_out_ms);
+    report_failure(r);
     if (is_compressible(r)) {
         r.headers.emplace_back("Vary", "Accept-Encoding");
         if (takes_gzip_)

@@ -1,4 +1,5 @@
 // Bodies that come and go in pieces.
+#include "net/http/failure.hpp"
 #include "net/http/http_connection.hpp"
 #include "net/http/reply_text.hpp"
 #include "schemas/base/log.hpp"
@@ -17,15 +18,11 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-problem defect(std::string_view what, const std::exception& e) {
-    log_for("edge").error("{} threw: {}", what, e.what());
-    return {code::internal, "The request failed inside the node: see its log."};
-}
-
 } // namespace
 
 /// Asks the route for the sink of the body to come.
 std::optional<response> http_connection::open_sink() {
+    const log_scope about(request_.id, request_.trace);
     try {
         auto sink = route_->receive(request_);
         if (!sink)
@@ -42,7 +39,9 @@ void http_connection::hand_over() {
     const bool last = parser_->is_done();
     enter(phase::storing, edge_->settings.request_time_out_ms);
     edge_->workers->post([io = io_.shared_from_this(), c = std::weak_ptr(self()), n = ++number_, sink = sink_,
-                          piece = std::exchange(parser_->get().body(), {}), last]() mutable {
+                          piece = std::exchange(parser_->get().body(), {}), last, id = request_.id,
+                          trace = request_.trace]() mutable {
+        const log_scope about(id, trace);
         expected<void> taken;
         try {
             taken = piece.empty() ? expected<void>() : sink->take(piece);
@@ -77,7 +76,9 @@ void http_connection::on_handed_over(std::uint64_t number, const expected<void>&
 /// Asks the source for the next piece of the answer.
 void http_connection::send_piece() {
     enter(phase::writing, edge_->settings.write_time_out_ms);
-    edge_->workers->post([io = io_.shared_from_this(), c = std::weak_ptr(self()), source = source_] {
+    edge_->workers->post([io = io_.shared_from_this(), c = std::weak_ptr(self()), source = source_, id = request_.id,
+                          trace = request_.trace] {
+        const log_scope about(id, trace);
         expected<std::string> piece = std::string();
         try {
             piece = source->next();
@@ -95,8 +96,10 @@ void http_connection::on_piece(expected<std::string> piece) {
     if (phase_ != phase::writing || !source_)
         return;
     if (!piece || piece->empty() || piece->size() > source_left_) {
-        log_for("edge").error("request {}: the answer ended early: {}", request_.id,
-                              piece ? "its source has another length than it said" : piece.error().detail);
+        const log_scope about(request_.id, request_.trace);
+        if (piece || !is_defect(piece.error()))
+            log_for("edge").error("an answer ended early: {}",
+                                  piece ? "its source has another length than it said" : piece.error().detail);
         return close(); // the only way left to say so
     }
     body_ = std::move(*piece);

@@ -90,6 +90,18 @@ struct refused_request {
     client_info client;
 };
 
+/// A request that the node failed to serve: 5xx, but neither overload nor something that no node could do, and no
+/// exception, which is in the log. Views live as long as the call.
+struct failed_request {
+    const route* to = nullptr; ///< Null: a WebSocket, or there is no such route.
+    std::string_view method;
+    std::string_view id;
+    std::string_view trace; ///< traceparent
+    int status = 0;
+    std::optional<code> why;
+    std::string_view detail; ///< What the client was told.
+};
+
 /// What the edge asks the rest of the node. Every hook is called on an io thread and must not block.
 struct server_hooks {
     std::vector<route> routes;
@@ -109,6 +121,8 @@ struct server_hooks {
     std::function<void(const answered_request&)> on_request;
     /// Of each one that was refused to its caller: for the audit log.
     std::function<void(const refused_request&)> on_refused = {};
+    /// Of each one that failed: for the list of failures.
+    std::function<void(const failed_request&)> on_failed_request = {};
     /// Whether a trace that begins here is to be recorded; none: yes. One that comes from elsewhere keeps its flag.
     std::function<bool(std::string_view trace_id)> sample = {};
     /// So many events of a live stream were forgotten, because their reader was too slow.

@@ -100,7 +100,9 @@ thread_local std::string traceparent_of_thread;
 std::string current_traceparent() { return traceparent_of_thread; }
 
 trace_scope::trace_scope(std::string traceparent)
-    : before_(std::exchange(traceparent_of_thread, std::move(traceparent))) {}
+    : traceparent_(std::move(traceparent)),
+      before_(std::exchange(traceparent_of_thread, traceparent_)),
+      lines_("", traceparent_) {}
 
 trace_scope::~trace_scope() { traceparent_of_thread = std::move(before_); }
 

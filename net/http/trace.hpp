@@ -1,5 +1,7 @@
 #pragma once
 
+#include "schemas/base/log.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,7 +37,8 @@ std::string to_traceparent(const trace_context& t);
 /// The trace that the work of this thread belongs to, as a traceparent: for requests that it makes. Empty: none.
 std::string current_traceparent();
 
-/// Makes it the present one for as long as this lives. For performers, which have a thread of their own.
+/// Makes it the present one for as long as this lives, for lines of the log, too. For performers, which have a thread
+/// of their own.
 class trace_scope {
 public:
     explicit trace_scope(std::string traceparent);
@@ -44,7 +47,9 @@ public:
     trace_scope& operator=(const trace_scope&) = delete;
 
 private:
+    const std::string traceparent_;
     std::string before_;
+    const log_scope lines_;
 };
 
 /// Whether a client's `X-Request-Id` may be repeated in logs and headers: 1 to 128 of [A-Za-z0-9._:-].

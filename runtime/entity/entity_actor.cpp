@@ -299,6 +299,8 @@ private:
         events.push_back({std::string(poisoned_event), 1, poisoned_payload(c, cause)});
         add_records(b, c, std::move(events), record_time(services_, shard_));
         note_set_aside(b.append->records.back(), before_.set_aside);
+        const log_scope about(c.correlation, c.trace);
+        log_for("entity").error("{} set '{}' aside, which crashed it: {}", to_string(self_), c.type, cause);
         if (services_.letters) {
             services_.letters->record("poison", to_string(self_), c.type, cause);
         }

@@ -319,10 +319,11 @@ private:
             return;
         }
         s.last_failure = failure_text(reason, system());
+        const auto suspect = suspect_of(s);
+        const log_scope about(suspect.correlation, suspect.trace);
         log_for("entity").error("{} crashed: {}", to_string(a), s.last_failure);
-        const auto command = suspect_of(s);
         if (services_.letters) {
-            services_.letters->record("crash", to_string(a), command, s.last_failure);
+            services_.letters->record("crash", to_string(a), suspect.type, s.last_failure);
         }
         for (const auto& held : s.held) {
             held->crashes += held->deciding.exchange(false) ? 1 : 0;
@@ -334,15 +335,15 @@ private:
         if (services_.troubles) {
             const auto now = services_.clock();
             services_.troubles->crashed(
-                a, {static_cast<std::uint32_t>(s.crashes_in_a_row), now, now + wait, command, s.last_failure});
+                a, {static_cast<std::uint32_t>(s.crashes_in_a_row), now, now + wait, suspect.type, s.last_failure});
         }
         delayed_send(this, std::chrono::milliseconds(wait), wake_msg{a});
     }
 
-    /// The type of the command that it was deciding, else of the oldest; empty: it held none.
-    static std::string suspect_of(const slot& s) {
+    /// The command that it was deciding, else the oldest; an empty one: it held none.
+    static command suspect_of(const slot& s) {
         const auto found = std::ranges::find_if(s.held, [](const held_ptr& h) { return h->deciding.load(); });
-        return found != s.held.end() ? (*found)->command.type : s.held.empty() ? "" : s.held.front()->command.type;
+        return found != s.held.end() ? (*found)->command : s.held.empty() ? command() : s.held.front()->command;
     }
 
     void sweep_later() { delayed_send(this, std::chrono::milliseconds(services_.settings.sweep_ms), sweep_msg{}); }

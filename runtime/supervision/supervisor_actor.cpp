@@ -416,7 +416,8 @@ bool end_supervisor(caf::actor_system& system, const caf::actor& supervisor, std
 void report_failures(caf::scheduled_actor& self, std::string path, dead_letters* letters) {
     self.set_exception_handler([path](caf::scheduled_actor*, std::exception_ptr& thrown) {
         const auto what = what_of(thrown);
-        log_for("supervision").error("a handler of {} threw: {}", path, what);
+        // No error yet: whoever supervises it says so, and knows what the end means.
+        log_for("supervision").warn("a handler of {} threw: {}", path, what);
         return caf::make_error(caf::sec::runtime_error, what);
     });
     self.set_down_handler([path, letters](caf::scheduled_actor* actor, caf::down_msg& down) {

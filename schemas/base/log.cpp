@@ -6,6 +6,7 @@
 #include <spdlog/details/log_msg.h>
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 
@@ -16,9 +17,14 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace troupe {
 namespace {
+
+/// Of the innermost `log_scope`.
+thread_local std::string_view request_of_thread;
+thread_local std::string_view trace_of_thread;
 
 using level = spdlog::level::level_enum;
 using level_map = std::map<std::string, level, std::less<>>;
@@ -33,7 +39,8 @@ std::string time_of(const spdlog::details::log_msg& record) {
     return to_string(timestamp{std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count()});
 }
 
-/// {"ts":…,"level":…,"module":…,"message":…}
+/// {"ts":…,"level":…,"module":…,"message":…}, and "request" and "trace" where they are known. Sinks work on the thread
+/// that logs.
 class json_formatter final : public spdlog::formatter {
 public:
     void format(const spdlog::details::log_msg& record, spdlog::memory_buf_t& out) override {
@@ -41,6 +48,12 @@ public:
         json::object_writer writer(line);
         writer.field("ts", time_of(record)).field("level", level_names[record.level]);
         writer.field("module", view(record.logger_name)).field("message", view(record.payload));
+        if (!request_of_thread.empty()) {
+            writer.field("request", request_of_thread);
+        }
+        if (!trace_of_thread.empty()) {
+            writer.field("trace", trace_of_thread);
+        }
         writer.end();
         line += '\n';
         out.append(line.data(), line.data() + line.size());
@@ -65,12 +78,38 @@ public:
             const auto byte = static_cast<unsigned char>(c);
             byte < 0x20 || byte == 0x7f ? void(line += fmt::format("\\x{:02x}", byte)) : void(line += c);
         }
+        if (!request_of_thread.empty()) {
+            line.append(", request ").append(request_of_thread);
+        }
+        if (!trace_of_thread.empty() && trace_of_thread != request_of_thread) {
+            line.append(", trace ").append(trace_of_thread);
+        }
         line += '\n';
         out.append(line.data(), line.data() + line.size());
     }
     [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override {
         return std::make_unique<text_formatter>();
     }
+};
+
+/// Behind an `error_listener`. The sink that holds it has the lock.
+class listening_sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+public:
+    explicit listening_sink(std::function<void(const error_line&)> hear) : hear_(std::move(hear)) {
+        set_level(level::err);
+    }
+
+private:
+    void sink_it_(const spdlog::details::log_msg& record) override {
+        hear_({.level = level_names[record.level],
+               .module = view(record.logger_name),
+               .message = view(record.payload),
+               .request = request_of_thread,
+               .trace = trace_of_thread});
+    }
+    void flush_() override {}
+
+    const std::function<void(const error_line&)> hear_;
 };
 
 std::shared_ptr<spdlog::sinks::sink> stderr_sink() {
@@ -88,6 +127,7 @@ struct registry {
     std::shared_ptr<spdlog::sinks::dist_sink_mt> shared;
     level level_of_all = spdlog::level::info;
     level_map level_of_module;
+    std::vector<spdlog::sink_ptr> listeners; ///< In the shared sink, too, behind the one that writes.
 
     registry() : shared(std::make_shared<spdlog::sinks::dist_sink_mt>()) { shared->set_sinks({stderr_sink()}); }
 
@@ -182,6 +222,39 @@ spdlog::logger& log_for(std::string_view module) {
     return *found->second;
 }
 
+namespace {
+
+/// The id in the middle of "00-<trace>-<span>-<flags>".
+std::string_view trace_id_of(std::string_view traceparent) {
+    return traceparent.size() >= 35 ? traceparent.substr(3, 32) : std::string_view();
+}
+
+} // namespace
+
+log_scope::log_scope(std::string_view request, std::string_view traceparent)
+    : request_before_(std::exchange(request_of_thread, request)),
+      trace_before_(std::exchange(trace_of_thread, trace_id_of(traceparent))) {}
+
+log_scope::~log_scope() {
+    request_of_thread = request_before_;
+    trace_of_thread = trace_before_;
+}
+
+error_listener::error_listener(std::function<void(const error_line&)> hear)
+    : sink_(std::make_shared<listening_sink>(std::move(hear))) {
+    auto& all = registry::instance();
+    const std::lock_guard lock(all.mutex);
+    all.listeners.push_back(sink_);
+    all.shared->add_sink(sink_);
+}
+
+error_listener::~error_listener() {
+    auto& all = registry::instance();
+    const std::lock_guard lock(all.mutex);
+    std::erase(all.listeners, sink_);
+    all.shared->remove_sink(sink_);
+}
+
 expected<void> configure_logging(const log_settings& settings) {
     const auto all_level = parse_level(settings.level);
     if (!all_level) {
@@ -201,7 +274,9 @@ expected<void> configure_logging(const log_settings& settings) {
     }
     auto& all = registry::instance();
     const std::lock_guard lock(all.mutex);
-    all.shared->set_sinks({std::move(*sink)});
+    std::vector<spdlog::sink_ptr> sinks{std::move(*sink)};
+    sinks.insert(sinks.end(), all.listeners.begin(), all.listeners.end());
+    all.shared->set_sinks(std::move(sinks));
     all.level_of_all = *all_level;
     all.level_of_module = std::move(levels->modules);
     all.apply_levels();

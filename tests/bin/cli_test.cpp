@@ -375,6 +375,22 @@ BOOST_AUTO_TEST_CASE(a_folder_is_a_project_reused_or_made) {
     BOOST_TEST((find_project(second, "./not-there", folder).error().code == code::not_found));
 }
 
+BOOST_AUTO_TEST_CASE(failures_are_shown_with_count_time_module_and_text) {
+    const auto failure = items(
+        R"({"fingerprint":"0123456789abcdef","module":"edge","level":"error","count":12345,"first_at":"2026-11-21T07:00:00.000Z",
+"last_at":"2026-11-21T07:30:00.000Z","pattern":"# is full","text":"7 is full","request_id":"r1","trace_id":null})");
+    fake_node node([&](const auto&) { return fake_reply{200, failure}; });
+    const auto o = run({"failures"}, node.url());
+    BOOST_TEST(o.code == 0);
+    BOOST_TEST(node.requests().back().line.starts_with("GET /api/v1/system/failures?"));
+    for (const auto* word : {"count", "last", "module", "text", "12 345", "edge", "7 is full"}) {
+        BOOST_TEST(o.out.find(word) != std::string::npos, word);
+    }
+    BOOST_TEST(run({"failures", "--json"}, node.url()).out.find("\"request_id\":\"r1\"") != std::string::npos);
+    fake_node well([](const auto&) { return fake_reply{200, no_items}; });
+    BOOST_TEST(run({"failures"}, well.url()).err.find("Nothing went wrong") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(completion_knows_every_command_and_flag) {
     const auto script = run({"completion", "bash"});
     BOOST_TEST(script.code == 0);

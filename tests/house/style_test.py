@@ -103,6 +103,15 @@ class Repository(unittest.TestCase):
         folders = [path.name for path in sources.ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
         self.assertEqual([name for name in folders if name not in known], [])
 
+    def test_every_module_of_the_log_is_one_of_the_failures(self):
+        board = sources.text("runtime/supervision/failures.hpp")
+        known = re.findall(r'"(\w+)"', re.search(r"modules\{(.*?)\}", board, re.DOTALL)[1])
+        paths = [path for path in sources.cpp_files() if not path.startswith("tests/")]
+        logged = {name for path in paths for name in re.findall(r'log_for\("(\w+)"\)', sources.text(path))}
+        self.assertGreater(len(logged), 10)
+        self.assertEqual(sorted(logged - set(known)), [])
+        self.assertEqual(sorted(set(known) - logged), ["other"])
+
     def test_links_between_documents_lead_somewhere(self):
         documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", *sources.files(".md")]
         broken = []

@@ -55,6 +55,11 @@ struct server_fixture {
             const std::lock_guard lock(mutex);
             requests.emplace_back(r.to ? r.to->operation : std::string(), r.status);
         };
+        hooks.on_failed_request = [this](const failed_request& r) {
+            const std::lock_guard lock(mutex);
+            failed.push_back((r.to ? r.to->operation : "none") + " " + std::string(r.id) + " " +
+                             std::string(explain(*r.why).name) + ": " + std::string(r.detail));
+        };
         auto started = server::start(settings, std::move(hooks));
         BOOST_REQUIRE_MESSAGE(started.has_value(), (started ? std::string() : started.error().detail));
         edge = std::move(*started);
@@ -177,6 +182,7 @@ struct server_fixture {
     std::mutex mutex;
     std::condition_variable changed;
     responder held;
+    std::vector<std::string> failed;
     std::vector<std::pair<std::string, int>> requests;
     std::unique_ptr<server> edge; // last: its threads use the rest
 };

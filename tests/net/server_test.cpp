@@ -392,6 +392,29 @@ BOOST_AUTO_TEST_CASE(a_late_answer_is_replaced_by_a_problem) {
     BOOST_TEST(ask("GET", "/api/hello", {}, "X-Request-Timeout-Ms: soon\r\n").status == 422);
 }
 
+BOOST_AUTO_TEST_CASE(requests_that_the_node_failed_are_reported_with_what_was_said) {
+    const auto held_answer = [&](const problem& p) {
+        raw_client client(port());
+        client.send(raw_client::request("GET", "/api/held", {}, "X-Request-Id: r7\r\n"));
+        take_held()(to_response(p, {}));
+        client.read_reply();
+    };
+    ask("GET", "/api/lost");   // 503: it passes
+    ask("GET", "/api/throws"); // is in the log
+    ask("BREW", "/api/hello"); // 501: no node could
+    ask("GET", "/api/nothing");
+    ask("GET", "/api/held", {}, "X-Request-Timeout-Ms: 1\r\n"); // the client allowed no more
+    take_held();
+    held_answer({code::overloaded, "too much"});
+    held_answer({code::poison, "the entity told it"});
+    held_answer({code::storage_full, "the disk has 7 bytes left"});
+    held_answer({code::internal, "it is broken"});
+    const std::lock_guard lock(mutex);
+    const std::vector<std::string> told{"held r7 storage_full: the disk has 7 bytes left",
+                                        "held r7 internal: it is broken"};
+    BOOST_TEST(failed == told, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(requests_are_reported_with_operation_and_status) {
     ask("GET", "/api/hello");
     ask("GET", "/api/nothing");

@@ -2,6 +2,7 @@
 
 #include "net/telemetry/span.hpp"
 #include "schemas/base/json.hpp"
+#include "schemas/base/log.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -80,6 +81,19 @@ BOOST_AUTO_TEST_CASE(the_scope_of_a_thread_ends_with_it) {
         BOOST_TEST(current_traceparent() == "a");
     }
     BOOST_TEST(current_traceparent().empty());
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_the_log_have_the_trace_of_the_scope) {
+    BOOST_REQUIRE(set_log_levels("error").has_value());
+    std::vector<std::string> heard;
+    const error_listener listener([&](const error_line& l) { heard.emplace_back(l.trace); });
+    {
+        const trace_scope here(valid);
+        log_for("run").error("meant, by a test");
+    }
+    log_for("run").error("meant, by a test");
+    BOOST_TEST(heard == (std::vector<std::string>{parse_traceparent(valid)->trace_id, ""}),
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(spans_are_written_as_the_protocol_has_them) {

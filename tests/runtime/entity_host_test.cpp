@@ -1,5 +1,6 @@
 #include "tests/runtime/host_fixture.hpp"
 
+#include "runtime/supervision/failures.hpp"
 #include "schemas/base/limits.hpp"
 #include "storage/log_reader.hpp"
 
@@ -220,10 +221,14 @@ BOOST_AUTO_TEST_CASE(more_entities_than_may_be_active_leave_memory_oldest_first)
 BOOST_AUTO_TEST_CASE(a_poison_command_is_set_aside_and_the_others_are_served) {
     temporary_directory directory;
     host_fixture host(directory.path);
+    runtime::failure_board failures;
+    const error_listener listener([&](const error_line& line) { failures.record(line); });
     const auto id = make_uuid();
     host.ask(host.make(id, add{1}));
     const auto before = host.begin(host.make(id, add{10}));
-    const auto bad = host.begin(host.make(id, crash{}, "bad"));
+    auto broken = host.make(id, crash{}, "bad");
+    broken.correlation = "r1";
+    const auto bad = host.begin(std::move(broken));
     const auto after = host.begin(host.make(id, add{100}));
     for (int i = 0; i < 20 && !after->has_value(); ++i) {
         host.advance(6000); // the back-off between restarts
@@ -237,6 +242,14 @@ BOOST_AUTO_TEST_CASE(a_poison_command_is_set_aside_and_the_others_are_served) {
     BOOST_TEST(host.letters.counts().at("crash") == static_cast<std::uint64_t>(limits::poison_crashes));
     const auto again = host.ask(host.make(id, crash{}, "bad"));
     BOOST_TEST((again.error().code == code::poison)); // not tried again
+    const auto failed = failures.list();
+    BOOST_REQUIRE(failed.size() == 2u); // each told once, by whoever knows the command
+    BOOST_TEST(failed[0].pattern == "counter/# set '…' aside, which crashed it: the model is broken");
+    BOOST_TEST(failed[0].count == 1u);
+    BOOST_TEST(failed[1].pattern == "counter/# crashed: the model is broken");
+    BOOST_TEST(failed[1].count == static_cast<std::uint64_t>(limits::poison_crashes));
+    BOOST_TEST(failed[0].request_id.value_or("") == "r1");
+    BOOST_TEST(failed[1].request_id.value_or("") == "r1");
 }
 
 BOOST_AUTO_TEST_CASE(a_command_may_become_so_many_events_and_no_more) {

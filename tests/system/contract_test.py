@@ -113,9 +113,10 @@ class ContractTest(GovernanceContract, SettingsContract, NodeTest):
 
     def system(self):
         for name in ("health", "health_live", "health_ready", "openapi", "asyncapi", "docs", "docs_style", "docs_script",
-                     "metrics", "status", "supervision", "load", "list_events", "list_poison", "dead_letters"):
+                     "metrics", "status", "supervision", "load", "list_events", "list_poison", "dead_letters",
+                     "list_failures"):
             self.drive(name, 200)
-        for name in ("metrics", "status", "load", "list_events", "list_poison", "dead_letters"):
+        for name in ("metrics", "status", "load", "list_events", "list_poison", "dead_letters", "list_failures"):
             self.drive(name, 401, key="wrong")
         self.drive("supervision", 404, query={"prefix": "/nowhere"})
         self.drive("load", 422, query={"limit": "many"}, lenient=True)

@@ -1,4 +1,4 @@
-"""What a person sees of a node: the supervision tree, top, why, poison and dead letters."""
+"""What a person sees of a node: the supervision tree, top, why, poison, dead letters and failures."""
 
 import json
 
@@ -30,6 +30,15 @@ class VisibleTest(NodeTest):
     def serve(self, *flags, **more):
         self.server = self.node(*flags, **more).start()
         self.api = self.server.client()
+
+    def fill_disk(self):
+        """Starts the node anew, with less room than it wants."""
+        self.server.stop()
+        self.server.flags = [*self.server.flags, "--storage.free_bytes_min", str(1 << 40)]
+        self.server.start()
+        self.api = self.server.client()
+        if self.api.read("/load")["disk_free_bytes"] >= 1 << 40:
+            self.skipTest("the disk has more than 1 TiB left")
 
     def why(self, kind, entity):
         return {r["reason"]: r for r in self.api.read(f"/why/{kind}/{entity}")["reasons"]}
@@ -93,6 +102,46 @@ class VisibleTest(NodeTest):
             self.assertIn(f'troupe_dead_letters_total{{kind="{kind}"}} 0', metrics)
         self.assertIn("troupe_command_seconds_bucket", metrics)
 
+    def test_failures_are_grouped_counted_and_listed(self):
+        self.serve()
+        self.assertEqual(self.api.read("/system/failures"), {"items": [], "next_cursor": None, "forgotten": 0})
+        self.assertEqual(self.cli("failures"), "")
+        self.fill_disk()
+        for number in range(3):
+            self.status(self.api.request("POST", "/tasks", {"title": f"t{number}"}, headers={"X-Request-Id": f"r{number}"}), 507)
+        self.status(self.api.post("/agents", {"name": "scout"}), 507)
+        self.status(self.api.post("/tasks", {}), 422)  # no failure of the node
+        page = self.api.read("/system/failures?limit=1")
+        agents = page["items"][0]
+        self.assertTrue(agents["text"].startswith("create_agent was answered 507 storage_full: "), agents)
+        tasks = self.api.read(f"/system/failures?cursor={page['next_cursor']}")["items"]
+        tasks = [t for t in tasks if t["module"] == "edge"]  # the audit log has no room either
+        self.assertEqual([(t["module"], t["level"], t["count"], t["request_id"]) for t in tasks], [("edge", "error", 3, "r2")])
+        self.assertTrue(tasks[0]["pattern"].startswith("create_task was answered # storage_full: "), tasks)
+        self.assertRegex(tasks[0]["fingerprint"], "^[0-9a-f]{16}$")
+        self.assertRegex(tasks[0]["trace_id"], "^[0-9a-f]{32}$")
+        self.assertLess(tasks[0]["first_at"], agents["last_at"])
+        self.status(self.api.get("/system/failures?cursor=x"), 422, "invalid_request")
+        shown = self.cli("failures").splitlines()
+        self.assertEqual(shown[0].split(), ["count", "last", "module", "text"])
+        self.assertEqual([line.split()[0] for line in shown if "was answered" in line], ["1", "3"])
+        self.assertIn(tasks[0]["fingerprint"], [f["fingerprint"] for f in json.loads(self.cli("failures", "--json"))["items"]])
+        metrics = self.api.get("/metrics", base="").raw.decode()
+        self.assertIn('troupe_failures_total{module="edge",level="error"} 4', metrics)
+        self.assertIn('troupe_failures_total{module="storage",level="error"} 0', metrics)
+
+    def test_error_lines_of_the_log_are_failures(self):
+        file = self.folder / "node.yaml"
+        file.write_text("identity:\n  registration: off\n")
+        self.serve("--config", str(file))
+        for count, wrong in ((1, "perhaps"), (2, "sometimes")):
+            file.write_text(f"identity:\n  registration: {wrong}\n")
+            found = poll("the failure", lambda: [f for f in self.api.read("/system/failures")["items"]
+                                                 if "identity.registration" in f["text"] and f["count"] == count])
+            self.assertIn(wrong, found[0]["text"])
+        self.assertEqual((found[0]["module"], found[0].get("request_id", "none")), ("config", "none"))
+        self.assertIn("identity.registration", self.cli("failures"))
+
     def test_why_names_a_provider_that_cannot_be_reached(self):
         self.serve(environment={"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
         run = self.api.create("/runs", {"goal": "x", "model": "openai/any"})["id"]
@@ -128,12 +177,7 @@ class VisibleTest(NodeTest):
         self.serve()
         task = self.api.create("/tasks", {"title": "one"})["id"]
         self.assertNotIn("storage_full", self.why("task", task))
-        self.server.stop()
-        self.server.flags = [*self.server.flags, "--storage.free_bytes_min", str(1 << 40)]
-        self.server.start()
-        self.api = self.server.client()
-        if self.api.read("/load")["disk_free_bytes"] >= 1 << 40:
-            self.skipTest("the disk has more than 1 TiB left")
+        self.fill_disk()
         reason = self.why("task", task)["storage_full"]
         self.assertIn("make room", reason["remedy"])
         self.status(self.api.post("/tasks", {"title": "two"}), 507, "storage_full")

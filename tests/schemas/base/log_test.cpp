@@ -6,6 +6,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -112,6 +114,57 @@ BOOST_AUTO_TEST_CASE(a_message_cannot_forge_a_line_of_text) {
     BOOST_REQUIRE(written.size() == 1u);
     BOOST_TEST(written[0].ends_with(" error edge: first\\x0a2026 info edge: forged \\x1b[31m"));
     BOOST_TEST(parse_timestamp(written[0].substr(0, 24)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(lines_have_the_ids_of_their_request) {
+    BOOST_REQUIRE(configure_logging({.file = file, .json = true}).has_value());
+    const std::string trace = "0af7651916cd43dd8448eb211c80319c";
+    const std::string traceparent = "00-" + trace + "-b7ad6b7169203331-01";
+    {
+        const log_scope outer("r1", traceparent);
+        log_for("edge").info("outer");
+        {
+            const log_scope inner("r2", "");
+            log_for("edge").info("inner");
+        }
+        std::thread([] { log_for("edge").info("another thread"); }).join();
+    }
+    log_for("edge").info("after");
+    BOOST_REQUIRE(configure_logging({.file = file}).has_value());
+    {
+        const log_scope about("r3", traceparent);
+        log_for("edge").info("for people");
+    }
+    const auto written = lines();
+    BOOST_REQUIRE(written.size() == 5u);
+    const auto ids = [&](std::size_t at) {
+        const auto line = json::document::parse(written[at]);
+        BOOST_REQUIRE(line.has_value());
+        return line->root().text_or("request", "none") + " " + line->root().text_or("trace", "none");
+    };
+    BOOST_TEST(ids(0) == "r1 " + trace);
+    BOOST_TEST(ids(1) == "r2 none");
+    BOOST_TEST(ids(2) == "none none");
+    BOOST_TEST(ids(3) == "none none");
+    BOOST_TEST(written[4].ends_with("edge: for people, request r3, trace " + trace));
+}
+
+BOOST_AUTO_TEST_CASE(error_lines_are_heard_and_no_others) {
+    std::vector<std::string> heard;
+    {
+        const error_listener listener([&](const error_line& l) {
+            heard.push_back(fmt::format("{} {} {} {}", l.level, l.module, l.message, l.request));
+        });
+        log_for("edge").warn("nothing");
+        log_for("edge").error("one");
+        BOOST_REQUIRE(configure_logging({.file = file}).has_value()); // it stays
+        const log_scope about("r1", "");
+        log_for("storage").critical("two");
+    }
+    log_for("edge").error("nobody listens");
+    BOOST_TEST(heard == (std::vector<std::string>{"error edge one ", "critical storage two r1"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(lines().size() == 2u); // and written all the same
 }
 
 BOOST_AUTO_TEST_CASE(a_full_file_rotates) {
