@@ -209,11 +209,12 @@ net::handler export_lines(audit_desk& desk, bool of_node) {
             return respond(net::to_response(query.error(), r));
         }
         query->descending = false;
-        const auto begun = desk.run(whose(r, of_node), [&s = desk.parts(), query = std::move(*query), r, respond,
-                                                        format = std::string(r.query_value("format").value_or("csv"))] {
-            auto made = exported(s, query, format);
-            respond(made ? std::move(*made) : net::to_response(made.error(), r));
-        });
+        const auto begun = desk.run(whose(r, of_node), respond,
+                                    [&s = desk.parts(), query = std::move(*query), r,
+                                     format = std::string(r.query_value("format").value_or("csv"))] {
+                                        auto made = exported(s, query, format);
+                                        return made ? std::move(*made) : net::to_response(made.error(), r);
+                                    });
         if (!begun) {
             respond(net::to_response(begun.error(), r));
         }
@@ -246,11 +247,11 @@ net::handler verify(audit_desk& desk, bool of_node) {
         if (!known) {
             return respond(net::to_response(known.error(), r));
         }
-        const auto begun = desk.run(whose(r, of_node), [&s = desk.parts(), known = std::move(*known),
-                                                        who = whose(r, of_node), respond] {
-            respond({200,
-                     to_json(storage::to_document(storage::verify_audit(*s.store, who, known, [](std::uint64_t) {})))});
-        });
+        const auto begun = desk.run(
+            whose(r, of_node), respond, [&s = desk.parts(), known = std::move(*known), who = whose(r, of_node)] {
+                const auto found = storage::verify_audit(*s.store, who, known, [](std::uint64_t) {});
+                return net::response{200, to_json(storage::to_document(found))};
+            });
         if (!begun) {
             respond(net::to_response(begun.error(), r));
         }
@@ -328,7 +329,7 @@ std::vector<net::route> routes_of(audit_desk& desk, bool of_node) {
 
 } // namespace
 
-expected<void> audit_desk::run(const uuid& organization, std::function<void()> job) {
+expected<void> audit_desk::run(const uuid& organization, net::responder respond, std::function<net::response()> job) {
     {
         const std::lock_guard lock(mutex_);
         if (busy_.size() >= waiting_max || !busy_.insert(organization).second) {
@@ -338,10 +339,13 @@ expected<void> audit_desk::run(const uuid& organization, std::function<void()> j
                            5};
         }
     }
-    threads_.post([this, organization, job = std::move(job)] {
-        job();
-        const std::lock_guard lock(mutex_);
-        busy_.erase(organization);
+    threads_.post([this, organization, respond = std::move(respond), job = std::move(job)] {
+        auto answer = job();
+        {
+            const std::lock_guard lock(mutex_);
+            busy_.erase(organization); // before the caller can come again
+        }
+        respond(std::move(answer));
     });
     return {};
 }

@@ -17,8 +17,9 @@ public:
     explicit audit_desk(const runtime::services& s) : services_(s) {}
 
     [[nodiscard]] const runtime::services& parts() const { return services_; }
-    /// One for an organization at a time: `overloaded` while another one of it is under way.
-    expected<void> run(const uuid& organization, std::function<void()> job);
+    /// Answers with what `job` gives. One for an organization at a time: `overloaded` while another one of it is under
+    /// way.
+    expected<void> run(const uuid& organization, net::responder respond, std::function<net::response()> job);
 
 private:
     const runtime::services& services_;

@@ -1,19 +1,10 @@
 #include "bin/cli/bench_load.hpp"
 
 #include "bin/cli/api.hpp"
+#include "net/client/http_session.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/json.hpp"
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 
 #include <fmt/format.h>
 
@@ -30,102 +21,46 @@
 namespace troupe::cli {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-using boost::system::error_code;
 using steady = std::chrono::steady_clock;
 
 /// Longer than any request may take.
-constexpr auto silence_max = std::chrono::seconds(30);
+constexpr std::int64_t silence_ms_max = 30'000;
 
 /// What is asked in one round: half of it changes something.
 enum class step : std::uint8_t { create, read, comment, list, move, whoami, remove };
 constexpr std::array<std::string_view, 7> step_names{"create a task", "read it", "comment on it", "list 20 tasks",
                                                      "move it",       "whoami",  "delete it"};
 
-struct place {
-    std::string host;
-    std::string port;
-};
-
-expected<place> place_of(const std::string& url) {
-    const auto parsed = boost::urls::parse_uri(url);
-    if (!parsed || parsed->scheme() != "http") {
-        return problem{code::invalid_request,
-                       "`troupe bench` speaks plain http, and " + url +
-                           " is none: measure the node itself, not TLS or what stands before it"};
-    }
-    return place{std::string(parsed->host_address()), parsed->has_port() ? std::string(parsed->port()) : "80"};
-}
-
 /// One connection that stays open. Used by one thread.
 class session {
 public:
-    session(const connection& where, place to) : where_(where), to_(std::move(to)), stream_(io_) {}
+    session(const connection& where, net::http_session over) : where_(where), over_(std::move(over)) {}
 
-    expected<void> connect() {
-        error_code failed;
-        const auto found = asio::ip::tcp::resolver(io_).resolve(to_.host, to_.port, failed);
-        if (!failed) {
-            timed().async_connect(found, [&](error_code e, const auto&) { failed = e; });
-            run();
-        }
-        if (!failed) {
-            stream_.socket().set_option(asio::ip::tcp::no_delay(true), failed);
-        }
-        return failed ? expected<void>(problem{code::connection_failed,
-                                               fmt::format("cannot reach {}: {}", where_.url, failed.message())})
-                      : expected<void>();
-    }
+    expected<void> connect() { return over_.connect(); }
 
     /// The body of a 2xx answer.
-    expected<std::string> send(http::verb method, const std::string& path, std::string body) {
-        http::request<http::string_body> request(method, std::string(base_path) + path, 11);
-        request.set(http::field::host, to_.host + ":" + to_.port);
-        request.set(http::field::authorization, "Bearer " + where_.key);
+    expected<std::string> send(std::string_view method, const std::string& path, std::string body) {
+        std::vector<std::pair<std::string, std::string>> headers{{"Authorization", "Bearer " + where_.key}};
         if (!where_.organization.empty()) {
-            request.set("X-Organization", where_.organization);
+            headers.emplace_back("X-Organization", where_.organization);
         }
-        if (method == http::verb::post) {
-            request.set("Idempotency-Key", to_string(make_uuid()));
+        if (method == "POST") {
+            headers.emplace_back("Idempotency-Key", to_string(make_uuid()));
         }
         if (!body.empty()) {
-            request.set(http::field::content_type, "application/json");
+            headers.emplace_back("Content-Type", "application/json");
         }
-        request.body() = std::move(body);
-        request.prepare_payload();
-        http::response<http::string_body> answer;
-        error_code failed;
-        http::async_write(timed(), request, [&](error_code e, std::size_t) { failed = e; });
-        run();
-        if (!failed) {
-            http::async_read(timed(), buffer_, answer, [&](error_code e, std::size_t) { failed = e; });
-            run();
+        auto answer = over_.send(method, std::string(base_path) + path, headers, std::move(body));
+        if (!answer) {
+            return answer.error();
         }
-        if (failed) {
-            return problem{code::connection_failed, "the connection broke: " + failed.message()};
-        }
-        const auto status = answer.result_int();
-        return status / 100 == 2 ? expected<std::string>(std::move(answer.body()))
-                                 : expected<std::string>(from_problem_json(answer.body(), static_cast<int>(status)));
+        return answer->status / 100 == 2 ? expected<std::string>(std::move(answer->body))
+                                         : expected<std::string>(from_problem_json(answer->body, answer->status));
     }
 
 private:
-    beast::tcp_stream& timed() {
-        stream_.expires_after(silence_max);
-        return stream_;
-    }
-    void run() {
-        io_.restart();
-        io_.run();
-    }
-
     const connection& where_;
-    place to_;
-    asio::io_context io_;
-    beast::tcp_stream stream_;
-    beast::flat_buffer buffer_;
+    net::http_session over_;
 };
 
 struct seen {
@@ -137,7 +72,7 @@ struct seen {
 /// Does rounds until it is time.
 class worker {
 public:
-    worker(const connection& where, place to) : session_(where, std::move(to)) {}
+    worker(const connection& where, net::http_session over) : session_(where, std::move(over)) {}
 
     expected<void> connect() { return session_.connect(); }
 
@@ -150,21 +85,21 @@ public:
 
 private:
     void round() {
-        const auto made = ask(step::create, http::verb::post, "/tasks", R"({"title":"troupe bench"})");
+        const auto made = ask(step::create, "POST", "/tasks", R"({"title":"troupe bench"})");
         const auto parsed = made ? json::document::parse(*made) : expected<json::document>(problem{});
         if (!parsed) {
             return;
         }
         const auto task = "/tasks/" + parsed->root().text_or("id");
-        ask(step::read, http::verb::get, task);
-        ask(step::comment, http::verb::post, task + "/messages", R"({"content":"measured by troupe bench"})");
-        ask(step::list, http::verb::get, "/tasks?limit=20");
-        ask(step::move, http::verb::post, task + "/status", R"({"status":"blocked"})");
-        ask(step::whoami, http::verb::get, "/auth/me");
-        ask(step::remove, http::verb::delete_, task);
+        ask(step::read, "GET", task);
+        ask(step::comment, "POST", task + "/messages", R"({"content":"measured by troupe bench"})");
+        ask(step::list, "GET", "/tasks?limit=20");
+        ask(step::move, "POST", task + "/status", R"({"status":"blocked"})");
+        ask(step::whoami, "GET", "/auth/me");
+        ask(step::remove, "DELETE", task);
     }
 
-    std::optional<std::string> ask(step what, http::verb method, const std::string& path, std::string body = {}) {
+    std::optional<std::string> ask(step what, std::string_view method, const std::string& path, std::string body = {}) {
         if (broken_) {
             return std::nullopt;
         }
@@ -230,13 +165,15 @@ bench_result result_of(std::vector<seen> all, double seconds) {
 } // namespace
 
 expected<bench_result> run_bench(const connection& where, const bench_settings& settings, const std::stop_token& stop) {
-    const auto to = place_of(where.url);
-    if (!to) {
-        return to.error();
-    }
     std::vector<std::unique_ptr<worker>> workers;
     for (std::size_t i = 0; i < settings.connections; ++i) {
-        workers.push_back(std::make_unique<worker>(where, *to));
+        auto over = net::http_session::make(where.url, silence_ms_max);
+        if (!over) {
+            auto why = over.error();
+            why.detail += ": `troupe bench` measures the node itself, not TLS or what stands before it";
+            return why;
+        }
+        workers.push_back(std::make_unique<worker>(where, std::move(*over)));
         if (auto connected = workers.back()->connect(); !connected) {
             return connected.error();
         }
