@@ -26,8 +26,11 @@ using boost::system::error_code;
 } // namespace
 
 struct http_session::impl {
-    impl(std::string h, std::string p, std::int64_t silence_ms)
-        : host(std::move(h)), port(std::move(p)), silence(silence_ms) {}
+    impl(const boost::urls::url_view& url, std::int64_t silence_ms)
+        : host(url.host_address()),
+          port(url.has_port() ? std::string(url.port()) : "80"),
+          authority(url.encoded_host_and_port()),
+          silence(silence_ms) {}
 
     beast::tcp_stream& timed() {
         stream.expires_after(silence);
@@ -40,6 +43,7 @@ struct http_session::impl {
 
     const std::string host;
     const std::string port;
+    const std::string authority; ///< As in `Host`: an IPv6 address has its brackets.
     const std::chrono::milliseconds silence;
     asio::io_context io;
     beast::tcp_stream stream{io};
@@ -55,8 +59,7 @@ expected<http_session> http_session::make(std::string_view url, std::int64_t sil
     if (!parsed || parsed->scheme() != "http") {
         return problem{code::invalid_request, fmt::format("{} is no URL of plain http", url)};
     }
-    return http_session(std::make_unique<impl>(std::string(parsed->host_address()),
-                                               parsed->has_port() ? std::string(parsed->port()) : "80", silence_ms));
+    return http_session(std::make_unique<impl>(*parsed, silence_ms));
 }
 
 expected<void> http_session::connect() {
@@ -83,7 +86,7 @@ expected<client_response> http_session::send(std::string_view method, std::strin
     http::request<http::string_body> request;
     request.method_string({method.data(), method.size()});
     request.target({target.data(), target.size()});
-    request.set(http::field::host, me.host + ":" + me.port);
+    request.set(http::field::host, me.authority);
     for (const auto& [name, value] : headers) {
         request.set(name, value);
     }
