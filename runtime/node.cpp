@@ -1,16 +1,16 @@
 #include "runtime/node.hpp"
 
-#include "runtime/admission.hpp"
 #include "runtime/audit/audit_writer.hpp"
 #include "runtime/backup/backup_desk.hpp"
 #include "runtime/blobs/blob_keeper.hpp"
 #include "runtime/bus/hub.hpp"
+#include "runtime/cluster/membership.hpp"
+#include "runtime/command_gate.hpp"
 #include "runtime/config/retention.hpp"
 #include "runtime/entity/actors.hpp"
 #include "runtime/entity/rebuild.hpp"
 #include "runtime/entity/timer_actor.hpp"
 #include "runtime/entity/troubles.hpp"
-#include "runtime/metrics/metrics.hpp"
 #include "runtime/retention/retention_actor.hpp"
 #include "runtime/start_latch.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -35,7 +35,6 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <shared_mutex>
 #include <thread>
 #include <utility>
@@ -47,11 +46,6 @@ namespace {
 /// The newest record may be so far ahead of the clock at start without a warning.
 constexpr std::int64_t journal_ahead_ms = 60'000;
 
-std::uint32_t jittered_retry_s() {
-    thread_local std::minstd_rand random(std::random_device{}());
-    return 1 + random() % 3;
-}
-
 } // namespace
 
 struct node::impl {
@@ -60,7 +54,8 @@ struct node::impl {
           gate({.working_max = static_cast<std::size_t>(c.limits_commands_in_work),
                 .outstanding_max = static_cast<std::size_t>(c.limits_outstanding_commands),
                 .bytes_max = static_cast<std::size_t>(c.limits_outstanding_bytes),
-                .wait_max_ms = c.limits_wait_ms}),
+                .wait_max_ms = c.limits_wait_ms},
+               [this](held_ptr held) { route(std::move(held)); }),
           watch({.stall_ms = c.watchdog_stall_ms, .end_ms = c.watchdog_end_ms}),
           caf_config(),
           system(caf_settings()) {}
@@ -73,19 +68,24 @@ struct node::impl {
         return caf_config;
     }
 
-    held_ptr hold(command&& c, reply_port&& port) const {
-        auto held = std::make_shared<held_command>();
-        if (c.id.empty()) {
-            // So that a crash of its entity between commit and answer cannot apply it twice.
-            c.id = storage::fresh_command_mark + to_string(make_uuid());
+    void route(held_ptr held) {
+        if (member) {
+            member->commands().forward(std::move(held));
+        } else {
+            take(std::move(held));
         }
-        held->bytes = c.payload.size() + 512;
-        held->command = std::move(c);
-        held->port = std::move(port);
-        return held;
     }
 
-    void route(held_ptr held) {
+    /// To readers of all nodes, live only.
+    void publish(live_event e) {
+        if (member) {
+            member->commands().tell_others(e);
+        }
+        live->publish(std::move(e));
+    }
+
+    /// To the router here.
+    void take(held_ptr held) {
         const auto number = store->shard_of(held->command.to);
         const auto shard = router_of(number);
         if (!shard) {
@@ -99,60 +99,6 @@ struct node::impl {
     shard_actor router_of(std::uint32_t shard) const {
         const std::shared_lock lock(handles);
         return shard < shards.size() ? shards[shard] : shard_actor();
-    }
-
-    /// The edge's way in: within the bounds of outstanding commands and bytes, and in turn.
-    void submit(command&& c, reply_port&& port) {
-        auto held = hold(std::move(c), std::move(port));
-        held->organization = held->command.to.organization;
-        held->since_us = monotonic_us();
-        held->latency = &latency;
-        if (stopping) {
-            held->answer(problem{code::unavailable, "the node is stopping; try again in a moment", {}, 1});
-            return;
-        }
-        held->on_parked = [this, t = held.get()] {
-            change([&](admission::changes& others) { gate.park(*t, monotonic_ms(), others); });
-        };
-        held->on_answered = [this, t = held.get()] {
-            change([&](admission::changes& others) { gate.end(*t, monotonic_ms(), others); });
-        };
-        auto said = admission::verdict::refused;
-        change([&](admission::changes& others) { said = gate.offer(held, monotonic_ms(), others); });
-        if (said == admission::verdict::goes) {
-            route(std::move(held));
-        } else if (said == admission::verdict::refused) {
-            refuse(*held);
-        } else if (stopping) {
-            admit_all(); // `stop` may have looked before it came
-        }
-    }
-
-    template <class Change>
-    void change(Change what) {
-        admission::changes others;
-        {
-            const std::lock_guard lock(gate_mutex);
-            what(others);
-        }
-        for (auto& t : others.go) {
-            route(std::static_pointer_cast<held_command>(std::move(t)));
-        }
-        for (const auto& t : others.refused) {
-            refuse(static_cast<held_command&>(*t));
-        }
-    }
-
-    void refuse(held_command& held) {
-        ++commands_overloaded;
-        held.answer(problem{code::overloaded,
-                            "the node has as many commands in hand as it may; try again after the time in Retry-After",
-                            {},
-                            jittered_retry_s()});
-    }
-
-    void admit_all() {
-        change([&](admission::changes& others) { gate.release_all(others); });
     }
 
     /// Of records and timers.
@@ -198,18 +144,32 @@ struct node::impl {
         }
     }
 
-    supervised_child committer_child(std::unique_ptr<storage::committer> first) {
-        auto opened = std::make_shared<std::unique_ptr<storage::committer>>(std::move(first));
+    expected<cluster::membership::engine> open_committer() {
+        const auto free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
+        if (member) {
+            return member->join(free_bytes_min);
+        }
+        auto alone = storage::committer::open(*store, free_bytes_min);
+        return alone ? expected<cluster::membership::engine>(cluster::membership::engine{std::move(*alone), nullptr})
+                     : alone.error();
+    }
+
+    supervised_child committer_child(cluster::membership::engine first) {
+        auto opened = std::make_shared<cluster::membership::engine>(std::move(first));
         return {{.id = "committer", .label = "committer"}, [this, opened](const child_context& child) {
                     auto owned = std::move(*opened);
-                    if (!owned) {
+                    if (!owned.committer && member) {
+                        fatal("the committer failed, and others take over what this node had");
+                    }
+                    if (!owned.committer) {
                         auto again = storage::committer::open(
                             *store, static_cast<std::uint64_t>(settings.storage_free_bytes_min));
-                        owned = std::move(again.value()); // a failure of the child: the supervisor says so
+                        owned.committer = std::move(again.value()); // a failure of the child: the supervisor says so
                     }
                     child.entry.show(host.committer_figures);
                     const std::unique_lock lock(handles);
-                    committer = spawn_committer(system, host, std::move(owned), true);
+                    committer =
+                        spawn_committer(system, host, std::move(owned.committer), true, std::move(owned.driver));
                     return caf::actor_cast<caf::actor>(committer);
                 }};
     }
@@ -223,6 +183,9 @@ struct node::impl {
                         started.count_down();
                     }
                     shards[shard] = spawn_shard(system, host, committer, shard);
+                    if (host.owns && host.owns(shard)) { // it was told before
+                        caf::anon_send(shards[shard], ownership_msg{true});
+                    }
                     board->lower(shard, host.clock()); // timers that nobody announced
                     for (auto& a : storage::read_owed(*store, shard)) {
                         caf::anon_send(shards[shard], wake_msg{std::move(a)});
@@ -255,11 +218,13 @@ struct node::impl {
                 }};
     }
 
-    /// Nothing when all is kept for ever.
+    /// Nothing when all is kept for ever, and in a cluster, where replicas do not agree on what goes yet.
     std::vector<supervised_child> retention_children() {
         const auto policy = retention_of(settings);
         std::vector<supervised_child> out;
-        if (policy.shortest_ms() > 0) {
+        if (policy.shortest_ms() > 0 && member) {
+            log_for("retention").warn("nothing is trimmed or cut in a cluster yet: histories and logs grow");
+        } else if (policy.shortest_ms() > 0) {
             out.push_back({{.id = "retention", .label = "retention"}, [this, policy](const child_context&) {
                                retention_parts parts{policy,
                                                      [this] {
@@ -274,10 +239,35 @@ struct node::impl {
         return out;
     }
 
+    /// Opens the ways to the cluster.
+    expected<void> join() {
+        cluster::node_ports ports;
+        ports.take = [this](held_ptr held) { take(std::move(held)); };
+        ports.publish = [this](live_event e) { live->publish(std::move(e)); };
+        ports.own = [this](std::uint32_t shard, bool owned) {
+            caf::anon_send(router_of(shard), ownership_msg{owned});
+            if (owned) {
+                board->lower(shard, host.clock());
+            }
+        };
+        ports.applied = [this](std::uint32_t shard) {
+            if (auto told = live->applied(shard); !told) {
+                log_for("bus").error("what came of shard {} cannot be published: {}", shard, told.error().detail);
+            }
+            audit->committed();
+        };
+        auto made = cluster::membership::make(*place, host, std::move(ports));
+        if (!made) {
+            return made.error();
+        }
+        member = std::move(*made);
+        shared.wait_to_read = [this](auto then) { member->commands().wait_to_read(std::move(then)); };
+        return {};
+    }
+
     config settings; ///< Of the start.
     present_config present{settings};
-    mutable std::mutex gate_mutex;
-    admission gate; ///< Under its mutex. Outlives all that holds tickets.
+    command_gate gate; ///< Outlives all that holds tickets.
     trusted_clock clock{system_now(), boot_ms(), monotonic_ms()};
     std::unique_ptr<storage::store> store;
     std::unique_ptr<hub> live;
@@ -288,15 +278,14 @@ struct node::impl {
     const error_listener failures_heard{[this](const error_line& line) { failures.record(line); }};
     trouble_board troubles;
     stall_watch watch;
-    histogram& latency = metrics().make_histogram(
-        "troupe_command_seconds",
-        "Time from the submission of a command to its answer, durable where it changed something.");
     std::unique_ptr<timer_board> board;
     std::unique_ptr<backup_desk> backups;
     std::unique_ptr<blob_keeper> blobs; ///< None: nothing is collected.
     kind_registry kinds;
     host_services host;
     services shared;
+    std::optional<cluster::cluster_place> place;
+    std::unique_ptr<cluster::membership> member; ///< Null: a node alone. Outlives the actors.
     retention_statistics retention;
     caf::actor_system_config caf_config;
     caf::actor_system system;
@@ -307,7 +296,6 @@ struct node::impl {
     supervision_tree::entry hub_entry;
     std::optional<watchdog> dog;
     start_latch started; ///< Every router and the desk of backups: commands may come.
-    std::atomic<std::uint64_t> commands_overloaded{0};
     std::atomic<bool> stopping{false};
 };
 
@@ -318,10 +306,9 @@ void node::change(config settings) { impl_->present.replace(std::move(settings))
 
 services& node::parts() { return impl_->shared; }
 
-expected<std::unique_ptr<node>> node::open(const config& settings) {
-    if (auto wrong = check_retention(settings)) {
-        return problem{code::config_invalid, wrong->message};
-    }
+namespace {
+
+storage::store_options store_options_of(const config& settings, const std::optional<cluster::cluster_place>& place) {
     storage::store_options options;
     options.directory = settings.data;
     options.shards = static_cast<std::uint32_t>(settings.shards);
@@ -330,17 +317,48 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     options.dedup_window_ms = settings.dedup_window_ms;
     options.effect_rows_ms = settings.retention_log_ms;
     options.free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
+    if (place) {
+        options.common = cluster::common_identity_of(place->file);
+        options.shards = place->file.shards;
+        options.shards_given = true;
+    }
+    return options;
+}
+
+/// Opens the directory, if it is the one that it says it is.
+expected<std::unique_ptr<storage::store>> open_store(const config& settings,
+                                                     const std::optional<cluster::cluster_place>& place) {
+    const auto options = store_options_of(settings, place);
     if (auto original = storage::check_place(options.directory); !original && settings.storage_copied != "adopt") {
         return original.error();
     }
+    const auto mark = place ? std::optional(cluster::cluster_mark{place->file.cluster, place->name}) : std::nullopt;
+    if (auto mine = cluster::check_mark(options.directory, mark); !mine) {
+        return mine.error();
+    }
     auto store = storage::store::open(options);
+    if (!store) {
+        return store;
+    }
+    auto marked = storage::mark_place(options.directory);
+    if (marked && mark) {
+        marked = cluster::write_mark(options.directory, *mark);
+    }
+    return marked ? std::move(store) : marked.error();
+}
+
+} // namespace
+
+expected<std::unique_ptr<node>> node::open(const config& settings, std::optional<cluster::cluster_place> place) {
+    if (auto wrong = check_retention(settings)) {
+        return problem{code::config_invalid, wrong->message};
+    }
+    auto store = open_store(settings, place);
     if (!store) {
         return store.error();
     }
-    if (auto marked = storage::mark_place(options.directory); !marked) {
-        return marked.error();
-    }
-    auto live = hub::start(**store, default_aliases(**store));
+    auto cursors = place ? cluster::cursor_key_of(place->file) : std::string();
+    auto live = hub::start(**store, default_aliases(**store), std::move(cursors));
     if (!live) {
         return live.error();
     }
@@ -349,9 +367,10 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     auto& me = *out->impl_;
     me.store = std::move(*store);
     me.live = std::move(*live);
+    me.place = std::move(place);
+    me.host.settings.node_path = "/nodes/" + settings.cluster_name;
     me.tree.listen([&me](const supervision_change& change) {
-        me.live->publish(
-            {{}, change.at, "supervision", "changed", to_json(change), me.store->who().default_organization});
+        me.publish({{}, change.at, "supervision", "changed", to_json(change), me.store->who().default_organization});
     });
     me.shared.store = me.store.get();
     me.shared.settings = me.present;
@@ -365,17 +384,12 @@ expected<std::unique_ptr<node>> node::open(const config& settings) {
     me.shared.watch = &me.watch;
     me.backups = std::make_unique<backup_desk>(*me.store, me.settings);
     me.shared.backups = me.backups.get();
-    me.shared.submit = [&me](command c, reply_port port) { me.submit(std::move(c), std::move(port)); };
+    me.shared.submit = [&me](command c, reply_port port) { me.gate.submit(std::move(c), std::move(port)); };
     return out;
 }
 
 expected<void> node::start(kind_registry kinds) {
     auto& me = *impl_;
-    auto committer =
-        storage::committer::open(*me.store, static_cast<std::uint64_t>(me.settings.storage_free_bytes_min));
-    if (!committer) {
-        return committer.error();
-    }
     me.kinds = std::move(kinds);
     for (const auto& [kind, time] : retention_of(me.settings).kinds) {
         if (!me.kinds.contains(kind)) {
@@ -403,6 +417,13 @@ expected<void> node::start(kind_registry kinds) {
     host.settings.timer_lateness_ms = me.settings.timers_lateness_ms;
     host.clock = [&me] { return me.now(); };
     host.even_since = [&me] { return me.clock.even_since(); };
+    if (auto joined = me.place ? me.join() : expected<void>(); !joined) {
+        return joined;
+    }
+    auto committer = me.open_committer();
+    if (!committer) {
+        return committer.error();
+    }
     me.read_shard_times();
     me.keep_blobs();
     const auto uncounted = complete_holdings(*me.store, me.kinds);
@@ -412,7 +433,7 @@ expected<void> node::start(kind_registry kinds) {
     for (const auto& entity : *uncounted) {
         log_for("usage").error("what {} holds is not counted", entity);
     }
-    host.dispatch = [&me](command c, reply_port port) { me.route(me.hold(std::move(c), std::move(port))); };
+    host.dispatch = [&me](command c, reply_port port) { me.route(hold(std::move(c), std::move(port))); };
     host.on_committed = [&me](const std::vector<storage::record>& records) {
         me.live->committed(records);
         me.audit->committed();
@@ -420,8 +441,7 @@ expected<void> node::start(kind_registry kinds) {
     host.on_timer = [&me](std::uint32_t shard, timestamp due) { me.board->lower(shard, due); };
     host.publish = [&me](const entity_address& from, std::string_view channel, std::string_view kind,
                          std::string data) {
-        me.live->publish(
-            {{}, system_now(), std::string(channel), std::string(kind), std::move(data), from.organization});
+        me.publish({{}, system_now(), std::string(channel), std::string(kind), std::move(data), from.organization});
     };
     {
         const std::unique_lock lock(me.handles);
@@ -457,32 +477,15 @@ expected<void> node::start(kind_registry kinds) {
     }
     me.root = *root;
     me.started.wait();
+    if (me.member) {
+        me.member->start(me.committer);
+    }
     me.hub_entry = me.tree.add(host.settings.node_path + "/hub", "hub_reader");
     me.hub_entry.show(me.live->figures());
     me.hub_entry.set_policy("a thread of the process; ends with it");
     me.dog.emplace(me.watch, me.tree, [](const std::string& why) { end_by_watchdog(why); });
     return {};
 }
-
-namespace {
-
-/// Told once: what came of the first start of a part.
-class first_start {
-public:
-    void tell(expected<void> what) {
-        if (!told_.exchange(true)) {
-            said_.set_value(std::move(what));
-        }
-    }
-    [[nodiscard]] bool is_told() const { return told_; }
-    expected<void> wait() { return said_.get_future().get(); }
-
-private:
-    std::atomic<bool> told_{false};
-    std::promise<expected<void>> said_;
-};
-
-} // namespace
 
 expected<void> node::supervise(supervised_part part) {
     auto& me = *impl_;
@@ -526,7 +529,7 @@ void node::stop(std::int64_t deadline_ms) {
     }
     me.backups->stop();
     const auto deadline = monotonic_ms() + deadline_ms;
-    me.admit_all();
+    me.gate.stop();
     const auto ask_all = [&] {
         for (std::uint32_t shard = 0; shard < me.shards.size(); ++shard) {
             caf::anon_send(me.router_of(shard), sweep_msg{true});
@@ -546,6 +549,9 @@ void node::stop(std::int64_t deadline_ms) {
     if (auto flushed = me.store->flush(); !flushed) {
         log_for("runtime").error("{}", flushed.error().detail);
     }
+    if (me.member) {
+        me.member->stop();
+    }
     if (!end_supervisor(me.system, me.root, std::max<std::int64_t>(1000, deadline - monotonic_ms()))) {
         log_for("runtime").warn("some actors did not end in time");
     }
@@ -558,13 +564,11 @@ node_statistics node::statistics() const {
     out.commands_accepted = me.host.commands_accepted;
     out.commands_refused = me.host.commands_refused;
     out.commands_repeated = me.host.commands_repeated;
-    {
-        const std::lock_guard lock(me.gate_mutex);
-        out.commands_outstanding = me.gate.outstanding();
-        out.commands_waiting = me.gate.waiting();
-        out.bytes_outstanding = me.gate.bytes();
-    }
-    out.commands_overloaded = me.commands_overloaded;
+    const auto gate = me.gate.now();
+    out.commands_outstanding = gate.outstanding;
+    out.commands_waiting = gate.waiting;
+    out.bytes_outstanding = gate.bytes;
+    out.commands_overloaded = gate.overloaded;
     out.commits = me.host.commits;
     out.timers_late = me.host.timers_late;
     out.timer_lateness_max_ms = me.host.timer_lateness_max_ms;
@@ -578,6 +582,8 @@ node_statistics node::statistics() const {
     out.clock_refused_ms = me.clock.refused_ms();
     return out;
 }
+
+cluster::membership* node::member() const { return impl_->member.get(); }
 
 expected<event_page> node::events(const uuid& organization, std::string_view after, std::size_t limit) {
     return impl_->live->read(organization, after, limit);

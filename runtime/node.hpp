@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/bus/bus.hpp"
+#include "runtime/cluster/membership.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/entity/kind.hpp"
 #include "runtime/services.hpp"
@@ -39,15 +40,18 @@ struct node_statistics {
     std::int64_t clock_refused_ms = 0; ///< By how much the system's clock is off and not followed; 0: it is.
 };
 
-/// A node: the data directory, the actors of the durable path, bus and timers. Knows nothing of HTTP or the domain.
+/// A node: the data directory, the actors of the durable path, bus and timers, and its place in a cluster. Knows
+/// nothing of HTTP or the domain.
 ///
 ///     auto n = node::open(config);             // opens the data directory
 ///     (*n)->start(kinds);                      // from here on commands are taken
 ///     ask((*n)->parts(), command);             // sends one and waits for its answer
 class node {
 public:
-    /// Opens the data directory and makes the shared parts. Problems as of `storage::store::open`.
-    static expected<std::unique_ptr<node>> open(const config& settings);
+    /// Opens the data directory and makes the shared parts. Problems as of `storage::store::open`. With a place it is a
+    /// node of that cluster.
+    static expected<std::unique_ptr<node>> open(const config& settings,
+                                                std::optional<cluster::cluster_place> place = {});
     /// Stops as `stop` does.
     ~node();
 
@@ -57,7 +61,7 @@ public:
     void change(config settings);
 
     /// Starts routers, committer and timers, and wakes the entities that owe effects. Call once. Fails when the shards'
-    /// logs cannot be recovered.
+    /// logs cannot be recovered. In a cluster the node joins it, and this does not wait for it: commands do.
     expected<void> start(kind_registry kinds);
 
     /// Puts a part under the node's supervision, as the last to start and the first to end. Between `start` and `stop`.
@@ -69,6 +73,8 @@ public:
     void stop(std::int64_t deadline_ms);
 
     [[nodiscard]] node_statistics statistics() const;
+    /// Its place in a cluster; null at a node alone, and before `start`. As long as the node.
+    [[nodiscard]] cluster::membership* member() const;
 
     /// Journaled events of an organization after a cursor ("start": all), at most `limit`, by time.
     expected<event_page> events(const uuid& organization, std::string_view after, std::size_t limit);

@@ -18,4 +18,13 @@ reply ask(const services& s, command c) {
     }
 }
 
+expected<void> wait_to_read(const services& s) {
+    if (!s.wait_to_read) {
+        return {};
+    }
+    std::promise<expected<void>> said;
+    s.wait_to_read([&said](const expected<void>& what) { said.set_value(what); });
+    return said.get_future().get();
+}
+
 } // namespace troupe::runtime

@@ -31,10 +31,17 @@ struct services {
     stall_watch* watch = nullptr;      ///< For threads whose work has to be short.
     /// Sends a command within the node's bounds: over them the answer is `overloaded` at once. Thread-safe.
     std::function<void(command, reply_port)> submit;
+    /// In a cluster: `then` is called when the tables here show all that any node answered before this call, or with
+    /// the reason why that cannot be known; from any thread, maybe inside of this call. Empty at a node alone, whose
+    /// tables always do.
+    std::function<void(std::function<void(const expected<void>&)> then)> wait_to_read;
 };
 
 /// Submits and waits for the answer: for programs that embed a node. Blocks; neither for handlers nor for performers,
 /// which have `effect_context::ask`.
 reply ask(const services& s, command c);
+
+/// The same for what is read from the tables: blocks until they show all that was answered before.
+expected<void> wait_to_read(const services& s);
 
 } // namespace troupe::runtime

@@ -279,6 +279,15 @@ struct shard_logs::impl {
         return {};
     }
 
+    /// Whoever reads at another replica should not wait for a beat. With more under way the next entries say it.
+    void announce(shard_log& l) {
+        const auto& core = l.self.core();
+        if (options.peers != nullptr && core.role() == replication::replica_role::leader &&
+            core.commit() == core.log().last().seq) {
+            static_cast<void>(drive(l.shard, [](member& self, actions& out) { self.announce(out); }));
+        }
+    }
+
     /// After the log, and without an fsync: what is lost of it is applied again at the next start.
     expected<void> apply() {
         rocksdb::WriteBatch rows;
@@ -299,6 +308,7 @@ struct shard_logs::impl {
         }
         for (const auto shard : shards) {
             from.set_applied(shard, logs[shard].applied);
+            announce(logs[shard]);
         }
         return {};
     }

@@ -20,6 +20,7 @@ net::api_info about_api() {
          {"runs", "An agent's work on one goal: model calls and tool calls, durable step by step."},
          {"secrets", "Values that are kept encrypted and never shown again."},
          {"settings", "Settings of organizations with versions, profiles and templates; their security policies."},
+         {"cluster", "The nodes of a cluster, and how the shards are spread over them."},
          {"system", "The node itself: health, load, supervision, events, and this description."},
          {"tasks", "What is to be done: on the board, in an agent's queue, with messages."}}};
 }

@@ -2,6 +2,7 @@
 
 #include "actors/agent/agent_routes.hpp"
 #include "actors/application/about_api.hpp"
+#include "actors/application/cluster_ways.hpp"
 #include "actors/application/edge_metrics.hpp"
 #include "actors/application/kinds.hpp"
 #include "actors/application/live_channels.hpp"
@@ -76,7 +77,6 @@ struct node_file {
 BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file, certificate_file))
 
 constexpr std::size_t kind_name_bytes_max = 32;
-constexpr std::string_view edge_path = "/nodes/n1/edge";
 /// What open connections of an edge that is started anew have to end.
 constexpr std::int64_t edge_restart_drain_ms = 1000;
 
@@ -120,6 +120,8 @@ struct application::impl {
     std::function<std::vector<net::route>(const runtime::services&)> own_routes;
     std::shared_ptr<void> own_tools;
     std::atomic<bool> ready{false};
+
+    [[nodiscard]] std::string edge_path() const { return "/nodes/" + settings.cluster_name + "/edge"; }
 
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
@@ -223,12 +225,17 @@ net::server_hooks application::impl::edge_hooks() {
         }
         return may;
     };
+    if (node->parts().wait_to_read) {
+        hooks.wait_to_read = [this](std::string_view target, auto then) {
+            is_of_this_node(target) ? then({}) : node->parts().wait_to_read(std::move(then));
+        };
+    }
     hooks.bus = node->parts().live;
-    hooks.instance = "n1";
-    hooks.path = std::string(edge_path);
+    hooks.instance = settings.cluster_name;
+    hooks.path = edge_path();
     hooks.watch = node->parts().watch;
-    hooks.on_lost = [letters = node->parts().letters](std::size_t events) {
-        letters->record("dropped", std::string(edge_path), "live events",
+    hooks.on_lost = [letters = node->parts().letters, path = edge_path()](std::size_t events) {
+        letters->record("dropped", path, "live events",
                         std::to_string(events) + " events: their reader was too slow and was told to connect again");
     };
     hooks.on_request = count_request;
@@ -311,8 +318,8 @@ expected<void> application::impl::serve() {
 void application::impl::show_io_threads(unsigned threads) {
     edge_entries.clear();
     for (unsigned n = 0; n < threads; ++n) {
-        auto& e = edge_entries.emplace_back(
-            node->parts().tree->add(std::string(edge_path) + "/io-" + std::to_string(n), "io_thread"));
+        auto& e =
+            edge_entries.emplace_back(node->parts().tree->add(edge_path() + "/io-" + std::to_string(n), "io_thread"));
         e.set_policy("a thread of the edge; started anew with it");
     }
 }
@@ -360,8 +367,9 @@ expected<runtime::kind_registry> all_kinds(runtime::kind_registry kinds, std::ve
 
 } // namespace
 
-expected<std::unique_ptr<application>> application::start(const runtime::config& settings,
+expected<std::unique_ptr<application>> application::start(const runtime::config& given,
                                                           const std::filesystem::path& runner, extensions own) {
+    auto settings = given;
     auto providers = with_environment(providers_of(settings));
     providers.own = std::move(own.models);
     // The models are judged before there is a node; they ask for secrets when it serves.
@@ -379,7 +387,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!tools) {
         return tools.error();
     }
-    auto node = runtime::node::open(settings);
+    auto place = find_cluster(settings);
+    if (!place) {
+        return place.error();
+    }
+    auto node = runtime::node::open(settings, *place);
     if (!node) {
         return node.error();
     }
@@ -390,7 +402,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         }
         (*node)->parts().backups->copy_to(std::move(*remote));
     }
-    auto key = admin_key::open(settings.data);
+    auto key = *place && !(*place)->file.admin_key_file.empty()
+                   ? admin_key::open_copy(settings.data, (*place)->file.admin_key_file)
+                   : admin_key::open(settings.data);
     if (!key) {
         return key.error();
     }
@@ -440,7 +454,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         const auto edge = me.edge.load();
         return edge ? edge->connections() : 0;
     };
-    me.providers = std::make_unique<provider_watch>(*me.node->parts().tree, "/nodes/n1/providers");
+    me.providers =
+        std::make_unique<provider_watch>(*me.node->parts().tree, "/nodes/" + settings.cluster_name + "/providers");
     for (const auto& listed : me.models.list()) {
         me.providers->show(listed.name);
     }
@@ -469,6 +484,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.plans = std::move(*plans);
     if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
+    }
+    if (auto reached = wait_for_cluster(parts); !reached) {
+        return reached.error();
     }
     me.vault->rewrap_after_start();
     const node_secrets own_secrets{[&me](std::string_view name) { return me.vault->reveal(system_organization, name); },

@@ -17,7 +17,7 @@ net::exporter_settings exporter_of(const runtime::config& settings) {
     net::exporter_settings out;
     out.endpoint = settings.traces_otlp_endpoint;
     out.version = TROUPE_VERSION;
-    out.instance = "n1";
+    out.instance = settings.cluster_name;
     return out;
 }
 

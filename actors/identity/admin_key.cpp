@@ -10,6 +10,8 @@ namespace troupe::actors {
 namespace {
 
 constexpr std::size_t key_bytes_min = 20;
+constexpr std::size_t file_bytes_max = 4096;
+constexpr std::string_view name = "admin.key";
 
 std::string hash_of(std::string_view key) {
     const auto digest = sha256(key);
@@ -18,18 +20,40 @@ std::string hash_of(std::string_view key) {
 
 } // namespace
 
-expected<admin_key> admin_key::open(const std::filesystem::path& directory) {
-    admin_key out;
-    out.file_ = directory / "admin.key";
-    auto text = read_whole_file(out.file_, 4096);
-    if (!text && text.error().code != code::not_found) {
+expected<void> admin_key::make(const std::filesystem::path& file) {
+    std::error_code unknown;
+    if (std::filesystem::exists(file, unknown)) {
+        return problem{code::already_exists, file.string() + " is there already: a key is never overwritten"};
+    }
+    return replace_file(file, "trp_" + make_secret() + "\n", 0600);
+}
+
+expected<admin_key> admin_key::open_copy(const std::filesystem::path& directory, const std::filesystem::path& of) {
+    const auto text = read_whole_file(of, file_bytes_max);
+    if (!text) {
         return text.error();
     }
-    if (!text) {
-        text = "trp_" + make_secret() + "\n";
-        if (auto written = replace_file(out.file_, *text, 0600); !written) {
+    const auto mine = read_whole_file(directory / name, file_bytes_max);
+    if (!mine || *mine != *text) {
+        if (auto written = replace_file(directory / name, *text, 0600); !written) {
             return written.error();
         }
+    }
+    return open(directory);
+}
+
+expected<admin_key> admin_key::open(const std::filesystem::path& directory) {
+    admin_key out;
+    out.file_ = directory / name;
+    auto text = read_whole_file(out.file_, file_bytes_max);
+    if (!text && text.error().code == code::not_found) {
+        if (auto made = make(out.file_); !made) {
+            return made.error();
+        }
+        text = read_whole_file(out.file_, file_bytes_max);
+    }
+    if (!text) {
+        return text.error();
     }
     std::string_view key = *text;
     while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' ')) {

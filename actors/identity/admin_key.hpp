@@ -12,6 +12,10 @@ namespace troupe::actors {
 class admin_key {
 public:
     static expected<admin_key> open(const std::filesystem::path& directory);
+    /// In a cluster: DIR/admin.key is a copy of that file, which all nodes have.
+    static expected<admin_key> open_copy(const std::filesystem::path& directory, const std::filesystem::path& of);
+    /// A file with a fresh key. `already_exists` when it is there.
+    static expected<void> make(const std::filesystem::path& file);
 
     /// Compares in constant time.
     [[nodiscard]] bool matches(std::string_view key) const;

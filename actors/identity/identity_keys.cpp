@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view signing_secret = "identity.signing";
 constexpr std::string_view opaque_secret = "identity.tokens";
 constexpr std::size_t seed_bytes = 32;
+constexpr std::int64_t read_again_ms = 1000;
 
 /// What the secret holds.
 struct stored_key {
@@ -57,9 +58,10 @@ expected<std::unique_ptr<identity_keys>> identity_keys::open(node_secrets secret
     auto opaque = out->secrets_.reveal(opaque_secret);
     if (!opaque && opaque.error().code == code::not_found) {
         opaque = to_base64url(random_bytes(cipher_key_bytes));
-        if (auto kept = out->secrets_.keep(opaque_secret, *opaque); !kept) {
+        if (auto kept = out->secrets_.keep(opaque_secret, *opaque); !kept && kept.error().code != code::conflict) {
             return kept.error();
         }
+        opaque = out->secrets_.reveal(opaque_secret); // of two nodes that begin a cluster one was first
     }
     if (!opaque) {
         return opaque.error();
@@ -70,17 +72,9 @@ expected<std::unique_ptr<identity_keys>> identity_keys::open(node_secrets secret
     }
     out->opaque_key_ = std::move(*key);
 
-    std::vector<signing_key> keys;
-    if (const auto stored = out->secrets_.reveal(signing_secret); stored) {
-        auto decoded = decode(*stored);
-        if (!decoded) {
-            return decoded.error();
-        }
-        keys = std::move(*decoded);
-    } else if (stored.error().code != code::not_found) {
-        return stored.error();
+    if (auto read = out->read_keys(); !read) {
+        return read.error();
     }
-    out->keys_ = std::make_shared<const std::vector<signing_key>>(std::move(keys));
     const auto now = system_now();
     if (out->is_due(now)) {
         auto rotated = out->rotate(now);
@@ -92,6 +86,23 @@ expected<std::unique_ptr<identity_keys>> identity_keys::open(node_secrets secret
         }
     }
     return out;
+}
+
+expected<void> identity_keys::read_keys() const {
+    std::vector<signing_key> keys;
+    if (const auto stored = secrets_.reveal(signing_secret); stored) {
+        auto decoded = decode(*stored);
+        if (!decoded) {
+            return decoded.error();
+        }
+        keys = std::move(*decoded);
+    } else if (stored.error().code != code::not_found) {
+        return stored.error();
+    }
+    const std::lock_guard lock(mutex_);
+    keys_ = std::make_shared<const std::vector<signing_key>>(std::move(keys));
+    read_ms_ = monotonic_ms();
+    return {};
 }
 
 std::shared_ptr<const std::vector<signing_key>> identity_keys::keys() const {
@@ -121,7 +132,7 @@ expected<void> identity_keys::rotate(timestamp now) {
         stored.keys.push_back({to_base64url(key.seed), key.created_at});
     }
     if (auto kept = secrets_.keep(signing_secret, to_json(stored)); !kept) {
-        return kept.error();
+        return kept.error().code == code::conflict ? read_keys() : kept; // another node was faster
     }
     const std::lock_guard lock(mutex_);
     keys_ = std::make_shared<const std::vector<signing_key>>(std::move(fresh));
@@ -134,7 +145,14 @@ std::string identity_keys::sign(const uuid& user, const uuid& session, const std
 }
 
 expected<access_claims> identity_keys::verify(std::string_view token, timestamp now) const {
-    return verify_access_token(*keys(), issuer_, token, now);
+    auto claims = verify_access_token(*keys(), issuer_, token, now);
+    {
+        const std::lock_guard lock(mutex_);
+        if (claims || monotonic_ms() - read_ms_ < read_again_ms) {
+            return claims; // whoever makes tokens up does not make the node read
+        }
+    }
+    return read_keys() ? verify_access_token(*keys(), issuer_, token, now) : claims;
 }
 
 std::string identity_keys::jwks() const { return to_jwks(*keys()); }

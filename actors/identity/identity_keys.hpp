@@ -19,6 +19,7 @@ namespace troupe::actors {
 /// How the node keeps what nobody may read: the secret vault, for the organization `system`. Both block.
 struct node_secrets {
     std::function<expected<std::string>(std::string_view name)> reveal; ///< `not_found` when it was never set.
+    /// `conflict` when another node of the cluster set it at this moment.
     std::function<expected<void>(std::string_view name, std::string_view value)> keep;
     /// Of "secret:NAME" in the configuration: a secret of the default organization. Blocks, too.
     std::function<expected<std::string>(std::string_view name)> configured = {};
@@ -37,6 +38,7 @@ public:
 
     [[nodiscard]] std::string sign(const uuid& user, const uuid& session, const std::optional<uuid>& organization,
                                    timestamp now) const;
+    /// A key that another node of the cluster has made is looked for.
     [[nodiscard]] expected<access_claims> verify(std::string_view token, timestamp now) const;
     [[nodiscard]] std::string jwks() const;
 
@@ -52,14 +54,17 @@ public:
 private:
     identity_keys() = default;
     [[nodiscard]] std::shared_ptr<const std::vector<signing_key>> keys() const;
+    /// From the tables; never waits.
+    expected<void> read_keys() const;
 
     node_secrets secrets_;
     std::string issuer_;
     std::int64_t token_ms_ = 0;
     std::string opaque_key_;
     std::mutex rotation_mutex_;
-    mutable std::mutex mutex_;                             ///< Of the list.
-    std::shared_ptr<const std::vector<signing_key>> keys_; ///< Oldest first, never empty.
+    mutable std::mutex mutex_;         ///< Of the list and the time.
+    mutable std::int64_t read_ms_ = 0; ///< When the list was read last, on the monotonic clock.
+    mutable std::shared_ptr<const std::vector<signing_key>> keys_; ///< Oldest first, never empty.
 };
 
 } // namespace troupe::actors

@@ -48,7 +48,7 @@ load_document load_of(const system_parts& parts, const uuid& organization, std::
     const auto& latency = runtime::metrics().make_histogram("troupe_command_seconds", "");
     load_document out;
     out.at = system_now();
-    out.node = "n1";
+    out.node = s.settings->cluster_name;
     out.status = parts.ready() ? "ok" : "draining";
     out.version = TROUPE_VERSION;
     out.uptime_ms = out.at - parts.started_at;

@@ -100,7 +100,7 @@ status_document status_of(const system_parts& parts, const uuid& organization) {
     status_document out;
     out.status = parts.ready() ? "ok" : "draining";
     out.version = TROUPE_VERSION;
-    out.node = "n1";
+    out.node = s.settings->cluster_name;
     out.url = parts.url();
     out.pid = ::getpid();
     out.uptime_s = (system_now() - parts.started_at) / 1000;
@@ -141,7 +141,7 @@ route health(const system_parts& parts, std::string path, std::string operation,
                             {code::unavailable, "the node is starting or draining; ask again in a moment", {}, 1}, r));
                         return;
                     }
-                    answer(respond, health_document{"ok", TROUPE_VERSION, "n1"});
+                    answer(respond, health_document{"ok", TROUPE_VERSION, parts.node->parts().settings->cluster_name});
                 },
             .rooted = true};
 }
@@ -253,6 +253,7 @@ std::vector<net::query_parameter> events_query() {
 std::vector<route> system_routes(const system_parts& parts) {
     auto out = open_routes(parts);
     std::ranges::move(document_routes(parts), std::back_inserter(out));
+    std::ranges::move(cluster_routes(parts), std::back_inserter(out));
     out.push_back({.verb = verb::get,
                    .path = "/status",
                    .operation = "status",

@@ -43,6 +43,8 @@ std::vector<net::route> document_routes(const system_parts& parts);
 net::route load_route(const system_parts& parts);
 /// `GET /poison`, `/dead-letters`, `/system/failures`: what was set aside, what nobody worked on, what went wrong.
 std::vector<net::route> trouble_routes(const system_parts& parts);
+/// `/cluster…`: who is there, who has which shard, and what people change of that.
+std::vector<net::route> cluster_routes(const system_parts& parts);
 /// `GET /why/{kind}/{id}`.
 net::route why_route(const system_parts& parts);
 

@@ -77,7 +77,8 @@ private:
         out.free_bytes = s_.store->free_bytes();
         out.free_bytes_min = static_cast<std::uint64_t>(s_.settings->storage_free_bytes_min);
         out.sandbox = parts_.sandbox_problem;
-        const auto router = s_.tree->to_json("/nodes/n1/shards/" + std::to_string(s_.store->shard_of(a_)), 0);
+        const auto router = s_.tree->to_json(
+            "/nodes/" + s_.settings->cluster_name + "/shards/" + std::to_string(s_.store->shard_of(a_)), 0);
         const auto parsed = router ? json::document::parse(*router) : expected<json::document>(problem{});
         out.router = parsed ? parsed->root().text_or("status", "running") : "not there";
         out.router_failure = parsed && out.router != "running" ? parsed->root().text_or("last_failure") : "";

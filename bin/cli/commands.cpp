@@ -188,7 +188,8 @@ const std::vector<command>& all_commands() {
              agent_commands(),      task_commands(),    project_commands(),      login_commands(),  mfa_commands(),
              compliance_commands(), user_commands(),    organization_commands(), usage_commands(),  settings_commands(),
              role_commands(),       key_commands(),     audit_commands(),        secret_commands(), event_commands(),
-             backup_commands(),     journal_commands(), erase_commands(),        local_commands(),  bench_commands()}) {
+             backup_commands(),     journal_commands(), erase_commands(),        local_commands(),  bench_commands(),
+             cluster_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;

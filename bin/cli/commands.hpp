@@ -115,6 +115,7 @@ std::vector<command> backup_commands();
 std::vector<command> journal_commands();
 std::vector<command> local_commands();
 std::vector<command> bench_commands();
+std::vector<command> cluster_commands();
 
 /// Runs a command line (without the program's name) other than `serve` and answers the exit code: 0 ok, 1 failed,
 /// 2 usage, 3 no node, 4 not found, 5 refused.

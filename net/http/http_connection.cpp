@@ -323,7 +323,28 @@ void http_connection::on_header() {
     take_headers();
     take_ids();
     take_client();
-    early_ = judge();
+    if (!edge_->hooks.wait_to_read)
+        return on_judged(judge());
+    // Whoever asks may be known by what another node answered a moment ago.
+    enter(phase::catching_up, edge_->settings.request_time_out_ms);
+    const auto target = parser_->get().target();
+    edge_->hooks.wait_to_read({target.data(), target.size()},
+                              [io = io_.shared_from_this(), c = self(), n = ++number_](const expected<void>& what) {
+                                  io->post([c, n, what] {
+                                      if (c->number_ == n && c->phase_ == phase::catching_up)
+                                          c->on_caught_up(what);
+                                  });
+                              });
+}
+
+void http_connection::on_caught_up(const expected<void>& what) {
+    on_judged(what ? judge() : to_response(what.error(), request_));
+    if (phase_ == phase::body && read_body())
+        dispatch();
+}
+
+void http_connection::on_judged(std::optional<response> refusal) {
+    early_ = std::move(refusal);
     wants_credit_ = !early_;
     enter(phase::body, edge_->settings.body_time_out_ms);
     parser_->eager(true);
@@ -480,6 +501,8 @@ void http_connection::tick(std::int64_t now_ms) {
         if (wants_credit_)
             return fail({code::overloaded, "The node has as many bodies in hand as it may: try again later.", {}, 2});
         return fail({code::deadline_exceeded, "The request's body did not arrive in time."}, 408);
+    case phase::catching_up:
+        return fail({code::unavailable, "The node could not find out in time what the others have: try again.", {}, 1});
     case phase::storing:
     case phase::handling:
         if (phase_ == phase::storing) // what is still to come of the body is not read

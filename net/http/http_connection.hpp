@@ -40,6 +40,7 @@ private:
     enum class phase : std::uint8_t {
         handshake,
         header,
+        catching_up,
         body,
         storing,
         handling,
@@ -78,6 +79,8 @@ private:
     bool take_credit();
     void give_back();
     void on_header();
+    void on_caught_up(const expected<void>& what);
+    void on_judged(std::optional<response> refusal);
     void fail(const problem& p, int status = 0);
     void fail(boost::system::error_code error);
 

@@ -105,6 +105,10 @@ struct failed_request {
 /// What the edge asks the rest of the node. Every hook is called on an io thread and must not block.
 struct server_hooks {
     std::vector<route> routes;
+    /// Asked before anything is judged: calls `then` when what is read for this target shows all that was answered
+    /// before by any node, or with the reason why that cannot be known, which is the answer. From any thread, once.
+    /// None: what this node has is all.
+    std::function<void(std::string_view target, std::function<void(const expected<void>&)> then)> wait_to_read = {};
     /// Who asks, from the headers. Not asked for routes that are open to everyone. None: everything else is 401.
     std::function<expected<principal>(const request&)> authenticate;
     /// Whether the principal has the route's permission. None: forbidden.

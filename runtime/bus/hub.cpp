@@ -378,8 +378,9 @@ hub::hub(std::shared_ptr<state> s) : state_(std::move(s)) {
     state_->reader = std::thread([state = state_.get()] { state->run_reader(); });
 }
 
-expected<std::unique_ptr<hub>> hub::start(storage::store& s, std::vector<channel_alias> aliases) {
-    auto cursors = cursor_codec::open(s.directory());
+expected<std::unique_ptr<hub>> hub::start(storage::store& s, std::vector<channel_alias> aliases,
+                                          std::string cursor_key) {
+    auto cursors = cursor_key.empty() ? cursor_codec::open(s.directory()) : cursor_codec(std::move(cursor_key));
     if (!cursors) {
         return cursors.error();
     }

@@ -34,8 +34,10 @@ std::vector<channel_alias> default_aliases(const storage::store& s);
 
 class hub final : public bus {
 public:
-    /// Starts the thread that reads the past for new subscribers.
-    static expected<std::unique_ptr<hub>> start(storage::store& s, std::vector<channel_alias> aliases);
+    /// Starts the thread that reads the past for new subscribers. The key is that of cursors, `cipher_key_bytes`, so
+    /// that other nodes can open them; empty: one of this directory.
+    static expected<std::unique_ptr<hub>> start(storage::store& s, std::vector<channel_alias> aliases,
+                                                std::string cursor_key = {});
     ~hub() override;
 
     expected<std::unique_ptr<subscription>> subscribe(subscription_request request,
@@ -69,13 +71,13 @@ class cursor_codec {
 public:
     /// The key is kept in DIR/cursor.key (mode 600), made on first use.
     static expected<cursor_codec> open(const std::filesystem::path& directory);
+    explicit cursor_codec(std::string key) : key_(std::move(key)) {}
 
     [[nodiscard]] std::string encode(std::span<const std::uint64_t> positions) const;
     /// `invalid_request` when the text is no cursor of this node.
     [[nodiscard]] expected<std::vector<std::uint64_t>> decode(std::string_view text, std::size_t shards) const;
 
 private:
-    explicit cursor_codec(std::string key) : key_(std::move(key)) {}
     std::string key_;
 };
 

@@ -126,6 +126,27 @@ void cluster_core::refresh(actions& out) {
     join(out);
 }
 
+bool cluster_core::takes_commands(std::uint32_t number) const {
+    const auto& set = shards_[number].set;
+    const auto is_alive = [this](const uuid& replica) {
+        const auto node = std::ranges::find(nodes_, replica, &cluster_node::replica);
+        return node != nodes_.end() && node->alive;
+    };
+    const auto alive = static_cast<std::size_t>(std::ranges::count_if(set.voters, is_alive));
+    return is_alive(set.leader) && alive >= set.majority() && has_quorum_of_copies(alive, settings_.rules);
+}
+
+std::optional<known_member> cluster_core::member(const std::string& name) const {
+    const auto found = members_.find(name);
+    return found == members_.end() ? std::nullopt
+                                   : std::optional(known_member{found->second, member_revisions_.at(name)});
+}
+
+std::string cluster_core::version_of(const std::string& name) const {
+    const auto found = alive_.find(name);
+    return found == alive_.end() ? std::string() : found->second.version;
+}
+
 std::string cluster_core::name_of(const uuid& replica) const {
     const auto found = std::ranges::find(nodes_, replica, &cluster_node::replica);
     return found == nodes_.end() ? "" : found->name;
@@ -167,6 +188,11 @@ expected<void> cluster_core::may_join() const {
                            "\" with another data directory: give this one another name. If that disk is lost, remove "
                            "the node first: troupe cluster remove " +
                            me.name};
+    }
+    if (known == members_.end() && settings_.members_max != 0 && members_.size() >= settings_.members_max) {
+        return problem{code::conflict, "the cluster has " + std::to_string(members_.size()) +
+                                           " nodes, one for each copy of a shard, and cannot have more of them yet. "
+                                           "One that is lost is removed first: troupe cluster remove NAME"};
     }
     const bool founds = !config_ || config_->founder == me.replica;
     if (known == members_.end() && !founds && !settings_.is_new) {

@@ -26,6 +26,7 @@ struct cluster_settings {
     bool is_new = true; ///< Its directory holds nothing of any shard.
     cluster_rules rules;
     std::int64_t replace_after_ms = 600'000; ///< A node that is away so long is replaced.
+    std::size_t members_max = 0;             ///< Further nodes may not join; 0: any number of them.
     std::size_t moves_max = 8;               ///< Shards of this node that change their sets or owners at a time.
 };
 
@@ -72,6 +73,11 @@ struct log_view {
     std::function<std::optional<std::uint64_t>(const uuid&)> durable_at;
 };
 
+struct known_member {
+    member_value value;
+    std::uint64_t revision = 0; ///< Of its key.
+};
+
 /// A node's part in its cluster: joins it, knows who is there and where shards are, and says what is to be done next.
 /// Between a coordinator, the links and the logs of the shards, none of which it knows.
 ///
@@ -106,6 +112,14 @@ public:
     [[nodiscard]] const storage::replication::replica_set& shard(std::uint32_t number) const {
         return shards_[number].set;
     }
+    /// Whether its leader is alive and so many voters with it that they can commit: a majority of them, and of the
+    /// copies that are wanted (C6).
+    [[nodiscard]] bool takes_commands(std::uint32_t number) const;
+    [[nodiscard]] const cluster_settings& settings() const { return settings_; }
+    [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(shards_.size()); }
+    [[nodiscard]] std::optional<known_member> member(const std::string& name) const;
+    /// Of the program that a node runs; empty: it is not up.
+    [[nodiscard]] std::string version_of(const std::string& name) const;
     /// The name of a member; empty for a stranger.
     [[nodiscard]] std::string name_of(const uuid& replica) const;
 

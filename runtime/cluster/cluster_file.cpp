@@ -1,5 +1,6 @@
 #include "runtime/cluster/cluster_file.hpp"
 
+#include "schemas/base/cipher.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "storage/store.hpp"
 
@@ -39,6 +40,9 @@ std::string_view fault_of(const cluster_file& f) {
     if (f.replace_after_ms < f.lease_ms) {
         return "/replace_after_ms has to be more than /lease_ms";
     }
+    if (const auto key = from_base64(f.cursor_key); !key || key->size() != cipher_key_bytes) {
+        return "/cursor_key has to be 32 bytes in base64url; make a file with `troupe cluster init`";
+    }
     return f.etcd.endpoints.empty() ? "/etcd/endpoints names no etcd" : "";
 }
 
@@ -59,8 +63,11 @@ cluster_file make_cluster_file(std::vector<std::string> etcd_endpoints, std::uin
     out.hash_seed = storage::make_hash_seed();
     out.etcd.endpoints = std::move(etcd_endpoints);
     out.etcd.prefix = "/troupe/" + to_string(out.cluster) + "/";
+    out.cursor_key = to_base64url(random_bytes(cipher_key_bytes));
     return out;
 }
+
+std::string cursor_key_of(const cluster_file& file) { return from_base64(file.cursor_key).value_or(""); }
 
 expected<cluster_file> read_cluster_file(const fs::path& file) {
     const auto text = read_whole_file(file, file_bytes_max);
@@ -78,11 +85,43 @@ expected<cluster_file> read_cluster_file(const fs::path& file) {
         return wrong(file, fault);
     }
     const auto folder = file.parent_path();
-    for (auto* name : {&out->etcd.ca_file, &out->etcd.certificate_file, &out->etcd.key_file, &out->links.ca_file,
-                       &out->links.certificate_file, &out->links.key_file}) {
+    for (auto* name :
+         {&out->etcd.ca_file, &out->etcd.certificate_file, &out->etcd.key_file, &out->links.ca_file,
+          &out->links.certificate_file, &out->links.key_file, &out->admin_key_file, &out->secrets_key_file}) {
         relative_to(folder, *name);
     }
     return out;
+}
+
+namespace {
+
+fs::path mark_of(const fs::path& directory) { return directory / "cluster.json"; }
+
+} // namespace
+
+expected<void> check_mark(const fs::path& directory, const std::optional<cluster_mark>& now) {
+    const auto file = mark_of(directory);
+    const auto text = read_whole_file(file, file_bytes_max);
+    if (!text) {
+        return text.error().code == code::not_found ? expected<void>() : expected<void>(text.error());
+    }
+    const auto said = from_json<cluster_mark>(*text, strictness::stored);
+    if (!said) {
+        return problem{code::data_dir_unusable, file.string() + " cannot be read: " + said.error().detail};
+    }
+    if (now == *said) {
+        return {};
+    }
+    const auto whose = "data directory " + directory.string() + " is that of node \"" + said->name +
+                       "\" of the cluster " + to_string(said->cluster);
+    return problem{code::conflict, now ? whose + ", not of \"" + now->name + "\" of " + to_string(now->cluster) +
+                                             ": give this node its own directory, or its name back (cluster.name)"
+                                       : whose + ": start it with cluster.file and cluster.name. A node alone would go "
+                                                 "on with what the others may have changed since"};
+}
+
+expected<void> write_mark(const fs::path& directory, const cluster_mark& now) {
+    return replace_file(mark_of(directory), to_json(now) + "\n", 0600);
 }
 
 } // namespace troupe::runtime::cluster

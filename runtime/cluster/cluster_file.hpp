@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,14 +45,35 @@ struct cluster_file {
     std::int64_t replace_after_ms = 600'000; ///< One that is away for so long is replaced by another.
     etcd_place etcd;
     link_security links;
+    std::string admin_key_file;   ///< Of the administrator's API key, good at all nodes; empty: each has its own.
+    std::string secrets_key_file; ///< Of the master key; empty: as each node is configured, to the same one.
+    std::string cursor_key;       ///< Of the ids of live events, in base64url: all nodes can go on from them.
 };
 BOOST_DESCRIBE_STRUCT(cluster_file, (),
                       (cluster, default_organization, shards, hash_seed, copies, lease_ms, replace_after_ms, etcd,
-                       links))
+                       links, admin_key_file, secrets_key_file, cursor_key))
 
-/// A cluster of its own.
+/// A cluster of its own. The files that it names are not made.
 cluster_file make_cluster_file(std::vector<std::string> etcd_endpoints, std::uint32_t shards, std::uint32_t copies);
 /// Names of files are taken as relative to it. `config_invalid` names what is wrong, with its place.
 expected<cluster_file> read_cluster_file(const std::filesystem::path& file);
+
+/// The key of a file that was read.
+std::string cursor_key_of(const cluster_file& file);
+
+/// Which node of which cluster a data directory is of: DIR/cluster.json, from its first start in a cluster on.
+struct cluster_mark {
+    uuid cluster;
+    std::string name;
+
+    bool operator==(const cluster_mark&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(cluster_mark, (), (cluster, name))
+
+/// Whether a directory may be opened as that of `now`; without one as that of a node alone, which must not go on with
+/// what belongs to a cluster. `conflict` says whose it is.
+expected<void> check_mark(const std::filesystem::path& directory, const std::optional<cluster_mark>& now);
+/// Durable when it returns.
+expected<void> write_mark(const std::filesystem::path& directory, const cluster_mark& now);
 
 } // namespace troupe::runtime::cluster

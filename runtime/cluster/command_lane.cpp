@@ -29,6 +29,7 @@ forwarder_ports command_lane::make_forwarder_ports() {
     };
     out.send = [this](const uuid& to, const envelope& what) { return say(to, what); };
     out.take = ports_.take;
+    out.applied = [this](std::uint32_t shard) { return ports_.store->applied(shard); };
     out.version_of = [this](const entity_address& a) -> std::uint64_t {
         const auto version = storage::read_version(*ports_.store, a);
         return version ? *version : 0; // then all of the history is looked through
@@ -80,9 +81,7 @@ void command_lane::on_ownership(std::uint32_t shard, bool owned) {
 void command_lane::note(const cluster_core& core) {
     auto now = std::make_shared<shard_leaders>(owned_.size());
     for (std::uint32_t shard = 0; shard < owned_.size(); ++shard) {
-        const auto& leader = core.shard(shard).leader;
-        const auto node = std::ranges::find(core.nodes(), leader, &cluster_node::replica);
-        (*now)[shard] = node != core.nodes().end() && node->alive ? leader : uuid{};
+        (*now)[shard] = core.takes_commands(shard) ? core.shard(shard).leader : uuid{};
     }
     {
         const std::lock_guard lock(mutex_);
@@ -92,6 +91,28 @@ void command_lane::note(const cluster_core& core) {
         leaders_ = std::move(now);
     }
     go_on();
+}
+
+void command_lane::on_applied() {
+    const auto now = ports_.monotonic();
+    forwarder_.on_applied(now);
+    read_index_.go_on(now);
+}
+
+/// Whoever is not reached, or has no room, misses it, as a reader does who is too slow.
+void command_lane::tell_others(const live_event& e) {
+    if (e.data.size() > answer_bytes_max) {
+        return;
+    }
+    const live_envelope what{{{}, e.ts, e.channel, e.kind, e.data, e.organization}};
+    std::set<uuid> peers;
+    {
+        const std::lock_guard lock(mutex_);
+        peers = up_;
+    }
+    for (const auto& to : peers) {
+        static_cast<void>(say(to, what));
+    }
 }
 
 void command_lane::on_tick() {
@@ -109,6 +130,7 @@ void command_lane::on_tick() {
 void command_lane::go_on() {
     const auto now = ports_.monotonic();
     forwarder_.go_on(now);
+    forwarder_.on_applied(now);
     read_index_.go_on(now);
 }
 
@@ -153,19 +175,25 @@ void command_lane::take_envelope(const uuid& from, envelope what) {
         static_cast<void>(say(from, read_index_.answer_to(*question))); // else it is asked again
     } else if (const auto* indexes = std::get_if<index_answer>(&what)) {
         read_index_.on_answer(*indexes, ports_.monotonic());
+    } else if (auto* live = std::get_if<live_envelope>(&what); live != nullptr && ports_.publish) {
+        ports_.publish(std::move(live->what));
     }
 }
 
 void command_lane::take_command(const uuid& from, command_envelope what) {
-    if (!serves(ports_.store->shard_of(what.what.to))) {
-        answer(from, {what.number, true, outcome{}});
+    const auto shard = ports_.store->shard_of(what.what.to);
+    if (!serves(shard)) {
+        answer(from, {what.number, true, outcome{}, 0});
         return;
     }
     auto held = std::make_shared<held_command>();
     held->bytes = what.what.payload.size();
     held->command = std::move(what.what);
     held->decided_after = what.decided_after;
-    held->port = [this, from, number = what.number](reply r) { answer(from, {number, false, std::move(r)}); };
+    held->port = [this, from, number = what.number, shard](reply r) {
+        const auto applied = ports_.store->applied(shard);
+        answer(from, {number, false, std::move(r), applied});
+    };
     ports_.take(std::move(held));
 }
 

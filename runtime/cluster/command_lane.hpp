@@ -26,6 +26,7 @@ struct command_ports {
     const storage::store* store = nullptr;
     std::function<void(held_ptr)> take;            ///< To the router of a shard that this node owns.
     std::function<std::int64_t()> serves_until_ms; ///< As `host_services`.
+    std::function<void(live_event)> publish = {};  ///< What another node published; may be empty.
     std::function<std::int64_t()> monotonic = monotonic_ms;
 };
 
@@ -38,16 +39,20 @@ public:
 
     /// Takes a command to where its shard is owned, here or elsewhere.
     void forward(held_ptr held);
+    /// To the readers at other nodes: what is published live only.
+    void tell_others(const live_event& e);
     /// See `read_index`.
     void wait_to_read(read_index::done then);
-    /// Whether this node owns the shard and may show it.
+    /// Whether this node owns the shard, as far as it was told.
+    [[nodiscard]] bool owns(std::uint32_t shard) const { return owned_[shard]; }
+    /// Whether it may show it, too.
     [[nodiscard]] bool serves(std::uint32_t shard) const;
     [[nodiscard]] std::shared_ptr<const shard_leaders> leaders() const;
 
     // ---- from the driver's thread
     void on_ownership(std::uint32_t shard, bool owned);
     /// The tables have moved on.
-    void on_applied() { read_index_.go_on(ports_.monotonic()); }
+    void on_applied();
     /// The registers may have changed.
     void note(const cluster_core& core);
     void on_tick();

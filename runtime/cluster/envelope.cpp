@@ -15,7 +15,7 @@ using storage::put_text;
 using storage::put_uuid;
 using storage::put_varint;
 
-enum class kind : std::uint8_t { command = 1, answer = 2, question = 3, indexes = 4 };
+enum class kind : std::uint8_t { command = 1, answer = 2, question = 3, indexes = 4, live = 5 };
 
 constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
 
@@ -100,6 +100,7 @@ void put(std::string& out, const answer_envelope& e, std::int64_t) {
     put_kind(out, kind::answer);
     put_varint(out, e.number);
     put_fixed(out, static_cast<std::uint8_t>(e.elsewhere));
+    put_varint(out, e.applied);
     put_answer(out, e.answer);
 }
 void put(std::string& out, const index_question& e, std::int64_t) {
@@ -114,6 +115,25 @@ void put(std::string& out, const index_answer& e, std::int64_t) {
         put_varint(out, seq);
     }
 }
+void put(std::string& out, const live_envelope& e, std::int64_t) {
+    put_kind(out, kind::live);
+    put_varint(out, 0);
+    put_fixed(out, e.what.ts.ms);
+    put_uuid(out, e.what.organization);
+    put_text(out, e.what.channel);
+    put_text(out, e.what.kind);
+    put_text(out, e.what.data);
+}
+
+live_envelope read_live(byte_reader& in) {
+    live_envelope out;
+    out.what.ts.ms = in.fixed<std::int64_t>();
+    out.what.organization = in.id();
+    out.what.channel = in.text();
+    out.what.kind = in.text();
+    out.what.data = in.text();
+    return out;
+}
 
 envelope read(kind k, byte_reader& in, std::int64_t now_ms) {
     const auto number = in.varint();
@@ -125,10 +145,13 @@ envelope read(kind k, byte_reader& in, std::int64_t now_ms) {
     }
     case kind::answer: {
         const bool elsewhere = in.fixed<std::uint8_t>() != 0;
-        return answer_envelope{number, elsewhere, read_answer(in)};
+        const auto applied = in.varint();
+        return answer_envelope{number, elsewhere, read_answer(in), applied};
     }
     case kind::question:
         return index_question{number};
+    case kind::live:
+        return read_live(in);
     case kind::indexes:
         break;
     }
@@ -151,7 +174,7 @@ std::string encode(const envelope& e, std::int64_t now_ms) {
 expected<envelope> decode_envelope(std::string_view frame, std::int64_t now_ms) {
     byte_reader in(frame);
     const auto k = in.fixed<std::uint8_t>();
-    if (k < static_cast<std::uint8_t>(kind::command) || k > static_cast<std::uint8_t>(kind::indexes)) {
+    if (k < static_cast<std::uint8_t>(kind::command) || k > static_cast<std::uint8_t>(kind::live)) {
         return problem{code::invalid_request, "an envelope of kind " + std::to_string(k) + ", which is not known here"};
     }
     auto out = read(static_cast<kind>(k), in, now_ms);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/bus/bus.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
@@ -27,6 +28,7 @@ struct answer_envelope {
     std::uint64_t number = 0;
     bool elsewhere = false; ///< Nothing was done: the shard is not this node's.
     reply answer = outcome{};
+    std::uint64_t applied = 0; ///< What the answer shows of its shard is up to there.
 };
 
 /// How far are the shards that you own?
@@ -39,7 +41,12 @@ struct index_answer {
     std::vector<std::pair<std::uint32_t, std::uint64_t>> applied; ///< Shard, and the seq until which it is answered.
 };
 
-using envelope = std::variant<command_envelope, answer_envelope, index_question, index_answer>;
+/// What was published at the sender, live only.
+struct live_envelope {
+    live_event what; ///< Without an id.
+};
+
+using envelope = std::variant<command_envelope, answer_envelope, index_question, index_answer, live_envelope>;
 
 /// `now_ms` on the monotonic clock: between nodes a deadline is a time that is left.
 std::string encode(const envelope& e, std::int64_t now_ms);

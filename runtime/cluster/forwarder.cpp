@@ -7,6 +7,9 @@ namespace troupe::runtime::cluster {
 
 namespace {
 
+/// What is done is answered at last, also where the news of it do not come.
+constexpr std::int64_t show_wait_max_ms = 1000;
+
 problem no_owner(bool maybe_done) {
     if (maybe_done) {
         return {code::unknown_outcome,
@@ -86,23 +89,40 @@ void forwarder::go_on(std::int64_t now_ms) {
 }
 
 void forwarder::on_answer(const uuid& from, answer_envelope answer, std::int64_t now_ms) {
-    held_ptr held;
     {
         const std::lock_guard lock(mutex_);
         const auto found = sent_.find(answer.number);
         if (found == sent_.end() || found->second.sent_to != from) {
             return; // it went to another one meanwhile, which answers, too
         }
+        auto& o = found->second;
         if (!answer.elsewhere) {
-            held = std::move(found->second.held);
+            unshown_.push_back({std::move(o.held), std::move(answer.answer), o.shard, answer.applied, now_ms});
         } else {
-            found->second.waits_since_ms = now_ms;
+            o.waits_since_ms = now_ms;
             waiting_.insert(*found);
         }
         sent_.erase(found);
     }
-    if (held) {
-        held->answer(std::move(answer.answer));
+    on_applied(now_ms);
+}
+
+void forwarder::on_applied(std::int64_t now_ms) {
+    std::vector<unshown> shown;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto ready = [&](const unshown& u) {
+            return ports_.applied(u.shard) >= u.applied || now_ms - u.since_ms >= show_wait_max_ms;
+        };
+        for (auto& u : unshown_) {
+            if (ready(u)) {
+                shown.push_back(std::move(u));
+            }
+        }
+        std::erase_if(unshown_, [](const unshown& u) { return u.held == nullptr; });
+    }
+    for (auto& u : shown) {
+        u.held->answer(std::move(u.answer));
     }
 }
 
@@ -125,7 +145,7 @@ void forwarder::on_peer_down(const uuid& peer, std::int64_t now_ms) {
 
 std::size_t forwarder::outstanding() const {
     const std::lock_guard lock(mutex_);
-    return waiting_.size() + sent_.size();
+    return waiting_.size() + sent_.size() + unshown_.size();
 }
 
 } // namespace troupe::runtime::cluster

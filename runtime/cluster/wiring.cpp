@@ -14,6 +14,7 @@ void wiring::start(std::function<void(driver_input)> post) {
 void wiring::stop() {
     coordinator_.stop(); // first: others take what this node had the sooner
     links_.stop();
+    post_ = nullptr; // it holds the driver's actor
 }
 
 // ---- what the driver wants

@@ -23,6 +23,11 @@ struct config {
     std::string data = ".troupe";
     std::int64_t shards = 256;
 
+    std::string cluster_file;
+    std::string cluster_name = "n1";
+    std::string cluster_listen = "127.0.0.1:7118";
+    std::string cluster_advertise;
+
     std::string log_level = "info";
     std::string log_modules;
     std::string log_file;

@@ -91,9 +91,9 @@ private:
 
 } // namespace
 
-void effect_table::stop() {
+void effect_table::stop(bool all) {
     for (auto& [key, f] : flights_) {
-        if (!f.survives) {
+        if (all || !f.survives) {
             f.stop.request_stop();
         }
     }

@@ -18,9 +18,9 @@ class effect_table {
 public:
     /// `self` outlives it.
     effect_table(host_services& services, caf::actor_system& system, const entity_address& self);
-    /// Its entity ends: stops what does not survive it; the next incarnation starts it again. The work holds the
-    /// entity's actor, so this cannot wait for a destructor.
-    void stop();
+    /// Its entity ends: stops what does not survive it, or all of it, when the next incarnation is at another node,
+    /// which starts it again. The work holds the entity's actor, so this cannot wait for a destructor.
+    void stop(bool all = false);
 
     /// Starts what is owed and not in flight, cancels what is in flight and owed no more. Returns in how many
     /// milliseconds it wants to be called again (a back-off ends); -1: not by itself.

@@ -67,7 +67,7 @@ public:
 
     void on_exit() override {
         --services_.entities_active; // work that survives may hold the actor longer
-        effects_.stop();
+        effects_.stop(services_.owns && !services_.owns(shard_));
         if (services_.troubles) {
             services_.troubles->left(self_);
         }

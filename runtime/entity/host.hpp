@@ -59,6 +59,8 @@ struct host_services {
     /// In a cluster: takes a command to the owner of its shard. Then routers own nothing before they are told. Empty: a
     /// node alone, which owns all.
     std::function<void(std::shared_ptr<held_command>)> reroute;
+    /// In a cluster: whether a shard is this node's now. Empty: all are.
+    std::function<bool(std::uint32_t shard)> owns;
     /// Starts the work of a performer; empty: on a thread of its own. Simulations choose when it is done.
     std::function<void(std::function<void()>)> start_work;
     std::function<void(const std::vector<storage::record>&)>

@@ -75,6 +75,10 @@ private:
 
     void fire(std::uint32_t shard, timestamp now) {
         board_.set(shard, never); // entities lower it from here on; what the table says comes below
+        if (services_.owns && !services_.owns(shard)) {
+            sent_.erase(shard);
+            return; // whoever takes it over lowers it
+        }
         std::optional<timestamp> next;
         // Those that were sent and are still there do not keep others from their turn; only they are remembered.
         const auto before = std::exchange(sent_[shard], {});

@@ -69,6 +69,8 @@ public:
 
     /// Sends again what may be lost. To be called now and then, while anything is going on.
     void tick(actions& out);
+    /// At an owner: tells the others how far the log is committed, and what they lack.
+    void announce(actions& out) { core_.beat(out); }
     /// As `replica::resend`.
     void resend(replica_id to, actions& out);
 

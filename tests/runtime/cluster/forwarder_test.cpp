@@ -32,6 +32,7 @@ struct world {
     std::vector<reply> answers;
     std::uint64_t version = 5;
     std::int64_t now = 1000;
+    std::uint64_t applied = 0; ///< Here.
     forwarder f{forwarder_ports{node(1), [this](std::uint32_t) { return owner; },
                                 [this](const uuid& to, const envelope& what) {
                                     if (reachable.contains(to)) {
@@ -40,6 +41,7 @@ struct world {
                                     return reachable.contains(to);
                                 },
                                 [this](held_ptr held) { taken.push_back(std::move(held)); },
+                                [this](std::uint32_t) { return applied; },
                                 [this](const entity_address&) { return version; }},
                 10'000};
 
@@ -91,6 +93,23 @@ BOOST_AUTO_TEST_CASE(a_command_whose_owner_is_lost_goes_to_the_next_one_with_whe
     BOOST_TEST(w.answers.empty());
     w.answer(node(3), 1);
     BOOST_TEST(w.answers.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_waits_until_it_can_be_read_here_but_not_for_ever) {
+    world w;
+    for (const bool news_come : {true, false}) {
+        w.submit();
+        const auto before = w.answers.size();
+        w.f.on_answer(node(2), {w.sent.back().second.number, false, outcome{6, false, "{}"}, w.applied + 7}, w.now);
+        w.applied += 6;
+        w.f.on_applied(w.now);
+        BOOST_TEST(w.answers.size() == before);
+        w.applied += news_come ? 1 : 0;
+        w.f.on_applied(w.now += news_come ? 0 : 1000);
+        BOOST_REQUIRE(w.answers.size() == before + 1);
+        BOOST_TEST(w.answers.back()->version == 6u);
+    }
+    BOOST_TEST(w.f.outstanding() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(one_that_becomes_this_nodes_own_is_taken_here) {

@@ -1,0 +1,152 @@
+#include "actors/common/routes.hpp"
+#include "actors/system/system_routes.hpp"
+#include "net/http/handlers.hpp"
+#include "runtime/cluster/cluster_view.hpp"
+#include "runtime/cluster/membership.hpp"
+#include "schemas/cluster.hpp"
+#include "storage/store.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace troupe::actors {
+
+namespace {
+
+using net::request;
+using net::responder;
+using net::response;
+using net::route;
+using net::verb;
+using runtime::cluster::cluster_view;
+
+const std::vector<net::query_parameter> which_node{{"name", "Its name.", R"({"type":"string"})", R"("n2")"}};
+
+/// A node alone has every shard, once.
+cluster_view view_alone(const runtime::services& s) {
+    cluster_view out;
+    auto& sum = out.summary;
+    const auto& who = s.store->who();
+    sum.id = who.cluster;
+    sum.node = s.settings->cluster_name;
+    sum.shards = who.shards;
+    sum.nodes.push_back({sum.node, who.replica, cluster_node_status::up, "", TROUPE_VERSION, who.shards, who.shards});
+    for (std::uint32_t shard = 0; shard < who.shards; ++shard) {
+        out.shards.push_back({shard, 0, sum.node, {sum.node}, {}, true});
+    }
+    return out;
+}
+
+void look(const system_parts& parts, std::function<void(cluster_view)> then) {
+    if (auto* member = parts.node->member()) {
+        member->look(std::move(then));
+    } else {
+        then(view_alone(parts.node->parts()));
+    }
+}
+
+/// By number, those after the one that the cursor names.
+response page_of_shards(const std::vector<cluster_shard_document>& all, const request& r, std::size_t limit) {
+    std::uint32_t from = 0;
+    if (const auto text = r.query_value("cursor")) {
+        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), from);
+        if (error != std::errc() || end != text->data() + text->size()) {
+            return net::to_response({code::invalid_request,
+                                     "the cursor cannot be read; take `next_cursor` of the page before as it is, or "
+                                     "start without one",
+                                     {{"cursor", "is not a cursor of this list"}}},
+                                    r);
+        }
+    }
+    std::vector<std::string> items;
+    for (; from < all.size() && items.size() < limit; ++from) {
+        items.push_back(to_json(all[from]));
+    }
+    response out;
+    out.body = net::list_body(items, from < all.size() ? std::optional(std::to_string(from)) : std::nullopt);
+    return out;
+}
+
+route show(const system_parts& parts) {
+    return {.verb = verb::get,
+            .path = "/cluster",
+            .operation = "get_cluster",
+            .summary = "The nodes and how the shards are spread, as this node sees it.",
+            .tag = "cluster",
+            .permission = "system:read",
+            .reply = net::reply_of<cluster_document>("cluster"),
+            .run = [&parts](const request&, const responder& respond) {
+                look(parts, [respond](const cluster_view& view) { respond({200, to_json(view.summary)}); });
+            }};
+}
+
+route list_shards(const system_parts& parts) {
+    return {.verb = verb::get,
+            .path = "/cluster/shards",
+            .operation = "list_shards",
+            .summary = "Who leads each shard and who has its copies, as this node sees it.",
+            .tag = "cluster",
+            .permission = "system:read",
+            .query = net::page_parameters(),
+            .reply = page_of<cluster_shard_document>("shard_list"),
+            .run = [&parts](const request& r, const responder& respond) {
+                const auto limit = net::page_limit(r);
+                if (!limit) {
+                    respond(net::to_response(limit.error(), r));
+                    return;
+                }
+                look(parts, [r, respond, limit = *limit](const cluster_view& view) {
+                    respond(page_of_shards(view.shards, r, limit));
+                });
+            }};
+}
+
+/// Something that is done to another node, or to this one, by changing what the cluster has agreed on.
+using change = void (runtime::cluster::membership::*)(std::string name, runtime::cluster::membership::changed done);
+
+route change_node(const system_parts& parts, verb how, std::string path, std::string operation, std::string summary,
+                  change what) {
+    return {.verb = how,
+            .path = std::move(path),
+            .operation = std::move(operation),
+            .summary = std::move(summary),
+            .tag = "cluster",
+            .permission = "system:admin",
+            .in_path = which_node,
+            .success = 204,
+            .errors = {code::not_found, code::conflict, code::unavailable, code::unknown_outcome},
+            .run = [&parts, what](const request& r, const responder& respond) {
+                auto* member = parts.node->member();
+                if (member == nullptr) {
+                    respond(net::to_response(
+                        {code::conflict, "this is a node alone: it has no cluster in which that could be done"}, r));
+                    return;
+                }
+                (member->*what)(std::string(r.param("name")), [r, respond](const expected<void>& done) {
+                    respond(done ? response{204} : net::to_response(done.error(), r));
+                });
+            }};
+}
+
+} // namespace
+
+std::vector<route> cluster_routes(const system_parts& parts) {
+    using runtime::cluster::membership;
+    return {
+        show(parts), list_shards(parts),
+        change_node(parts, verb::post, "/cluster/nodes/{name}/drain", "drain_node",
+                    "Lets a node lead nothing any more: its shards go to others, one after the other. For repairs.",
+                    &membership::drain),
+        change_node(parts, verb::post, "/cluster/nodes/{name}/resume", "resume_node",
+                    "Lets a node that was drained lead shards again.", &membership::resume),
+        change_node(parts, verb::del, "/cluster/nodes/{name}", "remove_node",
+                    "Forgets a node that is lost for good, so that another one may take its place. It has to be down.",
+                    &membership::remove)};
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,266 @@
+#include "schemas/cluster.hpp"
+#include "actors/identity/admin_key.hpp"
+#include "actors/secret/master_key_file.hpp"
+#include "bin/cli/commands.hpp"
+#include "bin/cli/interrupt.hpp"
+#include "bin/cli/print.hpp"
+#include "runtime/cluster/cluster_file.hpp"
+#include "schemas/base/durable_file.hpp"
+#include "storage/store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+/// What the nodes of a cluster share, and how they fare.
+namespace troupe::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view etcd_default = "http://127.0.0.1:2379";
+constexpr std::uint64_t copies_max = 9;
+constexpr std::int64_t look_every_ms = 250;
+
+/// The parts of the file that flags give.
+expected<runtime::cluster::cluster_file> file_of(const context& c) {
+    const auto shards = c.args().number("shards", 1, storage::shards_max);
+    const auto copies = c.args().number("copies", 1, copies_max);
+    if (!shards || !copies) {
+        return (shards ? copies : shards).error();
+    }
+    auto endpoints = c.args().values("etcd");
+    if (endpoints.empty()) {
+        endpoints.emplace_back(etcd_default);
+    }
+    auto out =
+        runtime::cluster::make_cluster_file(std::move(endpoints), static_cast<std::uint32_t>(shards->value_or(256)),
+                                            static_cast<std::uint32_t>(copies->value_or(3)));
+    out.secrets_key_file = "secrets.key";
+    out.admin_key_file = "admin.key";
+    out.links.insecure = c.args().has("insecure");
+    if (!out.links.insecure) {
+        out.links.ca_file = "tls/ca.pem";
+        out.links.certificate_file = "tls/node.pem";
+        out.links.key_file = "tls/node.key";
+    }
+    return out;
+}
+
+std::string next_steps(const fs::path& folder, bool insecure) {
+    const auto file = (folder / "cluster.json").string();
+    return fmt::format(
+        "Made {0} with cluster.json, secrets.key and admin.key. All nodes need these three files: they are "
+        "secret.\n{1}Start each node with its own name, directory and addresses:\n"
+        "  troupe serve --cluster.file {2} --cluster.name n1 --data ./n1 --listen 127.0.0.1:7117 "
+        "--cluster.listen 127.0.0.1:7118\n",
+        folder.string(),
+        insecure ? "Nodes talk without TLS: whoever reaches cluster.listen is believed.\n"
+                 : fmt::format("Put the certificates there, too: {0}/tls/ca.pem of the authority of all "
+                               "nodes, tls/node.pem and tls/node.key of each node, with its name as DNS "
+                               "name.\n",
+                               folder.string()),
+        file);
+}
+
+expected<int> cluster_init(context& c) {
+    const auto folder = fs::absolute(c.search().working_folder / c.args().operand(0));
+    const auto file = folder / "cluster.json";
+    std::error_code failed;
+    if (fs::exists(file, failed)) {
+        return problem{code::already_exists, file.string() + " is there already: a cluster is made once"};
+    }
+    auto made = file_of(c);
+    if (!made) {
+        return made.error().code == code::invalid_request ? expected<int>(c.usage(made.error())) : made.error();
+    }
+    fs::create_directories(folder, failed);
+    if (failed) {
+        return problem{code::invalid_request, "cannot make " + folder.string() + ": " + failed.message()};
+    }
+    auto written = actors::make_key_file(folder / "secrets.key");
+    written = written ? actors::admin_key::make(folder / "admin.key") : written;
+    written = written ? replace_file(file, to_json(*made) + "\n", 0600) : written; // last: it names the others
+    if (!written) {
+        return written.error();
+    }
+    c.json() ? c.print_json(fmt::format(R"({{"file":{},"cluster":{}}})", json::quoted(file.string()),
+                                        json::quoted(to_string(made->cluster))))
+             : c.print(next_steps(folder, made->links.insecure));
+    return 0;
+}
+
+// ---- a running cluster
+
+tone tone_of(cluster_status s) {
+    return s == cluster_status::ok || s == cluster_status::alone ? tone::good
+           : s == cluster_status::degraded                       ? tone::warn
+                                                                 : tone::bad;
+}
+
+tone tone_of(cluster_node_status s) {
+    return s == cluster_node_status::up ? tone::good : s == cluster_node_status::down ? tone::bad : tone::warn;
+}
+
+std::string node_table(const screen& s, const cluster_document& all) {
+    std::vector<std::vector<cell>> rows;
+    for (const auto& node : all.nodes) {
+        rows.push_back({{node.name, tone::strong},
+                        {std::string(detail::enum_name(node.status)), tone_of(node.status)},
+                        {std::to_string(node.shards_led)},
+                        {std::to_string(node.shards_held)},
+                        {node.address},
+                        {node.version.value_or("")}});
+    }
+    return table(s, {{"NODE"}, {"STATUS"}, {"LEADS", true}, {"HOLDS", true}, {"ADDRESS"}, {"VERSION"}}, rows);
+}
+
+std::string sentence_of(const cluster_document& all) {
+    switch (all.status) {
+    case cluster_status::ok:
+        return "every shard has all its copies";
+    case cluster_status::degraded:
+        return "every shard takes commands, some with fewer copies than wanted";
+    case cluster_status::partial:
+        return fmt::format("{} of {} shards take no commands: too few of their nodes are up", all.shards_closed,
+                           all.shards);
+    case cluster_status::alone:
+        break;
+    }
+    return "a node without a cluster";
+}
+
+std::string show_cluster(const screen& s, const cluster_document& all) {
+    return details(
+               s,
+               {{"cluster", {to_string(all.id)}},
+                {"asked", {all.node}},
+                {"status", {std::string(detail::enum_name(all.status)), tone_of(all.status)}},
+                {"", {sentence_of(all), tone::faint}},
+                {"shards",
+                 {fmt::format("{}, each with {} {}", all.shards, all.copies, all.copies == 1 ? "copy" : "copies")}}}) +
+           "\n" + node_table(s, all);
+}
+
+expected<int> cluster_status_of(context& c) {
+    auto node = c.node();
+    return node ? print_document<cluster_document>(c, (*node)->get("/cluster"),
+                                                   [&](const auto& d) { return show_cluster(c.out_screen(), d); })
+                : expected<int>(node.error());
+}
+
+std::string joined(const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, " ")); }
+
+expected<int> cluster_shards(context& c) {
+    return print_list<cluster_shard_document>(
+        c, "/cluster/shards", {}, "There are no shards.", [&](const std::vector<cluster_shard_document>& all) {
+            std::vector<std::vector<cell>> rows;
+            for (const auto& one : all) {
+                rows.push_back({{std::to_string(one.shard)},
+                                {one.open ? "open" : "closed", one.open ? tone::good : tone::bad},
+                                {one.leader, tone::strong},
+                                {joined(one.voters)},
+                                {joined(one.learners)},
+                                {std::to_string(one.epoch), tone::faint}});
+            }
+            return table(c.out_screen(),
+                         {{"SHARD", true}, {"STATUS"}, {"LEADER"}, {"COPIES"}, {"LEARNING"}, {"EPOCH", true}}, rows);
+        });
+}
+
+/// Until the node leads nothing.
+expected<int> wait_for_drain(context& c, api& node, const std::string& name) {
+    const interrupt stop;
+    do {
+        const auto now = node.get_as<cluster_document>("/cluster");
+        if (!now) {
+            return now.error();
+        }
+        const auto found = std::ranges::find(now->nodes, name, &cluster_node_document::name);
+        const auto left = found == now->nodes.end() ? 0 : found->shards_led;
+        if (left == 0) {
+            c.progress("");
+            c.print(fmt::format("{0} leads nothing any more. `troupe cluster resume {0}` lets it lead again.\n", name));
+            return 0;
+        }
+        c.progress(fmt::format("{} still leads {} shards", name, left));
+    } while (stop.sleep(look_every_ms));
+    c.progress("");
+    return 0;
+}
+
+expected<int> change_node(context& c, std::string_view what, std::string_view sentence) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto& name = c.args().operand(0);
+    return print_done(c, (*node)->post("/cluster/nodes/" + encode_segment(name) + "/" + std::string(what), "{}"),
+                      name + std::string(sentence));
+}
+
+expected<int> cluster_drain(context& c) {
+    auto asked = change_node(c, "drain", " gives its shards to the others.");
+    if (!asked || c.json() || c.args().has("no-wait")) {
+        return asked;
+    }
+    return wait_for_drain(c, **c.node(), c.args().operand(0));
+}
+
+expected<int> cluster_resume(context& c) { return change_node(c, "resume", " may lead shards again."); }
+
+expected<int> cluster_remove(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto& name = c.args().operand(0);
+    return print_done(c, (*node)->remove("/cluster/nodes/" + encode_segment(name)),
+                      name + " is forgotten: another node may take its place.");
+}
+
+} // namespace
+
+std::vector<command> cluster_commands() {
+    const grammar name{.operands = "NODE", .operands_min = 1, .operands_max = 1};
+    return {
+        {"cluster status", "How the cluster fares, and its nodes.", {}, "troupe cluster status", cluster_status_of},
+        {"cluster shards",
+         "Who leads each shard, and who has its copies.",
+         {.flags = {limit_flag()}},
+         "troupe cluster shards -n 256",
+         cluster_shards},
+        {"cluster drain",
+         "Let a node lead nothing any more, before repairs or an upgrade: its shards go to others one after the other, "
+         "and no command is lost.",
+         {.flags = {{"no-wait", "", "Do not wait until it leads nothing."}},
+          .operands = "NODE",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe cluster drain n2",
+         cluster_drain},
+        {"cluster resume", "Let a node that was drained lead again.", name, "troupe cluster resume n2", cluster_resume},
+        {"cluster remove", "Forget a node that is lost for good, so that a new one may join. It has to be down.", name,
+         "troupe cluster remove n2", cluster_remove},
+        {"cluster init",
+         "Make a folder with what all nodes of a new cluster share: cluster.json, the master key of secrets and the "
+         "administrator's API key.",
+         {.flags = {{"etcd", "URL", "Of a member of etcd; for several give it again. Default: http://127.0.0.1:2379.",
+                     0, true},
+                    {"shards", "N", "Shards of the cluster, for ever. Default: 256."},
+                    {"copies", "N", "Copies of each shard. Default: 3."},
+                    {"insecure", "", "Nodes talk without TLS, for a network that nobody else is in."}},
+          .operands = "DIR",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe cluster init ./cluster --etcd http://10.0.0.1:2379 --etcd http://10.0.0.2:2379\n"
+         "troupe cluster init ./cluster --insecure",
+         cluster_init}};
+}
+
+} // namespace troupe::cli

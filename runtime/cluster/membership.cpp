@@ -1,0 +1,231 @@
+#include "runtime/cluster/membership.hpp"
+
+#include "schemas/base/clock.hpp"
+#include "schemas/base/ids.hpp"
+#include "schemas/base/log.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace troupe::runtime::cluster {
+
+storage::common_identity common_identity_of(const cluster_file& file) {
+    return {file.cluster, file.default_organization, file.hash_seed};
+}
+
+namespace {
+
+node_card card_of(const cluster_place& place, const storage::identity& who) {
+    node_card out;
+    out.cluster = place.file.cluster;
+    out.name = place.name;
+    out.replica = who.replica;
+    out.incarnation = make_uuid();
+    out.shards = who.shards;
+    out.hash = who.hash;
+    out.hash_seed = who.hash_seed;
+    out.replication = place.file.copies;
+    out.version = TROUPE_VERSION;
+    return out;
+}
+
+cluster_settings settings_of(const cluster_place& place, const connections& ways, node_card self) {
+    cluster_settings out;
+    out.self = std::move(self);
+    out.address = ways.address;
+    out.port = ways.port;
+    out.replace_after_ms = place.file.replace_after_ms;
+    out.members_max = place.file.copies; // reads need a copy of every shard
+    return out;
+}
+
+command_ports command_ports_of(const host_services& host, const node_ports& ports) {
+    command_ports out;
+    out.self = host.store->who().replica;
+    out.store = host.store;
+    out.take = ports.take;
+    out.publish = ports.publish;
+    out.serves_until_ms = [&host] { return host.serves_until_ms.load(); };
+    out.monotonic = host.monotonic;
+    return out;
+}
+
+/// What is at work for an entity has to be over when another node may begin it.
+constexpr std::int64_t lease_margin_ms = 250;
+
+} // namespace
+
+expected<std::unique_ptr<membership>> membership::make(const cluster_place& place, host_services& host,
+                                                       node_ports ports) {
+    auto self = card_of(place, host.store->who());
+    auto ways = place.connect(self);
+    if (!ways) {
+        return ways.error();
+    }
+    return std::unique_ptr<membership>(
+        new membership(place, std::move(*ways), std::move(self), host, std::move(ports)));
+}
+
+membership::membership(const cluster_place& place, connections ways, node_card self, host_services& host,
+                       node_ports ports)
+    : host_(host),
+      ports_(std::move(ports)),
+      ways_(std::move(ways)),
+      settings_(settings_of(place, ways_, std::move(self))),
+      commands_(*ways_.peers, command_ports_of(host, ports_)),
+      wires_(*ways_.agreed, *ways_.peers, &commands_),
+      owned_(host.store->who().shards),
+      active_(host.store->who().shards) {
+    extend_host();
+}
+
+void membership::extend_host() {
+    host_.serves_until_ms = 0;
+    host_.reroute = [this](held_ptr held) { commands_.forward(std::move(held)); };
+    host_.owns = [this](std::uint32_t shard) { return active_[shard].load(); };
+    host_.on_ownership = [this](std::uint32_t shard, bool owned) { on_ownership(shard, owned); };
+    host_.on_applied = [this](std::uint32_t shard) {
+        ports_.applied(shard);
+        commands_.on_applied();
+    };
+    host_.on_tick = [this] { on_tick(); };
+    host_.on_turned_away = end_turned_away;
+}
+
+expected<membership::engine> membership::join(std::uint64_t free_bytes_min) {
+    storage::log_options options;
+    options.peers = &wires_;
+    auto joined = storage::committer::join(*host_.store, free_bytes_min, options);
+    if (!joined) {
+        return joined.error();
+    }
+    engine out{std::move(*joined), nullptr};
+    out.driver = std::make_unique<cluster::driver>(settings_, *out.committer, wires_);
+    return out;
+}
+
+// ---- from the committer
+
+void membership::on_ownership(std::uint32_t shard, bool owned) {
+    owned_[shard] = owned;
+    commands_.on_ownership(shard, owned);
+    if (serving_ || !owned) {
+        tell_router(shard, owned);
+    }
+}
+
+/// A lease that ends soon counts as an end of all ownerships: entities leave, and what is at work for them stops.
+void membership::on_tick() {
+    const bool serving = host_.serves_until_ms > host_.monotonic() + lease_margin_ms;
+    if (std::exchange(serving_, serving) != serving) {
+        for (std::uint32_t shard = 0; shard < owned_.size(); ++shard) {
+            if (owned_[shard]) {
+                tell_router(shard, serving);
+            }
+        }
+    }
+    commands_.on_tick();
+}
+
+void membership::tell_router(std::uint32_t shard, bool owned) {
+    if (active_[shard].exchange(owned) != owned) {
+        ports_.own(shard, owned);
+    }
+}
+
+// ---- its life
+
+void membership::start(committer_actor to) {
+    {
+        const std::lock_guard lock(mutex_);
+        to_ = to;
+    }
+    wires_.start([to = std::move(to)](driver_input input) { caf::anon_send(to, drive_msg{std::move(input)}); });
+}
+
+void membership::stop() {
+    committer_actor to;
+    {
+        const std::lock_guard lock(mutex_);
+        to.swap(to_);
+    }
+    if (to) {
+        wires_.stop();
+    }
+}
+
+// ---- for people
+
+void membership::post(driver_input input) {
+    const std::lock_guard lock(mutex_);
+    if (to_) {
+        caf::anon_send(to_, drive_msg{std::move(input)});
+    }
+}
+
+void membership::look(std::function<void(cluster_view)> then) {
+    post([then = std::move(then)](driver& d) { then(view_of(d.core(), monotonic_ms())); });
+}
+
+void membership::change_member(
+    std::string name, changed done,
+    std::function<expected<transaction>(const cluster_core& core, const known_member& member)> make) {
+    post([this, name = std::move(name), done = std::move(done), make = std::move(make)](driver& d) {
+        const auto member = d.core().member(name);
+        if (!member) {
+            done(problem{code::not_found,
+                         "the cluster has no node \"" + name + "\": `troupe cluster nodes` lists them"});
+            return;
+        }
+        auto what = make(d.core(), *member);
+        if (!what) {
+            done(what.error());
+            return;
+        }
+        ways_.agreed->commit(std::move(*what), [done, name](const expected<transaction_result>& result) {
+            if (result && !result->applied) {
+                done(problem{code::conflict, "the node \"" + name + "\" was changed by somebody else: try again"});
+            } else {
+                done(result ? expected<void>() : expected<void>(result.error()));
+            }
+        });
+    });
+}
+
+void membership::set_draining(std::string name, bool draining, changed done) {
+    change_member(
+        name, std::move(done),
+        [name, draining](const cluster_core&, const known_member& member) -> expected<transaction> {
+            auto now = member.value;
+            now.draining = draining;
+            return transaction{{{member_key(name), member.revision}}, {{member_key(name), to_json(now), false}}};
+        });
+}
+
+void membership::drain(std::string name, changed done) { set_draining(std::move(name), true, std::move(done)); }
+void membership::resume(std::string name, changed done) { set_draining(std::move(name), false, std::move(done)); }
+
+void membership::remove(std::string name, changed done) {
+    change_member(name, std::move(done),
+                  [name](const cluster_core& core, const known_member& member) -> expected<transaction> {
+                      const auto node = std::ranges::find(core.nodes(), name, &cluster_node::name);
+                      if (node != core.nodes().end() && node->alive) {
+                          return problem{code::conflict, "the node \"" + name +
+                                                             "\" is up: stop it first, and wait for its lease to end"};
+                      }
+                      return transaction{{{member_key(name), member.revision}, {alive_key(name), 0}},
+                                         {{member_key(name), std::nullopt, false}}};
+                  });
+}
+
+void end_turned_away(const problem& why) {
+    auto& log = log_for("cluster");
+    log.critical("the cluster does not take this node: {}", why.detail);
+    log.flush();
+    std::_Exit(1);
+}
+
+} // namespace troupe::runtime::cluster

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "schemas/base/described.hpp"
+#include "schemas/base/ids.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// up: it serves; down: its lease is over, others have what it had; draining: it gives away what it leads.
+enum class cluster_node_status : std::uint8_t { up, down, draining };
+BOOST_DESCRIBE_ENUM(cluster_node_status, up, down, draining)
+
+struct cluster_node_document {
+    std::string name;
+    uuid replica_id; ///< Of its data directory.
+    cluster_node_status status = cluster_node_status::up;
+    std::string address; ///< Where other nodes reach it, as HOST:PORT.
+    std::optional<std::string> version;
+    std::uint32_t shards_led = 0;
+    std::uint32_t shards_held = 0; ///< Copies, those that it leads among them.
+};
+BOOST_DESCRIBE_STRUCT(cluster_node_document, (), (name, replica_id, status, address, version, shards_led, shards_held))
+
+/// ok: every shard has all its copies; degraded: every shard takes commands, some with fewer copies; partial: some take
+/// none; alone: this is a node without a cluster.
+enum class cluster_status : std::uint8_t { ok, degraded, partial, alone };
+BOOST_DESCRIBE_ENUM(cluster_status, ok, degraded, partial, alone)
+
+/// GET /cluster: as this node sees it.
+struct cluster_document {
+    uuid id;
+    std::string node; ///< That was asked.
+    cluster_status status = cluster_status::alone;
+    std::uint32_t copies = 1; ///< Of each shard, as they are wanted.
+    std::uint32_t shards = 0;
+    std::uint32_t shards_closed = 0; ///< That take no commands now: no leader, or no majority of their copies.
+    std::uint32_t shards_moving = 0; ///< Whose copies change just now.
+    std::int64_t lease_left_ms = 0;  ///< Of this node at the coordinator; 0: it has none.
+    std::vector<cluster_node_document> nodes;
+};
+BOOST_DESCRIBE_STRUCT(cluster_document, (),
+                      (id, node, status, copies, shards, shards_closed, shards_moving, lease_left_ms, nodes))
+
+/// An item of GET /cluster/shards.
+struct cluster_shard_document {
+    std::uint32_t shard = 0;
+    std::uint64_t epoch = 0;
+    std::string leader; ///< Names of nodes; those of nodes that were removed are ids.
+    std::vector<std::string> voters;
+    std::vector<std::string> learners;
+    bool open = false; ///< It takes commands.
+};
+BOOST_DESCRIBE_STRUCT(cluster_shard_document, (), (shard, epoch, leader, voters, learners, open))
+
+} // namespace troupe
