@@ -80,7 +80,18 @@ struct node : coordinator_listener {
 
     void on_map(std::vector<entry> all, std::uint64_t revision) override { shared->on_map(all, revision); }
     void on_changes(std::vector<change> changes, std::uint64_t revision) override {
-        shared->on_changes(changes, revision + revisions_merged);
+        if (holds) {
+            held.emplace_back(std::move(changes), revision);
+        } else {
+            shared->on_changes(changes, revision + revisions_merged);
+        }
+    }
+    /// The news that are late.
+    void release() {
+        holds = false;
+        for (auto& [changes, revision] : std::exchange(held, {})) {
+            on_changes(std::move(changes), revision);
+        }
     }
     void on_lease(lease) override {}
     void on_reachable(bool reachable, const std::string& why) override { shared->on_reachable(reachable, why); }
@@ -96,6 +107,8 @@ struct node : coordinator_listener {
     run_queue news;
     shared_keys_settings settings{{}, 1'000'000, 1'000'000}; // a test that waits so long has failed
     std::uint64_t revisions_merged = 0;                      ///< Changes come with a later one's revision.
+    bool holds = false;                                      ///< Answers come before the news.
+    std::vector<std::pair<std::vector<change>, std::uint64_t>> held;
     std::unique_ptr<storage::key_store> keys;
     std::unique_ptr<memory_coordinator> agreed;
     std::unique_ptr<shared_keys> shared;
@@ -242,6 +255,25 @@ BOOST_AUTO_TEST_CASE(the_answer_to_a_lost_race_may_come_after_the_news_of_it) {
     until("it tries again", [&] { return all.entries().contains("keys/00000003"); });
     BOOST_TEST(all.finish(std::move(made)).value()->number == 3u);
     BOOST_TEST(all.finish(std::move(other)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(after_an_answer_the_news_are_waited_for_and_nothing_is_tried_before) {
+    cluster_of_keys all;
+    all[1].holds = true;
+    auto made = begin([&, subject = make_uuid()] { return all[1].keys->of(subject); });
+    until("it is at the coordinator", [&] { return all.entries().contains("keys/00000001"); });
+    BOOST_TEST(all[1].news.run_some() == 2u); // its news, which are late, and the answer
+    all[1].release();
+    BOOST_TEST(all.finish(std::move(made)).value()->number == 1u);
+
+    all[1].holds = true;
+    all.issue(all[0], make_uuid());
+    auto late = begin([&, subject = make_uuid()] { return all[1].keys->of(subject); });
+    until("it has lost", [&] { return all[1].news.waiting() > 0; });
+    BOOST_TEST(all[1].news.run_some() == 1u);
+    all[1].release();
+    until("it tries again", [&] { return all.entries().contains("keys/00000003"); });
+    BOOST_TEST(all.finish(std::move(late)).value()->number == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(many_threads_of_all_nodes_agree_on_numbers_without_holes) {
