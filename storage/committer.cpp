@@ -102,7 +102,7 @@ expected<void> committer::accept(const append& a, shared_key& key) {
             return space;
         }
     }
-    auto sealing = sealing_key(store_, a.subject, a.entity.organization);
+    auto sealing = issued_key(store_, a.subject, a.entity.organization);
     if (!sealing) {
         return sealing.error();
     }

@@ -94,7 +94,8 @@ public:
 
     /// Takes an append for the next `write`. What becomes of it comes with `take_settled`, in the order of its shard:
     /// `conflict` for a foreign activation or version, `storage_full` when space is short, `erased` when its key is
-    /// destroyed, `unavailable` when this node does not own the shard; nothing was written then. `unknown_outcome` when
+    /// destroyed, `unavailable` when this node does not own the shard; nothing was written then. In a cluster its keys
+    /// were issued before (`issue_keys`), else `conflict`. `unknown_outcome` when
     /// the shard was lost meanwhile: the next owner knows whether it is committed.
     void submit(append what, std::uint64_t ticket);
     /// Writes all that was submitted, with one fsync. Any problem is the end of the process: nobody knows then what is

@@ -2,6 +2,7 @@
 
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/unique_fd.hpp"
+#include "storage/erase.hpp"
 
 #include <sodium.h>
 
@@ -67,7 +68,7 @@ std::optional<key_line> parse_line(std::string_view line) {
     return out;
 }
 
-std::string line_of(std::string_view word, std::uint32_t number, const uuid& subject, std::string_view rest) {
+std::string format_line(std::string_view word, std::size_t number, const uuid& subject, std::string_view rest) {
     return std::string(word) + " " + std::to_string(number) + " " + to_string(subject) + " " + std::string(rest) + "\n";
 }
 
@@ -115,6 +116,16 @@ std::vector<fs::path> files_in(const fs::path& folder) {
 
 problem was_erased(timestamp when) {
     return {code::erased, "this was erased on " + to_string(when) + "; its contents can be read by nobody any more"};
+}
+
+std::string make_wrapped(const key_wrapping& wrapping, const uuid& subject, std::uint32_t number) {
+    const wiped_text bytes(random_bytes(cipher_key_bytes));
+    return wrapping.wrap(subject, number, bytes.text());
+}
+
+problem not_ours(const fs::path& folder, std::uint32_t number, const std::string& why) {
+    return {code::conflict, "key " + std::to_string(number) + " of " + folder.string() + " is not the cluster's: " +
+                                why + ". This directory belongs to another cluster, or the coordinator was set back"};
 }
 
 void derive(payload_key& into, std::string_view key) {
@@ -232,29 +243,44 @@ expected<std::shared_ptr<const payload_key>> key_store::existing(const uuid& sub
 
 expected<std::shared_ptr<const payload_key>> key_store::of(const uuid& subject) {
     auto known = existing(subject);
+    auto* others = others_.load();
+    if (!known || *known || !others) {
+        return !known || *known ? known : make(subject);
+    }
+    auto issued = others->issue(subject);
+    return issued ? existing(subject) : issued.error();
+}
+
+expected<std::shared_ptr<const payload_key>> key_store::at_hand(const uuid& subject) {
+    auto known = existing(subject);
     if (!known || *known) {
         return known;
     }
+    return is_shared() ? problem{code::conflict, "the key of " + to_string(subject) + " is not here yet; send it again"}
+                       : make(subject);
+}
+
+expected<std::shared_ptr<const payload_key>> key_store::make(const uuid& subject) {
     const std::unique_lock lock(mutex_);
     if (const auto found = numbers_.find(subject); found != numbers_.end()) { // made meanwhile
         const auto& e = entries_[found->second - 1];
         return e.key ? expected<std::shared_ptr<const payload_key>>(e.key) : was_erased(e.destroyed);
     }
     const auto number = static_cast<std::uint32_t>(entries_.size() + 1);
-    const wiped_text bytes(random_bytes(cipher_key_bytes));
-    auto e = open_entry(subject, number, wrapping_->wrap(subject, number, bytes.text()));
+    auto e = open_entry(subject, number, make_wrapped(*wrapping_, subject, number));
     if (!e) {
         return e.error();
     }
-    if (auto written = append(*e, number); !written) {
-        return written.error();
-    }
-    numbers_.emplace(subject, number);
-    entries_.push_back(std::move(*e));
-    return entries_.back().key;
+    std::vector<entry> one;
+    one.push_back(std::move(*e));
+    auto added = add(std::move(one));
+    return added ? expected<std::shared_ptr<const payload_key>>(entries_.back().key) : added.error();
 }
 
 expected<std::shared_ptr<const payload_key>> key_store::numbered(std::uint32_t number) const {
+    if (auto* others = others_.load(); others && number > count()) {
+        others->await(number);
+    }
     const std::shared_lock lock(mutex_);
     if (number == 0 || number > entries_.size()) {
         return problem{code::secrets_locked, "key " + std::to_string(number) + " is not among those of " +
@@ -283,14 +309,41 @@ std::size_t key_store::erased_count() const {
     return erased_;
 }
 
-bool key_store::is_empty() const {
+bool key_store::is_empty() const { return count() == 0; }
+
+std::uint32_t key_store::count() const {
     const std::shared_lock lock(mutex_);
-    return entries_.empty();
+    return static_cast<std::uint32_t>(entries_.size());
 }
 
-expected<void> key_store::append(const entry& e, std::uint32_t number) {
-    const auto file = file_of((number - 1) / keys_of_file);
-    const bool is_new = (number - 1) % keys_of_file == 0;
+// ---- what is written
+
+std::string key_store::line_of(const entry& e, std::size_t number) {
+    return e.key ? format_line(key_word, number, e.subject, e.wrapped)
+                 : format_line(erased_word, number, e.subject, std::to_string(e.destroyed.ms));
+}
+
+/// New ones, after all that are known.
+expected<void> key_store::add(std::vector<entry> fresh) {
+    for (std::size_t done = 0; done < fresh.size();) {
+        const auto room = keys_of_file - entries_.size() % keys_of_file;
+        const auto lines = std::span(fresh).subspan(done, std::min(room, fresh.size() - done));
+        if (auto written = append(lines); !written) {
+            return written;
+        }
+        for (auto& e : lines) {
+            erased_ += e.key ? 0 : 1;
+            numbers_.emplace(e.subject, static_cast<std::uint32_t>(entries_.size() + 1));
+            entries_.push_back(std::move(e));
+        }
+        done += lines.size();
+    }
+    return {};
+}
+
+expected<void> key_store::append(std::span<const entry> lines) const {
+    const auto file = file_of(entries_.size() / keys_of_file);
+    const bool is_new = entries_.size() % keys_of_file == 0;
     const unique_fd fd(::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
     if (!fd) {
         return file_problem("write", file.native(), errno);
@@ -299,8 +352,12 @@ expected<void> key_store::append(const entry& e, std::uint32_t number) {
     if (auto named = is_new ? sync_folder(folder_) : expected<void>(); !named) {
         return named;
     }
+    std::string text;
+    for (std::size_t at = 0; at < lines.size(); ++at) {
+        text += line_of(lines[at], entries_.size() + at + 1);
+    }
     const auto before = ::lseek(fd.get(), 0, SEEK_END);
-    auto written = write_whole(fd.get(), line_of(key_word, number, e.subject, e.wrapped), file.native());
+    auto written = write_whole(fd.get(), text, file.native());
     if (written && ::fsync(fd.get()) != 0) {
         written = file_problem("sync", file.native(), errno);
     }
@@ -313,31 +370,110 @@ expected<void> key_store::append(const entry& e, std::uint32_t number) {
 expected<void> key_store::rewrite(std::size_t file) const {
     std::string text;
     for (auto at = file * keys_of_file; at < std::min(entries_.size(), (file + 1) * keys_of_file); ++at) {
-        const auto& e = entries_[at];
-        const auto number = static_cast<std::uint32_t>(at + 1);
-        text += e.wrapped.empty() ? line_of(erased_word, number, e.subject, std::to_string(e.destroyed.ms))
-                                  : line_of(key_word, number, e.subject, e.wrapped);
+        text += line_of(entries_[at], at + 1);
     }
     return replace_file(file_of(file), text, 0600);
 }
 
 expected<void> key_store::destroy(const uuid& subject, timestamp now) {
+    if (auto* others = others_.load()) {
+        return erased_at(subject) ? expected<void>() : others->destroy(subject, now);
+    }
     if (auto made = of(subject); !made) { // who has none yet must not get one later
         return made.error().code == code::erased ? expected<void>() : expected<void>(made.error());
     }
     const std::unique_lock lock(mutex_);
-    const auto number = numbers_.at(subject);
+    return destroy_known(numbers_.at(subject), now);
+}
+
+expected<void> key_store::destroy_known(std::uint32_t number, timestamp when) {
     auto& e = entries_[number - 1];
     if (!e.key) {
         return {};
     }
-    auto kept = std::exchange(e, entry{subject, {}, now, nullptr});
+    auto kept = std::exchange(e, entry{e.subject, {}, when, nullptr});
     if (auto written = rewrite((number - 1) / keys_of_file); !written) {
         e = std::move(kept);
         return written;
     }
     ++erased_;
     return {};
+}
+
+// ---- in a cluster
+
+std::string key_store::draw(const uuid& subject, std::uint32_t number) const {
+    const std::shared_lock lock(mutex_);
+    return make_wrapped(*wrapping_, subject, number);
+}
+
+expected<void> key_store::check_known(const agreed_key& k) const {
+    const auto& e = entries_[k.number - 1];
+    if (e.subject != k.subject) {
+        return not_ours(folder_, k.number,
+                        "it is of " + to_string(e.subject) + " here, of " + to_string(k.subject) + " there");
+    }
+    if (k.wrapped.empty() || (e.key && e.wrapped == k.wrapped)) {
+        return {};
+    }
+    if (!e.key) {
+        return not_ours(folder_, k.number, "it was destroyed here on " + to_string(e.destroyed) + ", and not there");
+    }
+    const auto theirs = open_agreed(k);
+    if (!theirs) {
+        return theirs.error();
+    }
+    const bool same = theirs->key->sealing == e.key->sealing && theirs->key->hiding == e.key->hiding;
+    return same ? expected<void>()
+                : not_ours(folder_, k.number, to_string(k.subject) + " has one key here and another one there");
+}
+
+expected<key_store::entry> key_store::open_agreed(const agreed_key& k) const {
+    if (k.wrapped.empty()) {
+        return entry{k.subject, {}, k.destroyed, nullptr};
+    }
+    if (!wrapping_->is_current(k.wrapped) || k.wrapped.find_first_of(" \n") != std::string::npos) {
+        return problem{code::secrets_locked, "key " + std::to_string(k.number) + " of " + to_string(k.subject) +
+                                                 " is wrapped with another master key than this node's newest"};
+    }
+    return open_entry(k.subject, k.number, k.wrapped);
+}
+
+expected<void> key_store::take(std::span<const agreed_key> keys) {
+    const std::unique_lock lock(mutex_);
+    std::vector<entry> fresh;
+    std::set<uuid> subjects;
+    const auto known = entries_.size();
+    for (const auto& k : keys) { // all are good before the first one is written
+        const bool is_known = k.number > 0 && k.number <= known;
+        if (auto good = is_known ? check_known(k) : expected<void>(); !good) {
+            return good;
+        }
+        if (is_known) {
+            continue;
+        }
+        if (k.number != known + fresh.size() + 1) {
+            return not_ours(folder_, k.number, "those before it are missing");
+        }
+        if (numbers_.contains(k.subject) || !subjects.insert(k.subject).second) {
+            return not_ours(folder_, k.number, to_string(k.subject) + " has another number already");
+        }
+        auto e = open_agreed(k);
+        if (!e) {
+            return e.error();
+        }
+        fresh.push_back(std::move(*e));
+    }
+    for (const auto& k : keys) {
+        if (k.number > known || !k.wrapped.empty() || !entries_[k.number - 1].key) {
+            continue;
+        }
+        auto destroyed = owe_removal(folder_); // the node where it was asked for removes no rows here
+        if (destroyed = destroyed ? destroy_known(k.number, k.destroyed) : destroyed; !destroyed) {
+            return destroyed;
+        }
+    }
+    return add(std::move(fresh));
 }
 
 expected<void> key_store::wrap_with(std::shared_ptr<const key_wrapping> wrapping) {
@@ -356,6 +492,11 @@ expected<void> key_store::wrap_with(std::shared_ptr<const key_wrapping> wrapping
         }
         e.wrapped = wrapping->wrap(e.subject, number, bytes->text());
         changed.insert(at / keys_of_file);
+    }
+    if (is_shared() && !changed.empty()) {
+        return problem{code::conflict,
+                       "the nodes of a cluster have one master key, and it cannot be changed while they "
+                       "are a cluster; nothing was changed"};
     }
     entries_.swap(all);
     wrapping_ = std::move(wrapping);

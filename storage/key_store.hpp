@@ -6,12 +6,14 @@
 #include "schemas/base/problem.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -55,6 +57,30 @@ struct payload_key {
     ~payload_key();
 };
 
+/// A key as the nodes of a cluster have agreed on it.
+struct agreed_key {
+    std::uint32_t number = 0;
+    uuid subject;
+    std::string wrapped; ///< Empty: destroyed.
+    timestamp destroyed;
+
+    bool operator==(const agreed_key&) const = default;
+};
+
+/// How the nodes of a cluster come to the same keys under the same numbers. Thread-safe. What it calls of a store:
+/// `take`, on another thread than those that wait here.
+class key_agreement {
+public:
+    virtual ~key_agreement() = default;
+    /// Returns when the store has the key of the subject, or knows that it was destroyed. Blocks for a few seconds at
+    /// most, then `unavailable`.
+    virtual expected<void> issue(const uuid& subject) = 0;
+    /// Returns when the store knows that the key was destroyed. Blocks like `issue`.
+    virtual expected<void> destroy(const uuid& subject, timestamp now) = 0;
+    /// Waits a moment for a key that another node has made already.
+    virtual void await(std::uint32_t number) = 0;
+};
+
 /// All keys of a data directory. Thread-safe.
 class key_store {
 public:
@@ -65,12 +91,16 @@ public:
     /// Whether there are keys in a folder.
     static bool has_keys(const std::filesystem::path& folder);
 
-    /// The key of a subject; a first one is on disk when this returns. `erased` when it was destroyed.
+    /// The key of a subject; a first one is on disk when this returns. `erased` when it was destroyed. In a cluster it
+    /// may block for a new one, and then be `unavailable`.
     expected<std::shared_ptr<const payload_key>> of(const uuid& subject);
+    /// The same for who must not wait for other nodes: `conflict` when they would have to agree first.
+    expected<std::shared_ptr<const payload_key>> at_hand(const uuid& subject);
     /// The same without making one.
     [[nodiscard]] expected<std::shared_ptr<const payload_key>> existing(const uuid& subject) const;
 
-    /// The key with that number: `erased` when it was destroyed, `secrets_locked` when it is not known.
+    /// The key with that number: `erased` when it was destroyed, `secrets_locked` when it is not known. In a cluster
+    /// its news may be on their way: it waits for them a moment.
     [[nodiscard]] expected<std::shared_ptr<const payload_key>> numbered(std::uint32_t number) const;
     [[nodiscard]] bool is_erased(std::uint32_t number) const;
     [[nodiscard]] std::optional<timestamp> erased_at(const uuid& subject) const;
@@ -82,8 +112,25 @@ public:
     /// Destroys the key of a subject, and the right to another one, for ever. Done again it changes nothing.
     expected<void> destroy(const uuid& subject, timestamp now);
 
-    /// Wraps what is wrapped with another master key anew, and all that come with that wrapping.
+    /// Wraps what is wrapped with another master key anew, and all that come with that wrapping. In a cluster
+    /// `conflict` when there is anything to be wrapped.
     expected<void> wrap_with(std::shared_ptr<const key_wrapping> wrapping);
+
+    // ---- in a cluster
+
+    /// From now on keys are made and destroyed by agreement only, which outlives all use of the store; null: alone
+    /// again.
+    void agree_with(key_agreement* others) { others_ = others; }
+    [[nodiscard]] bool is_shared() const { return others_.load() != nullptr; }
+    /// How many there are: the greatest number.
+    [[nodiscard]] std::uint32_t count() const;
+    /// A new key, wrapped, for others to agree to. It is not kept.
+    [[nodiscard]] std::string draw(const uuid& subject, std::uint32_t number) const;
+    /// Keeps what was agreed on, by ascending number and without holes; what is known already changes nothing.
+    /// `conflict` when a known number has another subject or key, or was destroyed here and is not there: these keys
+    /// are of another cluster, or its map was set back. `secrets_locked` when one is wrapped with another master key.
+    /// What is destroyed by this leaves rows to be removed (`owes_removal`).
+    expected<void> take(std::span<const agreed_key> keys);
 
     /// The files as they are, by name: for copies of them that are kept beside backups.
     [[nodiscard]] expected<std::vector<std::pair<std::string, std::string>>> files() const;
@@ -100,12 +147,20 @@ private:
     expected<void> read_file(const std::filesystem::path& file, bool read_only);
     expected<void> add_line(std::string_view line, const std::filesystem::path& file);
     expected<entry> open_entry(const uuid& subject, std::uint32_t number, std::string wrapped) const;
-    expected<void> append(const entry& e, std::uint32_t number);
+    expected<std::shared_ptr<const payload_key>> make(const uuid& subject);
+    [[nodiscard]] expected<void> check_known(const agreed_key& k) const;
+    [[nodiscard]] expected<entry> open_agreed(const agreed_key& k) const;
+    static std::string line_of(const entry& e, std::size_t number);
+    expected<void> add(std::vector<entry> fresh);
+    expected<void> destroy_known(std::uint32_t number, timestamp when);
+    /// Lines of one file.
+    [[nodiscard]] expected<void> append(std::span<const entry> lines) const;
     [[nodiscard]] expected<void> rewrite(std::size_t file) const;
     [[nodiscard]] std::filesystem::path file_of(std::size_t file) const;
 
     const std::filesystem::path folder_;
     std::shared_ptr<const key_wrapping> wrapping_;
+    std::atomic<key_agreement*> others_{nullptr}; ///< Never called under the mutex.
     mutable std::shared_mutex mutex_;
     std::vector<entry> entries_; ///< By number - 1.
     std::unordered_map<uuid, std::uint32_t> numbers_;

@@ -78,15 +78,17 @@ uuid subject_of_client(const record& r) {
     return r.client.organization.is_nil() ? r.entity.organization : r.client.organization;
 }
 
+bool knows_client(const record& r) { return !r.client.address.empty() || !r.client.program.empty(); }
+
 /// Address and program in one text, under the key of whose they are; should that not be had now, under the record's
 /// own.
 client_info seal_client(const store& s, const record& r, const payload_key& own) {
-    if (r.client.address.empty() && r.client.program.empty()) {
+    if (!knows_client(r)) {
         return r.client;
     }
     client_info out;
     out.organization = r.client.organization;
-    const auto key = sealing_key(s, subject_of_client(r), r.entity.organization);
+    const auto key = issued_key(s, subject_of_client(r), r.entity.organization);
     if (!key && key.error().code == code::erased) {
         return out; // a moment ago
     }
@@ -120,6 +122,31 @@ bool is_sealed(std::string_view bytes) { return !bytes.empty() && bytes.front() 
 
 expected<shared_key> sealing_key(const store& s, const uuid& subject, const uuid& organization) {
     return s.keys() ? s.keys()->of(subject.is_nil() ? organization : subject) : expected<shared_key>(shared_key());
+}
+
+expected<void> issue_keys(const store& s, const uuid& subject, const uuid& organization,
+                          std::span<const record> records) {
+    auto own = sealing_key(s, subject, organization);
+    auto names = own ? sealing_key(s, organization, organization) : std::move(own);
+    if (!names) {
+        return names.error();
+    }
+    uuid last;
+    for (const auto& r : records) {
+        const auto client = knows_client(r) ? subject_of_client(r) : uuid();
+        if (client.is_nil() || client == last) {
+            continue;
+        }
+        last = client; // most appends are of one
+        if (const auto key = sealing_key(s, client, organization); !key && key.error().code != code::erased) {
+            return key.error();
+        }
+    }
+    return {};
+}
+
+expected<shared_key> issued_key(const store& s, const uuid& subject, const uuid& organization) {
+    return s.keys() ? s.keys()->at_hand(subject.is_nil() ? organization : subject) : expected<shared_key>(shared_key());
 }
 
 std::string seal_bytes(const payload_key* key, std::string_view place, std::string_view plain) {

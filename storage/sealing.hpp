@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,8 +26,16 @@ namespace troupe::storage {
 using shared_key = std::shared_ptr<const payload_key>;
 
 /// The key of a subject (nil: of the organization), made when it is the first time; null when the store has no keys.
-/// `erased` when it was destroyed.
+/// `erased` when it was destroyed. In a cluster it may block for a new one.
 expected<shared_key> sealing_key(const store& s, const uuid& subject, const uuid& organization);
+
+/// Makes the keys that an append needs, where they are not there yet, so that who writes it need not wait: of the
+/// subject of the entity, of the organization (names in indexes), and of whoever the clients of its records are.
+/// Problems and blocking as of `sealing_key`.
+expected<void> issue_keys(const store& s, const uuid& subject, const uuid& organization,
+                          std::span<const record> records);
+/// The key that `issue_keys` made, for who must not block.
+expected<shared_key> issued_key(const store& s, const uuid& subject, const uuid& organization);
 
 /// `secrets_locked` when records are sealed with keys that the store does not have: its keys are of another directory,
 /// or older than it. Looks at the newest record of each shard.
@@ -54,7 +63,7 @@ void seal_rows(const payload_key* key, std::vector<std::pair<std::string, std::s
 bool holds_contents(std::string_view row_key);
 
 /// The bytes of a record with its payload sealed under `key`, whose number it gets, and what it says of the client
-/// under the key of whoever that is.
+/// under the key of whoever that is, which was issued.
 std::string encode_sealed(const store& s, record& r, const payload_key* key);
 /// Opens what `decode_record` read: payload and client. `erased` for the payload; a client that was erased is empty.
 expected<void> open_record(const store& s, record& r);

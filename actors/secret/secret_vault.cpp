@@ -398,6 +398,12 @@ void secret_vault::rotate_master(std::function<void(expected<void>)> done) {
         done(problem{code::conflict, "the master key is being rotated already; look again in a moment"});
         return;
     }
+    if (const auto* keys = services_.store->keys(); keys && keys->is_shared()) { // else it would be in the file already
+        rotating_ = false;
+        done(problem{code::conflict, "the nodes of a cluster have one master key, and it cannot be changed while they "
+                                     "are a cluster; nothing was changed"});
+        return;
+    }
     const std::lock_guard making(rotation_mutex_);
     if (rotation_.joinable()) {
         rotation_.join(); // the one before, which is over

@@ -4,6 +4,7 @@
 #include "schemas/base/described.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
+#include "storage/key_store.hpp"
 #include "storage/replication/messages.hpp"
 
 #include <cstdint>
@@ -18,6 +19,8 @@
 ///   members/NAME       -> a node that belongs to the cluster, whether it is there or not
 ///   alive/NAME         -> the process that it runs as; goes with its lease
 ///   shards/NNNN        -> who replicates a shard (epoch, leader, voters, learners)
+///   keys/NNNNNNNN      -> a key of contents, wrapped with the master key, or when it was destroyed; never removed
+///   subjects/UUID      -> which of them is that subject's
 namespace troupe::runtime::cluster {
 
 struct config_value {
@@ -60,10 +63,24 @@ struct register_value {
 };
 BOOST_DESCRIBE_STRUCT(register_value, (), (epoch, leader, voters, learners))
 
+struct content_key_value {
+    uuid subject;
+    std::optional<std::string> wrapped;
+    std::optional<std::int64_t> destroyed_ms;
+};
+BOOST_DESCRIBE_STRUCT(content_key_value, (), (subject, wrapped, destroyed_ms))
+
+struct subject_value {
+    std::uint32_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(subject_value, (), (number))
+
 inline constexpr std::string_view config_key = "config";
 inline constexpr std::string_view members_prefix = "members/";
 inline constexpr std::string_view alive_prefix = "alive/";
 inline constexpr std::string_view shards_prefix = "shards/";
+inline constexpr std::string_view content_keys_prefix = "keys/";
+inline constexpr std::string_view subjects_prefix = "subjects/";
 
 std::string member_key(std::string_view name);
 std::string alive_key(std::string_view name);
@@ -71,8 +88,17 @@ std::string shard_key(std::uint32_t shard);
 /// The number in such a key; nothing for another one.
 std::optional<std::uint32_t> shard_of_key(std::string_view key);
 
+std::string content_key(std::uint32_t number);
+/// Likewise.
+std::optional<std::uint32_t> number_of_content_key(std::string_view key);
+std::string subject_key(const uuid& subject);
+
 std::string encode_register(const storage::replication::replica_set& set);
 /// `invalid_request` names what is wrong.
 expected<storage::replication::replica_set> decode_register(std::string_view json);
+
+std::string encode_content_key(const storage::agreed_key& key);
+/// `invalid_request` names what is wrong.
+expected<storage::agreed_key> decode_content_key(std::uint32_t number, std::string_view json);
 
 } // namespace troupe::runtime::cluster

@@ -14,6 +14,9 @@ void wiring::start(std::function<void(driver_input)> post) {
 void wiring::stop() {
     coordinator_.stop(); // first: others take what this node had the sooner
     links_.stop();
+    if (keys_) {
+        keys_->on_reachable(false, "this node stops");
+    }
     post_ = nullptr; // it holds the driver's actor
 }
 
@@ -43,10 +46,16 @@ void wiring::post_news(driver_input input) {
 }
 
 void wiring::on_map(std::vector<entry> all, std::uint64_t revision) {
+    if (keys_) {
+        keys_->on_map(all, revision); // first: a record that is sealed with a new key comes after it
+    }
     post_news([all = std::move(all), revision](driver& d) { d.on_map(all, revision); });
 }
 
 void wiring::on_changes(std::vector<change> changes, std::uint64_t revision) {
+    if (keys_) {
+        keys_->on_changes(changes, revision);
+    }
     post_news([changes = std::move(changes), revision](driver& d) { d.on_changes(changes, revision); });
 }
 
@@ -55,6 +64,9 @@ void wiring::on_lease(lease now) {
 }
 
 void wiring::on_reachable(bool reachable, const std::string& why) {
+    if (keys_) {
+        keys_->on_reachable(reachable, why);
+    }
     post_([reachable, why](driver& d) { d.on_reachable(reachable, why); });
 }
 

@@ -2,6 +2,7 @@
 
 #include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/driver.hpp"
+#include "runtime/cluster/shared_keys.hpp"
 #include "storage/shard_logs.hpp"
 
 #include <atomic>
@@ -21,9 +22,10 @@ public:
     /// Frames that were received and wait for the driver; further ones are dropped, which counts as lost.
     static constexpr std::size_t waiting_bytes_max = 64 << 20;
 
-    /// All outlive it. Nothing comes before `start`. The lane of commands may be null: then none go between nodes.
-    wiring(coordinator& agreed, links& peers, command_lane* commands = nullptr)
-        : coordinator_(agreed), links_(peers), commands_(commands) {}
+    /// All outlive it. Nothing comes before `start`. The lane of commands may be null: then none go between nodes; so
+    /// may the keys: then contents are plain, or those of a test.
+    wiring(coordinator& agreed, links& peers, command_lane* commands = nullptr, shared_keys* keys = nullptr)
+        : coordinator_(agreed), links_(peers), commands_(commands), keys_(keys) {}
 
     /// Begins. `post` is called from several threads; inputs of one thread have to come to the driver in their order.
     void start(std::function<void(driver_input)> post);
@@ -48,6 +50,7 @@ private:
     coordinator& coordinator_;
     links& links_;
     command_lane* commands_;
+    shared_keys* keys_;
     std::function<void(driver_input)> post_;
     std::atomic<std::size_t> waiting_bytes_{0};
 };

@@ -132,6 +132,8 @@ private:
         if (!loaded && loaded.error().code == code::erased) {
             break_with(loaded.error());
             effects_.stop(); // of what nobody may see any more
+        } else if (!loaded && loaded.error().code == code::unavailable) {
+            break_with(loaded.error()); // for those that wait: see `pump`
         } else if (!loaded) {
             break_with({code::quarantined, to_string(self_) + " cannot be loaded: " + loaded.error().detail});
             log_for("entity").error("{}", broken_->detail);
@@ -215,6 +217,9 @@ private:
             } else {
                 append(std::move(b));
             }
+        }
+        if (!in_flight_ && broken_ && broken_->code == code::unavailable) {
+            leave(); // its keys cannot be had just now: the next command loads it again
         }
     }
 
@@ -313,6 +318,10 @@ private:
         auto& a = *b.append;
         const auto version = version_ + a.records.size();
         address(a);
+        if (auto keys = storage::issue_keys(*services_.store, a.subject, self_.organization, a.records); !keys) {
+            drop(b, keys.error());
+            return;
+        }
         b.mark(true); // `view` and `resume` may throw too
         a.derived = derive(*instance_, shard_, self_, version, before_);
         for (const auto& r : a.records) {
@@ -474,6 +483,10 @@ private:
             in_flight_ = true;
             return;
         }
+        drop(b, why);
+    }
+
+    void drop(const batch& b, const problem& why) {
         b.answer_all(why);
         activate();
     }

@@ -3,6 +3,7 @@
 #include "actors/secret/secret_vault.hpp"
 #include "runtime/entity/offline.hpp"
 #include "schemas/base/durable_file.hpp"
+#include "storage/key_store.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_reader.hpp"
 #include "tests/actors/mini_node.hpp"
@@ -301,6 +302,27 @@ BOOST_AUTO_TEST_CASE(a_new_master_key_wraps_everything_and_the_old_one_is_needed
     BOOST_TEST(revealed("a") == value);
     BOOST_REQUIRE(replace_file(folder.path / "secrets.key", old_key, 0600));
     BOOST_TEST(refused_vault().detail.find(ring().keys.back().master) != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_of_a_cluster_makes_no_master_key_of_its_own) {
+    set("a", value);
+    struct silent_agreement final : storage::key_agreement {
+        expected<void> issue(const uuid&) override { return {}; }
+        expected<void> destroy(const uuid&, timestamp) override { return {}; }
+        void await(std::uint32_t) override {}
+    } others;
+    const auto before = read_whole_file(folder.path / "secrets.key", 4096).value();
+    services.store->keys()->agree_with(&others);
+    for (int i = 0; i < 2; ++i) {
+        expected<void> done;
+        vault->rotate_master([&](const expected<void>& r) { done = r; });
+        vault->wait();
+        BOOST_REQUIRE(done.has_error());
+        BOOST_TEST((done.error().code == code::conflict));
+        BOOST_TEST(done.error().detail.find("cluster") != std::string::npos);
+    }
+    BOOST_TEST(read_whole_file(folder.path / "secrets.key", 4096).value() == before);
+    services.store->keys()->agree_with(nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(a_key_from_the_environment_is_rotated_by_who_gives_it) {

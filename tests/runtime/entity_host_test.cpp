@@ -3,6 +3,7 @@
 #include "runtime/supervision/failures.hpp"
 #include "schemas/base/limits.hpp"
 #include "storage/log_reader.hpp"
+#include "tests/storage/fake_wrapping.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -415,6 +416,62 @@ BOOST_AUTO_TEST_CASE(a_full_disk_refuses_writes_and_changes_nothing) {
     caf::anon_send_exit(shard, caf::exit_reason::kill);
     caf::anon_send_exit(full, caf::exit_reason::kill);
     host.run();
+}
+
+// ---- keys that other nodes have to agree to
+
+namespace {
+
+/// Nodes that agree at once, or not at all.
+struct fickle_agreement final : storage::key_agreement {
+    explicit fickle_agreement(storage::key_store& of) : keys(of) { keys.agree_with(this); }
+
+    expected<void> issue(const uuid& subject) override {
+        ++asked;
+        if (away) {
+            return problem{code::unavailable, "the coordinator is away", {}, 1};
+        }
+        const storage::agreed_key k{keys.count() + 1, subject, keys.draw(subject, keys.count() + 1), {}};
+        return keys.take(std::span(&k, 1));
+    }
+    expected<void> destroy(const uuid&, timestamp) override { return {}; }
+    void await(std::uint32_t) override {}
+
+    storage::key_store& keys;
+    bool away = false;
+    int asked = 0;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_command_whose_keys_cannot_be_had_is_refused_and_the_next_one_is_done) {
+    for (const bool organization_has_a_key : {false, true}) {
+        temporary_directory directory;
+        host_fixture host(directory.path);
+        attach_fake_keys(*host.store);
+        host.services.reroute = [](runtime::held_ptr) { BOOST_ERROR("its shard was not lost"); }; // as in a cluster
+        fickle_agreement others(*host.store->keys());
+        const auto id = make_uuid();
+        if (organization_has_a_key) {
+            BOOST_REQUIRE(host.ask(host.make(id, add{3})).has_value());
+        }
+        auto command = host.make(id, add{4});
+        command.principal = "user/" + to_string(make_uuid());
+        command.client.address = "192.0.2.1";
+        others.away = true;
+        const auto refused = host.ask(command);
+        BOOST_REQUIRE(refused.has_error());
+        BOOST_TEST((refused.error().code == code::unavailable));
+        BOOST_TEST(refused.error().detail == "the coordinator is away");
+        others.away = false;
+        const auto done = host.ask(command);
+        BOOST_REQUIRE(done.has_value());
+        BOOST_TEST(done->version == (organization_has_a_key ? 2u : 1u));
+        const auto asked = others.asked;
+        BOOST_TEST(host.ask(host.make(id, add{5})).has_value());
+        BOOST_TEST(others.asked == asked);
+        BOOST_TEST(host.document(id).total == (organization_has_a_key ? 12 : 9));
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

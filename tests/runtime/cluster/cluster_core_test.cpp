@@ -334,4 +334,15 @@ BOOST_AUTO_TEST_CASE(who_is_away_for_long_is_lost_and_found_when_it_comes_back) 
     BOOST_TEST(!second().lost); // its time begins anew
 }
 
+BOOST_AUTO_TEST_CASE(keys_of_contents_are_not_its_business) {
+    auto h = joined();
+    const auto key = content_key(1);
+    const auto subject = subject_key(b);
+    h.core.on_changes({{key, encode_content_key({1, b, "wrapped", {}})}, {subject, to_json(subject_value{1})}}, 12,
+                      h.out);
+    h.core.on_changes({{key, std::nullopt}, {subject, std::nullopt}}, 13, h.out);
+    BOOST_TEST(h.out.empty());
+    BOOST_TEST(h.core.joined());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
