@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/cluster/blob_exchange.hpp"
 #include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/driver.hpp"
 #include "storage/shard_logs.hpp"
@@ -21,9 +22,10 @@ public:
     /// Frames that were received and wait for the driver; further ones are dropped, which counts as lost.
     static constexpr std::size_t waiting_bytes_max = 64 << 20;
 
-    /// All outlive it. Nothing comes before `start`. The lane of commands may be null: then none go between nodes.
-    wiring(coordinator& agreed, links& peers, command_lane* commands = nullptr)
-        : coordinator_(agreed), links_(peers), commands_(commands) {}
+    /// All outlive it. Nothing comes before `start`. The lane of commands may be null: then none go between nodes; so
+    /// with blobs.
+    wiring(coordinator& agreed, links& peers, command_lane* commands = nullptr, blob_exchange* blobs = nullptr)
+        : coordinator_(agreed), links_(peers), commands_(commands), blobs_(blobs) {}
 
     /// Begins. `post` is called from several threads; inputs of one thread have to come to the driver in their order.
     void start(std::function<void(driver_input)> post);
@@ -44,10 +46,13 @@ private:
     void on_up(const node_card& peer) override;
     void on_down(const uuid& peer, const std::string& why) override;
     void on_frame(const uuid& from, lane on, std::string_view bytes) override;
+    /// To whom its first byte says.
+    void take_bulk(const uuid& from, std::string_view bytes);
 
     coordinator& coordinator_;
     links& links_;
     command_lane* commands_;
+    blob_exchange* blobs_;
     std::function<void(driver_input)> post_;
     std::atomic<std::size_t> waiting_bytes_{0};
 };

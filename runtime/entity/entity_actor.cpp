@@ -342,7 +342,7 @@ private:
         if (auto named = storage::name_blobs(*services_.store, self_.organization, shared->append->derived.named_blobs);
             !named) {
             in_flight_ = false;
-            refused(*shared, named.error()); // a content is not there
+            turn_down(*shared, named.error()); // a content is not there, or not yet
             return;
         }
         count_append();
@@ -474,6 +474,11 @@ private:
             in_flight_ = true;
             return;
         }
+        turn_down(b, why);
+    }
+
+    /// Nothing was written.
+    void turn_down(batch& b, const problem& why) {
         b.answer_all(why);
         activate();
     }
