@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-/// The rows of blobs: a head, pieces from 1 on, and perhaps a mark. For this floor only.
+/// The rows of blobs: a head, pieces from 1 on, and perhaps a mark. For this floor only, but for what a head says.
 namespace troupe::storage {
 
 /// The place of the mark: no blob has so many pieces.

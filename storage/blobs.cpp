@@ -3,33 +3,24 @@
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/sha256.hpp"
 #include "schemas/base/unique_fd.hpp"
+#include "storage/blob_copies.hpp"
+#include "storage/blob_peers.hpp"
+#include "storage/blob_row_writer.hpp"
 #include "storage/blob_rows.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks.hpp"
 #include "storage/sealing.hpp"
-
-#include <rocksdb/write_batch.h>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
-#include <thread>
 
 namespace troupe::storage {
 
 namespace {
-
-/// One write of a large blob: a commit may have to wait for it.
-constexpr std::size_t batch_bytes_max = 2 * blob_piece_bytes;
-/// Memory tables of blobs that wait for the disk; beyond, writers of large blobs wait for it, so that RocksDB does not
-/// make all writes wait.
-constexpr std::uint64_t waiting_tables_max = 2;
-constexpr auto disk_poll = std::chrono::milliseconds(2);
-constexpr auto disk_wait_max = std::chrono::seconds(60);
 
 problem missing(std::string_view name) {
     return {code::not_found, "there is no blob " + std::string(name) + " in this organization"};
@@ -41,98 +32,73 @@ problem cut_short(std::string_view name) {
 
 expected<std::string> read_piece(const store& s, const uuid& organization, const blob_hash& hash, std::uint32_t piece,
                                  bool sealed) {
-    std::string value;
-    const auto key = keys::blob_piece(organization, as_bytes(hash), piece);
-    const auto status = s.db().db->Get({}, s.db().blobs, key, &value);
-    if (status.IsNotFound()) {
-        return problem{code::journal_damaged,
-                       "blob " + to_hex(as_bytes(hash)) + " lacks its piece " + std::to_string(piece)};
-    }
-    if (!status.ok()) {
-        return to_problem(status, "cannot read blob " + to_hex(as_bytes(hash)));
-    }
-    return sealed ? open_bytes(s, key, value) : expected<std::string>(std::move(value));
+    auto kept = kept_piece(s, {organization, hash}, piece);
+    return kept && sealed ? open_bytes(s, keys::blob_piece(organization, as_bytes(hash), piece), *kept) : kept;
 }
 
-/// Whether the blob is there; if so its grace begins anew.
-expected<bool> renew(store& s, const uuid& organization, const blob_hash& hash) {
-    const std::lock_guard lock(s.db().blobs_mutex); // no collector between the look and the renewal
-    const auto head = read_blob_head(s, organization, hash);
-    if (!head) {
-        return head.error();
-    }
-    const auto marked = read_blob_mark(s, organization, hash);
-    if (!marked) {
-        return marked.error();
-    }
-    if (*marked) {
-        const auto status =
-            s.db().db->Delete({}, s.db().blobs, keys::blob_piece(organization, as_bytes(hash), blob_mark_piece));
-        if (!status.ok()) {
-            return to_problem(status, "cannot write a blob");
-        }
-    }
-    return head->has_value();
-}
-
-/// Writes rows of one blob in batches; the last one has the head, which makes the blob visible.
-/// Not synced: they lie in the WAL before the event that names the blob, whose fsync covers them.
-class row_writer {
+/// Writes the pieces of a content, sealed. They lie in the WAL before the event that names the blob, whose fsync covers
+/// them; other nodes have synced them before (`blob_peers`).
+class content_writer {
 public:
-    row_writer(store& s, const uuid& organization, const blob_hash& hash, shared_key key)
-        : store_(s), organization_(organization), hash_(hash), key_(std::move(key)) {}
+    content_writer(store& s, const uuid& organization, const blob_hash& hash, shared_key key)
+        : rows_(s, organization, hash), key_(std::move(key)) {}
 
     expected<void> piece(std::string_view bytes) {
-        if (batch_.GetDataSize() >= batch_bytes_max) {
-            if (auto written = write(); !written) {
-                return written;
-            }
-            if (auto ready = wait_for_disk(); !ready) {
-                return ready;
-            }
-        }
         size_ += bytes.size();
-        const auto row = keys::blob_piece(organization_, as_bytes(hash_), ++pieces_);
-        key_ ? void(batch_.Put(store_.db().blobs, row, seal_bytes(key_.get(), row, bytes)))
-             : void(batch_.Put(store_.db().blobs, row, rocksdb::Slice(bytes.data(), bytes.size())));
-        return {};
+        return key_ ? rows_.add(seal_bytes(key_.get(), rows_.next_key(), bytes)) : rows_.add(bytes);
     }
-
-    expected<void> finish() {
-        batch_.Put(store_.db().blobs, keys::blob_piece(organization_, as_bytes(hash_), 0),
-                   encode_blob_head({size_, key_ != nullptr}));
-        return write();
-    }
+    expected<void> finish() { return rows_.finish({size_, key_ != nullptr}); }
 
 private:
-    expected<void> write() {
-        const auto status = store_.db().db->Write({}, &batch_);
-        batch_.Clear();
-        return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot write a blob"));
-    }
-
-    expected<void> wait_for_disk() {
-        const auto deadline = std::chrono::steady_clock::now() + disk_wait_max;
-        std::uint64_t waiting = 0;
-        while (store_.db().db->GetIntProperty(store_.db().blobs, rocksdb::DB::Properties::kNumImmutableMemTable,
-                                              &waiting) &&
-               waiting >= waiting_tables_max) {
-            if (std::chrono::steady_clock::now() > deadline) {
-                return problem{code::unavailable, "the disk does not keep up; try again in a moment", {}, 5};
-            }
-            std::this_thread::sleep_for(disk_poll);
-        }
-        return store_.check_space(store_.free_bytes_min());
-    }
-
-    store& store_;
-    const uuid organization_;
-    const blob_hash hash_;
+    blob_row_writer rows_;
     const shared_key key_; ///< Null: nothing is sealed.
-    rocksdb::WriteBatch batch_;
-    std::uint32_t pieces_ = 0;
     std::uint64_t size_ = 0;
 };
+
+/// Stores a content, unless it is there, and sees that other nodes have it. Returns its name.
+template <class Write>
+expected<std::string> store_content(store& s, const uuid& organization, const blob_hash& hash, const Write& write) {
+    const auto known = renew_blob(s, organization, hash);
+    if (!known) {
+        return known.error();
+    }
+    if (!known->is_there) {
+        if (auto space = s.check_space(s.free_bytes_min()); !space) {
+            return space.error();
+        }
+        auto key = sealing_key(s, organization, organization);
+        if (!key) {
+            return key.error();
+        }
+        content_writer rows(s, organization, hash, std::move(*key));
+        auto written = write(rows);
+        if (written) {
+            written = rows.finish();
+        }
+        if (!written) {
+            return written.error();
+        }
+    }
+    if (auto* peers = blob_peers_of(s)) { // also of one that is known: the last try may have found too few of them
+        if (auto spread = peers->spread({organization, hash}); !spread) {
+            return spread.error();
+        }
+    }
+    return to_hex(as_bytes(hash));
+}
+
+/// Of a blob that is here, or was fetched.
+expected<std::optional<blob_head>> find_head(const store& s, const uuid& organization, const blob_hash& hash) {
+    auto head = read_blob_head(s, organization, hash);
+    auto* peers = blob_peers_of(s);
+    if (!head || *head || !peers) {
+        return head;
+    }
+    if (auto fetched = peers->fetch({organization, hash}); !fetched) {
+        return fetched.error().code == code::not_found ? head : fetched.error();
+    }
+    return read_blob_head(s, organization, hash);
+}
 
 blob_hash to_blob_hash(std::string_view raw) {
     blob_hash out{};
@@ -155,6 +121,10 @@ expected<unique_fd> unnamed_file(const std::filesystem::path& folder) {
 }
 
 } // namespace
+
+void attach_blob_peers(store& s, blob_peers& peers) { s.db().peers = &peers; }
+
+blob_peers* blob_peers_of(const store& s) { return s.db().peers; }
 
 std::optional<blob_hash> blob_hash_of(std::string_view name) {
     if (name.size() != 64 || name.find_first_not_of("0123456789abcdef") != std::string_view::npos) {
@@ -194,7 +164,7 @@ struct blob_writer::state {
         return written;
     }
 
-    expected<void> write_rows(row_writer& rows) {
+    expected<void> write_pieces(content_writer& rows) {
         std::string piece(file ? blob_piece_bytes : 0, '\0');
         const auto in_file = size - tail.size();
         for (std::uint64_t at = 0; at < in_file;) {
@@ -215,12 +185,7 @@ struct blob_writer::state {
             }
             at += have;
         }
-        if (!tail.empty()) {
-            if (auto written = rows.piece(tail); !written) {
-                return written;
-            }
-        }
-        return rows.finish();
+        return tail.empty() ? expected<void>() : rows.piece(tail);
     }
 };
 
@@ -249,52 +214,18 @@ std::uint64_t blob_writer::size() const { return state_->size; }
 
 expected<std::string> blob_writer::finish() {
     auto& me = *state_;
-    const auto hash = to_blob_hash(me.hash.finish());
-    const auto known = renew(me.into, me.organization, hash);
-    if (!known) {
-        return known.error();
-    }
-    if (!*known) {
-        if (auto space = me.into.check_space(me.into.free_bytes_min()); !space) {
-            return space.error();
-        }
-        auto key = sealing_key(me.into, me.organization, me.organization);
-        if (!key) {
-            return key.error();
-        }
-        row_writer rows(me.into, me.organization, hash, std::move(*key));
-        if (auto written = me.write_rows(rows); !written) {
-            return written.error();
-        }
-    }
-    return to_hex(as_bytes(hash));
+    return store_content(me.into, me.organization, to_blob_hash(me.hash.finish()),
+                         [&](content_writer& rows) { return me.write_pieces(rows); });
 }
 
 expected<std::string> put_blob(store& s, const uuid& organization, std::string_view bytes) {
-    const auto hash = sha256(bytes);
-    const auto known = renew(s, organization, hash);
-    if (!known) {
-        return known.error();
-    }
-    if (!*known) {
-        if (auto space = s.check_space(s.free_bytes_min()); !space) {
-            return space.error();
+    return store_content(s, organization, sha256(bytes), [&](content_writer& rows) {
+        expected<void> written;
+        for (; written && !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), blob_piece_bytes))) {
+            written = rows.piece(bytes.substr(0, blob_piece_bytes));
         }
-        auto key = sealing_key(s, organization, organization);
-        if (!key) {
-            return key.error();
-        }
-        row_writer rows(s, organization, hash, std::move(*key));
-        for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), blob_piece_bytes))) {
-            if (auto written = rows.piece(bytes.substr(0, blob_piece_bytes)); !written) {
-                return written.error();
-            }
-        }
-        if (auto written = rows.finish(); !written) {
-            return written.error();
-        }
-    }
-    return to_hex(as_bytes(hash));
+        return written;
+    });
 }
 
 expected<std::optional<std::uint64_t>> blob_size(const store& s, const uuid& organization, std::string_view name) {
@@ -302,7 +233,7 @@ expected<std::optional<std::uint64_t>> blob_size(const store& s, const uuid& org
     if (!hash) {
         return std::optional<std::uint64_t>();
     }
-    auto head = read_blob_head(s, organization, *hash);
+    auto head = find_head(s, organization, *hash);
     if (!head) {
         return head.error();
     }
@@ -312,7 +243,7 @@ expected<std::optional<std::uint64_t>> blob_size(const store& s, const uuid& org
 expected<std::string> read_blob_piece(const store& s, const uuid& organization, std::string_view name,
                                       std::uint64_t offset, std::uint64_t bytes_max) {
     const auto hash = blob_hash_of(name);
-    const auto head = hash ? read_blob_head(s, organization, *hash) : expected<std::optional<blob_head>>(std::nullopt);
+    const auto head = hash ? find_head(s, organization, *hash) : expected<std::optional<blob_head>>(std::nullopt);
     if (!head) {
         return head.error();
     }
@@ -376,14 +307,24 @@ expected<std::string> get_blob(const store& s, const uuid& organization, std::st
 }
 
 expected<void> name_blobs(store& s, const uuid& organization, std::span<const blob_hash> blobs) {
+    auto* peers = blob_peers_of(s);
     for (const auto& hash : blobs) {
-        const auto there = renew(s, organization, hash);
-        if (!there) {
-            return there.error();
+        const auto known = renew_blob(s, organization, hash);
+        if (!known) {
+            return known.error();
         }
-        if (!*there) {
-            return problem{code::not_found, "the content " + to_hex(as_bytes(hash)) +
-                                                " is not there, or not any more; send it again and repeat the change"};
+        if (!known->is_there) {
+            const problem gone{code::not_found, "the content " + to_hex(as_bytes(hash)) +
+                                                    " is not there, or not any more; send it again and repeat the "
+                                                    "change"};
+            if (!peers) {
+                return gone;
+            }
+            auto why = peers->begin_fetch({organization, hash});
+            return why.code == code::not_found ? gone : why;
+        }
+        if (known->was_marked && peers) { // others may be about to collect it
+            peers->offer({organization, hash});
         }
     }
     return {};

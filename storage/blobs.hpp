@@ -16,6 +16,10 @@
 /// Big things, content-addressed inside their organization. Written to the same WAL before the event that names them,
 /// so that the event's fsync makes them durable too. What no state names is collected (storage/blob_collector.hpp): a
 /// content that is put again counts as new. All thread-safe but `blob_writer`.
+///
+/// A node of a cluster (`attach_blob_peers`) asks the others, which may block for seconds: a put ends when a majority
+/// of the members has the content on its disks, a read brings what is not here. Both not on threads of actors or
+/// sockets. `unavailable`: too few nodes answer, to be done again. `name_blobs` never waits for them.
 namespace troupe::storage {
 
 /// Pieces keep a blob streamable and a write batch small.
@@ -60,10 +64,11 @@ expected<std::string> read_blob_piece(const store& s, const uuid& organization, 
 expected<std::string> get_blob(const store& s, const uuid& organization, std::string_view name, std::size_t bytes_max);
 
 /// Before a commit that names them: that all are there, and that none of them is collected before it. `not_found`
-/// names the first that is not there.
+/// names the first that is not there. What is not here, but may be at other nodes, is fetched in the background:
+/// `unavailable` until it has come.
 expected<void> name_blobs(store& s, const uuid& organization, std::span<const blob_hash> blobs);
 
-/// Reads a whole blob: `not_found`, or `journal_damaged` unless its bytes are those that its name says.
+/// Reads a whole blob that is here: `not_found`, or `journal_damaged` unless its bytes are those that its name says.
 expected<void> verify_blob(const store& s, const uuid& organization, const blob_hash& hash);
 
 } // namespace troupe::storage

@@ -12,6 +12,8 @@
 
 namespace troupe::storage {
 
+class blob_peers;
+
 /// The open database. Only .cpp files of this floor include this header.
 struct rocks {
     std::unique_ptr<rocksdb::CompactionFilter> filter; ///< The database has a plain pointer to it.
@@ -19,7 +21,8 @@ struct rocks {
     rocksdb::ColumnFamilyHandle* log = nullptr;
     rocksdb::ColumnFamilyHandle* derived = nullptr;
     rocksdb::ColumnFamilyHandle* blobs = nullptr;
-    std::mutex blobs_mutex; ///< Of marks: looking at one and acting on it is one step. Never held over more.
+    blob_peers* peers = nullptr; ///< See `attach_blob_peers`.
+    std::mutex blobs_mutex;      ///< Of marks: looking at one and acting on it is one step. Never held over more.
 
     rocks() = default;
     rocks(const rocks&) = delete;

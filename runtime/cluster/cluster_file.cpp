@@ -120,6 +120,11 @@ expected<void> check_mark(const fs::path& directory, const std::optional<cluster
                                                  "on with what the others may have changed since"};
 }
 
+bool has_mark(const fs::path& directory) {
+    std::error_code none;
+    return fs::exists(mark_of(directory), none);
+}
+
 expected<void> write_mark(const fs::path& directory, const cluster_mark& now) {
     return replace_file(mark_of(directory), to_json(now) + "\n", 0600);
 }

@@ -73,6 +73,8 @@ BOOST_DESCRIBE_STRUCT(cluster_mark, (), (cluster, name))
 /// Whether a directory may be opened as that of `now`; without one as that of a node alone, which must not go on with
 /// what belongs to a cluster. `conflict` says whose it is.
 expected<void> check_mark(const std::filesystem::path& directory, const std::optional<cluster_mark>& now);
+/// Whether a directory is of a node of a cluster.
+bool has_mark(const std::filesystem::path& directory);
 /// Durable when it returns.
 expected<void> write_mark(const std::filesystem::path& directory, const cluster_mark& now);
 

@@ -53,6 +53,18 @@ command_ports command_ports_of(const host_services& host, const node_ports& port
     return out;
 }
 
+blob_ports blob_ports_of(const host_services& host) {
+    blob_ports out;
+    out.self = host.store->who().replica;
+    out.store = host.store;
+    return out;
+}
+
+std::unique_ptr<shared_keys> keys_of(const host_services& host, coordinator& agreed) {
+    auto* keys = host.store->keys();
+    return keys ? std::make_unique<shared_keys>(*keys, agreed, shared_keys_settings{end_turned_away}) : nullptr;
+}
+
 /// What is at work for an entity has to be over when another node may begin it.
 constexpr std::int64_t lease_margin_ms = 250;
 
@@ -76,13 +88,16 @@ membership::membership(const cluster_place& place, connections ways, node_card s
       ways_(std::move(ways)),
       settings_(settings_of(place, ways_, std::move(self))),
       commands_(*ways_.peers, command_ports_of(host, ports_)),
-      wires_(*ways_.agreed, *ways_.peers, &commands_),
+      keys_(keys_of(host, *ways_.agreed)),
+      blobs_(*ways_.peers, blob_ports_of(host)),
+      wires_(*ways_.agreed, *ways_.peers, &commands_, keys_.get(), &blobs_),
       owned_(host.store->who().shards),
       active_(host.store->who().shards) {
     extend_host();
 }
 
 void membership::extend_host() {
+    storage::attach_blob_peers(*host_.store, blobs_);
     host_.serves_until_ms = 0;
     host_.reroute = [this](held_ptr held) { commands_.forward(std::move(held)); };
     host_.owns = [this](std::uint32_t shard) { return active_[shard].load(); };
@@ -143,6 +158,7 @@ void membership::start(committer_actor to) {
         const std::lock_guard lock(mutex_);
         to_ = to;
     }
+    blobs_.start();
     wires_.start([to = std::move(to)](driver_input input) { caf::anon_send(to, drive_msg{std::move(input)}); });
 }
 
@@ -154,6 +170,7 @@ void membership::stop() {
     }
     if (to) {
         wires_.stop();
+        blobs_.stop();
     }
 }
 

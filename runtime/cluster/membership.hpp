@@ -1,11 +1,13 @@
 #pragma once
 
+#include "runtime/cluster/blob_exchange.hpp"
 #include "runtime/cluster/cluster_file.hpp"
 #include "runtime/cluster/cluster_view.hpp"
 #include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/coordinator.hpp"
 #include "runtime/cluster/driver.hpp"
 #include "runtime/cluster/links.hpp"
+#include "runtime/cluster/shared_keys.hpp"
 #include "runtime/cluster/wiring.hpp"
 #include "runtime/entity/host.hpp"
 #include "runtime/entity/messages.hpp"
@@ -52,8 +54,8 @@ struct node_ports {
 /// What a new data directory of the cluster begins with.
 storage::common_identity common_identity_of(const cluster_file& file);
 
-/// Joins commands, committer and links of one node. It lives as long as its committer does, which is as long as the
-/// process: a committer that fails ends a node of a cluster, and the others take over.
+/// Joins commands, keys, blobs, committer and links of one node. It lives as long as its committer does, which is as
+/// long as the process: a committer that fails ends a node of a cluster, and the others take over.
 class membership {
 public:
     /// Opens the ways out, and sets what a host in a cluster has more than one that is alone. The host and its store
@@ -108,6 +110,8 @@ private:
     connections ways_;
     cluster_settings settings_;
     command_lane commands_;
+    std::unique_ptr<shared_keys> keys_; ///< Null: the store has none.
+    blob_exchange blobs_;
     wiring wires_;
     std::vector<bool> owned_;               ///< As the driver says.
     std::vector<std::atomic<bool>> active_; ///< As routers were told.

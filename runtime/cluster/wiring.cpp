@@ -42,6 +42,9 @@ void wiring::post_news(driver_input input) {
         if (commands_) {
             commands_->note(d.core());
         }
+        if (blobs_) {
+            blobs_->note(d.core());
+        }
     });
 }
 
@@ -75,6 +78,9 @@ void wiring::on_up(const node_card& peer) {
     if (commands_) {
         commands_->on_up(peer.replica);
     }
+    if (blobs_) {
+        blobs_->on_up(peer.replica);
+    }
 }
 
 void wiring::on_down(const uuid& peer,
@@ -82,11 +88,23 @@ void wiring::on_down(const uuid& peer,
     if (commands_) {
         commands_->on_down(peer);
     }
+    if (blobs_) {
+        blobs_->on_down(peer);
+    }
+}
+
+void wiring::take_bulk(const uuid& from, std::string_view bytes) {
+    if (blobs_ && bytes.starts_with(blob_channel)) {
+        blobs_->on_frame(from, bytes.substr(1));
+    }
 }
 
 void wiring::on_frame(const uuid& from, lane on, std::string_view bytes) {
     if (on == lane::commands && commands_) {
         commands_->on_frame(from, bytes);
+    }
+    if (on == lane::bulk) {
+        take_bulk(from, bytes);
     }
     if (on != lane::journal) {
         return; // the driver sends nothing else

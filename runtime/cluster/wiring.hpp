@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/cluster/blob_exchange.hpp"
 #include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/driver.hpp"
 #include "runtime/cluster/shared_keys.hpp"
@@ -23,9 +24,10 @@ public:
     static constexpr std::size_t waiting_bytes_max = 64 << 20;
 
     /// All outlive it. Nothing comes before `start`. The lane of commands may be null: then none go between nodes; so
-    /// may the keys: then contents are plain, or those of a test.
-    wiring(coordinator& agreed, links& peers, command_lane* commands = nullptr, shared_keys* keys = nullptr)
-        : coordinator_(agreed), links_(peers), commands_(commands), keys_(keys) {}
+    /// may the keys: then contents are plain, or those of a test; and the blobs.
+    wiring(coordinator& agreed, links& peers, command_lane* commands = nullptr, shared_keys* keys = nullptr,
+           blob_exchange* blobs = nullptr)
+        : coordinator_(agreed), links_(peers), commands_(commands), keys_(keys), blobs_(blobs) {}
 
     /// Begins. `post` is called from several threads; inputs of one thread have to come to the driver in their order.
     void start(std::function<void(driver_input)> post);
@@ -46,11 +48,14 @@ private:
     void on_up(const node_card& peer) override;
     void on_down(const uuid& peer, const std::string& why) override;
     void on_frame(const uuid& from, lane on, std::string_view bytes) override;
+    /// To whom its first byte says.
+    void take_bulk(const uuid& from, std::string_view bytes);
 
     coordinator& coordinator_;
     links& links_;
     command_lane* commands_;
     shared_keys* keys_;
+    blob_exchange* blobs_;
     std::function<void(driver_input)> post_;
     std::atomic<std::size_t> waiting_bytes_{0};
 };

@@ -319,7 +319,7 @@ private:
         const auto version = version_ + a.records.size();
         address(a);
         if (auto keys = storage::issue_keys(*services_.store, a.subject, self_.organization, a.records); !keys) {
-            drop(b, keys.error());
+            turn_down(b, keys.error());
             return;
         }
         b.mark(true); // `view` and `resume` may throw too
@@ -351,7 +351,7 @@ private:
         if (auto named = storage::name_blobs(*services_.store, self_.organization, shared->append->derived.named_blobs);
             !named) {
             in_flight_ = false;
-            refused(*shared, named.error()); // a content is not there
+            turn_down(*shared, named.error()); // a content is not there, or not yet
             return;
         }
         count_append();
@@ -483,10 +483,11 @@ private:
             in_flight_ = true;
             return;
         }
-        drop(b, why);
+        turn_down(b, why);
     }
 
-    void drop(const batch& b, const problem& why) {
+    /// Nothing was written.
+    void turn_down(batch& b, const problem& why) {
         b.answer_all(why);
         activate();
     }

@@ -98,6 +98,7 @@ public:
     IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
     IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
     IOStatus Sync(const IOOptions&, IODebugContext*) override { return status_of(disk_.sync(path_, what_), path_); }
+    [[nodiscard]] bool IsSyncThreadSafe() const override { return true; } // as files of the machine
     std::uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return what_->data.size(); }
 
 private:

@@ -3,10 +3,13 @@
 // Nodes of a cluster as far as their commands go: routers, entities, committer and driver, on CAF's deterministic
 // scheduler, over a coordinator and links in memory, and stores on the disk. Nothing happens by itself.
 
+#include "runtime/cluster/blob_exchange.hpp"
 #include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/memory_coordinator.hpp"
 #include "runtime/cluster/wiring.hpp"
 #include "runtime/entity/actors.hpp"
+#include "tests/runtime/album.hpp"
+#include "tests/runtime/cluster/memory_links.hpp"
 #include "tests/runtime/counter.hpp"
 #include "tests/runtime/deterministic.hpp"
 #include "tests/storage/replicas.hpp"
@@ -39,68 +42,13 @@ inline constexpr std::uint32_t shards = 4;
 inline constexpr std::int64_t ttl_ms = 1000;
 inline constexpr std::int64_t step_ms = 10;
 
-class memory_links;
-
-/// What connects them.
-struct cables {
-    run_queue frames;
-    std::map<uuid, memory_links*> ends;
-    std::set<uuid> cut;
-    std::optional<uuid> silent; ///< Nothing that it says of commands arrives.
-
-    [[nodiscard]] bool connects(const uuid& a, const uuid& b) const {
-        return ends.contains(a) && ends.contains(b) && !cut.contains(a) && !cut.contains(b);
-    }
-    void plug_in(const uuid& end);
-};
-
-class memory_links final : public links {
-public:
-    memory_links(cables& all, node_card mine) : all_(all), mine_(std::move(mine)) {}
-
-    void start(links_listener& listener) override {
-        listener_ = &listener;
-        all_.ends[mine_.replica] = this;
-    }
-    void stop() override { all_.ends.erase(mine_.replica); }
-    void set_peers(std::vector<peer_place> peers) override { peers_ = std::move(peers); }
-    bool send(const uuid& to, lane on, shared_bytes frame) override {
-        const bool known = std::ranges::find(peers_, to, &peer_place::replica) != peers_.end();
-        if (!known || !all_.connects(mine_.replica, to)) {
-            return false;
-        }
-        all_.frames.as_executor()([&all = all_, from = mine_.replica, to, on, frame] {
-            if (all.connects(from, to) && !(on == lane::commands && from == all.silent)) {
-                all.ends[to]->listener_->on_frame(from, on, *frame);
-            }
-        });
-        return true;
-    }
-    void meet(const memory_links& other) const { listener_->on_up(other.mine_); }
-
-private:
-    cables& all_;
-    node_card mine_;
-    links_listener* listener_ = nullptr;
-    std::vector<peer_place> peers_;
-};
-
-inline void cables::plug_in(const uuid& end) {
-    cut.erase(end);
-    for (const auto& [id, other] : ends) {
-        if (id != end) {
-            other->meet(*ends.at(end));
-            ends.at(end)->meet(*other);
-        }
-    }
-}
-
 /// What all nodes share.
 struct surroundings {
     deterministic host;
     std::int64_t now_ms = 1000;
     cables net;
     std::shared_ptr<memory_map> map = std::make_shared<memory_map>();
+    std::function<void(const std::function<bool()>&)> until; ///< Lets happen what has to.
 };
 
 /// As much of a node as its committer needs.
@@ -121,12 +69,16 @@ struct small_node {
             commands->on_ownership(shard, now);
         };
         services.on_applied = [this](std::uint32_t) { commands->on_applied(); };
-        services.on_tick = [this] { commands->on_tick(); };
+        services.on_tick = [this] {
+            commands->on_tick();
+            blob_jobs.as_executor()([this] { blobs->tick(); });
+        };
         services.clock = [this] { return timestamp{1'700'000'000'000 + all.now_ms + clock_ahead_ms}; };
         services.shard_times = std::vector<std::atomic<std::int64_t>>(shards);
         services.reroute = [this](held_ptr held) { commands->forward(std::move(held)); };
         services.dispatch = [this](command c, reply_port port) { submit(std::move(c), std::move(port)); };
         kinds.emplace("counter", make_kind<counter_model>());
+        kinds.emplace("album", make_kind<album_model>());
         services.kinds = &kinds;
         services.on_turned_away = [this](const problem& why) { turned = why; };
         services.end_process = [](std::string_view why) { BOOST_ERROR("a process ended: " << why); };
@@ -144,7 +96,14 @@ struct small_node {
                                   .take = [this](held_ptr held) { take(std::move(held)); },
                                   .serves_until_ms = [this] { return services.serves_until_ms.load(); },
                                   .monotonic = [this] { return all.now_ms; }});
-        wires = std::make_unique<wiring>(*agreed, *peers, commands.get());
+        blobs = std::make_unique<blob_exchange>(
+            *peers, blob_ports{.self = replica,
+                               .store = store.get(),
+                               .monotonic = [this] { return all.now_ms; },
+                               .post = blob_jobs.as_executor(),
+                               .wait = [this](const auto& is_over) { all.until(is_over); }});
+        storage::attach_blob_peers(*store, *blobs);
+        wires = std::make_unique<wiring>(*agreed, *peers, commands.get(), nullptr, blobs.get());
         storage::log_options logs;
         logs.peers = wires.get();
         auto joined = std::move(storage::committer::join(*store, 0, logs).value());
@@ -202,6 +161,8 @@ struct small_node {
     std::unique_ptr<memory_coordinator> agreed;
     std::unique_ptr<memory_links> peers;
     std::unique_ptr<command_lane> commands;
+    run_queue blob_jobs; ///< Of the thread of blobs.
+    std::unique_ptr<blob_exchange> blobs;
     std::unique_ptr<wiring> wires;
     kind_registry kinds;
     committer_actor committer;
@@ -217,6 +178,7 @@ class three_nodes {
 public:
     three_nodes() {
         all.map->advance(all.now_ms);
+        all.until = [this](const std::function<bool()>& is_over) { until("an answer of other nodes", is_over); };
         for (std::size_t i = 0; i < 3; ++i) {
             nodes.push_back(std::make_unique<small_node>(i, all));
         }
@@ -237,6 +199,7 @@ public:
             more = all.net.frames.run_some() > 0;
             for (auto& n : nodes) {
                 more = (n->hears && n->is_up() && n->news.run_some() > 0) || more;
+                more = (n->is_up() && n->blob_jobs.run_some() > 0) || more;
             }
             more = run_actors() || more;
         }
