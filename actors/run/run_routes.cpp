@@ -204,7 +204,8 @@ std::vector<net::route> run_routes(const runtime::services& s, const working_fol
                                               .check = nullptr,
                                               .content_type = "text/x-diff"},
                       .errors = {code::not_found},
-                      .run = read_diff(s, folders)});
+                      .run = read_diff(s, folders),
+                      .blocks = net::blocks_on_contents(s)});
     routes.push_back({.verb = verb::get,
                       .path = "/runs/{id}/events",
                       .operation = "watch_run",

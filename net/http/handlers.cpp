@@ -1,6 +1,7 @@
 #include "net/http/handlers.hpp"
 
 #include "schemas/base/limits.hpp"
+#include "storage/blob_peers.hpp"
 #include "storage/record.hpp"
 
 #include <algorithm>
@@ -187,6 +188,10 @@ void submit_and_answer(const runtime::services& s, request r, runtime::command c
         }
         respond(std::move(out));
     });
+}
+
+std::function<bool()> blocks_on_contents(const runtime::services& s) {
+    return [&s] { return storage::blob_peers_of(*s.store) != nullptr; };
 }
 
 std::vector<std::string> read_headers() { return {"ETag"}; }

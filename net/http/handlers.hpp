@@ -50,6 +50,9 @@ struct command_payload {
 };
 using to_command = std::function<expected<command_payload>(const request&)>;
 
+/// For routes whose handlers read or put contents: they may have to ask other nodes, if there are any.
+std::function<bool()> blocks_on_contents(const runtime::services& s);
+
 /// The headers of what these handlers answer, for the route's declaration.
 std::vector<std::string> read_headers();
 std::vector<std::string> changed_headers();

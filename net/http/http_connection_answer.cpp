@@ -35,6 +35,16 @@ spdlog::logger& log() {
     return logger;
 }
 
+/// Calls the handler of a route. `stub` is what the edge knows of the request.
+void serve(const route& r, request handed, const request& stub, const std::shared_ptr<promised<response>>& promise) {
+    const log_scope about(stub.id, stub.trace);
+    try {
+        r.run(std::move(handed), [promise](response answer) { promise->give(std::move(answer)); });
+    } catch (const std::exception& e) {
+        promise->give(to_response(defect("the handler of " + r.operation, e), stub));
+    }
+}
+
 } // namespace
 
 void http_connection::dispatch() {
@@ -76,12 +86,13 @@ void http_connection::run_handler() {
     request_.path = handed.path;
     request_.address = handed.address;
     request_.who = handed.who;
-    const log_scope about(request_.id, request_.trace);
-    try {
-        route_->run(std::move(handed), [promise](response r) { promise->give(std::move(r)); });
-    } catch (const std::exception& e) {
-        promise->give(to_response(defect("the handler of " + route_->operation, e), request_));
+    if (route_->blocks && route_->blocks()) {
+        edge_->workers->post([route = route_, handed = std::move(handed), promise, stub = request_]() mutable {
+            serve(*route, std::move(handed), stub, promise);
+        });
+        return;
     }
+    serve(*route_, std::move(handed), request_, promise);
 }
 
 void http_connection::run_stream() {

@@ -80,7 +80,7 @@ response to_response(const problem& p, const request& from);
 /// Answers a request: called exactly once, from any thread.
 using responder = std::function<void(response)>;
 
-/// Does the work of a route. Must not block: long work answers later through the responder.
+/// Does the work of a route. Must not block, unless the route says so: long work answers later through the responder.
 using handler = std::function<void(request, responder)>;
 
 /// Makes the sink of a body that is about to come, or refuses before anything of it is read. Must not block.
@@ -167,6 +167,8 @@ struct route {
     std::string deprecated_since = {}; ///< "2026-11-21": answers carry `Deprecation`. Empty: it is not deprecated.
     std::string sunset = {};           ///< The day on which it goes: answers carry `Sunset`. Later than the other.
     handler run = {};
+    /// Whether `run` may block now: it is called on a thread of those for bodies then. Nothing: it never does.
+    std::function<bool()> blocks = {};
     receiver receive = {};      ///< The body goes to this sink while it arrives; `body` bounds it and says its type.
     stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.
     bool open = false;          ///< Changes something and asks for no permission: logging in.

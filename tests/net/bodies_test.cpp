@@ -94,7 +94,7 @@ struct bodies_fixture {
             return principal{.name = "key/1"};
         };
         hooks.authorize = [](const principal&, std::string_view) { return expected<void>(); };
-        hooks.routes = {upload(), download(), broken()};
+        hooks.routes = {upload(), download(), broken(), thoughtful()};
         auto started = server::start(settings, std::move(hooks));
         BOOST_REQUIRE(started.has_value());
         edge = std::move(*started);
@@ -151,6 +151,22 @@ struct bodies_fixture {
                 }};
     }
 
+    /// Says whether it ran on the thread that asked whether it blocks.
+    route thoughtful() {
+        return {.verb = verb::get,
+                .path = "/thoughtful",
+                .operation = "think",
+                .run =
+                    [this](const request&, const responder& answer) {
+                        answer({.body = std::this_thread::get_id() == seen.io_thread ? "io" : "other"});
+                    },
+                .blocks =
+                    [this] {
+                        seen.io_thread = std::this_thread::get_id();
+                        return blocks.load();
+                    }};
+    }
+
     [[nodiscard]] reply ask(std::string_view method, std::string_view target, std::string_view body = {},
                             std::string more = {}) const {
         raw_client client(edge->port());
@@ -160,6 +176,7 @@ struct bodies_fixture {
 
     seen_bodies seen;
     std::atomic<int> reads{0};
+    std::atomic<bool> blocks{false};
     std::unique_ptr<server> edge; // last: its threads use the rest
 };
 
@@ -175,6 +192,14 @@ BOOST_AUTO_TEST_CASE(a_large_body_reaches_its_sink_in_pieces_on_another_thread) 
     BOOST_TEST(f.seen.finished == 1);
     BOOST_TEST(f.seen.largest < 400'000u);
     BOOST_TEST(!f.seen.on_io_thread);
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_that_may_block_runs_on_another_thread) {
+    bodies_fixture f;
+    BOOST_TEST(f.ask("GET", "/thoughtful").body == "io");
+    f.blocks = true;
+    BOOST_TEST(f.ask("GET", "/thoughtful").body == "other");
+    BOOST_TEST(f.ask("GET", "/thoughtful").body == "other");
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_and_a_chunked_body_come_whole_and_the_connection_goes_on) {

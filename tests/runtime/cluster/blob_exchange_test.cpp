@@ -166,9 +166,10 @@ BOOST_AUTO_TEST_CASE(a_link_that_breaks_and_comes_again_goes_on_and_another_sour
         }
         return false;
     };
+    const auto before = now_ms;
     BOOST_TEST((get(2, name).value() == bytes));
-    BOOST_TEST(came >= 9);
-    BOOST_TEST(came < 18); // it went on where it was
+    BOOST_TEST(now_ms == before);
+    BOOST_TEST(came == 9); // it went on where it was
 }
 
 BOOST_AUTO_TEST_CASE(a_source_that_says_nothing_is_left_for_another_one) {
@@ -425,7 +426,8 @@ BOOST_AUTO_TEST_CASE(a_pull_asks_for_few_pieces_at_a_time_and_few_blobs_come_at_
     BOOST_TEST(wanted.size() == blob_pulls::active_max);
     BOOST_TEST(most == blob_pulls::ahead_max);
     net.is_full = {};
-    until("all of them", [&] { return nodes[1]->exchange->outstanding() == 0; });
+    step(); // what found no credit is given, and those that wait have their turn
+    BOOST_TEST(nodes[1]->exchange->outstanding() == 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
