@@ -71,6 +71,7 @@ struct quick_agreement final : key_agreement {
         return keys.take(std::span(&k, 1));
     }
     expected<void> destroy(const uuid& subject, timestamp now) override {
+        ++destructions;
         const agreed_key k{keys.existing(subject).value()->number, subject, {}, now};
         return keys.take(std::span(&k, 1));
     }
@@ -82,6 +83,7 @@ struct quick_agreement final : key_agreement {
     }
 
     key_store& keys;
+    int destructions = 0;
     std::vector<uuid> issued;
     std::vector<std::uint32_t> awaited;
     std::optional<problem> refusal;
@@ -242,6 +244,7 @@ BOOST_AUTO_TEST_CASE(a_store_that_agrees_makes_and_destroys_nothing_by_itself) {
     BOOST_TEST((a.keys->at_hand(subject).error().code == code::erased));
     BOOST_TEST(a.keys->destroy(subject, {6}).has_value()); // is not asked for again
     BOOST_TEST(a.keys->erased_at(subject)->ms == 5);
+    BOOST_TEST(others.destructions == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_number_that_others_have_used_is_waited_for) {

@@ -94,7 +94,11 @@ struct node : coordinator_listener {
         }
     }
     void on_lease(lease) override {}
-    void on_reachable(bool reachable, const std::string& why) override { shared->on_reachable(reachable, why); }
+    void on_reachable(bool reachable, const std::string& why) override {
+        if (!unaware) {
+            shared->on_reachable(reachable, why);
+        }
+    }
 
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> files() const { return keys->files().value(); }
     [[nodiscard]] bool knows(const std::string& text) const {
@@ -107,6 +111,7 @@ struct node : coordinator_listener {
     run_queue news;
     shared_keys_settings settings{{}, 1'000'000, 1'000'000}; // a test that waits so long has failed
     std::uint64_t revisions_merged = 0;                      ///< Changes come with a later one's revision.
+    bool unaware = false;                                    ///< That the coordinator cannot be reached.
     bool holds = false;                                      ///< Answers come before the news.
     std::vector<std::pair<std::vector<change>, std::uint64_t>> held;
     std::unique_ptr<storage::key_store> keys;
@@ -282,7 +287,7 @@ BOOST_AUTO_TEST_CASE(many_threads_of_all_nodes_agree_on_numbers_without_holes) {
     std::ranges::generate(subjects, make_uuid);
     std::vector<std::future<std::uint32_t>> calls;
     for (std::size_t i = 0; i < subjects.size(); ++i) {
-        for (const auto at : {i % 3, (i + 1) % 3}) {
+        for (const auto at : {i % 3, i % 3, (i + 1) % 3}) {
             calls.push_back(begin([&all, at, subject = subjects[i]] {
                 const auto made = all[at].keys->of(subject);
                 return made ? (*made)->number : 0;
@@ -396,7 +401,9 @@ BOOST_AUTO_TEST_CASE(who_was_away_destroys_what_was_destroyed_meanwhile) {
 BOOST_AUTO_TEST_CASE(a_subject_that_was_erased_before_it_had_a_key_gets_none_anywhere) {
     cluster_of_keys all;
     const auto gone = make_uuid();
+    const auto revision = all.map->revision();
     BOOST_REQUIRE(all.destroy(all[0], gone).has_value());
+    BOOST_TEST(all.map->revision() == revision + 1); // there was never one
     BOOST_TEST((all[1].keys->of(gone).error().code == code::erased));
     BOOST_TEST(all.entries().contains("subjects/" + to_string(gone)));
     const auto kept = decode_content_key(1, all.entries().at("keys/00000001")).value();
@@ -422,6 +429,16 @@ BOOST_AUTO_TEST_CASE(nobody_waits_for_a_coordinator_that_cannot_be_reached) {
     all[0].agreed->heal();
     all[0].hear();
     BOOST_TEST(all.issue(all[0], make_uuid()) == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_coordinator_refuses_is_not_tried_again) {
+    cluster_of_keys all;
+    all[0].unaware = true;
+    all[0].agreed->cut("the cable is out");
+    const auto refused = all.finish(begin([&] { return all[0].keys->of(make_uuid()); }));
+    BOOST_REQUIRE(refused.has_error());
+    BOOST_TEST((refused.error().code == code::unavailable));
+    BOOST_TEST(refused.error().detail.find("the cable is out") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(who_waits_when_the_coordinator_is_lost_is_told_so) {
@@ -455,6 +472,10 @@ BOOST_AUTO_TEST_CASE(whoever_reads_what_is_sealed_with_a_key_of_others_waits_for
     all[0].hear();
     BOOST_REQUIRE(made.get().has_value());
     auto read = begin([&] { return all[1].keys->numbered(1); });
+    for (int i = 0; i < 10'000 && !is_over(read); ++i) {
+        std::this_thread::yield();
+    }
+    BOOST_TEST(!is_over(read));
     const auto key = all.finish(std::move(read));
     BOOST_REQUIRE(key.has_value());
     BOOST_TEST(((*key)->subject == subject));
@@ -492,6 +513,7 @@ BOOST_AUTO_TEST_CASE(keys_that_are_removed_from_the_map_or_cannot_be_read_end_a_
         cluster_of_keys all;
         all.issue(all[0], make_uuid());
         all.write("keys/00000001", value);
+        all.write("keys/00000001", "still nothing");
         for (auto& n : all.nodes) {
             BOOST_REQUIRE(n->refusals.size() == 1u);
             BOOST_TEST(n->refusals.front().detail.find(says) != std::string::npos, n->refusals.front().detail);
