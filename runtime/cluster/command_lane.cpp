@@ -56,6 +56,12 @@ command_lane::command_lane(links& links, command_ports ports)
       read_index_(make_read_ports(), wait_max_ms) {}
 
 void command_lane::forward(held_ptr held) {
+    if (held->send_back) { // else two nodes would take it to the next owner
+        if (!held->answered.exchange(true)) {
+            held->send_back(held->decided_after);
+        }
+        return;
+    }
     const auto shard = ports_.store->shard_of(held->command.to);
     forwarder_.forward(std::move(held), shard, ports_.monotonic());
 }
@@ -183,7 +189,7 @@ void command_lane::take_envelope(const uuid& from, envelope what) {
 void command_lane::take_command(const uuid& from, command_envelope what) {
     const auto shard = ports_.store->shard_of(what.what.to);
     if (!serves(shard)) {
-        answer(from, {what.number, true, outcome{}, 0});
+        answer(from, {what.number, true, outcome{}, 0, held_command::never_decided});
         return;
     }
     auto held = std::make_shared<held_command>();
@@ -192,7 +198,10 @@ void command_lane::take_command(const uuid& from, command_envelope what) {
     held->decided_after = what.decided_after;
     held->port = [this, from, number = what.number, shard](reply r) {
         const auto applied = ports_.store->applied(shard);
-        answer(from, {number, false, std::move(r), applied});
+        answer(from, {number, false, std::move(r), applied, held_command::never_decided});
+    };
+    held->send_back = [this, from, number = what.number](std::uint64_t decided_after) {
+        answer(from, {number, true, outcome{}, 0, decided_after});
     };
     ports_.take(std::move(held));
 }

@@ -101,6 +101,7 @@ void put(std::string& out, const answer_envelope& e, std::int64_t) {
     put_varint(out, e.number);
     put_fixed(out, static_cast<std::uint8_t>(e.elsewhere));
     put_varint(out, e.applied);
+    put_fixed(out, e.decided_after);
     put_answer(out, e.answer);
 }
 void put(std::string& out, const index_question& e, std::int64_t) {
@@ -146,7 +147,8 @@ envelope read(kind k, byte_reader& in, std::int64_t now_ms) {
     case kind::answer: {
         const bool elsewhere = in.fixed<std::uint8_t>() != 0;
         const auto applied = in.varint();
-        return answer_envelope{number, elsewhere, read_answer(in), applied};
+        const auto decided_after = in.fixed<std::uint64_t>();
+        return answer_envelope{number, elsewhere, read_answer(in), applied, decided_after};
     }
     case kind::question:
         return index_question{number};

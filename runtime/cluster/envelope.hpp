@@ -1,7 +1,7 @@
 #pragma once
 
 #include "runtime/bus/bus.hpp"
-#include "runtime/entity/entity.hpp"
+#include "runtime/entity/messages.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
 
@@ -26,9 +26,11 @@ struct command_envelope {
 
 struct answer_envelope {
     std::uint64_t number = 0;
-    bool elsewhere = false; ///< Nothing was done: the shard is not this node's.
+    bool elsewhere = false; ///< The shard is not this node's, or no longer.
     reply answer = outcome{};
     std::uint64_t applied = 0; ///< What the answer shows of its shard is up to there.
+    /// Of one that is `elsewhere`: it may have been done here, as in a command's envelope.
+    std::uint64_t decided_after = held_command::never_decided;
 };
 
 /// How far are the shards that you own?

@@ -65,6 +65,11 @@ void forwarder::go_on(std::int64_t now_ms) {
     std::vector<one> late;
     {
         const std::lock_guard lock(mutex_);
+        // Whoever was deposed may stand still, with its connection open: the next owner is asked at once.
+        take_back(now_ms, [this](const one& o) {
+            const auto owner = ports_.owner_of(o.shard);
+            return owner && *owner != o.sent_to;
+        });
         for (auto at = waiting_.begin(); at != waiting_.end();) {
             auto& [number, o] = *at;
             const auto deadline = o.held->command.deadline_ms;
@@ -99,6 +104,8 @@ void forwarder::on_answer(const uuid& from, answer_envelope answer, std::int64_t
         if (!answer.elsewhere) {
             unshown_.push_back({std::move(o.held), std::move(answer.answer), o.shard, answer.applied, now_ms});
         } else {
+            auto& after = o.held->decided_after;
+            after = std::min(after.load(), answer.decided_after);
             o.waits_since_ms = now_ms;
             waiting_.insert(*found);
         }
@@ -129,18 +136,23 @@ void forwarder::on_applied(std::int64_t now_ms) {
 void forwarder::on_peer_down(const uuid& peer, std::int64_t now_ms) {
     {
         const std::lock_guard lock(mutex_);
-        for (auto at = sent_.begin(); at != sent_.end();) {
-            if (at->second.sent_to == peer) {
-                at->second.maybe_done = true;
-                at->second.waits_since_ms = now_ms;
-                waiting_.insert(std::move(*at));
-                at = sent_.erase(at);
-            } else {
-                ++at;
-            }
-        }
+        take_back(now_ms, [&](const one& o) { return o.sent_to == peer; });
     }
     go_on(now_ms);
+}
+
+/// It may be done, or not: whoever is next finds out.
+void forwarder::take_back(std::int64_t now_ms, const std::function<bool(const one&)>& which) {
+    for (auto at = sent_.begin(); at != sent_.end();) {
+        if (which(at->second)) {
+            at->second.maybe_done = true;
+            at->second.waits_since_ms = now_ms;
+            waiting_.insert(std::move(*at));
+            at = sent_.erase(at);
+        } else {
+            ++at;
+        }
+    }
 }
 
 std::size_t forwarder::outstanding() const {

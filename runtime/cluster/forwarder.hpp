@@ -39,7 +39,8 @@ public:
     void on_answer(const uuid& from, answer_envelope answer, std::int64_t now_ms);
     /// What was sent there gets no answer any more.
     void on_peer_down(const uuid& peer, std::int64_t now_ms);
-    /// Sends what waits for an owner, or for the way to it. When one of them has changed, and now and then.
+    /// Sends what waits for an owner, or for the way to it, and what an owner has that is none any more. When one of
+    /// them has changed, and now and then.
     void go_on(std::int64_t now_ms);
 
     /// The tables here have moved on.
@@ -68,6 +69,8 @@ private:
     using all = std::map<std::uint64_t, one>; ///< By number: in the order in which they came.
     /// Whether it found its way; then `sent_to` says where. Under the lock.
     bool send(std::uint64_t number, one& o) const;
+    /// Under the lock.
+    void take_back(std::int64_t now_ms, const std::function<bool(const one&)>& which);
 
     const forwarder_ports ports_;
     const std::int64_t wait_max_ms_;

@@ -45,6 +45,8 @@ struct held_command : admission_ticket {
     std::atomic<bool> answered{false};                       ///< Set once, by whoever answers.
     std::function<void()> on_parked;        ///< Its entity rests: gives back its credit, so that others go on.
     std::function<void()> on_answered;      ///< Gives back all that it held.
+    /// Of a command that another node sent: that one looks for the next owner. With `decided_after`.
+    std::function<void(std::uint64_t decided_after)> send_back;
     std::shared_ptr<actor_figures> counted; ///< Where it counts as waiting until it is answered; null: nowhere.
     histogram* latency = nullptr;           ///< Takes the time from `since_us` to the answer; null: not measured.
     std::int64_t since_us = 0;

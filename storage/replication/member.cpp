@@ -120,10 +120,11 @@ expected<void> member::hand_over_to(replica_id to, actions& out) {
         return problem{code::conflict,
                        "a shard is handed over by its active owner, to a voter that has all of the log"};
     }
-    out.push_back(send_hand_over{to, {core_.promise()}});
-    out.push_back(deposed{std::exchange(owned_, 0)});
+    yields_to_ = to;
     yields_ = yield_ticks;
     given_up_ = core_.promise();
+    out.push_back(send_hand_over{to, {given_up_}});
+    out.push_back(deposed{std::exchange(owned_, 0)});
     return {};
 }
 
@@ -270,7 +271,9 @@ void member::persisted(std::uint64_t write, actions& out) {
 
 void member::tick(actions& out) {
     const auto begin = out.size();
-    yields_ -= yields_ > 0 ? 1 : 0;
+    if (yields_ > 0 && --yields_ > 0) { // it may be lost, or the other one may not have heard of this epoch
+        out.push_back(send_hand_over{yields_to_, {given_up_}});
+    }
     if (candidate_ && candidate_->written) {
         seal_all(out);
         catch_up(out);

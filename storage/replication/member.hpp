@@ -115,6 +115,7 @@ private:
     std::uint64_t given_up_ =
         0;                     ///< An epoch that it handed over: whether somebody is at work above it, it cannot know.
     std::uint32_t yields_ = 0; ///< For so many ticks it leaves the shard to another.
+    replica_id yields_to_;
 };
 
 } // namespace troupe::storage::replication
