@@ -19,6 +19,7 @@ struct rocks {
     rocksdb::ColumnFamilyHandle* log = nullptr;
     rocksdb::ColumnFamilyHandle* derived = nullptr;
     rocksdb::ColumnFamilyHandle* blobs = nullptr;
+    std::mutex audit_mutex; ///< Reading where the audit log of a shard ends and writing on is one step.
     std::mutex blobs_mutex; ///< Of marks: looking at one and acting on it is one step. Never held over more.
 
     rocks() = default;

@@ -311,6 +311,7 @@ shard_logs::~shard_logs() = default;
 shard_logs::shard_logs(shard_logs&&) noexcept = default;
 
 expected<shard_logs> shard_logs::open(store& s, const log_options& options) {
+    drop_staged(s);
     auto made = std::make_unique<impl>(s, options);
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         auto log = shard_log::recover(s, shard, options.peers == nullptr);
@@ -412,6 +413,61 @@ void shard_logs::tick(bool all) {
             static_cast<void>(impl_->drive(l.shard, [](member& self, actions& out) { self.tick(out); }));
         }
     }
+}
+
+// ---- checkpoints
+
+expected<checkpoint_source> shard_logs::take_checkpoint(std::uint32_t shard) const {
+    const auto& l = impl_->logs[shard];
+    if (l.applied == 0) {
+        return problem{code::conflict, "shard " + std::to_string(shard) + " is empty here"};
+    }
+    const auto& core = l.self.core();
+    epochs_row log{core.promise(), {core.log().base(), l.base_time}, core.log().runs()};
+    std::erase_if(log.runs, [&](const epoch_run& run) { return run.first_seq > l.applied; });
+    return checkpoint_source(impl_->from, {shard, core.log().at(l.applied), std::move(log)});
+}
+
+void shard_logs::keep_after(std::uint32_t shard, std::uint64_t seq) { impl_->logs[shard].wanted_after = seq; }
+
+void shard_logs::on_checkpoint_installed(std::uint32_t shard, const replica_id& at) {
+    static_cast<void>(impl_->drive(shard, [&](member& self, actions& out) { self.resend(at, out); }));
+}
+
+expected<void> shard_logs::may_install(const checkpoint_head& head) const {
+    if (head.shard >= impl_->logs.size()) {
+        return problem{code::conflict, "there is no shard " + std::to_string(head.shard)};
+    }
+    return of(head.shard).may_install(head.log.promise, head.at);
+}
+
+expected<checkpoint_staging> shard_logs::receive_checkpoint(checkpoint_head head) {
+    auto may = may_install(head);
+    return may ? checkpoint_staging::open(impl_->from, std::move(head)) : expected<checkpoint_staging>(may.error());
+}
+
+expected<bool> shard_logs::install(checkpoint_staging& whole) {
+    auto& me = *impl_;
+    if (auto may = may_install(whole.head()); !may) {
+        return may.error();
+    }
+    if (is_dirty()) {
+        return false; // what waits to be written may be of the shard
+    }
+    auto done = whole.install();
+    if (!done || !*done) {
+        return done;
+    }
+    auto& l = me.logs[whole.head().shard];
+    actions out;
+    if (auto began = l.recover_installed(me.from, out); !began) {
+        me.end(began.error());
+        return began.error();
+    }
+    me.from.set_applied(l.shard, l.applied);
+    me.events.emplace_back(checkpoint_installed{l.shard});
+    me.perform(l, out, {});
+    return true;
 }
 
 // ---- the disk

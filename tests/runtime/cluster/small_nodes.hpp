@@ -47,6 +47,8 @@ struct cables {
     std::map<uuid, memory_links*> ends;
     std::set<uuid> cut;
     std::optional<uuid> silent; ///< Nothing that it says of commands arrives.
+    /// What becomes of a frame of the lane `bulk`; empty: it arrives.
+    std::function<std::vector<std::string>(const uuid& from, const uuid& to, const std::string& frame)> bulk;
 
     [[nodiscard]] bool connects(const uuid& a, const uuid& b) const {
         return ends.contains(a) && ends.contains(b) && !cut.contains(a) && !cut.contains(b);
@@ -70,8 +72,12 @@ public:
             return false;
         }
         all_.frames.as_executor()([&all = all_, from = mine_.replica, to, on, frame] {
-            if (all.connects(from, to) && !(on == lane::commands && from == all.silent)) {
-                all.ends[to]->listener_->on_frame(from, on, *frame);
+            if (!all.connects(from, to) || (on == lane::commands && from == all.silent)) {
+                return;
+            }
+            const bool whole = on != lane::bulk || !all.bulk;
+            for (const auto& one : whole ? std::vector{*frame} : all.bulk(from, to, *frame)) {
+                all.ends[to]->listener_->on_frame(from, on, one);
             }
         });
         return true;
@@ -95,12 +101,20 @@ inline void cables::plug_in(const uuid& end) {
     }
 }
 
+/// What each keeps for others, and how it sends what it does not.
+struct keep_settings {
+    storage::log_options logs;
+    checkpoint_settings checkpoints;
+    std::int64_t replace_after_ms = 600'000; ///< A node that is away.
+};
+
 /// What all nodes share.
 struct surroundings {
     deterministic host;
     std::int64_t now_ms = 1000;
     cables net;
     std::shared_ptr<memory_map> map = std::make_shared<memory_map>();
+    keep_settings keep;
 };
 
 /// As much of a node as its committer needs.
@@ -110,10 +124,6 @@ struct small_node {
         who.replica = replica;
         who.shards = shards;
         std::ofstream(directory.path / "identity.json") << to_json(who);
-        storage::store_options options;
-        options.directory = directory.path;
-        store = std::move(storage::store::open(options).value());
-        services.store = store.get();
         services.monotonic = [this] { return all.now_ms; };
         services.on_ownership = [this](std::uint32_t shard, bool now) {
             owned[shard] = now;
@@ -123,9 +133,7 @@ struct small_node {
         services.on_applied = [this](std::uint32_t) { commands->on_applied(); };
         services.on_tick = [this] { commands->on_tick(); };
         services.clock = [this] { return timestamp{1'700'000'000'000 + all.now_ms + clock_ahead_ms}; };
-        services.shard_times = std::vector<std::atomic<std::int64_t>>(shards);
         services.reroute = [this](held_ptr held) { commands->forward(std::move(held)); };
-        services.dispatch = [this](command c, reply_port port) { submit(std::move(c), std::move(port)); };
         kinds.emplace("counter", make_kind<counter_model>());
         services.kinds = &kinds;
         services.on_turned_away = [this](const problem& why) { turned = why; };
@@ -133,9 +141,23 @@ struct small_node {
         settings.self.name = "n" + std::to_string(index + 1);
         settings.self.cluster.bytes[0] = cluster_number;
         settings.self.replica = replica;
-        settings.self.incarnation = make_uuid();
         settings.self.shards = shards;
         settings.self.replication = 3;
+        settings.replace_after_ms = all.keep.replace_after_ms;
+        start();
+    }
+
+    /// Begins, or begins again after `vanish`.
+    void start() {
+        wires.reset();
+        store.reset();
+        storage::store_options options;
+        options.directory = directory.path;
+        store = std::move(storage::store::open(options).value());
+        services.store = store.get();
+        services.shard_times = std::vector<std::atomic<std::int64_t>>(shards);
+        services.dispatch = [this](command c, reply_port port) { submit(std::move(c), std::move(port)); };
+        settings.self.incarnation = make_uuid();
         agreed = std::make_unique<memory_coordinator>(all.map, memory_settings{news.as_executor(), ttl_ms});
         peers = std::make_unique<memory_links>(all.net, settings.self);
         commands = std::make_unique<command_lane>(
@@ -145,10 +167,10 @@ struct small_node {
                                   .serves_until_ms = [this] { return services.serves_until_ms.load(); },
                                   .monotonic = [this] { return all.now_ms; }});
         wires = std::make_unique<wiring>(*agreed, *peers, commands.get());
-        storage::log_options logs;
+        auto logs = all.keep.logs;
         logs.peers = wires.get();
         auto joined = std::move(storage::committer::join(*store, 0, logs).value());
-        auto driver = std::make_unique<cluster::driver>(settings, *joined, *wires);
+        auto driver = std::make_unique<cluster::driver>(settings, *joined, *wires, all.keep.checkpoints);
         committer = spawn_committer(all.host.system, services, std::move(joined), false, std::move(driver));
         for (std::uint32_t shard = 0; shard < shards; ++shard) {
             routers.push_back(spawn_shard(all.host.system, services, committer, shard));
@@ -215,7 +237,8 @@ using answer = std::shared_ptr<std::optional<expected<T>>>;
 
 class three_nodes {
 public:
-    three_nodes() {
+    explicit three_nodes(const keep_settings& keep = {}) {
+        all.keep = keep;
         all.map->advance(all.now_ms);
         for (std::size_t i = 0; i < 3; ++i) {
             nodes.push_back(std::make_unique<small_node>(i, all));
