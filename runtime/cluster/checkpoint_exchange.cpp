@@ -44,8 +44,10 @@ std::vector<checkpoint_ended> checkpoint_exchange::take_ended() { return std::ex
 // ---- sending
 
 void checkpoint_exchange::wanted(std::uint32_t shard, const uuid& to) {
-    const bool known = std::ranges::any_of(
-        out_, [&](const outgoing& o) { return o.shard == shard && o.to == to && o.now != state::held; });
+    const bool known = std::ranges::any_of(out_, [&](const outgoing& o) {
+        const bool lags_again = o.now == state::held && o.ticks > settings_.rest_ticks; // not a message from before it
+        return o.shard == shard && o.to == to && !lags_again;
+    });
     const auto busy = std::ranges::count(out_, state::sending, &outgoing::now);
     if (known || static_cast<std::size_t>(busy) >= settings_.out_max) {
         return; // it asks again

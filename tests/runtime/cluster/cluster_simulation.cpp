@@ -103,7 +103,7 @@ public:
         s.self.replication = 3;
         s.replace_after_ms = 4000;
         checkpoint_settings whole;
-        whole.piece_bytes = 500;
+        whole.piece_bytes = 8000;
         whole.patience_ticks = 20;
         whole.rest_ticks = 2;
         driver.emplace(s, *committer, static_cast<driver_port&>(*this), whole);
@@ -481,7 +481,7 @@ private:
 };
 
 constexpr std::size_t all_groups = 16 << 20;
-constexpr std::size_t few_groups = 8; // that change one byte each
+constexpr std::size_t few_groups = 30; // that change one byte each
 
 void simulate(std::size_t count, std::size_t kept, std::uint64_t wanted) {
     outcome all;
