@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view epoch_started = "$epoch_started";
 
 /// So much more is kept for a replica that gets a checkpoint.
-constexpr std::size_t wanted_factor = 8;
+constexpr std::size_t wanted_factor = 32;
 
 problem damaged(std::uint32_t shard, std::string_view what) {
     return {code::journal_damaged, "the log of shard " + std::to_string(shard) + " " + std::string(what) +
@@ -210,6 +210,11 @@ std::uint64_t shard_log::begin_of(const store& s, std::uint64_t seq) const {
     }
     const auto after = std::ranges::upper_bound(tail_, seq, {}, [](const auto& g) { return g->first; });
     return (*std::prev(after))->first;
+}
+
+std::uint64_t shard_log::kept_from() const {
+    const auto in_memory = tail_.empty() ? self.core().log().last().seq + 1 : tail_.front()->first;
+    return kept_.empty() ? in_memory : std::min(kept_.front().first, in_memory);
 }
 
 } // namespace troupe::storage

@@ -54,6 +54,8 @@ public:
     [[nodiscard]] expected<shared_group> find(const store& s, std::uint64_t first) const;
     /// The first seq of the group that record is in; the record itself where no group is kept.
     [[nodiscard]] std::uint64_t begin_of(const store& s, std::uint64_t seq) const;
+    /// The first record from which on all groups are kept.
+    [[nodiscard]] std::uint64_t kept_from() const;
     /// Whether log and tables are one write.
     [[nodiscard]] bool merges() const;
     /// The record with which an epoch begins, as a group.

@@ -123,12 +123,18 @@ struct shard_logs::impl {
     }
 
     void act(shard_log& l, const send_append& s, const groups&) {
-        send_entries(l, s.to, s.message, options.frames_at_once,
-                     [](const append& piece) { return replication::message(piece); });
+        if (!send_entries(l, s.to, s.message, options.frames_at_once,
+                          [](const append& piece) { return replication::message(piece); })) {
+            // In a new epoch nobody knows yet how far it is: it may have them all the same.
+            const auto& log = l.self.core().log();
+            const auto have = std::max(log.base().seq, l.kept_from() - 1);
+            post(l, s.to, append{.epoch = s.message.epoch, .prev = log.at(have), .commit = s.message.commit});
+        }
     }
     void act(shard_log& l, const send_pulled& s, const groups&) {
         // What is not sent is asked for again.
-        send_entries(l, s.to, s.message, 1, [](const append& piece) { return replication::message(pulled{piece}); });
+        static_cast<void>(send_entries(l, s.to, s.message, 1,
+                                       [](const append& piece) { return replication::message(pulled{piece}); }));
     }
     void act(shard_log& l, const send_ack& s, const groups&) { post(l, s.to, s.message); }
     void act(shard_log& l, const send_sealed& s, const groups&) { post(l, s.to, s.message); }
@@ -177,9 +183,9 @@ struct shard_logs::impl {
         }
     }
 
-    /// In pieces of whole groups, at most `pieces_max`.
+    /// In pieces of whole groups, at most `pieces_max`. False: they are not kept any more.
     template <class Make>
-    void send_entries(shard_log& l, const replica_id& to, append rest, std::size_t pieces_max, const Make& make) {
+    bool send_entries(shard_log& l, const replica_id& to, append rest, std::size_t pieces_max, const Make& make) {
         // A log that went another way may agree up to the middle of a group here: then all of the group goes.
         const auto& log = l.self.core().log();
         if (const auto begin = l.begin_of(from, rest.prev.seq + 1); rest.count > 0 && begin <= rest.prev.seq) {
@@ -193,7 +199,8 @@ struct shard_logs::impl {
             while (count < rest.count && bytes.size() < options.frame_bytes) {
                 auto group = l.find(from, rest.prev.seq + count + 1);
                 if (!group) {
-                    return end(group.error());
+                    end(group.error());
+                    return true;
                 }
                 if (!*group || (*group)->last > rest.last_seq()) {
                     break;
@@ -201,14 +208,15 @@ struct shard_logs::impl {
                 put_group(bytes, **group);
                 count += (*group)->last - (*group)->first + 1;
             }
-            if (rest.count > 0 && count == 0) { // its changes are not kept any more
+            if (rest.count > 0 && count == 0) {
                 events.emplace_back(checkpoint_wanted{l.shard, to});
-                return;
+                return false;
             }
             const auto [head, tail] = cut(rest, count);
             post(l, to, make(head), bytes);
             rest = tail;
         } while (rest.count > 0 && ++pieces < pieces_max);
+        return true;
     }
 
     expected<void> receive(const replica_id& sender, std::uint32_t shard, const replication::message& m,

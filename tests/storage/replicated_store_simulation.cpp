@@ -415,14 +415,20 @@ private:
                     m->committer->tick(true);
                 }
                 settle_all();
-                deliver_checkpoint();
-                for (auto& m : machines_) {
-                    install(*m);
-                    run_jobs(*m);
-                    install(*m);
-                }
+                bring_checkpoints();
             }
             compare(shard);
+        }
+    }
+
+    void bring_checkpoints() {
+        while (!parcels_.empty()) {
+            deliver_checkpoint();
+            for (auto& m : machines_) {
+                install(*m);
+                run_jobs(*m);
+                install(*m);
+            }
         }
     }
 
@@ -436,6 +442,7 @@ private:
             campaign(m, shard);
             for (int round = 0; round < 3; ++round) {
                 settle_all();
+                bring_checkpoints();
                 m.committer->tick(true);
             }
         }
