@@ -151,6 +151,19 @@ BOOST_AUTO_TEST_CASE(entries_behind_one_that_is_under_way_are_kept) {
     BOOST_TEST(each_kept(store(0), 0)->size() < 5u);
 }
 
+BOOST_AUTO_TEST_CASE(who_has_what_is_not_kept_any_more_goes_on_without_one) {
+    auto whole = staged(logs(2), take()).value();
+    BOOST_TEST(install(2, whole).has_value());
+    settle({0, 1, 2});
+    for (int i = 0; i < 20; ++i) {
+        append(0, "m" + std::to_string(i), {1, 2}); // its answers are lost
+        settle({0, 1});
+    }
+    logs(0).on_peer_back(id_of(2)); // from the last answer on
+    settle({0, 1, 2});
+    require_equal();
+}
+
 BOOST_AUTO_TEST_CASE(pieces_that_are_lost_damaged_repeated_or_in_another_order_are_refused) {
     const auto good = take();
     const auto before = rows_of(store(2), 0);

@@ -409,7 +409,8 @@ private:
         settle_all();
         for (std::uint32_t shard = 0; shard < shards; ++shard) {
             own(shard);
-            for (int round = 0; round < 12; ++round) {
+            // Longer than a hand-over may hold up what was submitted.
+            for (int round = 0; round < 26; ++round) {
                 for (auto& m : machines_) {
                     m->committer->logs().on_register(shard, registers_[shard]);
                     m->committer->tick(true);
