@@ -438,10 +438,6 @@ expected<checkpoint_source> shard_logs::take_checkpoint(std::uint32_t shard) con
 
 void shard_logs::keep_after(std::uint32_t shard, std::uint64_t seq) { impl_->logs[shard].wanted_after = seq; }
 
-void shard_logs::on_checkpoint_installed(std::uint32_t shard, const replica_id& at) {
-    static_cast<void>(impl_->drive(shard, [&](member& self, actions& out) { self.resend(at, out); }));
-}
-
 expected<void> shard_logs::may_install(const checkpoint_head& head) const {
     if (head.shard >= impl_->logs.size()) {
         return problem{code::conflict, "there is no shard " + std::to_string(head.shard)};

@@ -128,8 +128,6 @@ public:
     expected<checkpoint_source> take_checkpoint(std::uint32_t shard) const;
     /// Keeps groups after that record longer, for a replica that gets a checkpoint of all up to it.
     void keep_after(std::uint32_t shard, std::uint64_t seq);
-    /// That replica has one, and goes on from there.
-    void on_checkpoint_installed(std::uint32_t shard, const replication::replica_id& at);
     /// Whether what a replica offers is of use here: `conflict` says why not.
     expected<void> may_install(const checkpoint_head& head) const;
     /// A place for one that is to come; problems as of `may_install`, and of the disk.

@@ -245,8 +245,7 @@ void checkpoint_exchange::on_frame(const uuid& from, std::string_view frame) {
         out->taken = std::max(out->taken, std::min(in.varint(), out->sent));
         out->ticks = 0;
     } else if (out != nullptr && what == kind::installed) {
-        hold(*out);
-        logs_.on_checkpoint_installed(out->shard, from);
+        hold(*out); // it says itself how far it is
     } else if (out != nullptr && what == kind::refused) {
         rest(*out, lost(in.text()));
     }

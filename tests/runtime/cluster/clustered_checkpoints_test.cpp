@@ -73,13 +73,30 @@ BOOST_AUTO_TEST_CASE(a_node_with_an_empty_directory_gets_all_of_it) {
     require_equal();
 }
 
-BOOST_AUTO_TEST_CASE(commands_go_on_while_it_is_sent) {
+BOOST_AUTO_TEST_CASE(commands_go_on_while_it_is_sent_and_one_is_enough) {
+    int begun = 0;
+    all.net.bulk = [&](const uuid&, const uuid&, const std::string& frame) {
+        begun += is(frame, begin) ? 1 : 0;
+        return std::vector{frame};
+    };
     come_back();
     for (int i = 0; i < 40; ++i) {
         step();
         write(a);
     }
     require_equal();
+    BOOST_TEST(begun == 1);
+}
+
+BOOST_AUTO_TEST_CASE(one_of_which_nothing_arrives_begins_anew) {
+    int begun = 0;
+    all.net.bulk = [&](const uuid&, const uuid&, const std::string& frame) {
+        begun += is(frame, begin) ? 1 : 0;
+        return begun == 1 ? std::vector<std::string>() : std::vector{frame};
+    };
+    come_back();
+    require_equal();
+    BOOST_TEST(begun > 1);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_lost_or_damaged_begins_anew_and_what_comes_twice_does_no_harm) {
