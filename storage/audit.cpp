@@ -221,6 +221,7 @@ expected<audit_mark> read_audit_mark(const store& s, std::uint32_t shard) {
 }
 
 expected<std::size_t> write_audit_lines(store& s, std::uint32_t shard, std::size_t records_max) {
+    const std::lock_guard one_step(s.db().audit_mutex); // a checkpoint brings lines, too
     auto mark = read_audit_mark(s, shard);
     const auto base = mark ? read_log_base(s, shard) : expected<log_base>(mark.error());
     if (!base) {

@@ -280,6 +280,10 @@ void committer::note(const log_event& event) {
             lost(change->shard);
         }
     }
+    if (const auto* whole = std::get_if<checkpoint_installed>(&event)) {
+        store_.usage().lost(whole->shard); // what it knew of the rows
+        miscounted_ = true;
+    }
     events_.push_back(event);
 }
 

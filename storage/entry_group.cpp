@@ -38,17 +38,6 @@ bool each_change(std::string_view bytes, const change_visitor& visit) {
     return reader.ok();
 }
 
-/// Tables that say how far a replica is are its own.
-bool may_change(std::uint32_t shard, std::string_view key) {
-    using keys::table;
-    const auto prefix = keys::log_begin(shard);
-    if (key.size() <= prefix.size() || !key.starts_with(prefix)) {
-        return false;
-    }
-    const auto t = static_cast<table>(key[prefix.size()]);
-    return t != table::applied && t != table::epochs && t != table::changes;
-}
-
 problem malformed(std::string_view what) {
     return {code::invalid_request, "a replica sent entries that no correct one sends: " + std::string(what)};
 }
@@ -122,7 +111,7 @@ expected<std::vector<shared_group>> read_groups(std::uint32_t shard, std::uint64
             group->time = r->time;
         }
         const bool own = each_change(group->changes, [&](std::string_view key, std::string_view, change_kind) {
-            return may_change(shard, key);
+            return keys::is_shared(shard, key);
         });
         if (!own) {
             return malformed("changes of rows that are not of this shard");

@@ -4,6 +4,15 @@
 
 namespace troupe::storage::keys {
 
+bool is_shared(std::uint32_t shard, std::string_view key) {
+    const auto prefix = log_begin(shard);
+    if (key.size() <= prefix.size() || !key.starts_with(prefix)) {
+        return false;
+    }
+    const auto t = static_cast<table>(key[prefix.size()]);
+    return t != table::applied && t != table::epochs && t != table::changes;
+}
+
 std::string log(std::uint32_t shard, std::uint64_t seq) {
     std::string out;
     put_big_endian(out, static_cast<std::uint16_t>(shard));

@@ -74,6 +74,10 @@ enum class usage_form : char {
 /// All keys of an entity in a per-entity table start with these 35 bytes: the fixed prefix of the bloom filter.
 inline constexpr std::size_t entity_prefix_bytes = 35;
 
+/// Whether a row of `derived` is one of that shard, and the same at all its replicas: those that say how far one is are
+/// its own.
+bool is_shared(std::uint32_t shard, std::string_view key);
+
 std::string log(std::uint32_t shard, std::uint64_t seq);
 /// Of a group of records.
 std::string changes(std::uint32_t shard, std::uint64_t last_seq);

@@ -22,6 +22,7 @@ struct rocks {
     rocksdb::ColumnFamilyHandle* derived = nullptr;
     rocksdb::ColumnFamilyHandle* blobs = nullptr;
     blob_peers* peers = nullptr; ///< See `attach_blob_peers`.
+    std::mutex audit_mutex;      ///< Reading where the audit log of a shard ends and writing on is one step.
     std::mutex blobs_mutex;      ///< Of marks: looking at one and acting on it is one step. Never held over more.
 
     rocks() = default;

@@ -18,6 +18,9 @@ namespace {
 
 constexpr std::string_view epoch_started = "$epoch_started";
 
+/// So much more is kept for a replica that gets a checkpoint.
+constexpr std::size_t wanted_factor = 32;
+
 problem damaged(std::uint32_t shard, std::string_view what) {
     return {code::journal_damaged, "the log of shard " + std::to_string(shard) + " " + std::string(what) +
                                        "; restore a backup, or this replica from another one"};
@@ -36,22 +39,12 @@ expected<shard_log> shard_log::recover(const store& s, std::uint32_t shard, bool
     if (!applied) {
         return applied.error();
     }
-    replication::recovered_replica disk{s.who().replica, row->promise, replication::log_outline(row->base.at),
+    auto outline = outline_of(*row, last);
+    if (!outline) {
+        return damaged(shard, "does not fit its epochs");
+    }
+    replication::recovered_replica disk{s.who().replica, row->promise, std::move(*outline),
                                         std::max(mark, row->base.at.seq)};
-    if (row->runs.empty() && row->base.at.seq > 0 && last > row->base.at.seq) {
-        // All was trimmed while the epoch went on: what came after it is of the same epoch, and wrote no new row.
-        row->runs.push_back({row->base.at.epoch, row->base.at.seq + 1});
-    }
-    for (std::size_t i = 0; i < row->runs.size(); ++i) {
-        const auto end = i + 1 < row->runs.size() ? row->runs[i + 1].first_seq - 1 : last;
-        if (row->runs[i].first_seq != disk.log.last().seq + 1 || end < row->runs[i].first_seq) {
-            return damaged(shard, "does not fit its epochs");
-        }
-        disk.log.append(row->runs[i].epoch, end - disk.log.last().seq);
-    }
-    if (disk.log.last().seq != last) {
-        return damaged(shard, "has records of no known epoch");
-    }
     auto core = replication::replica::recover(std::move(disk));
     if (!core) {
         return core.error();
@@ -66,6 +59,20 @@ expected<shard_log> shard_log::recover(const store& s, std::uint32_t shard, bool
         return groups.error();
     }
     return out;
+}
+
+expected<void> shard_log::recover_installed(const store& s, replication::actions& out) {
+    auto fresh = recover(s, shard, false);
+    if (!fresh) {
+        return fresh.error();
+    }
+    const auto& disk = fresh->self.core();
+    if (auto done = self.install(disk.promise(), disk.log(), out); !done) {
+        return done;
+    }
+    fresh->self = std::move(self);
+    *this = std::move(*fresh);
+    return {};
 }
 
 /// Groups behind the mark wait; records behind it that belong to no group were merged with the tables.
@@ -167,7 +174,8 @@ void shard_log::forget(const store& s, std::size_t tail_max, std::size_t changes
         tail_bytes_ -= tail_.front()->bytes();
         tail_.pop_front();
     }
-    while (!kept_.empty() && kept_bytes_ > changes_max && kept_.front().last <= applied) {
+    while (!kept_.empty() && kept_bytes_ > changes_max && kept_.front().last <= applied &&
+           (kept_.front().last <= wanted_after || kept_bytes_ > wanted_factor * changes_max)) {
         drop_changes(s, shard, kept_.front().last, batch);
         kept_bytes_ -= kept_.front().bytes;
         kept_.pop_front();
@@ -202,6 +210,11 @@ std::uint64_t shard_log::begin_of(const store& s, std::uint64_t seq) const {
     }
     const auto after = std::ranges::upper_bound(tail_, seq, {}, [](const auto& g) { return g->first; });
     return (*std::prev(after))->first;
+}
+
+std::uint64_t shard_log::kept_from() const {
+    const auto in_memory = tail_.empty() ? self.core().log().last().seq + 1 : tail_.front()->first;
+    return kept_.empty() ? in_memory : std::min(kept_.front().first, in_memory);
 }
 
 } // namespace troupe::storage

@@ -24,6 +24,9 @@ public:
     /// `journal_damaged` when the rows do not fit each other.
     static expected<shard_log> recover(const store& s, std::uint32_t shard, bool patient);
 
+    /// Begins anew with what a checkpoint left on disk. Problems leave it as it was, and are the end of the process.
+    expected<void> recover_installed(const store& s, replication::actions& out);
+
     std::uint32_t shard = 0;
     replication::member self;
     std::uint64_t write = 0;       ///< Of the core, still to be fsynced; 0: none.
@@ -33,6 +36,8 @@ public:
     timestamp last_time;           ///< Of the log's end.
     replication::actions proposed; ///< That wait for their group.
     std::uint32_t lively = 0;      ///< Ticks that it still needs.
+    std::uint64_t wanted_after =
+        UINT64_MAX; ///< What follows this record is kept longer: somebody gets all up to it as a checkpoint.
 
     /// Adds a group at the end.
     void append(const store& s, shared_group group, rocksdb::WriteBatch& batch);
@@ -49,6 +54,8 @@ public:
     [[nodiscard]] expected<shared_group> find(const store& s, std::uint64_t first) const;
     /// The first seq of the group that record is in; the record itself where no group is kept.
     [[nodiscard]] std::uint64_t begin_of(const store& s, std::uint64_t seq) const;
+    /// The first record from which on all groups are kept.
+    [[nodiscard]] std::uint64_t kept_from() const;
     /// Whether log and tables are one write.
     [[nodiscard]] bool merges() const;
     /// The record with which an epoch begins, as a group.

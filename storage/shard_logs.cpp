@@ -123,12 +123,18 @@ struct shard_logs::impl {
     }
 
     void act(shard_log& l, const send_append& s, const groups&) {
-        send_entries(l, s.to, s.message, options.frames_at_once,
-                     [](const append& piece) { return replication::message(piece); });
+        if (!send_entries(l, s.to, s.message, options.frames_at_once,
+                          [](const append& piece) { return replication::message(piece); })) {
+            // In a new epoch nobody knows yet how far it is: it may have them all the same.
+            const auto& log = l.self.core().log();
+            const auto have = std::max(log.base().seq, l.kept_from() - 1);
+            post(l, s.to, append{.epoch = s.message.epoch, .prev = log.at(have), .commit = s.message.commit});
+        }
     }
     void act(shard_log& l, const send_pulled& s, const groups&) {
         // What is not sent is asked for again.
-        send_entries(l, s.to, s.message, 1, [](const append& piece) { return replication::message(pulled{piece}); });
+        static_cast<void>(send_entries(l, s.to, s.message, 1,
+                                       [](const append& piece) { return replication::message(pulled{piece}); }));
     }
     void act(shard_log& l, const send_ack& s, const groups&) { post(l, s.to, s.message); }
     void act(shard_log& l, const send_sealed& s, const groups&) { post(l, s.to, s.message); }
@@ -177,9 +183,9 @@ struct shard_logs::impl {
         }
     }
 
-    /// In pieces of whole groups, at most `pieces_max`.
+    /// In pieces of whole groups, at most `pieces_max`. False: they are not kept any more.
     template <class Make>
-    void send_entries(shard_log& l, const replica_id& to, append rest, std::size_t pieces_max, const Make& make) {
+    bool send_entries(shard_log& l, const replica_id& to, append rest, std::size_t pieces_max, const Make& make) {
         // A log that went another way may agree up to the middle of a group here: then all of the group goes.
         const auto& log = l.self.core().log();
         if (const auto begin = l.begin_of(from, rest.prev.seq + 1); rest.count > 0 && begin <= rest.prev.seq) {
@@ -193,7 +199,8 @@ struct shard_logs::impl {
             while (count < rest.count && bytes.size() < options.frame_bytes) {
                 auto group = l.find(from, rest.prev.seq + count + 1);
                 if (!group) {
-                    return end(group.error());
+                    end(group.error());
+                    return true;
                 }
                 if (!*group || (*group)->last > rest.last_seq()) {
                     break;
@@ -201,14 +208,15 @@ struct shard_logs::impl {
                 put_group(bytes, **group);
                 count += (*group)->last - (*group)->first + 1;
             }
-            if (rest.count > 0 && count == 0) { // its changes are not kept any more
+            if (rest.count > 0 && count == 0) {
                 events.emplace_back(checkpoint_wanted{l.shard, to});
-                return;
+                return false;
             }
             const auto [head, tail] = cut(rest, count);
             post(l, to, make(head), bytes);
             rest = tail;
         } while (rest.count > 0 && ++pieces < pieces_max);
+        return true;
     }
 
     expected<void> receive(const replica_id& sender, std::uint32_t shard, const replication::message& m,
@@ -321,6 +329,7 @@ shard_logs::~shard_logs() = default;
 shard_logs::shard_logs(shard_logs&&) noexcept = default;
 
 expected<shard_logs> shard_logs::open(store& s, const log_options& options) {
+    drop_staged(s);
     auto made = std::make_unique<impl>(s, options);
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         auto log = shard_log::recover(s, shard, options.peers == nullptr);
@@ -422,6 +431,57 @@ void shard_logs::tick(bool all) {
             static_cast<void>(impl_->drive(l.shard, [](member& self, actions& out) { self.tick(out); }));
         }
     }
+}
+
+// ---- checkpoints
+
+expected<checkpoint_source> shard_logs::take_checkpoint(std::uint32_t shard) const {
+    const auto& l = impl_->logs[shard];
+    if (l.applied == 0) {
+        return problem{code::conflict, "shard " + std::to_string(shard) + " is empty here"};
+    }
+    const auto& core = l.self.core();
+    epochs_row log{core.promise(), {core.log().base(), l.base_time}, core.log().runs()};
+    std::erase_if(log.runs, [&](const epoch_run& run) { return run.first_seq > l.applied; });
+    return checkpoint_source(impl_->from, {shard, core.log().at(l.applied), std::move(log)});
+}
+
+void shard_logs::keep_after(std::uint32_t shard, std::uint64_t seq) { impl_->logs[shard].wanted_after = seq; }
+
+expected<void> shard_logs::may_install(const checkpoint_head& head) const {
+    if (head.shard >= impl_->logs.size()) {
+        return problem{code::conflict, "there is no shard " + std::to_string(head.shard)};
+    }
+    return of(head.shard).may_install(head.log.promise, head.at);
+}
+
+expected<checkpoint_staging> shard_logs::receive_checkpoint(checkpoint_head head) {
+    auto may = may_install(head);
+    return may ? checkpoint_staging::open(impl_->from, std::move(head)) : expected<checkpoint_staging>(may.error());
+}
+
+expected<bool> shard_logs::install(checkpoint_staging& whole) {
+    auto& me = *impl_;
+    if (auto may = may_install(whole.head()); !may) {
+        return may.error();
+    }
+    if (is_dirty()) {
+        return false; // what waits to be written may be of the shard
+    }
+    auto done = whole.install();
+    if (!done || !*done) {
+        return done;
+    }
+    auto& l = me.logs[whole.head().shard];
+    actions out;
+    if (auto began = l.recover_installed(me.from, out); !began) {
+        me.end(began.error());
+        return began.error();
+    }
+    me.from.set_applied(l.shard, l.applied);
+    me.events.emplace_back(checkpoint_installed{l.shard});
+    me.perform(l, out, {});
+    return true;
 }
 
 // ---- the disk

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
+#include "storage/checkpoint.hpp"
 #include "storage/entry_group.hpp"
 #include "storage/replication/member.hpp"
 #include "storage/replication/wire.hpp"
@@ -48,12 +49,17 @@ struct checkpoint_wanted {
     std::uint32_t shard = 0;
     replication::replica_id to;
 };
+/// A checkpoint has taken the place of all that this node had of the shard.
+struct checkpoint_installed {
+    std::uint32_t shard = 0;
+};
 /// A replica sent what no correct one sends: for the log.
 struct peer_refused {
     replication::replica_id from;
     std::string reason;
 };
-using log_event = std::variant<register_wanted, ownership, records_committed, checkpoint_wanted, peer_refused>;
+using log_event =
+    std::variant<register_wanted, ownership, records_committed, checkpoint_wanted, checkpoint_installed, peer_refused>;
 
 /// The way to the other replicas. A frame that is not sent counts as lost.
 class log_peers {
@@ -114,6 +120,21 @@ public:
     void on_peer_back(const replication::replica_id& peer);
     /// Sends again what may be lost; all shards where `all`, else those where something is going on.
     void tick(bool all);
+
+    // ---- checkpoints
+
+    /// The shard as it is in the tables now. `conflict` when nothing was ever applied. Not between an input and its
+    /// `write`, as `install`.
+    expected<checkpoint_source> take_checkpoint(std::uint32_t shard) const;
+    /// Keeps groups after that record longer, for a replica that gets a checkpoint of all up to it.
+    void keep_after(std::uint32_t shard, std::uint64_t seq);
+    /// Whether what a replica offers is of use here: `conflict` says why not.
+    expected<void> may_install(const checkpoint_head& head) const;
+    /// A place for one that is to come; problems as of `may_install`, and of the disk.
+    expected<checkpoint_staging> receive_checkpoint(checkpoint_head head);
+    /// Puts a finished one in the place of the shard's rows, and goes on from there. False: not now, try again.
+    /// Problems as of `may_install`, and of the disk; `write` tells of those that are the end of the process.
+    expected<bool> install(checkpoint_staging& whole);
 
     // ---- the disk
 

@@ -1,6 +1,7 @@
 #include "runtime/cluster/driver.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace troupe::runtime::cluster {
@@ -24,10 +25,22 @@ cluster_settings completed(cluster_settings settings, const storage::shard_logs&
     return settings;
 }
 
+/// Another one in each life of a node.
+std::uint64_t number_of(const uuid& incarnation) {
+    std::uint64_t out = 0;
+    std::memcpy(&out, incarnation.bytes.data(), sizeof out);
+    return out >> 1; // so that it can be counted on
+}
+
 } // namespace
 
-driver::driver(cluster_settings settings, storage::committer& committer, driver_port& port)
-    : committer_(committer), port_(port), core_(completed(std::move(settings), committer.logs())) {}
+driver::driver(cluster_settings settings, storage::committer& committer, driver_port& port,
+               const checkpoint_settings& checkpoints)
+    : committer_(committer),
+      port_(port),
+      core_(completed(settings, committer.logs())),
+      checkpoints_(checkpoints, number_of(settings.self.incarnation), committer.logs(),
+                   [&port](const uuid& to, std::string frame) { return port.send_checkpoint(to, std::move(frame)); }) {}
 
 void driver::drive(const std::function<void(cluster_core::actions& out)>& input) {
     cluster_core::actions out;
@@ -58,10 +71,14 @@ void driver::on_committed(std::uint64_t id, const expected<transaction_result>& 
 }
 
 void driver::on_frame(const uuid& from, std::string_view bytes) { committer_.logs().on_frame(from, bytes); }
-void driver::on_peer_back(const uuid& peer) { committer_.logs().on_peer_back(peer); }
+void driver::on_peer_back(const uuid& peer) {
+    committer_.logs().on_peer_back(peer);
+    checkpoints_.on_peer_back(peer);
+}
 
 void driver::tick(std::int64_t now_ms) {
     committer_.tick(++ticks_ % ticks_of_all == 0);
+    checkpoints_.tick();
     drive([&](auto& out) {
         core_.tick(
             now_ms, [this](std::uint32_t shard) { return view_of(shard); }, out);
@@ -77,6 +94,10 @@ log_view driver::view_of(std::uint32_t shard) const {
 std::vector<driver_event> driver::after_write() {
     for (const auto& event : committer_.take_events()) {
         std::visit([this](const auto& e) { note(e); }, event);
+    }
+    checkpoints_.after_write();
+    for (auto& ended : checkpoints_.take_ended()) {
+        heard_.emplace_back(std::move(ended));
     }
     return std::exchange(heard_, {});
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/cluster/checkpoint_exchange.hpp"
 #include "runtime/cluster/cluster_core.hpp"
 #include "runtime/cluster/coordinator.hpp"
 #include "runtime/cluster/links.hpp"
@@ -29,6 +30,8 @@ public:
     virtual void commit(std::uint64_t id, transaction what) = 0;
     /// To the links.
     virtual void set_peers(std::vector<peer_place> peers) = 0;
+    /// A part of a checkpoint, to a peer. False: nothing was sent, since too much is on its way there.
+    virtual bool send_checkpoint(const uuid& to, std::string frame) = 0;
 };
 
 /// Whether the coordinator can be reached from now on.
@@ -37,7 +40,7 @@ struct coordinator_reached {
     std::string why; ///< It cannot.
 };
 /// What a node has to hear of its driver.
-using driver_event = std::variant<storage::ownership, storage::records_committed, storage::checkpoint_wanted,
+using driver_event = std::variant<storage::ownership, storage::records_committed, checkpoint_ended,
                                   storage::peer_refused, coordinator_reached, turned_away>;
 
 /// Brings together the core of the cluster with the committer and its logs, a coordinator and the links: what one says
@@ -48,7 +51,8 @@ using driver_event = std::variant<storage::ownership, storage::records_committed
 class driver final : public coordinator_listener {
 public:
     /// Both outlive it. `is_new` of the settings is what the committer's logs say.
-    driver(cluster_settings settings, storage::committer& committer, driver_port& port);
+    driver(cluster_settings settings, storage::committer& committer, driver_port& port,
+           const checkpoint_settings& checkpoints = {});
 
     // ---- from the coordinator
     void on_map(std::vector<entry> all, std::uint64_t revision) override;
@@ -59,6 +63,8 @@ public:
 
     // ---- from the links
     void on_frame(const uuid& from, std::string_view bytes);
+    /// Of the lane `bulk`, with `checkpoint_tag`.
+    void on_checkpoint_frame(const uuid& from, std::string_view bytes) { checkpoints_.on_frame(from, bytes); }
     /// It is connected again: what was sent to it may be lost.
     void on_peer_back(const uuid& peer);
 
@@ -93,6 +99,8 @@ private:
     void take(std::uint32_t shard, const hand_over_step& step);
 
     void note(const storage::register_wanted& wanted);
+    void note(const storage::checkpoint_wanted& wanted) { checkpoints_.wanted(wanted.shard, wanted.to); }
+    void note(const storage::checkpoint_installed&) {} // `checkpoint_ended` tells more
     template <class Event>
     void note(const Event& event) {
         heard_.emplace_back(event);
@@ -101,6 +109,7 @@ private:
     storage::committer& committer_;
     driver_port& port_;
     cluster_core core_;
+    checkpoint_exchange checkpoints_;
     std::vector<driver_event> heard_;
     std::uint64_t ticks_ = 0;
 };

@@ -34,6 +34,10 @@ bool wiring::send(const storage::replication::replica_id& to, std::string frame)
     return links_.send(to, lane::journal, std::make_shared<const std::string>(std::move(frame)));
 }
 
+bool wiring::send_checkpoint(const uuid& to, std::string frame) {
+    return links_.send(to, lane::bulk, std::make_shared<const std::string>(std::move(frame)));
+}
+
 // ---- what it is told
 
 void wiring::post_news(driver_input input) {
@@ -103,20 +107,21 @@ void wiring::on_frame(const uuid& from, lane on, std::string_view bytes) {
     if (on == lane::commands && commands_) {
         commands_->on_frame(from, bytes);
     }
-    if (on == lane::bulk) {
+    const bool is_checkpoint = on == lane::bulk && bytes.starts_with(checkpoint_tag);
+    if (on == lane::bulk && !is_checkpoint) {
         take_bulk(from, bytes);
     }
-    if (on != lane::journal) {
-        return; // the driver sends nothing else
+    if (on != lane::journal && !is_checkpoint) {
+        return; // not the driver's
     }
     const auto size = bytes.size();
     if (waiting_bytes_.fetch_add(size) + size > waiting_bytes_max) {
         waiting_bytes_.fetch_sub(size);
         return;
     }
-    post_([this, from, frame = std::string(bytes)](driver& d) {
+    post_([this, from, is_checkpoint, frame = std::string(bytes)](driver& d) {
         waiting_bytes_.fetch_sub(frame.size());
-        d.on_frame(from, frame);
+        is_checkpoint ? d.on_checkpoint_frame(from, frame) : d.on_frame(from, frame);
     });
 }
 

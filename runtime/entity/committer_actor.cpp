@@ -15,7 +15,6 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -52,6 +51,7 @@ public:
         activations_.clear();
         if (driver_) {
             services_.serves_until_ms = 0;
+            driver_.reset(); // it may be reading the store, which need not outlive what a message keeps
         }
     }
 
@@ -235,10 +235,15 @@ private:
             services_.on_applied(now.shard);
         }
     }
-    void heard(const storage::checkpoint_wanted& wanted) {
-        if (unserved_.emplace(wanted.shard, wanted.to).second) { // it is wanted again and again
-            log_for("cluster").error("{} cannot be brought up to date with shard {}: it lacks more than is kept here",
-                                     driver_->core().name_of(wanted.to), wanted.shard);
+    void heard(const cluster::checkpoint_ended& whole) {
+        const auto peer = driver_->core().name_of(whole.peer);
+        if (whole.why) {
+            log_for("cluster").warn(
+                "a checkpoint of shard {} {} {} came to nothing, and begins anew if it is needed: {}", whole.shard,
+                whole.received ? "from" : "for", peer, whole.why->detail);
+        } else {
+            log_for("cluster").info("a checkpoint of shard {} {} {} is installed", whole.shard,
+                                    whole.received ? "from" : "for", peer);
         }
     }
     void heard(const storage::peer_refused& peer) {
@@ -262,7 +267,6 @@ private:
     std::vector<waiting_activation> activations_; ///< In the order in which they came.
     std::uint64_t last_ticket_ = 0;
     bool flush_asked_ = false;
-    std::set<std::pair<std::uint32_t, uuid>> unserved_; ///< Who wants a checkpoint of which shard.
 };
 
 } // namespace

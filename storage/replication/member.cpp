@@ -220,6 +220,25 @@ void member::settle(std::size_t from, actions& out) {
     }
 }
 
+// ---- checkpoints
+
+expected<void> member::may_install(std::uint64_t epoch, position at) const {
+    if (is_owner()) {
+        return problem{code::conflict, "this replica owns the shard"};
+    }
+    return core_.may_install(epoch, at);
+}
+
+expected<void> member::install(std::uint64_t epoch, log_outline log, actions& out) {
+    if (auto may = may_install(epoch, log.last()); !may) {
+        return may;
+    }
+    const auto begin = out.size();
+    auto done = core_.install(epoch, std::move(log), out);
+    settle(begin, out);
+    return done;
+}
+
 // ---- the rest goes to the core
 
 void member::settle_epoch(actions& out) {

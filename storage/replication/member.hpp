@@ -56,6 +56,12 @@ public:
     /// Begins the epoch of a patient owner; nothing for others.
     void settle_epoch(actions& out);
 
+    // ---- checkpoints
+
+    /// As of `replica`; an owner, which has all there is, takes none.
+    [[nodiscard]] expected<void> may_install(std::uint64_t epoch, position at) const;
+    expected<void> install(std::uint64_t epoch, log_outline log, actions& out);
+
     // ---- messages, finished writes and time
 
     void on_append(replica_id from, const append& message, actions& out);

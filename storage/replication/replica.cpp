@@ -439,6 +439,46 @@ void replica::on_pulled(replica_id from, const append& m, actions& out) {
     }
 }
 
+// ---- checkpoints
+
+expected<void> replica::may_install(std::uint64_t epoch, position at) const {
+    if (role_ == replica_role::halted || role_ == replica_role::leader) {
+        return problem{code::conflict, "this replica leads the shard, or has halted"};
+    }
+    if (epoch < promise_) { // R1
+        return problem{code::conflict,
+                       "the checkpoint is of epoch " + text(epoch) + ", epoch " + text(promise_) + " is promised"};
+    }
+    if (at.epoch > epoch || at.seq <= commit_ || log_.contains(at)) { // R9
+        return problem{code::conflict, "the checkpoint ends at entry " + text(at.seq) + " of epoch " + text(at.epoch) +
+                                           ", which is here, or before what is committed here"};
+    }
+    return {};
+}
+
+/// All in it is committed, and it holds whatever this log held of that: what is dropped with the log never will be.
+expected<void> replica::install(std::uint64_t epoch, log_outline log, actions& out) {
+    assert(unsynced_.empty());
+    if (auto may = may_install(epoch, log.last()); !may) {
+        return may;
+    }
+    if (epoch > promise_) {
+        promise_ = durable_promise_ = epoch;
+        role_ = replica_role::follower;
+        leader_ = {};
+        sealer_ = {};
+    }
+    log_ = std::move(log);
+    durable_ = verified_ = log_.last().seq; // Every leader of the epoch has what is committed.
+    commit_up_to(durable_, out);
+    if (role_ == replica_role::follower && !leader_.is_nil()) {
+        acknowledge(out);
+    } else if (role_ == replica_role::sealed && !donor_.is_nil()) {
+        pull_from(promise_, donor_, greatest_, out);
+    }
+    return {};
+}
+
 std::optional<seal_answer> greatest_tail(const replica_set& old, std::uint64_t epoch,
                                          std::span<const seal_answer> answers) {
     std::optional<seal_answer> greatest;

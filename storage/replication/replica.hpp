@@ -70,6 +70,16 @@ public:
     void on_pull(replica_id from, const pull& message, actions& out);
     void on_pulled(replica_id from, const append& message, actions& out);
 
+    // ---- checkpoints
+
+    /// Whether a checkpoint of all entries up to `at`, which a replica took under the promise `epoch`, may take the
+    /// place of this log. `conflict` says why not: it holds nothing new, or is late.
+    [[nodiscard]] expected<void> may_install(std::uint64_t epoch, position at) const;
+
+    /// The shell has put one in the place of the log: on disk is what it holds, with the promise `epoch`. Goes on from
+    /// there. `conflict` as of `may_install`; not while a write is under way, asserted.
+    expected<void> install(std::uint64_t epoch, log_outline log, actions& out);
+
     // ---- at every replica
 
     /// All writes up to `write` are fsynced.

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "schemas/base/ids.hpp"
+#include "storage/keys.hpp"
 #include "storage/record.hpp"
 #include "storage/replication/messages.hpp"
+#include "storage/rocks.hpp"
 #include "storage/store.hpp"
 #include "storage/written_log.hpp"
 
@@ -40,6 +42,18 @@ inline std::vector<storage::record> log_of(const storage::store& s, std::uint32_
         return true;
     });
     require(read.has_value(), "a log can be read: " + (read ? "" : read.error().detail));
+    return out;
+}
+
+/// All rows that replicas have in common beside the log.
+inline std::map<std::string, std::string> rows_of(const storage::store& s, std::uint32_t shard) {
+    std::map<std::string, std::string> out;
+    storage::prefix_scan rows(*s.db().db, s.db().derived, storage::keys::log_begin(shard));
+    for (; rows.valid(); rows.next()) {
+        if (storage::keys::is_shared(shard, rows.key())) {
+            out.emplace(rows.key(), rows.value());
+        }
+    }
     return out;
 }
 

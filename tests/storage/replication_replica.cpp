@@ -420,6 +420,63 @@ BOOST_AUTO_TEST_CASE(a_follower_below_the_trimmed_prefix_gets_a_checkpoint) {
     BOOST_TEST((f.only<needs_checkpoint>().to == c));
 }
 
+// ---- checkpoints
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_takes_the_place_of_a_log_and_is_acknowledged) {
+    fixture f(b, log_of({{1, 2}, {2, 1}}), 2, 2);
+    f.when_appended(a, {.epoch = 4, .prev = {9, 3}, .commit = 9}).when_synced();
+    f.when([](replica& r, actions& o) { BOOST_TEST(r.install(4, log_of({{1, 2}, {3, 5}}), o).has_value()); });
+    BOOST_TEST((f.core.log().last() == position{7, 3})); // what did not fit is gone
+    BOOST_TEST((f.only<committed>() == committed{3, 7}));
+    BOOST_TEST((f.only<send_ack>().to == a));
+    BOOST_TEST((f.only<send_ack>().message == durable(4, 7)));
+    f.when_appended(a, {.epoch = 4, .prev = {7, 3}, .entry_epoch = 3, .count = 2, .commit = 9});
+    BOOST_TEST((f.only<persist>().first == 8u)); // and the rest follows
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_below_the_promise_is_refused_and_one_above_raises_it) {
+    fixture f(b, log_of({{1, 2}}), 3, 2);
+    BOOST_TEST(f.core.may_install(2, {7, 2}).has_error());
+    BOOST_TEST(f.core.may_install(3, {7, 4}).has_error()); // no log of epoch 3 holds that
+    BOOST_TEST(f.core.may_install(3, {7, 2}).has_value());
+    f.when([](replica& r, actions& o) { BOOST_TEST(r.install(2, log_of({{1, 7}}), o).has_error()); });
+    BOOST_TEST(f.out.empty());
+    f.when([](replica& r, actions& o) { BOOST_TEST(r.install(5, log_of({{1, 7}}), o).has_value()); });
+    BOOST_TEST(f.core.promise() == 5u);
+    BOOST_TEST(f.none<send_ack>()); // its leader is not known
+    f.when_appended(a, {.epoch = 4, .prev = {7, 1}});
+    BOOST_TEST((f.only<send_ack>().message.answer == verdict::stale));
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_is_here_already_is_refused) {
+    const fixture f(b, log_of({{1, 4}, {2, 4}}), 3, 5);
+    BOOST_TEST(f.core.may_install(3, {8, 2}).has_error());
+    BOOST_TEST(f.core.may_install(3, {7, 2}).has_error());
+    BOOST_TEST(f.core.may_install(3, {5, 3}).has_error()); // never back behind what is committed
+    BOOST_TEST(f.core.may_install(3, {7, 3}).has_value()); // another log
+    BOOST_TEST(f.core.may_install(3, {9, 2}).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_leader_takes_no_checkpoint) {
+    fixture f(a);
+    f.when_leading(three(2));
+    BOOST_TEST(f.core.may_install(2, {7, 1}).has_error());
+    BOOST_TEST(f.core.may_install(5, {7, 1}).has_error());
+}
+
+BOOST_AUTO_TEST_CASE(a_candidate_goes_on_behind_the_checkpoint_of_its_donor) {
+    fixture f(a, log_of({{1, 2}}), 1, 2);
+    f.when_sealed(4);
+    f.when([](replica& r, actions& o) { r.pull_from(4, b, {9, 3}, o); });
+    f.when([](replica& r, actions& o) { BOOST_TEST(r.install(4, log_of({{1, 2}, {3, 5}}), o).has_value()); });
+    BOOST_TEST((f.only<send_pull>().message == pull{4, {7, 3}}));
+    BOOST_TEST((f.core.role() == replica_role::sealed));
+    f.when([](replica& r, actions& o) {
+        r.on_pulled(b, {.epoch = 4, .prev = {7, 3}, .entry_epoch = 3, .count = 2, .commit = 7}, o);
+    });
+    BOOST_TEST(f.only<caught_up>().epoch == 4u);
+}
+
 BOOST_AUTO_TEST_CASE(pieces_of_an_append_follow_each_other) {
     const append whole{.epoch = 4, .prev = {5, 2}, .entry_epoch = 3, .count = 6, .commit = 2};
     const auto [head, rest] = cut(whole, 2);

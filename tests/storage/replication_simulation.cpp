@@ -158,12 +158,7 @@ private:
             return;
         }
         n.log = n.stored.log;
-        const auto base = n.stored.base;
-        log_outline outline(base == 0 ? position{} : position{base, n.log[base - 1].epoch});
-        for (auto seq = base; seq < n.log.size(); ++seq) {
-            outline.append(n.log[seq].epoch, 1);
-        }
-        auto core = replica::recover({id_of(i), n.stored.promise, std::move(outline), n.stored.commit});
+        auto core = replica::recover({id_of(i), n.stored.promise, outline_of(n.stored), n.stored.commit});
         require(core.has_value(), "a replica recovers from its disk");
         n.self.emplace(std::move(*core));
         // What it reads of the register may be old by now.
@@ -357,18 +352,20 @@ private:
         nodes_[to].self->on_hand_over(id_of(from), m, out_);
         perform(to);
     }
-    /// The shell installs a checkpoint unless its log has that position already, and starts again from it.
+    /// The shell installs a checkpoint between its writes.
     void receive(std::size_t, std::size_t to, const checkpoint& m) {
         auto& n = nodes_[to];
-        const auto& core = n.self->core();
-        if (core.log().contains({m.prefix.size(), m.prefix.back().epoch}) || core.commit() >= m.prefix.size()) {
+        sync(to, n.writes.size());
+        const position at{m.prefix.size(), m.prefix.back().epoch};
+        if (!n.self->may_install(m.epoch, at)) {
             return;
         }
         ++covered_.checkpoints;
-        const auto promise = std::max(n.stored.promise, m.prefix.back().epoch);
-        n = node{};
-        n.stored = {promise, m.prefix.size(), m.prefix.size(), m.prefix};
-        start(to);
+        const auto base = random_.below(at.seq + 1);
+        n.stored = {std::max(n.stored.promise, m.epoch), base, at.seq, m.prefix};
+        n.log = m.prefix;
+        require(n.self->install(m.epoch, outline_of(n.stored), out_).has_value(), "what may be installed is");
+        perform(to);
     }
 
     // ---- performing actions, and the checks
@@ -450,6 +447,7 @@ private:
     }
     void act(std::size_t i, const committed& c, std::uint64_t, const entries*) {
         auto& n = nodes_[i];
+        const bool installed = c.last <= n.stored.commit; // and it may lead by now
         for (auto seq = c.first; seq <= c.last; ++seq) {
             const auto& e = n.log.at(seq - 1);
             if (seq <= truth_.size()) {
@@ -460,7 +458,7 @@ private:
             truth_.push_back(e);
         }
         n.stored.commit = c.last;
-        if (n.self->core().role() == replica_role::leader) {
+        if (n.self->core().role() == replica_role::leader && !installed) {
             require(n.log.at(c.last - 1).epoch == n.self->core().promise(),
                     "earlier epochs commit only through an entry of the leader's own");
             auto& by = committers_.try_emplace(n.self->core().promise(), commits{i, 0}).first->second;
@@ -494,7 +492,7 @@ private:
     void act(std::size_t i, const needs_checkpoint& c, std::uint64_t, const entries*) {
         const auto& n = nodes_[i];
         const auto base = n.log.begin() + static_cast<std::ptrdiff_t>(n.stored.base);
-        net_.push_back({i, index_of(c.to), checkpoint{{n.log.begin(), base}}});
+        net_.push_back({i, index_of(c.to), checkpoint{n.self->core().promise(), {n.log.begin(), base}}});
     }
     void act(std::size_t, const superseded&, std::uint64_t, const entries*) {}
     void act(std::size_t, const refused& r, std::uint64_t, const entries*) { throw std::runtime_error(r.reason); }

@@ -57,6 +57,7 @@ struct pulled {
     entries body;
 };
 struct checkpoint {
+    std::uint64_t epoch = 0;
     entries prefix;
 };
 /// What the register tells who watches it.
@@ -104,6 +105,14 @@ inline void store(disk& d, const pending_write& w) {
         d.log.insert(d.log.end(), w.body.begin(), w.body.end());
     }
     d.promise = std::max(d.promise, w.order.promise);
+}
+
+inline log_outline outline_of(const disk& d) {
+    log_outline out(d.base == 0 ? position{} : position{d.base, d.log[d.base - 1].epoch});
+    for (auto seq = d.base; seq < d.log.size(); ++seq) {
+        out.append(d.log[seq].epoch, 1);
+    }
+    return out;
 }
 
 /// What was committed in an epoch: by whom, up to where.

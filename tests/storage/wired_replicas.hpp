@@ -1,6 +1,7 @@
 #pragma once
 
 #include "storage/committer.hpp"
+#include "storage/keys.hpp"
 #include "storage/record.hpp"
 #include "storage/store.hpp"
 #include "tests/storage/journal_fixture.hpp"
@@ -36,7 +37,7 @@ public:
         std::deque<std::pair<std::size_t, std::string>> sent;
     };
 
-    explicit wired_replicas(std::size_t count) : replicas_(count) {
+    explicit wired_replicas(std::size_t count, storage::log_options keep = {}) : replicas_(count), keep_(keep) {
         register_.epoch = 1;
         register_.leader = id_of(0);
         for (std::size_t i = 0; i < count; ++i) {
@@ -63,7 +64,7 @@ public:
         auto opened = storage::store::open(options_for(r.directory.path, 1));
         require(opened.has_value(), "a store opens: " + (opened ? "" : opened.error().detail));
         r.store = std::move(*opened);
-        storage::log_options logs;
+        auto logs = keep_;
         logs.peers = &r;
         auto joined = storage::committer::join(*r.store, 0, logs);
         require(joined.has_value(), "a committer joins: " + (joined ? "" : joined.error().detail));
@@ -125,6 +126,8 @@ public:
         event.time = {1'700'000'000'000 + ++clock_};
         event.payload = "{}";
         one.records.push_back(std::move(event));
+        one.derived.puts.emplace_back(storage::keys::entity(0, storage::keys::table::document, entity),
+                                      command + filler);
         r.committer->submit(std::move(one), 1);
         r.sent.clear();
         write(owner);
@@ -138,6 +141,7 @@ public:
     }
 
     const entity_address entity{{{7}}, "counter", {{1}}};
+    std::string filler; ///< Of the documents.
     /// Who hears of `records_committed` at each replica.
     std::function<void(std::size_t at)> on_applied = [](std::size_t) {};
 
@@ -160,6 +164,7 @@ private:
     }
 
     std::vector<std::unique_ptr<replica>> replicas_;
+    storage::log_options keep_;
     storage::replication::replica_set register_;
     std::uint64_t activation_ = 0;
     std::uint64_t version_ = 0; ///< Of the next event; 0: of a new owner.

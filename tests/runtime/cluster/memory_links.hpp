@@ -29,6 +29,8 @@ struct cables {
     using judge = std::function<bool(const uuid& from, const uuid& to, const std::string& frame)>;
     judge loses = {};   ///< Which frames get lost on the way.
     judge is_full = {}; ///< For which there is no credit.
+    /// What becomes of a frame of the lane `bulk`; empty: it arrives.
+    std::function<std::vector<std::string>(const uuid& from, const uuid& to, const std::string& frame)> bulk = {};
 
     [[nodiscard]] bool connects(const uuid& a, const uuid& b) const {
         return ends.contains(a) && ends.contains(b) && !cut.contains(a) && !cut.contains(b);
@@ -52,9 +54,13 @@ public:
             return false;
         }
         all_.frames.as_executor()([&all = all_, from = mine_.replica, to, on, frame] {
-            if (all.connects(from, to) && !(on == lane::commands && from == all.silent) &&
-                !(all.loses && all.loses(from, to, *frame))) {
-                all.ends[to]->listener_->on_frame(from, on, *frame);
+            if (!all.connects(from, to) || (on == lane::commands && from == all.silent) ||
+                (all.loses && all.loses(from, to, *frame))) {
+                return;
+            }
+            const bool whole = on != lane::bulk || !all.bulk;
+            for (const auto& one : whole ? std::vector{*frame} : all.bulk(from, to, *frame)) {
+                all.ends[to]->listener_->on_frame(from, on, one);
             }
         });
         return true;

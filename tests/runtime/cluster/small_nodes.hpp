@@ -42,6 +42,13 @@ inline constexpr std::uint32_t shards = 4;
 inline constexpr std::int64_t ttl_ms = 1000;
 inline constexpr std::int64_t step_ms = 10;
 
+/// What each keeps for others, and how it sends what it does not.
+struct keep_settings {
+    storage::log_options logs;
+    checkpoint_settings checkpoints;
+    std::int64_t replace_after_ms = 600'000; ///< A node that is away.
+};
+
 /// What all nodes share.
 struct surroundings {
     deterministic host;
@@ -49,6 +56,7 @@ struct surroundings {
     cables net;
     std::shared_ptr<memory_map> map = std::make_shared<memory_map>();
     std::function<void(const std::function<bool()>&)> until; ///< Lets happen what has to.
+    keep_settings keep;
 };
 
 /// As much of a node as its committer needs.
@@ -58,10 +66,6 @@ struct small_node {
         who.replica = replica;
         who.shards = shards;
         std::ofstream(directory.path / "identity.json") << to_json(who);
-        storage::store_options options;
-        options.directory = directory.path;
-        store = std::move(storage::store::open(options).value());
-        services.store = store.get();
         services.monotonic = [this] { return all.now_ms; };
         services.on_ownership = [this](std::uint32_t shard, bool now) {
             owned[shard] = now;
@@ -74,9 +78,7 @@ struct small_node {
             blob_jobs.as_executor()([this] { blobs->tick(); });
         };
         services.clock = [this] { return timestamp{1'700'000'000'000 + all.now_ms + clock_ahead_ms}; };
-        services.shard_times = std::vector<std::atomic<std::int64_t>>(shards);
         services.reroute = [this](held_ptr held) { commands->forward(std::move(held)); };
-        services.dispatch = [this](command c, reply_port port) { submit(std::move(c), std::move(port)); };
         kinds.emplace("counter", make_kind<counter_model>());
         kinds.emplace("album", make_kind<album_model>());
         services.kinds = &kinds;
@@ -85,9 +87,23 @@ struct small_node {
         settings.self.name = "n" + std::to_string(index + 1);
         settings.self.cluster.bytes[0] = cluster_number;
         settings.self.replica = replica;
-        settings.self.incarnation = make_uuid();
         settings.self.shards = shards;
         settings.self.replication = 3;
+        settings.replace_after_ms = all.keep.replace_after_ms;
+        start();
+    }
+
+    /// Begins, or begins again after `vanish`.
+    void start() {
+        wires.reset();
+        store.reset();
+        storage::store_options options;
+        options.directory = directory.path;
+        store = std::move(storage::store::open(options).value());
+        services.store = store.get();
+        services.shard_times = std::vector<std::atomic<std::int64_t>>(shards);
+        services.dispatch = [this](command c, reply_port port) { submit(std::move(c), std::move(port)); };
+        settings.self.incarnation = make_uuid();
         agreed = std::make_unique<memory_coordinator>(all.map, memory_settings{news.as_executor(), ttl_ms});
         peers = std::make_unique<memory_links>(all.net, settings.self);
         commands = std::make_unique<command_lane>(
@@ -104,10 +120,10 @@ struct small_node {
                                .wait = [this](const auto& is_over) { all.until(is_over); }});
         storage::attach_blob_peers(*store, *blobs);
         wires = std::make_unique<wiring>(*agreed, *peers, commands.get(), nullptr, blobs.get());
-        storage::log_options logs;
+        auto logs = all.keep.logs;
         logs.peers = wires.get();
         auto joined = std::move(storage::committer::join(*store, 0, logs).value());
-        auto driver = std::make_unique<cluster::driver>(settings, *joined, *wires);
+        auto driver = std::make_unique<cluster::driver>(settings, *joined, *wires, all.keep.checkpoints);
         committer = spawn_committer(all.host.system, services, std::move(joined), false, std::move(driver));
         for (std::uint32_t shard = 0; shard < shards; ++shard) {
             routers.push_back(spawn_shard(all.host.system, services, committer, shard));
@@ -176,7 +192,8 @@ using answer = std::shared_ptr<std::optional<expected<T>>>;
 
 class three_nodes {
 public:
-    three_nodes() {
+    explicit three_nodes(const keep_settings& keep = {}) {
+        all.keep = keep;
         all.map->advance(all.now_ms);
         all.until = [this](const std::function<bool()>& is_over) { until("an answer of other nodes", is_over); };
         for (std::size_t i = 0; i < 3; ++i) {
