@@ -220,8 +220,17 @@ bool session::watch_line(std::string_view line, std::int64_t now_ms) {
     }
     told_ = said->last_revision;
     resume_ = std::max(resume_, told_);
-    actions_.push_back(tell_changes{said->changes, told_});
+    tell_each_revision(*said);
     return true;
+}
+
+/// A key's revision is that of its change, and what is compared with it later.
+void session::tell_each_revision(const watch_answer& said) {
+    for (std::size_t at = 0; at < said.changes.size(); ++at) {
+        if (at == 0 || said.revisions[at] != said.revisions[at - 1])
+            actions_.push_back(tell_changes{{}, said.revisions[at]});
+        std::get<tell_changes>(actions_.back()).changes.push_back(said.changes[at]);
+    }
 }
 
 void session::watch_ended(std::uint64_t id, const std::string& why, std::int64_t now_ms) {

@@ -127,6 +127,7 @@ private:
     void say_unreachable(std::int64_t now_ms);
 
     void watch();
+    void tell_each_revision(const watch_answer& said);
     bool watch_line(std::string_view line, std::int64_t now_ms);
     void read_again(std::int64_t now_ms);
     void take_map(map_answer map);

@@ -356,6 +356,7 @@ expected<watch_answer> read_watch_line(std::string_view line, std::string_view p
         if (out.changes.empty())
             out.first_revision = read->revision;
         out.last_revision = read->revision;
+        out.revisions.push_back(read->revision);
         const auto type = event.text_or("type", "PUT");
         if (type == "DELETE")
             out.changes.push_back({std::move(read->key), std::nullopt});

@@ -74,6 +74,7 @@ struct watch_answer {
     bool compacted = false;               ///< Canceled because changes since `from_revision` are gone.
     std::string why;                      ///< Of a canceled one.
     std::vector<cluster::change> changes; ///< Without the prefix; whole revisions.
+    std::vector<std::uint64_t> revisions; ///< Of each change.
     std::uint64_t first_revision = 0;     ///< Of the changes; 0 without any.
     std::uint64_t last_revision = 0;
 

@@ -275,7 +275,10 @@ void cluster_core::on_committed(std::uint64_t id, const expected<transaction_res
         if (result && result->applied) {
             joined_revision_ = result->revision;
         } else {
-            joined_lease_ = 0; // once more, with the next tick: by then it is known what stood in the way
+            joined_lease_ = 0; // once more, with the next tick
+            for (const auto& e : result ? result->found : std::vector<entry>()) {
+                take(e, out); // what stood in the way
+            }
         }
         return;
     }

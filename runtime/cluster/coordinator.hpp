@@ -73,7 +73,7 @@ public:
     virtual ~coordinator_listener() = default;
     /// The whole map: first after `start`, and again whenever changes may have been missed (a compacted watch).
     virtual void on_map(std::vector<entry> all, std::uint64_t revision) = 0;
-    /// All changes of one revision or of several that follow each other.
+    /// All changes of one revision, which is that of each key from now on.
     virtual void on_changes(std::vector<change> changes, std::uint64_t revision) = 0;
     /// Granted, extended, or lost (`id` 0; a new one is asked for at once). A lost lease takes its keys along:
     /// `on_changes` says so.

@@ -148,7 +148,7 @@ class Writers:
             member = self.members[node[0] % len(self.members)]
             client = Client(member.url, member.key)
             try:
-                reply = client.request(method, path, body, headers=headers, seconds=20)
+                reply = client.request(method, path, body, headers=headers, seconds=3)
                 if reply.status < 300:
                     return reply
                 if reply.status < 500 and reply.status != 429:

@@ -114,10 +114,15 @@ class ContractTest(GovernanceContract, SettingsContract, NodeTest):
     def system(self):
         for name in ("health", "health_live", "health_ready", "openapi", "asyncapi", "docs", "docs_style", "docs_script",
                      "metrics", "status", "supervision", "load", "list_events", "list_poison", "dead_letters",
-                     "list_failures"):
+                     "list_failures", "get_cluster", "list_shards"):
             self.drive(name, 200)
-        for name in ("metrics", "status", "load", "list_events", "list_poison", "dead_letters", "list_failures"):
+        for name in ("metrics", "status", "load", "list_events", "list_poison", "dead_letters", "list_failures",
+                     "get_cluster", "list_shards"):
             self.drive(name, 401, key="wrong")
+        self.drive("list_shards", 422, query={"limit": "0"}, lenient=True)
+        for name in ("drain_node", "resume_node", "remove_node"):
+            self.drive(name, 409, name="n2")  # this is a node alone
+            self.drive(name, 401, name="n2", key="wrong")
         self.drive("supervision", 404, query={"prefix": "/nowhere"})
         self.drive("load", 422, query={"limit": "many"}, lenient=True)
         self.drive("list_events", 422, query={"limit": "0"}, lenient=True)
@@ -563,6 +568,7 @@ class ContractTest(GovernanceContract, SettingsContract, NodeTest):
         self.slowed_down()
         declared = {(name, status) for name, (_, _, o) in self.operations.items() for status in o["responses"] if status < "4"}
         declared.discard(("watch_engines", "200"))  # there are none yet, and it says so
+        declared -= {(f"{what}_node", "204") for what in ("drain", "resume", "remove")}  # cluster_test.py does
         self.assertEqual(declared - self.done, set(), "the document has these, and nothing here drives them")
         # What is open to everyone and has no parameters cannot be asked wrongly.
         always = {name for name, (_, path, o) in self.operations.items() if o.get("security") == [] and "{" not in path}

@@ -1,6 +1,7 @@
 // A node's part in its cluster, input by input. Whole clusters are in cluster_simulation.cpp.
 
 #include "runtime/cluster/cluster_core.hpp"
+#include "runtime/cluster/cluster_view.hpp"
 
 #include "schemas/base/json.hpp"
 
@@ -302,6 +303,64 @@ BOOST_AUTO_TEST_CASE(a_join_that_failed_is_tried_again) {
     BOOST_TEST(h.take<commit_wanted>().size() == 1U);
     h.tick(100);
     BOOST_TEST(h.out.empty()); // it is under way
+}
+
+BOOST_AUTO_TEST_CASE(a_join_that_was_refused_learns_what_stood_in_its_way) {
+    host h;
+    h.show({config_entry()});
+    const auto asked = h.one<commit_wanted>();
+    BOOST_TEST(has(asked.what, config_key, 3));
+    auto found = config_entry();
+    found.revision = 7;
+    h.core.on_committed(asked.id, transaction_result{false, 12, {found, member("n1", a, 9)}}, h.out);
+    h.tick(50);
+    const auto again = h.one<commit_wanted>();
+    BOOST_TEST(has(again.what, config_key, 7));
+    BOOST_TEST(has(again.what, member_key("n1"), 9));
+}
+
+BOOST_AUTO_TEST_CASE(more_nodes_than_may_be_do_not_join) {
+    for (const std::size_t most : {1, 2}) {
+        auto mine = settings();
+        mine.members_max = most;
+        host h(mine);
+        h.show({config_entry({the_cluster, 2, "xxh64", 0, 3, b}), member("n2", b, 4)});
+        BOOST_TEST(h.take<turned_away>().size() == (most == 1 ? 1U : 0U));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(commands_are_taken_where_a_majority_of_the_copies_that_are_wanted_is_alive) {
+    auto h = joined();
+    const auto c = id_of(3);
+    std::uint64_t revision = 20;
+    const auto change = [&](std::string key, std::optional<std::string> value) {
+        h.core.on_changes({{std::move(key), std::move(value), false}}, ++revision, h.out);
+    };
+    change(shard_key(0), encode_register({1, a, {a}, {}}));
+    BOOST_TEST(!h.core.takes_commands(0)); // one copy of three
+    change(member_key("n2"), member("n2", b, 0).value);
+    change(member_key("n3"), member("n3", c, 0).value);
+    change(shard_key(0), encode_register({2, a, {a, b, c}, {}}));
+    BOOST_TEST(!h.core.takes_commands(0)); // who is alive is alone
+    change(alive_key("n2"), alive("n2", b, 0).value);
+    BOOST_TEST(h.core.takes_commands(0));
+    const auto view = view_of(h.core, 4000);
+    BOOST_TEST((view.summary.status == cluster_status::partial)); // the other shard has no register
+    BOOST_TEST(view.summary.shards_closed == 1u);
+    BOOST_TEST(view.summary.lease_left_ms == 1000);
+    BOOST_REQUIRE(view.summary.nodes.size() == 3u);
+    BOOST_TEST((view.summary.nodes[2].status == cluster_node_status::down));
+    BOOST_TEST(view.summary.nodes[0].shards_led == 1u);
+    BOOST_TEST(view.shards[0].open);
+    BOOST_TEST(view.shards[0].leader == "n1");
+    BOOST_TEST(view.shards[0].voters == (std::vector<std::string>{"n1", "n2", "n3"}), boost::test_tools::per_element());
+    change(shard_key(1), encode_register({1, b, {a, b, c}, {}}));
+    BOOST_TEST((view_of(h.core, 4000).summary.status == cluster_status::degraded));
+    change(alive_key("n3"), alive("n3", c, 0).value);
+    BOOST_TEST((view_of(h.core, 9000).summary.status == cluster_status::ok));
+    change(alive_key("n2"), std::nullopt);
+    change(alive_key("n3"), std::nullopt);
+    BOOST_TEST(!h.core.takes_commands(0));
 }
 
 BOOST_AUTO_TEST_CASE(peers_are_all_members_but_this_node) {
