@@ -1,5 +1,6 @@
 #include "runtime/cluster/blob_spreads.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace troupe::runtime::cluster {
@@ -98,7 +99,7 @@ void blob_spreads::go_on(std::int64_t now_ms) {
         if (now_ms - o.progress_ms >= wait_max_ms) {
             tell(o.waiters, too_few(o));
         }
-        if (settle(o) || now_ms - o.progress_ms >= keep_ms) {
+        if (settle(o, now_ms - o.progress_ms >= others_wait_ms) || now_ms - o.progress_ms >= keep_ms) {
             at = all_.erase(at);
             continue;
         }
@@ -109,10 +110,14 @@ void blob_spreads::go_on(std::int64_t now_ms) {
     }
 }
 
-bool blob_spreads::settle(one& o) const {
+bool blob_spreads::settle(one& o, bool late) const {
     const auto& members = ports_.members();
+    const bool said =
+        std::ranges::all_of(members.up, [&](const uuid& m) { return o.have.contains(m) || o.refused.contains(m); });
     if (members.is_majority(o.have.size() + 1)) {
-        tell(o.waiters, {});
+        if (said || late) {
+            tell(o.waiters, {});
+        }
     } else if (members.count > 0 && !members.is_majority(members.count - o.refused.size())) {
         tell(o.waiters, too_few(o)); // whoever else there is
     }

@@ -30,13 +30,15 @@ struct spread_ports {
     std::function<void(const uuid& to, const storage::blob_id& id)> offer;
 };
 
-/// Offers blobs that are here to all members, again and again, and tells when a majority has them on its disks. One
-/// thread at a time.
+/// Offers blobs that are here to all members, again and again, and tells when a majority has them on its disks, and for a
+/// moment more waits for the others that are connected: a command that names one may be theirs to decide. One thread at
+/// a time.
 class blob_spreads {
 public:
     using done = std::function<void(expected<void>)>;
 
     static constexpr std::int64_t wait_max_ms = 10'000; ///< Without progress.
+    static constexpr std::int64_t others_wait_ms = 500; ///< Likewise, when a majority has it.
     static constexpr std::int64_t keep_ms = 60'000;     ///< Offers to those that a majority does not need.
     static constexpr std::int64_t again_ms = 1000;
     static constexpr std::size_t spreads_max = 4096;
@@ -66,8 +68,8 @@ private:
     };
     using all = std::map<storage::blob_id, one>;
     void offer(all::value_type& what, std::int64_t now_ms) const;
-    /// Whether it has an end.
-    bool settle(one& o) const;
+    /// Whether it has an end. `late`: nobody else is waited for.
+    bool settle(one& o, bool late = false) const;
     [[nodiscard]] problem too_few(const one& o) const;
 
     const spread_ports ports_;

@@ -1,8 +1,12 @@
 """Three nodes and etcd: what was answered stays, whoever dies."""
 
 
-from tests.system.cluster import ClusterTest, Writers
-from tests.system.node import poll
+import json
+import shutil
+import subprocess
+
+from tests.system.cluster import ClusterTest, Member, Writers
+from tests.system.node import TROUPE, poll
 
 
 class Cluster(ClusterTest):
@@ -71,3 +75,124 @@ class Cluster(ClusterTest):
         finally:
             load.stop()
         load.check(self, self.members)
+
+    def test_contents_that_one_node_took_are_at_the_others_when_it_is_gone(self):
+        n1, n2, n3 = self.start_all()
+        project = n1.client().create("/projects", {"name": "contents"})["id"]
+        big = bytes(range(256)) * 12_000  # 3 MB: several pieces
+        self.status(n1.client().request("PUT", f"/projects/{project}/files/big", raw=big,
+                                        headers={"Content-Type": "application/octet-stream"}), 201)
+        n1.kill9()
+        for other in (n2, n3):
+            self.assertEqual(other.client().get(f"/projects/{project}/files/big").raw, big)
+
+    def test_a_run_goes_on_at_another_node_with_the_files_that_it_wrote(self):
+        flags, model = self.script("slow", """
+delay_ms: 150
+rules:
+  - when: {step: 1}
+    call: [{tool: write_file, arguments: {path: notes.txt, content: "kept"}}]
+  - when: {step: 2}
+    say: These are some twenty words which take their time so that a node can die while they are being said one by one.
+    call: [{tool: read_file, arguments: {path: notes.txt}}]
+  - when: {step: 3}
+    call: [{tool: finish, arguments: {result: All is done.}}]
+""")
+        self.members = [self.member(m.name, *flags) for m in self.members]
+        nodes = self.start_all()
+        api = nodes[0].client()
+        project = api.create("/projects", {"name": "moves"})["id"]
+        runs = [api.create("/runs", {"goal": "write and read", "project_id": project, "model": model})["id"]
+                for _ in range(6)]  # of several shards: some are at the node that dies
+        for run in runs:
+            poll("it has written", lambda run=run: api.read(f"/runs/{run}")["step"] >= 1)
+        nodes[1].kill9()
+        for run in runs:
+            self.assertEqual(nodes[2].client().wait_run(run, seconds=60)["status"], "succeeded")
+
+    def test_live_events_come_to_readers_of_any_node_and_go_on_at_another_one(self):
+        n1, n2, n3 = self.start_all()
+        events = n2.stream("/events?kind=task_created&since=start", seconds=30)
+        made, seen = [], []
+        for i in range(5):
+            made.append("tasks/" + n1.client().create("/tasks", {"title": f"live {i}"})["id"])
+            seen.append(next(events))
+            self.assertEqual(seen[-1]["data"]["channel"], made[-1])
+        events.close()
+        n2.kill9()
+        made += ["tasks/" + n1.client().create("/tasks", {"title": f"later {i}"})["id"] for i in range(3)]
+        again = n3.stream(f"/events?kind=task_created&since={seen[2]['id']}", seconds=30)
+        found = [next(again)["data"]["channel"] for _ in made[3:]]
+        again.close()
+        self.assertEqual(sorted(found), sorted(made[3:]))  # of the past each entity's are in order
+
+    def test_a_lost_disk_is_replaced_by_a_new_node_that_catches_up(self):
+        n1, n2, n3 = self.start_all()
+        ids = [n1.client().create("/projects", {"name": f"project {i}"})["id"] for i in range(30)]
+        n3.kill9()
+        n4 = self.member("n4")
+        status, said = n4.refused()
+        self.assertEqual(status, 1)
+        self.assertIn("troupe cluster remove", said)
+        poll("n3 is down", lambda: n1.cli("cluster", "remove", "n3").returncode == 0)
+        n4.launch().ready()
+        poll("every shard has all copies", lambda: n1.client().read("/cluster")["status"] == "ok", seconds=60)
+        n1.kill9()
+        for i, id in enumerate(ids):
+            self.assertEqual(n4.client().read(f"/projects/{id}")["name"], f"project {i}")
+        n4.client().create("/projects", {"name": "with two of three"})
+
+    def test_a_restart_of_each_node_in_turn_fails_no_request_that_is_sent_again(self):
+        nodes = self.start_all()
+        load = Writers(nodes)
+        try:
+            load.wait_for(10)
+            for node in nodes:
+                self.assertEqual(node.stop(), 0)
+                load.wait_for(10)
+                node.launch().ready()
+                load.wait_for(10)
+        finally:
+            load.stop()
+        load.check(self, nodes)
+
+
+class WrongNodes(ClusterTest):
+    def test_a_node_that_does_not_belong_there_is_refused_with_the_reason(self):
+        n1, n2, _ = self.start_all()
+        n2.stop()
+        n1.client().create("/projects", {"name": "kept"})
+
+        def said_of(member):
+            status, said = member.refused()
+            self.assertNotEqual(status, 0, said)
+            return said
+        self.assertIn("another data directory", said_of(self.member_with("n1", "other-disk", self.cluster_file)))
+        # The directory of another node, and that of a node of the cluster as one alone.
+        self.assertIn('is that of node "n2"', said_of(self.member_with("n9", "n2", self.cluster_file)))
+        alone = self.node(name="n2")
+        self.assertIn("start it with cluster.file", said_of(alone))
+        # Files that disagree.
+        for member, wrong, sentence in (("shards", 8, "data directory"), ("copies", 2, "copies")):
+            said = json.loads(self.cluster_file.read_text())
+            said[member] = wrong
+            other = self.folder / f"wrong-{member}.json"
+            other.write_text(json.dumps(said))
+            for name in ("admin.key", "secrets.key"):
+                shutil.copy(self.cluster_file.parent / name, self.folder / name)
+            self.assertIn(sentence, said_of(self.member_with("n2", "n2", other)))
+        other.write_text("{")
+        self.assertIn("cluster file", said_of(self.member_with("n2", "n2", other)))
+        # Another master key.
+        (self.folder / "secrets.key").unlink()
+        subprocess.run([TROUPE, "secret", "new-key", self.folder / "secrets.key"], check=True, capture_output=True)
+        other.write_text(self.cluster_file.read_text())
+        self.assertIn("master key", said_of(self.member_with("n2", "n2", other)))
+        n2.launch().ready()
+        self.assertEqual(n2.client().all("/projects")[0]["name"], "kept")
+
+    def member_with(self, name, directory, file):
+        made = Member(self.folder, directory, file, "--sandbox", "none")
+        made.flags[made.flags.index("--cluster.name") + 1] = name
+        self.nodes.append(made)
+        return made
