@@ -48,11 +48,11 @@ cluster_node_document document_of(const cluster_core& core, const cluster_node& 
     return out;
 }
 
-/// Whether all copies are there that are wanted.
+/// Whether all copies are there that are wanted, and no others.
 bool is_whole(const cluster_core& core, const replica_set& set) {
-    const auto alive = std::ranges::count_if(
-        core.nodes(), [&](const cluster_node& node) { return node.alive && holds(set, node.replica); });
-    return static_cast<std::size_t>(alive) >= core.settings().self.replication;
+    const auto alive = static_cast<std::size_t>(std::ranges::count_if(
+        core.nodes(), [&](const cluster_node& node) { return node.alive && holds(set, node.replica); }));
+    return alive == core.settings().self.replication && set.voters.size() == alive && set.learners.empty();
 }
 
 } // namespace

@@ -127,20 +127,20 @@ expected<membership::engine> membership::join(std::uint64_t free_bytes_min) {
 void membership::on_ownership(std::uint32_t shard, bool owned) {
     owned_[shard] = owned;
     commands_.on_ownership(shard, owned);
-    if (serving_ || !owned) {
-        tell_router(shard, owned);
-    }
+    tell_router(shard, is_active(shard, *commands_.leaders()));
 }
 
-/// A lease that ends soon counts as an end of all ownerships: entities leave, and what is at work for them stops.
+/// Without a lease that is good for a while, or without a quorum, a shard is as good as not owned: entities leave, what
+/// is at work for them stops, and commands look for an owner, until they are told that there is none.
+bool membership::is_active(std::uint32_t shard, const shard_leaders& leaders) const {
+    return owned_[shard] && serving_ && leaders[shard] == settings_.self.replica;
+}
+
 void membership::on_tick() {
-    const bool serving = host_.serves_until_ms > host_.monotonic() + lease_margin_ms;
-    if (std::exchange(serving_, serving) != serving) {
-        for (std::uint32_t shard = 0; shard < owned_.size(); ++shard) {
-            if (owned_[shard]) {
-                tell_router(shard, serving);
-            }
-        }
+    serving_ = host_.serves_until_ms > host_.monotonic() + lease_margin_ms;
+    const auto leaders = commands_.leaders();
+    for (std::uint32_t shard = 0; shard < owned_.size(); ++shard) {
+        tell_router(shard, is_active(shard, *leaders));
     }
     commands_.on_tick();
 }

@@ -97,6 +97,7 @@ private:
     // on the committer's thread
     void on_ownership(std::uint32_t shard, bool owned);
     void on_tick();
+    [[nodiscard]] bool is_active(std::uint32_t shard, const shard_leaders& leaders) const;
     void tell_router(std::uint32_t shard, bool owned);
 
     void post(driver_input input);

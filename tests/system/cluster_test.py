@@ -81,7 +81,7 @@ class Cluster(ClusterTest):
         project = n1.client().create("/projects", {"name": "contents"})["id"]
         big = bytes(range(256)) * 12_000  # 3 MB: several pieces
         self.status(n1.client().request("PUT", f"/projects/{project}/files/big", raw=big,
-                                        headers={"Content-Type": "application/octet-stream"}), 201)
+                                        headers={"Content-Type": "application/octet-stream"}), 200)
         n1.kill9()
         for other in (n2, n3):
             self.assertEqual(other.client().get(f"/projects/{project}/files/big").raw, big)

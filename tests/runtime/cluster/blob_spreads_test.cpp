@@ -42,13 +42,29 @@ BOOST_AUTO_TEST_CASE(what_others_said_of_an_earlier_put_does_not_count) {
     world w;
     const auto first = w.begin();
     w.s.on_stored(node(2), w.id, w.now);
+    w.s.go_on(w.now += blob_spreads::others_wait_ms);
     BOOST_TEST((*first == true));
     BOOST_TEST(w.s.outstanding() == 1u); // the third node gets it, too
     const auto again = w.begin();
     BOOST_TEST(!again->has_value());
     BOOST_TEST(w.offers == 4);
     w.s.on_stored(node(3), w.id, w.now);
+    w.s.go_on(w.now += blob_spreads::others_wait_ms);
     BOOST_TEST((*again == true));
+}
+
+BOOST_AUTO_TEST_CASE(whoever_is_connected_is_waited_for_a_moment_and_who_is_not_is_not) {
+    world w;
+    const auto said = w.begin();
+    w.s.on_stored(node(2), w.id, w.now);
+    BOOST_TEST(!said->has_value()); // a command that names it may be the third one's to decide
+    w.s.on_stored(node(3), w.id, w.now);
+    BOOST_TEST((*said == true));
+    BOOST_TEST(w.s.outstanding() == 0u);
+    w.members.up = {node(2)};
+    const auto with_two = w.begin();
+    w.s.on_stored(node(2), w.id, w.now);
+    BOOST_TEST((*with_two == true));
 }
 
 BOOST_AUTO_TEST_CASE(a_large_blob_may_take_its_time_as_long_as_somebody_takes_it) {
