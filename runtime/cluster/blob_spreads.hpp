@@ -30,9 +30,9 @@ struct spread_ports {
     std::function<void(const uuid& to, const storage::blob_id& id)> offer;
 };
 
-/// Offers blobs that are here to all members, again and again, and tells when a majority has them on its disks, and for a
-/// moment more waits for the others that are connected: a command that names one may be theirs to decide. One thread at
-/// a time.
+/// Offers blobs that are here to all members, again and again, and tells when a majority has them on its disks, and for
+/// a moment more waits for the others that are connected: a command that names one may be theirs to decide. One thread
+/// at a time.
 class blob_spreads {
 public:
     using done = std::function<void(expected<void>)>;

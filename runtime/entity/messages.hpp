@@ -43,8 +43,8 @@ struct held_command : admission_ticket {
     std::atomic<bool> offered{false};                        ///< The entity may have committed it.
     std::atomic<std::uint64_t> decided_after{never_decided}; ///< The entity's version when it was first decided.
     std::atomic<bool> answered{false};                       ///< Set once, by whoever answers.
-    std::function<void()> on_parked;        ///< Its entity rests: gives back its credit, so that others go on.
-    std::function<void()> on_answered;      ///< Gives back all that it held.
+    std::function<void()> on_parked;   ///< Its entity rests: gives back its credit, so that others go on.
+    std::function<void()> on_answered; ///< Gives back all that it held.
     /// Of a command that another node sent: that one looks for the next owner. With `decided_after`.
     std::function<void(std::uint64_t decided_after)> send_back;
     std::shared_ptr<actor_figures> counted; ///< Where it counts as waiting until it is answered; null: nowhere.
