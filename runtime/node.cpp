@@ -261,6 +261,7 @@ struct node::impl {
             return made.error();
         }
         member = std::move(*made);
+        shared.owns = [this](const entity_address& a) { return host.owns(store->shard_of(a)); };
         shared.wait_to_read = [this](auto then) { member->commands().wait_to_read(std::move(then)); };
         return {};
     }

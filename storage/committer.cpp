@@ -23,6 +23,9 @@ constexpr std::uint32_t hand_over_ticks = 20;
 /// Much less than what is to stay free.
 constexpr std::size_t space_check_bytes = 2 << 20;
 
+/// The limits of organizations may be behind what other nodes counted by so much.
+constexpr std::int64_t recount_ms = 5000;
+
 problem owned_elsewhere() { return {code::unavailable, "another node has this shard now; send it again", {}, 1}; }
 
 } // namespace
@@ -260,7 +263,10 @@ expected<void> committer::write() {
     }
     if (in_flight_count_ == 0) {
         store_.usage().all_written();
-        if (std::exchange(miscounted_, false)) {
+        const auto now = monotonic_ms();
+        if (miscounted_ || (followed_ && now - recounted_ms_ >= recount_ms)) {
+            miscounted_ = followed_ = false;
+            recounted_ms_ = now;
             store_.usage().reset();
         }
     }
@@ -269,6 +275,7 @@ expected<void> committer::write() {
 
 void committer::note(const log_event& event) {
     if (const auto* done = std::get_if<records_committed>(&event)) {
+        followed_ = followed_ || !owned_[done->shard];
         auto& flights = flights_[done->shard];
         for (; !flights.empty() && flights.front().last_seq <= done->last; flights.pop_front()) {
             --in_flight_count_;

@@ -159,6 +159,8 @@ private:
     std::vector<std::deque<in_flight>> flights_; ///< Of each shard.
     std::size_t in_flight_count_ = 0;
     bool miscounted_ = false; ///< What was counted for a lost shard is still in the ledger's sums.
+    bool followed_ = false;   ///< What other nodes counted is not in them yet.
+    std::int64_t recounted_ms_ = 0;
     struct handing_over {
         replication::replica_id to;
         std::uint32_t ticks_left = 0;

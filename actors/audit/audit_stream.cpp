@@ -77,13 +77,17 @@ void audit_stream::work(const std::stop_token& stop) {
 
 /// One batch. True: there may be more at once.
 expected<bool> audit_stream::pass_on(const std::stop_token& stop) {
+    if (services_.owns && !services_.owns(audit_sink_address(place_))) {
+        begun_ = false; // the node that owns the position passes it on
+        return false;
+    }
     if (!begun_) {
         const auto known = read_stored<audit_sink_state>(*services_.store, audit_sink_address(place_));
         if (!known) {
             return known.error();
         }
-        positions_.resize(services_.store->who().shards);
-        seen_.resize(positions_.size());
+        positions_.assign(services_.store->who().shards, {});
+        seen_.assign(positions_.size(), 0);
         for (const auto& p : *known ? (*known)->positions : std::vector<audit_position>()) {
             if (p.shard < positions_.size()) {
                 positions_[p.shard] = p;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace troupe::runtime::cluster {
 
@@ -56,10 +57,9 @@ command_lane::command_lane(links& links, command_ports ports)
       read_index_(make_read_ports(), wait_max_ms) {}
 
 void command_lane::forward(held_ptr held) {
-    if (held->send_back) { // else two nodes would take it to the next owner
-        if (!held->answered.exchange(true)) {
-            held->send_back(held->decided_after);
-        }
+    if (const auto back = std::exchange(held->send_back, {})) { // else two nodes would take it to the next owner
+        held->port = [back, after = held->decided_after.load()](const reply&) { back(after); };
+        held->answer(outcome{});
         return;
     }
     const auto shard = ports_.store->shard_of(held->command.to);

@@ -23,8 +23,8 @@ def free_port():
 class Etcd:
     """One member, or several."""
 
-    def __init__(self, folder, members=1):
-        self.folder = folder
+    def __init__(self, folder, members=1, address="127.0.0.1"):
+        self.folder, self.address = folder, address
         self.places = [(f"m{i}", free_port(), free_port()) for i in range(members)]
         self.processes = [None] * members
         for i in range(members):
@@ -34,7 +34,7 @@ class Etcd:
 
     @property
     def endpoints(self):
-        return [f"http://127.0.0.1:{client}" for _, client, _ in self.places]
+        return [f"http://{self.address}:{client}" for _, client, _ in self.places]
 
     def start(self, i):
         name, client, peer = self.places[i]
@@ -42,14 +42,15 @@ class Etcd:
         with open(self.folder / f"etcd-{name}.log", "ab") as log:
             self.processes[i] = subprocess.Popen(
                 ["etcd", "--name", name, "--data-dir", self.folder / f"etcd-{name}",
-                 "--listen-client-urls", f"http://127.0.0.1:{client}", "--advertise-client-urls", f"http://127.0.0.1:{client}",
+                 "--listen-client-urls", f"http://{self.address}:{client}",
+                 "--advertise-client-urls", f"http://{self.address}:{client}",
                  "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
                  "--initial-cluster", cluster, "--heartbeat-interval", "50", "--election-timeout", "500", "--logger", "zap"],
                 stdout=log, stderr=log)
 
     def is_well(self, i):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.places[i][1]}/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{self.address}:{self.places[i][1]}/health", timeout=2) as answer:
                 return json.load(answer).get("health") == "true"
         except OSError:
             return False
@@ -58,20 +59,23 @@ class Etcd:
         if self.processes[i] and self.processes[i].poll() is None:
             self.processes[i].send_signal(what)
 
+    def kill(self, i):
+        self.send(i, signal.SIGKILL)
+        if self.processes[i]:
+            self.processes[i].wait()
+
     def end(self):
-        for i, process in enumerate(self.processes):
-            self.send(i, signal.SIGKILL)
-            if process:
-                process.wait()
+        for i in range(len(self.processes)):
+            self.kill(i)
 
 
 class Member(Node):
     """A node of a cluster; the ports of its edge and of its links stay the same when it is started again."""
 
-    def __init__(self, folder, name, cluster_file, *flags, **more):
+    def __init__(self, folder, name, cluster_file, *flags, address="127.0.0.1", **more):
         self.name, self.edge_port, self.link_port = name, free_port(), free_port()
         super().__init__(folder / name, "--cluster.file", cluster_file, "--cluster.name", name,
-                         "--cluster.listen", f"127.0.0.1:{self.link_port}", "--listen", f"127.0.0.1:{self.edge_port}",
+                         "--cluster.listen", f"{address}:{self.link_port}", "--listen", f"{address}:{self.edge_port}",
                          *flags, **more)
 
     def ready(self, seconds=60):
@@ -100,7 +104,7 @@ class ClusterTest(NodeTest):
 
     def setUp(self):
         super().setUp()
-        self.etcd = Etcd(self.folder, self.etcd_members)
+        self.etcd = self.start_etcd()
         self.addCleanup(self.etcd.end)
         flags = [word for url in self.etcd.endpoints for word in ("--etcd", url)]
         made = subprocess.run([TROUPE, "cluster", "init", self.folder / "cluster", "--insecure", "--shards", str(self.shards),
@@ -111,6 +115,9 @@ class ClusterTest(NodeTest):
         said["lease_ms"] = self.lease_ms
         self.cluster_file.write_text(json.dumps(said))
         self.members = [self.member(f"n{i + 1}") for i in range(self.nodes_count)]
+
+    def start_etcd(self):
+        return Etcd(self.folder, self.etcd_members)
 
     def member(self, name, *flags):
         made = Member(self.folder, name, self.cluster_file, "--sandbox", "none", *flags)

@@ -4,9 +4,11 @@
 import json
 import shutil
 import subprocess
+import unittest
 
-from tests.system.cluster import ClusterTest, Member, Writers
-from tests.system.node import TROUPE, poll
+from tests.system import cables
+from tests.system.cluster import ClusterTest, Etcd, Member, Writers
+from tests.system.node import TROUPE, Client, poll
 
 
 class Cluster(ClusterTest):
@@ -33,6 +35,10 @@ class Cluster(ClusterTest):
         finally:
             load.stop()
         load.check(self, nodes)
+        for node in nodes:
+            self.assertEqual(node.stop(), 0)
+        for node in nodes:
+            self.check_disk(node)
 
     def test_a_node_that_stands_still_is_followed_and_finds_what_came_meanwhile(self):
         nodes = self.start_all()
@@ -60,6 +66,20 @@ class Cluster(ClusterTest):
         n2.launch().ready()
         poll("they serve again", lambda: n1.client().post("/projects", {"name": "two"}).status == 201)
         self.assertEqual(n2.client().read(f"/projects/{made['id']}")["name"], "before")
+
+    def test_without_etcd_nothing_is_answered_and_with_it_all_goes_on(self):
+        nodes = self.start_all()
+        load = Writers(nodes)
+        try:
+            load.wait_for(10)
+            self.etcd.kill(0)
+            for node in nodes:
+                poll("its lease is over", lambda n=node: n.client().read("/cluster")["lease_left_ms"] == 0)
+            self.etcd.start(0)
+            load.wait_for(20)
+        finally:
+            load.stop()
+        load.check(self, nodes)
 
     def test_a_drained_node_leads_nothing_and_a_resumed_one_does(self):
         n1, n2, _ = self.start_all()
@@ -196,3 +216,44 @@ class WrongNodes(ClusterTest):
         made.flags[made.flags.index("--cluster.name") + 1] = name
         self.nodes.append(made)
         return made
+
+
+@unittest.skipIf(cables.why_not(), cables.why_not())
+class CutCables(ClusterTest):
+    """Each node is a machine of its own."""
+
+    def start_etcd(self):
+        self.switch = cables.Switch()
+        self.addCleanup(self.switch.end)
+        return Etcd(self.folder, address=self.switch.address)
+
+    def member(self, name, *flags):
+        address = self.switch.plug(name)
+        program = (*self.switch.inside(name), TROUPE, "serve")
+        made = Member(self.folder, name, self.cluster_file, "--sandbox", "none", *flags, address=address, program=program)
+        # `ip netns exec` becomes the node, so its pid is the node's.
+        self.nodes.append(made)
+        return made
+
+    def test_a_node_that_is_cut_off_answers_nothing_old_and_the_others_go_on(self):
+        nodes = self.start_all()
+        load = Writers(nodes)
+        try:
+            for victim in nodes:
+                load.wait_for(10)
+                self.switch.cut(victim.name)
+                load.wait_for(20)
+                self.switch.mend(victim.name)
+                poll("it is back", lambda v=victim: self.answers(v), seconds=60)
+        finally:
+            load.stop()
+        load.check(self, nodes)
+
+    def answers(self, node):
+        client = Client(node.url, node.key)
+        try:
+            return client.get("/projects", seconds=3).status == 200
+        except OSError:
+            return False
+        finally:
+            client.close()

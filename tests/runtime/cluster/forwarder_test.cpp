@@ -141,6 +141,33 @@ BOOST_AUTO_TEST_CASE(one_that_was_sent_to_a_wrong_node_waits_and_goes_to_the_rig
     BOOST_TEST(w.answers.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(one_whose_owner_was_deposed_goes_to_the_next_one_at_once) {
+    world w;
+    w.submit();
+    w.owner = node(3); // the connection to the old one is still open
+    w.f.go_on(w.now);
+    BOOST_REQUIRE(w.sent.size() == 2u);
+    BOOST_TEST((w.sent[1].first == node(3)));
+    BOOST_TEST(w.sent[1].second.decided_after == 5u); // the old one may have done it
+    w.f.go_on(w.now);
+    BOOST_TEST(w.sent.size() == 2u);
+    w.answer(node(2), 0);
+    BOOST_TEST(w.answers.empty());
+    w.answer(node(3), 1);
+    BOOST_TEST(w.answers.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(one_that_an_owner_sends_back_says_from_where_on_to_look_for_it) {
+    world w;
+    w.submit();
+    w.f.on_answer(node(2), {w.sent[0].second.number, true, outcome{}, 0, 4}, w.now);
+    w.owner = node(3);
+    w.f.go_on(w.now);
+    BOOST_REQUIRE(w.sent.size() == 2u);
+    BOOST_TEST(w.sent[1].second.decided_after == 4u);
+    w.answer(node(3), 1);
+}
+
 BOOST_AUTO_TEST_CASE(without_an_owner_it_is_refused_in_time_and_says_whether_it_may_be_done) {
     world w;
     w.owner.reset();
