@@ -441,7 +441,10 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         const auto edge = me.edge.load();
         return edge ? edge->url() : std::string();
     };
-    me.system.ready = [&me] { return me.ready.load(); };
+    me.system.ready = [&me] {
+        const auto* member = me.node->member();
+        return me.ready && (member == nullptr || member->is_serving()); // others take the requests meanwhile
+    };
     me.system.documents = [&me]() -> const api_documents& { return me.documents; };
     me.system.model = model ? (*model)->describe() : model.error().detail;
     me.system.sandbox = !confined ? "not available: " + confined.error().detail : settings.sandbox;

@@ -76,6 +76,8 @@ public:
     /// nothing.
     void stop();
 
+    /// Whether this node may show what it owns. Any thread.
+    [[nodiscard]] bool is_serving() const { return host_.serves_until_ms > host_.monotonic(); }
     [[nodiscard]] command_lane& commands() { return commands_; }
 
     // ---- for people; thread-safe. What they are given is called from the committer's or the coordinator's thread, and

@@ -2,13 +2,14 @@
 
 
 import json
+import os
 import shutil
 import subprocess
 import unittest
 
 from tests.system import cables
 from tests.system.cluster import ClusterTest, Etcd, Member, Writers
-from tests.system.node import TROUPE, Client, poll
+from tests.system.node import BUILD, REPOSITORY, TROUPE, Client, NodeTest, poll
 
 
 class Cluster(ClusterTest):
@@ -75,6 +76,7 @@ class Cluster(ClusterTest):
             self.etcd.kill(0)
             for node in nodes:
                 poll("its lease is over", lambda n=node: n.client().read("/cluster")["lease_left_ms"] == 0)
+                self.status(node.client("").get("/health/ready", base=""), 503)
             self.etcd.start(0)
             load.wait_for(20)
         finally:
@@ -216,6 +218,20 @@ class WrongNodes(ClusterTest):
         made.flags[made.flags.index("--cluster.name") + 1] = name
         self.nodes.append(made)
         return made
+
+
+@unittest.skipUnless(shutil.which("etcd"), "there is no etcd on this machine")
+class Script(NodeTest):
+    def test_one_command_starts_three_nodes_with_certificates(self):
+        done = subprocess.run([REPOSITORY / "bin" / "cluster", "--once"], capture_output=True, text=True, timeout=180, check=False,
+                              env={**os.environ, "TROUPE_BUILD": str(BUILD), "TROUPE_DATA": str(self.folder / "data"),
+                                   "TROUPE_FLAGS": "--sandbox none"})
+        self.assertEqual(done.returncode, 0, done)
+        for name in ("n1", "n2", "n3"):
+            self.assertRegex(done.stdout, f"(?m)^{name} serves at http://127.0.0.1:")
+            log = (self.folder / "data" / f"{name}.log").read_text()
+            self.assertIn("connected with", log)
+            self.assertIn("stopped", log)
 
 
 @unittest.skipIf(cables.why_not(), cables.why_not())
