@@ -309,7 +309,7 @@ services& node::parts() { return impl_->shared; }
 
 namespace {
 
-storage::store_options store_options_of(const config& settings, const std::optional<cluster::cluster_place>& place) {
+storage::store_options store_options_of(const config& settings, const cluster::cluster_place* place) {
     storage::store_options options;
     options.directory = settings.data;
     options.shards = static_cast<std::uint32_t>(settings.shards);
@@ -327,8 +327,7 @@ storage::store_options store_options_of(const config& settings, const std::optio
 }
 
 /// Opens the directory, if it is the one that it says it is.
-expected<std::unique_ptr<storage::store>> open_store(const config& settings,
-                                                     const std::optional<cluster::cluster_place>& place) {
+expected<std::unique_ptr<storage::store>> open_store(const config& settings, const cluster::cluster_place* place) {
     const auto options = store_options_of(settings, place);
     if (auto original = storage::check_place(options.directory); !original && settings.storage_copied != "adopt") {
         return original.error();
@@ -350,7 +349,13 @@ expected<std::unique_ptr<storage::store>> open_store(const config& settings,
 
 } // namespace
 
-expected<std::unique_ptr<node>> node::open(const config& settings, std::optional<cluster::cluster_place> place) {
+expected<std::unique_ptr<node>> node::open(const config& settings) { return open_as(settings, nullptr); }
+
+expected<std::unique_ptr<node>> node::open(const config& settings, cluster::cluster_place place) {
+    return open_as(settings, &place);
+}
+
+expected<std::unique_ptr<node>> node::open_as(const config& settings, const cluster::cluster_place* place) {
     if (auto wrong = check_retention(settings)) {
         return problem{code::config_invalid, wrong->message};
     }
@@ -368,7 +373,7 @@ expected<std::unique_ptr<node>> node::open(const config& settings, std::optional
     auto& me = *out->impl_;
     me.store = std::move(*store);
     me.live = std::move(*live);
-    me.place = std::move(place);
+    me.place = place == nullptr ? std::nullopt : std::optional(*place);
     me.host.settings.node_path = "/nodes/" + settings.cluster_name;
     me.tree.listen([&me](const supervision_change& change) {
         me.publish({{}, change.at, "supervision", "changed", to_json(change), me.store->who().default_organization});

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "runtime/bus/bus.hpp"
-#include "runtime/cluster/membership.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/entity/kind.hpp"
 #include "runtime/services.hpp"
@@ -16,6 +15,11 @@
 #include <vector>
 
 namespace troupe::runtime {
+
+namespace cluster {
+class membership;
+struct cluster_place;
+} // namespace cluster
 
 /// What `GET /status` and the metrics say of a node.
 struct node_statistics {
@@ -48,10 +52,10 @@ struct node_statistics {
 ///     ask((*n)->parts(), command);             // sends one and waits for its answer
 class node {
 public:
-    /// Opens the data directory and makes the shared parts. Problems as of `storage::store::open`. With a place it is a
-    /// node of that cluster.
-    static expected<std::unique_ptr<node>> open(const config& settings,
-                                                std::optional<cluster::cluster_place> place = {});
+    /// Opens the data directory and makes the shared parts. Problems as of `storage::store::open`.
+    static expected<std::unique_ptr<node>> open(const config& settings);
+    /// The same for a node of a cluster (runtime/cluster/membership.hpp).
+    static expected<std::unique_ptr<node>> open(const config& settings, cluster::cluster_place place);
     /// Stops as `stop` does.
     ~node();
 
@@ -81,6 +85,7 @@ public:
 
 private:
     node();
+    static expected<std::unique_ptr<node>> open_as(const config& settings, const cluster::cluster_place* place);
     struct impl;
     std::unique_ptr<impl> impl_;
 };

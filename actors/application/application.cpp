@@ -391,7 +391,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!place) {
         return place.error();
     }
-    auto node = runtime::node::open(settings, *place);
+    auto node = *place ? runtime::node::open(settings, **place) : runtime::node::open(settings);
     if (!node) {
         return node.error();
     }

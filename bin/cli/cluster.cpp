@@ -154,6 +154,13 @@ expected<int> cluster_status_of(context& c) {
                 : expected<int>(node.error());
 }
 
+expected<int> cluster_nodes(context& c) {
+    auto node = c.node();
+    return node ? print_document<cluster_document>(c, (*node)->get("/cluster"),
+                                                   [&](const auto& d) { return node_table(c.out_screen(), d); })
+                : expected<int>(node.error());
+}
+
 std::string joined(const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, " ")); }
 
 expected<int> cluster_shards(context& c) {
@@ -230,6 +237,7 @@ std::vector<command> cluster_commands() {
     const grammar name{.operands = "NODE", .operands_min = 1, .operands_max = 1};
     return {
         {"cluster status", "How the cluster fares, and its nodes.", {}, "troupe cluster status", cluster_status_of},
+        {"cluster nodes", "The nodes of the cluster.", {}, "troupe cluster nodes", cluster_nodes},
         {"cluster shards",
          "Who leads each shard, and who has its copies.",
          {.flags = {limit_flag()}},

@@ -102,6 +102,10 @@ fs::path mark_of(const fs::path& directory) { return directory / "cluster.json";
 expected<void> check_mark(const fs::path& directory, const std::optional<cluster_mark>& now) {
     const auto file = mark_of(directory);
     const auto text = read_whole_file(file, file_bytes_max);
+    std::error_code none;
+    if (!text && !fs::is_directory(directory, none)) {
+        return {}; // whoever opens it says what is wrong
+    }
     if (!text) {
         return text.error().code == code::not_found ? expected<void>() : expected<void>(text.error());
     }
