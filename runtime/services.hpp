@@ -31,8 +31,8 @@ struct services {
     stall_watch* watch = nullptr;      ///< For threads whose work has to be short.
     /// Sends a command within the node's bounds: over them the answer is `overloaded` at once. Thread-safe.
     std::function<void(command, reply_port)> submit;
-    /// In a cluster: whether the entity is this node's now, so that one node alone does what is done about it. Empty: all
-    /// are.
+    /// In a cluster: whether the entity is this node's now, so that one node alone does what is done about it. Empty:
+    /// all are.
     std::function<bool(const entity_address&)> owns;
     /// In a cluster: `then` is called when the tables here show all that any node answered before this call, or with
     /// the reason why that cannot be known; from any thread, maybe inside of this call. Empty at a node alone, whose

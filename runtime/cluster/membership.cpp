@@ -38,7 +38,7 @@ cluster_settings settings_of(const cluster_place& place, const connections& ways
     out.address = ways.address;
     out.port = ways.port;
     out.replace_after_ms = place.file.replace_after_ms;
-    out.moves_max = 32; // at first every shard comes to every node
+    out.moves_max = 32;                  // at first every shard comes to every node
     out.members_max = place.file.copies; // reads need a copy of every shard
     return out;
 }
