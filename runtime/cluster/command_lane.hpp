@@ -43,9 +43,7 @@ public:
     void tell_others(const live_event& e);
     /// See `read_index`.
     void wait_to_read(read_index::done then);
-    /// Whether this node owns the shard, as far as it was told.
-    [[nodiscard]] bool owns(std::uint32_t shard) const { return owned_[shard]; }
-    /// Whether it may show it, too.
+    /// Whether this node owns the shard and may show it.
     [[nodiscard]] bool serves(std::uint32_t shard) const;
     [[nodiscard]] std::shared_ptr<const shard_leaders> leaders() const;
 

@@ -127,7 +127,6 @@ expected<membership::engine> membership::join(std::uint64_t free_bytes_min) {
 
 void membership::on_ownership(std::uint32_t shard, bool owned) {
     owned_[shard] = owned;
-    commands_.on_ownership(shard, owned);
     tell_router(shard, is_active(shard, *commands_.leaders()));
 }
 
@@ -147,8 +146,16 @@ void membership::on_tick() {
 }
 
 void membership::tell_router(std::uint32_t shard, bool owned) {
-    if (active_[shard].exchange(owned) != owned) {
-        ports_.own(shard, owned);
+    if (active_[shard].exchange(owned) == owned) {
+        return;
+    }
+    // Commands come to a router that owns its shard; one that does not would send them back.
+    if (owned) {
+        ports_.own(shard, true);
+    }
+    commands_.on_ownership(shard, owned);
+    if (!owned) {
+        ports_.own(shard, false);
     }
 }
 

@@ -39,6 +39,7 @@ class Cluster(ClusterTest):
         for node in nodes:
             self.assertEqual(node.stop(), 0)
         for node in nodes:
+            node.environment["TROUPE_SECRETS_KEY"] = (self.cluster_file.parent / "secrets.key").read_text().strip()
             self.check_disk(node)
 
     def test_a_node_that_stands_still_is_followed_and_finds_what_came_meanwhile(self):
