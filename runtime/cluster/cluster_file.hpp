@@ -41,7 +41,7 @@ struct cluster_file {
     std::uint32_t shards = 256;
     std::uint64_t hash_seed = 0; ///< Of shards; whoever knows it can choose ids of one shard.
     std::uint32_t copies = 3;
-    std::int64_t lease_ms = 5000;            ///< A node that is silent for so long counts as lost.
+    std::int64_t lease_ms = 2000;            ///< A node that is silent for so long counts as lost.
     std::int64_t replace_after_ms = 600'000; ///< One that is away for so long is replaced by another.
     etcd_place etcd;
     link_security links;
