@@ -59,13 +59,30 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_with_its_place) {
     BOOST_TEST(refused([](auto& f) { f.shards = 0; }).starts_with("/shards"));
     BOOST_TEST(refused([](auto& f) { f.copies = 10; }).starts_with("/copies"));
     BOOST_TEST(refused([](auto& f) { f.lease_ms = 10; }).starts_with("/lease_ms"));
-    BOOST_TEST(refused([](auto& f) { f.replace_after_ms = 4000; }).starts_with("/replace_after_ms"));
+    BOOST_TEST(refused([](auto& f) { f.replace_after_ms = f.lease_ms - 1; }).starts_with("/replace_after_ms"));
+    BOOST_TEST(refused([](auto& f) { f.cursor_key = "short"; }).starts_with("/cursor_key"));
     BOOST_TEST(refused([](auto& f) { f.etcd.endpoints.clear(); }).starts_with("/etcd/endpoints"));
     BOOST_TEST((read(folder, "{").error().code == code::config_invalid));
     const auto unknown = read(folder, R"({"clusters":1})").error();
     BOOST_TEST((unknown.code == code::config_invalid));
     BOOST_REQUIRE(!unknown.errors.empty());
     BOOST_TEST(unknown.errors.front().pointer == "/clusters");
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_is_opened_as_what_it_is_of) {
+    const temporary_directory folder;
+    const cluster_mark mine{make_uuid(), "n1"};
+    BOOST_TEST(check_mark(folder.path, mine).has_value()); // a new one
+    BOOST_TEST(check_mark(folder.path, std::nullopt).has_value());
+    BOOST_TEST(!has_mark(folder.path));
+    BOOST_REQUIRE(write_mark(folder.path, mine).has_value());
+    BOOST_TEST(has_mark(folder.path));
+    BOOST_TEST(check_mark(folder.path, mine).has_value());
+    BOOST_TEST((check_mark(folder.path, cluster_mark{mine.cluster, "n2"}).error().code == code::conflict));
+    BOOST_TEST((check_mark(folder.path, cluster_mark{make_uuid(), "n1"}).error().code == code::conflict));
+    BOOST_TEST((check_mark(folder.path, std::nullopt).error().code == code::conflict));
+    BOOST_REQUIRE(replace_file(folder.path / "cluster.json", "{").has_value());
+    BOOST_TEST((check_mark(folder.path, mine).error().code == code::data_dir_unusable));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
