@@ -2,7 +2,6 @@
 
 #include "net/cluster/tcp_links.hpp"
 #include "net/etcd/etcd_coordinator.hpp"
-
 #include "schemas/base/log.hpp"
 
 #include <algorithm>

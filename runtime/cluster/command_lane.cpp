@@ -110,14 +110,15 @@ void command_lane::tell_others(const live_event& e) {
     if (e.data.size() > answer_bytes_max) {
         return;
     }
-    const live_envelope what{{{}, e.ts, e.channel, e.kind, e.data, e.organization}};
     std::set<uuid> peers;
     {
         const std::lock_guard lock(mutex_);
         peers = up_;
     }
+    const live_envelope what{{{}, e.ts, e.channel, e.kind, e.data, e.organization}};
+    const auto frame = std::make_shared<const std::string>(encode(what, ports_.monotonic()));
     for (const auto& to : peers) {
-        static_cast<void>(say(to, what));
+        static_cast<void>(links_.send(to, lane::commands, frame));
     }
 }
 
