@@ -1,41 +1,18 @@
-#include "runtime/node.hpp"
+#include "runtime/node_impl.hpp"
 
-#include "runtime/audit/audit_writer.hpp"
-#include "runtime/backup/backup_desk.hpp"
-#include "runtime/blobs/blob_keeper.hpp"
-#include "runtime/bus/hub.hpp"
-#include "runtime/cluster/membership.hpp"
-#include "runtime/command_gate.hpp"
 #include "runtime/config/retention.hpp"
-#include "runtime/entity/actors.hpp"
 #include "runtime/entity/rebuild.hpp"
-#include "runtime/entity/timer_actor.hpp"
-#include "runtime/entity/troubles.hpp"
-#include "runtime/retention/retention_actor.hpp"
-#include "runtime/start_latch.hpp"
-#include "runtime/supervision/dead_letters.hpp"
-#include "runtime/supervision/failures.hpp"
-#include "runtime/supervision/stall_watch.hpp"
-#include "runtime/supervision/supervisor_actor.hpp"
-#include "runtime/supervision/tree.hpp"
 #include "schemas/base/limits.hpp"
-#include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
 #include "storage/place.hpp"
-#include "storage/trim.hpp"
 #include "storage/views.hpp"
 
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/send.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <iterator>
 #include <mutex>
-#include <optional>
-#include <shared_mutex>
 #include <thread>
 #include <utility>
 
@@ -48,257 +25,85 @@ constexpr std::int64_t journal_ahead_ms = 60'000;
 
 } // namespace
 
-struct node::impl {
-    explicit impl(const config& c)
-        : settings(c),
-          gate({.working_max = static_cast<std::size_t>(c.limits_commands_in_work),
-                .outstanding_max = static_cast<std::size_t>(c.limits_outstanding_commands),
-                .bytes_max = static_cast<std::size_t>(c.limits_outstanding_bytes),
-                .wait_max_ms = c.limits_wait_ms},
-               [this](held_ptr held) { route(std::move(held)); }),
-          watch({.stall_ms = c.watchdog_stall_ms, .end_ms = c.watchdog_end_ms}),
-          caf_config(),
-          system(caf_settings()) {}
+node::impl::impl(const config& c)
+    : settings(c),
+      gate({.working_max = static_cast<std::size_t>(c.limits_commands_in_work),
+            .outstanding_max = static_cast<std::size_t>(c.limits_outstanding_commands),
+            .bytes_max = static_cast<std::size_t>(c.limits_outstanding_bytes),
+            .wait_max_ms = c.limits_wait_ms},
+           [this](held_ptr held) { route(std::move(held)); }),
+      watch({.stall_ms = c.watchdog_stall_ms, .end_ms = c.watchdog_end_ms}),
+      caf_config(),
+      system(caf_settings()) {}
 
-    caf::actor_system_config& caf_settings() {
-        // Sharing with a low throughput: one hot actor does not starve the others (FIELD-NOTES: 450 ms -> 9 ms).
-        caf_config.set("scheduler.policy", caf::atom("sharing"));
-        caf_config.set("scheduler.max-throughput", std::size_t{30});
-        caf_config.set("scheduler.max-threads", std::size_t{std::max(2U, std::thread::hardware_concurrency())});
-        return caf_config;
+caf::actor_system_config& node::impl::caf_settings() {
+    // Sharing with a low throughput: one hot actor does not starve the others (FIELD-NOTES: 450 ms -> 9 ms).
+    caf_config.set("scheduler.policy", caf::atom("sharing"));
+    caf_config.set("scheduler.max-throughput", std::size_t{30});
+    caf_config.set("scheduler.max-threads", std::size_t{std::max(2U, std::thread::hardware_concurrency())});
+    return caf_config;
+}
+
+void node::impl::route(held_ptr held) {
+    if (member) {
+        member->commands().forward(std::move(held));
+    } else {
+        take(std::move(held));
     }
+}
 
-    void route(held_ptr held) {
-        if (member) {
-            member->commands().forward(std::move(held));
-        } else {
-            take(std::move(held));
-        }
+void node::impl::publish(live_event e) {
+    if (member) {
+        member->commands().tell_others(e);
     }
+    live->publish(std::move(e));
+}
 
-    /// To readers of all nodes, live only.
-    void publish(live_event e) {
-        if (member) {
-            member->commands().tell_others(e);
-        }
-        live->publish(std::move(e));
+void node::impl::take(held_ptr held) {
+    const auto number = store->shard_of(held->command.to);
+    const auto shard = router_of(number);
+    if (!shard) {
+        held->answer(problem{code::unavailable, "the node is starting or stopping; try again in a moment", {}, 1});
+        return;
     }
+    host.router_figures[number]->waiting.fetch_add(1, std::memory_order_relaxed);
+    caf::anon_send(shard, submit_msg{std::move(held)});
+}
 
-    /// To the router here.
-    void take(held_ptr held) {
-        const auto number = store->shard_of(held->command.to);
-        const auto shard = router_of(number);
-        if (!shard) {
-            held->answer(problem{code::unavailable, "the node is starting or stopping; try again in a moment", {}, 1});
-            return;
-        }
-        host.router_figures[number]->waiting.fetch_add(1, std::memory_order_relaxed);
-        caf::anon_send(shard, submit_msg{std::move(held)});
+shard_actor node::impl::router_of(std::uint32_t shard) const {
+    const std::shared_lock lock(handles);
+    return shard < shards.size() ? shards[shard] : shard_actor();
+}
+
+timestamp node::impl::now() {
+    const bool trusted = clock.refused_ms() == 0;
+    const auto out = clock.read(system_now(), boot_ms(), monotonic_ms());
+    const auto refused = clock.refused_ms();
+    if (trusted && refused != 0) {
+        log_for("runtime").error("the system's clock was set by {} s: refused, the node keeps its time. Set the clock "
+                                 "right, or restart the node if the new time is right",
+                                 refused / 1000);
+    } else if (!trusted && refused == 0) {
+        log_for("runtime").info("the system's clock is followed again");
     }
+    return out;
+}
 
-    shard_actor router_of(std::uint32_t shard) const {
-        const std::shared_lock lock(handles);
-        return shard < shards.size() ? shards[shard] : shard_actor();
+void node::impl::read_shard_times() {
+    host.shard_times = std::vector<std::atomic<std::int64_t>>(store->who().shards);
+    timestamp newest;
+    for (std::uint32_t shard = 0; shard < store->who().shards; ++shard) {
+        const auto last = storage::last_time(*store, shard);
+        host.shard_times[shard] = last.ms;
+        newest = std::max(newest, last);
     }
-
-    /// Of records and timers.
-    timestamp now() {
-        const bool trusted = clock.refused_ms() == 0;
-        const auto out = clock.read(system_now(), boot_ms(), monotonic_ms());
-        const auto refused = clock.refused_ms();
-        if (trusted && refused != 0) {
-            log_for("runtime").error(
-                "the system's clock was set by {} s: refused, the node keeps its time. Set the clock "
-                "right, or restart the node if the new time is right",
-                refused / 1000);
-        } else if (!trusted && refused == 0) {
-            log_for("runtime").info("the system's clock is followed again");
-        }
-        return out;
+    store->let_rows_age(newest);
+    if (newest - host.clock() > journal_ahead_ms) {
+        log_for("runtime").warn("the journal's newest record is of {}, ahead of the system's clock: times stand still "
+                                "until then. Is the clock right?",
+                                to_string(newest));
     }
-
-    /// Where each log's time stands: it never goes back.
-    void read_shard_times() {
-        host.shard_times = std::vector<std::atomic<std::int64_t>>(store->who().shards);
-        timestamp newest;
-        for (std::uint32_t shard = 0; shard < store->who().shards; ++shard) {
-            const auto last = storage::last_time(*store, shard);
-            host.shard_times[shard] = last.ms;
-            newest = std::max(newest, last);
-        }
-        store->let_rows_age(newest);
-        if (newest - host.clock() > journal_ahead_ms) {
-            log_for("runtime").warn(
-                "the journal's newest record is of {}, ahead of the system's clock: times stand still "
-                "until then. Is the clock right?",
-                to_string(newest));
-        }
-    }
-
-    /// Nothing is collected unless all that names a blob is known.
-    void keep_blobs() {
-        if (const auto known = complete_references(*store, kinds); !known) {
-            log_for("blobs").error("nothing is collected: what names contents is not known: {}", known.error().detail);
-        } else if (settings.blobs_collect_every_ms > 0) {
-            blobs = std::make_unique<blob_keeper>(*store, settings, [this] { return now(); });
-        }
-    }
-
-    expected<cluster::membership::engine> open_committer() {
-        const auto free_bytes_min = static_cast<std::uint64_t>(settings.storage_free_bytes_min);
-        if (member) {
-            return member->join(free_bytes_min);
-        }
-        auto alone = storage::committer::open(*store, free_bytes_min);
-        return alone ? expected<cluster::membership::engine>(cluster::membership::engine{std::move(*alone), nullptr})
-                     : alone.error();
-    }
-
-    supervised_child committer_child(cluster::membership::engine first) {
-        auto opened = std::make_shared<cluster::membership::engine>(std::move(first));
-        return {{.id = "committer", .label = "committer"}, [this, opened](const child_context& child) {
-                    auto owned = std::move(*opened);
-                    if (!owned.committer && member) {
-                        fatal("the committer failed, and others take over what this node had");
-                    }
-                    if (!owned.committer) {
-                        auto again = storage::committer::open(
-                            *store, static_cast<std::uint64_t>(settings.storage_free_bytes_min));
-                        owned.committer = std::move(again.value()); // a failure of the child: the supervisor says so
-                    }
-                    child.entry.show(host.committer_figures);
-                    const std::unique_lock lock(handles);
-                    committer =
-                        spawn_committer(system, host, std::move(owned.committer), true, std::move(owned.driver));
-                    return caf::actor_cast<caf::actor>(committer);
-                }};
-    }
-
-    /// A router, and those of its entities that owe effects.
-    supervised_child shard_child(std::uint32_t shard) {
-        return {{.id = std::to_string(shard), .label = "shard"}, [this, shard](const child_context& child) {
-                    child.entry.show(host.router_figures[shard]);
-                    const std::unique_lock lock(handles);
-                    if (!shards[shard]) {
-                        started.count_down();
-                    }
-                    shards[shard] = spawn_shard(system, host, committer, shard);
-                    if (host.owns && host.owns(shard)) { // it was told before
-                        caf::anon_send(shards[shard], ownership_msg{true});
-                    }
-                    board->lower(shard, host.clock()); // timers that nobody announced
-                    for (auto& a : storage::read_owed(*store, shard)) {
-                        caf::anon_send(shards[shard], wake_msg{std::move(a)});
-                    }
-                    return caf::actor_cast<caf::actor>(shards[shard]);
-                }};
-    }
-
-    /// The last ones to start.
-    std::vector<supervised_child> backup_children() {
-        auto out = backups->children();
-        out.back().start = [this, start = out.back().start, first = true](const child_context& c) mutable {
-            auto made = start(c);
-            if (std::exchange(first, false)) {
-                started.count_down();
-            }
-            return made;
-        };
-        return out;
-    }
-
-    supervised_child timers_child() {
-        return {{.id = "timers", .label = "timers"},
-                [this](const child_context&) { return spawn_timers(system, host, *board); }};
-    }
-
-    supervised_child audit_child() {
-        return {{.id = "audit", .label = "audit_writer"}, [this](const child_context&) {
-                    return spawn_audit_writer(system, *audit, host.settings.node_path + "/audit", &letters, true);
-                }};
-    }
-
-    /// Nothing when all is kept for ever, and in a cluster, where replicas do not agree on what goes yet.
-    std::vector<supervised_child> retention_children() {
-        const auto policy = retention_of(settings);
-        std::vector<supervised_child> out;
-        if (policy.shortest_ms() > 0 && member) {
-            log_for("retention").warn("nothing is trimmed or cut in a cluster yet: histories and logs grow");
-        } else if (policy.shortest_ms() > 0) {
-            out.push_back({{.id = "retention", .label = "retention"}, [this, policy](const child_context&) {
-                               retention_parts parts{policy,
-                                                     [this] {
-                                                         const std::shared_lock lock(handles);
-                                                         return committer;
-                                                     },
-                                                     [this](std::uint32_t shard) { return router_of(shard); },
-                                                     &retention, [this] { return storage::reclaim_logs(*store); }};
-                               return spawn_retention(system, host, std::move(parts), true);
-                           }});
-        }
-        return out;
-    }
-
-    /// Opens the ways to the cluster.
-    expected<void> join() {
-        cluster::node_ports ports;
-        ports.take = [this](held_ptr held) { take(std::move(held)); };
-        ports.publish = [this](live_event e) { live->publish(std::move(e)); };
-        ports.own = [this](std::uint32_t shard, bool owned) {
-            caf::anon_send(router_of(shard), ownership_msg{owned});
-            if (owned) {
-                board->lower(shard, host.clock());
-            }
-        };
-        ports.applied = [this](std::uint32_t shard) {
-            if (auto told = live->applied(shard); !told) {
-                log_for("bus").error("what came of shard {} cannot be published: {}", shard, told.error().detail);
-            }
-            audit->committed();
-        };
-        auto made = cluster::membership::make(*place, host, std::move(ports));
-        if (!made) {
-            return made.error();
-        }
-        member = std::move(*made);
-        shared.owns = [this](const entity_address& a) { return host.owns(store->shard_of(a)); };
-        shared.wait_to_read = [this](auto then) { member->commands().wait_to_read(std::move(then)); };
-        return {};
-    }
-
-    config settings; ///< Of the start.
-    present_config present{settings};
-    command_gate gate; ///< Outlives all that holds tickets.
-    trusted_clock clock{system_now(), boot_ms(), monotonic_ms()};
-    std::unique_ptr<storage::store> store;
-    std::unique_ptr<hub> live;
-    std::unique_ptr<audit_log> audit;
-    supervision_tree tree;
-    dead_letters letters;
-    failure_board failures;
-    const error_listener failures_heard{[this](const error_line& line) { failures.record(line); }};
-    trouble_board troubles;
-    stall_watch watch;
-    std::unique_ptr<timer_board> board;
-    std::unique_ptr<backup_desk> backups;
-    std::unique_ptr<blob_keeper> blobs; ///< None: nothing is collected.
-    kind_registry kinds;
-    host_services host;
-    services shared;
-    std::optional<cluster::cluster_place> place;
-    std::unique_ptr<cluster::membership> member; ///< Null: a node alone. Outlives the actors.
-    retention_statistics retention;
-    caf::actor_system_config caf_config;
-    caf::actor_system system;
-    mutable std::shared_mutex handles; ///< Of the two below: a restart replaces them.
-    committer_actor committer;
-    std::vector<shard_actor> shards;
-    caf::actor root;
-    supervision_tree::entry hub_entry;
-    std::optional<watchdog> dog;
-    start_latch started; ///< Every router and the desk of backups: commands may come.
-    std::atomic<bool> stopping{false};
-};
+}
 
 node::node() = default;
 node::~node() { stop(5000); }
@@ -454,30 +259,15 @@ expected<void> node::start(kind_registry kinds) {
         me.shards.resize(me.store->who().shards);
         me.started.expect(me.store->who().shards + 1); // and all that stands after them
     }
-    std::vector<supervised_child> routers;
-    for (std::uint32_t shard = 0; shard < me.store->who().shards; ++shard) {
-        routers.push_back(me.shard_child(shard));
-    }
     // What stands later needs what stands before it: a new committer means new routers.
     supervisor_spec spec;
     spec.strategy = restart_strategy::rest_for_one;
-    std::vector<supervised_child> children;
-    children.push_back(me.committer_child(std::move(*committer)));
-    children.push_back(supervisor_child({.id = "shards", .kind = child_kind::supervisor}, {.restarts_max = 50},
-                                        std::move(routers), &me.tree));
-    children.push_back(me.timers_child());
-    children.push_back(me.audit_child());
-    std::ranges::move(me.retention_children(), std::back_inserter(children));
-    std::ranges::move(me.backup_children(), std::back_inserter(children));
-    if (me.blobs) {
-        children.push_back(me.blobs->child());
-    }
     supervisor_options options;
     options.path = host.settings.node_path;
     options.tree = &me.tree;
     options.letters = &me.letters;
     options.on_escalation = [](const std::string& reason) { fatal("the supervisor of the node gave up: " + reason); };
-    auto root = spawn_supervisor(me.system, std::move(spec), std::move(children), std::move(options));
+    auto root = spawn_supervisor(me.system, std::move(spec), me.children(std::move(*committer)), std::move(options));
     if (!root) {
         return root.error();
     }
