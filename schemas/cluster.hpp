@@ -21,7 +21,7 @@ struct cluster_node_document {
     std::string address; ///< Where other nodes reach it, as HOST:PORT.
     std::optional<std::string> version;
     std::uint32_t shards_led = 0;
-    std::uint32_t shards_held = 0; ///< Copies, those that it leads among them.
+    std::uint32_t shards_held = 0; ///< Copies that vote, those that it leads among them.
 };
 BOOST_DESCRIBE_STRUCT(cluster_node_document, (), (name, replica_id, status, address, version, shards_led, shards_held))
 
@@ -38,7 +38,7 @@ struct cluster_document {
     std::uint32_t copies = 1; ///< Of each shard, as they are wanted.
     std::uint32_t shards = 0;
     std::uint32_t shards_closed = 0; ///< That take no commands now: no leader, or no majority of their copies.
-    std::uint32_t shards_moving = 0; ///< Whose copies change just now.
+    std::uint32_t shards_moving = 0; ///< Whose leader or copies are not yet where they belong.
     std::int64_t lease_left_ms = 0;  ///< Of this node at the coordinator; 0: it has none.
     std::vector<cluster_node_document> nodes;
 };
@@ -51,9 +51,18 @@ struct cluster_shard_document {
     std::uint64_t epoch = 0;
     std::string leader; ///< Names of nodes; those of nodes that were removed are ids.
     std::vector<std::string> voters;
-    std::vector<std::string> learners;
-    bool open = false; ///< It takes commands.
+    std::vector<std::string> learners;   ///< Follow without a vote: on their way, or more nodes than copies.
+    std::optional<std::string> moved_to; ///< The node to which it was moved by hand.
+    bool open = false;                   ///< It takes commands.
 };
-BOOST_DESCRIBE_STRUCT(cluster_shard_document, (), (shard, epoch, leader, voters, learners, open))
+BOOST_DESCRIBE_STRUCT(cluster_shard_document, (), (shard, epoch, leader, voters, learners, moved_to, open))
+
+/// POST /cluster/shards/{shard}/move
+struct move_shard_body {
+    std::string to;
+    static constexpr field_rule rules[] = {
+        {.name = "to", .required = true, .min = 1, .max = 63, .doc = "The name of a node.", .example = "\"n2\""}};
+};
+BOOST_DESCRIBE_STRUCT(move_shard_body, (), (to))
 
 } // namespace troupe

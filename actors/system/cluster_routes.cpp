@@ -25,6 +25,8 @@ using net::route;
 using net::verb;
 using runtime::cluster::cluster_view;
 
+const std::vector<net::query_parameter> which_shard{
+    {"shard", "Its number.", R"({"type":"integer","minimum":0})", "17"}};
 const std::vector<net::query_parameter> which_node{{"name", "Its name.", R"({"type":"string"})", R"("n2")"}};
 
 /// A node alone has every shard, once.
@@ -37,7 +39,7 @@ cluster_view view_alone(const runtime::services& s) {
     sum.shards = who.shards;
     sum.nodes.push_back({sum.node, who.replica, cluster_node_status::up, "", TROUPE_VERSION, who.shards, who.shards});
     for (std::uint32_t shard = 0; shard < who.shards; ++shard) {
-        out.shards.push_back({shard, 0, sum.node, {sum.node}, {}, true});
+        out.shards.push_back({shard, 0, sum.node, {sum.node}, {}, {}, true});
     }
     return out;
 }
@@ -106,39 +108,96 @@ route list_shards(const system_parts& parts) {
             }};
 }
 
-/// Something that is done to another node, or to this one, by changing what the cluster has agreed on.
-using change = void (runtime::cluster::membership::*)(std::string name, runtime::cluster::membership::changed done);
+using runtime::cluster::membership;
 
+/// What is done by changing what the cluster has agreed on: by this node, but not only to it.
+using change = std::function<void(membership& member, const request& r, membership::changed done)>;
+
+route change_cluster(const system_parts& parts, route like, change what) {
+    like.tag = "cluster";
+    like.permission = "system:admin";
+    like.success = 204;
+    like.errors = {code::not_found, code::conflict, code::unavailable, code::unknown_outcome};
+    like.run = [&parts, what = std::move(what)](const request& r, const responder& respond) {
+        if (auto* member = parts.node->member()) {
+            what(*member, r, [r, respond](const expected<void>& done) {
+                respond(done ? response{204} : net::to_response(done.error(), r));
+            });
+        } else {
+            respond(net::to_response(
+                {code::conflict, "this is a node alone: it has no cluster in which that could be done"}, r));
+        }
+    };
+    return like;
+}
+
+/// What is done with one node.
 route change_node(const system_parts& parts, verb how, std::string path, std::string operation, std::string summary,
-                  change what) {
-    return {.verb = how,
-            .path = std::move(path),
-            .operation = std::move(operation),
-            .summary = std::move(summary),
-            .tag = "cluster",
-            .permission = "system:admin",
-            .in_path = which_node,
-            .success = 204,
-            .errors = {code::not_found, code::conflict, code::unavailable, code::unknown_outcome},
-            .run = [&parts, what](const request& r, const responder& respond) {
-                auto* member = parts.node->member();
-                if (member == nullptr) {
-                    respond(net::to_response(
-                        {code::conflict, "this is a node alone: it has no cluster in which that could be done"}, r));
-                    return;
-                }
-                (member->*what)(std::string(r.param("name")), [r, respond](const expected<void>& done) {
-                    respond(done ? response{204} : net::to_response(done.error(), r));
-                });
-            }};
+                  void (membership::*what)(std::string name, membership::changed done)) {
+    return change_cluster(parts,
+                          {.verb = how,
+                           .path = std::move(path),
+                           .operation = std::move(operation),
+                           .summary = std::move(summary),
+                           .in_path = which_node},
+                          [what](membership& member, const request& r, membership::changed done) {
+                              (member.*what)(std::string(r.param("name")), std::move(done));
+                          });
+}
+
+/// The shard of the path, when there is one of that number.
+expected<std::uint32_t> shard_of(const system_parts& parts, const request& r) {
+    const auto text = r.param("shard");
+    const auto shards = parts.node->parts().store->who().shards;
+    std::uint32_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (error != std::errc() || end != text.data() + text.size() || out >= shards) {
+        return problem{code::not_found, "there is no shard \"" + std::string(text) +
+                                            "\": they are numbered from 0 to " + std::to_string(shards - 1)};
+    }
+    return out;
+}
+
+route move_shard(const system_parts& parts) {
+    return change_cluster(parts,
+                          {.verb = verb::post,
+                           .path = "/cluster/shards/{shard}/move",
+                           .operation = "move_shard",
+                           .summary = "Lets a node lead a shard from now on, whenever it is up. No command is lost.",
+                           .in_path = which_shard,
+                           .body = net::body_of<move_shard_body>("move_shard")},
+                          [&parts](membership& member, const request& r, membership::changed done) {
+                              const auto shard = shard_of(parts, r);
+                              auto body = from_json<move_shard_body>(r.body, strictness::input);
+                              if (!shard || !body) {
+                                  done(shard ? body.error() : shard.error());
+                              } else {
+                                  member.move(*shard, std::move(body->to), std::move(done));
+                              }
+                          });
+}
+
+route move_shard_back(const system_parts& parts) {
+    return change_cluster(parts,
+                          {.verb = verb::del,
+                           .path = "/cluster/shards/{shard}/move",
+                           .operation = "move_shard_back",
+                           .summary = "Lets a shard that was moved by hand go back to where it belongs by itself.",
+                           .in_path = which_shard},
+                          [&parts](membership& member, const request& r, membership::changed done) {
+                              const auto shard = shard_of(parts, r);
+                              shard ? member.move_back(*shard, std::move(done)) : done(shard.error());
+                          });
 }
 
 } // namespace
 
 std::vector<route> cluster_routes(const system_parts& parts) {
-    using runtime::cluster::membership;
     return {
-        show(parts), list_shards(parts),
+        show(parts),
+        list_shards(parts),
+        move_shard(parts),
+        move_shard_back(parts),
         change_node(parts, verb::post, "/cluster/nodes/{name}/drain", "drain_node",
                     "Lets a node lead nothing any more: its shards go to others, one after the other. For repairs.",
                     &membership::drain),

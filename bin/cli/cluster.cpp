@@ -173,10 +173,12 @@ expected<int> cluster_shards(context& c) {
                                 {one.leader, tone::strong},
                                 {joined(one.voters)},
                                 {joined(one.learners)},
+                                {one.moved_to.value_or("")},
                                 {std::to_string(one.epoch), tone::faint}});
             }
-            return table(c.out_screen(),
-                         {{"SHARD", true}, {"STATUS"}, {"LEADER"}, {"COPIES"}, {"LEARNING"}, {"EPOCH", true}}, rows);
+            return table(
+                c.out_screen(),
+                {{"SHARD", true}, {"STATUS"}, {"LEADER"}, {"COPIES"}, {"FOLLOW"}, {"MOVED TO"}, {"EPOCH", true}}, rows);
         });
 }
 
@@ -231,6 +233,67 @@ expected<int> cluster_remove(context& c) {
                       name + " is forgotten: another node may take its place.");
 }
 
+std::string move_of(const std::string& shard) { return "/cluster/shards/" + encode_segment(shard) + "/move"; }
+
+expected<int> cluster_move(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto& operands = c.args().operands();
+    const auto& shard = operands.front();
+    if (c.args().has("back") == (operands.size() == 2)) {
+        return problem{code::invalid_request, "say where the shard goes: `troupe cluster move 17 n2`, or "
+                                              "`troupe cluster move 17 --back` to where it belongs by itself"};
+    }
+    if (operands.size() == 1) {
+        return print_done(c, (*node)->remove(move_of(shard)), "Shard " + shard + " goes where it belongs by itself.");
+    }
+    return print_done(c, (*node)->post(move_of(shard), to_json(move_shard_body{operands[1]})),
+                      "Shard " + shard + " goes to " + operands[1] + ", and stays there while it is up.");
+}
+
+/// Until nothing waits for a copy.
+expected<int> wait_for_copies(context& c, api& node, const std::string& by) {
+    const interrupt stop;
+    do {
+        const auto now = node.get_as<cluster_document>("/cluster");
+        if (!now) {
+            return now.error();
+        }
+        if (now->status == cluster_status::ok && now->shards_moving == 0) {
+            c.progress("");
+            c.print(by + " has all that it is to have: every shard has all its copies.\n");
+            return 0;
+        }
+        c.progress(fmt::format("{} of {} shards wait for their copies", now->shards_moving, now->shards));
+    } while (stop.sleep(look_every_ms));
+    c.progress("");
+    return 0;
+}
+
+expected<int> cluster_replace(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto& gone = c.args().operand(0);
+    const auto& by = c.args().operand(1);
+    const auto now = (*node)->get_as<cluster_document>("/cluster");
+    if (!now) {
+        return now.error();
+    }
+    const auto found = std::ranges::find(now->nodes, by, &cluster_node_document::name);
+    if (found == now->nodes.end() || found->status != cluster_node_status::up) {
+        return problem{code::conflict, "the cluster has no node \"" + by +
+                                           "\" that is up: start it first, with an empty "
+                                           "directory; `troupe cluster nodes` shows when it is there"};
+    }
+    auto removed = print_done(c, (*node)->remove("/cluster/nodes/" + encode_segment(gone)),
+                              gone + " is forgotten: " + by + " takes its place.");
+    return !removed || c.json() || c.args().has("no-wait") ? removed : wait_for_copies(c, **node, by);
+}
+
 } // namespace
 
 std::vector<command> cluster_commands() {
@@ -253,6 +316,25 @@ std::vector<command> cluster_commands() {
          "troupe cluster drain n2",
          cluster_drain},
         {"cluster resume", "Let a node that was drained lead again.", name, "troupe cluster resume n2", cluster_resume},
+        {"cluster move",
+         "Let a node lead a shard from now on, whenever it is up; or, with --back, let the shard go where it belongs "
+         "by "
+         "itself. No command is lost.",
+         {.flags = {{"back", "", "To where it belongs by itself."}},
+          .operands = "SHARD [NODE]",
+          .operands_min = 1,
+          .operands_max = 2},
+         "troupe cluster move 17 n2\n"
+         "troupe cluster move 17 --back",
+         cluster_move},
+        {"cluster replace",
+         "Put a node that is up, and follows already, into the place of one that is lost for good.",
+         {.flags = {{"no-wait", "", "Do not wait until it has all copies."}},
+          .operands = "LOST NEW",
+          .operands_min = 2,
+          .operands_max = 2},
+         "troupe cluster replace n2 n4",
+         cluster_replace},
         {"cluster remove", "Forget a node that is lost for good, so that a new one may join. It has to be down.", name,
          "troupe cluster remove n2", cluster_remove},
         {"cluster init",

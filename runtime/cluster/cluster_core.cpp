@@ -36,6 +36,9 @@ void cluster_core::forget() {
     members_.clear();
     member_revisions_.clear();
     alive_.clear();
+    for (auto& shard : shards_) {
+        shard.pin = {};
+    }
 }
 
 void cluster_core::on_map(const std::vector<entry>& all, std::uint64_t revision, actions& out) {
@@ -76,6 +79,8 @@ void cluster_core::take(const entry& e, actions& out) {
         }
     } else if (const auto number = shard_of_key(key); number && *number < shards_.size()) {
         take_register(*number, e.value, e.revision, out);
+    } else if (const auto pinned = shard_of_pin(key); pinned && *pinned < shards_.size()) {
+        shards_[*pinned].pin = read<pin_value>(e.value).value_or(pin_value()).leader;
     }
 }
 
@@ -87,6 +92,8 @@ void cluster_core::drop(const std::string& key) {
         alive_.erase(key.substr(alive_prefix.size()));
     } else if (key == config_key) {
         config_.reset();
+    } else if (const auto pinned = shard_of_pin(key); pinned && *pinned < shards_.size()) {
+        shards_[*pinned].pin = {};
     }
 }
 
@@ -191,7 +198,7 @@ expected<void> cluster_core::may_join() const {
     }
     if (known == members_.end() && settings_.members_max != 0 && members_.size() >= settings_.members_max) {
         return problem{code::conflict, "the cluster has " + std::to_string(members_.size()) +
-                                           " nodes, one for each copy of a shard, and cannot have more of them yet. "
+                                           " nodes, which is as many as it may have, since each follows all shards. "
                                            "One that is lost is removed first: troupe cluster remove NAME"};
     }
     const bool founds = !config_ || config_->founder == me.replica;
@@ -342,7 +349,8 @@ shard_situation cluster_core::situation_of(std::uint32_t number, const log_view&
             .commit = log.commit,
             .durable_at = log.durable_at,
             .ownerless_ms = known.ownerless_since_ms < 0 ? 0 : now_ms - known.ownerless_since_ms,
-            .may_move = known.moving || moving < settings_.moves_max};
+            .may_move = known.moving || moving < settings_.moves_max,
+            .preferred = known.pin};
 }
 
 void cluster_core::tick(std::int64_t now_ms, const std::function<log_view(std::uint32_t shard)>& log_of, actions& out) {
@@ -355,9 +363,11 @@ void cluster_core::tick(std::int64_t now_ms, const std::function<log_view(std::u
     auto moving = static_cast<std::size_t>(std::ranges::count_if(shards_, &known_shard::moving));
     for (std::uint32_t number = 0; number < shards_.size(); ++number) {
         auto& known = shards_[number];
-        auto step = next_step(situation_of(number, log_of(number), now_ms, moving), nodes_, settings_.rules);
-        const bool moves = !known.set.learners.empty() || std::holds_alternative<change_step>(step) ||
-                           std::holds_alternative<hand_over_step>(step);
+        const auto log = log_of(number);
+        const auto now = situation_of(number, log, now_ms, moving);
+        auto step = next_step(now, nodes_, settings_.rules);
+        const bool moves = std::holds_alternative<change_step>(step) || std::holds_alternative<hand_over_step>(step) ||
+                           is_moving(now, nodes_, settings_.rules);
         const bool mine = known.set.leader == settings_.self.replica && moves;
         moving += mine && !known.moving ? 1 : 0;
         known.moving = mine;

@@ -112,6 +112,8 @@ public:
     [[nodiscard]] const storage::replication::replica_set& shard(std::uint32_t number) const {
         return shards_[number].set;
     }
+    /// The node to which it was moved by hand; nil: none.
+    [[nodiscard]] uuid pin(std::uint32_t number) const { return shards_[number].pin; }
     /// Whether its leader is alive and so many voters with it that they can commit: a majority of them, and of the
     /// copies that are wanted (C6).
     [[nodiscard]] bool takes_commands(std::uint32_t number) const;
@@ -127,6 +129,7 @@ private:
     struct known_shard {
         storage::replication::replica_set set;
         std::uint64_t revision = 0; ///< Of its key.
+        uuid pin;                   ///< Nil: none.
         std::int64_t ownerless_since_ms = -1;
         bool moving = false;             ///< This node changes it.
         std::uint64_t usurped_epoch = 0; ///< Its leader is believed to be gone, and this node was told to take over.

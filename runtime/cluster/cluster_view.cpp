@@ -52,7 +52,7 @@ cluster_node_document document_of(const cluster_core& core, const cluster_node& 
 bool is_whole(const cluster_core& core, const replica_set& set) {
     const auto alive = static_cast<std::size_t>(std::ranges::count_if(
         core.nodes(), [&](const cluster_node& node) { return node.alive && holds(set, node.replica); }));
-    return alive == core.settings().self.replication && set.voters.size() == alive && set.learners.empty();
+    return alive == core.settings().self.replication && set.voters.size() == alive;
 }
 
 } // namespace
@@ -71,10 +71,12 @@ cluster_view view_of(const cluster_core& core, std::int64_t now_ms) {
         const auto& set = core.shard(shard);
         const bool open = core.takes_commands(shard);
         sum.shards_closed += open ? 0 : 1;
-        sum.shards_moving += set.learners.empty() ? 0 : 1;
+        sum.shards_moving += is_displaced(shard, set, core.nodes(), core.settings().rules, core.pin(shard)) ? 1 : 0;
         whole = whole && is_whole(core, set);
+        const auto pin = core.pin(shard);
         out.shards.push_back({shard, set.epoch, set.epoch == 0 ? "" : name_of(core, set.leader),
-                              names_of(core, set.voters), names_of(core, set.learners), open});
+                              names_of(core, set.voters), names_of(core, set.learners),
+                              pin == uuid() ? std::nullopt : std::optional(name_of(core, pin)), open});
     }
     sum.status = sum.shards_closed > 0 ? cluster_status::partial
                  : whole               ? cluster_status::ok

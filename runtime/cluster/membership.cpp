@@ -32,14 +32,17 @@ node_card card_of(const cluster_place& place, const storage::identity& who) {
     return out;
 }
 
+/// Each follows all shards, so every one more takes of all writes.
+constexpr std::size_t nodes_max = 16;
+
 cluster_settings settings_of(const cluster_place& place, const connections& ways, node_card self) {
     cluster_settings out;
     out.self = std::move(self);
     out.address = ways.address;
     out.port = ways.port;
     out.replace_after_ms = place.file.replace_after_ms;
-    out.moves_max = 32;                  // at first every shard comes to every node
-    out.members_max = place.file.copies; // reads need a copy of every shard
+    out.moves_max = 32; // at first every shard comes to every node
+    out.members_max = nodes_max;
     return out;
 }
 
@@ -232,6 +235,29 @@ void membership::set_draining(std::string name, bool draining, changed done) {
 
 void membership::drain(std::string name, changed done) { set_draining(std::move(name), true, std::move(done)); }
 void membership::resume(std::string name, changed done) { set_draining(std::move(name), false, std::move(done)); }
+
+void membership::move(std::uint32_t shard, std::string name, changed done) {
+    change_member(name, std::move(done),
+                  [name, shard](const cluster_core& core, const known_member& member) -> expected<transaction> {
+                      const auto node = std::ranges::find(core.nodes(), name, &cluster_node::name);
+                      if (!node->alive || node->draining) {
+                          return problem{code::conflict, "the node \"" + name + "\" is " +
+                                                             (node->alive ? "being drained" : "down") +
+                                                             ": move the shard to another one"};
+                      }
+                      return transaction{{{member_key(name), member.revision}},
+                                         {{pin_key(shard), to_json(pin_value{member.value.replica}), false}}};
+                  });
+}
+
+void membership::move_back(std::uint32_t shard, changed done) {
+    post([this, shard, done = std::move(done)](driver&) {
+        ways_.agreed->commit({{}, {{pin_key(shard), std::nullopt, false}}},
+                             [done](const expected<transaction_result>& result) {
+                                 done(result ? expected<void>() : expected<void>(result.error()));
+                             });
+    });
+}
 
 void membership::remove(std::string name, changed done) {
     change_member(name, std::move(done),

@@ -89,6 +89,10 @@ public:
     void drain(std::string name, changed done);
     /// It leads again.
     void resume(std::string name, changed done);
+    /// The shard is led by that node from now on, whenever it can. `conflict` when it is down or drained.
+    void move(std::uint32_t shard, std::string name, changed done);
+    /// It goes back to where it belongs by itself.
+    void move_back(std::uint32_t shard, changed done);
     /// Forgets a node: `conflict` while it is up.
     void remove(std::string name, changed done);
 

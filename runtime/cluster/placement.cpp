@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 namespace troupe::runtime::cluster {
@@ -28,11 +29,13 @@ double score(std::uint32_t shard, const cluster_node& n) {
 
 } // namespace
 
-std::vector<uuid> place(std::uint32_t shard, std::span<const cluster_node> nodes, std::size_t copies) {
+std::vector<uuid> place(std::uint32_t shard, std::span<const cluster_node> nodes, std::size_t copies,
+                        const uuid& preferred) {
     std::vector<std::pair<double, uuid>> scores;
     for (const auto& n : nodes) {
         if (!n.draining && !n.lost && n.weight > 0) {
-            scores.emplace_back(score(shard, n), n.replica);
+            const auto first = n.replica == preferred;
+            scores.emplace_back(first ? std::numeric_limits<double>::infinity() : score(shard, n), n.replica);
         }
     }
     std::ranges::sort(scores, [](const auto& a, const auto& b) {

@@ -13,6 +13,8 @@ std::string member_key(std::string_view name) { return std::string(members_prefi
 std::string alive_key(std::string_view name) { return std::string(alive_prefix) + std::string(name); }
 std::string shard_key(std::uint32_t shard) { return fmt::format("{}{:04}", shards_prefix, shard); }
 
+std::string pin_key(std::uint32_t shard) { return fmt::format("{}{:04}", pins_prefix, shard); }
+
 std::string content_key(std::uint32_t number) { return fmt::format("{}{:08}", content_keys_prefix, number); }
 std::string subject_key(const uuid& subject) { return std::string(subjects_prefix) + to_string(subject); }
 
@@ -31,6 +33,7 @@ std::optional<std::uint32_t> number_after(std::string_view prefix, std::string_v
 } // namespace
 
 std::optional<std::uint32_t> shard_of_key(std::string_view key) { return number_after(shards_prefix, key); }
+std::optional<std::uint32_t> shard_of_pin(std::string_view key) { return number_after(pins_prefix, key); }
 std::optional<std::uint32_t> number_of_content_key(std::string_view key) {
     return number_after(content_keys_prefix, key);
 }

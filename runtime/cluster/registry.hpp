@@ -19,6 +19,7 @@
 ///   members/NAME       -> a node that belongs to the cluster, whether it is there or not
 ///   alive/NAME         -> the process that it runs as; goes with its lease
 ///   shards/NNNN        -> who replicates a shard (epoch, leader, voters, learners)
+///   pins/NNNN          -> the node that is to lead a shard, since somebody moved it there
 ///   keys/NNNNNNNN      -> a key of contents, wrapped with the master key, or when it was destroyed; never removed
 ///   subjects/UUID      -> which of them is that subject's
 namespace troupe::runtime::cluster {
@@ -63,6 +64,11 @@ struct register_value {
 };
 BOOST_DESCRIBE_STRUCT(register_value, (), (epoch, leader, voters, learners))
 
+struct pin_value {
+    uuid leader; ///< Of a data directory.
+};
+BOOST_DESCRIBE_STRUCT(pin_value, (), (leader))
+
 struct content_key_value {
     uuid subject;
     std::optional<std::string> wrapped;
@@ -79,6 +85,7 @@ inline constexpr std::string_view config_key = "config";
 inline constexpr std::string_view members_prefix = "members/";
 inline constexpr std::string_view alive_prefix = "alive/";
 inline constexpr std::string_view shards_prefix = "shards/";
+inline constexpr std::string_view pins_prefix = "pins/";
 inline constexpr std::string_view content_keys_prefix = "keys/";
 inline constexpr std::string_view subjects_prefix = "subjects/";
 
@@ -87,6 +94,9 @@ std::string alive_key(std::string_view name);
 std::string shard_key(std::uint32_t shard);
 /// The number in such a key; nothing for another one.
 std::optional<std::uint32_t> shard_of_key(std::string_view key);
+std::string pin_key(std::uint32_t shard);
+/// Likewise.
+std::optional<std::uint32_t> shard_of_pin(std::string_view key);
 
 std::string content_key(std::uint32_t number);
 /// Likewise.

@@ -22,10 +22,18 @@ ids with(ids all, const uuid& id) {
     return all;
 }
 
+/// A learner that is so many records behind is still on its way.
+constexpr std::uint64_t lag_max = 1000;
+
+bool is_alive(std::span<const cluster_node> nodes, const uuid& id) {
+    const auto found = std::ranges::find(nodes, id, &cluster_node::replica);
+    return found != nodes.end() && found->alive;
+}
+
 class steps {
 public:
     steps(const shard_situation& now, std::span<const cluster_node> nodes, const cluster_rules& rules)
-        : now_(now), nodes_(nodes), rules_(rules), wanted_(place(now.shard, nodes, rules.copies)) {}
+        : now_(now), nodes_(nodes), rules_(rules), wanted_(place(now.shard, nodes, rules.copies, now.preferred)) {}
 
     [[nodiscard]] shard_step next() const {
         if (now_.set.epoch == 0 || now_.candidate) {
@@ -42,13 +50,22 @@ public:
         return give_away();
     }
 
-private:
-    [[nodiscard]] bool alive(const uuid& id) const {
-        const auto found = std::ranges::find(nodes_, id, &cluster_node::replica);
-        return found != nodes_.end() && found->alive;
+    [[nodiscard]] bool is_moving() const {
+        return std::ranges::any_of(now_.set.learners, [this](const uuid& id) {
+            return alive(id) && (holds(wanted_, id) || !caught_up(id, now_.commit - std::min(now_.commit, lag_max)));
+        });
     }
+
+private:
+    [[nodiscard]] bool alive(const uuid& id) const { return is_alive(nodes_, id); }
     [[nodiscard]] bool caught_up(const uuid& id, std::uint64_t to) const {
-        return now_.durable_at(id).value_or(0) >= to && alive(id);
+        const auto reached = now_.durable_at(id);
+        return reached && *reached >= to && alive(id);
+    }
+    /// It has, or is to have, a copy.
+    [[nodiscard]] bool follows(const uuid& id) const {
+        const auto found = std::ranges::find(nodes_, id, &cluster_node::replica);
+        return found != nodes_.end() && !found->lost;
     }
 
     /// Its own name in the register is of an earlier life, or of a set that did not come to be.
@@ -84,7 +101,7 @@ private:
 
     [[nodiscard]] shard_step forget_learner() const {
         for (const auto& id : now_.set.learners) {
-            if (!holds(wanted_, id)) {
+            if (!follows(id)) {
                 return change_step{now_.set.voters, without(now_.set.learners, id)};
             }
         }
@@ -93,14 +110,14 @@ private:
 
     [[nodiscard]] shard_step promote() const {
         for (const auto& id : now_.set.learners) {
-            if (caught_up(id, now_.commit)) {
+            if (now_.set.voters.size() <= rules_.copies && holds(wanted_, id) && caught_up(id, now_.commit)) {
                 return change_step{with(now_.set.voters, id), without(now_.set.learners, id)};
             }
         }
         return {};
     }
 
-    /// Only what is too much goes: whoever is not alive first.
+    /// Only what is too much stops to vote: whoever is not alive first.
     [[nodiscard]] shard_step remove() const {
         if (now_.set.voters.size() <= rules_.copies) {
             return {};
@@ -116,12 +133,17 @@ private:
         // Whoever stays has to be able to commit without it.
         const auto left = without(now_.set.voters, goes);
         const auto up = std::ranges::count_if(left, [&](const uuid& id) { return id == now_.self || alive(id); });
-        return static_cast<std::size_t>(up) > left.size() / 2 ? shard_step(change_step{left, now_.set.learners})
-                                                              : shard_step();
+        if (static_cast<std::size_t>(up) <= left.size() / 2) {
+            return {};
+        }
+        return change_step{left, follows(goes) ? with(now_.set.learners, goes) : now_.set.learners};
     }
 
+    /// Voters first.
     [[nodiscard]] shard_step learn() const {
-        for (const auto& id : wanted_) {
+        auto all = wanted_;
+        std::ranges::transform(nodes_, std::back_inserter(all), &cluster_node::replica);
+        for (const auto& id : all) {
             const bool known = holds(now_.set.voters, id) || holds(now_.set.learners, id);
             if (!known && alive(id) && now_.may_move) {
                 return change_step{now_.set.voters, with(now_.set.learners, id)};
@@ -153,6 +175,22 @@ private:
 
 shard_step next_step(const shard_situation& now, std::span<const cluster_node> nodes, const cluster_rules& rules) {
     return steps(now, nodes, rules).next();
+}
+
+bool is_moving(const shard_situation& now, std::span<const cluster_node> nodes, const cluster_rules& rules) {
+    return steps(now, nodes, rules).is_moving();
+}
+
+bool is_displaced(std::uint32_t shard, const replica_set& set, std::span<const cluster_node> nodes,
+                  const cluster_rules& rules, const uuid& preferred) {
+    auto wanted = place(shard, nodes, rules.copies, preferred);
+    std::erase_if(wanted, [&](const uuid& id) { return !is_alive(nodes, id); });
+    const bool led = wanted.empty() || set.leader == wanted.front();
+    const bool held = std::ranges::all_of(wanted, [&](const uuid& id) { return holds(set.voters, id); });
+    const bool followed = std::ranges::all_of(nodes, [&](const cluster_node& node) {
+        return !node.alive || holds(set.voters, node.replica) || holds(set.learners, node.replica);
+    });
+    return !led || !held || !followed || set.voters.size() > rules.copies;
 }
 
 } // namespace troupe::runtime::cluster

@@ -25,6 +25,7 @@ struct shard_situation {
     std::function<std::optional<std::uint64_t>(const uuid&)> durable_at;
     std::int64_t ownerless_ms = 0; ///< How long the leader of the register has not been alive.
     bool may_move = true;          ///< Bounds what moves at a time in the cluster.
+    uuid preferred = {};           ///< The node to which it was moved by hand; nil: none.
 };
 
 struct cluster_rules {
@@ -52,8 +53,16 @@ using shard_step = std::variant<std::monostate, campaign_step, change_step, hand
 
 /// Brings a shard from where it is to where it belongs (`place`): an owner that is gone is replaced at once, by the
 /// voter that comes first; a replica comes as a learner, votes when it has what is committed, and only then another one
-/// goes. There are never fewer voters than before, unless there are more than `copies`. Pure.
+/// stops to vote. There are never fewer voters than before, unless there are more than `copies`. All other nodes follow
+/// as learners, for their reads and to be ready, until they are lost. Pure.
 shard_step next_step(const shard_situation& now, std::span<const cluster_node> nodes, const cluster_rules& rules);
+
+/// At the owner: whether a replica is on its way to where it belongs, so that others have to wait for it.
+bool is_moving(const shard_situation& now, std::span<const cluster_node> nodes, const cluster_rules& rules);
+
+/// As people are told: its leader or its copies are not where they belong, though they could be.
+bool is_displaced(std::uint32_t shard, const storage::replication::replica_set& set,
+                  std::span<const cluster_node> nodes, const cluster_rules& rules, const uuid& preferred);
 
 /// Whether so many copies are enough to acknowledge anything: a majority of those that are wanted.
 inline bool has_quorum_of_copies(std::size_t voters, const cluster_rules& rules) {

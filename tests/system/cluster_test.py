@@ -154,12 +154,11 @@ rules:
         ids = [n1.client().create("/projects", {"name": f"project {i}"})["id"] for i in range(30)]
         n3.kill9()
         n4 = self.member("n4")
-        status, said = n4.refused()
-        self.assertEqual(status, 1)
-        self.assertIn("troupe cluster remove", said)
-        poll("n3 is down", lambda: n1.cli("cluster", "remove", "n3").returncode == 0)
+        unknown = n1.cli("cluster", "replace", "n3", "n4")
+        self.assertIn("has no node \"n4\" that is up", unknown.stderr)
         n4.launch().ready()
-        poll("every shard has all copies", lambda: n1.client().read("/cluster")["status"] == "ok", seconds=60)
+        poll("n3 is down", lambda: "n3 is forgotten" in n1.cli("cluster", "replace", "n3", "n4").stdout)
+        self.assertEqual(n1.client().read("/cluster")["status"], "ok")
         n1.kill9()
         for i, id in enumerate(ids):
             self.assertEqual(n4.client().read(f"/projects/{id}")["name"], f"project {i}")

@@ -123,6 +123,9 @@ class ContractTest(GovernanceContract, SettingsContract, NodeTest):
         for name in ("drain_node", "resume_node", "remove_node"):
             self.drive(name, 409, name="n2")  # this is a node alone
             self.drive(name, 401, name="n2", key="wrong")
+        for name, body in (("move_shard", {"to": "n2"}), ("move_shard_back", None)):
+            self.drive(name, 409, shard="17", body=body)
+            self.drive(name, 401, shard="17", body=body, key="wrong")
         self.drive("supervision", 404, query={"prefix": "/nowhere"})
         self.drive("load", 422, query={"limit": "many"}, lenient=True)
         self.drive("list_events", 422, query={"limit": "0"}, lenient=True)
@@ -568,7 +571,8 @@ class ContractTest(GovernanceContract, SettingsContract, NodeTest):
         self.slowed_down()
         declared = {(name, status) for name, (_, _, o) in self.operations.items() for status in o["responses"] if status < "4"}
         declared.discard(("watch_engines", "200"))  # there are none yet, and it says so
-        declared -= {(f"{what}_node", "204") for what in ("drain", "resume", "remove")}  # cluster_test.py does
+        in_a_cluster = ("drain_node", "resume_node", "remove_node", "move_shard", "move_shard_back")
+        declared -= {(name, "204") for name in in_a_cluster}  # cluster_test.py, cluster_members_test.py do
         self.assertEqual(declared - self.done, set(), "the document has these, and nothing here drives them")
         # What is open to everyone and has no parameters cannot be asked wrongly.
         always = {name for name, (_, path, o) in self.operations.items() if o.get("security") == [] and "{" not in path}

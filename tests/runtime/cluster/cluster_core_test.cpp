@@ -329,6 +329,21 @@ BOOST_AUTO_TEST_CASE(more_nodes_than_may_be_do_not_join) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_pin_counts_until_it_is_taken_back) {
+    auto h = joined();
+    BOOST_TEST((h.core.pin(1) == uuid()));
+    h.core.on_changes({{pin_key(1), to_json(pin_value{b}), false}}, 21, h.out);
+    BOOST_TEST((h.core.pin(1) == b));
+    h.core.on_changes({{pin_key(9), to_json(pin_value{b}), false}}, 22, h.out); // no such shard
+    h.core.on_changes({{pin_key(1), std::nullopt, false}}, 23, h.out);
+    BOOST_TEST((h.core.pin(1) == uuid()));
+    h.core.on_changes({{pin_key(1), "{\"leader\":", false}}, 24, h.out); // written by hand
+    BOOST_TEST((h.core.pin(1) == uuid()));
+    h.core.on_changes({{pin_key(0), to_json(pin_value{b}), false}}, 25, h.out);
+    h.core.on_map({config_entry()}, 30, h.out); // it went while the watch was broken
+    BOOST_TEST((h.core.pin(0) == uuid()));
+}
+
 BOOST_AUTO_TEST_CASE(commands_are_taken_where_a_majority_of_the_copies_that_are_wanted_is_alive) {
     auto h = joined();
     const auto c = id_of(3);

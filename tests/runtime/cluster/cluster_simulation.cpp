@@ -410,8 +410,8 @@ private:
             auto placed = wanted;
             std::ranges::sort(voters);
             std::ranges::sort(placed);
-            if (wanted.empty() || owners != 1 || voters != placed || !set.learners.empty() ||
-                set.leader != wanted.front()) {
+            if (wanted.empty() || owners != 1 || voters != placed ||
+                voters.size() + set.learners.size() != nodes_.size() || set.leader != wanted.front()) {
                 return false;
             }
         }
@@ -445,9 +445,8 @@ private:
     void compare() const {
         for (std::uint32_t shard = 0; shard < shards; ++shard) {
             std::optional<std::vector<record>> longest;
-            const auto& set = nodes_.front()->driver->core().shard(shard);
-            for (const auto& voter : set.voters) {
-                auto log = log_of(*nodes_[index_of(voter)]->kept, shard);
+            for (const auto& n : nodes_) { // voters, and who follows
+                auto log = log_of(*n->kept, shard);
                 const auto same = longest ? std::min(longest->size(), log.size()) : 0;
                 require(!longest ||
                             std::equal(log.begin(), log.begin() + static_cast<std::ptrdiff_t>(same), longest->begin()),

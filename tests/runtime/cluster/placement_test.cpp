@@ -112,10 +112,12 @@ struct world {
     cluster_rules rules;
     std::uint32_t shard = 7;
     storage::replication::replica_set set;
+    uuid preferred = {};
 
     [[nodiscard]] shard_situation at(const uuid& self, bool takes) const {
         shard_situation s{.shard = shard, .self = self, .set = set, .takes = takes, .commit = 10, .durable_at = {}};
         s.durable_at = [](const uuid&) { return std::optional<std::uint64_t>(10); };
+        s.preferred = preferred;
         return s;
     }
     [[nodiscard]] shard_step ask(const shard_situation& s) const { return next_step(s, all, rules); }
@@ -139,13 +141,17 @@ struct world {
         BOOST_FAIL("it never comes to rest");
         return 0;
     }
-    [[nodiscard]] std::vector<uuid> placed() const { return place(shard, all, rules.copies); }
+    [[nodiscard]] std::vector<uuid> placed() const { return place(shard, all, rules.copies, preferred); }
     [[nodiscard]] bool is_placed() const {
         auto wanted = placed();
         auto is = set.voters;
         std::ranges::sort(wanted);
         std::ranges::sort(is);
-        return wanted == is && set.learners.empty() && set.leader == placed().front();
+        const bool followed = std::ranges::all_of(all, [this](const auto& n) {
+            return n.lost || !n.alive || holds(set.voters, n.replica) || holds(set.learners, n.replica);
+        });
+        return wanted == is && followed && set.leader == placed().front() &&
+               !is_displaced(shard, set, all, rules, preferred);
     }
     cluster_node& node(const uuid& id) { return *std::ranges::find(all, id, &cluster_node::replica); }
 };
@@ -248,6 +254,70 @@ BOOST_AUTO_TEST_CASE(a_learner_votes_when_it_has_what_is_committed) {
     BOOST_TEST((w.ask(s) == shard_step()));
     s.durable_at = [](const uuid&) { return std::optional<std::uint64_t>(10); };
     BOOST_TEST((std::get<change_step>(w.ask(s)).voters.size() == 3U));
+}
+
+BOOST_AUTO_TEST_CASE(all_nodes_beyond_the_copies_follow_without_a_vote) {
+    auto w = settled_world(5);
+    BOOST_TEST(w.set.voters.size() == 3U);
+    BOOST_TEST(w.set.learners.size() == 2U);
+    w.node(w.set.learners[0]).alive = false; // for a moment
+    BOOST_TEST(w.settle() == 0U);
+    const auto gone = w.set.learners[0];
+    w.node(gone).lost = true;
+    w.settle();
+    BOOST_TEST(!holds(w.set.learners, gone));
+    BOOST_TEST(!holds(w.set.voters, gone));
+
+    std::erase_if(w.all, [&](const auto& n) { return n.replica == w.set.learners[0]; }); // somebody removed it
+    w.settle();
+    BOOST_TEST(w.set.learners.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_voter_that_is_not_wanted_any_more_goes_on_following) {
+    auto w = settled_world(4);
+    const auto leaves = w.placed()[1];
+    w.node(leaves).draining = true;
+    w.settle();
+    BOOST_TEST(w.is_placed());
+    BOOST_TEST(holds(w.set.learners, leaves));
+}
+
+BOOST_AUTO_TEST_CASE(a_shard_that_was_moved_by_hand_is_led_there_while_that_node_is_up) {
+    auto w = settled_world(5);
+    for (const auto& to : {w.set.learners[0], w.set.voters[1]}) {
+        w.preferred = to;
+        BOOST_TEST(w.ask(w.at(w.set.leader, true)).index() != 0U);
+        BOOST_TEST(is_displaced(w.shard, w.set, w.all, w.rules, w.preferred));
+        w.settle();
+        BOOST_TEST((w.set.leader == to));
+        BOOST_TEST(w.is_placed());
+    }
+    const auto moved = w.preferred;
+    w.node(moved).draining = true;
+    w.settle();
+    BOOST_TEST((w.set.leader != moved));
+    w.node(moved).draining = false;
+    w.settle();
+    BOOST_TEST((w.set.leader == moved));
+    w.preferred = id_of(9); // whom nobody knows
+    w.settle();
+    BOOST_TEST((w.set.leader == place(w.shard, w.all, 3).front()));
+}
+
+BOOST_AUTO_TEST_CASE(who_follows_without_a_vote_moves_only_while_it_is_far_behind) {
+    auto w = settled_world(4);
+    const auto follower = w.set.learners.front();
+    auto s = w.at(w.set.leader, true);
+    s.commit = 5000;
+    std::optional<std::uint64_t> reached = 4500;
+    s.durable_at = [&](const uuid& id) { return id == follower ? reached : std::optional<std::uint64_t>(5000); };
+    BOOST_TEST(!is_moving(s, w.all, w.rules));
+    reached = 3500;
+    BOOST_TEST(is_moving(s, w.all, w.rules));
+    reached = std::nullopt;
+    BOOST_TEST(is_moving(s, w.all, w.rules));
+    w.node(follower).alive = false; // nobody waits for it
+    BOOST_TEST(!is_moving(s, w.all, w.rules));
 }
 
 BOOST_AUTO_TEST_CASE(nobody_is_removed_whom_a_majority_needs) {
