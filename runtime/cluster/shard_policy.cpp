@@ -33,7 +33,11 @@ bool is_alive(std::span<const cluster_node> nodes, const uuid& id) {
 class steps {
 public:
     steps(const shard_situation& now, std::span<const cluster_node> nodes, const cluster_rules& rules)
-        : now_(now), nodes_(nodes), rules_(rules), wanted_(place(now.shard, nodes, rules.copies, now.preferred)) {}
+        : now_(now), nodes_(nodes), rules_(rules) {
+        if (now.takes || !is_alive(nodes, now.set.leader)) { // else nothing is to be done here
+            wanted_ = place(now.shard, nodes, rules.copies, now.preferred);
+        }
+    }
 
     [[nodiscard]] shard_step next() const {
         if (now_.set.epoch == 0 || now_.candidate) {
@@ -65,7 +69,7 @@ private:
     /// It has, or is to have, a copy.
     [[nodiscard]] bool follows(const uuid& id) const {
         const auto found = std::ranges::find(nodes_, id, &cluster_node::replica);
-        return found != nodes_.end() && !found->lost;
+        return found != nodes_.end() && !found->lost && (rules_.all_follow || holds(wanted_, id));
     }
 
     /// Its own name in the register is of an earlier life, or of a set that did not come to be.
@@ -142,7 +146,9 @@ private:
     /// Voters first.
     [[nodiscard]] shard_step learn() const {
         auto all = wanted_;
-        std::ranges::transform(nodes_, std::back_inserter(all), &cluster_node::replica);
+        if (rules_.all_follow) {
+            std::ranges::transform(nodes_, std::back_inserter(all), &cluster_node::replica);
+        }
         for (const auto& id : all) {
             const bool known = holds(now_.set.voters, id) || holds(now_.set.learners, id);
             if (!known && alive(id) && now_.may_move) {

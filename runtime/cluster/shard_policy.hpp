@@ -31,6 +31,8 @@ struct shard_situation {
 struct cluster_rules {
     std::size_t copies = 3;     ///< In a cluster: as its card says.
     std::int64_t turn_ms = 300; ///< Between one voter and the next to campaign, should the first not come.
+    /// Nodes beyond the copies follow without a vote. All nodes do: reads need it. Figures of more nodes do without.
+    bool all_follow = true;
 };
 
 // ---- what is to be done next; one step at a time, each safe by itself
