@@ -116,9 +116,7 @@ supervised_child node::impl::audit_child() {
 std::vector<supervised_child> node::impl::retention_children() {
     const auto policy = retention_of(settings);
     std::vector<supervised_child> out;
-    if (policy.shortest_ms() > 0 && member) {
-        log_for("retention").warn("nothing is trimmed or cut in a cluster yet: histories and logs grow");
-    } else if (policy.shortest_ms() > 0) {
+    if (policy.shortest_ms() > 0) {
         out.push_back({{.id = "retention", .label = "retention"}, [this, policy](const child_context&) {
                            retention_parts parts{policy,
                                                  [this] {

@@ -62,7 +62,7 @@ struct node::impl {
     supervised_child shard_child(std::uint32_t shard);
     supervised_child timers_child();
     supervised_child audit_child();
-    /// Nothing when all is kept for ever, and in a cluster, where replicas do not agree on what goes yet.
+    /// Nothing when all is kept for ever.
     std::vector<supervised_child> retention_children();
     /// The last ones to start.
     std::vector<supervised_child> backup_children();

@@ -138,10 +138,11 @@ void committer::take_up(settled_append of) {
         settle(std::move(of), accepted.error());
         return;
     }
+    const bool logged = is_logged(of.what);
     auto written = put(of.what, key.get());
     if (!written) {
         fatal_ = written.error(); // some of it stands in the batch
-    } else if (of.what.records.empty()) {
+    } else if (!logged) {
         unlogged_.push_back(std::move(of));
         unlogged_.back().result = *written;
     } else {
@@ -167,10 +168,14 @@ expected<void> committer::complete_rows(append& a, const payload_key* key) {
                                 a.derived.puts);
 }
 
+bool committer::is_logged(const append& a) const {
+    return !a.records.empty() || (a.for_all && !logs_.merges(store_.shard_of(a.entity)));
+}
+
 expected<appended> committer::put(append& a, const payload_key* key) {
     const auto shard = store_.shard_of(a.entity);
     if (a.records.empty()) {
-        return put_at_once(a, key); // rows that no other replica needs
+        return is_logged(a) ? put_tables(a, key) : put_at_once(a, key);
     }
     auto at = logs_.propose(shard, a.records.size(), a.records.front().time);
     if (!at) {
@@ -222,6 +227,14 @@ expected<appended> committer::put_group(append& a, const payload_key* key) {
     group->changes = encode_changes(a.derived.puts, a.derived.deletes);
     logs_.add(a.records.front().shard, std::move(group));
     return appended{a.records.back().seq};
+}
+
+expected<appended> committer::put_tables(append& a, const payload_key* key) {
+    if (auto rows = complete_rows(a, key); !rows) {
+        return rows.error();
+    }
+    auto at = logs_.change_tables(store_.shard_of(a.entity), encode_changes(a.derived.puts, a.derived.deletes));
+    return at ? expected<appended>(appended{at->seq}) : at.error();
 }
 
 // ---- the write, and what follows
@@ -331,7 +344,7 @@ expected<void> committer::commit(std::span<append> batch, std::vector<expected<a
 }
 
 expected<void> committer::trim(std::uint32_t shard, const log_base& to) {
-    if (to.at.seq > logs_.commit(shard)) { // nobody has written to the shard since the start
+    if (to.at.seq > logs_.commit(shard) && logs_.merges(shard)) { // nobody has written to the shard since the start
         logs_.settle(shard, to.time);
         if (auto settled = write(); !settled) {
             return settled;

@@ -43,7 +43,8 @@ inline bool is_remembered(std::string_view command_id) {
 }
 
 /// All that an entity appends at once: the events of the commands it decided together.
-/// Without records it only changes derived tables (a snapshot on passivation).
+/// Without records it only changes derived tables: a snapshot on passivation, which no other replica needs, or a cut of
+/// the history, which all of them need (`for_all`) and which goes through the log of a shard with several replicas.
 struct append {
     entity_address entity;
     std::uint64_t activation = 0;       ///< From `activate`; an older one is refused.
@@ -52,6 +53,7 @@ struct append {
     derived_changes derived;
     std::vector<usage_amount> used; ///< By the records.
     usage_claim claim;              ///< What was taken for it: given back with it, or counted instead.
+    bool for_all = false;           ///< Without records: see above.
     uuid subject = {};              ///< Whose key seals it (storage/key_store.hpp); nil: the organization's.
 };
 
@@ -123,7 +125,8 @@ public:
     expected<void> commit(std::span<append> batch, std::vector<expected<appended>>& results);
 
     /// Lets a shard's log begin after `to`, which `find_trim` gave. One write with one fsync: a crash leaves it as it
-    /// was, or trimmed. `conflict` when it begins later already; any other problem is one of the disk, as in `commit`.
+    /// was, or trimmed. Any replica does it by itself. `conflict` when it begins later already, or when another replica
+    /// gets what would go; any other problem is one of the disk, as in `commit`.
     expected<void> trim(std::uint32_t shard, const log_base& to);
 
 private:
@@ -140,9 +143,11 @@ private:
     /// Whether the append may be written; notes its version when it may.
     /// `key` is set to what it is sealed with.
     expected<void> accept(const append& a, shared_key& key);
+    [[nodiscard]] bool is_logged(const append& a) const;
     expected<appended> put(append& a, const payload_key* key);
     expected<appended> put_at_once(append& a, const payload_key* key);
     expected<appended> put_group(append& a, const payload_key* key);
+    expected<appended> put_tables(append& a, const payload_key* key);
     expected<void> complete_rows(append& a, const payload_key* key);
     void note(const log_event& event);
     void lost(std::uint32_t shard);

@@ -17,6 +17,7 @@ namespace troupe::storage {
 namespace {
 
 constexpr std::string_view epoch_started = "$epoch_started";
+constexpr std::string_view tables_changed = "$tables_changed";
 
 /// So much more is kept for a replica that gets a checkpoint.
 constexpr std::size_t wanted_factor = 32;
@@ -106,18 +107,27 @@ bool shard_log::merges() const {
 }
 
 shared_group shard_log::epoch_start(std::uint64_t seq, timestamp when) const {
+    return own_record(epoch_started, seq, when, encode_changes({}, {}));
+}
+
+shared_group shard_log::changed_tables(std::uint64_t seq, std::string changes) const {
+    return own_record(tables_changed, seq, {}, std::move(changes));
+}
+
+shared_group shard_log::own_record(std::string_view type, std::uint64_t seq, timestamp when,
+                                   std::string changes) const {
     record r;
     r.shard = shard;
     r.seq = seq;
     r.epoch = self.core().promise();
-    r.type = epoch_started;
+    r.type = type;
     r.time = std::max(when, last_time);
     r.principal = "node";
     r.payload = "{}";
     auto group = std::make_shared<entry_group>();
     group->first = group->last = seq;
     group->records.push_back(encode_record(r));
-    group->changes = encode_changes({}, {});
+    group->changes = std::move(changes);
     group->time = r.time;
     return group;
 }
@@ -176,9 +186,23 @@ void shard_log::forget(const store& s, std::size_t tail_max, std::size_t changes
     }
     while (!kept_.empty() && kept_bytes_ > changes_max && kept_.front().last <= applied &&
            (kept_.front().last <= wanted_after || kept_bytes_ > wanted_factor * changes_max)) {
-        drop_changes(s, shard, kept_.front().last, batch);
-        kept_bytes_ -= kept_.front().bytes;
-        kept_.pop_front();
+        drop_oldest_kept(s, batch);
+    }
+}
+
+void shard_log::drop_oldest_kept(const store& s, rocksdb::WriteBatch& batch) {
+    drop_changes(s, shard, kept_.front().last, batch);
+    kept_bytes_ -= kept_.front().bytes;
+    kept_.pop_front();
+}
+
+void shard_log::drop_kept(const store& s, std::uint64_t to, rocksdb::WriteBatch& batch) {
+    while (!kept_.empty() && kept_.front().first <= to) {
+        drop_oldest_kept(s, batch);
+    }
+    while (!tail_.empty() && tail_.front()->first <= to) {
+        tail_bytes_ -= tail_.front()->bytes();
+        tail_.pop_front();
     }
 }
 

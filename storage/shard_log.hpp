@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 
 namespace rocksdb {
 class WriteBatch;
@@ -60,10 +61,17 @@ public:
     [[nodiscard]] bool merges() const;
     /// The record with which an epoch begins, as a group.
     [[nodiscard]] shared_group epoch_start(std::uint64_t seq, timestamp when) const;
+    /// A record of no entity, whose group changes tables.
+    [[nodiscard]] shared_group changed_tables(std::uint64_t seq, std::string changes) const;
+    /// Lets go what is kept of groups up to there: they are trimmed.
+    void drop_kept(const store& s, std::uint64_t to, rocksdb::WriteBatch& batch);
 
 private:
     explicit shard_log(replication::member m) : self(std::move(m)) {}
     expected<void> recover_groups(const store& s);
+    [[nodiscard]] shared_group own_record(std::string_view type, std::uint64_t seq, timestamp when,
+                                          std::string changes) const;
+    void drop_oldest_kept(const store& s, rocksdb::WriteBatch& batch);
 
     std::deque<shared_group> tail_; ///< Each begins where the one before ends; the last one is the end of the log.
     std::size_t tail_bytes_ = 0;

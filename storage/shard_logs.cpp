@@ -374,6 +374,14 @@ void shard_logs::add(std::uint32_t shard, shared_group group) {
     impl_->perform(l, waiting, group ? groups{std::move(group)} : groups());
 }
 
+expected<position> shard_logs::change_tables(std::uint32_t shard, std::string changes) {
+    const auto at = propose(shard, 1, {});
+    if (at) {
+        add(shard, impl_->logs[shard].changed_tables(at->seq, std::move(changes)));
+    }
+    return at;
+}
+
 // ---- the cluster
 
 void shard_logs::on_register(std::uint32_t shard, const replica_set& now) {
@@ -515,10 +523,16 @@ expected<void> shard_logs::trim(std::uint32_t shard, std::uint64_t to, timestamp
         return problem{code::conflict, "the log of shard " + name + " is trimmed up to record " +
                                            std::to_string(l.self.core().log().base().seq) + " already"};
     }
+    if (to > l.wanted_after) {
+        return problem{code::conflict, "another replica gets shard " + name +
+                                           " as a checkpoint just now, and then what "
+                                           "follows it"};
+    }
     if (to > l.self.core().commit() || to > l.applied || !l.self.trim(to)) {
         return problem{code::conflict, "record " + std::to_string(to) + " of shard " + name + " is not committed"};
     }
     l.base_time = time;
+    l.drop_kept(impl_->from, to, impl_->batch);
     l.put_epochs(impl_->from, impl_->batch);
     return {};
 }

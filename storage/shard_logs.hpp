@@ -102,6 +102,8 @@ public:
     [[nodiscard]] bool merges(std::uint32_t shard) const;
     /// The group whose seqs were proposed just now; null where the shard merges.
     void add(std::uint32_t shard, shared_group group);
+    /// Where it does not merge: proposes and adds a record of no entity that changes tables (`encode_changes`).
+    expected<replication::position> change_tables(std::uint32_t shard, std::string changes);
 
     // ---- the cluster
 

@@ -411,6 +411,7 @@ private:
         }
         auto a = std::make_shared<storage::append>();
         address(*a);
+        a->for_all = true;
         a->derived = std::move(cut->changes);
         if (!has_good_snapshot(*services_.store, self_, cut->base, *services_.kinds->find(self_.kind)->second.make())) {
             snapshot(a->derived, version_); // beside the base: a damaged one falls back to the other

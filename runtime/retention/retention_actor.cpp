@@ -118,7 +118,13 @@ private:
 
     // ---- histories
 
+    /// Where entities are of another node that one does it, for all replicas.
     void find_histories() {
+        if (services_.owns && !services_.owns(shard_)) {
+            from_.clear();
+            go_on();
+            return;
+        }
         const auto found =
             storage::find_old_histories(*services_.store, shard_, from_, entities_max, [this](std::string_view kind) {
                 return horizon(parts_.policy.history_of(kind));

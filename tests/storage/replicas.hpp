@@ -2,6 +2,7 @@
 
 #include "schemas/base/ids.hpp"
 #include "storage/keys.hpp"
+#include "storage/log_reader.hpp"
 #include "storage/record.hpp"
 #include "storage/replication/messages.hpp"
 #include "storage/rocks.hpp"
@@ -37,7 +38,9 @@ inline std::size_t index_of(const storage::replication::replica_id& id) { return
 /// A whole shard, with what waits.
 inline std::vector<storage::record> log_of(const storage::store& s, std::uint32_t shard) {
     std::vector<storage::record> out;
-    const auto read = storage::read_written_log(s, shard, 0, [&](storage::record&& r, std::string_view) {
+    const auto base = storage::read_log_base(s, shard);
+    require(base.has_value(), "where a log begins can be read");
+    const auto read = storage::read_written_log(s, shard, base->at.seq, [&](storage::record&& r, std::string_view) {
         out.push_back(std::move(r));
         return true;
     });
