@@ -46,6 +46,7 @@ struct shard_logs::impl {
     std::set<std::uint32_t> merged;   ///< Shards whose mark may move.
     std::set<std::uint32_t> to_apply;
     std::map<replica_id, std::string> frames; ///< To be sent.
+    std::set<replica_id> gone;                ///< Peers that are not connected.
     std::vector<log_event> events;
     std::optional<problem> fatal;
 
@@ -123,6 +124,9 @@ struct shard_logs::impl {
     }
 
     void act(shard_log& l, const send_append& s, const groups&) {
+        if (gone.contains(s.to)) {
+            return; // what it lacks may be much
+        }
         if (!send_entries(l, s.to, s.message, options.frames_at_once,
                           [](const append& piece) { return replication::message(piece); })) {
             // In a new epoch nobody knows yet how far it is: it may have them all the same.
@@ -424,7 +428,10 @@ void shard_logs::on_frame(const replica_id& sender, std::string_view frame) {
     }
 }
 
+void shard_logs::on_peer_gone(const replica_id& peer) { impl_->gone.insert(peer); }
+
 void shard_logs::on_peer_back(const replica_id& peer) {
+    impl_->gone.erase(peer);
     for (auto& l : impl_->logs) {
         static_cast<void>(impl_->drive(l.shard, [&](member& self, actions& out) { self.resend(peer, out); }));
     }

@@ -120,6 +120,8 @@ public:
     void on_frame(const replication::replica_id& from, std::string_view frame);
     /// What was sent to it may be lost.
     void on_peer_back(const replication::replica_id& peer);
+    /// It is not connected: nothing is made ready for it until it is back.
+    void on_peer_gone(const replication::replica_id& peer);
     /// Sends again what may be lost; all shards where `all`, else those where something is going on.
     void tick(bool all);
 

@@ -111,6 +111,7 @@ void apply(run_progress& p, const tool_call_started& e, const event_context& at)
         call->phase = call_phase::started;
         call->attempt = e.attempt;
         call->intent_at = at.time;
+        call->intent_node = e.node;
         call->started_at = call->started_at.value_or(at.time);
     }
 }

@@ -88,8 +88,9 @@ struct tool_call_started {
     std::uint32_t attempt = 0;
     std::string tool;
     json::raw arguments;
+    uuid node; ///< The replica that performs it. Nil: the one that has always been there.
 };
-BOOST_DESCRIBE_STRUCT(tool_call_started, (), (step, call, attempt, tool, arguments))
+BOOST_DESCRIBE_STRUCT(tool_call_started, (), (step, call, attempt, tool, arguments, node))
 
 /// `content` is what the model reads. Attempt 0: nothing was performed (a bad call, or an answered question).
 struct tool_call_finished {

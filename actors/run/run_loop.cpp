@@ -103,8 +103,9 @@ json::raw arguments_of(const call_state& call) {
     return raw ? *raw : json::raw{"{}"};
 }
 
-run_event started(const numbered_call& c) {
-    return tool_call_started{c.p.step, c.number, c.state.attempt + 1, c.state.tool, arguments_of(c.state)};
+run_event started(const numbered_call& c, const runtime::context& context) {
+    return tool_call_started{c.p.step,    c.number, c.state.attempt + 1, c.state.tool, arguments_of(c.state),
+                             context.node};
 }
 
 run_event ask(const numbered_call& c, wait_reason reason, std::string text, const runtime::context& context) {
@@ -161,13 +162,13 @@ run_event first_event(const numbered_call& c, const runtime::context& context) {
     if (c.state.tool == "ask_human") {
         return ask(c, wait_reason::question, decoded<ask_human_arguments>(c.state).question, context);
     }
-    return policy == tool_policy::ask ? ask(c, wait_reason::approval, shown(c.state), context) : started(c);
+    return policy == tool_policy::ask ? ask(c, wait_reason::approval, shown(c.state), context) : started(c, context);
 }
 
 run_event event_of_unknown(const numbered_call& c, const runtime::context& context) {
     switch (c.p.request.on_unknown) {
     case unknown_policy::retry:
-        return started(c);
+        return started(c, context);
     case unknown_policy::skip:
         return tool_call_skipped{c.p.step, c.number, c.state.tool, std::string(unknown_text)};
     case unknown_policy::ask:
@@ -179,7 +180,7 @@ run_event event_of_unknown(const numbered_call& c, const runtime::context& conte
                context);
 }
 
-run_event event_of_resolved(const numbered_call& c) {
+run_event event_of_resolved(const numbered_call& c, const runtime::context& context) {
     const auto& said = c.state.answer;
     switch (c.state.decision.value_or(decision::deny)) {
     case decision::approve:
@@ -195,7 +196,7 @@ run_event event_of_resolved(const numbered_call& c) {
     if (auto mistake = mistake_in(c.p, c.state)) {
         return answered(c, "A person approved this call with other arguments, which cannot be used: " + *mistake, true);
     }
-    return started(c);
+    return started(c, context);
 }
 
 /// Nothing while the call is under way or waits for a person.
@@ -206,7 +207,7 @@ std::optional<run_event> event_of(const numbered_call& c, const runtime::context
     case call_phase::unknown:
         return event_of_unknown(c, context);
     case call_phase::resolved:
-        return event_of_resolved(c);
+        return event_of_resolved(c, context);
     case call_phase::started:
     case call_phase::asked:
     case call_phase::finished:

@@ -243,6 +243,11 @@ private:
         return ours || !call.intent_at || *call.intent_at <= before_[services_.store->shard_of(run)];
     }
 
+    /// Whether another node had this call to perform: what it began nobody sees here.
+    [[nodiscard]] bool began_elsewhere(const call_state& call) const {
+        return call.intent_node != uuid() && call.intent_node != services_.store->who().replica;
+    }
+
     /// The next model call: no tool call of the run is performed again.
     void no_more_repeats(const uuid& run) {
         const std::scoped_lock lock(mutex_);
@@ -267,8 +272,14 @@ private:
         if (!folder && is_transient(folder.error())) {
             return {};
         }
-        const bool repeat = is_repeat(ctx.self(), key, call);
+        const bool elsewhere = began_elsewhere(call);
+        const bool repeat = is_repeat(ctx.self(), key, call) || elsewhere;
         record_tool_result out{ref->step, ref->call, ref->attempt, {}, false, false, {}};
+        if (elsewhere && tool && tool->safety == repeat_safety::recorded) { // the runner's record is there, not here
+            out.content = "Another node had this call to perform, and was lost or gave the run away.";
+            out.is_error = out.unknown = true;
+            return one(out);
+        }
         if (!folder) {
             out.content = "The project cannot be used: " + folder.error().detail;
             out.is_error = true;

@@ -55,10 +55,11 @@ struct call_state {
     std::string decided_by;
     std::optional<timestamp> started_at; ///< When it was first asked for or started.
     std::optional<timestamp> intent_at;  ///< Record time of the last attempt's intent.
+    uuid intent_node;                    ///< The replica that decided it and began it, if anybody did. Nil: this one.
 };
 BOOST_DESCRIBE_STRUCT(call_state, (),
                       (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
-                       decided_by, started_at, intent_at))
+                       decided_by, started_at, intent_at, intent_node))
 
 /// Where the loop stands: everything but the context's messages, so that a decision can try events on a copy.
 struct run_progress {

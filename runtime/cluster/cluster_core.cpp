@@ -217,9 +217,8 @@ void cluster_core::turn_away(problem why, actions& out) {
 }
 
 void cluster_core::join(actions& out) {
-    const bool under_way = std::ranges::any_of(commits_, [](const auto& c) { return !c.second.shard; });
     const bool fresh = joined() && joined_lease_ == lease_.id;
-    if (!known_ || lease_.id == 0 || turned_ || under_way || fresh) {
+    if (!known_ || lease_.id == 0 || turned_ || isolated_ || is_joining_or_leaving() || fresh) {
         return;
     }
     if (auto may = may_join(); !may) {
@@ -244,6 +243,62 @@ void cluster_core::join(actions& out) {
     joined_lease_ = lease_.id;
     joined_revision_ = 0;
     commit({}, std::move(what), out);
+}
+
+bool cluster_core::is_joining_or_leaving() const {
+    return std::ranges::any_of(commits_, [](const auto& c) { return !c.second.shard; });
+}
+
+// ---- leaving, since the others cannot be reached
+
+void cluster_core::on_peer(const uuid& replica, bool connected) { connected_[replica] = connected; }
+
+/// Whoever is alive at the coordinator and was not connected for too long.
+bool cluster_core::is_out_of_reach(const uuid& id, std::int64_t now_ms) {
+    const auto known = connected_.find(id);
+    if (known != connected_.end() && known->second) {
+        unreached_ms_.erase(id);
+        return false;
+    }
+    const auto patience = known == connected_.end() ? settings_.connect_ms : settings_.isolated_ms;
+    return now_ms - unreached_ms_.try_emplace(id, now_ms).first->second >= patience;
+}
+
+/// Of all that are alive a majority has to stay together, or half of them with the first one.
+bool cluster_core::reaches_too_few(std::int64_t now_ms) {
+    std::vector<uuid> alive{settings_.self.replica};
+    std::vector<uuid> reached{settings_.self.replica};
+    for (const auto& node : nodes_) {
+        if (node.replica == settings_.self.replica) {
+            continue;
+        }
+        if (!node.alive) {
+            unreached_ms_.erase(node.replica);
+            continue;
+        }
+        alive.push_back(node.replica);
+        if (!is_out_of_reach(node.replica, now_ms)) {
+            reached.push_back(node.replica);
+        }
+    }
+    const bool half = 2 * reached.size() == alive.size();
+    return 2 * reached.size() < alive.size() ||
+           (half && *std::ranges::min_element(alive) < *std::ranges::min_element(reached));
+}
+
+void cluster_core::leave_or_come_back(std::int64_t now_ms, actions& out) {
+    const bool alone = reaches_too_few(now_ms);
+    if (alone && !isolated_ && joined_revision_ != 0) {
+        isolated_ = true;
+        left_revision_ = std::exchange(joined_revision_, 0); // it shows nothing from now on
+    } else if (!alone && isolated_) {
+        isolated_ = false;
+        joined_lease_ = 0; // its key may be gone, or be about to go
+    }
+    if (isolated_ && joined() && !is_joining_or_leaving()) {
+        const auto key = alive_key(settings_.self.name);
+        commit({std::nullopt, {}, true}, {{{key, left_revision_}}, {{key, std::nullopt}}}, out);
+    }
 }
 
 void cluster_core::commit(pending about, transaction what, actions& out) {
@@ -278,6 +333,9 @@ void cluster_core::on_committed(std::uint64_t id, const expected<transaction_res
     }
     const auto about = std::move(found->second);
     commits_.erase(found);
+    if (about.leaves) {
+        return; // `on_changes` tells that the key is gone; else the next tick tries again
+    }
     if (!about.shard) {
         if (result && result->applied) {
             joined_revision_ = result->revision;
@@ -355,8 +413,9 @@ shard_situation cluster_core::situation_of(std::uint32_t number, const log_view&
 
 void cluster_core::tick(std::int64_t now_ms, const std::function<log_view(std::uint32_t shard)>& log_of, actions& out) {
     note_absences(now_ms);
+    leave_or_come_back(now_ms, out);
     join(out);
-    if (!joined() || turned_) {
+    if (!joined() || turned_ || isolated_) {
         return;
     }
     make_registers(out);

@@ -27,6 +27,8 @@ struct cluster_settings {
     cluster_rules rules;
     std::int64_t replace_after_ms = 600'000; ///< A node that is away so long is replaced.
     std::size_t members_max = 0;             ///< Further nodes may not join; 0: any number of them.
+    std::int64_t isolated_ms = 500;          ///< Who has lost the others for so long leaves them the shards.
+    std::int64_t connect_ms = 5000;          ///< To those that were not connected yet: counts as lost afterwards.
     std::size_t moves_max = 8;               ///< Shards of this node that change their sets or owners at a time.
 };
 
@@ -94,6 +96,9 @@ public:
     void on_lease(const lease& now, actions& out);
     void on_committed(std::uint64_t id, const expected<transaction_result>& result, actions& out);
 
+    // ---- from the links
+    void on_peer(const uuid& replica, bool connected);
+
     // ---- from the logs
     void on_register_wanted(std::uint32_t shard, const storage::replication::replica_set& next, std::uint64_t over,
                             actions& out);
@@ -103,6 +108,9 @@ public:
 
     /// Whether this process is known to the cluster.
     [[nodiscard]] bool joined() const;
+    /// It reaches the coordinator, but too few of the nodes that do so, too: it has left its shards to the others,
+    /// which could not take them while it counts as alive, and comes back when it reaches them again.
+    [[nodiscard]] bool isolated() const { return isolated_; }
     /// Until when nobody else takes what this node owns, so that it may show it; monotonic, 0: it may not. A new lease
     /// counts when everything is known that came before its key: others may have taken what it owned meanwhile.
     [[nodiscard]] std::int64_t serves_until_ms() const;
@@ -135,8 +143,9 @@ private:
         std::uint64_t usurped_epoch = 0; ///< Its leader is believed to be gone, and this node was told to take over.
     };
     struct pending {
-        std::optional<std::uint32_t> shard; ///< Nothing: it joins.
-        storage::replication::replica_set next;
+        std::optional<std::uint32_t> shard; ///< Nothing: it joins, or leaves.
+        storage::replication::replica_set next = {};
+        bool leaves = false;
     };
 
     void forget();
@@ -145,6 +154,10 @@ private:
     void take_register(std::uint32_t shard, const std::string& value, std::uint64_t revision, actions& out);
     void refresh(actions& out);
     void join(actions& out);
+    void leave_or_come_back(std::int64_t now_ms, actions& out);
+    [[nodiscard]] bool is_out_of_reach(const uuid& id, std::int64_t now_ms);
+    [[nodiscard]] bool reaches_too_few(std::int64_t now_ms);
+    [[nodiscard]] bool is_joining_or_leaving() const;
     [[nodiscard]] expected<void> may_join() const;
     void turn_away(problem why, actions& out);
     void commit(pending about, transaction what, actions& out);
@@ -171,6 +184,10 @@ private:
     std::uint64_t next_commit_ = 1;
     std::uint64_t joined_lease_ = 0;    ///< That the own key was, or is being, written with.
     std::uint64_t joined_revision_ = 0; ///< In which it was; 0: it is not yet.
+    std::uint64_t left_revision_ = 0;   ///< The same, of a node that leaves.
+    bool isolated_ = false;
+    std::map<uuid, bool> connected_;            ///< Of peers that ever were.
+    std::map<uuid, std::int64_t> unreached_ms_; ///< Of those that are alive: since when they are not connected.
 };
 
 } // namespace troupe::runtime::cluster

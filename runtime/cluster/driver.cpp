@@ -74,6 +74,12 @@ void driver::on_frame(const uuid& from, std::string_view bytes) { committer_.log
 void driver::on_peer_back(const uuid& peer) {
     committer_.logs().on_peer_back(peer);
     checkpoints_.on_peer_back(peer);
+    core_.on_peer(peer, true);
+}
+
+void driver::on_peer_gone(const uuid& peer) {
+    committer_.logs().on_peer_gone(peer);
+    core_.on_peer(peer, false);
 }
 
 void driver::tick(std::int64_t now_ms) {

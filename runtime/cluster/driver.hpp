@@ -67,6 +67,8 @@ public:
     void on_checkpoint_frame(const uuid& from, std::string_view bytes) { checkpoints_.on_frame(from, bytes); }
     /// It is connected again: what was sent to it may be lost.
     void on_peer_back(const uuid& peer);
+    /// It is connected no longer.
+    void on_peer_gone(const uuid& peer);
 
     /// Every `driver_tick_ms`, with the monotonic clock.
     void tick(std::int64_t now_ms);

@@ -22,7 +22,7 @@ namespace troupe::runtime::cluster {
 
 struct link_timings {
     std::int64_t ping_ms = 1'000;
-    std::int64_t silence_ms = 5'000;   ///< A peer that says nothing for so long is given up.
+    std::int64_t silence_ms = 3'000;   ///< A peer that says nothing for so long is given up.
     std::int64_t handshake_ms = 5'000; ///< From the first attempt to connect on.
 
     bool operator==(const link_timings&) const = default;

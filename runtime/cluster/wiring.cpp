@@ -87,8 +87,8 @@ void wiring::on_up(const node_card& peer) {
     }
 }
 
-void wiring::on_down(const uuid& peer,
-                     const std::string&) { // the driver's ticks send what it needs when it is up again
+void wiring::on_down(const uuid& peer, const std::string&) {
+    post_([peer](driver& d) { d.on_peer_gone(peer); });
     if (commands_) {
         commands_->on_down(peer);
     }

@@ -82,6 +82,8 @@ struct context {
     timestamp even_since = {};
     /// See `take`; none: without limits.
     std::function<expected<void>(std::string_view counts, std::int64_t amount)> quota = {};
+    /// The replica that decides, and performs what follows: elsewhere nobody sees what it began outside of the journal.
+    uuid node = {};
 
     /// Takes so much of what the organization's plan allows. It is counted by what the events use and the state holds
     /// when they are committed (`uses`, `holds` of the model), and given back when they are not. `quota_exceeded`,

@@ -277,8 +277,10 @@ private:
         const auto quota = [&](std::string_view counts, std::int64_t amount) {
             return services_.store->usage().take(claim, self_.organization, counts, amount, now);
         };
-        const runtime::context ctx{self_,          version, now, c.principal, services_.make_id, services_.even_since(),
-                                   std::ref(quota)};
+        const auto& who = services_.store->who();
+        const auto even = services_.even_since();
+        const runtime::context ctx{self_, version,         now,        c.principal, services_.make_id,
+                                   even,  std::ref(quota), who.replica};
         auto result = instance_->handle(c, ctx);
         if (!result) {
             claim.give_back(claimed);

@@ -130,6 +130,26 @@ BOOST_AUTO_TEST_CASE(edit_of_an_earlier_process_may_be_there_already) {
     BOOST_TEST(!s.result().is_error);
 }
 
+BOOST_AUTO_TEST_CASE(command_that_another_node_had_to_perform_is_unknown_and_not_run) {
+    stage s("run_command", R"({"command":"echo done > done.txt"})");
+    s.run.progress.calls[0].intent_at = s.last_time() + 1;
+    s.run.progress.calls[0].intent_node = make_uuid();
+    const auto told = s.result();
+    BOOST_TEST(told.unknown);
+    BOOST_TEST(!s.place.has("done.txt"));
+    s.run.progress.calls[0].intent_node = s.node.services.store->who().replica;
+    BOOST_TEST(!s.result().unknown);
+    BOOST_TEST(s.place.has("done.txt"));
+}
+
+BOOST_AUTO_TEST_CASE(edit_that_another_node_may_have_made_may_be_there_already) {
+    stage s("edit_file", edit);
+    s.place.write("a.txt", "new");
+    s.run.progress.calls[0].intent_at = s.last_time() + 1;
+    s.run.progress.calls[0].intent_node = make_uuid();
+    BOOST_TEST(!s.result().is_error);
+}
+
 BOOST_AUTO_TEST_CASE(edit_that_nobody_made_is_an_error_and_its_repeat_is_known) {
     stage s("edit_file", edit);
     s.place.write("a.txt", "new");

@@ -420,3 +420,122 @@ BOOST_AUTO_TEST_CASE(keys_of_contents_are_not_its_business) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(isolated_nodes)
+
+namespace {
+
+/// `n1` with others that are alive.
+struct beside_others : host {
+    explicit beside_others(std::vector<uuid> them) : host(joined()), others(std::move(them)) {
+        for (std::size_t i = 0; i < others.size(); ++i) {
+            const auto name = "n" + std::to_string(i + 2);
+            core.on_changes({{member_key(name), member(name, others[i], 0).value, false},
+                             {alive_key(name), alive(name, others[i], 0).value, true}},
+                            20 + i, out);
+            core.on_peer(others[i], true);
+        }
+        tick(0);
+        out.clear();
+    }
+    void lose(std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) {
+            core.on_peer(others[i], false);
+        }
+    }
+    /// Long enough that it may leave; whether it does.
+    bool leaves() {
+        tick(1000);
+        tick(1000 + core.settings().isolated_ms - 1);
+        BOOST_TEST(!core.isolated());
+        tick(1000 + core.settings().isolated_ms);
+        return core.isolated();
+    }
+    std::vector<uuid> others;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(who_reaches_too_few_of_those_that_are_alive_leaves_and_comes_back) {
+    beside_others h({b, id_of(3)});
+    BOOST_TEST(h.core.serves_until_ms() == 5000);
+    h.lose(2);
+    BOOST_TEST(h.leaves());
+    BOOST_TEST(h.core.serves_until_ms() == 0);
+    const auto left = h.one<commit_wanted>();
+    BOOST_TEST(has(left.what, "alive/n1", 11)); // that of this life, and no later one
+    BOOST_TEST((left.what.then == std::vector<change>{{"alive/n1", std::nullopt, false}}));
+    h.tick(1600);
+    BOOST_TEST(h.take<commit_wanted>().empty()); // it is under way
+    h.core.on_committed(left.id, problem{code::unknown_outcome, "?"}, h.out);
+    h.tick(1650);
+    const auto again = h.one<commit_wanted>();
+    h.core.on_changes(again.what.then, 30, h.out);
+    h.core.on_committed(again.id, transaction_result{true, 30, {}}, h.out);
+    BOOST_TEST(!h.core.joined());
+    h.core.on_lease({lease_id + 1, 9000}, h.out);
+    h.tick(1700);
+    BOOST_TEST(h.take<commit_wanted>().empty()); // as long as it is alone
+
+    h.core.on_peer(b, true);
+    h.tick(1750);
+    const auto back = h.one<commit_wanted>();
+    BOOST_TEST(writes(back.what, "alive/n1", true));
+    h.core.on_changes(back.what.then, 31, h.out);
+    h.core.on_committed(back.id, transaction_result{true, 31, {}}, h.out);
+    BOOST_TEST(h.core.serves_until_ms() == 9000);
+}
+
+BOOST_AUTO_TEST_CASE(who_comes_back_before_its_key_is_gone_writes_it_anew) {
+    beside_others h({b, id_of(3)});
+    h.lose(2);
+    BOOST_TEST(h.leaves());
+    const auto left = h.one<commit_wanted>();
+    h.core.on_peer(b, true);
+    h.tick(1600);
+    BOOST_TEST(h.take<commit_wanted>().empty());
+    h.core.on_committed(left.id, transaction_result{false, 30, {}}, h.out);
+    h.tick(1650);
+    BOOST_TEST(writes(h.one<commit_wanted>().what, "alive/n1", true));
+    BOOST_TEST(h.core.serves_until_ms() == 0); // until that is done
+}
+
+BOOST_AUTO_TEST_CASE(a_majority_stays_and_so_does_half_of_them_with_the_first_one) {
+    beside_others most({b, id_of(3)});
+    most.lose(1);
+    BOOST_TEST(!most.leaves());
+
+    beside_others half({b, id_of(3), id_of(4)}); // n1 is the first one
+    half.lose(2);
+    BOOST_TEST(!half.leaves());
+
+    beside_others other_half({uuid(), id_of(3), id_of(4)}); // one before it, which it does not reach
+    other_half.lose(2);
+    BOOST_TEST(other_half.leaves());
+}
+
+BOOST_AUTO_TEST_CASE(who_is_not_alive_is_not_missed) {
+    beside_others h({b, id_of(3)});
+    for (const auto* name : {"n2", "n3"}) {
+        h.core.on_changes({{alive_key(name), std::nullopt, false}}, 40, h.out);
+    }
+    h.lose(2);
+    BOOST_TEST(!h.leaves());
+}
+
+BOOST_AUTO_TEST_CASE(one_that_was_never_connected_has_time_for_it) {
+    beside_others h({b});
+    h.core.on_changes({{member_key("n3"), member("n3", id_of(3), 0).value, false},
+                       {alive_key("n3"), alive("n3", id_of(3), 0).value, true},
+                       {member_key("n4"), member("n4", id_of(4), 0).value, false},
+                       {alive_key("n4"), alive("n4", id_of(4), 0).value, true},
+                       {member_key("n5"), member("n5", id_of(5), 0).value, false},
+                       {alive_key("n5"), alive("n5", id_of(5), 0).value, true}},
+                      30, h.out);
+    h.core.on_peer(b, true);
+    BOOST_TEST(!h.leaves());
+    h.tick(1000 + h.core.settings().connect_ms);
+    BOOST_TEST(h.core.isolated());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -21,6 +21,7 @@
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,6 +61,8 @@ struct surroundings {
     std::size_t installed = 0;
     std::int64_t now_ms = 1000;
     std::vector<frame> net;
+    std::vector<std::function<bool(std::size_t from)>>
+        reaches; ///< Of each node: whether another one is connected with it.
     std::shared_ptr<memory_map> map = std::make_shared<memory_map>();
 };
 
@@ -150,6 +153,7 @@ public:
         active.clear();
         busy.clear();
         inbox.clear();
+        peers_.clear();
     }
 
     void run_jobs() {
@@ -166,6 +170,7 @@ public:
         }
         if (all_.now_ms >= ticked_ms_ + driver_tick_ms) {
             ticked_ms_ = all_.now_ms;
+            look_at_peers();
             driver->tick(all_.now_ms);
         }
         const auto written = committer->write();
@@ -181,6 +186,18 @@ public:
         }
         if (all_.random.chance(10)) {
             run_jobs();
+        }
+    }
+
+    /// What the links would tell of connections.
+    void look_at_peers() {
+        for (std::size_t other = 0; other < all_.reaches.size(); ++other) {
+            const auto up = other != index_ && all_.reaches[other] && all_.reaches[other](index_);
+            const auto known = peers_.find(other);
+            if (other != index_ && (known == peers_.end() || known->second != up)) {
+                peers_[other] = up;
+                up ? driver->on_peer_back(id_of(other)) : driver->on_peer_gone(id_of(other));
+            }
         }
     }
 
@@ -220,6 +237,7 @@ private:
     }
     void set_peers(std::vector<peer_place>) override {} // frames find their way
 
+    std::map<std::size_t, bool> peers_;
     std::int64_t ticked_ms_ = 0;
     std::int64_t last_bulk_ms_ = 0;
     std::uint8_t lives_ = 0;
@@ -247,7 +265,16 @@ public:
         }
     }
 
+    /// Whether both hear each other.
+    [[nodiscard]] bool are_connected(std::size_t one, std::size_t other) const {
+        return nodes_[other]->is_up() && !cut_.contains({one, other}) && !cut_.contains({other, one}) &&
+               all_.now_ms >= nodes_[other]->frozen_until_ms;
+    }
+
     outcome run() {
+        for (std::size_t i = 0; i < nodes_.size(); ++i) {
+            all_.reaches.emplace_back([this, i](std::size_t from) { return are_connected(from, i); });
+        }
         while (all_.now_ms < run_ms) {
             if (random_.chance(2)) {
                 disturb();
@@ -342,13 +369,7 @@ private:
         }
     }
 
-    void connect() {
-        for (const auto& [from, to] : std::exchange(cut_, {})) {
-            if (nodes_[from]->is_up() && random_.chance(70)) { // else only ticks tell what was lost
-                nodes_[from]->driver->on_peer_back(id_of(to));
-            }
-        }
-    }
+    void connect() { cut_.clear(); }
 
     // ---- clients
 
