@@ -54,7 +54,8 @@ command_lane::command_lane(links& links, command_ports ports)
       owned_(ports_.store->who().shards),
       leaders_(std::make_shared<const shard_leaders>(ports_.store->who().shards)),
       forwarder_(make_forwarder_ports(), wait_max_ms),
-      read_index_(make_read_ports(), wait_max_ms) {}
+      read_index_(make_read_ports(), wait_max_ms),
+      questions_([this](const uuid& to, const envelope& what) { return say(to, what); }) {}
 
 void command_lane::forward(held_ptr held) {
     if (const auto back = std::exchange(held->send_back, {})) { // else two nodes would take it to the next owner
@@ -67,6 +68,14 @@ void command_lane::forward(held_ptr held) {
 }
 
 void command_lane::wait_to_read(read_index::done then) { read_index_.wait(std::move(then), ports_.monotonic()); }
+
+void command_lane::ask_node(const uuid& replica, std::string question, std::string parameters, question_done then) {
+    questions_.ask(replica, std::move(question), std::move(parameters), std::move(then), ports_.monotonic());
+}
+
+void command_lane::answer_with(std::string question, question_handler handler) {
+    questions_.answer_with(std::move(question), std::move(handler));
+}
 
 bool command_lane::serves(std::uint32_t shard) const {
     return owned_[shard] && ports_.serves_until_ms() > ports_.monotonic() + show_margin_ms;
@@ -131,6 +140,7 @@ void command_lane::on_tick() {
     for (auto& [to, what] : again) {
         answer(to, std::move(what));
     }
+    questions_.on_tick(ports_.monotonic());
     go_on();
 }
 
@@ -158,6 +168,7 @@ void command_lane::on_down(const uuid& peer) {
         std::erase_if(unsaid_, [&](const auto& one) { return one.first == peer; });
     }
     forwarder_.on_peer_down(peer, ports_.monotonic());
+    questions_.on_peer_down(peer);
 }
 
 bool command_lane::say(const uuid& to, const envelope& what) {
@@ -184,6 +195,10 @@ void command_lane::take_envelope(const uuid& from, envelope what) {
         read_index_.on_answer(*indexes, ports_.monotonic());
     } else if (auto* live = std::get_if<live_envelope>(&what); live != nullptr && ports_.publish) {
         ports_.publish(std::move(live->what));
+    } else if (const auto* asked = std::get_if<node_question>(&what)) {
+        questions_.on_question(from, *asked);
+    } else if (auto* said = std::get_if<node_answer>(&what)) {
+        questions_.on_answer(from, std::move(*said));
     }
 }
 

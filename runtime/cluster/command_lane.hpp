@@ -3,6 +3,7 @@
 #include "runtime/cluster/cluster_core.hpp"
 #include "runtime/cluster/forwarder.hpp"
 #include "runtime/cluster/links.hpp"
+#include "runtime/cluster/node_questions.hpp"
 #include "runtime/cluster/read_index.hpp"
 #include "runtime/entity/messages.hpp"
 #include "storage/store.hpp"
@@ -31,7 +32,7 @@ struct command_ports {
 };
 
 /// Commands and reads between a node and the others: commands go to the owners of their shards, reads wait for what
-/// the owners have. Thread-safe.
+/// the owners have, and what one node alone knows is asked of it. Thread-safe.
 class command_lane {
 public:
     /// The links outlive it.
@@ -43,6 +44,9 @@ public:
     void tell_others(const live_event& e);
     /// See `read_index`.
     void wait_to_read(read_index::done then);
+    /// See `node_questions`, as the next.
+    void ask_node(const uuid& replica, std::string question, std::string parameters, question_done then);
+    void answer_with(std::string question, question_handler handler);
     /// Whether this node owns the shard and may show it.
     [[nodiscard]] bool serves(std::uint32_t shard) const;
     [[nodiscard]] std::shared_ptr<const shard_leaders> leaders() const;
@@ -78,6 +82,7 @@ private:
     std::vector<std::pair<uuid, answer_envelope>> unsaid_; ///< Answers for which the way was too full.
     forwarder forwarder_;
     read_index read_index_;
+    node_questions questions_;
 };
 
 } // namespace troupe::runtime::cluster
