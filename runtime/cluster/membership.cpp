@@ -94,6 +94,7 @@ membership::membership(const cluster_place& place, connections ways, node_card s
       wires_(*ways_.agreed, *ways_.peers, &commands_, keys_.get(), &blobs_),
       owned_(host.store->who().shards),
       active_(host.store->who().shards) {
+    wires_.listen([this](const cluster_core& core) { note(core); });
     extend_host();
 }
 
@@ -157,6 +158,22 @@ void membership::tell_router(std::uint32_t shard, bool owned) {
     if (!owned) {
         ports_.own(shard, false);
     }
+}
+
+void membership::note(const cluster_core& core) {
+    auto now = glance_of(core);
+    if (now.nodes.empty()) {
+        return; // the map has not been read
+    }
+    const std::lock_guard lock(mutex_);
+    if (!glance_ || *glance_ != now) {
+        glance_ = std::make_shared<const cluster_glance>(std::move(now));
+    }
+}
+
+std::shared_ptr<const cluster_glance> membership::glance() const {
+    const std::lock_guard lock(mutex_);
+    return glance_;
 }
 
 // ---- its life

@@ -2,6 +2,7 @@
 
 #include "runtime/cluster/blob_exchange.hpp"
 #include "runtime/cluster/cluster_file.hpp"
+#include "runtime/cluster/cluster_glance.hpp"
 #include "runtime/cluster/cluster_view.hpp"
 #include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/coordinator.hpp"
@@ -79,6 +80,8 @@ public:
     /// Whether this node may show what it owns. Any thread.
     [[nodiscard]] bool is_serving() const { return host_.serves_until_ms > host_.monotonic(); }
     [[nodiscard]] command_lane& commands() { return commands_; }
+    /// The newest. Null: it does not know its cluster yet. Any thread.
+    [[nodiscard]] std::shared_ptr<const cluster_glance> glance() const;
 
     // ---- for people; thread-safe. What they are given is called from the committer's or the coordinator's thread, and
     // not at all when the node has stopped.
@@ -99,6 +102,7 @@ private:
     // on the committer's thread
     void on_ownership(std::uint32_t shard, bool owned);
     void on_tick();
+    void note(const cluster_core& core);
     [[nodiscard]] bool is_active(std::uint32_t shard, const shard_leaders& leaders) const;
     void tell_router(std::uint32_t shard, bool owned);
 
@@ -119,8 +123,9 @@ private:
     std::vector<bool> owned_;               ///< As the driver says.
     std::vector<std::atomic<bool>> active_; ///< As routers were told.
     bool serving_ = false;                  ///< The lease is good for long enough.
-    std::mutex mutex_;
-    committer_actor to_; ///< Under the mutex. Null: not started yet, or stopped.
+    mutable std::mutex mutex_;
+    committer_actor to_;                           ///< Under the mutex. Null: not started yet, or stopped.
+    std::shared_ptr<const cluster_glance> glance_; ///< Under the mutex.
 };
 
 /// Ends the process with status 1: the log says why this node may not be in its cluster.

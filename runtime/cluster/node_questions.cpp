@@ -70,8 +70,8 @@ void node_questions::on_question(const uuid& from, const node_question& question
     }
     if (!handler) {
         answer(from, question.number,
-               problem{code::not_found, "the node does not answer \"" + question.name.substr(0, 100) +
-                                            "\": it is of an older version, or has not started yet"});
+               unavailable("the node does not answer \"" + question.name.substr(0, 100) +
+                           "\": it is of an older version, or has not started yet"));
         return;
     }
     if (answering_.fetch_add(1) >= outstanding_max) {

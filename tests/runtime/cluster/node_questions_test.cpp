@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_the_node_does_not_know_is_a_problem_that_says_s
     world w;
     w.ask("of_the_future");
     w.deliver();
-    BOOST_REQUIRE(w.failed_with(code::not_found));
+    BOOST_REQUIRE(w.failed_with(code::unavailable));
     BOOST_TEST(w.answers[0].error().detail.find("of_the_future") != std::string::npos);
     BOOST_TEST(w.answers[0].error().detail.find("older version") != std::string::npos);
 }
