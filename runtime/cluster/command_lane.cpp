@@ -28,7 +28,11 @@ forwarder_ports command_lane::make_forwarder_ports() {
         const bool known = leader == ports_.self ? serves(shard) : !leader.is_nil();
         return known ? std::optional(leader) : std::nullopt;
     };
-    out.send = [this](const uuid& to, const envelope& what) { return say(to, what); };
+    out.send = [this](const uuid& to, const envelope& what) {
+        const bool said = say(to, what);
+        sent_ += said ? 1 : 0;
+        return said;
+    };
     out.take = ports_.take;
     out.applied = [this](std::uint32_t shard) { return ports_.store->applied(shard); };
     out.version_of = [this](const entity_address& a) -> std::uint64_t {
@@ -84,6 +88,11 @@ bool command_lane::serves(std::uint32_t shard) const {
 std::shared_ptr<const shard_leaders> command_lane::leaders() const {
     const std::lock_guard lock(mutex_);
     return leaders_;
+}
+
+command_lane::counted command_lane::counts() const {
+    const std::lock_guard lock(mutex_);
+    return {up_.size(), sent_, taken_, read_index_.rounds()};
 }
 
 // ---- from the driver
@@ -208,6 +217,7 @@ void command_lane::take_command(const uuid& from, command_envelope what) {
         answer(from, {what.number, true, outcome{}, 0, held_command::never_decided});
         return;
     }
+    ++taken_;
     auto held = std::make_shared<held_command>();
     held->bytes = what.what.payload.size();
     held->command = std::move(what.what);

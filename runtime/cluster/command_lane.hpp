@@ -51,6 +51,14 @@ public:
     [[nodiscard]] bool serves(std::uint32_t shard) const;
     [[nodiscard]] std::shared_ptr<const shard_leaders> leaders() const;
 
+    struct counted {
+        std::size_t peers = 0;         ///< That are connected.
+        std::uint64_t sent = 0;        ///< Commands to other nodes, since the start.
+        std::uint64_t taken = 0;       ///< Commands from them.
+        std::uint64_t read_rounds = 0; ///< In which owners were asked.
+    };
+    [[nodiscard]] counted counts() const;
+
     // ---- from the driver's thread
     void on_ownership(std::uint32_t shard, bool owned);
     /// The tables have moved on.
@@ -76,6 +84,8 @@ private:
     links& links_;
     const command_ports ports_;
     std::vector<std::atomic<bool>> owned_;
+    std::atomic<std::uint64_t> sent_{0};
+    std::atomic<std::uint64_t> taken_{0};
     mutable std::mutex mutex_;
     std::shared_ptr<const shard_leaders> leaders_;
     std::set<uuid> up_;                                    ///< Peers that are connected.

@@ -124,6 +124,9 @@ class ContractTest(GovernanceContract, SettingsContract, NodeTest):
             self.drive(name, 409, name="n2")  # this is a node alone
             self.drive(name, 401, name="n2", key="wrong")
         self.drive("supervision", 404, query={"prefix": "/nowhere"})
+        for name in ("load", "list_failures", "dead_letters"):
+            self.drive(name, 200, query={"node": "n1"})
+            self.drive(name, 404, query={"node": "n9"})
         self.drive("load", 422, query={"limit": "many"}, lenient=True)
         self.drive("list_events", 422, query={"limit": "0"}, lenient=True)
         self.drive("list_events", 422, query={"after": "not a cursor"})
