@@ -49,7 +49,8 @@ class OneTree(ClusterTest):
 
     def test_a_node_that_is_dead_or_stands_still_is_shown_as_such_and_delays_nobody(self):
         n1, n2, n3 = self.start_all()
-        n3.pause()
+        n3.pause()  # its threads may take a moment to hear of it
+        poll("n3 says nothing any more", lambda: self.nodes_in(n1)["n3"]["status"] != "running")
         began = time.monotonic()
         shown = self.nodes_in(n1)
         self.assertLess(time.monotonic() - began, 10)  # 2 s, and what a busy machine adds
