@@ -4,6 +4,7 @@
 #include "schemas/base/ids.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,5 +65,40 @@ struct move_shard_body {
         {.name = "to", .required = true, .min = 1, .max = 63, .doc = "The name of a node.", .example = "\"n2\""}};
 };
 BOOST_DESCRIBE_STRUCT(move_shard_body, (), (to))
+
+// ---- events of the live channel `cluster`. `node`: whose reader one is, which sees it so.
+
+/// A node came, went, or is to lead nothing (again).
+struct cluster_node_news {
+    std::string node;
+    std::string name; ///< Of the one that it is about.
+    uuid replica_id;
+};
+BOOST_DESCRIBE_STRUCT(cluster_node_news, (), (node, name, replica_id))
+
+/// Shards are led by another node.
+struct cluster_moves_news {
+    std::string node;
+    std::uint64_t count = 0;
+    std::vector<std::uint32_t> shards;         ///< The first 64 of them.
+    std::map<std::string, std::uint64_t> from; ///< How many each node led before, by name.
+    std::map<std::string, std::uint64_t> to;   ///< How many each node leads now.
+};
+BOOST_DESCRIBE_STRUCT(cluster_moves_news, (), (node, count, shards, from, to))
+
+/// Shards take no commands any more, or take them again.
+struct cluster_quorum_news {
+    std::string node;
+    std::uint64_t count = 0;
+    std::vector<std::uint32_t> shards; ///< The first 64 of them.
+    std::uint64_t closed = 0;          ///< That take none now, these and others.
+};
+BOOST_DESCRIBE_STRUCT(cluster_quorum_news, (), (node, count, shards, closed))
+
+/// The node may show nothing that it owns, or may again.
+struct cluster_lease_news {
+    std::string node;
+};
+BOOST_DESCRIBE_STRUCT(cluster_lease_news, (), (node))
 
 } // namespace troupe

@@ -488,6 +488,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
     }
+    publish_cluster_metrics(*me.node);
     if (auto reached = wait_for_cluster(parts); !reached) {
         return reached.error();
     }

@@ -9,11 +9,13 @@
 #include "actors/task/task_model.hpp"
 #include "net/http/route.hpp"
 #include "schemas/base/ids.hpp"
+#include "schemas/cluster.hpp"
 #include "schemas/dead_letter.hpp"
 #include "schemas/run.hpp"
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,15 +43,32 @@ net::live_channel own_channel(std::string name, std::string doc) {
     return out;
 }
 
+/// Of `runtime::cluster::news_between`.
+net::live_channel cluster_channel() {
+    net::live_channel out{
+        "cluster", "cluster", "Nodes that come and go and shards that move, as this node sees it.", {}};
+    const auto add = [&]<class News>(std::initializer_list<std::string_view> kinds, const News&) {
+        for (const auto kind : kinds) {
+            out.messages.push_back({std::string(kind), [] { return net::document_schema<News>(); }, true});
+        }
+    };
+    add({"node_joined", "node_up", "node_down", "node_drained", "node_resumed", "node_removed"}, cluster_node_news{});
+    add({"shards_moved"}, cluster_moves_news{});
+    add({"shards_closed", "shards_opened"}, cluster_quorum_news{});
+    add({"lease_ended", "lease_back"}, cluster_lease_news{});
+    return out;
+}
+
 struct named_channel {
     std::string_view name;
     std::string_view permission;
 };
-constexpr std::array<named_channel, 6> named{{
+constexpr std::array<named_channel, 7> named{{
     {"agent_status", "agent:read"},
     {"task_completion", "task:read"},
     {"activities", "event:read"},
     {"supervision", "system:read"},
+    {"cluster", "system:read"},
     {"system_metrics", "system:read"},
     {"system_alerts", "system:read"},
 }};
@@ -109,6 +128,7 @@ std::vector<net::live_channel> live_channels() {
                    "supervision",
                    "Parts of the node that start, fail and end.",
                    {{"changed", [] { return std::string(supervision_schema); }, true}}});
+    out.push_back(cluster_channel());
     out.push_back({"system_metrics",
                    "system_metrics",
                    "Figures of the node, every five seconds.",

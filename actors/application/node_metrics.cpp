@@ -1,5 +1,6 @@
 #include "actors/application/node_metrics.hpp"
 
+#include "runtime/cluster/membership.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -66,6 +67,56 @@ void publish_metrics(runtime::node& node) {
                  [&node] { return static_cast<double>(node.statistics().entities_active); });
     m.read_gauge("troupe_subscribers", "Live subscriptions.",
                  [&node] { return static_cast<double>(node.statistics().subscribers); });
+}
+
+void publish_cluster_metrics(runtime::node& node) {
+    using figures = runtime::cluster::cluster_statistics;
+    const auto* member = node.member();
+    if (!member) {
+        return;
+    }
+    auto& m = runtime::metrics();
+    const auto read = [member](auto figure) {
+        return [=] { return static_cast<double>(member->statistics().*figure); };
+    };
+    constexpr std::string_view nodes = "Nodes of the cluster, by what this one knows of them.";
+    m.read_gauge("troupe_cluster_nodes", nodes,
+                 [member] {
+                     const auto now = member->statistics();
+                     return static_cast<double>(now.nodes_up - now.nodes_draining);
+                 },
+                 {{"status", "up"}});
+    m.read_gauge("troupe_cluster_nodes", nodes, read(&figures::nodes_draining), {{"status", "draining"}});
+    m.read_gauge("troupe_cluster_nodes", nodes, read(&figures::nodes_down), {{"status", "down"}});
+    m.read_gauge("troupe_cluster_peers_connected", "Other nodes that this one is connected with.",
+                 read(&figures::peers));
+    m.read_gauge("troupe_cluster_shards_led", "Shards that this node leads.", read(&figures::shards_led));
+    m.read_gauge("troupe_cluster_shards_held", "Shards of which this node has a copy that votes.",
+                 read(&figures::shards_held));
+    m.read_gauge("troupe_cluster_shards_closed",
+                 "Shards that take no commands: without a leader, or without a majority of their copies.",
+                 read(&figures::shards_closed));
+    m.read_gauge("troupe_cluster_lease_left_seconds",
+                 "For how long this node may still show what it leads, if its lease is not renewed.",
+                 [member] { return static_cast<double>(member->statistics().lease_left_ms) / 1e3; });
+    m.read_gauge(
+        "troupe_cluster_lag_entries",
+        "How many entries the slowest copy on a node that is up is behind, of the shards that this node leads.",
+        read(&figures::lag_entries));
+    m.read_counter("troupe_cluster_leader_changes_total", "Shards that another node leads than before, as seen here.",
+                   read(&figures::leader_changes));
+    m.read_counter("troupe_cluster_commands_sent_total", "Commands that this node sent to the owners of their shards.",
+                   read(&figures::commands_sent));
+    m.read_counter("troupe_cluster_commands_taken_total", "Commands that other nodes sent to this one.",
+                   read(&figures::commands_taken));
+    m.read_counter("troupe_cluster_read_rounds_total",
+                   "Rounds in which this node asked owners how far they are, so that reads here show the newest.",
+                   read(&figures::read_rounds));
+    constexpr std::string_view checkpoints = "Whole shards that went to or came from other nodes.";
+    m.read_counter("troupe_cluster_checkpoints_total", checkpoints, read(&figures::checkpoints_sent),
+                   {{"direction", "sent"}});
+    m.read_counter("troupe_cluster_checkpoints_total", checkpoints, read(&figures::checkpoints_received),
+                   {{"direction", "received"}});
 }
 
 } // namespace troupe::actors

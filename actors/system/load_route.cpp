@@ -1,3 +1,4 @@
+#include "actors/system/other_nodes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "runtime/entity/host.hpp"
 #include "runtime/entity/troubles.hpp"
@@ -107,9 +108,13 @@ net::route load_route(const system_parts& parts) {
             .tag = "system",
             .permission = "system:read",
             .query = {{"limit", "How many of the busiest actors.",
-                       R"({"type":"integer","minimum":0,"maximum":100,"default":10})"}},
+                       R"({"type":"integer","minimum":0,"maximum":100,"default":10})"},
+                      node_parameter()},
             .reply = net::reply_of<load_document>("load"),
-            .run = [&parts](const net::request& r, const net::responder& respond) { load(parts, r, respond); }};
+            .errors = {code::not_found, code::unavailable, code::overloaded},
+            .run = at_any_node(parts, "load", [&parts](const net::request& r, const net::responder& respond) {
+                load(parts, r, respond);
+            })};
 }
 
 } // namespace troupe::actors

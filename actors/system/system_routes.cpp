@@ -5,13 +5,11 @@
 #include "net/http/stream_query.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/supervision/dead_letters.hpp"
-#include "runtime/supervision/tree.hpp"
 #include "storage/views.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 namespace troupe::actors {
@@ -57,10 +55,6 @@ struct health_document {
     std::string node;
 };
 BOOST_DESCRIBE_STRUCT(health_document, (), (status, version, node))
-
-net::body_type any_object(std::string name) {
-    return {std::move(name), [] { return std::string(R"({"type":"object","additionalProperties":true})"); }, nullptr};
-}
 
 /// GET /problems/{code}
 struct problem_page_document {
@@ -144,41 +138,6 @@ route health(const system_parts& parts, std::string path, std::string operation,
                     answer(respond, health_document{"ok", TROUPE_VERSION, parts.node->parts().settings->cluster_name});
                 },
             .rooted = true};
-}
-
-/// A number from the query, or the fallback. Bad ones are refused.
-expected<std::size_t> number(const request& r, std::string_view name, std::size_t fallback, std::size_t max) {
-    const auto text = r.query_value(name);
-    std::size_t out = fallback;
-    if (text) {
-        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), out);
-        if (error != std::errc() || end != text->data() + text->size() || out > max) {
-            return problem{code::invalid_request,
-                           std::string(name) + " has to be a number up to " + std::to_string(max),
-                           {{std::string(name), "is not a number up to " + std::to_string(max)}}};
-        }
-    }
-    return out;
-}
-
-void supervision(const system_parts& parts, const request& r, const responder& respond) {
-    const auto depth = number(r, "depth", 3, 16);
-    const auto limit = number(r, "limit", 100, 1000);
-    if (!depth || !limit) {
-        respond(net::to_response(depth ? limit.error() : depth.error(), r));
-        return;
-    }
-    const auto prefix = std::string(r.query_value("prefix").value_or("/"));
-    auto tree = parts.node->parts().tree->to_json(prefix, *depth, *limit);
-    if (!tree) {
-        respond(net::to_response({code::not_found, "there is nothing at '" + prefix +
-                                                       "' in the supervision tree; leave `prefix` out to see all"},
-                                 r));
-        return;
-    }
-    response out;
-    out.body = std::move(*tree);
-    respond(std::move(out));
 }
 
 void events(const system_parts& parts, const request& r, const responder& respond) {
@@ -277,19 +236,7 @@ std::vector<route> system_routes(const system_parts& parts) {
                  respond({200, runtime::metrics().to_prometheus(), "text/plain; version=0.0.4; charset=utf-8", {}});
              },
          .rooted = true});
-    out.push_back(
-        {.verb = verb::get,
-         .path = "/supervision",
-         .operation = "supervision",
-         .summary = "The supervision tree.",
-         .tag = "system",
-         .permission = "system:read",
-         .query = {{"prefix", "Path of the entry to start at.", R"({"type":"string"})", R"("/nodes/n1")"},
-                   {"depth", "Levels below it.", R"({"type":"integer","minimum":0,"maximum":16,"default":3})"},
-                   {"limit", "Children of each.", R"({"type":"integer","minimum":0,"maximum":1000,"default":100})"}},
-         .reply = any_object("supervision"),
-         .errors = {code::not_found},
-         .run = [&parts](const request& r, const responder& respond) { supervision(parts, r, respond); }});
+    out.push_back(supervision_route(parts));
     out.push_back(why_route(parts));
     out.push_back(load_route(parts));
     std::ranges::move(trouble_routes(parts), std::back_inserter(out));

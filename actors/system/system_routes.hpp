@@ -39,6 +39,8 @@ struct system_parts {
 std::vector<net::route> system_routes(const system_parts& parts);
 /// The API's descriptions: `GET /openapi.json`, `/asyncapi.json`, `/docs`.
 std::vector<net::route> document_routes(const system_parts& parts);
+/// `GET /supervision`: the tree over all nodes.
+net::route supervision_route(const system_parts& parts);
 /// `GET /load`: what the node does now, for `troupe top`.
 net::route load_route(const system_parts& parts);
 /// `GET /poison`, `/dead-letters`, `/system/failures`: what was set aside, what nobody worked on, what went wrong.

@@ -1,4 +1,5 @@
 #include "actors/common/routes.hpp"
+#include "actors/system/other_nodes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -120,6 +121,12 @@ void failures(const system_parts& parts, const request& r, const responder& resp
                 R"(,"forgotten":)" + std::to_string(board.forgotten()));
 }
 
+std::vector<net::query_parameter> page_of_node() {
+    auto out = net::page_parameters();
+    out.push_back(node_parameter());
+    return out;
+}
+
 } // namespace
 
 std::vector<net::route> trouble_routes(const system_parts& parts) {
@@ -129,33 +136,38 @@ std::vector<net::route> trouble_routes(const system_parts& parts) {
     const net::body_type failed{"failure_list",
                                 [] { return page_schema(net::document_schema<failure_document>(), forgotten_groups); },
                                 nullptr};
-    return {{.verb = net::verb::get,
-             .path = "/poison",
-             .operation = "list_poison",
-             .summary = "Commands that were set aside because they crashed their entity again and again, newest first.",
-             .tag = "system",
-             .permission = "system:read",
-             .query = net::page_parameters(),
-             .reply = page_of<poisoned_command>("poison_list"),
-             .run = [&parts](const request& r, const responder& respond) { poison(parts, r, respond); }},
-            {.verb = net::verb::get,
-             .path = "/dead-letters",
-             .operation = "dead_letters",
-             .summary = "Messages and events that nobody worked on since the start of the node, newest first.",
-             .tag = "system",
-             .permission = "system:read",
-             .query = net::page_parameters(),
-             .reply = letters,
-             .run = [&parts](const request& r, const responder& respond) { dead_letters(parts, r, respond); }},
-            {.verb = net::verb::get,
-             .path = "/system/failures",
-             .operation = "list_failures",
-             .summary = "What went wrong in the node since its start, the same failures together, the newest first.",
-             .tag = "system",
-             .permission = "system:read",
-             .query = net::page_parameters(),
-             .reply = failed,
-             .run = [&parts](const request& r, const responder& respond) { failures(parts, r, respond); }}};
+    return {
+        {.verb = net::verb::get,
+         .path = "/poison",
+         .operation = "list_poison",
+         .summary = "Commands that were set aside because they crashed their entity again and again, newest first.",
+         .tag = "system",
+         .permission = "system:read",
+         .query = net::page_parameters(),
+         .reply = page_of<poisoned_command>("poison_list"),
+         .run = [&parts](const request& r, const responder& respond) { poison(parts, r, respond); }},
+        {.verb = net::verb::get,
+         .path = "/dead-letters",
+         .operation = "dead_letters",
+         .summary = "Messages and events that nobody worked on since the start of the node, newest first.",
+         .tag = "system",
+         .permission = "system:read",
+         .query = page_of_node(),
+         .reply = letters,
+         .errors = {code::not_found, code::unavailable, code::overloaded},
+         .run = at_any_node(parts, "dead_letters",
+                            [&parts](const request& r, const responder& respond) { dead_letters(parts, r, respond); })},
+        {.verb = net::verb::get,
+         .path = "/system/failures",
+         .operation = "list_failures",
+         .summary = "What went wrong in the node since its start, the same failures together, the newest first.",
+         .tag = "system",
+         .permission = "system:read",
+         .query = page_of_node(),
+         .reply = failed,
+         .errors = {code::not_found, code::unavailable, code::overloaded},
+         .run = at_any_node(parts, "failures",
+                            [&parts](const request& r, const responder& respond) { failures(parts, r, respond); })}};
 }
 
 } // namespace troupe::actors

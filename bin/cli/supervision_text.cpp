@@ -12,11 +12,11 @@
 namespace troupe::cli {
 namespace {
 
-/// A failure as text: a sentence, or an object with one.
+/// A failure as text: a sentence, or an object with one; of a node that says nothing of itself, why.
 std::string failure_text(const json::value& node) {
     const auto failure = node.find("last_failure");
     if (!failure) {
-        return {};
+        return clean_line(node.text_or("problem"));
     }
     if (const auto text = failure->as_string()) {
         return clean_line(*text);

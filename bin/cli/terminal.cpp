@@ -67,6 +67,8 @@ constexpr std::array looks = {
     status_look{"restarting", "◆", tone::warn},
     status_look{"failed", "✗", tone::bad},
     status_look{"error", "✗", tone::bad},
+    status_look{"down", "✗", tone::bad},
+    status_look{"unreachable", "?", tone::warn},
     status_look{"denied", "✗", tone::bad},
     status_look{"cancelled", "–", tone::faint},
     status_look{"skipped", "–", tone::faint},

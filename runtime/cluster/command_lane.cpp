@@ -28,7 +28,11 @@ forwarder_ports command_lane::make_forwarder_ports() {
         const bool known = leader == ports_.self ? serves(shard) : !leader.is_nil();
         return known ? std::optional(leader) : std::nullopt;
     };
-    out.send = [this](const uuid& to, const envelope& what) { return say(to, what); };
+    out.send = [this](const uuid& to, const envelope& what) {
+        const bool said = say(to, what);
+        sent_ += said ? 1 : 0;
+        return said;
+    };
     out.take = ports_.take;
     out.applied = [this](std::uint32_t shard) { return ports_.store->applied(shard); };
     out.version_of = [this](const entity_address& a) -> std::uint64_t {
@@ -54,7 +58,8 @@ command_lane::command_lane(links& links, command_ports ports)
       owned_(ports_.store->who().shards),
       leaders_(std::make_shared<const shard_leaders>(ports_.store->who().shards)),
       forwarder_(make_forwarder_ports(), wait_max_ms),
-      read_index_(make_read_ports(), wait_max_ms) {}
+      read_index_(make_read_ports(), wait_max_ms),
+      questions_([this](const uuid& to, const envelope& what) { return say(to, what); }) {}
 
 void command_lane::forward(held_ptr held) {
     if (const auto back = std::exchange(held->send_back, {})) { // else two nodes would take it to the next owner
@@ -68,6 +73,14 @@ void command_lane::forward(held_ptr held) {
 
 void command_lane::wait_to_read(read_index::done then) { read_index_.wait(std::move(then), ports_.monotonic()); }
 
+void command_lane::ask_node(const uuid& replica, std::string question, std::string parameters, question_done then) {
+    questions_.ask(replica, std::move(question), std::move(parameters), std::move(then), ports_.monotonic());
+}
+
+void command_lane::answer_with(std::string question, question_handler handler) {
+    questions_.answer_with(std::move(question), std::move(handler));
+}
+
 bool command_lane::serves(std::uint32_t shard) const {
     return owned_[shard] && ports_.serves_until_ms() > ports_.monotonic() + show_margin_ms;
 }
@@ -75,6 +88,11 @@ bool command_lane::serves(std::uint32_t shard) const {
 std::shared_ptr<const shard_leaders> command_lane::leaders() const {
     const std::lock_guard lock(mutex_);
     return leaders_;
+}
+
+command_lane::counted command_lane::counts() const {
+    const std::lock_guard lock(mutex_);
+    return {up_.size(), sent_, taken_, read_index_.rounds()};
 }
 
 // ---- from the driver
@@ -131,6 +149,7 @@ void command_lane::on_tick() {
     for (auto& [to, what] : again) {
         answer(to, std::move(what));
     }
+    questions_.on_tick(ports_.monotonic());
     go_on();
 }
 
@@ -158,6 +177,7 @@ void command_lane::on_down(const uuid& peer) {
         std::erase_if(unsaid_, [&](const auto& one) { return one.first == peer; });
     }
     forwarder_.on_peer_down(peer, ports_.monotonic());
+    questions_.on_peer_down(peer);
 }
 
 bool command_lane::say(const uuid& to, const envelope& what) {
@@ -184,6 +204,10 @@ void command_lane::take_envelope(const uuid& from, envelope what) {
         read_index_.on_answer(*indexes, ports_.monotonic());
     } else if (auto* live = std::get_if<live_envelope>(&what); live != nullptr && ports_.publish) {
         ports_.publish(std::move(live->what));
+    } else if (const auto* asked = std::get_if<node_question>(&what)) {
+        questions_.on_question(from, *asked);
+    } else if (auto* said = std::get_if<node_answer>(&what)) {
+        questions_.on_answer(from, std::move(*said));
     }
 }
 
@@ -193,6 +217,7 @@ void command_lane::take_command(const uuid& from, command_envelope what) {
         answer(from, {what.number, true, outcome{}, 0, held_command::never_decided});
         return;
     }
+    ++taken_;
     auto held = std::make_shared<held_command>();
     held->bytes = what.what.payload.size();
     held->command = std::move(what.what);

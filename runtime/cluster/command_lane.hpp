@@ -3,6 +3,7 @@
 #include "runtime/cluster/cluster_core.hpp"
 #include "runtime/cluster/forwarder.hpp"
 #include "runtime/cluster/links.hpp"
+#include "runtime/cluster/node_questions.hpp"
 #include "runtime/cluster/read_index.hpp"
 #include "runtime/entity/messages.hpp"
 #include "storage/store.hpp"
@@ -31,7 +32,7 @@ struct command_ports {
 };
 
 /// Commands and reads between a node and the others: commands go to the owners of their shards, reads wait for what
-/// the owners have. Thread-safe.
+/// the owners have, and what one node alone knows is asked of it. Thread-safe.
 class command_lane {
 public:
     /// The links outlive it.
@@ -43,9 +44,20 @@ public:
     void tell_others(const live_event& e);
     /// See `read_index`.
     void wait_to_read(read_index::done then);
+    /// See `node_questions`, as the next.
+    void ask_node(const uuid& replica, std::string question, std::string parameters, question_done then);
+    void answer_with(std::string question, question_handler handler);
     /// Whether this node owns the shard and may show it.
     [[nodiscard]] bool serves(std::uint32_t shard) const;
     [[nodiscard]] std::shared_ptr<const shard_leaders> leaders() const;
+
+    struct counted {
+        std::size_t peers = 0;         ///< That are connected.
+        std::uint64_t sent = 0;        ///< Commands to other nodes, since the start.
+        std::uint64_t taken = 0;       ///< Commands from them.
+        std::uint64_t read_rounds = 0; ///< In which owners were asked.
+    };
+    [[nodiscard]] counted counts() const;
 
     // ---- from the driver's thread
     void on_ownership(std::uint32_t shard, bool owned);
@@ -72,12 +84,15 @@ private:
     links& links_;
     const command_ports ports_;
     std::vector<std::atomic<bool>> owned_;
+    std::atomic<std::uint64_t> sent_{0};
+    std::atomic<std::uint64_t> taken_{0};
     mutable std::mutex mutex_;
     std::shared_ptr<const shard_leaders> leaders_;
     std::set<uuid> up_;                                    ///< Peers that are connected.
     std::vector<std::pair<uuid, answer_envelope>> unsaid_; ///< Answers for which the way was too full.
     forwarder forwarder_;
     read_index read_index_;
+    node_questions questions_;
 };
 
 } // namespace troupe::runtime::cluster

@@ -97,12 +97,32 @@ log_view driver::view_of(std::uint32_t shard) const {
             [&self](const uuid& id) { return self.core().durable_at(id); }};
 }
 
+std::uint64_t driver::lag_entries() const {
+    std::uint64_t out = 0;
+    for (std::uint32_t shard = 0; shard < core_.shards(); ++shard) {
+        if (!committer_.owns(shard)) {
+            continue;
+        }
+        const auto& log = committer_.logs().of(shard).core();
+        for (const auto& node : core_.nodes()) {
+            const auto there = node.alive ? log.durable_at(node.replica) : std::nullopt;
+            if (there && *there < log.durable()) {
+                out = std::max(out, log.durable() - *there);
+            }
+        }
+    }
+    return out;
+}
+
 std::vector<driver_event> driver::after_write() {
     for (const auto& event : committer_.take_events()) {
         std::visit([this](const auto& e) { note(e); }, event);
     }
     checkpoints_.after_write();
     for (auto& ended : checkpoints_.take_ended()) {
+        if (!ended.why) {
+            ++(ended.received ? checkpoints_received_ : checkpoints_sent_);
+        }
         heard_.emplace_back(std::move(ended));
     }
     return std::exchange(heard_, {});

@@ -83,6 +83,12 @@ public:
     }
     [[nodiscard]] const cluster_core& core() const { return core_; }
 
+    /// How far the slowest replica that is alive is behind, of all shards that are owned here. Looks at all of them.
+    [[nodiscard]] std::uint64_t lag_entries() const;
+    /// Whole shards, since the start.
+    [[nodiscard]] std::uint64_t checkpoints_sent() const { return checkpoints_sent_; }
+    [[nodiscard]] std::uint64_t checkpoints_received() const { return checkpoints_received_; }
+
 private:
     /// Calls `input` with the buffer of the core's actions, and takes them.
     void drive(const std::function<void(cluster_core::actions& out)>& input);
@@ -114,6 +120,8 @@ private:
     checkpoint_exchange checkpoints_;
     std::vector<driver_event> heard_;
     std::uint64_t ticks_ = 0;
+    std::uint64_t checkpoints_sent_ = 0;
+    std::uint64_t checkpoints_received_ = 0;
 };
 
 /// An input of a driver that comes from another thread.

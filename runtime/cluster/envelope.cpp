@@ -15,7 +15,15 @@ using storage::put_text;
 using storage::put_uuid;
 using storage::put_varint;
 
-enum class kind : std::uint8_t { command = 1, answer = 2, question = 3, indexes = 4, live = 5 };
+enum class kind : std::uint8_t {
+    command = 1,
+    answer = 2,
+    question = 3,
+    indexes = 4,
+    live = 5,
+    node_question = 6,
+    node_answer = 7
+};
 
 constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
 
@@ -64,6 +72,18 @@ command read_command(byte_reader& in, std::int64_t now_ms) {
     return c;
 }
 
+void put_problem(std::string& out, const problem& why) {
+    put_varint(out, why.retry_after_s ? *why.retry_after_s + 1ULL : 0);
+    put_text(out, to_problem_json(why));
+}
+
+problem read_problem(byte_reader& in) {
+    const auto retry = in.varint();
+    auto why = from_problem_json(in.text(), 0);
+    why.retry_after_s = retry == 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(retry - 1));
+    return why;
+}
+
 void put_answer(std::string& out, const reply& r) {
     put_fixed(out, static_cast<std::uint8_t>(r.has_value()));
     if (r) {
@@ -71,8 +91,7 @@ void put_answer(std::string& out, const reply& r) {
         put_fixed(out, static_cast<std::uint8_t>(r->repeated));
         put_text(out, r->document);
     } else {
-        put_varint(out, r.error().retry_after_s ? *r.error().retry_after_s + 1ULL : 0);
-        put_text(out, to_problem_json(r.error()));
+        put_problem(out, r.error());
     }
 }
 
@@ -84,10 +103,7 @@ reply read_answer(byte_reader& in) {
         out.document = in.text();
         return out;
     }
-    const auto retry = in.varint();
-    auto why = from_problem_json(in.text(), 0);
-    why.retry_after_s = retry == 0 ? std::nullopt : std::optional(static_cast<std::uint32_t>(retry - 1));
-    return why;
+    return read_problem(in);
 }
 
 void put(std::string& out, const command_envelope& e, std::int64_t now_ms) {
@@ -126,6 +142,19 @@ void put(std::string& out, const live_envelope& e, std::int64_t) {
     put_text(out, e.what.data);
 }
 
+void put(std::string& out, const node_question& e, std::int64_t) {
+    put_kind(out, kind::node_question);
+    put_varint(out, e.number);
+    put_text(out, e.name);
+    put_text(out, e.parameters);
+}
+void put(std::string& out, const node_answer& e, std::int64_t) {
+    put_kind(out, kind::node_answer);
+    put_varint(out, e.number);
+    put_fixed(out, static_cast<std::uint8_t>(e.answer.has_value()));
+    e.answer ? put_text(out, *e.answer) : put_problem(out, e.answer.error());
+}
+
 live_envelope read_live(byte_reader& in) {
     live_envelope out;
     out.what.ts.ms = in.fixed<std::int64_t>();
@@ -154,6 +183,15 @@ envelope read(kind k, byte_reader& in, std::int64_t now_ms) {
         return index_question{number};
     case kind::live:
         return read_live(in);
+    case kind::node_question: {
+        node_question out{number, {}, {}};
+        out.name = in.text();
+        out.parameters = in.text();
+        return out;
+    }
+    case kind::node_answer:
+        return in.fixed<std::uint8_t>() != 0 ? node_answer{number, std::string(in.text())}
+                                             : node_answer{number, read_problem(in)};
     case kind::indexes:
         break;
     }
@@ -176,7 +214,7 @@ std::string encode(const envelope& e, std::int64_t now_ms) {
 expected<envelope> decode_envelope(std::string_view frame, std::int64_t now_ms) {
     byte_reader in(frame);
     const auto k = in.fixed<std::uint8_t>();
-    if (k < static_cast<std::uint8_t>(kind::command) || k > static_cast<std::uint8_t>(kind::live)) {
+    if (k < static_cast<std::uint8_t>(kind::command) || k > static_cast<std::uint8_t>(kind::node_answer)) {
         return problem{code::invalid_request, "an envelope of kind " + std::to_string(k) + ", which is not known here"};
     }
     auto out = read(static_cast<kind>(k), in, now_ms);

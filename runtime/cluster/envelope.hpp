@@ -48,7 +48,20 @@ struct live_envelope {
     live_event what; ///< Without an id.
 };
 
-using envelope = std::variant<command_envelope, answer_envelope, index_question, index_answer, live_envelope>;
+/// What one node wants to know of another (node_questions.hpp).
+struct node_question {
+    std::uint64_t number = 0; ///< Of the sender; the answer bears it.
+    std::string name;
+    std::string parameters; ///< JSON.
+};
+
+struct node_answer {
+    std::uint64_t number = 0;
+    expected<std::string> answer = std::string(); ///< JSON.
+};
+
+using envelope = std::variant<command_envelope, answer_envelope, index_question, index_answer, live_envelope,
+                              node_question, node_answer>;
 
 /// `now_ms` on the monotonic clock: between nodes a deadline is a time that is left.
 std::string encode(const envelope& e, std::int64_t now_ms);

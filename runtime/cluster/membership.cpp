@@ -71,6 +71,8 @@ std::unique_ptr<shared_keys> keys_of(const host_services& host, coordinator& agr
 
 /// What is at work for an entity has to be over when another node may begin it.
 constexpr std::int64_t lease_margin_ms = 250;
+/// What needs a look at all shards is measured every so many ticks: a second.
+constexpr std::uint64_t measure_ticks = 20;
 
 } // namespace
 
@@ -97,6 +99,7 @@ membership::membership(const cluster_place& place, connections ways, node_card s
       wires_(*ways_.agreed, *ways_.peers, &commands_, keys_.get(), &blobs_),
       owned_(host.store->who().shards),
       active_(host.store->who().shards) {
+    wires_.listen([this](const cluster_core& core) { note(core); });
     extend_host();
 }
 
@@ -146,6 +149,42 @@ void membership::on_tick() {
         tell_router(shard, is_active(shard, *leaders));
     }
     commands_.on_tick();
+    tell_news();
+    if (++ticks_ % measure_ticks == 0) {
+        post([this](const driver& d) { measure(d); });
+    }
+}
+
+/// To the readers here: those of other nodes hear it from theirs. A tick collects what comes at once, as at a
+/// fail-over.
+void membership::tell_news() {
+    const auto newest = glance();
+    if (!newest) {
+        return;
+    }
+    auto now = *newest;
+    now.serving = serving_;
+    if (!told_ && !serving_) {
+        return; // it has not come up yet
+    }
+    if (told_ && *told_ != now) {
+        leader_changes_ += leaders_changed(*told_, now);
+        for (auto& one : news_between(*told_, now)) {
+            ports_.publish({{},
+                            system_now(),
+                            "cluster",
+                            std::move(one.kind),
+                            std::move(one.data),
+                            host_.store->who().default_organization});
+        }
+    }
+    told_ = std::move(now);
+}
+
+void membership::measure(const driver& d) {
+    lag_entries_ = d.lag_entries();
+    checkpoints_sent_ = d.checkpoints_sent();
+    checkpoints_received_ = d.checkpoints_received();
 }
 
 void membership::tell_router(std::uint32_t shard, bool owned) {
@@ -160,6 +199,48 @@ void membership::tell_router(std::uint32_t shard, bool owned) {
     if (!owned) {
         ports_.own(shard, false);
     }
+}
+
+void membership::note(const cluster_core& core) {
+    auto now = glance_of(core);
+    if (now.nodes.empty()) {
+        return; // the map has not been read
+    }
+    const std::lock_guard lock(mutex_);
+    if (!glance_ || *glance_ != now) {
+        glance_ = std::make_shared<const cluster_glance>(std::move(now));
+    }
+}
+
+std::shared_ptr<const cluster_glance> membership::glance() const {
+    const std::lock_guard lock(mutex_);
+    return glance_;
+}
+
+cluster_statistics membership::statistics() const {
+    cluster_statistics out;
+    const auto now = glance();
+    const auto& self = settings_.self.replica;
+    for (const auto& node : now ? now->nodes : std::vector<cluster_node>()) {
+        ++(node.alive ? out.nodes_up : out.nodes_down);
+        out.nodes_draining += node.alive && node.draining ? 1 : 0;
+    }
+    for (const auto& shard : now ? now->shards : std::vector<shard_glance>()) {
+        out.shards_led += shard.leader == self ? 1 : 0;
+        out.shards_held += shard.held ? 1 : 0;
+        out.shards_closed += shard.open ? 0 : 1;
+    }
+    out.lease_left_ms = std::max<std::int64_t>(0, host_.serves_until_ms - host_.monotonic());
+    const auto counts = commands_.counts();
+    out.peers = counts.peers;
+    out.commands_sent = counts.sent;
+    out.commands_taken = counts.taken;
+    out.read_rounds = counts.read_rounds;
+    out.leader_changes = leader_changes_;
+    out.checkpoints_sent = checkpoints_sent_;
+    out.checkpoints_received = checkpoints_received_;
+    out.lag_entries = lag_entries_;
+    return out;
 }
 
 // ---- its life

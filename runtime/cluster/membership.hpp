@@ -2,6 +2,7 @@
 
 #include "runtime/cluster/blob_exchange.hpp"
 #include "runtime/cluster/cluster_file.hpp"
+#include "runtime/cluster/cluster_glance.hpp"
 #include "runtime/cluster/cluster_view.hpp"
 #include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/coordinator.hpp"
@@ -20,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +53,25 @@ struct node_ports {
     std::function<void(live_event)> publish;          ///< What another node published, live only.
 };
 
+/// What the metrics say of a cluster, as one of its nodes knows it.
+struct cluster_statistics {
+    std::uint64_t nodes_up = 0;
+    std::uint64_t nodes_down = 0;
+    std::uint64_t nodes_draining = 0; ///< Of those that are up.
+    std::uint64_t shards_led = 0;     ///< By this node.
+    std::uint64_t shards_held = 0;    ///< Copies here that vote.
+    std::uint64_t shards_closed = 0;  ///< That take no commands.
+    std::int64_t lease_left_ms = 0;
+    std::uint64_t peers = 0;          ///< That are connected.
+    std::uint64_t commands_sent = 0;  ///< To other nodes, since the start, as all that follows but the lag.
+    std::uint64_t commands_taken = 0; ///< From them.
+    std::uint64_t read_rounds = 0;    ///< In which owners were asked for reads.
+    std::uint64_t leader_changes = 0; ///< Of all shards, as they were seen here.
+    std::uint64_t checkpoints_sent = 0;
+    std::uint64_t checkpoints_received = 0;
+    std::uint64_t lag_entries = 0; ///< Of the shards that this node leads: how far the slowest live copy is behind.
+};
+
 /// What a new data directory of the cluster begins with.
 storage::common_identity common_identity_of(const cluster_file& file);
 
@@ -79,6 +100,10 @@ public:
     /// Whether this node may show what it owns. Any thread.
     [[nodiscard]] bool is_serving() const { return host_.serves_until_ms > host_.monotonic(); }
     [[nodiscard]] command_lane& commands() { return commands_; }
+    /// The newest. Null: it does not know its cluster yet. Any thread.
+    [[nodiscard]] std::shared_ptr<const cluster_glance> glance() const;
+    /// Any thread.
+    [[nodiscard]] cluster_statistics statistics() const;
 
     // ---- for people; thread-safe. What they are given is called from the committer's or the coordinator's thread, and
     // not at all when the node has stopped.
@@ -103,6 +128,9 @@ private:
     // on the committer's thread
     void on_ownership(std::uint32_t shard, bool owned);
     void on_tick();
+    void tell_news();
+    void measure(const driver& d);
+    void note(const cluster_core& core);
     [[nodiscard]] bool is_active(std::uint32_t shard, const shard_leaders& leaders) const;
     void tell_router(std::uint32_t shard, bool owned);
 
@@ -123,8 +151,15 @@ private:
     std::vector<bool> owned_;               ///< As the driver says.
     std::vector<std::atomic<bool>> active_; ///< As routers were told.
     bool serving_ = false;                  ///< The lease is good for long enough.
-    std::mutex mutex_;
-    committer_actor to_; ///< Under the mutex. Null: not started yet, or stopped.
+    std::optional<cluster_glance> told_;    ///< What readers know.
+    std::uint64_t ticks_ = 0;
+    std::atomic<std::uint64_t> leader_changes_{0};
+    std::atomic<std::uint64_t> checkpoints_sent_{0};
+    std::atomic<std::uint64_t> checkpoints_received_{0};
+    std::atomic<std::uint64_t> lag_entries_{0};
+    mutable std::mutex mutex_;
+    committer_actor to_;                           ///< Under the mutex. Null: not started yet, or stopped.
+    std::shared_ptr<const cluster_glance> glance_; ///< Under the mutex.
 };
 
 /// Ends the process with status 1: the log says why this node may not be in its cluster.

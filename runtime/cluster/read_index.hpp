@@ -4,6 +4,7 @@
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -45,6 +46,8 @@ public:
     void go_on(std::int64_t now_ms);
     /// What this node answers to others.
     [[nodiscard]] index_answer answer_to(const index_question& question) const;
+    /// In which owners were asked so far.
+    [[nodiscard]] std::uint64_t rounds() const { return round_; }
 
 private:
     struct waiter {
@@ -63,7 +66,7 @@ private:
     const read_index_ports ports_;
     const std::int64_t wait_max_ms_;
     std::mutex mutex_;
-    std::uint64_t round_ = 0;
+    std::atomic<std::uint64_t> round_ = 0; ///< Changes under the mutex only.
     std::int64_t asked_at_ms_ = 0;
     std::vector<std::optional<std::uint64_t>> wanted_; ///< Of each shard, as its owner says in this round.
     std::vector<waiter> asking_;                       ///< Came before the question of this round.

@@ -49,6 +49,9 @@ void wiring::post_news(driver_input input) {
         if (blobs_) {
             blobs_->note(d.core());
         }
+        if (news_) {
+            news_(d.core());
+        }
     });
 }
 

@@ -29,6 +29,8 @@ public:
            blob_exchange* blobs = nullptr)
         : coordinator_(agreed), links_(peers), commands_(commands), keys_(keys), blobs_(blobs) {}
 
+    /// Told after all that may change registers or nodes, on the driver's thread. Before `start`.
+    void listen(std::function<void(const cluster_core&)> news) { news_ = std::move(news); }
     /// Begins. `post` is called from several threads; inputs of one thread have to come to the driver in their order.
     void start(std::function<void(driver_input)> post);
     /// Ends both, and posts nothing any more. Blocks for a moment. Once.
@@ -57,6 +59,7 @@ private:
     command_lane* commands_;
     shared_keys* keys_;
     blob_exchange* blobs_;
+    std::function<void(const cluster_core&)> news_;
     std::function<void(driver_input)> post_;
     std::atomic<std::size_t> waiting_bytes_{0};
 };

@@ -47,6 +47,14 @@ BOOST_AUTO_TEST_CASE(few_children_are_all_named_and_many_busy_ones_are_not_calle
     BOOST_TEST(show_supervision_overview({}, busy->root()).find("… 199 more") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_says_nothing_of_itself_is_named_with_the_reason) {
+    const auto down = json::document::parse(
+        R"({"path":"/nodes/n2","node":"n2","name":"n2","kind":"supervisor","status":"down","problem":"it is down",)"
+        R"("children_count":null,"truncated":true})");
+    BOOST_TEST(show_supervision({}, down->root()) == "✗ /nodes/n2  supervisor  down  it is down\n");
+    BOOST_TEST(show_supervision_overview({}, down->root()) == show_supervision({}, down->root()));
+}
+
 BOOST_AUTO_TEST_CASE(details_say_once_what_is_not_known) {
     const auto one = json::document::parse(
         entry("/n", R"(,"policy":"permanent, 5 s to end","uptime_ms":200000,"mailbox_depth":3,"messages":null,)"

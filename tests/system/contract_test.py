@@ -127,6 +127,9 @@ class ContractTest(GovernanceContract, SettingsContract, NodeTest):
             self.drive(name, 409, shard="17", body=body)
             self.drive(name, 401, shard="17", body=body, key="wrong")
         self.drive("supervision", 404, query={"prefix": "/nowhere"})
+        for name in ("load", "list_failures", "dead_letters"):
+            self.drive(name, 200, query={"node": "n1"})
+            self.drive(name, 404, query={"node": "n9"})
         self.drive("load", 422, query={"limit": "many"}, lenient=True)
         self.drive("list_events", 422, query={"limit": "0"}, lenient=True)
         self.drive("list_events", 422, query={"after": "not a cursor"})

@@ -87,7 +87,8 @@ class LiveTest(NodeTest):
 
     def test_channels_show_what_they_promise(self):
         socket = self.socket()
-        for channel in ("activities", "agent_status", "task_completion", "supervision", "system_metrics", "system_alerts"):
+        for channel in ("activities", "agent_status", "task_completion", "supervision", "cluster", "system_metrics",
+                        "system_alerts"):
             self.assertEqual(socket.subscribe(channel)["op"], "subscribed", channel)
         task = self.task()
         agent = self.api.create("/agents", {"name": "scout", "model": "rehearsal/default", "instructions": "Work."})["id"]
@@ -159,7 +160,7 @@ class LiveTest(NodeTest):
         key = self.api.create("/api-keys", {"name": "tasks", "role": "viewer", "scopes": ["task:read"]})["key"]
         socket = self.socket(key=key)
         for channel, may in (("tasks/*", True), ("task_completion", True), ("agent_status", False), ("activities", False),
-                             ("runs/*", False), ("*", False), ("supervision", False), ("system_metrics", False),
+                             ("runs/*", False), ("*", False), ("supervision", False), ("cluster", False), ("system_metrics", False),
                              ("agents/018f0000-0000-7000-8000-000000000001/logs", False), ("s*", False)):
             answer = socket.subscribe(channel)
             self.assertEqual(answer["op"] == "subscribed", may, (channel, answer))

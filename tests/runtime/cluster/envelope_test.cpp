@@ -80,10 +80,26 @@ BOOST_AUTO_TEST_CASE(answers_and_indexes_come_as_they_went) {
     BOOST_TEST((indexes.applied == index_answer{2, {{0, 1}, {255, 1ULL << 50}}}.applied));
 }
 
+BOOST_AUTO_TEST_CASE(questions_of_nodes_and_their_answers_come_as_they_went) {
+    const auto question = again(node_question{1ULL << 40, "supervision", R"({"depth":3})"});
+    BOOST_TEST(question.number == 1ULL << 40);
+    BOOST_TEST(question.name == "supervision");
+    BOOST_TEST(question.parameters == R"({"depth":3})");
+    const auto good = again(node_answer{5, std::string(R"({"path":"/"})")});
+    BOOST_TEST(good.number == 5u);
+    BOOST_TEST(good.answer.value() == R"({"path":"/"})");
+    const auto bad = again(node_answer{5, problem{code::not_found, "nothing", {}, 3}});
+    BOOST_TEST((bad.answer.error().code == code::not_found));
+    BOOST_TEST(bad.answer.error().detail == "nothing");
+    BOOST_TEST(bad.answer.error().retry_after_s.value() == 3u);
+}
+
 BOOST_AUTO_TEST_CASE(every_beginning_of_an_envelope_is_refused_or_shorter_and_nothing_is_read_beyond) {
     for (const auto& e : std::vector<envelope>{
              command_envelope{9, some_command(), 4}, answer_envelope{3, false, outcome{8, true, "{}"}},
-             answer_envelope{3, false, problem{code::conflict, "x"}}, index_question{300}}) {
+             answer_envelope{3, false, problem{code::conflict, "x"}}, index_question{300},
+             node_question{300, "load", "{}"}, node_answer{300, std::string("{}")},
+             node_answer{300, problem{code::conflict, "x"}}}) {
         const auto whole = encode(e, 0);
         for (std::size_t n = 0; n < whole.size(); ++n) {
             BOOST_TEST(decode_envelope(whole.substr(0, n), 0).has_error(), n);
