@@ -407,6 +407,17 @@ std::string key_store::draw(const uuid& subject, std::uint32_t number) const {
     return make_wrapped(*wrapping_, subject, number);
 }
 
+agreed_key key_store::kept(std::uint32_t number) const {
+    const std::shared_lock lock(mutex_);
+    const auto& e = entries_.at(number - 1);
+    return {number, e.subject, e.wrapped, e.destroyed};
+}
+
+bool key_store::is_current() const {
+    const std::shared_lock lock(mutex_);
+    return std::ranges::all_of(entries_, [&](const entry& e) { return !e.key || wrapping_->is_current(e.wrapped); });
+}
+
 expected<void> key_store::check_known(const agreed_key& k) const {
     const auto& e = entries_[k.number - 1];
     if (e.subject != k.subject) {

@@ -97,6 +97,9 @@ std::vector<driver_event> driver::after_write() {
     }
     checkpoints_.after_write();
     for (auto& ended : checkpoints_.take_ended()) {
+        if (ended.received && !ended.why) {
+            port_.on_installed(ended.shard);
+        }
         heard_.emplace_back(std::move(ended));
     }
     return std::exchange(heard_, {});

@@ -327,6 +327,34 @@ BOOST_AUTO_TEST_CASE(named_blobs_that_are_missing_come_by_themselves) {
     BOOST_TEST(!holds(2, names[4]));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_checkpoint_names_comes_soon_and_as_long_as_that_helps) {
+    cut(2);
+    const auto name = put(0, "content").value();
+    const auto nowhere = storage::blob_hash_of(std::string(64, '7'));
+    pass(blob_spreads::keep_ms + 1000);
+    mend(2);
+    pass(blob_exchange::sweep_soon_ms + 1000); // nothing names it yet
+    BOOST_TEST(!holds(2, name));
+    storage::view_rows rows;
+    for (const auto& hash : {storage::blob_hash_of(name), nowhere}) {
+        entity_address a{organization, "album", make_uuid()};
+        rows.puts.emplace_back(storage::keys::reference(at(2).shard_of(a), storage::as_bytes(*hash), a), "");
+    }
+    BOOST_REQUIRE(storage::write_view_rows(at(2), rows).has_value());
+    int asked = 0;
+    const storage::blob_id lost{organization, *nowhere};
+    net.loses = [&](const uuid& from, const uuid&, const std::string& frame) {
+        asked += from == nodes[2]->replica && frame == encode(blob_ask{lost}) ? 1 : 0;
+        return false;
+    };
+    nodes[2]->exchange->look_again();
+    pass(blob_exchange::sweep_soon_ms + 1000);
+    BOOST_TEST(holds(2, name));
+    pass(60'000);
+    BOOST_TEST(asked > 0);
+    BOOST_TEST(asked < 20); // nobody has it
+}
+
 BOOST_AUTO_TEST_CASE(bad_frames_cost_nothing) {
     const auto name = put(0, "content").value();
     settle();
