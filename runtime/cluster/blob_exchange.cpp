@@ -142,6 +142,13 @@ void blob_exchange::note(const cluster_core& core) {
     if (!core.nodes().empty()) {
         set_members(std::move(others));
     }
+    std::size_t votes = 0; // who votes has had all that was committed before, as a checkpoint or by entries
+    for (std::uint32_t shard = 0; shard < core.shards(); ++shard) {
+        votes += static_cast<std::size_t>(std::ranges::count(core.shard(shard).voters, ports_.self));
+    }
+    if (std::exchange(votes_, votes) < votes) {
+        look_again();
+    }
 }
 
 void blob_exchange::set_members(std::set<uuid> others) {
@@ -308,8 +315,8 @@ void blob_exchange::end_round() {
     const bool more = std::exchange(looks_again_, false);
     const auto found = std::exchange(missing_, 0);
     const auto before = std::exchange(missing_before_, found);
-    const bool helps = found > 0 && found != before; // else it would go on for as long as a content is nowhere
-    sweep_ms_ = ports_.monotonic() + (more || helps ? sweep_soon_ms : sweep_every_ms);
+    const bool same = found > 0 && found == before; // they may be nowhere
+    sweep_ms_ = ports_.monotonic() + (same ? sweep_again_ms : more || found > 0 ? sweep_soon_ms : sweep_every_ms);
     if (found > 0) {
         tells_ = true;
         log_for("cluster").info("{} contents that the tables name were not here; they are fetched", found);

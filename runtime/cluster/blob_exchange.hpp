@@ -46,9 +46,10 @@ public:
     /// As long as it is remembered that no node has a blob, so that whoever names it and asks again is told.
     static constexpr std::int64_t absent_ms = 2000;
     static constexpr std::size_t absent_max = 1024;
-    /// Named blobs that are not here are looked for after a peer came back or a checkpoint came, again as long as that
-    /// brings some here, and then now and then.
+    /// Named blobs that are not here are looked for when a peer came back, a checkpoint came, or this node began to
+    /// vote for a shard; again as long as some are missing, and then now and then.
     static constexpr std::int64_t sweep_soon_ms = 2000;
+    static constexpr std::int64_t sweep_again_ms = 30'000; ///< Those of the round before are missing still.
     static constexpr std::int64_t sweep_every_ms = 600'000;
     static constexpr std::size_t sweep_looked = 64; ///< At a time, of one shard.
     static constexpr std::size_t sweep_shards = 16; ///< In a tick, as long as nothing is missing.
@@ -111,6 +112,7 @@ private:
     const blob_ports ports_;
     std::atomic<std::size_t> waiting_bytes_{0};
     std::optional<std::set<uuid>> noted_; ///< Members without this node; on the driver's thread.
+    std::size_t votes_ = 0;               ///< Shards for which this node votes; there, too.
     std::mutex absent_mutex_;
     std::map<storage::blob_id, std::int64_t> absent_; ///< Since when.
 

@@ -198,9 +198,11 @@ void shared_keys::on_map(const std::vector<entry>& all, std::uint64_t revision) 
                                       "init --from`, which wraps them with that"});
     }
     if (expect <= count && !publishing) {
-        refuse({code::conflict, "the cluster does not know key " + std::to_string(expect) +
-                                    " of this data directory, and contents here may be sealed with it. Keys never go "
-                                    "from the coordinator: it was set back, or the directory is of another cluster"});
+        refuse({code::conflict,
+                "the cluster does not know key " + std::to_string(expect) +
+                    " of this data directory, and contents here may be sealed with it. Keys never go "
+                    "from the coordinator: it was set back, or the directory is of another cluster. A new one "
+                    "begins with a backup: troupe cluster init --from"});
     }
     take(keys);
     heard(revision);

@@ -120,7 +120,10 @@ class FromOne(IdentityTest):
 
     def wait_for_all_contents(self, *members):
         for m in members:
-            poll(f"{m.name} has all contents", lambda m=m: "all contents that the tables name are here" in m.log.read_text())
+            try:
+                poll(f"{m.name} has all contents", lambda m=m: "all contents that the tables name are here" in m.log.read_text())
+            except AssertionError as why:
+                raise AssertionError(f"{why}\n{m.log.read_text()[-3000:]}") from why
 
     def check_disks(self, file, *members):
         for m in members:

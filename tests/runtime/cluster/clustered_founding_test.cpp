@@ -63,6 +63,7 @@ BOOST_AUTO_TEST_CASE(a_founder_publishes_its_keys_before_it_founds_and_goes_on_w
     auto& other = f.all.add();
     BOOST_TEST((other.files() == f.node.files()));
     BOOST_TEST((other.keys->of(f.subjects[1]).error().code == code::erased));
+    BOOST_TEST(std::filesystem::exists(other.directory.path / "keys" / "removal-owed")); // entries may bring its rows
     f.all.write(std::string(config_key), "{}");
     BOOST_TEST(f.all.issue(other, make_uuid()) == 41u);
 }
