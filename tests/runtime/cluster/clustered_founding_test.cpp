@@ -1,8 +1,9 @@
 // A node alone becomes the first of a cluster: first its keys, then its shards, and nobody before that.
 
+#include "tests/storage/journal_fixture.hpp" // before a constant has the name of its parameters
+
 #include "tests/runtime/cluster/key_nodes.hpp"
 #include "tests/runtime/cluster/small_nodes.hpp"
-#include "tests/storage/journal_fixture.hpp"
 
 #include <filesystem>
 
