@@ -69,7 +69,8 @@ cluster_file make_cluster_file(std::vector<std::string> etcd_endpoints, std::uin
 cluster_file make_cluster_file_from(const storage::identity& who, const std::string& cursor_key,
                                     std::vector<std::string> etcd_endpoints, std::uint32_t copies) {
     auto out = make_cluster_file(std::move(etcd_endpoints), who.shards, copies);
-    out.etcd.prefix = "/troupe/" + to_string(who.cluster) + "-" + to_string(out.cluster).substr(0, 8) + "/";
+    const auto fresh = to_string(out.cluster);
+    out.etcd.prefix = "/troupe/" + to_string(who.cluster) + "-" + fresh.substr(fresh.size() - 8) + "/";
     out.cluster = who.cluster;
     out.default_organization = who.default_organization;
     out.hash_seed = who.hash_seed;

@@ -182,8 +182,8 @@ struct blob_nodes {
     void name(std::size_t index, const std::string& blob) {
         const entity_address a{organization, "album", make_uuid()};
         storage::view_rows rows;
-        const auto hash = storage::as_bytes(*storage::blob_hash_of(blob));
-        rows.puts.emplace_back(storage::keys::reference(at(index).shard_of(a), hash, a), "");
+        const auto hash = *storage::blob_hash_of(blob);
+        rows.puts.emplace_back(storage::keys::reference(at(index).shard_of(a), storage::as_bytes(hash), a), "");
         BOOST_REQUIRE(storage::write_view_rows(at(index), rows).has_value());
     }
     /// Whether the whole blob is in a node's own store.
