@@ -132,14 +132,15 @@ storage::store_options store_options_of(const config& settings, const cluster::c
 }
 
 /// Opens the directory, if it is the one that it says it is.
-expected<std::unique_ptr<storage::store>> open_store(const config& settings, const cluster::cluster_place* place) {
+expected<std::unique_ptr<storage::store>> open_store(const config& settings, cluster::cluster_place* place) {
     const auto options = store_options_of(settings, place);
     if (auto original = storage::check_place(options.directory); !original && settings.storage_copied != "adopt") {
         return original.error();
     }
-    const auto mark = place ? std::optional(cluster::cluster_mark{place->file.cluster, place->name}) : std::nullopt;
-    if (auto mine = cluster::check_mark(options.directory, mark); !mine) {
-        return mine.error();
+    auto mark = place ? std::optional(cluster::cluster_mark{place->file.cluster, place->name}) : std::nullopt;
+    const auto known = cluster::check_mark(options.directory, mark);
+    if (!known) {
+        return known.error();
     }
     auto store = storage::store::open(options);
     if (!store) {
@@ -147,6 +148,8 @@ expected<std::unique_ptr<storage::store>> open_store(const config& settings, con
     }
     auto marked = storage::mark_place(options.directory);
     if (marked && mark) {
+        mark->founds = *known ? (*known)->founds : place->file.founder == (*store)->who().replica;
+        place->founds = mark->founds;
         marked = cluster::write_mark(options.directory, *mark);
     }
     return marked ? std::move(store) : marked.error();
@@ -160,7 +163,7 @@ expected<std::unique_ptr<node>> node::open(const config& settings, cluster::clus
     return open_as(settings, &place);
 }
 
-expected<std::unique_ptr<node>> node::open_as(const config& settings, const cluster::cluster_place* place) {
+expected<std::unique_ptr<node>> node::open_as(const config& settings, cluster::cluster_place* place) {
     if (auto wrong = check_retention(settings)) {
         return problem{code::config_invalid, wrong->message};
     }

@@ -85,7 +85,7 @@ public:
 
 private:
     node();
-    static expected<std::unique_ptr<node>> open_as(const config& settings, const cluster::cluster_place* place);
+    static expected<std::unique_ptr<node>> open_as(const config& settings, cluster::cluster_place* place);
     struct impl;
     std::unique_ptr<impl> impl_;
 };

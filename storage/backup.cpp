@@ -2,6 +2,8 @@
 
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/unique_fd.hpp"
+#include "storage/blob_copies.hpp"
+#include "storage/blob_peers.hpp"
 #include "storage/file_hash.hpp"
 #include "storage/rocks.hpp"
 
@@ -279,6 +281,29 @@ expected<void> write_backup(store& s, const fs::path& root, const known_hashes& 
     return replace_file(root / "manifest.json", to_json(manifest) + "\n", 0600);
 }
 
+/// In a cluster tables may name contents that are still on their way here. What no node has is no reason to keep none
+/// of the rest.
+expected<void> fetch_named(const store& s) {
+    auto* peers = blob_peers_of(s);
+    for (std::uint32_t shard = 0; peers && shard < s.who().shards; ++shard) {
+        constexpr std::size_t looked = 1024;
+        std::string from;
+        do {
+            const auto look = find_missing_blobs(s, shard, from, looked);
+            if (!look) {
+                return look.error();
+            }
+            for (const auto& id : look->missing) {
+                if (auto here = peers->fetch(id); !here && here.error().code != code::not_found) {
+                    return here;
+                }
+            }
+            from = look->next;
+        } while (!from.empty());
+    }
+    return {};
+}
+
 } // namespace
 
 expected<backup_manifest> create_backup(store& s, const fs::path& directory, backup_maker made_by,
@@ -303,6 +328,9 @@ expected<backup_manifest> create_backup(store& s, const fs::path& directory, bac
     const auto repeated = std::ranges::find(*others, request_key, &backup_manifest::request_key);
     if (!request_key.empty() && repeated != others->end()) {
         return *repeated;
+    }
+    if (auto whole = fetch_named(s); !whole) {
+        return whole.error();
     }
     if (auto room = check_room(s, folder); !room) {
         return room.error();

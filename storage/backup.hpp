@@ -24,7 +24,8 @@ namespace troupe::storage {
 /// Makes a backup while commits go on: all that was applied before the call is in it (`store::applied`). Entries of a
 /// replica that wait are in its files, but not counted, and a restore drops them. A repeat with the same
 /// `request_key` (not empty) gives the backup that the first call made. One at a time in a folder, else `conflict`.
-/// `storage_full` when less than the store's `free_bytes_min` would be left.
+/// `storage_full` when less than the store's `free_bytes_min` would be left; `unavailable` when a content that the
+/// tables name is not here yet, and cannot be had from the other nodes of a cluster now.
 expected<backup_manifest> create_backup(store& s, const std::filesystem::path& directory, backup_maker made_by,
                                         std::string_view request_key = {});
 

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace troupe::storage {
 
@@ -187,10 +188,14 @@ private:
     std::unordered_map<entity_address, std::uint64_t> versions_; ///< That are left.
 };
 
-/// Of one shard, whose log is written up to `last`.
-expected<void> drop_waiting(store& s, std::uint32_t shard, std::uint64_t last) {
+/// Of one shard, whose log is written up to `last`. The changes of groups go, too: they were for the other replicas,
+/// and hold rows that were erased since.
+expected<void> drop_waiting(store& s, std::uint32_t shard, std::uint64_t last, const std::vector<kept_changes>& kept) {
     const auto applied = s.applied(shard);
     rocksdb::WriteBatch batch;
+    for (const auto& group : kept) {
+        drop_changes(s, shard, group.last, batch);
+    }
     for (auto seq = applied + 1; seq <= last; ++seq) {
         batch.Delete(s.db().log, keys::log(shard, seq));
     }
@@ -208,7 +213,12 @@ expected<std::uint64_t> drop_unapplied(store& s) {
     for (std::uint32_t shard = 0; shard < s.who().shards; ++shard) {
         const auto last = written_seq(s, shard);
         const auto waiting = last - s.applied(shard);
-        if (auto done = waiting > 0 ? drop_waiting(s, shard, last) : expected<void>(); !done) {
+        const auto kept = each_kept(s, shard);
+        auto done = kept ? expected<void>() : expected<void>(kept.error());
+        if (done && (waiting > 0 || !kept->empty())) {
+            done = drop_waiting(s, shard, last, *kept);
+        }
+        if (!done) {
             return done.error();
         }
         dropped += waiting;

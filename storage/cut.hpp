@@ -25,8 +25,9 @@ struct cut_result {
 expected<cut_result> cut_journal(store& s, timestamp until, const std::function<void(std::uint64_t records)>& progress);
 
 /// Takes off what a replica's logs have beyond what is applied, and gives how many records that were: in a copy nobody
-/// knows any more whether they were committed. Promises stay. For a copy that nothing else uses, without a committer,
-/// and that becomes another replica: this one may have acknowledged them.
+/// knows any more whether they were committed. So goes what was kept for other replicas, which get all of a shard at
+/// once. Promises stay. For a copy that nothing else uses, without a committer, and that becomes another replica: this
+/// one may have acknowledged them.
 expected<std::uint64_t> drop_unapplied(store& s);
 
 } // namespace troupe::storage

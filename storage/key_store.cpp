@@ -407,6 +407,16 @@ std::string key_store::draw(const uuid& subject, std::uint32_t number) const {
     return make_wrapped(*wrapping_, subject, number);
 }
 
+agreed_key key_store::kept(std::uint32_t number) const {
+    const std::shared_lock lock(mutex_);
+    return {number, entries_[number - 1].subject, entries_[number - 1].wrapped, entries_[number - 1].destroyed};
+}
+
+bool key_store::is_current() const {
+    const std::shared_lock lock(mutex_);
+    return std::ranges::all_of(entries_, [&](const entry& e) { return !e.key || wrapping_->is_current(e.wrapped); });
+}
+
 expected<void> key_store::check_known(const agreed_key& k) const {
     const auto& e = entries_[k.number - 1];
     if (e.subject != k.subject) {
@@ -465,11 +475,12 @@ expected<void> key_store::take(std::span<const agreed_key> keys) {
         fresh.push_back(std::move(*e));
     }
     for (const auto& k : keys) {
-        if (k.number > known || !k.wrapped.empty() || !entries_[k.number - 1].key) {
+        const bool is_known = k.number <= known;
+        if (!k.wrapped.empty() || (is_known && !entries_[k.number - 1].key)) {
             continue;
         }
-        auto destroyed = owe_removal(folder_); // the node where it was asked for removes no rows here
-        if (destroyed = destroyed ? destroy_known(k.number, k.destroyed) : destroyed; !destroyed) {
+        auto destroyed = owe_removal(folder_); // the node where it was asked for removes no rows here, nor from entries
+        if (destroyed = destroyed && is_known ? destroy_known(k.number, k.destroyed) : destroyed; !destroyed) {
             return destroyed;
         }
     }
@@ -577,10 +588,8 @@ expected<void> merge_key_files(const std::vector<std::pair<std::string, std::str
         for (const auto& [number, line] : lines) {
             merged += line + "\n";
         }
-        if (there && merged == *there) {
-            continue;
-        }
-        if (auto written = replace_file(file, merged, 0600); !written) {
+        const bool is_new = !there || merged != *there;
+        if (auto written = is_new ? replace_file(file, merged, 0600) : expected<void>(); !written) {
             return written;
         }
     }

@@ -124,6 +124,10 @@ public:
     [[nodiscard]] bool is_shared() const { return others_.load() != nullptr; }
     /// How many there are: the greatest number.
     [[nodiscard]] std::uint32_t count() const;
+    /// A key that is kept, for others to agree to: up to `count`.
+    [[nodiscard]] agreed_key kept(std::uint32_t number) const;
+    /// Whether all of them are wrapped with the newest master key.
+    [[nodiscard]] bool is_current() const;
     /// A new key, wrapped, for others to agree to. It is not kept.
     [[nodiscard]] std::string draw(const uuid& subject, std::uint32_t number) const;
     /// Keeps what was agreed on, by ascending number and without holes; what is known already changes nothing.

@@ -65,11 +65,12 @@ expected<master_keys> read_master_keys(const master_key_source& from) {
     return master_keys::parse(text->text(), from.origin());
 }
 
-expected<void> make_key_file(const std::filesystem::path& file) {
+namespace {
+
+expected<void> write_key_file(const std::filesystem::path& file, const wiped_text& all) {
     // Whole or not there, and never over another one: written beside, then linked to its name.
     const auto beside = file.parent_path() / (".secrets-key-" + to_string(make_uuid()));
-    const wiped_text line(line_of_new_key());
-    if (auto written = replace_file(beside, line.text(), 0600); !written) {
+    if (auto written = replace_file(beside, all.text(), 0600); !written) {
         return written;
     }
     const int failed = ::link(beside.c_str(), file.c_str()) == 0 ? 0 : errno;
@@ -80,6 +81,23 @@ expected<void> make_key_file(const std::filesystem::path& file) {
     }
     return failed == 0 ? sync_folder(file.parent_path())
                        : expected<void>(file_problem("create", file.native(), failed));
+}
+
+} // namespace
+
+expected<void> make_key_file(const std::filesystem::path& file) {
+    return write_key_file(file, wiped_text(line_of_new_key()));
+}
+
+expected<void> copy_key_file(const master_key_source& from, const std::filesystem::path& file) {
+    if (auto good = read_master_keys(from); !good) {
+        return good.error();
+    }
+    if (!from.text.empty()) {
+        return write_key_file(file, wiped_text(from.text + "\n"));
+    }
+    const auto text = read_text(from.file);
+    return text ? write_key_file(file, *text) : expected<void>(text.error());
 }
 
 expected<master_keys> add_master_key(const master_key_source& to) {

@@ -29,6 +29,9 @@ expected<master_keys> read_master_keys(const master_key_source& from);
 /// ever overwritten.
 expected<void> make_key_file(const std::filesystem::path& file);
 
+/// Likewise one with the keys that are at hand: `not_found`, `config_invalid` as of `read_master_keys`.
+expected<void> copy_key_file(const master_key_source& from, const std::filesystem::path& file);
+
 /// Puts a new key before those of the file, in one step: the old ones stay in it. Gives all of them.
 expected<master_keys> add_master_key(const master_key_source& to);
 

@@ -70,6 +70,21 @@ expected<std::vector<keyring_state>> read_keyrings(const storage::store& s) {
     return read ? expected<std::vector<keyring_state>>(std::move(out)) : read.error();
 }
 
+expected<void> check_keyrings(const storage::store& s, const master_keys& masters) {
+    const auto rings = read_keyrings(s);
+    if (!rings) {
+        return rings.error();
+    }
+    for (const auto& ring : *rings) {
+        for (const auto& key : ring.keys) {
+            if (const auto opened = unwrap_key(masters, ring.organization, key); !opened) {
+                return opened.error();
+            }
+        }
+    }
+    return {};
+}
+
 expected<std::optional<rewrap_data_keys>> rewrapped(const master_keys& masters, const keyring_state& ring) {
     rewrap_data_keys out;
     for (const auto& key : ring.keys) {
@@ -182,25 +197,16 @@ expected<std::unique_ptr<secret_vault>> secret_vault::open(const runtime::servic
     return good ? expected<std::unique_ptr<secret_vault>>(std::move(out)) : good.error();
 }
 
-/// Every data key opens: what is wrong with the master keys is said before the node serves.
+/// What is wrong with the master keys is said before the node serves.
 expected<void> secret_vault::check() const {
-    const auto rings = read_keyrings(*services_.store);
-    if (!rings) {
-        return rings.error();
+    const auto good = check_keyrings(*services_.store, *masters());
+    if (good) {
+        return {};
     }
-    const auto keys = masters();
-    for (const auto& ring : *rings) {
-        for (const auto& key : ring.keys) {
-            if (const auto opened = unwrap_key(*keys, ring.organization, key); !opened) {
-                return problem{opened.error().code,
-                               "the secrets cannot be opened with the keys of " + source_.origin() + ": " +
-                                   opened.error().detail +
-                                   ". Give the node that master key, behind the new one if there is a new one; nothing "
-                                   "was changed"};
-            }
-        }
-    }
-    return {};
+    return problem{good.error().code, "the secrets cannot be opened with the keys of " + source_.origin() + ": " +
+                                          good.error().detail +
+                                          ". Give the node that master key, behind the new one if there is a new one; "
+                                          "nothing was changed"};
 }
 
 std::shared_ptr<const master_keys> secret_vault::masters() const {

@@ -96,6 +96,9 @@ runtime::performer_of<keyring_model> make_keyring_performer(const secret_vault& 
 /// All keyrings of a data directory.
 expected<std::vector<keyring_state>> read_keyrings(const storage::store& s);
 
+/// Every data key of the directory opens with one of the master keys, or the problem that the first one has.
+expected<void> check_keyrings(const storage::store& s, const master_keys& masters);
+
 /// The command that wraps with the current master key what is wrapped with another one; nothing when there is nothing
 /// to do. `secrets_locked` when a master key is missing.
 expected<std::optional<rewrap_data_keys>> rewrapped(const master_keys& masters, const keyring_state& ring);

@@ -1,101 +1,19 @@
 #include "schemas/cluster.hpp"
-#include "actors/identity/admin_key.hpp"
-#include "actors/secret/master_key_file.hpp"
 #include "bin/cli/commands.hpp"
 #include "bin/cli/interrupt.hpp"
 #include "bin/cli/print.hpp"
-#include "runtime/cluster/cluster_file.hpp"
-#include "schemas/base/durable_file.hpp"
-#include "storage/store.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string>
-#include <system_error>
-#include <utility>
 #include <vector>
 
-/// What the nodes of a cluster share, and how they fare.
+/// How the nodes of a cluster fare.
 namespace troupe::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::string_view etcd_default = "http://127.0.0.1:2379";
-constexpr std::uint64_t copies_max = 9;
 constexpr std::int64_t look_every_ms = 250;
-
-/// The parts of the file that flags give.
-expected<runtime::cluster::cluster_file> file_of(const context& c) {
-    const auto shards = c.args().number("shards", 1, storage::shards_max);
-    const auto copies = c.args().number("copies", 1, copies_max);
-    if (!shards || !copies) {
-        return (shards ? copies : shards).error();
-    }
-    auto endpoints = c.args().values("etcd");
-    if (endpoints.empty()) {
-        endpoints.emplace_back(etcd_default);
-    }
-    auto out =
-        runtime::cluster::make_cluster_file(std::move(endpoints), static_cast<std::uint32_t>(shards->value_or(256)),
-                                            static_cast<std::uint32_t>(copies->value_or(3)));
-    out.secrets_key_file = "secrets.key";
-    out.admin_key_file = "admin.key";
-    out.links.insecure = c.args().has("insecure");
-    if (!out.links.insecure) {
-        out.links.ca_file = "tls/ca.pem";
-        out.links.certificate_file = "tls/node.pem";
-        out.links.key_file = "tls/node.key";
-    }
-    return out;
-}
-
-std::string next_steps(const fs::path& folder, bool insecure) {
-    const auto file = (folder / "cluster.json").string();
-    return fmt::format(
-        "Made {0} with cluster.json, secrets.key and admin.key. All nodes need these three files: they are "
-        "secret.\n{1}Start each node with its own name, directory and addresses:\n"
-        "  troupe serve --cluster.file {2} --cluster.name n1 --data ./n1 --listen 127.0.0.1:7117 "
-        "--cluster.listen 127.0.0.1:7118\n",
-        folder.string(),
-        insecure ? "Nodes talk without TLS: whoever reaches cluster.listen is believed.\n"
-                 : fmt::format("Put the certificates there, too: {0}/tls/ca.pem of the authority of all "
-                               "nodes, tls/node.pem and tls/node.key of each node, with its name as DNS "
-                               "name.\n",
-                               folder.string()),
-        file);
-}
-
-expected<int> cluster_init(context& c) {
-    const auto folder = fs::absolute(c.search().working_folder / c.args().operand(0));
-    const auto file = folder / "cluster.json";
-    std::error_code failed;
-    if (fs::exists(file, failed)) {
-        return problem{code::already_exists, file.string() + " is there already: a cluster is made once"};
-    }
-    auto made = file_of(c);
-    if (!made) {
-        return made.error().code == code::invalid_request ? expected<int>(c.usage(made.error())) : made.error();
-    }
-    fs::create_directories(folder, failed);
-    if (failed) {
-        return problem{code::invalid_request, "cannot make " + folder.string() + ": " + failed.message()};
-    }
-    auto written = actors::make_key_file(folder / "secrets.key");
-    written = written ? actors::admin_key::make(folder / "admin.key") : written;
-    written = written ? replace_file(file, to_json(*made) + "\n", 0600) : written; // last: it names the others
-    if (!written) {
-        return written.error();
-    }
-    c.json() ? c.print_json(fmt::format(R"({{"file":{},"cluster":{}}})", json::quoted(file.string()),
-                                        json::quoted(to_string(made->cluster))))
-             : c.print(next_steps(folder, made->links.insecure));
-    return 0;
-}
-
-// ---- a running cluster
 
 tone tone_of(cluster_status s) {
     return s == cluster_status::ok || s == cluster_status::alone ? tone::good
@@ -337,20 +255,7 @@ std::vector<command> cluster_commands() {
          cluster_replace},
         {"cluster remove", "Forget a node that is lost for good, so that a new one may join. It has to be down.", name,
          "troupe cluster remove n2", cluster_remove},
-        {"cluster init",
-         "Make a folder with what all nodes of a new cluster share: cluster.json, the master key of secrets and the "
-         "administrator's API key.",
-         {.flags = {{"etcd", "URL", "Of a member of etcd; for several give it again. Default: http://127.0.0.1:2379.",
-                     0, true},
-                    {"shards", "N", "Shards of the cluster, for ever. Default: 256."},
-                    {"copies", "N", "Copies of each shard. Default: 3."},
-                    {"insecure", "", "Nodes talk without TLS, for a network that nobody else is in."}},
-          .operands = "DIR",
-          .operands_min = 1,
-          .operands_max = 1},
-         "troupe cluster init ./cluster --etcd http://10.0.0.1:2379 --etcd http://10.0.0.2:2379\n"
-         "troupe cluster init ./cluster --insecure",
-         cluster_init}};
+        cluster_init_command()};
 }
 
 } // namespace troupe::cli

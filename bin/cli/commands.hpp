@@ -116,6 +116,7 @@ std::vector<command> journal_commands();
 std::vector<command> local_commands();
 std::vector<command> bench_commands();
 std::vector<command> cluster_commands();
+command cluster_init_command(); ///< A row of these.
 
 /// Runs a command line (without the program's name) other than `serve` and answers the exit code: 0 ok, 1 failed,
 /// 2 usage, 3 no node, 4 not found, 5 refused.

@@ -142,6 +142,13 @@ void blob_exchange::note(const cluster_core& core) {
     if (!core.nodes().empty()) {
         set_members(std::move(others));
     }
+    std::size_t votes = 0; // who votes has had all that was committed before, as a checkpoint or by entries
+    for (std::uint32_t shard = 0; shard < core.shards(); ++shard) {
+        votes += static_cast<std::size_t>(std::ranges::count(core.shard(shard).voters, ports_.self));
+    }
+    if (std::exchange(votes_, votes) < votes) {
+        look_again();
+    }
 }
 
 void blob_exchange::set_members(std::set<uuid> others) {
@@ -279,23 +286,51 @@ void blob_exchange::tick() {
 
 /// What came into the tables while this node was away from who has the contents.
 void blob_exchange::sweep() {
-    const auto now = ports_.monotonic();
-    if (now < sweep_ms_ || members_.up.empty() || pulls_.outstanding() > 0) {
-        return;
+    for (std::size_t i = 0; i < sweep_shards; ++i) {
+        if (ports_.monotonic() < sweep_ms_ || members_.up.empty() || pulls_.outstanding() > 0) {
+            return;
+        }
+        look_at_next();
     }
+}
+
+void blob_exchange::look_at_next() {
     auto look = storage::find_missing_blobs(*ports_.store, sweep_shard_, sweep_from_, sweep_looked);
     if (!look) {
         log_for("cluster").error("{}", look.error().detail);
         look = storage::blob_look{};
     }
+    missing_ += look->missing.size();
     for (const auto& id : look->missing) {
-        pulls_.fetch(id, nullptr, now);
+        pulls_.fetch(id, nullptr, ports_.monotonic());
     }
     sweep_from_ = std::move(look->next);
     if (sweep_from_.empty() && ++sweep_shard_ >= ports_.store->who().shards) {
-        sweep_shard_ = 0;
-        sweep_ms_ = now + sweep_every_ms;
+        end_round();
     }
+}
+
+void blob_exchange::end_round() {
+    sweep_shard_ = 0;
+    const bool more = std::exchange(looks_again_, false);
+    const auto found = std::exchange(missing_, 0);
+    const auto before = std::exchange(missing_before_, found);
+    const bool same = found > 0 && found == before; // they may be nowhere
+    sweep_ms_ = ports_.monotonic() + (same ? sweep_again_ms : more || found > 0 ? sweep_soon_ms : sweep_every_ms);
+    if (found > 0) {
+        tells_ = true;
+        log_for("cluster").info("{} contents that the tables name were not here; they are fetched", found);
+    } else if (!more && std::exchange(tells_, false)) {
+        log_for("cluster").info("all contents that the tables name are here");
+    }
+}
+
+void blob_exchange::look_again() {
+    post([this] {
+        looks_again_ = looks_again_ || sweep_shard_ > 0 || !sweep_from_.empty();
+        tells_ = true;
+        sweep_ms_ = std::min(sweep_ms_, ports_.monotonic() + sweep_soon_ms);
+    });
 }
 
 } // namespace troupe::runtime::cluster

@@ -46,10 +46,13 @@ public:
     /// As long as it is remembered that no node has a blob, so that whoever names it and asks again is told.
     static constexpr std::int64_t absent_ms = 2000;
     static constexpr std::size_t absent_max = 1024;
-    /// Named blobs that are not here are looked for after a peer came back, and then now and then.
-    static constexpr std::int64_t sweep_soon_ms = 5000;
+    /// Named blobs that are not here are looked for when a peer came back, a checkpoint came, or this node began to
+    /// vote for a shard; again as long as some are missing, and then now and then.
+    static constexpr std::int64_t sweep_soon_ms = 2000;
+    static constexpr std::int64_t sweep_again_ms = 30'000; ///< Those of the round before are missing still.
     static constexpr std::int64_t sweep_every_ms = 600'000;
-    static constexpr std::size_t sweep_looked = 64; ///< In a tick.
+    static constexpr std::size_t sweep_looked = 64; ///< At a time, of one shard.
+    static constexpr std::size_t sweep_shards = 16; ///< In a tick, as long as nothing is missing.
 
     /// Links and store outlive it.
     blob_exchange(links& links, blob_ports ports);
@@ -70,6 +73,8 @@ public:
     void note(const cluster_core& core);
     /// All but this node.
     void set_members(std::set<uuid> others);
+    /// The tables may name more than before that is not here. The log says when all of it is.
+    void look_again();
 
     // ---- from the links
     void on_up(const uuid& peer);
@@ -97,6 +102,8 @@ private:
     /// Tells those that wait for it what is on the disk.
     void confirm();
     void sweep();
+    void look_at_next();
+    void end_round();
     [[nodiscard]] bool is_absent(const storage::blob_id& id);
     void note_absence(const storage::blob_id& id, bool absent);
     void count_up();
@@ -105,6 +112,7 @@ private:
     const blob_ports ports_;
     std::atomic<std::size_t> waiting_bytes_{0};
     std::optional<std::set<uuid>> noted_; ///< Members without this node; on the driver's thread.
+    std::size_t votes_ = 0;               ///< Shards for which this node votes; there, too.
     std::mutex absent_mutex_;
     std::map<storage::blob_id, std::int64_t> absent_; ///< Since when.
 
@@ -119,6 +127,10 @@ private:
     std::int64_t sweep_ms_ = 0;
     std::uint32_t sweep_shard_ = 0;
     std::string sweep_from_;
+    std::size_t missing_ = 0;        ///< Found in this round,
+    std::size_t missing_before_ = 0; ///< and in the one before.
+    bool looks_again_ = false;       ///< There is more since this round began.
+    bool tells_ = false;             ///< When nothing is missing any more.
 
     serial_worker worker_; ///< The last: it uses all of the others.
 };

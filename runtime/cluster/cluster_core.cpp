@@ -201,13 +201,32 @@ expected<void> cluster_core::may_join() const {
                                            " nodes, which is as many as it may have, since each follows all shards. "
                                            "One that is lost is removed first: troupe cluster remove NAME"};
     }
-    const bool founds = !config_ || config_->founder == me.replica;
-    if (known == members_.end() && !founds && !settings_.is_new) {
-        return problem{code::conflict,
-                       "this data directory holds what the cluster does not know of: a node joins with an "
-                       "empty one"};
+    return known == members_.end() && !settings_.is_new ? may_bring_data() : expected<void>();
+}
+
+/// A directory that holds something, of a node that is no member.
+expected<void> cluster_core::may_bring_data() const {
+    if (config_ ? config_->founder == settings_.self.replica : settings_.founds) {
+        return {};
     }
-    return {};
+    if (!config_) {
+        return problem{code::conflict,
+                       "the coordinator knows nothing of this cluster, and this data directory is not what it begins "
+                       "with: are /etcd/endpoints and /etcd/prefix of the cluster file right? If what etcd had is "
+                       "lost, restore a backup and make a new cluster from it: troupe cluster init --from"};
+    }
+    return problem{code::conflict,
+                   settings_.founds
+                       ? "there is a cluster under this /etcd/prefix already, which began with another data directory: "
+                         "this one begins a cluster of its own, under a prefix of its own, with the file that "
+                         "`troupe cluster init --from` makes"
+                       : "this data directory holds what the cluster does not know of: a node joins with an empty one"};
+}
+
+bool cluster_core::waits_for_founder() const {
+    const auto& founder = settings_.founder;
+    return !config_ && ((founder && *founder != settings_.self.replica) ||
+                        (settings_.founds && settings_.may_found && !settings_.may_found()));
 }
 
 void cluster_core::turn_away(problem why, actions& out) {
@@ -224,6 +243,9 @@ void cluster_core::join(actions& out) {
     if (auto may = may_join(); !may) {
         turn_away(may.error(), out);
         return;
+    }
+    if (waits_for_founder()) {
+        return; // `tick` looks again
     }
     const auto& me = settings_.self;
     transaction what;

@@ -23,7 +23,11 @@ struct cluster_settings {
     std::string address; ///< Of its links, as others reach it.
     std::uint16_t port = 0;
     double weight = 1;
-    bool is_new = true; ///< Its directory holds nothing of any shard.
+    bool is_new = true;          ///< Its directory holds nothing of any shard.
+    std::optional<uuid> founder; ///< The replica that founds the cluster, for which the others wait; nothing: any.
+    bool founds = false;         ///< This one does, with what its directory holds.
+    /// Asked until it founds: whether the coordinator has what has to be there before. Empty: nothing has to.
+    std::function<bool()> may_found = {};
     cluster_rules rules;
     std::int64_t replace_after_ms = 600'000; ///< A node that is away so long is replaced.
     std::size_t members_max = 0;             ///< Further nodes may not join; 0: any number of them.
@@ -159,6 +163,8 @@ private:
     [[nodiscard]] bool reaches_too_few(std::int64_t now_ms);
     [[nodiscard]] bool is_joining_or_leaving() const;
     [[nodiscard]] expected<void> may_join() const;
+    [[nodiscard]] expected<void> may_bring_data() const;
+    [[nodiscard]] bool waits_for_founder() const;
     void turn_away(problem why, actions& out);
     void commit(pending about, transaction what, actions& out);
     void make_registers(actions& out);

@@ -2,7 +2,6 @@
 
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/durable_file.hpp"
-#include "storage/store.hpp"
 
 #include <cstring>
 #include <string_view>
@@ -67,6 +66,21 @@ cluster_file make_cluster_file(std::vector<std::string> etcd_endpoints, std::uin
     return out;
 }
 
+cluster_file make_cluster_file_from(const storage::identity& who, const std::string& cursor_key,
+                                    std::vector<std::string> etcd_endpoints, std::uint32_t copies) {
+    auto out = make_cluster_file(std::move(etcd_endpoints), who.shards, copies);
+    const auto fresh = to_string(out.cluster);
+    out.etcd.prefix = "/troupe/" + to_string(who.cluster) + "-" + fresh.substr(fresh.size() - 8) + "/";
+    out.cluster = who.cluster;
+    out.default_organization = who.default_organization;
+    out.hash_seed = who.hash_seed;
+    out.founder = who.replica;
+    if (!cursor_key.empty()) {
+        out.cursor_key = to_base64url(cursor_key);
+    }
+    return out;
+}
+
 std::string cursor_key_of(const cluster_file& file) { return from_base64(file.cursor_key).value_or(""); }
 
 expected<cluster_file> read_cluster_file(const fs::path& file) {
@@ -99,22 +113,23 @@ fs::path mark_of(const fs::path& directory) { return directory / "cluster.json";
 
 } // namespace
 
-expected<void> check_mark(const fs::path& directory, const std::optional<cluster_mark>& now) {
+expected<std::optional<cluster_mark>> check_mark(const fs::path& directory, const std::optional<cluster_mark>& now) {
     const auto file = mark_of(directory);
     const auto text = read_whole_file(file, file_bytes_max);
     std::error_code none;
     if (!text && !fs::is_directory(directory, none)) {
-        return {}; // whoever opens it says what is wrong
+        return std::optional<cluster_mark>(); // whoever opens it says what is wrong
     }
     if (!text) {
-        return text.error().code == code::not_found ? expected<void>() : expected<void>(text.error());
+        return text.error().code == code::not_found ? expected<std::optional<cluster_mark>>(std::nullopt)
+                                                    : expected<std::optional<cluster_mark>>(text.error());
     }
-    const auto said = from_json<cluster_mark>(*text, strictness::stored);
+    auto said = from_json<cluster_mark>(*text, strictness::stored);
     if (!said) {
         return problem{code::data_dir_unusable, file.string() + " cannot be read: " + said.error().detail};
     }
-    if (now == *said) {
-        return {};
+    if (now && now->cluster == said->cluster && now->name == said->name) {
+        return std::optional(std::move(*said));
     }
     const auto whose = "data directory " + directory.string() + " is that of node \"" + said->name +
                        "\" of the cluster " + to_string(said->cluster);

@@ -3,6 +3,7 @@
 #include "schemas/base/described.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
+#include "storage/store.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -48,13 +49,19 @@ struct cluster_file {
     std::string admin_key_file;   ///< Of the administrator's API key, good at all nodes; empty: each has its own.
     std::string secrets_key_file; ///< Of the master key; empty: as each node is configured, to the same one.
     std::string cursor_key;       ///< Of the ids of live events, in base64url: all nodes can go on from them.
+    /// The replica whose directory the cluster begins with, of a node that was alone before; nothing: with none.
+    std::optional<uuid> founder;
 };
 BOOST_DESCRIBE_STRUCT(cluster_file, (),
                       (cluster, default_organization, shards, hash_seed, copies, lease_ms, replace_after_ms, etcd,
-                       links, admin_key_file, secrets_key_file, cursor_key))
+                       links, admin_key_file, secrets_key_file, cursor_key, founder))
 
 /// A cluster of its own. The files that it names are not made.
 cluster_file make_cluster_file(std::vector<std::string> etcd_endpoints, std::uint32_t shards, std::uint32_t copies);
+/// One that begins with what a directory of that identity holds; live events have the ids of that node, whose key that
+/// is (empty: it had none). Its map is a new one, under a prefix of its own.
+cluster_file make_cluster_file_from(const storage::identity& who, const std::string& cursor_key,
+                                    std::vector<std::string> etcd_endpoints, std::uint32_t copies);
 /// Names of files are taken as relative to it. `config_invalid` names what is wrong, with its place.
 expected<cluster_file> read_cluster_file(const std::filesystem::path& file);
 
@@ -65,14 +72,16 @@ std::string cursor_key_of(const cluster_file& file);
 struct cluster_mark {
     uuid cluster;
     std::string name;
+    bool founds = false; ///< The cluster is to begin with what the directory holds, and has not begun yet.
 
     bool operator==(const cluster_mark&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(cluster_mark, (), (cluster, name))
+BOOST_DESCRIBE_STRUCT(cluster_mark, (), (cluster, name, founds))
 
-/// Whether a directory may be opened as that of `now`; without one as that of a node alone, which must not go on with
-/// what belongs to a cluster. `conflict` says whose it is.
-expected<void> check_mark(const std::filesystem::path& directory, const std::optional<cluster_mark>& now);
+/// The mark of a directory that may be opened as that of `now`; without one as that of a node alone, which must not go
+/// on with what belongs to a cluster. Nothing: it has none. `conflict` says whose it is.
+expected<std::optional<cluster_mark>> check_mark(const std::filesystem::path& directory,
+                                                 const std::optional<cluster_mark>& now);
 /// Whether a directory is of a node of a cluster.
 bool has_mark(const std::filesystem::path& directory);
 /// Durable when it returns.

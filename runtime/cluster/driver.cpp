@@ -123,6 +123,9 @@ std::vector<driver_event> driver::after_write() {
         if (!ended.why) {
             ++(ended.received ? checkpoints_received_ : checkpoints_sent_);
         }
+        if (ended.received && !ended.why) {
+            port_.on_installed(ended.shard);
+        }
         heard_.emplace_back(std::move(ended));
     }
     return std::exchange(heard_, {});

@@ -32,6 +32,8 @@ public:
     virtual void set_peers(std::vector<peer_place> peers) = 0;
     /// A part of a checkpoint, to a peer. False: nothing was sent, since too much is on its way there.
     virtual bool send_checkpoint(const uuid& to, std::string frame) = 0;
+    /// What a checkpoint brought is in the tables.
+    virtual void on_installed(std::uint32_t shard) = 0;
 };
 
 /// Whether the coordinator can be reached from now on.

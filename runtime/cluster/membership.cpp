@@ -43,6 +43,8 @@ cluster_settings settings_of(const cluster_place& place, const connections& ways
     out.replace_after_ms = place.file.replace_after_ms;
     out.moves_max = 32; // at first every shard comes to every node
     out.members_max = nodes_max;
+    out.founder = place.file.founder;
+    out.founds = place.founds;
     return out;
 }
 
@@ -64,9 +66,12 @@ blob_ports blob_ports_of(const host_services& host) {
     return out;
 }
 
-std::unique_ptr<shared_keys> keys_of(const host_services& host, coordinator& agreed) {
+std::unique_ptr<shared_keys> keys_of(const host_services& host, coordinator& agreed, bool founds) {
+    shared_keys_settings settings;
+    settings.on_refused = end_turned_away;
+    settings.founds = founds;
     auto* keys = host.store->keys();
-    return keys ? std::make_unique<shared_keys>(*keys, agreed, shared_keys_settings{end_turned_away}) : nullptr;
+    return keys ? std::make_unique<shared_keys>(*keys, agreed, std::move(settings)) : nullptr;
 }
 
 /// What is at work for an entity has to be over when another node may begin it.
@@ -94,12 +99,13 @@ membership::membership(const cluster_place& place, connections ways, node_card s
       ways_(std::move(ways)),
       settings_(settings_of(place, ways_, std::move(self))),
       commands_(*ways_.peers, command_ports_of(host, ports_)),
-      keys_(keys_of(host, *ways_.agreed)),
+      keys_(keys_of(host, *ways_.agreed, place.founds)),
       blobs_(*ways_.peers, blob_ports_of(host)),
       wires_(*ways_.agreed, *ways_.peers, &commands_, keys_.get(), &blobs_),
       owned_(host.store->who().shards),
       active_(host.store->who().shards) {
     wires_.listen([this](const cluster_core& core) { note(core); });
+    settings_.may_found = [this] { return !keys_ || keys_->is_published(); };
     extend_host();
 }
 
@@ -144,6 +150,9 @@ bool membership::is_active(std::uint32_t shard, const shard_leaders& leaders) co
 
 void membership::on_tick() {
     serving_ = host_.serves_until_ms > host_.monotonic() + lease_margin_ms;
+    if (serving_ && settings_.founds) {
+        end_founding();
+    }
     const auto leaders = commands_.leaders();
     for (std::uint32_t shard = 0; shard < owned_.size(); ++shard) {
         tell_router(shard, is_active(shard, *leaders));
@@ -185,6 +194,16 @@ void membership::measure(const driver& d) {
     lag_entries_ = d.lag_entries();
     checkpoints_sent_ = d.checkpoints_sent();
     checkpoints_received_ = d.checkpoints_received();
+}
+
+/// Before anything is decided: from now on the directory is one of several, and never founds the cluster again.
+void membership::end_founding() {
+    const cluster_mark now{settings_.self.cluster, settings_.self.name};
+    if (auto written = write_mark(host_.store->directory(), now); !written) {
+        end_turned_away(written.error());
+    }
+    settings_.founds = false;
+    log_for("cluster").info("the cluster is founded with what this data directory holds");
 }
 
 void membership::tell_router(std::uint32_t shard, bool owned) {

@@ -40,6 +40,7 @@ struct connections {
 struct cluster_place {
     cluster_file file;
     std::string name;
+    bool founds = false; ///< With what its directory holds: as the directory's mark says.
     /// Opens the ways out, but begins nothing. Called once, with what the node says of itself.
     std::function<expected<connections>(const node_card& self)> connect;
 };
@@ -124,6 +125,7 @@ public:
 private:
     membership(const cluster_place& place, connections ways, node_card self, host_services& host, node_ports ports);
     void extend_host();
+    void end_founding();
 
     // on the committer's thread
     void on_ownership(std::uint32_t shard, bool owned);

@@ -82,6 +82,9 @@ void shared_keys::propose() {
     if (under_way_ || !known_ || heard_ < wait_for_) {
         return;
     }
+    if (publishing_ && publish()) {
+        return;
+    }
     transaction what;
     std::vector<uuid> subjects;
     auto next = keys_.count() + 1;
@@ -99,6 +102,39 @@ void shared_keys::propose() {
     coordinator_.commit(std::move(what), [this, subjects](const expected<transaction_result>& result) {
         on_committed(subjects, result);
     });
+}
+
+/// The next keys of this directory that the map lacks. False: it has all. Others may not have founded the cluster
+/// meanwhile, so that nothing of this comes into theirs.
+bool shared_keys::publish() {
+    while (revisions_.contains(published_ + 1)) {
+        ++published_;
+    }
+    transaction what{{{std::string(config_key), 0}}, {}};
+    const auto last = std::min(keys_.count(), published_ + static_cast<std::uint32_t>(keys_at_once));
+    for (auto number = published_ + 1; number <= last; ++number) {
+        if (revisions_.contains(number)) {
+            continue;
+        }
+        const auto k = keys_.kept(number);
+        what.when.push_back({content_key(number), 0});
+        what.when.push_back({subject_key(k.subject), 0});
+        what.then.push_back({content_key(number), encode_content_key(k)});
+        what.then.push_back({subject_key(k.subject), to_json(subject_value{number})});
+    }
+    if (what.then.empty()) {
+        return false;
+    }
+    under_way_ = true;
+    coordinator_.commit(std::move(what),
+                        [this](const expected<transaction_result>& result) { on_committed({}, result); });
+    return true;
+}
+
+bool shared_keys::is_published() {
+    const std::lock_guard lock(mutex_);
+    propose();
+    return known_ && !under_way_ && heard_ >= wait_for_ && published_ >= keys_.count();
 }
 
 void shared_keys::on_committed(const std::vector<uuid>& subjects, const expected<transaction_result>& result) {
@@ -121,7 +157,9 @@ void shared_keys::on_committed(const std::vector<uuid>& subjects, const expected
             }
         }
     }
-    propose();
+    if (result || !publishing_) { // what a founder brings has time until `is_published` is asked again
+        propose();
+    }
 }
 
 void shared_keys::fail(const problem& why, const std::function<bool(const want&)>& which) {
@@ -136,6 +174,15 @@ void shared_keys::fail(const problem& why, const std::function<bool(const want&)
 // ---- what the coordinator tells
 
 void shared_keys::on_map(const std::vector<entry>& all, std::uint64_t revision) {
+    const bool founded = std::ranges::any_of(all, [](const entry& e) { return e.key == config_key; });
+    const bool publishing = settings_.founds && !founded;
+    {
+        const std::lock_guard lock(mutex_);
+        known_ = false; // nothing is proposed before all is read
+        revisions_.clear();
+        publishing_ = publishing;
+        published_ = 0;
+    }
     numbered_keys keys;
     for (const auto& e : all) {
         collect(e.key, e.value, e.revision, keys);
@@ -145,10 +192,17 @@ void shared_keys::on_map(const std::vector<entry>& all, std::uint64_t revision) 
     for (const auto& [number, key] : keys) {
         expect += number == expect ? 1 : 0;
     }
-    if (expect <= count) {
-        refuse({code::conflict, "the cluster does not know key " + std::to_string(expect) +
-                                    " of this data directory, and contents here may be sealed with it. Keys never go "
-                                    "from the coordinator: it was set back, or the directory is of another cluster"});
+    if (publishing && !keys_.is_current()) {
+        refuse({code::secrets_locked, "some keys of this data directory are wrapped with an older master key than the "
+                                      "first one of the key file: make the cluster file anew, with `troupe cluster "
+                                      "init --from`, which wraps them with that"});
+    }
+    if (expect <= count && !publishing) {
+        refuse({code::conflict,
+                "the cluster does not know key " + std::to_string(expect) +
+                    " of this data directory, and contents here may be sealed with it. Keys never go "
+                    "from the coordinator: it was set back, or the directory is of another cluster. A new one "
+                    "begins with a backup: troupe cluster init --from"});
     }
     take(keys);
     heard(revision);
@@ -158,6 +212,10 @@ void shared_keys::on_changes(const std::vector<change>& changes, std::uint64_t r
     numbered_keys keys;
     for (const auto& c : changes) {
         collect(c.key, c.value, revision, keys);
+        if (c.key == config_key) {
+            const std::lock_guard lock(mutex_);
+            publishing_ = false;
+        }
     }
     take(keys);
     heard(revision);

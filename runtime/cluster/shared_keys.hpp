@@ -25,6 +25,8 @@ struct shared_keys_settings {
     std::function<void(problem why)> on_refused;
     std::int64_t issue_wait_ms = 3000; ///< For the cluster to agree.
     std::int64_t news_wait_ms = 2000;  ///< For a key that another node has sealed with already.
+    /// The cluster begins with the keys that are here: they come to the coordinator before it is founded.
+    bool founds = false;
 };
 
 /// Keys of contents that all nodes of a cluster agree on: they are made and destroyed at the coordinator, by
@@ -46,6 +48,9 @@ public:
     expected<void> issue(const uuid& subject) override;
     expected<void> destroy(const uuid& subject, timestamp now) override;
     void await(std::uint32_t number) override;
+
+    /// Whether the coordinator has all keys that a founder brings; else it goes on with them.
+    bool is_published();
 
     // ---- on the coordinator's thread, as `coordinator_listener`; before anybody else hears of it
     void on_map(const std::vector<entry>& all, std::uint64_t revision);
@@ -72,6 +77,7 @@ private:
     void heard(std::uint64_t revision);
     void refuse(problem why);
     void propose();
+    bool publish();
     void add_proposal(const want& w, std::uint32_t& next, transaction& to) const;
     void on_committed(const std::vector<uuid>& subjects, const expected<transaction_result>& result);
     void fail(const problem& why, const std::function<bool(const want&)>& which);
@@ -85,6 +91,8 @@ private:
     std::map<std::uint32_t, std::uint64_t> revisions_; ///< Of `keys/N`.
     bool known_ = false;                               ///< The map came.
     bool under_way_ = false;                           ///< A transaction; one at a time.
+    bool publishing_ = false;                          ///< Until the map says that the cluster is founded.
+    std::uint32_t published_ = 0;                      ///< So far the map has all keys.
     std::uint64_t heard_ = 0;                          ///< So far the map is in the store.
     std::uint64_t wait_for_ = 0; ///< What a transaction met, or made: news that have to come first.
     std::optional<problem> unreachable_;

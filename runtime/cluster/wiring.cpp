@@ -38,6 +38,12 @@ bool wiring::send_checkpoint(const uuid& to, std::string frame) {
     return links_.send(to, lane::bulk, std::make_shared<const std::string>(std::move(frame)));
 }
 
+void wiring::on_installed(std::uint32_t) {
+    if (blobs_) {
+        blobs_->look_again();
+    }
+}
+
 // ---- what it is told
 
 void wiring::post_news(driver_input input) {

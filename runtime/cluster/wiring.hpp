@@ -39,6 +39,7 @@ public:
     void commit(std::uint64_t id, transaction what) override;
     void set_peers(std::vector<peer_place> peers) override;
     bool send_checkpoint(const uuid& to, std::string frame) override;
+    void on_installed(std::uint32_t shard) override;
     bool send(const storage::replication::replica_id& to, std::string frame) override;
 
 private:

@@ -2,6 +2,7 @@
 
 #include "tests/runtime/cluster/blob_nodes.hpp"
 
+#include "storage/backup.hpp"
 #include "storage/blob_collector.hpp"
 #include "storage/keys.hpp"
 #include "storage/sealing.hpp"
@@ -312,19 +313,58 @@ BOOST_AUTO_TEST_CASE(named_blobs_that_are_missing_come_by_themselves) {
         names.push_back(put(0, "content " + std::to_string(i)).value());
     }
     pass(blob_spreads::keep_ms + 1000);
-    storage::view_rows rows;
     for (std::size_t i = 0; i < 4; ++i) { // and one that nothing names
-        entity_address a{organization, "album", make_uuid()};
-        rows.puts.emplace_back(
-            storage::keys::reference(at(2).shard_of(a), storage::as_bytes(*storage::blob_hash_of(names[i])), a), "");
+        name(2, names[i]);
     }
-    BOOST_REQUIRE(storage::write_view_rows(at(2), rows).has_value());
     mend(2);
     pass(blob_exchange::sweep_soon_ms + 1000);
     for (std::size_t i = 0; i < 4; ++i) {
         BOOST_TEST(holds(2, names[i]));
     }
     BOOST_TEST(!holds(2, names[4]));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_checkpoint_names_comes_soon_and_as_long_as_that_helps) {
+    cut(2);
+    const auto content = put(0, "content").value();
+    const std::string nowhere(64, '7');
+    pass(blob_spreads::keep_ms + 1000);
+    mend(2);
+    pass(blob_exchange::sweep_soon_ms + 1000); // nothing names it yet
+    BOOST_TEST(!holds(2, content));
+    name(2, content);
+    name(2, nowhere);
+    int asked = 0;
+    const auto lost = id(nowhere);
+    net.loses = [&](const uuid& from, const uuid&, const std::string& frame) {
+        asked += from == nodes[2]->replica && frame == encode(blob_ask{lost}) ? 1 : 0;
+        return false;
+    };
+    nodes[2]->exchange->look_again();
+    pass(blob_exchange::sweep_soon_ms + 1000);
+    BOOST_TEST(holds(2, content));
+    pass(60'000);
+    BOOST_TEST(asked > 0);
+    BOOST_TEST(asked < 20); // nobody has it
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_has_what_its_tables_name_or_is_none) {
+    cut(2);
+    const auto content = put(0, "content").value();
+    name(2, content);
+    const temporary_directory folder;
+    const auto none = storage::create_backup(at(2), folder.path, backup_maker::person);
+    BOOST_REQUIRE(none.has_error());
+    BOOST_TEST((none.error().code == code::unavailable));
+    mend(2);
+    name(2, std::string(64, '7')); // nowhere: no reason to have no backup
+    const auto made = storage::create_backup(at(2), folder.path, backup_maker::person);
+    BOOST_REQUIRE_MESSAGE(made.has_value(), (made ? "" : made.error().detail));
+    storage::store_options options;
+    options.directory = made->directory;
+    options.read_only = true;
+    const auto copy = std::move(storage::store::open(options).value());
+    BOOST_TEST(storage::verify_blob(*copy, organization, *storage::blob_hash_of(content)).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(bad_frames_cost_nothing) {

@@ -7,6 +7,8 @@
 #include "storage/blob_copies.hpp"
 #include "storage/blobs.hpp"
 #include "storage/key_store.hpp"
+#include "storage/keys.hpp"
+#include "storage/views.hpp"
 #include "tests/runtime/cluster/memory_links.hpp"
 #include "tests/storage/fake_wrapping.hpp"
 #include "tests/storage/replicas.hpp"
@@ -175,6 +177,14 @@ struct blob_nodes {
     }
     [[nodiscard]] storage::blob_id id(const std::string& name) const {
         return {organization, *storage::blob_hash_of(name)};
+    }
+    /// A state of that node names it.
+    void name(std::size_t index, const std::string& blob) {
+        const entity_address a{organization, "album", make_uuid()};
+        storage::view_rows rows;
+        const auto hash = *storage::blob_hash_of(blob);
+        rows.puts.emplace_back(storage::keys::reference(at(index).shard_of(a), storage::as_bytes(hash), a), "");
+        BOOST_REQUIRE(storage::write_view_rows(at(index), rows).has_value());
     }
     /// Whether the whole blob is in a node's own store.
     bool holds(std::size_t index, const std::string& name) {

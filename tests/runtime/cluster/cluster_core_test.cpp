@@ -208,6 +208,52 @@ BOOST_AUTO_TEST_CASE(only_an_empty_directory_joins) {
     BOOST_TEST(known.take<commit_wanted>().size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(all_wait_for_the_founder_that_the_file_names) {
+    auto s = settings();
+    s.founder = b;
+    host h(s);
+    h.show({});
+    h.tick(1);
+    BOOST_TEST(h.out.empty());
+    auto theirs = config();
+    theirs.founder = b;
+    h.core.on_changes({{std::string(config_key), to_json(theirs), false}}, 11, h.out);
+    BOOST_TEST(writes(h.one<commit_wanted>().what, "members/n1"));
+}
+
+BOOST_AUTO_TEST_CASE(a_founder_with_data_writes_the_config_when_all_else_is_there) {
+    bool ready = false;
+    auto s = settings();
+    s.founder = a;
+    s.founds = true;
+    s.is_new = false;
+    s.may_found = [&] { return ready; };
+    host h(s);
+    h.show({});
+    h.tick(1);
+    BOOST_TEST(h.out.empty());
+    ready = true;
+    h.tick(2);
+    const auto what = h.one<commit_wanted>().what;
+    BOOST_TEST(has(what, "config", 0));
+    BOOST_TEST(writes(what, "config"));
+
+    host late(s);
+    auto theirs = config();
+    theirs.founder = b;
+    late.show({config_entry(theirs)});
+    BOOST_TEST(late.one<turned_away>().why.detail.find("a prefix of its own") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_with_data_makes_no_map_that_is_gone) {
+    auto s = settings();
+    s.founder = a; // it has, once
+    s.is_new = false;
+    host h(s);
+    h.show({});
+    BOOST_TEST(h.one<turned_away>().why.detail.find("knows nothing of this cluster") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_restart_takes_its_key_over_from_the_life_before) {
     host h;
     h.show({config_entry(), member("n1", a, 4), alive("n1", a, 5)}); // of another incarnation

@@ -43,6 +43,30 @@ BOOST_AUTO_TEST_CASE(a_file_that_was_made_is_read_and_each_is_another_cluster) {
     BOOST_TEST(other.hash_seed != made.hash_seed);
 }
 
+BOOST_AUTO_TEST_CASE(one_that_begins_with_a_directory_is_of_its_identity_and_has_a_map_of_its_own) {
+    const temporary_directory folder;
+    storage::identity who;
+    who.cluster = make_uuid();
+    who.replica = make_uuid();
+    who.default_organization = make_uuid();
+    who.shards = 7;
+    who.hash_seed = 99;
+    const std::string cursors(32, 'c');
+    const auto made = make_cluster_file_from(who, cursors, {"http://127.0.0.1:2379"}, 3);
+    const auto again = read(folder, to_json(made)).value();
+    BOOST_TEST((again.cluster == who.cluster));
+    BOOST_TEST((again.default_organization == who.default_organization));
+    BOOST_TEST((again.founder == std::optional(who.replica)));
+    BOOST_TEST(again.shards == 7u);
+    BOOST_TEST(again.hash_seed == 99u);
+    BOOST_TEST(cursor_key_of(again) == cursors);
+    const auto other = make_cluster_file_from(who, {}, {"http://127.0.0.1:2379"}, 3);
+    BOOST_TEST(other.etcd.prefix != made.etcd.prefix);
+    BOOST_TEST(!other.etcd.prefix.starts_with("/troupe/" + to_string(who.cluster) + "/")); // of an earlier cluster
+    BOOST_TEST(cursor_key_of(other).size() == cursors.size());
+    BOOST_TEST(!make_cluster_file({}, 64, 3).founder.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_with_its_place) {
     const temporary_directory folder;
     BOOST_TEST((read_cluster_file(folder.path / "none").error().code == code::config_invalid));
@@ -77,7 +101,11 @@ BOOST_AUTO_TEST_CASE(a_directory_is_opened_as_what_it_is_of) {
     BOOST_TEST(!has_mark(folder.path));
     BOOST_REQUIRE(write_mark(folder.path, mine).has_value());
     BOOST_TEST(has_mark(folder.path));
-    BOOST_TEST(check_mark(folder.path, mine).has_value());
+    BOOST_TEST((check_mark(folder.path, mine).value() == std::optional(mine)));
+    auto founds = mine;
+    founds.founds = true;
+    BOOST_REQUIRE(write_mark(folder.path, founds).has_value());
+    BOOST_TEST(check_mark(folder.path, mine).value()->founds);
     BOOST_TEST((check_mark(folder.path, cluster_mark{mine.cluster, "n2"}).error().code == code::conflict));
     BOOST_TEST((check_mark(folder.path, cluster_mark{make_uuid(), "n1"}).error().code == code::conflict));
     BOOST_TEST((check_mark(folder.path, std::nullopt).error().code == code::conflict));

@@ -222,6 +222,7 @@ private:
     bool send_checkpoint(const uuid& to, std::string bytes) override {
         return !all_.random.chance(10) && put(to, std::move(bytes), true);
     }
+    void on_installed(std::uint32_t) override {}
     bool put(const uuid& to, std::string bytes, bool bulk) {
         const auto delay =
             static_cast<std::int64_t>(all_.random.chance(90) ? all_.random.below(4) : all_.random.below(300));

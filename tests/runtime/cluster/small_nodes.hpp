@@ -47,6 +47,8 @@ struct keep_settings {
     storage::log_options logs;
     checkpoint_settings checkpoints;
     std::int64_t replace_after_ms = 600'000; ///< A node that is away.
+    /// Fills the directory of the first node, which was alone before: it founds the cluster.
+    std::function<void(const std::filesystem::path& directory)> fill = {};
 };
 
 /// What all nodes share.
@@ -90,6 +92,13 @@ struct small_node {
         settings.self.shards = shards;
         settings.self.replication = 3;
         settings.replace_after_ms = all.keep.replace_after_ms;
+        if (all.keep.fill) {
+            settings.founder = id_of(0);
+            settings.founds = index == 0;
+        }
+        if (settings.founds) {
+            all.keep.fill(directory.path);
+        }
         start();
     }
 
