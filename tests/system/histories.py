@@ -197,7 +197,7 @@ class Clients:
     """Threads that change and read some projects through all nodes until `stop`. A request that gets no answer is sent
     again with the same key, at the next node, for as long as the clients work."""
 
-    def __init__(self, members, threads=6, entities=8, seed=1, seconds=3):
+    def __init__(self, members, threads=6, entities=12, seed=1, seconds=1.5):
         self.members, self.seconds, self.stopping = members, seconds, threading.Event()
         self.operations, self.errors, self.lock = [], [], threading.Lock()
         self.values = itertools.count(1)
@@ -214,8 +214,11 @@ class Clients:
         open_clients = {}
         try:
             while not self.stopping.is_set():
-                kind = chance.choice(("write", "write", "swap", "read", "read"))
-                self.note(self.operate(kind, chance.choice(self.entities), chance, open_clients))
+                for entity in chance.sample(self.entities, len(self.entities)):
+                    kind = chance.choice(("write", "write", "swap", "read", "read"))
+                    self.note(self.operate(kind, entity, chance, open_clients))
+                    if self.stopping.is_set():
+                        break
         except Exception as e:  # pylint: disable=broad-except
             self.errors.append(repr(e))  # a test that lost a client proves less than it says
             raise
