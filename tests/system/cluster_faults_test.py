@@ -2,6 +2,8 @@
 could have been answered by one entity at a time."""
 
 import contextlib
+import os
+import random
 import time
 import unittest
 
@@ -93,8 +95,7 @@ class EtcdMembers(Faults):
             self.etcd.start(1)
 
 
-@unittest.skipIf(cables.why_not(), cables.why_not())
-class Cables(Faults):
+class Machines(Faults):
     """Each node is a machine of its own, and etcd is one; the clients reach all of them, whatever is cut."""
 
     def start_etcd(self):
@@ -109,6 +110,17 @@ class Cables(Faults):
         self.nodes.append(made)
         return made
 
+    def lose_all_of(self, name):
+        for other in {m.name for m in self.members} - {name}:
+            self.switch.lose(name, other)
+
+    def find_all_of(self, name):
+        for other in {m.name for m in self.members} - {name}:
+            self.switch.find(name, other)
+
+
+@unittest.skipIf(cables.why_not(), cables.why_not())
+class Cables(Machines):
     def test_a_node_that_reaches_all_but_etcd(self):
         with self.clients() as load:
             self.switch.part("n1", ("etcd",))
@@ -155,10 +167,46 @@ class Cables(Faults):
             self.switch.join("n1", ("n2", "n3"))
             self.switch.join("n2", ("n3",))
 
-    def lose_all_of(self, name):
-        for other in {m.name for m in self.members} - {name}:
-            self.switch.lose(name, other)
 
-    def find_all_of(self, name):
-        for other in {m.name for m in self.members} - {name}:
-            self.switch.find(name, other)
+@unittest.skipIf(cables.why_not(), cables.why_not())
+class Storm(Machines):
+    """One fault after the other, some shorter than a lease and some longer. For hours: TROUPE_STORM_S and TROUPE_SEED."""
+
+    def test_one_fault_after_the_other(self):
+        seed, seconds = int(os.environ.get("TROUPE_SEED", "1")), float(os.environ.get("TROUPE_STORM_S", "20"))
+        chance, past = random.Random(seed), []
+        with self.subTest(seed=seed, past=past), self.clients():
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                past.append((chance.choice(self.faults()), chance.choice(self.members).name, chance.choice((0.3, 1, 1.8, 2.2, 4))))
+                self.disturb(*past[-1])
+                time.sleep(chance.choice((0, 0.3, 2)))
+            for member in self.members:
+                self.assertIsNone(member.process.poll(), f"{member.name} ended by itself")
+
+    def faults(self):
+        return sorted(self.ways(self.members[0]))
+
+    def disturb(self, what, name, seconds):
+        begin, end = self.ways(next(m for m in self.members if m.name == name))[what]
+        begin()
+        try:
+            time.sleep(seconds)
+        finally:
+            end()
+
+    def ways(self, victim):
+        """{fault: (what begins it, what ends it)}"""
+        name, switch = victim.name, self.switch
+        others = [m.name for m in self.members if m is not victim]
+        by = next(m for m in self.members if m is not victim)
+        return {
+            "killed": (victim.kill9, lambda: victim.launch().ready()),
+            "stands still": (victim.pause, victim.go_on),
+            "drained": (lambda: by.cli("cluster", "drain", name), lambda: by.cli("cluster", "resume", name)),
+            "reaches etcd alone": (lambda: switch.part(name, others), lambda: switch.join(name, others)),
+            "reaches all but etcd": (lambda: switch.part(name, ["etcd"]), lambda: switch.join(name, ["etcd"])),
+            "is not heard": (lambda: self.lose_all_of(name), lambda: self.find_all_of(name)),
+            "reaches nobody": (lambda: switch.cut(name), lambda: switch.mend(name)),
+            "etcd killed": (lambda: self.etcd.kill(0), lambda: self.etcd.start(0)),
+        }
