@@ -4,6 +4,7 @@ could have been answered by one entity at a time."""
 import contextlib
 import os
 import random
+import signal
 import time
 import unittest
 
@@ -209,4 +210,5 @@ class Storm(Machines):
             "is not heard": (lambda: self.lose_all_of(name), lambda: self.find_all_of(name)),
             "reaches nobody": (lambda: switch.cut(name), lambda: switch.mend(name)),
             "etcd killed": (lambda: self.etcd.kill(0), lambda: self.etcd.start(0)),
+            "etcd stands still": (lambda: self.etcd.send(0, signal.SIGSTOP), lambda: self.etcd.send(0, signal.SIGCONT)),
         }
