@@ -49,10 +49,13 @@ rules:
     def check(self, runs):
         """All come to their end, and nothing was done twice of which nobody knew."""
         api, asked = self.other.client(), set()
-        goals = {run: api.read(f"/runs/{run}")["goal"] for run in runs}
+        goals = {run: f"{policy}-{i}" for i, (run, policy) in enumerate(runs.items())}
 
         def ended(run):
-            shown = api.read(f"/runs/{run}")
+            reply = api.get(f"/runs/{run}")
+            if reply.status == 503:  # others take over, and a busy machine takes its time
+                return None
+            shown = self.status(reply, 200).json
             for wait in shown["waiting"]:
                 if wait["reason"] == "unknown_step" and run not in asked:
                     self.assertEqual(runs[run], "ask", shown)
