@@ -3,6 +3,9 @@ case prints one JSON line.
 
   commands   durable commands over HTTP, through one of three nodes, and at a node alone
   failover   kill -9 and SIGSTOP of the owner of a task: until the first command of that task is answered through another node
+  move       one shard of 100,000 events, half of them of one task: from `drain` to the next owner's first answer
+  proxy      commands and reads sent to the owner of all shards, and to another node
+  catch_up   a node that was down while 50,000 commands were written: until it shows all, by entries and by checkpoints
 
     python3 tests/bench/cluster.py [--build DIR] [--seconds N] [--lease-ms N] [CASE …]
 """
@@ -15,27 +18,32 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 
+import run  # noqa: E402
 from run import MESSAGE, Node, create_tasks, drive, emit, say  # noqa: E402
 from tests.system.cluster import Etcd, Member  # noqa: E402
 
 TASKS = 1000
 ROUNDS = 5
+MOVED_EVENTS = 100_000
+MISSED_RECORDS = 50_000
 
 
 class Nodes:
     """etcd and three nodes, that share a new cluster."""
 
-    def __init__(self, options, folder):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, options, folder, shards=256):
+        self.folder = pathlib.Path(folder, f"nodes-{shards}")
+        self.folder.mkdir()
         self.etcd = Etcd(self.folder)
-        subprocess.run([options.build / "troupe", "cluster", "init", self.folder / "cluster", "--insecure", "--etcd",
-                        self.etcd.endpoints[0]], capture_output=True, check=True)
+        subprocess.run([options.build / "troupe", "cluster", "init", self.folder / "cluster", "--insecure", "--shards",
+                        str(shards), "--etcd", self.etcd.endpoints[0]], capture_output=True, check=True)
         file = self.folder / "cluster" / "cluster.json"
         file.write_text(json.dumps({**json.loads(file.read_text()), "lease_ms": options.lease_ms}))
         self.all = [Member(self.folder, f"n{i + 1}", file, "--sandbox", "none", program=(options.build / "troupe", "serve"))
@@ -46,10 +54,32 @@ class Nodes:
             one.launch()
         for one in self.all:
             one.ready(120)
+        self.rest()
+        return self
+
+    def rest(self):
+        """Until all is well, and shards are where they belong."""
         while self.all[0].client().read("/cluster")["status"] != "ok":
             time.sleep(0.2)
-        time.sleep(3)  # shards still go where they belong
-        return self
+        time.sleep(3)
+
+    def pids(self):
+        return [one.process.pid for one in self.all if one.process] + [p.pid for p in self.etcd.processes]
+
+    def led_by(self, name):
+        asked = next(one for one in self.all if one.name != name)
+        return next(n["shards_led"] for n in asked.client().read("/cluster")["nodes"] if n["name"] == name)
+
+    def drained(self, name):
+        """Seconds until that node led nothing."""
+        began = time.monotonic()
+        asked = next(one for one in self.all if one.name != name)
+        done = asked.cli("cluster", "drain", name, seconds=120)
+        if done.returncode != 0:
+            raise run.Failed(f"drain {name}: {done.stderr}")
+        while self.led_by(name):
+            time.sleep(0.02)
+        return time.monotonic() - began
 
     def __exit__(self, *_):
         for one in self.all:
@@ -116,7 +146,122 @@ def failover(options, folder):
                  all_shards_s=[round(t, 2) for t in times])
 
 
-CASES = {f.__name__: f for f in (commands, failover)}
+class Load(run.Meter):
+    """What programs took beside our nodes, etcd and clients that ended."""
+
+    def __init__(self, pids):
+        super().__init__()
+        self.pid, self.cpu = pids, {pid: run.process_cpu_s(pid) for pid in pids}
+        self.own = time.process_time()
+
+    def process_s(self):
+        return time.process_time() - self.own + sum(run.process_cpu_s(pid) - s for pid, s in self.cpu.items())
+
+
+def write(asked, folder, paths, count):
+    """At least so many messages to these tasks, as fast as they are taken; how many."""
+    written = 0
+    while written < count:
+        written += 5 * drive("seed", asked, folder, "POST", paths, 64, 5, MESSAGE, warm_up_s=0)["ops_per_s"]
+    return written
+
+
+class Prober:
+    """One client that sends a command again and again and notes when it was answered."""
+
+    def __init__(self, asked, path):
+        self.asked, self.path, self.times, self.stopping, self.refused = asked, path, [], threading.Event(), 0
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        connection = http.client.HTTPConnection(self.asked.host, timeout=30)
+        while not self.stopping.is_set():
+            if self.asked.ask("POST", self.path, MESSAGE, connection)[0] < 300:
+                self.times.append(time.monotonic())
+            else:
+                self.refused += 1
+        connection.close()
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join()
+
+    def longest_gap(self, since):
+        times = [t for t in self.times if t >= since]
+        return max(b - a for a, b in zip([since, *times], times))
+
+
+def move(options, folder):
+    with Nodes(options, folder, shards=1) as nodes:
+        asked = Asked(nodes.all[0])
+        tasks = [t + "/messages" for t in create_tasks(asked, TASKS)]
+        events = sum(write(asked, folder, paths, MOVED_EVENTS // 2) for paths in (tasks, tasks[:1]))
+        load, drains, gaps, refused = Load(nodes.pids()), [], [], 0
+        for _ in range(2 * ROUNDS):
+            owner = next(one for one in nodes.all if nodes.led_by(one.name))
+            prober = Prober(Asked(next(one for one in nodes.all if one is not owner)), tasks[0])
+            try:
+                time.sleep(1)
+                began = time.monotonic()
+                drains.append(nodes.drained(owner.name))
+                time.sleep(1)
+            finally:
+                prober.stop()
+            gaps.append(prober.longest_gap(began))
+            refused += prober.refused
+            owner.cli("cluster", "resume", owner.name)
+            nodes.rest()
+        emit("move", shards=1, events=events, drain_s=rounded(drains), longest_wait_s=rounded(gaps), refused=refused,
+             foreign_cores=load.foreign_cores())
+
+
+def rounded(seconds):
+    return [round(s, 3) for s in seconds]
+
+
+def proxy(options, folder):
+    with Nodes(options, folder) as nodes:
+        owner, other = nodes.all[0], nodes.all[1]
+        for name in ("n2", "n3"):
+            nodes.drained(name)
+        tasks = create_tasks(Asked(owner), TASKS)
+        messages = [t + "/messages" for t in tasks]
+        for connections in (1, 16):
+            load = Load(nodes.pids())
+            for _ in range(3):  # in turns, since the machine changes
+                for through, node in (("owner", owner), ("another", other)):
+                    drive("proxy", Asked(node), folder, "POST", messages, connections, options.seconds, MESSAGE, through=through)
+                    drive("proxy_read", Asked(node), folder, "GET", tasks, connections, options.seconds, through=through)
+            emit("proxy_all", connections=connections, foreign_cores=load.foreign_cores())
+
+
+def catch_up(options, folder):
+    for shards, by in ((256, "entries"), (1, "checkpoints")):  # a shard keeps 16 MiB of changes for who was away
+        with Nodes(options, folder, shards) as nodes:
+            asked, away = Asked(nodes.all[0]), nodes.all[2]
+            tasks = [t + "/messages" for t in create_tasks(asked, TASKS)]
+            away.kill9()
+            records = write(asked, folder, tasks, MISSED_RECORDS)
+            size = stored_bytes(nodes.all[0])
+            began = time.monotonic()
+            away.launch()
+            load = Load(nodes.pids())
+            away.ready(120)
+            ready = time.monotonic() - began
+            client = away.client()
+            while client.get("/tasks?limit=1", seconds=60).status != 200:  # shows what all owners have answered
+                time.sleep(0.02)
+            took = time.monotonic() - began
+            emit("catch_up", shards=shards, by=by, records=records, ready_s=round(ready, 2), all_s=round(took, 2),
+                 records_per_s=round(records / took), donor_mb=size >> 20, foreign_cores=load.foreign_cores())
+
+
+def stored_bytes(member):
+    return sum(p.stat().st_size for p in member.directory.rglob("*") if p.is_file())
+
+
+CASES = {f.__name__: f for f in (commands, failover, move, proxy, catch_up)}
 
 
 def main():

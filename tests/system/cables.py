@@ -43,16 +43,15 @@ class Switch:
     def plug(self, name):
         """A machine of that name; its address."""
         number = len(self.places) + 2
-        space, cable, end = f"{self.name}{name}", f"{self.name}c{number}", f"{self.name}e{number}"
+        space, cable = f"{self.name}{name}", f"{self.name}c{number}"
         address = f"{self.net}.{number}"
         self.places[name] = (space, cable, address)
         self.must("netns", "add", space)
-        self.must("link", "add", cable, "type", "veth", "peer", "name", end)
-        self.must("link", "set", end, "netns", space)
+        self.must("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", space)
         self.must("link", "set", cable, "master", self.name)
         self.must("link", "set", cable, "up")
-        self.must("-n", space, "addr", "add", f"{address}/24", "dev", end)
-        self.must("-n", space, "link", "set", end, "up")
+        self.must("-n", space, "addr", "add", f"{address}/24", "dev", "eth0")
+        self.must("-n", space, "link", "set", "eth0", "up")
         self.must("-n", space, "link", "set", "lo", "up")
         return address
 
@@ -65,6 +64,26 @@ class Switch:
 
     def mend(self, name):
         self.must("link", "set", self.places[name][1], "up")
+
+    def lose(self, sender, receiver):
+        """What one machine sends to the other goes to a card that nobody has; the other way all is as before."""
+        self.must("-n", self.places[sender][0], "neigh", "replace", self.places[receiver][2], "lladdr", "02:00:00:00:00:99",
+                  "dev", "eth0", "nud", "permanent")
+
+    def find(self, sender, receiver):
+        """After `lose`: it is sent to the right one again."""
+        ip("-n", self.places[sender][0], "neigh", "del", self.places[receiver][2], "dev", "eth0")
+
+    def part(self, one, others):
+        """Neither sends to the other."""
+        for other in others:
+            self.lose(one, other)
+            self.lose(other, one)
+
+    def join(self, one, others):
+        for other in others:
+            self.find(one, other)
+            self.find(other, one)
 
     def end(self):
         for space, cable, _ in self.places.values():

@@ -21,10 +21,10 @@ def free_port():
 
 
 class Etcd:
-    """One member, or several."""
+    """One member, or several; `inside` is what their command lines begin with."""
 
-    def __init__(self, folder, members=1, address="127.0.0.1"):
-        self.folder, self.address = folder, address
+    def __init__(self, folder, members=1, address="127.0.0.1", inside=()):
+        self.folder, self.address, self.inside = folder, address, inside
         self.places = [(f"m{i}", free_port(), free_port()) for i in range(members)]
         self.processes = [None] * members
         for i in range(members):
@@ -41,7 +41,7 @@ class Etcd:
         cluster = ",".join(f"{n}=http://127.0.0.1:{p}" for n, _, p in self.places)
         with open(self.folder / f"etcd-{name}.log", "ab") as log:
             self.processes[i] = subprocess.Popen(
-                ["etcd", "--name", name, "--data-dir", self.folder / f"etcd-{name}",
+                [*self.inside, "etcd", "--name", name, "--data-dir", self.folder / f"etcd-{name}",
                  "--listen-client-urls", f"http://{self.address}:{client}",
                  "--advertise-client-urls", f"http://{self.address}:{client}",
                  "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
@@ -54,6 +54,16 @@ class Etcd:
                 return json.load(answer).get("health") == "true"
         except OSError:
             return False
+
+    def leader(self):
+        """The number of the member that leads; None: none that is well says so."""
+        for client in (port for i, (_, port, _) in enumerate(self.places) if self.is_well(i)):
+            asked = urllib.request.Request(f"http://{self.address}:{client}/v3/maintenance/status", b"{}")
+            with urllib.request.urlopen(asked, timeout=2) as answer:
+                said = json.load(answer)
+                if said["leader"] == said["header"]["member_id"]:
+                    return next(i for i, place in enumerate(self.places) if place[1] == client)
+        return None
 
     def send(self, i, what):
         if self.processes[i] and self.processes[i].poll() is None:
