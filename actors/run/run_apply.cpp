@@ -238,4 +238,9 @@ run_state run_model::apply(state s, const event& e, const runtime::event_context
     return s;
 }
 
+/// All that it had is there under the same name.
+troupe::actors::run_state v1::upcast(const v1::run_state& old) {
+    return from_json<troupe::actors::run_state>(to_json(old), strictness::stored).value();
+}
+
 } // namespace troupe::actors

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -81,16 +82,39 @@ struct continuation_asked {
 };
 BOOST_DESCRIBE_STRUCT(continuation_asked, (), (step, text))
 
-/// Intent.
+namespace v1 {
+
 struct tool_call_started {
     std::uint32_t step = 0;
     std::uint32_t call = 0;
     std::uint32_t attempt = 0;
     std::string tool;
     json::raw arguments;
-    uuid node; ///< The replica that performs it. Nil: the one that has always been there.
+};
+BOOST_DESCRIBE_STRUCT(tool_call_started, (), (step, call, attempt, tool, arguments))
+
+} // namespace v1
+
+/// Intent.
+struct tool_call_started {
+    static constexpr int version = 2;
+    using previous = v1::tool_call_started;
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::uint32_t attempt = 0;
+    std::string tool;
+    json::raw arguments;
+    uuid node; ///< The replica that performs it. Nil: nobody noted it.
 };
 BOOST_DESCRIBE_STRUCT(tool_call_started, (), (step, call, attempt, tool, arguments, node))
+
+namespace v1 {
+
+inline troupe::actors::tool_call_started upcast(tool_call_started old) {
+    return {old.step, old.call, old.attempt, std::move(old.tool), std::move(old.arguments), {}};
+}
+
+} // namespace v1
 
 /// `content` is what the model reads. Attempt 0: nothing was performed (a bad call, or an answered question).
 struct tool_call_finished {

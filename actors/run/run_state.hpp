@@ -1,11 +1,7 @@
 #pragma once
 
-#include "actors/common/debts.hpp"
-#include "actors/run/run_commands.hpp"
-#include "schemas/approval.hpp"
-#include "schemas/base/described.hpp"
-#include "schemas/run.hpp"
-#include "schemas/run_messages.hpp"
+#include "actors/run/run_parts.hpp"
+#include "actors/run/run_state_v1.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -14,30 +10,6 @@
 #include <vector>
 
 namespace troupe::actors {
-
-/// A message of the context after the instructions and the goal.
-struct context_message {
-    std::string role; ///< "user", "assistant" or "tool".
-    std::string content;
-    std::string reasoning;
-    std::vector<asked_call> tool_calls;
-    std::string tool_call_id;
-    std::string tool_name;
-    bool is_error = false;
-};
-BOOST_DESCRIBE_STRUCT(context_message, (), (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error))
-
-/// A model call whose outcome is not there yet.
-struct open_model_call {
-    std::uint64_t reserved_tokens = 0;
-    std::uint32_t output_tokens_max = 0;
-    std::int64_t reserved_cost_micros = 0;
-    bool sent = false; ///< A second performance then knows that the first one was lost.
-};
-BOOST_DESCRIBE_STRUCT(open_model_call, (), (reserved_tokens, output_tokens_max, reserved_cost_micros, sent))
-
-/// pending → started → finished; on the way `unknown` (nobody knows) and `asked`, `resolved` (by a person).
-BOOST_DEFINE_ENUM_CLASS(call_phase, pending, started, unknown, asked, resolved, finished)
 
 /// A tool call of the current step. They are performed one after the other, in the model's order.
 struct call_state {
@@ -107,11 +79,19 @@ BOOST_DESCRIBE_STRUCT(run_progress, (),
                        working_since, created_at, started_at, finished_at, updated_at))
 
 struct run_state {
-    static constexpr int version = 1;
+    static constexpr int version = 2;
+    using previous = v1::run_state;
     run_progress progress;
     std::vector<context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
+
+namespace v1 {
+
+/// Nobody noted then who performs a call: it is taken for this node.
+troupe::actors::run_state upcast(const run_state& old);
+
+} // namespace v1
 
 inline bool exists(const run_progress& p) { return !p.id.is_nil(); }
 

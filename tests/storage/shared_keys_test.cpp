@@ -188,7 +188,8 @@ BOOST_AUTO_TEST_CASE(a_destruction_that_is_taken_leaves_no_key_and_owes_the_remo
             BOOST_REQUIRE(b.take(k).has_value());
         }
         BOOST_REQUIRE(b.take(destroyed(k, {5})).has_value());
-        BOOST_TEST(std::filesystem::exists(b.directory.path / "keys" / "removal-owed") == known);
+        // Rows of it may come with what the others have, too, where the key itself never was.
+        BOOST_TEST(std::filesystem::exists(b.directory.path / "keys" / "removal-owed"));
         BOOST_TEST(b.files().front().second.find(k.wrapped) == std::string::npos);
         for (const bool again : {false, true}) {
             if (again) {
