@@ -8,6 +8,7 @@
 #include "actors/application/live_channels.hpp"
 #include "actors/application/live_figures.hpp"
 #include "actors/application/live_routes.hpp"
+#include "actors/application/moved_commands.hpp"
 #include "actors/application/node_metrics.hpp"
 #include "actors/application/present_edge.hpp"
 #include "actors/application/settings_links.hpp"
@@ -102,6 +103,7 @@ struct application::impl {
     std::unique_ptr<plan_keeper> plans;
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
+    std::unique_ptr<moved_commands> moved;
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;
     std::unique_ptr<secret_vault> vault;
@@ -167,6 +169,9 @@ struct application::impl {
         out.price = [this](std::string_view name) { return price_of(name); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
+        out.end_elsewhere = [this](const uuid& replica, const std::string& command) {
+            return moved->end_at(replica, command);
+        };
         out.default_limits = [this] {
             const auto& now = *node->parts().settings;
             return budget{static_cast<std::uint32_t>(now.budget_steps), static_cast<std::uint64_t>(now.budget_tokens),
@@ -428,6 +433,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     const auto commands = std::filesystem::absolute(settings.data) / "commands";
     me.sandbox = runtime::make_sandbox(mode, commands, runner);
+    me.moved = std::make_unique<moved_commands>(*me.node, *me.sandbox);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
                                                          std::filesystem::absolute(settings.data) / "projects");
     const auto confined = me.sandbox->probe();
@@ -489,6 +495,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return hosted.error();
     }
     publish_cluster_metrics(*me.node);
+    me.moved->answer_others();
     if (auto reached = wait_for_cluster(parts); !reached) {
         return reached.error();
     }

@@ -276,9 +276,7 @@ private:
         const bool repeat = is_repeat(ctx.self(), key, call) || elsewhere;
         record_tool_result out{ref->step, ref->call, ref->attempt, {}, false, false, {}};
         if (elsewhere && tool && tool->safety == repeat_safety::recorded) { // the runner's record is there, not here
-            out.content = "Another node had this call to perform, and was lost or gave the run away.";
-            out.is_error = out.unknown = true;
-            return one(out);
+            return end_elsewhere(call.intent_node, key, std::move(out));
         }
         if (!folder) {
             out.content = "The project cannot be used: " + folder.error().detail;
@@ -293,6 +291,31 @@ private:
         out.details = std::move(result.details);
         if (writes && !save(p, ctx, out)) {
             return {};
+        }
+        return one(out);
+    }
+
+    /// The command was begun by the node that had the run before, if at all. It goes on no longer, and what it wrote in
+    /// the folder there is not saved: so it is no success, whatever it said.
+    commands end_elsewhere(const uuid& replica, const std::string& key, record_tool_result out) const {
+        const auto ended = services_.end_elsewhere ? services_.end_elsewhere(replica, key)
+                                                   : problem{code::unknown_outcome, "it began at another node"};
+        if (!ended && ended.error().code != code::unknown_outcome) {
+            log_for("run").info("what became of command {} at another node is asked again: {}", key,
+                                ended.error().detail);
+            return {};
+        }
+        out.is_error = true;
+        out.unknown = !ended;
+        if (ended) {
+            auto told = shown(*ended);
+            out.content =
+                "The run moved to another node meanwhile. What the command wrote in the project is not kept; look at "
+                "what is there, and run it again where that does no harm.\n" +
+                told.content;
+            out.details = std::move(told.details);
+        } else {
+            out.content = "Another node had this call to perform, and was lost: " + ended.error().detail;
         }
         return one(out);
     }

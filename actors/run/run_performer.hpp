@@ -31,6 +31,9 @@ struct run_services {
     std::function<std::optional<model_price>(std::string_view name)> price;
     working_folders* folders = nullptr;
     runtime::sandbox* commands = nullptr; ///< May be null: run_command then says so.
+    /// In a cluster: ends the command of that key at another replica, and says what came of it: as `sandbox::end`, and
+    /// `unavailable` when that can be known later. Blocks. None: what another one began is unknown.
+    std::function<expected<runtime::command_result>(const uuid& replica, const std::string& key)> end_elsewhere = {};
     runtime::command_limits command_limits;
     bool command_network = false;
     std::function<budget()> default_limits; ///< Of the moment; 0: no limit. None: none at all.

@@ -33,6 +33,18 @@ std::string text_of(const runtime::command_result& c) {
 
 } // namespace
 
+tool_result shown(const runtime::command_result& done) {
+    tool_result r;
+    r.content = text_of(done);
+    r.is_error = done.cancelled;
+    r.details.text.clear();
+    json::object_writer w(r.details.text);
+    w.field("exit_code", done.exit_code).field("duration_ms", done.duration_ms).field("timed_out", done.timed_out);
+    w.field("cancelled", done.cancelled).field("out_bytes", done.out_bytes).field("err_bytes", done.err_bytes);
+    w.end();
+    return r;
+}
+
 tool_result run_command(const run_command_arguments& a, const tool_environment& where) {
     if (where.commands == nullptr) {
         return refuse("run_command is not available here: the node has no sandbox to run it in");
@@ -52,15 +64,7 @@ tool_result run_command(const run_command_arguments& a, const tool_environment& 
         r.unknown = done.error().code == code::unknown_outcome;
         return r;
     }
-    tool_result r;
-    r.content = text_of(*done);
-    r.is_error = done->cancelled;
-    r.details.text.clear();
-    json::object_writer w(r.details.text);
-    w.field("exit_code", done->exit_code).field("duration_ms", done->duration_ms).field("timed_out", done->timed_out);
-    w.field("cancelled", done->cancelled).field("out_bytes", done->out_bytes).field("err_bytes", done->err_bytes);
-    w.end();
-    return r;
+    return shown(*done);
 }
 
 } // namespace troupe::actors

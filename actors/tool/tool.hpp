@@ -77,6 +77,9 @@ struct tool_result {
     json::raw details = {}; ///< For people and programs, an object: exit_code, duration_ms, path, diff, …
 };
 
+/// What the model reads of a command that has ended.
+tool_result shown(const runtime::command_result& done);
+
 /// A result that tells the model what went wrong.
 tool_result refuse(std::string why);
 tool_result refuse(const problem& p);

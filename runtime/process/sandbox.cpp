@@ -246,6 +246,24 @@ public:
         return unsure({code::conflict, "another runner holds this command's key"});
     }
 
+    expected<command_result> end(std::string_view key) override {
+        const auto folder = folder_of(key);
+        std::stop_source told;
+        told.request_stop();
+        if (auto free = wait_for_runner(folder, told.get_token()); !free) {
+            return unsure(free.error());
+        }
+        if (auto void_now = keep_from_starting(folder); !void_now) {
+            return unsure(void_now.error());
+        }
+        const auto state = look_at(folder);
+        if (!state || *state != attempt_state::finished) {
+            return state ? problem{code::unknown_outcome, "the command was started and left no result"}
+                         : unsure(state.error());
+        }
+        return stored_result(key);
+    }
+
     void forget(std::string_view key) override {
         const auto folder = folder_of(key);
         auto dead = folder;
@@ -354,6 +372,30 @@ private:
             return attempt_state::unknown;
         }
         return attempt_state::never_started;
+    }
+
+    /// By the mark that a runner would have to make first. Nothing happens where it is there.
+    static expected<void> keep_from_starting(const fs::path& folder) {
+        std::error_code failed;
+        fs::create_directories(folder, failed);
+        if (failed) {
+            return file_problem("create", folder.native(), failed.value());
+        }
+        const auto mark = folder / runner_file::started;
+        const unique_fd fd(::open(mark.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+        if (!fd) {
+            return errno == EEXIST ? expected<void>() : file_problem("create", mark.native(), errno);
+        }
+        command_result never;
+        never.cancelled = true;
+        for (const auto& [name, text] : {std::pair(runner_file::out, std::string()),
+                                         {runner_file::err, std::string()},
+                                         {runner_file::result, to_json(never)}}) {
+            if (auto written = replace_file(folder / name, text, 0600); !written) {
+                return written;
+            }
+        }
+        return {};
     }
 
     static std::int64_t time_limit_of(const fs::path& folder) {

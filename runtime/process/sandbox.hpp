@@ -84,6 +84,10 @@ public:
     virtual expected<command_result> run(std::string_view key, const command_spec& spec, std::stop_token stop,
                                          const std::function<void(bool, std::string_view)>& on_output) = 0;
 
+    /// Ends the command under the key, or sees to it that none ever begins, and says what came of it: a result, which
+    /// is `cancelled` when this ended it or came first; `unknown_outcome` as of `run`. Blocks until it has ended.
+    virtual expected<command_result> end(std::string_view key) = 0;
+
     /// Removes the files of a key whose outcome is journaled.
     virtual void forget(std::string_view key) = 0;
 };

@@ -65,11 +65,11 @@ struct stage {
     one_folder folders{place.project};
     std::unique_ptr<runtime::sandbox> commands = place.open();
     quiet_context ctx{{node.organization, "run", make_uuid()}};
+    run_services services;
     runtime::performer_of<run_model> perform;
     run_state run;
 
     stage(std::string tool, std::string arguments) {
-        run_services services;
         services.store = node.services.store;
         services.folders = &folders;
         services.commands = commands.get();
@@ -140,6 +140,30 @@ BOOST_AUTO_TEST_CASE(command_that_another_node_had_to_perform_is_unknown_and_not
     s.run.progress.calls[0].intent_node = s.node.services.store->who().replica;
     BOOST_TEST(!s.result().unknown);
     BOOST_TEST(s.place.has("done.txt"));
+}
+
+BOOST_AUTO_TEST_CASE(command_that_another_node_has_ended_is_told_and_not_run) {
+    stage s("run_command", R"({"command":"echo done > done.txt"})");
+    auto& call = s.run.progress.calls[0];
+    call.intent_node = make_uuid();
+    expected<runtime::command_result> there = problem{code::unavailable, "it does not answer"};
+    s.services.end_elsewhere = [&](const uuid& replica, const std::string& key) {
+        BOOST_TEST((replica == call.intent_node));
+        BOOST_TEST(key == s.key());
+        return there;
+    };
+    s.perform = make_run_performer(s.services);
+    BOOST_TEST(s.call_tool().empty()); // asked again later
+    runtime::command_result half;
+    half.out = "half of it\n";
+    there = half;
+    const auto told = s.result();
+    BOOST_TEST(!told.unknown);
+    BOOST_TEST(told.is_error);
+    BOOST_TEST(told.content.find("half of it") != std::string::npos, told.content);
+    there = problem{code::unknown_outcome, "the node is gone"};
+    BOOST_TEST(s.result().unknown);
+    BOOST_TEST(!s.place.has("done.txt"));
 }
 
 BOOST_AUTO_TEST_CASE(edit_that_another_node_may_have_made_may_be_there_already) {

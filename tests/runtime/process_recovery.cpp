@@ -197,4 +197,36 @@ BOOST_AUTO_TEST_CASE(a_forgotten_key_leaves_no_files) {
     box->forget("key"); // A repeat changes nothing.
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_is_ended_before_it_began_never_begins) {
+    const workplace w;
+    const auto ended = w.open()->end("key");
+    BOOST_REQUIRE(ended);
+    BOOST_TEST(ended->cancelled);
+    const auto late = w.open()->run("key", w.shell("echo x >> count"), {}, {});
+    BOOST_REQUIRE(late);
+    BOOST_TEST(late->cancelled);
+    BOOST_TEST(!w.has("count"));
+    BOOST_TEST(w.open()->end("key").value().cancelled); // asked again
+}
+
+BOOST_AUTO_TEST_CASE(a_command_that_is_ended_leaves_what_it_said_and_one_that_had_ended_its_result) {
+    const workplace w;
+    const auto box = w.open();
+    std::optional<expected<command_result>> first;
+    {
+        const std::jthread runs([&] { first = box->run("key", w.shell("echo said; touch begun; sleep 60"), {}, {}); });
+        BOOST_TEST(eventually([&] { return w.has("begun"); }));
+        const auto ended = w.open()->end("key");
+        BOOST_REQUIRE(ended);
+        BOOST_TEST(ended->cancelled);
+        BOOST_TEST(ended->out == "said\n");
+    }
+    BOOST_REQUIRE((first && first->has_value()));
+    BOOST_TEST((*first)->cancelled);
+
+    BOOST_REQUIRE(box->run("other", w.shell("exit 4"), {}, {}));
+    const auto known = box->end("other");
+    BOOST_TEST((known && !known->cancelled && known->exit_code == 4));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -84,6 +84,11 @@ rules:
         nodes = self.other.client().read("/cluster")["nodes"]
         return next(n["shards_led"] for n in nodes if n["name"] == self.victim.name)
 
+    def test_a_node_that_is_drained_asks_nobody(self):
+        runs = self.begin()
+        self.assertEqual(self.other.cli("cluster", "drain", self.victim.name).returncode, 0)
+        self.assertEqual(self.check(runs), set(), "what became of a command was known: its node is there")
+
     def test_a_node_that_is_killed(self):
         runs = self.begin()
         self.victim.kill9()

@@ -1,0 +1,97 @@
+#include "actors/application/moved_commands.hpp"
+
+#include "runtime/cluster/membership.hpp"
+#include "runtime/process/runner_files.hpp"
+#include "schemas/base/cipher.hpp"
+#include "schemas/base/described.hpp"
+
+#include <algorithm>
+#include <future>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace troupe::actors {
+
+namespace {
+
+constexpr auto question = "end_command";
+constexpr std::int64_t tick_ms = 60'000;
+
+struct asked {
+    std::string key;
+};
+BOOST_DESCRIBE_STRUCT(asked, (), (key))
+
+/// What commands write is no text for JSON.
+struct answered {
+    runtime::command_result result;
+    std::string out; ///< base64.
+    std::string err;
+};
+BOOST_DESCRIBE_STRUCT(answered, (), (result, out, err))
+
+problem unknown(std::string_view why) { return {code::unknown_outcome, std::string(why)}; }
+
+expected<runtime::command_result> read_answer(const std::string& json) {
+    auto said = from_json<answered>(json, strictness::stored);
+    if (!said) {
+        return said.error();
+    }
+    const auto out = from_base64(said->out);
+    const auto err = from_base64(said->err);
+    if (!out || !err) {
+        return unknown("the other node's answer cannot be read");
+    }
+    said->result.out = *out;
+    said->result.err = *err;
+    return std::move(said->result);
+}
+
+} // namespace
+
+void moved_commands::answer_others() {
+    auto* member = node_.member();
+    if (!member) {
+        return;
+    }
+    worker_.start([] {}, tick_ms);
+    member->commands().answer_with(question,
+                                   [this](std::string_view parameters, const runtime::cluster::question_done& then) {
+                                       auto what = from_json<asked>(parameters, strictness::stored);
+                                       if (!what) {
+                                           then(what.error());
+                                           return;
+                                       }
+                                       worker_.post([this, key = std::move(what->key), then] {
+                                           auto ended = commands_.end(key);
+                                           if (!ended) {
+                                               then(ended.error());
+                                               return;
+                                           }
+                                           const auto out = to_base64url(ended->out);
+                                           const auto err = to_base64url(ended->err);
+                                           then(to_json(answered{std::move(*ended), out, err}));
+                                       });
+                                   });
+}
+
+expected<runtime::command_result> moved_commands::end_at(const uuid& replica, const std::string& key) {
+    auto* member = node_.member();
+    const auto cluster = member ? member->glance() : nullptr;
+    if (!cluster) {
+        return unknown("this node has no others to ask");
+    }
+    const auto there = std::ranges::find(cluster->nodes, replica, &runtime::cluster::cluster_node::replica);
+    if (there == cluster->nodes.end() || !there->alive) {
+        return unknown("the node that had it is not there any more");
+    }
+    auto promise = std::make_shared<std::promise<expected<std::string>>>();
+    auto result = promise->get_future();
+    member->commands().ask_node(replica, question, to_json(asked{key}),
+                                [promise](expected<std::string> what) { promise->set_value(std::move(what)); });
+    auto said = result.get(); // within two seconds
+    return said ? read_answer(*said) : said.error();
+}
+
+} // namespace troupe::actors
