@@ -1,0 +1,204 @@
+"""New programs for one node after the other, by cluster-configs/systemd/upgrade, under load; and its way back."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from tests.system.cluster import ClusterTest, Member, Writers
+from tests.system.node import REPOSITORY, SECONDS_MAX, TROUPE, poll
+
+UPGRADE = REPOSITORY / "cluster-configs" / "systemd" / "upgrade"
+WORKS = f'exec "{TROUPE}" "$@"\n'
+ENDS_AT_ONCE = f'[ "$1" != --version ] || exec "{TROUPE}" --version\nexit 1\n'
+NEVER_READY = f'[ "$1" != --version ] || exec "{TROUPE}" --version\nexec sleep 1000\n'
+OLDER = 'echo troupe 0.0.1\n'
+
+
+class Kept(Member):
+    """A node that a thread starts again whenever it ends, as systemd does; so `restart` is to end it."""
+
+    def __init__(self, folder, name, cluster_file, *flags, **more):
+        super().__init__(folder, name, cluster_file, *flags, **more)
+        self.programs = folder / "opt" / name
+        self.program = (self.programs / "current" / "troupe", "serve")
+        self.url = f"http://127.0.0.1:{self.edge_port}"
+        self.ending, self.thread = threading.Event(), None
+
+    def launch(self):
+        self.thread = threading.Thread(target=self.keep)
+        self.thread.start()
+        return self
+
+    def keep(self):
+        while not self.ending.is_set():
+            with open(self.log, "ab") as log:
+                self.process = subprocess.Popen([*self.program, "--data", self.directory, *self.flags], stdout=log, stderr=log,
+                                                env=self.environment)
+            (self.programs / "pid").write_text(str(self.process.pid))
+            self.process.wait()
+            self.ending.wait(0.2)
+
+    def answers(self):
+        try:
+            return self.client("").get("/health/ready", base="", seconds=2).status == 200
+        except OSError:
+            return False
+
+    def ready(self, seconds=60):
+        poll(f"{self.name} is ready", self.answers, seconds)
+        return self
+
+    def kill9(self):
+        """For good."""
+        self.ending.set()
+        while self.thread and self.thread.is_alive():
+            if self.process:
+                self.process.kill()
+            self.thread.join(0.1)
+
+    def release(self):
+        """What the program that runs was started as."""
+        words = Path(f"/proc/{self.process.pid}/environ").read_bytes().split(b"\0")
+        return next((word[len(b"RELEASE="):].decode() for word in words if word.startswith(b"RELEASE=")), None)
+
+
+class Upgrade(ClusterTest):
+    def setUp(self):
+        super().setUp()
+        for node in self.members:
+            self.programs("old", WORKS, node.programs)
+            (node.programs / "current").symlink_to("old")
+        self.start_all()
+        poll("all is where it belongs", self.is_ok)
+        self.pids = [node.process.pid for node in self.members]
+
+    def member(self, name, *flags):
+        made = Kept(self.folder, name, self.cluster_file, "--sandbox", "none", *flags)
+        self.nodes.append(made)
+        return made
+
+    def programs(self, name, script, folder=None):
+        """A folder with a program that says in its environment which one it is."""
+        made = (folder or self.folder) / name
+        made.mkdir(parents=True)
+        (made / "troupe").write_text(f"#!/bin/sh\nexport RELEASE={name}\n{script}")
+        (made / "troupe").chmod(0o755)
+        return made
+
+    def is_ok(self, asked=1):
+        view = self.members[asked].client().read("/cluster")
+        return view["status"] == "ok" and all(n["status"] == "up" and n["shards_led"] > 0 for n in view["nodes"])
+
+    def words(self, folder, *more, nodes=None):
+        nodes = nodes or [f"{node.name}={node.url}" for node in self.members]
+        # The pid is read anew, since one that ends by itself has another one each time.
+        restart = f"kill -TERM $(cat {self.folder}/opt/{{node}}/pid) || true"
+        return [UPGRADE, folder, *nodes, "--key-file", self.cluster_file.parent / "admin.key", "--shell", "sh -c",
+                "--restart", restart, "--link", f"{self.folder}/opt/{{node}}/current", "--canary-seconds", "2",
+                "--watch-seconds", "1", "--ready-seconds", "5", *more]
+
+    def upgrade(self, *words, **more):
+        return subprocess.run([str(w) for w in self.words(*words, **more)], capture_output=True, text=True, timeout=SECONDS_MAX * 2,
+                              check=False)
+
+    def until_said(self, sentence, *words):
+        """The program, when it has said that."""
+        started = subprocess.Popen([str(w) for w in self.words(*words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        watchdog = threading.Timer(SECONDS_MAX, started.kill)
+        watchdog.start()
+        self.addCleanup(watchdog.cancel)
+        said = []
+        for line in started.stdout:
+            said.append(line)
+            if sentence in line:
+                return started
+        self.fail(f"it never said {sentence!r}: {said} {started.stderr.read()}")
+
+    def has_gone_back(self):
+        n1 = self.members[0]
+        self.assertEqual([node.release() for node in self.members], ["old"] * 3)
+        self.assertEqual([node.process.pid for node in self.members[1:]], self.pids[1:], "the others were touched")
+        self.assertEqual(os.readlink(n1.programs / "current"), "old")
+        self.assertFalse((n1.programs / "current.before").is_symlink())
+        poll("all is as before", self.is_ok)
+
+    def test_each_node_in_turn_and_no_request_fails_that_is_sent_again(self):
+        new = self.programs("new", WORKS)
+        planned = self.upgrade(new, "--dry-run")
+        self.assertEqual(planned.returncode, 0, planned)
+        self.assertRegex(planned.stdout, r"n1: old -> new-\w+, then watched for 2 s \(canary\)")
+        self.assertEqual([node.process.pid for node in self.members], self.pids)
+        load = Writers(self.members)
+        try:
+            load.wait_for(10)
+            done = self.upgrade(new)
+            self.assertEqual(done.returncode, 0, done)
+            load.wait_for(10)
+        finally:
+            load.stop()
+        self.assertIn("All 3 nodes have new-", done.stdout)
+        self.assertEqual([node.release() for node in self.members], ["new"] * 3)
+        poll("all lead again", self.is_ok)
+        load.check(self, self.members)
+        pids = [node.process.pid for node in self.members]
+        again = self.upgrade(new)
+        self.assertEqual((again.returncode, [node.process.pid for node in self.members]), (0, pids), again)
+
+    def test_a_canary_that_does_not_come_up_goes_back_and_the_others_are_not_touched(self):
+        for name, script in (("ends", ENDS_AT_ONCE), ("sleeps", NEVER_READY)):
+            with self.subTest(name):
+                done = self.upgrade(self.programs(name, script))
+                self.assertEqual(done.returncode, 1, done)
+                self.assertRegex(done.stderr, rf"Stopped: n1 did not fare well with {name}-\w+, and has old again: .* is ready")
+                self.has_gone_back()
+
+    def test_a_canary_that_dies_while_it_is_watched_goes_back(self):
+        tool = self.until_said("is watched", self.programs("new", WORKS), "--canary-seconds", "20")
+        os.kill(self.members[0].process.pid, signal.SIGKILL)
+        _, said = tool.communicate(timeout=SECONDS_MAX)
+        self.assertEqual(tool.returncode, 1, said)
+        self.assertIn("has old again: n1 ended, and was started again", said)
+        self.has_gone_back()
+
+    def test_the_same_command_goes_on_where_it_was_stopped(self):
+        new = self.programs("new", WORKS)
+        tool = self.until_said("n1: restarts", new)
+        tool.kill()
+        tool.communicate()
+        self.assertTrue((self.members[0].programs / "current.before").is_symlink())
+        done = self.upgrade(new)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual([node.release() for node in self.members], ["new"] * 3)
+        poll("all lead again", self.is_ok)
+
+    def test_what_cannot_go_well_is_refused_before_anything_is_changed(self):
+        new, older = self.programs("new", WORKS), self.programs("older", OLDER)
+        broken = self.programs("broken", WORKS)
+        (broken / "troupe").chmod(0o644)
+        n1, n2 = (f"{node.name}={node.url}" for node in self.members[:2])
+        for words, nodes, sentence in (
+                ((new,), [n1, "n9=http://127.0.0.1:1"], 'no node "n9"; it has n1, n2, n3'),
+                ((new,), [n2.replace("n2", "n1")], f"{self.members[1].url} is not that of n1"),
+                ((new,), ["n1"], "is no NODE=URL"),
+                ((new, "--link", "/nowhere/current"), [n1], "no symlink /nowhere/current"),
+                ((new, "--key-file", "/nowhere"), [n1], "/nowhere"),
+                ((broken,), [n1], "not executable"),
+                ((older,), [n1], "0.0.1 is older: give --older"),
+                ((self.folder / "nothing",), [n1], "is not there")):
+            done = self.upgrade(*words, nodes=nodes)
+            self.assertEqual(done.returncode, 2, done)
+            self.assertIn("Refused: ", done.stderr)
+            self.assertIn(sentence, done.stderr)
+        self.members[1].cli("cluster", "drain", "n2")
+        self.assertIn("n2 is draining", self.upgrade(new).stderr)
+        self.members[1].cli("cluster", "resume", "n2")
+        self.members[2].kill9()
+        poll("n3 is down", lambda: self.members[0].client().read("/cluster")["status"] == "degraded")
+        done = self.upgrade(new)
+        self.assertEqual(done.returncode, 2, done)
+        self.assertIn("n3 is down", done.stderr)
+        self.assertEqual([node.process.pid for node in self.members[:2]], self.pids[:2])
+        self.assertTrue(all(node.release() == "old" for node in self.members[:2]))
