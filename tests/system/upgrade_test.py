@@ -1,10 +1,12 @@
 """New programs for one node after the other, by cluster-configs/systemd/upgrade, under load; and its way back."""
 
+import http.server
+import json
 import os
 import signal
 import subprocess
 import threading
-import time
+import urllib.request
 from pathlib import Path
 
 from tests.system.cluster import ClusterTest, Member, Writers
@@ -14,6 +16,7 @@ UPGRADE = REPOSITORY / "cluster-configs" / "systemd" / "upgrade"
 WORKS = f'exec "{TROUPE}" "$@"\n'
 ENDS_AT_ONCE = f'[ "$1" != --version ] || exec "{TROUPE}" --version\nexit 1\n'
 NEVER_READY = f'[ "$1" != --version ] || exec "{TROUPE}" --version\nexec sleep 1000\n'
+ENDS_AT_N2 = 'case "$*" in *"--cluster.name n2"*) exit 1;; esac\n' + WORKS
 OLDER = 'echo troupe 0.0.1\n'
 
 
@@ -63,6 +66,28 @@ class Kept(Member):
         """What the program that runs was started as."""
         words = Path(f"/proc/{self.process.pid}/environ").read_bytes().split(b"\0")
         return next((word[len(b"RELEASE="):].decode() for word in words if word.startswith(b"RELEASE=")), None)
+
+
+class Complaining(http.server.BaseHTTPRequestHandler):
+    """In front of a node: what it says, and with its new programs a failure that it did not have."""
+
+    node = None  # of a class made of this one
+
+    def do_GET(self):
+        asked = urllib.request.Request(self.node.url + self.path, headers={"Authorization": self.headers["Authorization"]})
+        try:
+            with urllib.request.urlopen(asked, timeout=5) as answer:
+                status, said = answer.status, json.load(answer)
+        except OSError:
+            status, said = 503, {}
+        if "/system/failures" in self.path and self.node.release() == "new":
+            said["items"].append({"fingerprint": "00000000000000ff", "module": "storage", "text": "the disk is on fire"})
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(said).encode())
+
+    def log_message(self, *_):
+        """Says nothing."""
 
 
 class Upgrade(ClusterTest):
@@ -147,21 +172,41 @@ class Upgrade(ClusterTest):
         again = self.upgrade(new)
         self.assertEqual((again.returncode, [node.process.pid for node in self.members]), (0, pids), again)
 
-    def test_a_canary_that_does_not_come_up_goes_back_and_the_others_are_not_touched(self):
+    def test_a_canary_that_does_not_fare_well_goes_back_and_the_others_are_not_touched(self):
         for name, script in (("ends", ENDS_AT_ONCE), ("sleeps", NEVER_READY)):
             with self.subTest(name):
                 done = self.upgrade(self.programs(name, script))
                 self.assertEqual(done.returncode, 1, done)
                 self.assertRegex(done.stderr, rf"Stopped: n1 did not fare well with {name}-\w+, and has old again: .* is ready")
                 self.has_gone_back()
+        new = self.programs("new", WORKS)
+        with self.subTest("dies while it is watched"):
+            tool = self.until_said("is watched", new, "--canary-seconds", "20")
+            os.kill(self.members[0].process.pid, signal.SIGKILL)
+            _, said = tool.communicate(timeout=SECONDS_MAX)
+            self.assertEqual(tool.returncode, 1, said)
+            self.assertIn("has old again: n1 ended, and was started again", said)
+            self.has_gone_back()
+        with self.subTest("has a failure that nobody had before"):
+            done = self.upgrade(new, nodes=[f"n1={self.complaining(self.members[0])}", "n2=" + self.members[1].url])
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn("there is a new failure, 00000000000000ff, at n1, storage: the disk is on fire", done.stderr)
+            self.has_gone_back()
 
-    def test_a_canary_that_dies_while_it_is_watched_goes_back(self):
-        tool = self.until_said("is watched", self.programs("new", WORKS), "--canary-seconds", "20")
-        os.kill(self.members[0].process.pid, signal.SIGKILL)
-        _, said = tool.communicate(timeout=SECONDS_MAX)
-        self.assertEqual(tool.returncode, 1, said)
-        self.assertIn("has old again: n1 ended, and was started again", said)
-        self.has_gone_back()
+    def complaining(self, node):
+        front = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Front", (Complaining,), {"node": node}))
+        thread = threading.Thread(target=front.serve_forever)
+        thread.start()
+        self.addCleanup(lambda: (front.shutdown(), front.server_close(), thread.join()))
+        return f"http://127.0.0.1:{front.server_port}"
+
+    def test_a_node_after_the_canary_goes_back_alone(self):
+        done = self.upgrade(self.programs("new", ENDS_AT_N2))
+        self.assertEqual(done.returncode, 1, done)
+        self.assertRegex(done.stderr, r"Stopped: n2 did not fare well with new-\w+, and has old again: ")
+        self.assertEqual([node.release() for node in self.members], ["new", "old", "old"])
+        self.assertEqual(self.members[2].process.pid, self.pids[2])
+        poll("all lead", self.is_ok)
 
     def test_the_same_command_goes_on_where_it_was_stopped(self):
         new = self.programs("new", WORKS)
