@@ -97,7 +97,7 @@ class Upgrade(ClusterTest):
             self.programs("old", WORKS, node.programs)
             (node.programs / "current").symlink_to("old")
         self.start_all()
-        poll("all is where it belongs", self.is_ok)
+        self.until_ok()
         self.pids = [node.process.pid for node in self.members]
 
     def member(self, name, *flags):
@@ -113,9 +113,11 @@ class Upgrade(ClusterTest):
         (made / "troupe").chmod(0o755)
         return made
 
-    def is_ok(self, asked=1):
-        view = self.members[asked].client().read("/cluster")
-        return view["status"] == "ok" and all(n["status"] == "up" and n["shards_led"] > 0 for n in view["nodes"])
+    def until_ok(self):
+        def is_ok():
+            view = self.members[1].client().read("/cluster")
+            return view["status"] == "ok" and all(n["status"] == "up" and n["shards_led"] > 0 for n in view["nodes"])
+        poll("the cluster is ok, and all lead", is_ok, seconds=60)
 
     def words(self, folder, *more, nodes=None):
         nodes = nodes or [f"{node.name}={node.url}" for node in self.members]
@@ -123,10 +125,10 @@ class Upgrade(ClusterTest):
         restart = f"kill -TERM $(cat {self.folder}/opt/{{node}}/pid) || true"
         return [UPGRADE, folder, *nodes, "--key-file", self.cluster_file.parent / "admin.key", "--shell", "sh -c",
                 "--restart", restart, "--link", f"{self.folder}/opt/{{node}}/current", "--canary-seconds", "2",
-                "--watch-seconds", "1", "--ready-seconds", "5", *more]
+                "--watch-seconds", "1", "--ready-seconds", "30", *more]
 
     def upgrade(self, *words, **more):
-        return subprocess.run([str(w) for w in self.words(*words, **more)], capture_output=True, text=True, timeout=SECONDS_MAX * 2,
+        return subprocess.run([str(w) for w in self.words(*words, **more)], capture_output=True, text=True, timeout=SECONDS_MAX * 4,
                               check=False)
 
     def until_said(self, sentence, *words):
@@ -135,6 +137,8 @@ class Upgrade(ClusterTest):
         watchdog = threading.Timer(SECONDS_MAX, started.kill)
         watchdog.start()
         self.addCleanup(watchdog.cancel)
+        self.addCleanup(started.stdout.close)
+        self.addCleanup(started.stderr.close)
         said = []
         for line in started.stdout:
             said.append(line)
@@ -148,7 +152,7 @@ class Upgrade(ClusterTest):
         self.assertEqual([node.process.pid for node in self.members[1:]], self.pids[1:], "the others were touched")
         self.assertEqual(os.readlink(n1.programs / "current"), "old")
         self.assertFalse((n1.programs / "current.before").is_symlink())
-        poll("all is as before", self.is_ok)
+        self.until_ok()
 
     def test_each_node_in_turn_and_no_request_fails_that_is_sent_again(self):
         new = self.programs("new", WORKS)
@@ -166,7 +170,7 @@ class Upgrade(ClusterTest):
             load.stop()
         self.assertIn("All 3 nodes have new-", done.stdout)
         self.assertEqual([node.release() for node in self.members], ["new"] * 3)
-        poll("all lead again", self.is_ok)
+        self.until_ok()
         load.check(self, self.members)
         pids = [node.process.pid for node in self.members]
         again = self.upgrade(new)
@@ -175,7 +179,7 @@ class Upgrade(ClusterTest):
     def test_a_canary_that_does_not_fare_well_goes_back_and_the_others_are_not_touched(self):
         for name, script in (("ends", ENDS_AT_ONCE), ("sleeps", NEVER_READY)):
             with self.subTest(name):
-                done = self.upgrade(self.programs(name, script))
+                done = self.upgrade(self.programs(name, script), "--ready-seconds", "4")
                 self.assertEqual(done.returncode, 1, done)
                 self.assertRegex(done.stderr, rf"Stopped: n1 did not fare well with {name}-\w+, and has old again: .* is ready")
                 self.has_gone_back()
@@ -183,7 +187,7 @@ class Upgrade(ClusterTest):
         with self.subTest("dies while it is watched"):
             tool = self.until_said("is watched", new, "--canary-seconds", "20")
             os.kill(self.members[0].process.pid, signal.SIGKILL)
-            _, said = tool.communicate(timeout=SECONDS_MAX)
+            _, said = tool.communicate(timeout=SECONDS_MAX * 2)
             self.assertEqual(tool.returncode, 1, said)
             self.assertIn("has old again: n1 ended, and was started again", said)
             self.has_gone_back()
@@ -201,12 +205,12 @@ class Upgrade(ClusterTest):
         return f"http://127.0.0.1:{front.server_port}"
 
     def test_a_node_after_the_canary_goes_back_alone(self):
-        done = self.upgrade(self.programs("new", ENDS_AT_N2))
+        done = self.upgrade(self.programs("new", ENDS_AT_N2), "--ready-seconds", "6")
         self.assertEqual(done.returncode, 1, done)
         self.assertRegex(done.stderr, r"Stopped: n2 did not fare well with new-\w+, and has old again: ")
         self.assertEqual([node.release() for node in self.members], ["new", "old", "old"])
         self.assertEqual(self.members[2].process.pid, self.pids[2])
-        poll("all lead", self.is_ok)
+        self.until_ok()
 
     def test_the_same_command_goes_on_where_it_was_stopped(self):
         new = self.programs("new", WORKS)
@@ -217,7 +221,7 @@ class Upgrade(ClusterTest):
         done = self.upgrade(new)
         self.assertEqual(done.returncode, 0, done)
         self.assertEqual([node.release() for node in self.members], ["new"] * 3)
-        poll("all lead again", self.is_ok)
+        self.until_ok()
 
     def test_what_cannot_go_well_is_refused_before_anything_is_changed(self):
         new, older = self.programs("new", WORKS), self.programs("older", OLDER)
