@@ -5,12 +5,13 @@ import json
 import os
 import signal
 import subprocess
+import tarfile
 import threading
 import urllib.request
 from pathlib import Path
 
 from tests.system.cluster import ClusterTest, Member, Writers
-from tests.system.node import REPOSITORY, SECONDS_MAX, TROUPE, poll
+from tests.system.node import BUILD, REPOSITORY, SECONDS_MAX, TROUPE, NodeTest, poll
 
 UPGRADE = REPOSITORY / "cluster-configs" / "systemd" / "upgrade"
 WORKS = f'exec "{TROUPE}" "$@"\n'
@@ -251,3 +252,17 @@ class Upgrade(ClusterTest):
         self.assertIn("n3 is down", done.stderr)
         self.assertEqual([node.process.pid for node in self.members[:2]], self.pids[:2])
         self.assertTrue(all(node.release() == "old" for node in self.members[:2]))
+
+
+class Release(NodeTest):
+    def test_what_a_pipeline_makes_is_what_upgrade_takes(self):
+        made = subprocess.run([REPOSITORY / "cluster-configs/ci/make-release", self.folder / "out", BUILD], capture_output=True,
+                              text=True, timeout=SECONDS_MAX * 4, check=False)
+        self.assertEqual(made.returncode, 0, made)
+        packed = Path(made.stdout.strip())
+        subprocess.run(["sha256sum", "--check", "--quiet", f"{packed.name}.sha256"], cwd=packed.parent, check=True)
+        with tarfile.open(packed) as tar:
+            self.assertEqual(sorted(tar.getnames()), ["troupe", "troupe-runner"])
+            tar.extractall(self.folder / "new")
+        said = subprocess.run([self.folder / "new" / "troupe", "--version"], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(packed.name, f"troupe-{said.split()[-1]}.tar.gz")
