@@ -35,6 +35,12 @@ void child_placement::add(const placed_id& which, double cost) {
     c.cost = cost;
 }
 
+void child_placement::remove_all() {
+    for (auto& [which, c] : children_) {
+        c.registered = false;
+    }
+}
+
 // ---- what is known
 
 void child_placement::on_map(const std::vector<entry>& all, std::uint64_t revision) {
@@ -199,9 +205,10 @@ void child_placement::run_or_stop(const placed_id& which, child& c, std::int64_t
     if (c.state == run::running && (!keeps || !same)) {
         c.state = run::stopping;
         c.stopping_ms = now_ms;
-        out.emplace_back(stop_placed{which, !same       ? "its place is not this node's any more"
-                                            : !serving_ ? "the node's lease is about to end"
-                                                        : "the node is drained"});
+        out.emplace_back(stop_placed{which, !same           ? "its place is not this node's any more"
+                                            : !serving_     ? "the node's lease is about to end"
+                                            : !c.registered ? "the node stops"
+                                                            : "the node is drained"});
     }
     // A process that stood still until after the end gets its time, too.
     if (c.state == run::stopping && now_ms >= std::max(c.until_ms, c.stopping_ms + settings_.margin_ms)) {
@@ -277,7 +284,10 @@ void child_placement::claim_free(std::int64_t now_ms, timestamp now, actions& ou
             load[c.place->replica] += c.place->cost;
         }
     }
-    const bool settled = serving_ && now_ms - serving_since_ms_ >= settings_.settle_ms;
+    // Where others are at work already nobody else is about to come.
+    const bool begun = std::ranges::any_of(
+        children_, [&](const auto& one) { return one.second.place && one.second.place->replica != settings_.replica; });
+    const bool settled = serving_ && (begun || now_ms - serving_since_ms_ >= settings_.settle_ms);
     for (auto& [which, c] : children_) {
         if (c.place || !c.registered) {
             continue;

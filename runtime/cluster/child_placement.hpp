@@ -34,7 +34,7 @@ struct child_placement_settings {
     uuid incarnation; ///< Of this process.
 
     std::int64_t turn_ms = 300;    ///< Between one node and the next to take a free child, should the first not come.
-    std::int64_t settle_ms = 2000; ///< A node that has just come waits so long, so that the others can come, too.
+    std::int64_t settle_ms = 2000; ///< The first one waits so long, so that the others can come, too.
     std::int64_t margin_ms = 500;  ///< A child is stopped so long before the end of the lease.
     std::int64_t retry_ms = 100;   ///< After a commit that came to nothing.
     std::int64_t pass_over_ms = 2000; ///< A node that gave a child up; doubles each time that anybody does.
@@ -88,6 +88,9 @@ public:
 
     /// This node can run it. All that can have the same costs.
     void add(const placed_id& which, double cost);
+
+    /// It can run none any more.
+    void remove_all();
 
     // ---- from the coordinator
     void on_map(const std::vector<entry>& all, std::uint64_t revision);
