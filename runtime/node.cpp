@@ -279,6 +279,10 @@ expected<void> node::start(kind_registry kinds) {
     if (me.member) {
         me.member->start(me.committer);
     }
+    if (!me.member) {
+        me.lone_placed = std::make_unique<cluster::placed_alone>(me.settings.cluster_name, me.store->who().replica,
+                                                                 me.placed_here, host.end_process);
+    }
     me.hub_entry = me.tree.add(host.settings.node_path + "/hub", "hub_reader");
     me.hub_entry.show(me.live->figures());
     me.hub_entry.set_policy("a thread of the process; ends with it");
@@ -318,11 +322,23 @@ expected<void> node::supervise(supervised_part part) {
     return out;
 }
 
+cluster::placed_children* node::impl::placed() const {
+    return member ? &member->placed() : lone_placed ? &lone_placed->children() : nullptr;
+}
+
+expected<void> node::place(placed_supervisor what) { return impl_->placed()->place(std::move(what)); }
+
+std::vector<placed_child_document> node::placed() const {
+    const auto* known = impl_->placed();
+    return known ? known->all() : std::vector<placed_child_document>();
+}
+
 void node::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
     if (me.stopping.exchange(true) || !me.root) {
         return;
     }
+    me.placed()->stop(deadline_ms / 2);
     if (me.blobs) {
         me.blobs->cancel();
     }

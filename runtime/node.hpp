@@ -4,8 +4,9 @@
 #include "runtime/config/config.hpp"
 #include "runtime/entity/kind.hpp"
 #include "runtime/services.hpp"
-#include "runtime/supervision/part.hpp"
+#include "runtime/supervision/placed.hpp"
 #include "schemas/base/problem.hpp"
+#include "schemas/cluster.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -71,6 +72,13 @@ public:
     /// Puts a part under the node's supervision, as the last to start and the first to end. Between `start` and `stop`.
     /// Waits for its first start; where that fails it says why, and the part is not supervised.
     expected<void> supervise(supervised_part part);
+
+    /// Children that run at one node of the cluster, whichever; at a node alone, here. Between `start` and `stop`; at
+    /// all nodes that may run them, with the same names. `invalid_request` names what makes no sense, `already_exists`
+    /// for a name that is taken.
+    expected<void> place(placed_supervisor what);
+    /// All placed children that this node knows of, by name.
+    [[nodiscard]] std::vector<placed_child_document> placed() const;
 
     /// Ends: no new commands, what is decided is committed, entities write snapshots. Blocks at most `deadline_ms`.
     /// Work of performers is left where it is: it goes on after the next start.

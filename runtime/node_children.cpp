@@ -49,6 +49,7 @@ std::vector<supervised_child> node::impl::children(cluster::membership::engine f
     if (blobs) {
         out.push_back(blobs->child());
     }
+    out.push_back(placed_here.child());
     return out;
 }
 
@@ -135,6 +136,7 @@ expected<void> node::impl::join() {
     cluster::node_ports ports;
     ports.take = [this](held_ptr held) { take(std::move(held)); };
     ports.publish = [this](live_event e) { live->publish(std::move(e)); };
+    ports.placed = &placed_here;
     ports.own = [this](std::uint32_t shard, bool owned) {
         caf::anon_send(router_of(shard), ownership_msg{owned});
         if (owned) {

@@ -16,6 +16,7 @@
 #include "runtime/start_latch.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/failures.hpp"
+#include "runtime/supervision/placed_tree.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "runtime/supervision/tree.hpp"
@@ -37,6 +38,8 @@ struct node::impl {
     explicit impl(const config& c);
 
     caf::actor_system_config& caf_settings();
+    /// After the start.
+    [[nodiscard]] cluster::placed_children* placed() const;
     void route(held_ptr held);
     /// To readers of all nodes, live only.
     void publish(live_event e);
@@ -95,6 +98,8 @@ struct node::impl {
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
+    placed_tree placed_here{tree};                      ///< Like all that holds actors, it goes before the system.
+    std::unique_ptr<cluster::placed_alone> lone_placed; ///< Null: a node of a cluster.
     supervision_tree::entry hub_entry;
     std::optional<watchdog> dog;
     start_latch started; ///< Every router and the desk of backups: commands may come.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "schemas/base/clock.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/ids.hpp"
 
@@ -26,6 +27,18 @@ struct cluster_node_document {
 };
 BOOST_DESCRIBE_STRUCT(cluster_node_document, (), (name, replica_id, status, address, version, shards_led, shards_held))
 
+/// A child that runs at one node, whichever, below a supervisor that all nodes have.
+struct placed_child_document {
+    std::string supervisor;
+    std::string child;
+    std::optional<std::string> node;        ///< That runs it; nothing: none does now.
+    std::optional<timestamp> since;         ///< Of that node.
+    std::uint32_t failures = 0;             ///< Times that a node gave it up since it last ran for long.
+    std::optional<std::string> given_up_by; ///< The last node that did.
+    std::optional<std::string> last_failure;
+};
+BOOST_DESCRIBE_STRUCT(placed_child_document, (), (supervisor, child, node, since, failures, given_up_by, last_failure))
+
 /// ok: every shard has all its copies; degraded: every shard takes commands, some with fewer copies; partial: some take
 /// none; alone: this is a node without a cluster.
 enum class cluster_status : std::uint8_t { ok, degraded, partial, alone };
@@ -42,9 +55,10 @@ struct cluster_document {
     std::uint32_t shards_moving = 0; ///< Whose leader or copies are not yet where they belong.
     std::int64_t lease_left_ms = 0;  ///< Of this node at the coordinator; 0: it has none.
     std::vector<cluster_node_document> nodes;
+    std::vector<placed_child_document> placed; ///< By supervisor and child.
 };
 BOOST_DESCRIBE_STRUCT(cluster_document, (),
-                      (id, node, status, copies, shards, shards_closed, shards_moving, lease_left_ms, nodes))
+                      (id, node, status, copies, shards, shards_closed, shards_moving, lease_left_ms, nodes, placed))
 
 /// An item of GET /cluster/shards.
 struct cluster_shard_document {

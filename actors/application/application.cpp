@@ -525,6 +525,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (auto shown = me.node->supervise({"live", "live_figures", show_figures}); !shown) {
         return shown.error();
     }
+    for (auto& placed : own.placed) {
+        if (auto taken = me.node->place(std::move(placed)); !taken) {
+            return problem{code::config_invalid, taken.error().detail};
+        }
+    }
     watch_node_compliance(me.node->parts());
     me.ready = true;
     return out;

@@ -6,6 +6,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/entity/kind.hpp"
 #include "runtime/services.hpp"
+#include "runtime/supervision/placed.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstdint>
@@ -32,6 +33,8 @@ struct extensions {
     std::vector<custom_tool> tools = {};
     /// By the name that agents and runs give: {"acme", …} for `model: acme`. Not "openai…" and "rehearsal…".
     std::map<std::string, std::shared_ptr<net::model>> models = {};
+    /// Children that run at one node of the cluster, whichever; all nodes of it give the same ones.
+    std::vector<runtime::placed_supervisor> placed = {};
 };
 
 class application {

@@ -45,10 +45,14 @@ cluster_view view_alone(const runtime::services& s) {
 }
 
 void look(const system_parts& parts, std::function<void(cluster_view)> then) {
+    const auto complete = [&node = *parts.node, then = std::move(then)](cluster_view view) {
+        view.summary.placed = node.placed();
+        then(std::move(view));
+    };
     if (auto* member = parts.node->member()) {
-        member->look(std::move(then));
+        member->look(complete);
     } else {
-        then(view_alone(parts.node->parts()));
+        complete(view_alone(parts.node->parts()));
     }
 }
 

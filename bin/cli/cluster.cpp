@@ -38,6 +38,20 @@ std::string node_table(const screen& s, const cluster_document& all) {
     return table(s, {{"NODE"}, {"STATUS"}, {"LEADS", true}, {"HOLDS", true}, {"ADDRESS"}, {"VERSION"}}, rows);
 }
 
+/// Empty when there are none.
+std::string placed_table(const screen& s, const cluster_document& all) {
+    std::vector<std::vector<cell>> rows;
+    for (const auto& child : all.placed) {
+        rows.push_back({{child.supervisor + "/" + child.child, tone::strong},
+                        {child.node.value_or("nowhere"), child.node ? tone::good : tone::bad},
+                        {child.since ? to_string(*child.since) : ""},
+                        {std::to_string(child.failures), child.failures > 0 ? tone::warn : tone::faint},
+                        {child.last_failure.value_or(""), tone::faint}});
+    }
+    return rows.empty() ? ""
+                        : "\n" + table(s, {{"PLACED CHILD"}, {"NODE"}, {"SINCE"}, {"FAILURES", true}, {"LAST"}}, rows);
+}
+
 std::string sentence_of(const cluster_document& all) {
     switch (all.status) {
     case cluster_status::ok:
@@ -62,7 +76,7 @@ std::string show_cluster(const screen& s, const cluster_document& all) {
                 {"", {sentence_of(all), tone::faint}},
                 {"shards",
                  {fmt::format("{}, each with {} {}", all.shards, all.copies, all.copies == 1 ? "copy" : "copies")}}}) +
-           "\n" + node_table(s, all);
+           "\n" + node_table(s, all) + placed_table(s, all);
 }
 
 expected<int> cluster_status_of(context& c) {
@@ -100,7 +114,7 @@ expected<int> cluster_shards(context& c) {
         });
 }
 
-/// Until the node leads nothing.
+/// Until the node leads nothing, and runs nothing that was placed there.
 expected<int> wait_for_drain(context& c, api& node, const std::string& name) {
     const interrupt stop;
     do {
@@ -110,12 +124,15 @@ expected<int> wait_for_drain(context& c, api& node, const std::string& name) {
         }
         const auto found = std::ranges::find(now->nodes, name, &cluster_node_document::name);
         const auto left = found == now->nodes.end() ? 0 : found->shards_led;
-        if (left == 0) {
+        const auto placed = std::ranges::count_if(
+            now->placed, [&](const placed_child_document& child) { return child.node == std::optional(name); });
+        if (left == 0 && placed == 0) {
             c.progress("");
             c.print(fmt::format("{0} leads nothing any more. `troupe cluster resume {0}` lets it lead again.\n", name));
             return 0;
         }
-        c.progress(fmt::format("{} still leads {} shards", name, left));
+        c.progress(fmt::format("{} still leads {} shards", name, left) +
+                   (placed == 0 ? "" : fmt::format(" and runs {} placed children", placed)));
     } while (stop.sleep(look_every_ms));
     c.progress("");
     return 0;

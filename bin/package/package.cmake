@@ -39,6 +39,7 @@ set(public_headers
     runtime/process/sandbox.hpp
     runtime/services.hpp
     runtime/supervision/part.hpp
+    runtime/supervision/placed.hpp
     storage/blob_hash.hpp
     storage/blobs.hpp
     storage/record.hpp

@@ -74,6 +74,24 @@ std::unique_ptr<shared_keys> keys_of(const host_services& host, coordinator& agr
     return keys ? std::make_unique<shared_keys>(*keys, agreed, std::move(settings)) : nullptr;
 }
 
+child_placement_settings placed_settings_of(const cluster_place& place, const node_card& self) {
+    child_placement_settings out;
+    out.name = self.name;
+    out.replica = self.replica;
+    out.incarnation = self.incarnation;
+    out.margin_ms = std::min<std::int64_t>(place.file.lease_ms / 4, 2000);
+    return out;
+}
+
+placed_ports placed_ports_of(coordinator& agreed, const host_services& host, const node_ports& ports) {
+    placed_ports out;
+    out.runner = ports.placed;
+    out.commit = [&agreed](transaction what, auto done) { agreed.commit(std::move(what), std::move(done)); };
+    out.monotonic = host.monotonic;
+    out.end_process = host.end_process;
+    return out;
+}
+
 /// What is at work for an entity has to be over when another node may begin it.
 constexpr std::int64_t lease_margin_ms = 250;
 /// What needs a look at all shards is measured every so many ticks: a second.
@@ -101,7 +119,8 @@ membership::membership(const cluster_place& place, connections ways, node_card s
       commands_(*ways_.peers, command_ports_of(host, ports_)),
       keys_(keys_of(host, *ways_.agreed, place.founds)),
       blobs_(*ways_.peers, blob_ports_of(host)),
-      wires_(*ways_.agreed, *ways_.peers, &commands_, keys_.get(), &blobs_),
+      placed_(placed_settings_of(place, settings_.self), placed_ports_of(*ways_.agreed, host, ports_)),
+      wires_(*ways_.agreed, *ways_.peers, &commands_, keys_.get(), &blobs_, &placed_),
       owned_(host.store->who().shards),
       active_(host.store->who().shards) {
     wires_.listen([this](const cluster_core& core) { note(core); });
@@ -156,6 +175,9 @@ void membership::on_tick() {
     const auto leaders = commands_.leaders();
     for (std::uint32_t shard = 0; shard < owned_.size(); ++shard) {
         tell_router(shard, is_active(shard, *leaders));
+    }
+    if (const auto newest = glance()) {
+        placed_.note(newest->nodes, host_.serves_until_ms);
     }
     commands_.on_tick();
     tell_news();
@@ -270,6 +292,7 @@ void membership::start(committer_actor to) {
         to_ = to;
     }
     blobs_.start();
+    placed_.start();
     wires_.start([to = std::move(to)](driver_input input) { caf::anon_send(to, drive_msg{std::move(input)}); });
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/cluster/coordinator.hpp"
 #include "runtime/cluster/driver.hpp"
 #include "runtime/cluster/links.hpp"
+#include "runtime/cluster/placed_children.hpp"
 #include "runtime/cluster/shared_keys.hpp"
 #include "runtime/cluster/wiring.hpp"
 #include "runtime/entity/host.hpp"
@@ -52,6 +53,7 @@ struct node_ports {
     std::function<void(std::uint32_t shard, bool owned)> own;
     std::function<void(std::uint32_t shard)> applied; ///< Records came into the tables.
     std::function<void(live_event)> publish;          ///< What another node published, live only.
+    placed_runner* placed = nullptr;                  ///< Of placed children; outlives it. Null: it runs none.
 };
 
 /// What the metrics say of a cluster, as one of its nodes knows it.
@@ -105,6 +107,7 @@ public:
     [[nodiscard]] std::shared_ptr<const cluster_glance> glance() const;
     /// Any thread.
     [[nodiscard]] cluster_statistics statistics() const;
+    [[nodiscard]] placed_children& placed() { return placed_; }
 
     // ---- for people; thread-safe. What they are given is called from the committer's or the coordinator's thread, and
     // not at all when the node has stopped.
@@ -149,6 +152,7 @@ private:
     command_lane commands_;
     std::unique_ptr<shared_keys> keys_; ///< Null: the store has none.
     blob_exchange blobs_;
+    placed_children placed_;
     wiring wires_;
     std::vector<bool> owned_;               ///< As the driver says.
     std::vector<std::atomic<bool>> active_; ///< As routers were told.

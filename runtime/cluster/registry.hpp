@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/cluster/coordinator.hpp"
+#include "schemas/base/clock.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
@@ -22,6 +23,8 @@
 ///   pins/NNNN          -> the node that is to lead a shard, since somebody moved it there
 ///   keys/NNNNNNNN      -> a key of contents, wrapped with the master key, or when it was destroyed; never removed
 ///   subjects/UUID      -> which of them is that subject's
+///   placed/SUPERVISOR/CHILD  -> the process that runs a placed child; goes with its lease
+///   given_up/SUPERVISOR/CHILD -> how often, and by whom, it was given up lately
 namespace troupe::runtime::cluster {
 
 struct config_value {
@@ -81,6 +84,29 @@ struct subject_value {
 };
 BOOST_DESCRIBE_STRUCT(subject_value, (), (number))
 
+/// The revision of its key is the child's term.
+struct placed_value {
+    uuid replica;
+    uuid incarnation;
+    std::string name; ///< Of the node.
+    double cost = 1;
+    timestamp since;
+
+    bool operator==(const placed_value&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(placed_value, (), (replica, incarnation, name, cost, since))
+
+struct given_up_value {
+    std::uint32_t failures = 0; ///< Times that a node gave it up since it last ran for long.
+    std::vector<uuid> by;       ///< Nodes that did so.
+    std::string name;           ///< Of the last one.
+    std::string why;
+    timestamp at;
+
+    bool operator==(const given_up_value&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(given_up_value, (), (failures, by, name, why, at))
+
 inline constexpr std::string_view config_key = "config";
 inline constexpr std::string_view members_prefix = "members/";
 inline constexpr std::string_view alive_prefix = "alive/";
@@ -88,6 +114,8 @@ inline constexpr std::string_view shards_prefix = "shards/";
 inline constexpr std::string_view pins_prefix = "pins/";
 inline constexpr std::string_view content_keys_prefix = "keys/";
 inline constexpr std::string_view subjects_prefix = "subjects/";
+inline constexpr std::string_view placed_prefix = "placed/";
+inline constexpr std::string_view given_up_prefix = "given_up/";
 
 std::string member_key(std::string_view name);
 std::string alive_key(std::string_view name);

@@ -65,12 +65,18 @@ void wiring::on_map(std::vector<entry> all, std::uint64_t revision) {
     if (keys_) {
         keys_->on_map(all, revision); // first: a record that is sealed with a new key comes after it
     }
+    if (placed_) {
+        placed_->on_map(all, revision); // before the core: what that says of the lease knows of it
+    }
     post_news([all = std::move(all), revision](driver& d) { d.on_map(all, revision); });
 }
 
 void wiring::on_changes(std::vector<change> changes, std::uint64_t revision) {
     if (keys_) {
         keys_->on_changes(changes, revision);
+    }
+    if (placed_) {
+        placed_->on_changes(changes, revision);
     }
     post_news([changes = std::move(changes), revision](driver& d) { d.on_changes(changes, revision); });
 }

@@ -3,6 +3,7 @@
 #include "runtime/cluster/blob_exchange.hpp"
 #include "runtime/cluster/command_lane.hpp"
 #include "runtime/cluster/driver.hpp"
+#include "runtime/cluster/placed_children.hpp"
 #include "runtime/cluster/shared_keys.hpp"
 #include "storage/shard_logs.hpp"
 
@@ -24,10 +25,10 @@ public:
     static constexpr std::size_t waiting_bytes_max = 64 << 20;
 
     /// All outlive it. Nothing comes before `start`. The lane of commands may be null: then none go between nodes; so
-    /// may the keys: then contents are plain, or those of a test; and the blobs.
+    /// may the keys: then contents are plain, or those of a test; the blobs; and placed children.
     wiring(coordinator& agreed, links& peers, command_lane* commands = nullptr, shared_keys* keys = nullptr,
-           blob_exchange* blobs = nullptr)
-        : coordinator_(agreed), links_(peers), commands_(commands), keys_(keys), blobs_(blobs) {}
+           blob_exchange* blobs = nullptr, placed_children* placed = nullptr)
+        : coordinator_(agreed), links_(peers), commands_(commands), keys_(keys), blobs_(blobs), placed_(placed) {}
 
     /// Told after all that may change registers or nodes, on the driver's thread. Before `start`.
     void listen(std::function<void(const cluster_core&)> news) { news_ = std::move(news); }
@@ -60,6 +61,7 @@ private:
     command_lane* commands_;
     shared_keys* keys_;
     blob_exchange* blobs_;
+    placed_children* placed_;
     std::function<void(const cluster_core&)> news_;
     std::function<void(driver_input)> post_;
     std::atomic<std::size_t> waiting_bytes_{0};

@@ -231,9 +231,9 @@ private:
         const auto* known = core_.find(id);
         if (options_.tree && !c.started_before && known) {
             const auto& spec = known->spec;
-            const auto kind = spec.kind == child_kind::supervisor ? "supervisor"
-                              : spec.label.empty()                ? "worker"
-                                                                  : std::string_view(spec.label);
+            const auto kind = !spec.label.empty()                   ? std::string_view(spec.label)
+                              : spec.kind == child_kind::supervisor ? "supervisor"
+                                                                    : "worker";
             c.entry = options_.tree->add(child_path(options_.path, id), kind);
             c.entry.set_policy(describe(spec));
         } else if (c.started_before) {
