@@ -72,7 +72,7 @@ expected<void> placed_children::place(placed_supervisor what) {
     }
     {
         const std::lock_guard lock(mutex_);
-        if (stopped_ || !names_.emplace(what.name, true).second) {
+        if (stopped_ || !names_.insert(what.name).second) {
             return problem{code::already_exists,
                            "placed children of \"" + what.name + "\" are there already, or the node stops"};
         }

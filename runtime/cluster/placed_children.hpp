@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,7 +89,7 @@ private:
     std::map<placed_id, known_child> known_;
     std::map<placed_id, std::shared_ptr<one_run>> runs_;
     mutable std::mutex mutex_;
-    std::map<std::string, bool> names_;        ///< Under the mutex. Of supervisors.
+    std::set<std::string> names_;              ///< Under the mutex. Of supervisors.
     std::vector<placed_child_document> shown_; ///< Likewise.
     bool stopped_ = false;                     ///< Likewise.
     std::atomic<bool> idle_{true};
