@@ -39,6 +39,13 @@ struct placed_child_document {
 };
 BOOST_DESCRIBE_STRUCT(placed_child_document, (), (supervisor, child, node, since, failures, given_up_by, last_failure))
 
+/// What newer programs can store and some nodes cannot read yet: nothing is stored so until all can.
+struct waiting_feature_document {
+    std::string feature;
+    std::vector<std::string> nodes; ///< Whose program does not know it.
+};
+BOOST_DESCRIBE_STRUCT(waiting_feature_document, (), (feature, nodes))
+
 /// ok: every shard has all its copies; degraded: every shard takes commands, some with fewer copies; partial: some take
 /// none; alone: this is a node without a cluster.
 enum class cluster_status : std::uint8_t { ok, degraded, partial, alone };
@@ -56,9 +63,12 @@ struct cluster_document {
     std::int64_t lease_left_ms = 0;  ///< Of this node at the coordinator; 0: it has none.
     std::vector<cluster_node_document> nodes;
     std::vector<placed_child_document> placed; ///< By supervisor and child.
+    std::vector<std::string> features;         ///< That are on: a program that does not know them cannot join.
+    std::vector<waiting_feature_document> features_waiting; ///< That the program of the asked node knows besides.
 };
 BOOST_DESCRIBE_STRUCT(cluster_document, (),
-                      (id, node, status, copies, shards, shards_closed, shards_moving, lease_left_ms, nodes, placed))
+                      (id, node, status, copies, shards, shards_closed, shards_moving, lease_left_ms, nodes, placed,
+                       features, features_waiting))
 
 /// An item of GET /cluster/shards.
 struct cluster_shard_document {

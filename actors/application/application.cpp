@@ -396,6 +396,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!place) {
         return place.error();
     }
+    if (*place) {
+        (*place)->features = std::move(own.features);
+    }
     auto node = *place ? runtime::node::open(settings, **place) : runtime::node::open(settings);
     if (!node) {
         return node.error();

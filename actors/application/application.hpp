@@ -33,6 +33,9 @@ struct extensions {
     std::vector<custom_tool> tools = {};
     /// By the name that agents and runs give: {"acme", …} for `model: acme`. Not "openai…" and "rehearsal…".
     std::map<std::string, std::shared_ptr<net::model>> models = {};
+    /// What these kinds store that older versions of the program cannot read, by names that no other part uses
+    /// (schemas/base/versions.hpp). All that the program ever had, for as long as there is data of it.
+    feature_set features = {};
     /// Children that run at one node of the cluster, whichever; all nodes of it give the same ones.
     std::vector<runtime::placed_supervisor> placed = {};
 };

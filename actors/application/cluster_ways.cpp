@@ -106,7 +106,7 @@ expected<std::optional<cluster::cluster_place>> find_cluster(runtime::config& se
         return wrong("cluster.advertise", "cluster.listen takes connections at every address: say at which one the "
                                           "other nodes reach this one, as HOST:PORT");
     }
-    cluster::cluster_place out{*file, settings.cluster_name, false, nullptr};
+    cluster::cluster_place out{*file, settings.cluster_name, false, {}, nullptr};
     out.connect = [file = std::move(*file), listen, advertise](const cluster::node_card& self) {
         return connect(file, listen, advertise, self);
     };

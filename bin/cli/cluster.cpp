@@ -67,6 +67,19 @@ std::string sentence_of(const cluster_document& all) {
     return "a node without a cluster";
 }
 
+/// What is stored only when all nodes can read it; empty: there is nothing.
+std::string features_of(const screen& s, const cluster_document& all) {
+    std::string out;
+    for (const auto& one : all.features_waiting) {
+        out += one.nodes.empty() ? fmt::format("The feature {} will be on in a moment, as all nodes know it: older "
+                                               "programs cannot come back then.\n",
+                                               one.feature)
+                                 : fmt::format("The feature {} is off until a program that knows it runs at {}.\n",
+                                               one.feature, fmt::join(one.nodes, ", "));
+    }
+    return out.empty() ? "" : "\n" + paint(s, tone::warn, out);
+}
+
 std::string show_cluster(const screen& s, const cluster_document& all) {
     return details(
                s,
@@ -76,7 +89,7 @@ std::string show_cluster(const screen& s, const cluster_document& all) {
                 {"", {sentence_of(all), tone::faint}},
                 {"shards",
                  {fmt::format("{}, each with {} {}", all.shards, all.copies, all.copies == 1 ? "copy" : "copies")}}}) +
-           "\n" + node_table(s, all) + placed_table(s, all);
+           "\n" + node_table(s, all) + placed_table(s, all) + features_of(s, all);
 }
 
 expected<int> cluster_status_of(context& c) {

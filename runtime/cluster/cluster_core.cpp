@@ -18,6 +18,10 @@ std::optional<Value> read(const std::string& json) {
     return value ? std::optional<Value>(std::move(*value)) : std::nullopt;
 }
 
+std::vector<std::string> names_of(const feature_set& features) { return {features.begin(), features.end()}; }
+
+std::string encode(const feature_set& features) { return to_json(features_value{names_of(features)}); }
+
 problem disagrees(std::string_view what, const std::string& theirs, const std::string& ours) {
     return {code::config_invalid, "the cluster has " + std::string(what) + " " + theirs + ", this node " + ours +
                                       ": give all nodes the same cluster file, or this one another cluster"};
@@ -33,6 +37,7 @@ cluster_core::cluster_core(cluster_settings settings) : settings_(std::move(sett
 
 void cluster_core::forget() {
     config_.reset();
+    features_revision_ = 0;
     members_.clear();
     member_revisions_.clear();
     alive_.clear();
@@ -68,6 +73,11 @@ void cluster_core::take(const entry& e, actions& out) {
     if (key == config_key) {
         config_ = read<config_value>(e.value);
         config_revision_ = e.revision;
+    } else if (key == features_key) {
+        for (auto& name : read<features_value>(e.value).value_or(features_value()).on) {
+            features_.insert(std::move(name)); // what was on once may be in any log
+        }
+        features_revision_ = e.revision;
     } else if (key.starts_with(members_prefix)) {
         if (const auto m = read<member_value>(e.value)) {
             members_[e.key.substr(members_prefix.size())] = *m;
@@ -92,6 +102,8 @@ void cluster_core::drop(const std::string& key) {
         alive_.erase(key.substr(alive_prefix.size()));
     } else if (key == config_key) {
         config_.reset();
+    } else if (key == features_key) {
+        features_revision_ = 0;
     } else if (const auto pinned = shard_of_pin(key); pinned && *pinned < shards_.size()) {
         shards_[*pinned].pin = {};
     }
@@ -237,7 +249,14 @@ void cluster_core::turn_away(problem why, actions& out) {
 
 void cluster_core::join(actions& out) {
     const bool fresh = joined() && joined_lease_ == lease_.id;
-    if (!known_ || lease_.id == 0 || turned_ || isolated_ || is_joining_or_leaving() || fresh) {
+    if (!known_ || turned_) {
+        return;
+    }
+    if (auto lacks = knows_features(); !lacks) { // also while it is a member: it could not read what comes
+        turn_away(lacks.error(), out);
+        return;
+    }
+    if (lease_.id == 0 || isolated_ || is_under_way(purpose::join) || is_under_way(purpose::leave) || fresh) {
         return;
     }
     if (auto may = may_join(); !may) {
@@ -253,22 +272,70 @@ void cluster_core::join(actions& out) {
     if (!config_) {
         what.then.push_back({std::string(config_key), to_json(config_value{me.cluster, me.shards, me.hash, me.hash_seed,
                                                                            me.replication, me.replica})});
+        if (!settings_.features.empty()) {
+            what.then.push_back({std::string(features_key), encode(settings_.features)});
+        }
     }
     const auto known = members_.find(me.name);
     what.when.push_back({member_key(me.name), known == members_.end() ? 0 : member_revisions_.at(me.name)});
     const bool draining = known != members_.end() && known->second.draining;
-    const member_value now{me.replica, settings_.address, settings_.port, settings_.weight, draining};
+    const member_value now{me.replica,       settings_.address, settings_.port,
+                           settings_.weight, draining,          names_of(settings_.features)};
     if (known == members_.end() || !(known->second == now)) {
         what.then.push_back({member_key(me.name), to_json(now)});
     }
     what.then.push_back({alive_key(me.name), to_json(alive_value{me.replica, me.incarnation, me.version}), true});
     joined_lease_ = lease_.id;
     joined_revision_ = 0;
-    commit({}, std::move(what), out);
+    commit({purpose::join}, std::move(what), out);
 }
 
-bool cluster_core::is_joining_or_leaving() const {
-    return std::ranges::any_of(commits_, [](const auto& c) { return !c.second.shard; });
+bool cluster_core::is_under_way(purpose why) const {
+    return std::ranges::any_of(commits_, [why](const auto& c) { return c.second.why == why; });
+}
+
+// ---- features
+
+expected<void> cluster_core::knows_features() const {
+    for (const auto& name : features_) {
+        if (!settings_.features.contains(name)) {
+            return problem{code::data_dir_newer, "the cluster stores what this program cannot read (the feature '" +
+                                                     name + "' is on): run a newer one at this node"};
+        }
+    }
+    return {};
+}
+
+std::vector<std::string> cluster_core::ignorant_of(const std::string& feature) const {
+    std::vector<std::string> out;
+    for (const auto& [name, member] : members_) {
+        if (std::ranges::find(member.features, feature) == member.features.end()) {
+            out.push_back(name);
+        }
+    }
+    return out;
+}
+
+/// Not at once: while a new program is tried, the old one can come back.
+void cluster_core::turn_features_on(std::int64_t now_ms, actions& out) {
+    auto next = settings_.features;
+    std::erase_if(next, [this](const std::string& feature) { return !ignorant_of(feature).empty(); });
+    if (next != next_features_) {
+        next_features_ = std::move(next);
+        next_features_since_ms_ = now_ms;
+    }
+    const bool more = !std::ranges::includes(features_, next_features_);
+    const bool settled = now_ms - next_features_since_ms_ >= settings_.features_after_ms;
+    if (!more || !settled || !joined() || isolated_ || is_under_way(purpose::turn_on)) {
+        return;
+    }
+    transaction what;
+    what.when.push_back({std::string(features_key), features_revision_});
+    for (const auto& [name, revision] : member_revisions_) { // as they were looked at; a new one looks for itself
+        what.when.push_back({member_key(name), revision});
+    }
+    what.then.push_back({std::string(features_key), encode(next_features_)});
+    commit({purpose::turn_on}, std::move(what), out);
 }
 
 // ---- leaving, since the others cannot be reached
@@ -317,9 +384,9 @@ void cluster_core::leave_or_come_back(std::int64_t now_ms, actions& out) {
         isolated_ = false;
         joined_lease_ = 0; // its key may be gone, or be about to go
     }
-    if (isolated_ && joined() && !is_joining_or_leaving()) {
+    if (isolated_ && joined() && !is_under_way(purpose::join) && !is_under_way(purpose::leave)) {
         const auto key = alive_key(settings_.self.name);
-        commit({std::nullopt, {}, true}, {{{key, left_revision_}}, {{key, std::nullopt}}}, out);
+        commit({purpose::leave}, {{{key, left_revision_}}, {{key, std::nullopt}}}, out);
     }
 }
 
@@ -345,7 +412,7 @@ void cluster_core::on_register_wanted(std::uint32_t shard, const replica_set& ne
     if (known.usurped_epoch == over && known.set.leader != settings_.self.replica && !leader.empty()) {
         what.when.push_back({alive_key(leader), 0}); // it may be there again, and show the shard
     }
-    commit({shard, next}, std::move(what), out);
+    commit({purpose::change_shard, shard, next}, std::move(what), out);
 }
 
 void cluster_core::on_committed(std::uint64_t id, const expected<transaction_result>& result, actions& out) {
@@ -355,10 +422,10 @@ void cluster_core::on_committed(std::uint64_t id, const expected<transaction_res
     }
     const auto about = std::move(found->second);
     commits_.erase(found);
-    if (about.leaves) {
-        return; // `on_changes` tells that the key is gone; else the next tick tries again
+    if (about.why == purpose::leave || about.why == purpose::turn_on) {
+        return; // `on_changes` tells what came of it; else the next tick tries again
     }
-    if (!about.shard) {
+    if (about.why == purpose::join) {
         if (result && result->applied) {
             joined_revision_ = result->revision;
         } else {
@@ -369,7 +436,7 @@ void cluster_core::on_committed(std::uint64_t id, const expected<transaction_res
         }
         return;
     }
-    const auto shard = *about.shard;
+    const auto shard = about.shard;
     if (result) {
         shards_[shard].usurped_epoch = 0; // else it is asked for again
     }
@@ -389,8 +456,9 @@ void cluster_core::make_registers(actions& out) {
         return;
     }
     for (std::uint32_t number = 0; number < shards_.size(); ++number) {
-        const bool asked =
-            std::ranges::any_of(commits_, [&](const auto& c) { return c.second.shard == std::optional(number); });
+        const bool asked = std::ranges::any_of(commits_, [number](const auto& c) {
+            return c.second.why == purpose::change_shard && c.second.shard == number;
+        });
         if (shards_[number].set.epoch == 0 && !asked) {
             out.emplace_back(create_shard{number});
         }
@@ -441,6 +509,7 @@ void cluster_core::tick(std::int64_t now_ms, const std::function<log_view(std::u
         return;
     }
     make_registers(out);
+    turn_features_on(now_ms, out);
     auto moving = static_cast<std::size_t>(std::ranges::count_if(shards_, &known_shard::moving));
     for (std::uint32_t number = 0; number < shards_.size(); ++number) {
         auto& known = shards_[number];

@@ -5,6 +5,7 @@
 #include "runtime/cluster/placement.hpp"
 #include "runtime/cluster/registry.hpp"
 #include "runtime/cluster/shard_policy.hpp"
+#include "schemas/base/features.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstdint>
@@ -26,6 +27,8 @@ struct cluster_settings {
     bool is_new = true;          ///< Its directory holds nothing of any shard.
     std::optional<uuid> founder; ///< The replica that founds the cluster, for which the others wait; nothing: any.
     bool founds = false;         ///< This one does, with what its directory holds.
+    feature_set features;        ///< That this program knows.
+    std::int64_t features_after_ms = 60'000; ///< What all members know is on when they knew it for so long.
     /// Asked until it founds: whether the coordinator has what has to be there before. Empty: nothing has to.
     std::function<bool()> may_found = {};
     cluster_rules rules;
@@ -129,6 +132,10 @@ public:
     /// Whether its leader is alive and so many voters with it that they can commit: a majority of them, and of the
     /// copies that are wanted (C6).
     [[nodiscard]] bool takes_commands(std::uint32_t number) const;
+    /// What may be stored: all members know it, and it was said to be on.
+    [[nodiscard]] const feature_set& features() const { return features_; }
+    /// The members whose program does not know it.
+    [[nodiscard]] std::vector<std::string> ignorant_of(const std::string& feature) const;
     [[nodiscard]] const cluster_settings& settings() const { return settings_; }
     [[nodiscard]] std::uint32_t shards() const { return static_cast<std::uint32_t>(shards_.size()); }
     [[nodiscard]] std::optional<known_member> member(const std::string& name) const;
@@ -146,10 +153,11 @@ private:
         bool moving = false;             ///< This node changes it.
         std::uint64_t usurped_epoch = 0; ///< Its leader is believed to be gone, and this node was told to take over.
     };
+    enum class purpose : std::uint8_t { join, leave, change_shard, turn_on };
     struct pending {
-        std::optional<std::uint32_t> shard; ///< Nothing: it joins, or leaves.
+        purpose why = purpose::join;
+        std::uint32_t shard = 0;
         storage::replication::replica_set next = {};
-        bool leaves = false;
     };
 
     void forget();
@@ -161,7 +169,9 @@ private:
     void leave_or_come_back(std::int64_t now_ms, actions& out);
     [[nodiscard]] bool is_out_of_reach(const uuid& id, std::int64_t now_ms);
     [[nodiscard]] bool reaches_too_few(std::int64_t now_ms);
-    [[nodiscard]] bool is_joining_or_leaving() const;
+    [[nodiscard]] bool is_under_way(purpose why) const;
+    [[nodiscard]] expected<void> knows_features() const;
+    void turn_features_on(std::int64_t now_ms, actions& out);
     [[nodiscard]] expected<void> may_join() const;
     [[nodiscard]] expected<void> may_bring_data() const;
     [[nodiscard]] bool waits_for_founder() const;
@@ -179,6 +189,10 @@ private:
     std::uint64_t revision_ = 0;
     std::optional<config_value> config_;
     std::uint64_t config_revision_ = 0;
+    feature_set features_; ///< That are on.
+    std::uint64_t features_revision_ = 0;
+    feature_set next_features_; ///< That could be on, too.
+    std::int64_t next_features_since_ms_ = 0;
     std::map<std::string, member_value> members_;
     std::map<std::string, std::uint64_t> member_revisions_;
     std::map<std::string, alive_value> alive_;

@@ -39,6 +39,9 @@ std::string_view fault_of(const cluster_file& f) {
     if (f.replace_after_ms < f.lease_ms) {
         return "/replace_after_ms has to be more than /lease_ms";
     }
+    if (f.features_after_ms < 0) {
+        return "/features_after_ms cannot be negative";
+    }
     if (const auto key = from_base64(f.cursor_key); !key || key->size() != cipher_key_bytes) {
         return "/cursor_key has to be 32 bytes in base64url; make a file with `troupe cluster init`";
     }

@@ -44,6 +44,7 @@ struct cluster_file {
     std::uint32_t copies = 3;
     std::int64_t lease_ms = 2000;            ///< A node that is silent for so long counts as lost.
     std::int64_t replace_after_ms = 600'000; ///< One that is away for so long is replaced by another.
+    std::int64_t features_after_ms = 60'000; ///< What all nodes know for so long they may store, and never go back.
     etcd_place etcd;
     link_security links;
     std::string admin_key_file;   ///< Of the administrator's API key, good at all nodes; empty: each has its own.
@@ -53,8 +54,8 @@ struct cluster_file {
     std::optional<uuid> founder;
 };
 BOOST_DESCRIBE_STRUCT(cluster_file, (),
-                      (cluster, default_organization, shards, hash_seed, copies, lease_ms, replace_after_ms, etcd,
-                       links, admin_key_file, secrets_key_file, cursor_key, founder))
+                      (cluster, default_organization, shards, hash_seed, copies, lease_ms, replace_after_ms,
+                       features_after_ms, etcd, links, admin_key_file, secrets_key_file, cursor_key, founder))
 
 /// A cluster of its own. The files that it names are not made.
 cluster_file make_cluster_file(std::vector<std::string> etcd_endpoints, std::uint32_t shards, std::uint32_t copies);

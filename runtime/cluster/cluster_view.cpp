@@ -84,6 +84,12 @@ cluster_view view_of(const cluster_core& core, std::int64_t now_ms) {
     for (const auto& node : core.nodes()) {
         sum.nodes.push_back(document_of(core, node));
     }
+    sum.features.assign(core.features().begin(), core.features().end());
+    for (const auto& feature : core.settings().features) {
+        if (!core.features().contains(feature)) {
+            sum.features_waiting.push_back({feature, core.ignorant_of(feature)});
+        }
+    }
     return out;
 }
 

@@ -5,6 +5,7 @@
 #include "schemas/base/log.hpp"
 
 #include <caf/send.hpp>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -41,6 +42,8 @@ cluster_settings settings_of(const cluster_place& place, const connections& ways
     out.address = ways.address;
     out.port = ways.port;
     out.replace_after_ms = place.file.replace_after_ms;
+    out.features_after_ms = place.file.features_after_ms;
+    out.features = place.features;
     out.moves_max = 32; // at first every shard comes to every node
     out.members_max = nodes_max;
     out.founder = place.file.founder;
@@ -131,6 +134,7 @@ membership::membership(const cluster_place& place, connections ways, node_card s
 void membership::extend_host() {
     storage::attach_blob_peers(*host_.store, blobs_);
     host_.serves_until_ms = 0;
+    host_.features.set({}); // before it is known what the others can read
     host_.reroute = [this](held_ptr held) { commands_.forward(std::move(held)); };
     host_.owns = [this](std::uint32_t shard) { return active_[shard].load(); };
     host_.on_ownership = [this](std::uint32_t shard, bool owned) { on_ownership(shard, owned); };
@@ -243,6 +247,10 @@ void membership::tell_router(std::uint32_t shard, bool owned) {
 }
 
 void membership::note(const cluster_core& core) {
+    if (*host_.features.get() != core.features()) {
+        host_.features.set(core.features());
+        log_for("cluster").info("features that are on: {}", fmt::join(core.features(), ", "));
+    }
     auto now = glance_of(core);
     if (now.nodes.empty()) {
         return; // the map has not been read

@@ -41,7 +41,8 @@ struct connections {
 struct cluster_place {
     cluster_file file;
     std::string name;
-    bool founds = false; ///< With what its directory holds: as the directory's mark says.
+    bool founds = false;       ///< With what its directory holds: as the directory's mark says.
+    feature_set features = {}; ///< That this program knows.
     /// Opens the ways out, but begins nothing. Called once, with what the node says of itself.
     std::function<expected<connections>(const node_card& self)> connect;
 };

@@ -19,6 +19,7 @@
 ///   config             -> what all nodes have to agree on; written once, by the founder
 ///   members/NAME       -> a node that belongs to the cluster, whether it is there or not
 ///   alive/NAME         -> the process that it runs as; goes with its lease
+///   features           -> what nodes may store from now on, since all members can read it; it grows only
 ///   shards/NNNN        -> who replicates a shard (epoch, leader, voters, learners)
 ///   pins/NNNN          -> the node that is to lead a shard, since somebody moved it there
 ///   keys/NNNNNNNN      -> a key of contents, wrapped with the master key, or when it was destroyed; never removed
@@ -45,10 +46,16 @@ struct member_value {
     std::uint16_t port = 0;
     double weight = 1;
     bool draining = false;
+    std::vector<std::string> features = {}; ///< That the program knows which it last ran.
 
     bool operator==(const member_value&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(member_value, (), (replica, address, port, weight, draining))
+BOOST_DESCRIBE_STRUCT(member_value, (), (replica, address, port, weight, draining, features))
+
+struct features_value {
+    std::vector<std::string> on;
+};
+BOOST_DESCRIBE_STRUCT(features_value, (), (on))
 
 struct alive_value {
     uuid replica;
@@ -108,6 +115,7 @@ struct given_up_value {
 BOOST_DESCRIBE_STRUCT(given_up_value, (), (failures, by, name, why, at))
 
 inline constexpr std::string_view config_key = "config";
+inline constexpr std::string_view features_key = "features";
 inline constexpr std::string_view members_prefix = "members/";
 inline constexpr std::string_view alive_prefix = "alive/";
 inline constexpr std::string_view shards_prefix = "shards/";

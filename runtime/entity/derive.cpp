@@ -240,18 +240,18 @@ storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const e
     return out;
 }
 
-std::string snapshot_of(const entity_instance& e, const set_aside_effects& set_aside) {
-    auto state = e.snapshot();
+stored_form snapshot_of(const entity_instance& e, const set_aside_effects& set_aside, const feature_set* on) {
+    auto state = e.snapshot(on);
     for (const auto& name : set_aside) {
-        state += '\n' + json::quoted(name); // no line ends within JSON as it is written
+        state.payload += '\n' + json::quoted(name); // no line ends within JSON as it is written
     }
     return state;
 }
 
-void add_snapshot(storage::derived_changes& to, const entity_instance& e, const set_aside_effects& set_aside,
-                  std::uint32_t shard, const entity_address& a, std::uint64_t version, std::uint64_t drop) {
+void add_snapshot(storage::derived_changes& to, stored_form state, std::uint32_t shard, const entity_address& a,
+                  std::uint64_t version, std::uint64_t drop) {
     to.puts.emplace_back(keys::numbered(shard, keys::table::snapshot, a, version),
-                         storage::encode_snapshot_row({version, e.state_version(), snapshot_of(e, set_aside)}));
+                         storage::encode_snapshot_row({version, state.version, std::move(state.payload)}));
     if (drop != 0) {
         to.deletes.push_back(keys::numbered(shard, keys::table::snapshot, a, drop));
     }

@@ -61,11 +61,11 @@ derived_rows rows_of(const entity_instance& e, const view_context& ctx, set_asid
 storage::derived_changes derive(entity_instance& e, std::uint32_t shard, const entity_address& a, std::uint64_t version,
                                 derived_rows& before);
 
-/// What a snapshot holds: the state, and what was set aside.
-std::string snapshot_of(const entity_instance& e, const set_aside_effects& set_aside);
-/// Adds a snapshot of the instance at `version`, and removes `drop` (the one before the one before; 0: none).
-void add_snapshot(storage::derived_changes& to, const entity_instance& e, const set_aside_effects& set_aside,
-                  std::uint32_t shard, const entity_address& a, std::uint64_t version, std::uint64_t drop);
+/// What a snapshot holds: the state as these features have it (null: all), and what was set aside.
+stored_form snapshot_of(const entity_instance& e, const set_aside_effects& set_aside, const feature_set* on);
+/// Adds a snapshot at `version`, and removes `drop` (the one before the one before; 0: none).
+void add_snapshot(storage::derived_changes& to, stored_form state, std::uint32_t shard, const entity_address& a,
+                  std::uint64_t version, std::uint64_t drop);
 /// Takes up a snapshot; a failure leaves the instance as it was.
 expected<set_aside_effects> restore_snapshot(entity_instance& e, std::uint16_t state_version, std::string_view state);
 

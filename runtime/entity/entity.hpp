@@ -2,6 +2,7 @@
 
 #include "schemas/base/client.hpp"
 #include "schemas/base/clock.hpp"
+#include "schemas/base/features.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
 #include "schemas/quota.hpp"
@@ -84,6 +85,9 @@ struct context {
     std::function<expected<void>(std::string_view counts, std::int64_t amount)> quota = {};
     /// The replica that decides, and performs what follows: elsewhere nobody sees what it began outside of the journal.
     uuid node = {};
+
+    /// What may be stored (schemas/base/features.hpp); null: everything that this program knows.
+    const feature_set* features = nullptr;
 
     /// Takes so much of what the organization's plan allows. It is counted by what the events use and the state holds
     /// when they are committed (`uses`, `holds` of the model), and given back when they are not. `quota_exceeded`,

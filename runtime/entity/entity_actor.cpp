@@ -277,10 +277,16 @@ private:
         const auto quota = [&](std::string_view counts, std::int64_t amount) {
             return services_.store->usage().take(claim, self_.organization, counts, amount, now);
         };
-        const auto& who = services_.store->who();
-        const auto even = services_.even_since();
-        const runtime::context ctx{self_, version,         now,        c.principal, services_.make_id,
-                                   even,  std::ref(quota), who.replica};
+        const auto features = services_.features.get();
+        const runtime::context ctx{self_,
+                                   version,
+                                   now,
+                                   c.principal,
+                                   services_.make_id,
+                                   services_.even_since(),
+                                   std::ref(quota),
+                                   services_.store->who().replica,
+                                   features.get()};
         auto result = instance_->handle(c, ctx);
         if (!result) {
             claim.give_back(claimed);
@@ -387,7 +393,8 @@ private:
     /// Keeps the newest two: a damaged one falls back to the one before.
     void snapshot(storage::derived_changes& to, std::uint64_t version) {
         const auto drop = snapshots_.size() >= 2 ? snapshots_.back() : 0;
-        add_snapshot(to, *instance_, before_.set_aside, shard_, self_, version, drop);
+        auto state = snapshot_of(*instance_, before_.set_aside, services_.features.get().get());
+        add_snapshot(to, std::move(state), shard_, self_, version, drop);
         state_bytes_ = to.puts.back().second.size();
         if (drop != 0) {
             snapshots_.pop_back();
@@ -401,7 +408,10 @@ private:
     // ---- retention
 
     void cut_history(const cut_history_msg& m) {
-        auto cut = broken_ ? expected<history_cut>(*broken_) : cut_safely(m.until);
+        auto cut =
+            broken_ ? expected<history_cut>(*broken_)
+                    : make_cut(*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, m.until,
+                               services_.clock() + -services_.settings.dedup_window_ms, services_.features.get().get());
         if (!cut || cut->events == 0) {
             m.ticket->failed = !cut;
             if (!cut) {
@@ -424,16 +434,6 @@ private:
             .then([this, m, base = cut->base, events = cut->events,
                    more = cut->more](appended_msg& answer) { history_cut_done(m, base, events, more, answer.result); },
                   [this](caf::error& e) { quit(std::move(e)); });
-    }
-
-    /// A model that throws here would do so for ever: that is no reason to end.
-    expected<history_cut> cut_safely(timestamp until) {
-        try {
-            return make_cut(*services_.store, services_.kinds->find(self_.kind)->second, self_, version_, until,
-                            services_.clock() + -services_.settings.dedup_window_ms);
-        } catch (const std::exception& defect) {
-            return problem{code::internal, defect.what()};
-        }
     }
 
     void history_cut_done(const cut_history_msg& m, std::uint64_t base, std::uint64_t events, bool more,

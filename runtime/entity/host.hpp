@@ -52,6 +52,7 @@ struct host_services {
     std::function<std::int64_t()> monotonic = monotonic_ms;             ///< Likewise.
     std::function<timestamp()> even_since = [] { return timestamp{}; }; ///< `context::even_since`.
     std::function<uuid()> make_id = make_uuid;                          ///< Likewise.
+    feature_switch features;                                            ///< What may be stored.
     std::function<void(std::string_view)> end_process = fatal;          ///< Likewise: it returns in simulations only.
     std::vector<std::atomic<std::int64_t>>
         shard_times; ///< Last record time of each shard: time never goes back in a log.

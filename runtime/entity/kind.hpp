@@ -56,8 +56,8 @@ public:
     /// The answer that the command with these events got. The instance stands at the version after the last of them.
     virtual expected<std::string> answer(std::span<const storage::record> events, const view_context& ctx) const = 0;
 
-    [[nodiscard]] virtual std::string snapshot() const = 0;
-    [[nodiscard]] virtual std::uint16_t state_version() const = 0;
+    /// The state as it is stored while these features are on; null: all are.
+    [[nodiscard]] virtual stored_form snapshot(const feature_set* on) const = 0;
     virtual expected<void> restore(std::uint16_t version, std::string_view state) = 0;
 
     [[nodiscard]] virtual std::vector<effect> resume() const = 0;
@@ -151,11 +151,15 @@ public:
         }
         decided out;
         std::size_t bytes = 0;
-        for (const auto& e : *events) {
-            auto [type, payload] = encode_named(e);
+        for (auto& e : *events) {
+            auto form = store_event(e, ctx.features);
+            if (!form) {
+                return form.error();
+            }
+            auto& [type, version, payload] = *form;
             if (payload.size() > limits::event_bytes_max) {
                 return problem{code::payload_too_large,
-                               "the event '" + std::string(type) + "' would have " + std::to_string(payload.size()) +
+                               "the event '" + type + "' would have " + std::to_string(payload.size()) +
                                    " bytes, over the limit of " + std::to_string(limits::event_bytes_max) +
                                    "; put large contents into files"};
             }
@@ -165,9 +169,7 @@ public:
                                                             std::to_string(command_event_bytes_max) +
                                                             " bytes; split it, or put large contents into files"};
             }
-            const auto type_version =
-                std::visit([](const auto& m) { return version_of<std::remove_cvref_t<decltype(m)>>(); }, e);
-            out.events.push_back({std::string(type), type_version, std::move(payload)});
+            out.events.push_back(std::move(*form));
         }
         auto version = ctx.version;
         for (const auto& e : *events) {
@@ -207,8 +209,15 @@ public:
         return answer_of(events, ctx);
     }
 
-    [[nodiscard]] std::string snapshot() const override { return troupe::to_json(state_); }
-    [[nodiscard]] std::uint16_t state_version() const override { return version_of<state_type>(); }
+    [[nodiscard]] stored_form snapshot(const feature_set* on) const override {
+        if constexpr (troupe::detail::has_feature<state_type>) {
+            static_assert(troupe::detail::has_downcast<state_type>, "a state can always be stored");
+            auto copy = state_;
+            return *store_as(copy, M::kind, on);
+        } else {
+            return {version_of<state_type>(), troupe::to_json(state_)};
+        }
+    }
 
     expected<void> restore(std::uint16_t version, std::string_view state) override {
         auto decoded = read_stored<state_type>(version, state);
@@ -255,6 +264,20 @@ public:
     }
 
 private:
+    /// The event becomes what all nodes read from it.
+    static expected<encoded_event> store_event(event_type& e, const feature_set* on) {
+        return std::visit(
+            [on](auto& m) -> expected<encoded_event> {
+                const auto name = wire_name<std::remove_cvref_t<decltype(m)>>::value;
+                auto form = store_as(m, name, on);
+                if (!form) {
+                    return form.error();
+                }
+                return encoded_event{std::string(name), form->version, std::move(form->payload)};
+            },
+            e);
+    }
+
     void apply(const event_type& e, const event_context& ctx) {
         state_ = M::apply(std::move(state_), e, ctx);
         if constexpr (detail::has_items<M>) {

@@ -25,12 +25,14 @@ bool is_effect(const storage::record& r) { return r.command_id.starts_with("effe
 /// Replays whole commands and collects what their end changes.
 class cutter {
 public:
-    cutter(const storage::store& s, const entity_kind& kind, const entity_address& a, timestamp repeats_since)
+    cutter(const storage::store& s, const entity_kind& kind, const entity_address& a, timestamp repeats_since,
+           const feature_set* on)
         : store_(s),
           kind_(kind),
           self_(a),
           shard_(s.shard_of(a)),
           repeats_since_(repeats_since),
+          features_(on),
           instance_(kind.make()) {}
 
     expected<history_cut> run(std::uint64_t version, timestamp until) {
@@ -132,8 +134,8 @@ private:
     }
 
     expected<history_cut> finish() {
-        const storage::history_base base{
-            {out_.base, seq_, time_}, instance_->state_version(), snapshot_of(*instance_, set_aside_)};
+        auto state = snapshot_of(*instance_, set_aside_, features_);
+        const storage::history_base base{{out_.base, seq_, time_}, state.version, std::move(state.payload)};
         if (auto restored = restore_snapshot(*kind_.make(), base.state_version, base.state); !restored) {
             return restored.error(); // a state that cannot be read back is no base
         }
@@ -149,6 +151,7 @@ private:
     const entity_address& self_;
     std::uint32_t shard_;
     timestamp repeats_since_;
+    const feature_set* features_;
     std::unique_ptr<entity_instance> instance_;
     set_aside_effects set_aside_;
     storage::index_names names_;
@@ -162,8 +165,15 @@ private:
 } // namespace
 
 expected<history_cut> make_cut(const storage::store& s, const entity_kind& kind, const entity_address& a,
-                               std::uint64_t version, timestamp until, timestamp repeats_since) {
-    return version == 0 ? expected<history_cut>(history_cut{}) : cutter(s, kind, a, repeats_since).run(version, until);
+                               std::uint64_t version, timestamp until, timestamp repeats_since, const feature_set* on) {
+    if (version == 0) {
+        return history_cut{};
+    }
+    try {
+        return cutter(s, kind, a, repeats_since, on).run(version, until);
+    } catch (const std::exception& defect) { // of the model: it would throw for ever, which is no reason to end
+        return problem{code::internal, defect.what()};
+    }
 }
 
 bool has_good_snapshot(const storage::store& s, const entity_address& a, std::uint64_t version,

@@ -23,9 +23,11 @@ struct history_cut {
 
 /// The changes that cut the oldest whole commands of an entity at `version` that are not newer than `until`; never the
 /// newest command. A repeat of a command after `repeats_since`, or of an effect, which may come at any time, still gets
-/// its answer: what that needs is kept. Fails when the history or its base cannot be read.
+/// its answer: what that needs is kept. The state is stored as of the features that are on (null: all). Fails when the
+/// history or its base cannot be read, or the model throws.
 expected<history_cut> make_cut(const storage::store& s, const entity_kind& kind, const entity_address& a,
-                               std::uint64_t version, timestamp until, timestamp repeats_since);
+                               std::uint64_t version, timestamp until, timestamp repeats_since,
+                               const feature_set* on = nullptr);
 
 /// Whether a snapshot of `version` or later can be restored into `probe`.
 bool has_good_snapshot(const storage::store& s, const entity_address& a, std::uint64_t version, entity_instance& probe);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "schemas/base/described.hpp"
+#include "schemas/base/features.hpp"
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,6 +23,13 @@
 ///
 /// Upcasters are total, pure, and stand in the model's folder for ever. What is stored is never rewritten.
 /// tests/golden has a sample of every version that was ever stored.
+///
+/// A version that nodes of a cluster may not know yet names its feature, and how it is stored without it:
+///
+///         static constexpr std::string_view feature = "thing_owner";
+///     inline v1::thing_made downcast(const thing_made& now) { return {now.name}; }  // beside `upcast`
+///
+/// A type that is new as a whole has the feature alone: until it is on, what would need it is refused.
 namespace troupe {
 
 /// The version under which a type is stored: its constant `version`, else 1. A data member of that name says nothing.
@@ -49,6 +58,21 @@ constexpr std::uint16_t oldest_version_of() {
     } else {
         return version_of<T>();
     }
+}
+
+template <class T>
+concept has_feature = requires {
+    { T::feature } -> std::convertible_to<std::string_view>;
+};
+template <class T>
+concept has_downcast = has_previous<T> && requires(const T& value) {
+    downcast(value);
+};
+
+inline problem feature_is_off(std::string_view what, std::string_view feature) {
+    return {code::unavailable, "'" + std::string(what) + "' needs the feature '" + std::string(feature) +
+                                   "', which some nodes of the cluster do not know: bring all of them up to date. "
+                                   "`troupe cluster status` names them"};
 }
 
 inline problem unreadable_version(std::uint16_t found, std::uint16_t oldest, std::uint16_t newest) {
@@ -82,6 +106,33 @@ expected<T> read_stored(std::uint16_t version, std::string_view payload) {
         }
     }
     return detail::unreadable_version(version, detail::oldest_version_of<T>(), newest);
+}
+
+/// What is written, and the version that says how to read it.
+struct stored_form {
+    std::uint16_t version = 1;
+    std::string payload;
+};
+
+/// The form in which a value is stored while these features are on; null: all are. `value` becomes what is read back
+/// from it. `unavailable` when there is none, since a type is new as a whole.
+template <class T>
+expected<stored_form> store_as(T& value, std::string_view name, const feature_set* on) {
+    if constexpr (detail::has_feature<T>) {
+        if (on && !on->contains(T::feature)) {
+            if constexpr (detail::has_downcast<T>) {
+                auto before = downcast(value);
+                static_assert(std::is_same_v<decltype(before), typename T::previous>,
+                              "downcast(this) gives `previous`");
+                auto form = store_as(before, name, on);
+                value = upcast(std::move(before));
+                return form;
+            } else {
+                return detail::feature_is_off(name, T::feature);
+            }
+        }
+    }
+    return stored_form{version_of<T>(), to_json(value)};
 }
 
 /// The same for one alternative of a variant, by its stored name.

@@ -175,7 +175,7 @@ void simulation_checker::read_histories(const storage::store& s, const runtime::
             }
             documents_[{id, r.entity_seq}] = instance->view({id, r.entity_seq}).document;
             if (*base && r.entity_seq == (*base)->version &&
-                instance->snapshot() != (*base)->state.substr(0, (*base)->state.find('\n'))) {
+                instance->snapshot(nullptr).payload != (*base)->state.substr(0, (*base)->state.find('\n'))) {
                 wrong("the history of " + to_string(address) + " begins with another state than it made");
             }
         }

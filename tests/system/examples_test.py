@@ -27,17 +27,22 @@ def flags():
     return "-Wall -Wextra -Wpedantic -Wshadow -Werror" + (f" -fsanitize={sanitizers()}" if sanitizers() else "")
 
 
+def build_examples(test_class, *targets):
+    """Installs Troupe at `test_class.prefix` and builds examples against it in `test_class.built`."""
+    test_class.place = Path(tempfile.mkdtemp(prefix="troupe-examples-"))
+    test_class.addClassCleanup(shutil.rmtree, test_class.place, ignore_errors=True)
+    test_class.prefix, test_class.built = test_class.place / "troupe", test_class.place / "build"
+    must("cmake", "--install", BUILD, "--prefix", test_class.prefix)
+    launcher = ("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache",) if shutil.which("ccache") else ()
+    must("cmake", "-G", "Ninja", "-S", EXAMPLES, "-B", test_class.built, f"-DCMAKE_PREFIX_PATH={test_class.prefix}",
+         f"-DCMAKE_CXX_FLAGS={flags()}", *launcher)
+    must("cmake", "--build", test_class.built, "-j2", *(["--target", *targets] if targets else []))
+
+
 class Examples(NodeTest):
     @classmethod
     def setUpClass(cls):
-        cls.place = Path(tempfile.mkdtemp(prefix="troupe-examples-"))
-        cls.addClassCleanup(shutil.rmtree, cls.place, ignore_errors=True)
-        cls.prefix, cls.built = cls.place / "troupe", cls.place / "build"
-        must("cmake", "--install", BUILD, "--prefix", cls.prefix)
-        launcher = ("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache",) if shutil.which("ccache") else ()
-        must("cmake", "-G", "Ninja", "-S", EXAMPLES, "-B", cls.built, f"-DCMAKE_PREFIX_PATH={cls.prefix}",
-             f"-DCMAKE_CXX_FLAGS={flags()}", *launcher)
-        must("cmake", "--build", cls.built, "-j2")
+        build_examples(cls)
 
     def run_example(self, *command):
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("TROUPE_", "OPENAI_"))}

@@ -1,15 +1,13 @@
 """Children that are placed over three nodes: one place at a time, whoever dies, stands still or is drained."""
 
 import json
-import shutil
-import tempfile
 import time
 import unittest
 from pathlib import Path
 
 from tests.system.cluster import ClusterTest
-from tests.system.examples_test import EXAMPLES, flags, must
-from tests.system.node import BUILD, poll
+from tests.system.examples_test import build_examples
+from tests.system.node import poll
 
 CHILDREN = 6
 SECONDS_TO_MOVE = 5  # the lease of two seconds among them
@@ -18,15 +16,8 @@ SECONDS_TO_MOVE = 5  # the lease of two seconds among them
 class Placed(ClusterTest):
     @classmethod
     def setUpClass(cls):
-        cls.place = Path(tempfile.mkdtemp(prefix="troupe-placed-"))
-        cls.addClassCleanup(shutil.rmtree, cls.place, ignore_errors=True)
-        prefix, built = cls.place / "troupe", cls.place / "build"
-        must("cmake", "--install", BUILD, "--prefix", prefix)
-        launcher = ("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache",) if shutil.which("ccache") else ()
-        must("cmake", "-G", "Ninja", "-S", EXAMPLES, "-B", built, f"-DCMAKE_PREFIX_PATH={prefix}",
-             f"-DCMAKE_CXX_FLAGS={flags()}", *launcher)
-        must("cmake", "--build", built, "--target", "collectors")
-        cls.program = built / "collectors"
+        build_examples(cls, "collectors")
+        cls.program = cls.built / "collectors"
 
     def setUp(self):
         super().setUp()
