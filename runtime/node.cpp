@@ -333,6 +333,8 @@ std::vector<placed_child_document> node::placed() const {
     return known ? known->all() : std::vector<placed_child_document>();
 }
 
+bool node::retire(std::int64_t time_ms) { return impl_->member && impl_->member->retire(time_ms); }
+
 void node::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
     if (me.stopping.exchange(true) || !me.root) {

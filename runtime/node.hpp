@@ -80,6 +80,10 @@ public:
     /// All placed children that this node knows of, by name.
     [[nodiscard]] std::vector<placed_child_document> placed() const;
 
+    /// This node is about to end: others of its cluster lead from now on what it led, while it is still there to be
+    /// asked. Blocks until it leads nothing, at most so long. False: nobody takes over, as it is alone.
+    bool retire(std::int64_t time_ms);
+
     /// Ends: no new commands, what is decided is committed, entities write snapshots. Blocks at most `deadline_ms`.
     /// Work of performers is left where it is: it goes on after the next start.
     void stop(std::int64_t deadline_ms);

@@ -569,8 +569,12 @@ std::string application::still_running() const {
 void application::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
     me.ready = false;
+    const bool at_work = me.node->statistics().performing > 0;
+    if (me.node->retire(deadline_ms / 4) && at_work) { // it still sends requests on, and is there to be asked
+        me.moved->wait_for_questions(deadline_ms / 4);
+    }
     if (const auto edge = me.edge.load()) {
-        edge->stop(deadline_ms / 2);
+        edge->stop(deadline_ms / 4);
         std::error_code ignored;
         std::filesystem::remove(std::filesystem::path(me.settings.data) / "node.json", ignored);
     }
@@ -578,7 +582,7 @@ void application::stop(std::int64_t deadline_ms) {
     me.refused.reset(); // it journals what it has
     me.audit_streams.clear();
     me.audit.reset();
-    me.node->stop(deadline_ms / 2);
+    me.node->stop(deadline_ms / 4);
     runtime::metrics().forget_functions();
 }
 

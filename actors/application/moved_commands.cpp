@@ -3,12 +3,15 @@
 #include "runtime/cluster/membership.hpp"
 #include "runtime/process/runner_files.hpp"
 #include "schemas/base/cipher.hpp"
+#include "schemas/base/clock.hpp"
 #include "schemas/base/described.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace troupe::actors {
@@ -17,6 +20,8 @@ namespace {
 
 constexpr auto question = "end_command";
 constexpr std::int64_t tick_ms = 60'000;
+/// A run that has moved begins with its question; its project's files may have to come first.
+constexpr std::int64_t quiet_ms = 1500;
 
 struct asked {
     std::string key;
@@ -65,6 +70,7 @@ void moved_commands::answer_others() {
                                        }
                                        worker_.post([this, key = std::move(what->key), then] {
                                            auto ended = commands_.end(key);
+                                           asked_ms_ = monotonic_ms();
                                            if (!ended) {
                                                then(ended.error());
                                                return;
@@ -92,6 +98,14 @@ expected<runtime::command_result> moved_commands::end_at(const uuid& replica, co
                                 [promise](expected<std::string> what) { promise->set_value(std::move(what)); });
     auto said = result.get(); // within two seconds
     return said ? read_answer(*said) : said.error();
+}
+
+void moved_commands::wait_for_questions(std::int64_t time_ms) const {
+    const auto begin = monotonic_ms();
+    const auto last = [&] { return std::max(begin, asked_ms_.load()); };
+    while (monotonic_ms() < std::min(begin + time_ms, last() + quiet_ms)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
 }
 
 } // namespace troupe::actors

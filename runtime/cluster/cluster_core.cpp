@@ -86,6 +86,9 @@ void cluster_core::take(const entry& e, actions& out) {
     } else if (key.starts_with(alive_prefix)) {
         if (const auto a = read<alive_value>(e.value)) {
             alive_[e.key.substr(alive_prefix.size())] = *a;
+            if (a->incarnation == settings_.self.incarnation) {
+                own_revision_ = e.revision;
+            }
         }
     } else if (const auto number = shard_of_key(key); number && *number < shards_.size()) {
         take_register(*number, e.value, e.revision, out);
@@ -132,7 +135,8 @@ void cluster_core::refresh(actions& out) {
     for (const auto& [name, m] : members_) {
         const auto a = alive_.find(name);
         const bool alive = a != alive_.end() && a->second.replica == m.replica;
-        nodes.push_back({m.replica, name, m.weight, alive, m.draining, false});
+        const bool draining = m.draining || (alive && a->second.retiring);
+        nodes.push_back({m.replica, name, m.weight, alive, draining, false});
         if (m.replica != settings_.self.replica) {
             peers.push_back({m.replica, name, m.address, m.port});
         }
@@ -284,7 +288,8 @@ void cluster_core::join(actions& out) {
     if (known == members_.end() || !(known->second == now)) {
         what.then.push_back({member_key(me.name), to_json(now)});
     }
-    what.then.push_back({alive_key(me.name), to_json(alive_value{me.replica, me.incarnation, me.version}), true});
+    what.then.push_back(
+        {alive_key(me.name), to_json(alive_value{me.replica, me.incarnation, me.version, retiring_}), true});
     joined_lease_ = lease_.id;
     joined_revision_ = 0;
     commit({purpose::join}, std::move(what), out);
@@ -379,15 +384,26 @@ void cluster_core::leave_or_come_back(std::int64_t now_ms, actions& out) {
     const bool alone = reaches_too_few(now_ms);
     if (alone && !isolated_ && joined_revision_ != 0) {
         isolated_ = true;
-        left_revision_ = std::exchange(joined_revision_, 0); // it shows nothing from now on
+        joined_revision_ = 0; // it shows nothing from now on
     } else if (!alone && isolated_) {
         isolated_ = false;
         joined_lease_ = 0; // its key may be gone, or be about to go
     }
     if (isolated_ && joined() && !is_under_way(purpose::join) && !is_under_way(purpose::leave)) {
         const auto key = alive_key(settings_.self.name);
-        commit({purpose::leave}, {{{key, left_revision_}}, {{key, std::nullopt}}}, out);
+        commit({purpose::leave}, {{{key, own_revision_}}, {{key, std::nullopt}}}, out);
     }
+}
+
+void cluster_core::tell_retiring(actions& out) {
+    const auto& me = settings_.self;
+    if (alive_.at(me.name).retiring || is_under_way(purpose::retire) || is_under_way(purpose::join)) {
+        return;
+    }
+    const auto key = alive_key(me.name);
+    commit({purpose::retire},
+           {{{key, own_revision_}}, {{key, to_json(alive_value{me.replica, me.incarnation, me.version, true}), true}}},
+           out);
 }
 
 void cluster_core::commit(pending about, transaction what, actions& out) {
@@ -422,7 +438,7 @@ void cluster_core::on_committed(std::uint64_t id, const expected<transaction_res
     }
     const auto about = std::move(found->second);
     commits_.erase(found);
-    if (about.why == purpose::leave || about.why == purpose::turn_on) {
+    if (about.why == purpose::leave || about.why == purpose::retire || about.why == purpose::turn_on) {
         return; // `on_changes` tells what came of it; else the next tick tries again
     }
     if (about.why == purpose::join) {
@@ -510,6 +526,9 @@ void cluster_core::tick(std::int64_t now_ms, const std::function<log_view(std::u
     }
     make_registers(out);
     turn_features_on(now_ms, out);
+    if (retiring_) {
+        tell_retiring(out);
+    }
     auto moving = static_cast<std::size_t>(std::ranges::count_if(shards_, &known_shard::moving));
     for (std::uint32_t number = 0; number < shards_.size(); ++number) {
         auto& known = shards_[number];

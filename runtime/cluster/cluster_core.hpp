@@ -110,6 +110,9 @@ public:
     void on_register_wanted(std::uint32_t shard, const storage::replication::replica_set& next, std::uint64_t over,
                             actions& out);
 
+    /// This node is about to end: as long as it is there it counts as drained, until it is started again.
+    void retire() { retiring_ = true; }
+
     /// To be called now and then, with the monotonic clock.
     void tick(std::int64_t now_ms, const std::function<log_view(std::uint32_t shard)>& log_of, actions& out);
 
@@ -153,7 +156,7 @@ private:
         bool moving = false;             ///< This node changes it.
         std::uint64_t usurped_epoch = 0; ///< Its leader is believed to be gone, and this node was told to take over.
     };
-    enum class purpose : std::uint8_t { join, leave, change_shard, turn_on };
+    enum class purpose : std::uint8_t { join, leave, retire, change_shard, turn_on };
     struct pending {
         purpose why = purpose::join;
         std::uint32_t shard = 0;
@@ -167,6 +170,7 @@ private:
     void refresh(actions& out);
     void join(actions& out);
     void leave_or_come_back(std::int64_t now_ms, actions& out);
+    void tell_retiring(actions& out);
     [[nodiscard]] bool is_out_of_reach(const uuid& id, std::int64_t now_ms);
     [[nodiscard]] bool reaches_too_few(std::int64_t now_ms);
     [[nodiscard]] bool is_under_way(purpose why) const;
@@ -204,7 +208,8 @@ private:
     std::uint64_t next_commit_ = 1;
     std::uint64_t joined_lease_ = 0;    ///< That the own key was, or is being, written with.
     std::uint64_t joined_revision_ = 0; ///< In which it was; 0: it is not yet.
-    std::uint64_t left_revision_ = 0;   ///< The same, of a node that leaves.
+    std::uint64_t own_revision_ = 0;    ///< Of the own key, as it was last seen.
+    bool retiring_ = false;
     bool isolated_ = false;
     std::map<uuid, bool> connected_;            ///< Of peers that ever were.
     std::map<uuid, std::int64_t> unreached_ms_; ///< Of those that are alive: since when they are not connected.

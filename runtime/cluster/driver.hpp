@@ -72,6 +72,9 @@ public:
     /// It is connected no longer.
     void on_peer_gone(const uuid& peer);
 
+    /// See `cluster_core`.
+    void retire() { core_.retire(); }
+
     /// Every `driver_tick_ms`, with the monotonic clock.
     void tick(std::int64_t now_ms);
 

@@ -8,7 +8,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 namespace troupe::runtime::cluster {
@@ -302,6 +304,36 @@ void membership::start(committer_actor to) {
     blobs_.start();
     placed_.start();
     wires_.start([to = std::move(to)](driver_input input) { caf::anon_send(to, drive_msg{std::move(input)}); });
+}
+
+namespace {
+
+/// How often it is looked at what the node still leads.
+constexpr auto retiring_look = std::chrono::milliseconds(20);
+
+bool has_others(const cluster_glance& all, const uuid& self) {
+    return std::ranges::any_of(all.nodes,
+                               [&](const cluster_node& n) { return n.replica != self && n.alive && !n.draining; });
+}
+
+} // namespace
+
+bool membership::retire(std::int64_t time_ms) {
+    post([](driver& d) { d.retire(); });
+    const auto& self = settings_.self.replica;
+    const auto leads = [&](const shard_glance& s) { return s.leader == self && s.open; };
+    const auto deadline = monotonic_ms() + time_ms;
+    for (auto now = glance(); now && has_others(*now, self); now = glance()) {
+        if (std::ranges::none_of(now->shards, leads)) {
+            return true;
+        }
+        if (monotonic_ms() >= deadline) {
+            log_for("cluster").warn("other nodes did not take over in {} ms all that this one led", time_ms);
+            return true;
+        }
+        std::this_thread::sleep_for(retiring_look);
+    }
+    return false;
 }
 
 void membership::stop() {

@@ -60,11 +60,12 @@ BOOST_DESCRIBE_STRUCT(features_value, (), (on))
 struct alive_value {
     uuid replica;
     uuid incarnation;
-    std::string version; ///< Of the program.
+    std::string version;   ///< Of the program.
+    bool retiring = false; ///< It is about to end: others lead from now on.
 
     bool operator==(const alive_value&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(alive_value, (), (replica, incarnation, version))
+BOOST_DESCRIBE_STRUCT(alive_value, (), (replica, incarnation, version, retiring))
 
 struct register_value {
     std::uint64_t epoch = 0;

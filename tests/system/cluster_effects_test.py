@@ -89,6 +89,11 @@ rules:
         self.assertEqual(self.other.cli("cluster", "drain", self.victim.name).returncode, 0)
         self.assertEqual(self.check(runs), set(), "what became of a command was known: its node is there")
 
+    def test_a_node_that_is_stopped_in_order_asks_nobody(self):
+        runs = self.begin()
+        self.assertEqual(self.victim.stop(), 0)
+        self.assertEqual(self.check(runs), set(), "what became of a command was known: its node waited to be asked")
+
     def test_a_node_that_is_killed(self):
         runs = self.begin()
         self.victim.kill9()

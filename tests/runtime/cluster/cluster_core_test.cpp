@@ -472,4 +472,48 @@ BOOST_AUTO_TEST_CASE(one_that_was_never_connected_has_time_for_it) {
     BOOST_TEST(h.core.isolated());
 }
 
+// ---- an ordered end
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_about_to_end_says_so_once_and_counts_as_drained) {
+    auto h = joined();
+    h.core.retire();
+    h.tick(100);
+    const auto asked = h.one<commit_wanted>();
+    BOOST_TEST(has(asked.what, "alive/n1", 11));
+    BOOST_TEST(writes(asked.what, "alive/n1", true));
+    h.tick(150);
+    BOOST_TEST(h.take<commit_wanted>().empty()); // it is under way
+    h.core.on_changes(asked.what.then, 12, h.out);
+    h.core.on_committed(asked.id, transaction_result{true, 12, {}}, h.out);
+    BOOST_REQUIRE(h.core.nodes().size() == 1U);
+    BOOST_TEST(h.core.nodes().front().alive);
+    BOOST_TEST(h.core.nodes().front().draining);
+    BOOST_TEST(h.core.joined());
+    h.out.clear();
+    h.tick(200);
+    BOOST_TEST(h.take<commit_wanted>().empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_could_not_be_said_is_said_again) {
+    auto h = joined();
+    h.core.retire();
+    h.tick(100);
+    h.core.on_committed(h.one<commit_wanted>().id, problem{code::unavailable, "etcd is away"}, h.out);
+    h.tick(150);
+    BOOST_TEST(h.take<commit_wanted>().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(who_comes_back_leads_again) {
+    auto h = joined();
+    h.core.on_changes(
+        {{"members/n2", member("n2", b, 0).value}, {"alive/n2", to_json(alive_value{b, id_of(60), "1", true})}}, 12,
+        h.out);
+    BOOST_TEST(h.core.nodes().back().draining);
+    h.core.on_changes({{"alive/n2", std::nullopt}}, 13, h.out);
+    BOOST_TEST(!h.core.nodes().back().draining);
+    h.core.on_changes({{"alive/n2", alive("n2", b, 0).value}}, 14, h.out);
+    BOOST_TEST(h.core.nodes().back().alive);
+    BOOST_TEST(!h.core.nodes().back().draining);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
