@@ -1,11 +1,13 @@
 #include "actors/application/moved_commands.hpp"
 
 #include "runtime/cluster/membership.hpp"
+#include "runtime/cluster/node_questions.hpp"
 #include "runtime/process/runner_files.hpp"
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/described.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string_view>
@@ -17,6 +19,8 @@ namespace {
 
 constexpr auto question = "end_command";
 constexpr std::int64_t tick_ms = 60'000;
+constexpr std::chrono::seconds answer_wait_max{3};
+static_assert(answer_wait_max > std::chrono::milliseconds(runtime::cluster::node_questions::wait_max_ms));
 
 struct asked {
     std::string key;
@@ -46,6 +50,16 @@ expected<runtime::command_result> read_answer(const std::string& json) {
     said->result.out = *out;
     said->result.err = *err;
     return std::move(said->result);
+}
+
+/// Questions end by themselves, but not at a node that stops: its ticks do, and what waits is dropped.
+expected<std::string> wait_for(std::future<expected<std::string>>& result) {
+    const problem none{code::unavailable, "the other node did not say what became of the command"};
+    try {
+        return result.wait_for(answer_wait_max) == std::future_status::ready ? result.get() : none;
+    } catch (const std::future_error&) {
+        return none;
+    }
 }
 
 } // namespace
@@ -90,7 +104,7 @@ expected<runtime::command_result> moved_commands::end_at(const uuid& replica, co
     auto result = promise->get_future();
     member->commands().ask_node(replica, question, to_json(asked{key}),
                                 [promise](expected<std::string> what) { promise->set_value(std::move(what)); });
-    auto said = result.get(); // within two seconds
+    auto said = wait_for(result);
     return said ? read_answer(*said) : said.error();
 }
 
