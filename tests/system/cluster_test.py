@@ -9,13 +9,10 @@ import unittest
 
 from tests.system import cables
 from tests.system.cluster import ClusterTest, Etcd, Member, Writers
-from tests.system.node import BUILD, REPOSITORY, TROUPE, Client, NodeTest, poll
+from tests.system.node import BUILD, REPOSITORY, TROUPE, NodeTest, poll
 
 
 class Cluster(ClusterTest):
-    def leads(self, asked, name):
-        return next(n["shards_led"] for n in asked.client().read("/cluster")["nodes"] if n["name"] == name)
-
     def test_what_one_node_answers_all_show_at_once(self):
         nodes = self.start_all()
         for i, asked in enumerate(nodes):
@@ -260,16 +257,7 @@ class CutCables(ClusterTest):
                 self.switch.cut(victim.name)
                 load.wait_for(20)
                 self.switch.mend(victim.name)
-                poll("it is back", lambda v=victim: self.answers(v), seconds=60)
+                poll("it is back", victim.answers, seconds=60)
         finally:
             load.stop()
         load.check(self, nodes)
-
-    def answers(self, node):
-        client = Client(node.url, node.key)
-        try:
-            return client.get("/projects", seconds=3).status == 200
-        except OSError:
-            return False
-        finally:
-            client.close()
