@@ -1,5 +1,6 @@
 #include "actors/application/moved_commands.hpp"
 
+#include "actors/common/waiting.hpp"
 #include "runtime/cluster/membership.hpp"
 #include "runtime/cluster/node_questions.hpp"
 #include "runtime/process/runner_files.hpp"
@@ -52,16 +53,6 @@ expected<runtime::command_result> read_answer(const std::string& json) {
     return std::move(said->result);
 }
 
-/// Questions end by themselves, but not at a node that stops: its ticks do, and what waits is dropped.
-expected<std::string> wait_for(std::future<expected<std::string>>& result) {
-    const problem none{code::unavailable, "the other node did not say what became of the command"};
-    try {
-        return result.wait_for(answer_wait_max) == std::future_status::ready ? result.get() : none;
-    } catch (const std::future_error&) {
-        return none;
-    }
-}
-
 } // namespace
 
 void moved_commands::answer_others() {
@@ -102,9 +93,11 @@ expected<runtime::command_result> moved_commands::end_at(const uuid& replica, co
     }
     auto promise = std::make_shared<std::promise<expected<std::string>>>();
     auto result = promise->get_future();
-    member->commands().ask_node(replica, question, to_json(asked{key}),
-                                [promise](expected<std::string> what) { promise->set_value(std::move(what)); });
-    auto said = wait_for(result);
+    member->commands().ask_node(
+        replica, question, to_json(asked{key}),
+        [promise = std::move(promise)](expected<std::string> what) { promise->set_value(std::move(what)); });
+    // Questions end by themselves, but not at a node that stops: its ticks do, and what waits is dropped.
+    auto said = wait_for(std::move(result), answer_wait_max, "the other node did not say what became of the command");
     return said ? read_answer(*said) : said.error();
 }
 
