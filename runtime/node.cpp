@@ -279,10 +279,6 @@ expected<void> node::start(kind_registry kinds) {
     if (me.member) {
         me.member->start(me.committer);
     }
-    if (!me.member) {
-        me.lone_placed = std::make_unique<cluster::placed_alone>(me.settings.cluster_name, me.store->who().replica,
-                                                                 me.placed_here, host.end_process);
-    }
     me.hub_entry = me.tree.add(host.settings.node_path + "/hub", "hub_reader");
     me.hub_entry.show(me.live->figures());
     me.hub_entry.set_policy("a thread of the process; ends with it");
@@ -323,10 +319,26 @@ expected<void> node::supervise(supervised_part part) {
 }
 
 cluster::placed_children* node::impl::placed() const {
+    const std::lock_guard lock(placing);
     return member ? &member->placed() : lone_placed ? &lone_placed->children() : nullptr;
 }
 
-expected<void> node::place(placed_supervisor what) { return impl_->placed()->place(std::move(what)); }
+expected<cluster::placed_children*> node::impl::placed_to_fill() {
+    const std::lock_guard lock(placing);
+    if (!root || stopping) {
+        return problem{code::unavailable, "the node has not started or stops: children are placed in between"};
+    }
+    if (!member && !lone_placed) { // few nodes have any, and it has threads of its own
+        lone_placed = std::make_unique<cluster::placed_alone>(settings.cluster_name, store->who().replica, placed_here,
+                                                              host.end_process);
+    }
+    return member ? &member->placed() : &lone_placed->children();
+}
+
+expected<void> node::place(placed_supervisor what) {
+    const auto to = impl_->placed_to_fill();
+    return to ? (*to)->place(std::move(what)) : expected<void>(to.error());
+}
 
 std::vector<placed_child_document> node::placed() const {
     const auto* known = impl_->placed();
@@ -340,7 +352,9 @@ void node::stop(std::int64_t deadline_ms) {
     if (me.stopping.exchange(true) || !me.root) {
         return;
     }
-    me.placed()->stop(deadline_ms / 2);
+    if (auto* placed = me.placed()) {
+        placed->stop(deadline_ms / 2);
+    }
     if (me.blobs) {
         me.blobs->cancel();
     }

@@ -75,7 +75,7 @@ public:
 
     /// Children that run at one node of the cluster, whichever; at a node alone, here. Between `start` and `stop`; at
     /// all nodes that may run them, with the same names. `invalid_request` names what makes no sense, `already_exists`
-    /// for a name that is taken.
+    /// for a name that is taken, `unavailable` before and after.
     expected<void> place(placed_supervisor what);
     /// All placed children that this node knows of, by name.
     [[nodiscard]] std::vector<placed_child_document> placed() const;

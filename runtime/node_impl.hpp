@@ -28,6 +28,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <vector>
@@ -38,8 +39,10 @@ struct node::impl {
     explicit impl(const config& c);
 
     caf::actor_system_config& caf_settings();
-    /// After the start.
+    /// Null: a node alone that was given none.
     [[nodiscard]] cluster::placed_children* placed() const;
+    /// Made now, if need be. Not before the start, nor while it stops: `unavailable`.
+    expected<cluster::placed_children*> placed_to_fill();
     void route(held_ptr held);
     /// To readers of all nodes, live only.
     void publish(live_event e);
@@ -98,8 +101,9 @@ struct node::impl {
     committer_actor committer;
     std::vector<shard_actor> shards;
     caf::actor root;
-    placed_tree placed_here{tree};                      ///< Like all that holds actors, it goes before the system.
-    std::unique_ptr<cluster::placed_alone> lone_placed; ///< Null: a node of a cluster.
+    placed_tree placed_here{tree}; ///< Like all that holds actors, it goes before the system.
+    mutable std::mutex placing;
+    std::unique_ptr<cluster::placed_alone> lone_placed; ///< Under `placing`. Null: a node of a cluster, or none placed.
     supervision_tree::entry hub_entry;
     std::optional<watchdog> dog;
     start_latch started; ///< Every router and the desk of backups: commands may come.

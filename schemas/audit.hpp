@@ -3,7 +3,7 @@
 #include "schemas/base/described.hpp"
 #include "schemas/base/json.hpp"
 
-/// The audit log as people and programs see it, and the refusals that are journaled for it.
+/// The audit log as people and programs see it, and what is journaled for it alone.
 namespace troupe {
 
 enum class audit_result : std::uint8_t { success, failure, denied };
@@ -98,8 +98,17 @@ struct login_failed {
 };
 BOOST_DESCRIBE_STRUCT(login_failed, (), (refusal))
 
+/// What somebody wanted of the cluster. With `unknown_outcome` it may be done.
+struct cluster_change_failed {
+    std::uint64_t request = 0; ///< The version of the entity with which it was asked for.
+    std::string code;
+    std::string detail;
+};
+BOOST_DESCRIBE_STRUCT(cluster_change_failed, (), (request, code, detail))
+
 } // namespace troupe
 
 TROUPE_NAMED(troupe::note_refusal)
 TROUPE_NAMED(troupe::request_denied)
 TROUPE_NAMED(troupe::login_failed)
+TROUPE_NAMED(troupe::cluster_change_failed)

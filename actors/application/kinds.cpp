@@ -4,6 +4,7 @@
 #include "actors/approval/approval_model.hpp"
 #include "actors/audit/refusal_model.hpp"
 #include "actors/audit/sink_model.hpp"
+#include "actors/cluster/cluster_model.hpp"
 #include "actors/erasure/erasure_performer.hpp"
 #include "actors/identity/api_key_model.hpp"
 #include "actors/identity/linked_identity_model.hpp"
@@ -39,6 +40,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<erasure_model>(std::move(erasure_performer)));
     add(runtime::make_kind<refusal_model>());
     add(runtime::make_kind<sink_model>());
+    add(runtime::make_kind<cluster_model>());
     add(runtime::make_kind<user_model>());
     add(runtime::make_kind<session_model>());
     add(runtime::make_kind<api_key_model>());

@@ -1,6 +1,8 @@
 #include "actors/application/moved_commands.hpp"
 
+#include "actors/common/waiting.hpp"
 #include "runtime/cluster/membership.hpp"
+#include "runtime/cluster/node_questions.hpp"
 #include "runtime/process/runner_files.hpp"
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/clock.hpp"
@@ -22,6 +24,8 @@ constexpr auto question = "end_command";
 constexpr std::int64_t tick_ms = 60'000;
 /// A run that has moved begins with its question; its project's files may have to come first.
 constexpr std::int64_t quiet_ms = 1500;
+constexpr std::chrono::seconds answer_wait_max{3};
+static_assert(answer_wait_max > std::chrono::milliseconds(runtime::cluster::node_questions::wait_max_ms));
 
 struct asked {
     std::string key;
@@ -94,9 +98,11 @@ expected<runtime::command_result> moved_commands::end_at(const uuid& replica, co
     }
     auto promise = std::make_shared<std::promise<expected<std::string>>>();
     auto result = promise->get_future();
-    member->commands().ask_node(replica, question, to_json(asked{key}),
-                                [promise](expected<std::string> what) { promise->set_value(std::move(what)); });
-    auto said = result.get(); // within two seconds
+    member->commands().ask_node(
+        replica, question, to_json(asked{key}),
+        [promise = std::move(promise)](expected<std::string> what) { promise->set_value(std::move(what)); });
+    // Questions end by themselves, but not at a node that stops: its ticks do, and what waits is dropped.
+    auto said = wait_for(std::move(result), answer_wait_max, "the other node did not say what became of the command");
     return said ? read_answer(*said) : said.error();
 }
 

@@ -77,7 +77,7 @@ const std::vector<net::query_parameter>& filter_parameters() {
         {"action", "The event, as `task_created` or `request_denied`."},
         {"kind", "Of the entity that changed, as `task`."},
         {"entity", "The id of that entity."},
-        {"result", "`denied` and `failure` are requests that were refused.",
+        {"result", "`denied` is a request that was refused; `failure` a login, or a change of the cluster.",
          R"({"type":"string","enum":["success","failure","denied"]})", R"("denied")"},
         {"address", "From where."},
         {"request_id", "Of the outermost request."}};

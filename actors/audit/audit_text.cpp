@@ -16,7 +16,8 @@ audit_result result_of(std::string_view type) {
     if (type == wire_name<request_denied>::value) {
         return audit_result::denied;
     }
-    return type == wire_name<login_failed>::value ? audit_result::failure : audit_result::success;
+    const bool failed = type == wire_name<login_failed>::value || type == wire_name<cluster_change_failed>::value;
+    return failed ? audit_result::failure : audit_result::success;
 }
 
 std::string hex_of(const storage::audit_digest& d) {

@@ -102,6 +102,10 @@ constexpr std::int64_t lease_margin_ms = 250;
 /// What needs a look at all shards is measured every so many ticks: a second.
 constexpr std::uint64_t measure_ticks = 20;
 
+problem unknown_node(const std::string& name) {
+    return {code::not_found, "the cluster has no node \"" + name + "\": `troupe cluster nodes` lists them"};
+}
+
 } // namespace
 
 expected<std::unique_ptr<membership>> membership::make(const cluster_place& place, host_services& host,
@@ -367,8 +371,7 @@ void membership::change_member(
     post([this, name = std::move(name), done = std::move(done), make = std::move(make)](driver& d) {
         const auto member = d.core().member(name);
         if (!member) {
-            done(problem{code::not_found,
-                         "the cluster has no node \"" + name + "\": `troupe cluster nodes` lists them"});
+            done(unknown_node(name));
             return;
         }
         auto what = make(d.core(), *member);
@@ -399,14 +402,23 @@ void membership::set_draining(std::string name, bool draining, changed done) {
 void membership::drain(std::string name, changed done) { set_draining(std::move(name), true, std::move(done)); }
 void membership::resume(std::string name, changed done) { set_draining(std::move(name), false, std::move(done)); }
 
+expected<void> check_leads(const std::vector<cluster_node>& nodes, const std::string& name) {
+    const auto node = std::ranges::find(nodes, name, &cluster_node::name);
+    if (node == nodes.end()) {
+        return unknown_node(name);
+    }
+    if (!node->alive || node->draining) {
+        return problem{code::conflict, "the node \"" + name + "\" is " + (node->alive ? "being drained" : "down") +
+                                           ": move the shard to another one"};
+    }
+    return {};
+}
+
 void membership::move(std::uint32_t shard, std::string name, changed done) {
     change_member(name, std::move(done),
                   [name, shard](const cluster_core& core, const known_member& member) -> expected<transaction> {
-                      const auto node = std::ranges::find(core.nodes(), name, &cluster_node::name);
-                      if (!node->alive || node->draining) {
-                          return problem{code::conflict, "the node \"" + name + "\" is " +
-                                                             (node->alive ? "being drained" : "down") +
-                                                             ": move the shard to another one"};
+                      if (auto possible = check_leads(core.nodes(), name); !possible) {
+                          return possible.error();
                       }
                       return transaction{{{member_key(name), member.revision}},
                                          {{pin_key(shard), to_json(pin_value{member.value.replica}), false}}};

@@ -172,6 +172,9 @@ private:
     std::shared_ptr<const cluster_glance> glance_; ///< Under the mutex.
 };
 
+/// Whether shards may be moved to the node: `not_found`, or `conflict` when it is down or drained. Pure.
+expected<void> check_leads(const std::vector<cluster_node>& nodes, const std::string& name);
+
 /// Ends the process with status 1: the log says why this node may not be in its cluster.
 [[noreturn]] void end_turned_away(const problem& why);
 

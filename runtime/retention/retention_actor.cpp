@@ -106,7 +106,7 @@ private:
                         garbage_ += records;
                     } else {
                         log_done_ = true;
-                        failed(m.result.error());
+                        not_trimmed(m.result.error());
                     }
                     rest();
                 },
@@ -114,6 +114,16 @@ private:
                     log_done_ = true;
                     rest();
                 });
+    }
+
+    /// Others may have use for the log just now, as one who gets a checkpoint and what follows it: the next round tries
+    /// again.
+    void not_trimmed(const problem& why) {
+        if (why.code == code::conflict) {
+            log_for("retention").debug("{}", why.detail);
+        } else {
+            failed(why);
+        }
     }
 
     // ---- histories

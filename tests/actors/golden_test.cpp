@@ -5,6 +5,7 @@
 #include "actors/approval/approval_model.hpp"
 #include "actors/audit/refusal_model.hpp"
 #include "actors/audit/sink_model.hpp"
+#include "actors/cluster/cluster_model.hpp"
 #include "actors/compliance/compliance_model.hpp"
 #include "actors/erasure/erasure_model.hpp"
 #include "actors/identity/api_key_model.hpp"
@@ -31,10 +32,10 @@ namespace golden = troupe::test::golden;
 namespace {
 
 /// Every model of the product; a test finds one that is missing here.
-using models =
-    boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
-                         name_model, agent_model, task_model, project_model, approval_model, run_model, secret_model,
-                         keyring_model, erasure_model, refusal_model, sink_model, compliance_model, settings_model>;
+using models = boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
+                                    name_model, agent_model, task_model, project_model, approval_model, run_model,
+                                    secret_model, keyring_model, erasure_model, refusal_model, sink_model,
+                                    cluster_model, compliance_model, settings_model>;
 
 template <class Visit>
 void each_model(Visit visit) {

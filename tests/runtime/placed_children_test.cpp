@@ -41,14 +41,14 @@ struct counts {
 };
 
 struct lone_node {
-    lone_node() {
+    explicit lone_node(bool starts = true) {
         runtime::config settings;
         settings.data = directory.path.string();
         settings.shards = 2;
         settings.storage_free_bytes_min = 0;
         settings.storage_cache_bytes = 8 << 20;
         node = std::move(runtime::node::open(settings).value());
-        BOOST_REQUIRE(node->start({}).has_value());
+        BOOST_REQUIRE(!starts || node->start({}).has_value());
     }
     /// Of the only child.
     [[nodiscard]] placed_child_document shown() const {
@@ -109,6 +109,24 @@ BOOST_AUTO_TEST_CASE(what_makes_no_sense_is_refused) {
     BOOST_TEST((refused("a", "c", 0) == code::invalid_request));
     BOOST_TEST(!refused("a", "c", 1).has_value());
     BOOST_TEST((refused("a", "d", 1) == code::already_exists));
+}
+
+BOOST_AUTO_TEST_CASE(before_the_start_and_after_the_stop_nothing_is_placed) {
+    lone_node host(false);
+    counts one;
+    const auto place = [&] {
+        return host.node->place({.name = "mcp", .children = {{.id = "a", .label = "server", .start = one.start()}}});
+    };
+    const auto early = place();
+    BOOST_REQUIRE(early.has_error());
+    BOOST_TEST((early.error().code == code::unavailable));
+    BOOST_REQUIRE(host.node->start({}).has_value());
+    BOOST_TEST(host.node->placed().empty());
+    host.node->stop(20'000); // it has none to end
+    const auto late = place();
+    BOOST_REQUIRE(late.has_error());
+    BOOST_TEST((late.error().code == code::unavailable));
+    BOOST_TEST(one.begun == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_child_that_fails_is_restarted_here_and_given_up_when_it_fails_too_often) {

@@ -102,6 +102,16 @@ class Member(Node):
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
 
+    def answers(self):
+        """Whether it shows what the cluster has, within three seconds."""
+        client = Client(self.url, self.key)
+        try:
+            return client.get("/projects", seconds=3).status == 200
+        except OSError:
+            return False
+        finally:
+            client.close()
+
 
 @unittest.skipUnless(shutil.which("etcd"), "there is no etcd on this machine")
 class ClusterTest(NodeTest):
@@ -140,6 +150,10 @@ class ClusterTest(NodeTest):
         for m in self.members:
             m.ready()
         return self.members
+
+    def leads(self, asked, name):
+        """How many shards the node of that name leads, as another one sees it."""
+        return next(n["shards_led"] for n in asked.client().read("/cluster")["nodes"] if n["name"] == name)
 
 
 class Writers:

@@ -80,10 +80,6 @@ rules:
                     self.assertGreaterEqual(lines[goals[run]], 1, "it is told as done, and was not")
         return asked
 
-    def led_by_victim(self):
-        nodes = self.other.client().read("/cluster")["nodes"]
-        return next(n["shards_led"] for n in nodes if n["name"] == self.victim.name)
-
     def test_a_node_that_is_drained_asks_nobody(self):
         runs = self.begin()
         self.assertEqual(self.other.cli("cluster", "drain", self.victim.name).returncode, 0)
@@ -117,7 +113,7 @@ rules:
         runs = self.begin()
         self.victim.pause()
         try:
-            poll("others have its shards", lambda: self.led_by_victim() == 0)
+            poll("others have its shards", lambda: self.leads(self.other, self.victim.name) == 0)
         finally:
             self.victim.go_on()
         self.check(runs)

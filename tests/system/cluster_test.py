@@ -9,13 +9,10 @@ import unittest
 
 from tests.system import cables
 from tests.system.cluster import ClusterTest, Etcd, Member, Writers
-from tests.system.node import BUILD, REPOSITORY, TROUPE, Client, NodeTest, poll
+from tests.system.node import BUILD, REPOSITORY, TROUPE, NodeTest, poll
 
 
 class Cluster(ClusterTest):
-    def leads(self, asked, name):
-        return next(n["shards_led"] for n in asked.client().read("/cluster")["nodes"] if n["name"] == name)
-
     def test_what_one_node_answers_all_show_at_once(self):
         nodes = self.start_all()
         for i, asked in enumerate(nodes):
@@ -61,6 +58,8 @@ class Cluster(ClusterTest):
         made = n1.client().create("/projects", {"name": "before"})
         n2.kill9()
         n3.kill9()
+        self.assertEqual(n1.cli("cluster", "drain", "n3", "--no-wait").returncode, 0)  # though nothing can be noted of it
+        self.assertRegex(n1.log.read_text(), r"drain_node .*n3.* is done, but is not in the audit log")
         poll("n1 knows", lambda: n1.client().read("/cluster")["status"] == "partial")
         refused = n1.client().post("/projects", {"name": "alone"}, seconds=30)
         self.status(refused, 503, "unavailable")
@@ -98,6 +97,32 @@ class Cluster(ClusterTest):
         finally:
             load.stop()
         load.check(self, self.members)
+
+    def test_who_changes_the_cluster_is_in_the_audit_log_and_so_is_what_came_of_it(self):
+        _, n2, n3 = self.start_all()
+        self.assertEqual(n2.cli("cluster", "drain", "n1").returncode, 0)
+        self.assertNotEqual(n2.cli("cluster", "drain", "n9").returncode, 0)
+        self.assertEqual(n2.cli("cluster", "move", "3", "n2").returncode, 0)
+        self.assertEqual(n2.cli("cluster", "move", "3", "--back").returncode, 0)
+        wanted = [("node_drain_requested", {"node": "n1"}), ("node_drain_requested", {"node": "n9"}),
+                  ("shard_move_requested", {"shard": 3, "node": "n2"}), ("shard_return_requested", {"shard": 3})]
+
+        def noted():
+            lines = n3.client().all("/audit?kind=cluster&details=true")
+            return lines if len(lines) == 2 * len(wanted) else None
+        lines = sorted(poll("all has its outcome", noted), key=lambda line: line["version"])
+        self.assertRegex(lines[0]["principal"], "^key/")
+        self.assertEqual({line["principal"] for line in lines}, {lines[0]["principal"]})
+        asked = [line for line in lines if line["action"].endswith("_requested")]
+        self.assertEqual([(line["action"], line["details"]) for line in asked], wanted)
+        for line in asked:
+            outcome = next(o for o in lines if o["details"].get("request") == line["version"])
+            self.assertEqual(outcome["request_id"], line["request_id"])
+            failed = line["details"].get("node") == "n9"
+            self.assertEqual((outcome["action"], outcome["result"]),
+                             ("cluster_change_failed", "failure") if failed else ("cluster_changed", "success"))
+        shown = n2.cli("audit", "list", "--kind", "cluster")
+        self.assertIn("node_drain_requested", shown.stdout)
 
     def test_contents_that_one_node_took_are_at_the_others_when_it_is_gone(self):
         n1, n2, n3 = self.start_all()
@@ -260,16 +285,7 @@ class CutCables(ClusterTest):
                 self.switch.cut(victim.name)
                 load.wait_for(20)
                 self.switch.mend(victim.name)
-                poll("it is back", lambda v=victim: self.answers(v), seconds=60)
+                poll("it is back", victim.answers, seconds=60)
         finally:
             load.stop()
         load.check(self, nodes)
-
-    def answers(self, node):
-        client = Client(node.url, node.key)
-        try:
-            return client.get("/projects", seconds=3).status == 200
-        except OSError:
-            return False
-        finally:
-            client.close()

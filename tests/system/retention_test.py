@@ -64,15 +64,16 @@ class Tables:
         self.rocks.rocksdb_close(self.db)
 
 
-class RetentionTest(NodeTest):
-    def metric(self, node, name):
-        text = node.client().request("GET", "/metrics", base="").raw.decode()
-        return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"troupe_retention_{name}_total"))
+def metric(node, name):
+    text = node.client().request("GET", "/metrics", base="").raw.decode()
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"troupe_retention_{name}_total"))
 
+
+class RetentionTest(NodeTest):
     def wait_for_rounds(self, node, count=2):
         """All that is old enough now is gone afterwards."""
-        goal = self.metric(node, "rounds") + count
-        poll(f"{count} rounds of retention", lambda: self.metric(node, "rounds") >= goal)
+        goal = metric(node, "rounds") + count
+        poll(f"{count} rounds of retention", lambda: metric(node, "rounds") >= goal)
 
     def verify(self, node):
         done = node.cli("journal", "verify", "--json")
@@ -88,8 +89,8 @@ class RetentionTest(NodeTest):
         api.create(f"/tasks/{task}/messages", {"content": "hello"})
         old = api.read("/events?limit=1")["next_cursor"]
         self.assertTrue(old)
-        poll("the history is cut", lambda: self.metric(node, "events_cut") >= 40)
-        poll("the log is trimmed", lambda: self.metric(node, "records_trimmed") >= 40)
+        poll("the history is cut", lambda: metric(node, "events_cut") >= 40)
+        poll("the log is trimmed", lambda: metric(node, "records_trimmed") >= 40)
         before = api.read(f"/tasks/{task}")
 
         key = new_key()
@@ -168,8 +169,8 @@ class RetentionTest(NodeTest):
                     done.result()
                 written += len(tasks) * updates * size
                 goal = len(tasks) * (updates - 1)
-                poll("what is old is cut", lambda goal=goal: self.metric(node, "events_cut") >= goal)
-                poll("what is old is trimmed", lambda goal=goal: self.metric(node, "records_trimmed") >= goal)
+                poll("what is old is cut", lambda goal=goal: metric(node, "events_cut") >= goal)
+                poll("what is old is trimmed", lambda goal=goal: metric(node, "records_trimmed") >= goal)
                 node.kill9()
                 node.start()  # what waited in memory and in the write-ahead log is in tables now
                 sizes.append(sum(f.stat().st_size for f in (node.directory / "db").iterdir()))
