@@ -64,6 +64,13 @@ struct waiting_for {
 };
 BOOST_DESCRIBE_STRUCT(waiting_for, (), (reason, approval_id, text, until, code, attempt))
 
+/// Where a run began with the past of another one.
+struct fork_source {
+    uuid run_id;
+    std::uint32_t step = 0; ///< The last one that they have in common.
+};
+BOOST_DESCRIBE_STRUCT(fork_source, (), (run_id, step))
+
 /// GET /runs/{id}
 struct run_document {
     uuid id;
@@ -72,8 +79,9 @@ struct run_document {
     std::optional<uuid> project_id;
     std::optional<uuid> agent_id;
     std::optional<uuid> task_id;
+    std::optional<fork_source> forked_from;
     std::string model;
-    std::uint32_t step = 0; ///< Model calls so far.
+    std::uint32_t step = 0; ///< Model calls so far; a fork goes on counting where it began.
     budget limits;
     budget used;
     std::vector<waiting_for> waiting;
@@ -87,8 +95,8 @@ struct run_document {
     timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(run_document, (),
-                      (id, goal, status, project_id, agent_id, task_id, model, step, limits, used, waiting, result,
-                       error, version_before, created_by, created_at, started_at, finished_at, updated_at))
+                      (id, goal, status, project_id, agent_id, task_id, forked_from, model, step, limits, used, waiting,
+                       result, error, version_before, created_by, created_at, started_at, finished_at, updated_at))
 
 /// An item of GET /runs/{id}/steps, oldest first. Key: step and call ("00003.001"; a model call is call 0).
 struct step_document {

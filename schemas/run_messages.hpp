@@ -27,6 +27,16 @@ BOOST_DESCRIBE_STRUCT(create_run, (),
                       (goal, project_id, agent_id, task_id, instructions, model, tools, limits, on_unknown, created_by,
                        agent_kind))
 
+/// A run that goes on where a step of another one had ended, as if its past were its own. Nothing of that is done
+/// again.
+struct fork_run {
+    create_run run;
+    uuid run_id; ///< Of the same organization.
+    std::uint32_t step = 0;
+    std::string message; ///< What the model is told then; empty: nothing.
+};
+BOOST_DESCRIBE_STRUCT(fork_run, (), (run, run_id, step, message))
+
 /// Ends a run that has not ended. Repeated or late: nothing changes.
 struct cancel_run {
     std::string reason;
@@ -47,5 +57,6 @@ BOOST_DESCRIBE_STRUCT(resolve_approval, (), (approval_id, step_key, decision, an
 } // namespace troupe
 
 TROUPE_NAMED(troupe::create_run)
+TROUPE_NAMED(troupe::fork_run)
 TROUPE_NAMED(troupe::cancel_run)
 TROUPE_NAMED(troupe::resolve_approval)

@@ -27,6 +27,7 @@
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/provider.hpp"
 #include "actors/provider/provider_watch.hpp"
+#include "actors/run/history_routes.hpp"
 #include "actors/run/run_performer.hpp"
 #include "actors/run/run_routes.hpp"
 #include "actors/secret/secret_routes.hpp"
@@ -128,11 +129,12 @@ struct application::impl {
     std::vector<net::route> routes() {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
-        for (auto feature : {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-                             run_routes(parts, *workspaces), backup_routes(parts), secret_routes(parts, *vault),
-                             audit_routes(*audit), identity_routes(*who), usage_routes(parts),
-                             settings_routes(settings_of), live_routes(parts), compliance_routes(parts),
-                             erasure_routes(parts), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+        for (auto feature :
+             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+              run_routes(parts, *workspaces), run_history_routes(parts), backup_routes(parts),
+              secret_routes(parts, *vault), audit_routes(*audit), identity_routes(*who), usage_routes(parts),
+              settings_routes(settings_of), live_routes(parts), compliance_routes(parts), erasure_routes(parts),
+              own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;

@@ -36,6 +36,20 @@ void apply(run_progress& p, const run_created& e, const event_context& at) {
     p.created_at = at.time;
 }
 
+void apply(run_progress& p, const run_forked& e, const event_context&) {
+    p.forked_from = {e.run_id, e.step};
+    p.fork_message = e.message;
+}
+
+void apply(run_progress& p, const context_given& e, const event_context&) {
+    p.step = e.step;
+    p.fork_message.clear();
+    p.continuing = true; // the past ends with a step that is whole: the model goes on from there
+    for (const auto& m : e.messages) {
+        p.context_bytes += bytes_of(m);
+    }
+}
+
 void apply(run_progress& p, const run_started& e, const event_context& at) {
     p.status = run_status::running;
     p.model = e.model;
@@ -234,12 +248,18 @@ run_state run_model::apply(state s, const event& e, const runtime::event_context
     if (auto added = message_of(s.progress, e)) {
         s.messages.push_back(std::move(*added));
     }
+    if (const auto* past = std::get_if<context_given>(&e)) {
+        s.messages.insert(s.messages.end(), past->messages.begin(), past->messages.end());
+    }
     apply_progress(s.progress, e, at);
     return s;
 }
 
 /// All that it had is there under the same name.
-troupe::actors::run_state v1::upcast(const v1::run_state& old) {
+v2::run_state v1::upcast(const v1::run_state& old) {
+    return from_json<v2::run_state>(to_json(old), strictness::stored).value();
+}
+troupe::actors::run_state v2::upcast(const v2::run_state& old) {
     return from_json<troupe::actors::run_state>(to_json(old), strictness::stored).value();
 }
 

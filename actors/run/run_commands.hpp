@@ -23,12 +23,30 @@ struct asked_call {
 };
 BOOST_DESCRIBE_STRUCT(asked_call, (), (id, name, arguments))
 
+/// A message of the context after the instructions and the goal.
+struct context_message {
+    std::string role; ///< "user", "assistant" or "tool".
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::string tool_call_id;
+    std::string tool_name;
+    bool is_error = false;
+};
+BOOST_DESCRIBE_STRUCT(context_message, (), (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error))
+
 /// Micro-units of money per million tokens; 0: free, or not known.
 struct model_price {
     std::int64_t input_micros = 0;
     std::int64_t output_micros = 0;
 };
 BOOST_DESCRIBE_STRUCT(model_price, (), (input_micros, output_micros))
+
+/// Of a fork, before it begins: the past that it goes on from.
+struct give_context {
+    std::vector<context_message> messages;
+};
+BOOST_DESCRIBE_STRUCT(give_context, (), (messages))
 
 /// Everything that the run needs is there.
 struct begin_run {
@@ -107,6 +125,7 @@ BOOST_DESCRIBE_STRUCT(record_clean_up, (), ())
 
 } // namespace troupe::actors
 
+TROUPE_NAMED(troupe::actors::give_context)
 TROUPE_NAMED(troupe::actors::begin_run)
 TROUPE_NAMED(troupe::actors::record_start_failure)
 TROUPE_NAMED(troupe::actors::mark_model_call)
@@ -119,8 +138,8 @@ TROUPE_NAMED(troupe::actors::record_clean_up)
 
 namespace troupe::actors {
 
-using run_command = std::variant<create_run, begin_run, record_start_failure, mark_model_call, record_model_reply,
-                                 record_model_failure, record_tool_result, resolve_approval, cancel_run, end_back_off,
-                                 check_time, record_clean_up, debt_settled>;
+using run_command = std::variant<create_run, fork_run, give_context, begin_run, record_start_failure, mark_model_call,
+                                 record_model_reply, record_model_failure, record_tool_result, resolve_approval,
+                                 cancel_run, end_back_off, check_time, record_clean_up, debt_settled>;
 
 } // namespace troupe::actors

@@ -2,6 +2,7 @@
 
 #include "actors/common/debts.hpp"
 #include "actors/run/run_commands.hpp"
+#include "actors/run/run_parts.hpp"
 #include "schemas/approval.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/run.hpp"
@@ -22,6 +23,21 @@ struct run_created : create_run {
     uuid organization;
 };
 BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
+
+/// Beside `run_created`: where its past comes from.
+struct run_forked {
+    uuid run_id;
+    std::uint32_t step = 0;
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(run_forked, (), (run_id, step, message))
+
+/// A part of that past: messages that the model is given before its own first reply.
+struct context_given {
+    std::uint32_t step = 0; ///< After which the run goes on.
+    std::vector<context_message> messages;
+};
+BOOST_DESCRIBE_STRUCT(context_given, (), (step, messages))
 
 struct run_started {
     std::string model;
@@ -206,6 +222,8 @@ BOOST_DESCRIBE_STRUCT(run_cleaned_up, (), ())
 } // namespace troupe::actors
 
 TROUPE_NAMED(troupe::actors::run_created)
+TROUPE_NAMED(troupe::actors::run_forked)
+TROUPE_NAMED(troupe::actors::context_given)
 TROUPE_NAMED(troupe::actors::run_started)
 TROUPE_NAMED(troupe::actors::model_call_started)
 TROUPE_NAMED(troupe::actors::model_call_sent)
@@ -228,9 +246,9 @@ TROUPE_NAMED(troupe::actors::run_cleaned_up)
 namespace troupe::actors {
 
 using run_event =
-    std::variant<run_created, run_started, model_call_started, model_call_sent, model_call_finished, model_call_failed,
-                 continuation_asked, tool_call_started, tool_call_finished, tool_call_unknown, tool_call_denied,
-                 tool_call_skipped, approval_requested, approval_resolved, run_finished, run_failed, run_cancelled,
-                 work_time_moved, run_cleaned_up, debt_cleared>;
+    std::variant<run_created, run_forked, context_given, run_started, model_call_started, model_call_sent,
+                 model_call_finished, model_call_failed, continuation_asked, tool_call_started, tool_call_finished,
+                 tool_call_unknown, tool_call_denied, tool_call_skipped, approval_requested, approval_resolved,
+                 run_finished, run_failed, run_cancelled, work_time_moved, run_cleaned_up, debt_cleared>;
 
 } // namespace troupe::actors

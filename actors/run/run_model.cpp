@@ -5,6 +5,7 @@
 #include "actors/run/run_loop.hpp"
 #include "actors/tool/tool.hpp"
 #include "schemas/approval_messages.hpp"
+#include "schemas/base/limits.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -50,6 +51,36 @@ decision_result decide(const run_progress& p, create_run c, const context& ctx) 
     return events{run_created{std::move(c), ctx.self.organization}};
 }
 
+decision_result decide(const run_progress& p, fork_run c, const context& ctx) {
+    auto made = decide(p, std::move(c.run), ctx);
+    if (made && !made->empty()) {
+        made->push_back(run_forked{c.run_id, c.step, std::move(c.message)});
+    }
+    return made;
+}
+
+/// What fits into one event, well below its bound: JSON may double it.
+constexpr std::size_t context_part_bytes = limits::event_bytes_max / 4;
+
+decision_result decide(const run_progress& p, const give_context& c, const context&) {
+    if (p.status != run_status::queued || !p.forked_from || p.continuing) {
+        return nothing;
+    }
+    events out;
+    context_given part{p.forked_from->step, {}};
+    std::size_t bytes = 0;
+    for (const auto& m : c.messages) {
+        if (bytes + bytes_of(m) > context_part_bytes && !part.messages.empty()) {
+            out.emplace_back(std::exchange(part, {p.forked_from->step, {}}));
+            bytes = 0;
+        }
+        bytes += bytes_of(m);
+        part.messages.push_back(m);
+    }
+    out.emplace_back(std::move(part));
+    return out;
+}
+
 budget in_force(budget given, const budget& defaults) {
     given.steps = given.steps == 0 ? defaults.steps : given.steps;
     given.tokens = given.tokens == 0 ? defaults.tokens : given.tokens;
@@ -59,7 +90,7 @@ budget in_force(budget given, const budget& defaults) {
 }
 
 decision_result decide(const run_progress& p, const begin_run& c, const context& ctx) {
-    if (p.status != run_status::queued) {
+    if (p.status != run_status::queued || (p.forked_from && !p.continuing)) {
         return nothing;
     }
     return go_on(p, ctx, run_started{c.model, c.version_before, in_force(p.request.limits, c.defaults), c.price});
@@ -275,7 +306,7 @@ runtime::effect timer(std::string key, timestamp due, const Command& command) {
 
 expected<std::vector<run_event>> run_model::decide(const state& s, const command& c, const runtime::context& context) {
     const auto& p = s.progress;
-    if (!exists(p) && !std::holds_alternative<create_run>(c)) {
+    if (!exists(p) && !std::holds_alternative<create_run>(c) && !std::holds_alternative<fork_run>(c)) {
         return no_such("run", context.self.id);
     }
     const auto judge = [&](const run_progress& as_it_is) {

@@ -15,18 +15,6 @@
 /// What states of runs are made of, in all their versions.
 namespace troupe::actors {
 
-/// A message of the context after the instructions and the goal.
-struct context_message {
-    std::string role; ///< "user", "assistant" or "tool".
-    std::string content;
-    std::string reasoning;
-    std::vector<asked_call> tool_calls;
-    std::string tool_call_id;
-    std::string tool_name;
-    bool is_error = false;
-};
-BOOST_DESCRIBE_STRUCT(context_message, (), (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error))
-
 /// A model call whose outcome is not there yet.
 struct open_model_call {
     std::uint64_t reserved_tokens = 0;
@@ -38,5 +26,27 @@ BOOST_DESCRIBE_STRUCT(open_model_call, (), (reserved_tokens, output_tokens_max, 
 
 /// pending → started → finished; on the way `unknown` (nobody knows) and `asked`, `resolved` (by a person).
 BOOST_DEFINE_ENUM_CLASS(call_phase, pending, started, unknown, asked, resolved, finished)
+
+/// A tool call of the current step. They are performed one after the other, in the model's order.
+struct call_state {
+    std::string id;
+    std::string tool;
+    std::string arguments; ///< As the model wrote them, or as a person edited them.
+    call_phase phase = call_phase::pending;
+    std::uint32_t attempt = 0;                  ///< The last one that started.
+    bool is_error = false;                      ///< Of a finished call.
+    wait_reason reason = wait_reason::approval; ///< What was asked.
+    std::optional<uuid> approval_id;
+    std::string text;
+    std::optional<troupe::decision> decision;
+    std::string answer;
+    std::string decided_by;
+    std::optional<timestamp> started_at; ///< When it was first asked for or started.
+    std::optional<timestamp> intent_at;  ///< Record time of the last attempt's intent.
+    uuid intent_node;                    ///< The replica that decided it and began it, if anybody did. Nil: this one.
+};
+BOOST_DESCRIBE_STRUCT(call_state, (),
+                      (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
+                       decided_by, started_at, intent_at, intent_node))
 
 } // namespace troupe::actors

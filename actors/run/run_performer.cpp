@@ -2,6 +2,7 @@
 
 #include "actors/run/live_output.hpp"
 #include "actors/run/run_context.hpp"
+#include "actors/run/run_history.hpp"
 #include "actors/tool/tool.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
@@ -20,6 +21,8 @@ namespace {
 using runtime::effect_context;
 using runtime::perform_effect;
 using commands = std::vector<runtime::self_command>;
+
+constexpr std::int64_t past_patience_ms = 5000;
 
 /// Of the diff that goes into a result's details.
 constexpr std::size_t diff_bytes_max = 64 << 10;
@@ -110,6 +113,17 @@ private:
                     " is not known. Set model.prices in the configuration, or leave limits.cost_micros out."});
         }
         begin.price = price.value_or(model_price{});
+        commands out;
+        if (p.forked_from) {
+            auto past = past_of(p, ctx);
+            if (!past && (is_transient(past.error()) || may_come(past.error(), p))) {
+                return {};
+            }
+            if (!past) {
+                return one(record_start_failure{name_of(past.error()), past.error().detail});
+            }
+            out = one(*past);
+        }
         if (p.request.project_id) {
             const auto folder = services_.folders->prepare(project_of(p, ctx), true, ctx);
             if (!folder && is_transient(folder.error())) {
@@ -120,7 +134,32 @@ private:
             }
             begin.version_before = folder->version;
         }
-        return one(begin);
+        out.push_back(one(begin).front());
+        return out;
+    }
+
+    /// Another node's steps may come to this one's tables a moment later than the wish to go on from them.
+    static bool may_come(const problem& why, const run_progress& p) {
+        const bool not_there = why.code == code::not_found || why.code == code::conflict;
+        return not_there && system_now() - p.created_at < past_patience_ms;
+    }
+
+    /// The context of the run that it was forked from, and what the model is told then.
+    [[nodiscard]] expected<give_context> past_of(const run_progress& p, const effect_context& ctx) const {
+        const entity_address source{ctx.self().organization, std::string(run_model::kind), p.forked_from->run_id};
+        auto state = state_after(*services_.store, source, p.forked_from->step);
+        if (!state) {
+            return state.error();
+        }
+        give_context out{std::move(state->messages)};
+        if (!p.fork_message.empty()) {
+            out.messages.push_back({"user", p.fork_message, {}, {}, {}, {}, false});
+        } else if (!out.messages.empty() && out.messages.back().role == "assistant") {
+            return problem{code::invalid_request, "Step " + std::to_string(p.forked_from->step) +
+                                                      " ended with an answer. Say with `message` how to go on, or fork "
+                                                      "from an earlier step."};
+        }
+        return out;
     }
 
     // ---- models

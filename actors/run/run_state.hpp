@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/run/run_parts.hpp"
-#include "actors/run/run_state_v1.hpp"
+#include "actors/run/run_state_v2.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -11,33 +11,13 @@
 
 namespace troupe::actors {
 
-/// A tool call of the current step. They are performed one after the other, in the model's order.
-struct call_state {
-    std::string id;
-    std::string tool;
-    std::string arguments; ///< As the model wrote them, or as a person edited them.
-    call_phase phase = call_phase::pending;
-    std::uint32_t attempt = 0;                  ///< The last one that started.
-    bool is_error = false;                      ///< Of a finished call.
-    wait_reason reason = wait_reason::approval; ///< What was asked.
-    std::optional<uuid> approval_id;
-    std::string text;
-    std::optional<troupe::decision> decision;
-    std::string answer;
-    std::string decided_by;
-    std::optional<timestamp> started_at; ///< When it was first asked for or started.
-    std::optional<timestamp> intent_at;  ///< Record time of the last attempt's intent.
-    uuid intent_node;                    ///< The replica that decided it and began it, if anybody did. Nil: this one.
-};
-BOOST_DESCRIBE_STRUCT(call_state, (),
-                      (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
-                       decided_by, started_at, intent_at, intent_node))
-
 /// Where the loop stands: everything but the context's messages, so that a decision can try events on a copy.
 struct run_progress {
     uuid id;
     uuid organization;
     create_run request;
+    std::optional<fork_source> forked_from; ///< Whose past it begins with.
+    std::string fork_message;               ///< What the model is told after it; until it was given.
     run_status status = run_status::queued; ///< queued, running or an end; waits follow from the rest.
     std::string model;
     budget limits; ///< In force; 0: no limit.
@@ -73,25 +53,25 @@ struct run_progress {
     timestamp updated_at;
 };
 BOOST_DESCRIBE_STRUCT(run_progress, (),
-                      (id, organization, request, status, model, limits, used, price, version_before, step, attempt,
-                       replied, model_call, failures, invalid_replies, retry_at, trouble, trouble_code, step_started_at,
-                       last_finish, answer, continuations, continuing, calls, context_bytes, owed, result, error,
-                       working_since, created_at, started_at, finished_at, updated_at))
+                      (id, organization, request, forked_from, fork_message, status, model, limits, used, price,
+                       version_before, step, attempt, replied, model_call, failures, invalid_replies, retry_at, trouble,
+                       trouble_code, step_started_at, last_finish, answer, continuations, continuing, calls,
+                       context_bytes, owed, result, error, working_since, created_at, started_at, finished_at,
+                       updated_at))
 
 struct run_state {
-    static constexpr int version = 2;
-    using previous = v1::run_state;
+    static constexpr int version = 3;
+    using previous = v2::run_state;
     run_progress progress;
     std::vector<context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
 
-namespace v1 {
+namespace v2 {
 
-/// Nobody noted then who performs a call: it is taken for this node.
 troupe::actors::run_state upcast(const run_state& old);
 
-} // namespace v1
+} // namespace v2
 
 inline bool exists(const run_progress& p) { return !p.id.is_nil(); }
 

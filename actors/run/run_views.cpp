@@ -51,6 +51,7 @@ run_document document_of(const run_progress& p, std::vector<waiting_for> waiting
     d.project_id = p.request.project_id;
     d.agent_id = p.request.agent_id;
     d.task_id = p.request.task_id;
+    d.forked_from = p.forked_from;
     d.model = p.model;
     d.step = p.step;
     d.limits = p.limits;
@@ -200,7 +201,10 @@ runtime::entity_view run_model::view(const state& s, const runtime::view_context
     std::vector<runtime::index_key> keys{{"", sort},
                                          {"status=" + std::string(detail::enum_name(document.status)), sort}};
     const std::pair<std::string_view, std::optional<uuid>> links[] = {
-        {"agent_id=", p.request.agent_id}, {"project_id=", p.request.project_id}, {"task_id=", p.request.task_id}};
+        {"agent_id=", p.request.agent_id},
+        {"project_id=", p.request.project_id},
+        {"task_id=", p.request.task_id},
+        {"forked_from=", p.forked_from ? std::optional(p.forked_from->run_id) : std::nullopt}};
     for (const auto& [filter, id] : links) {
         if (id) {
             keys.push_back({std::string(filter) + to_string(*id), sort});

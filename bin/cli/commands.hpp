@@ -97,6 +97,7 @@ std::vector<command> project_commands();
 std::vector<command> agent_commands();
 std::vector<command> task_commands();
 std::vector<command> run_commands();
+std::vector<command> run_history_commands();
 std::vector<command> approval_commands();
 std::vector<command> event_commands();
 std::vector<command> secret_commands();

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 #include <utility>
@@ -22,30 +23,6 @@ constexpr std::uint64_t tokens_max = 1'000'000'000'000;
 std::string goal_of(const arguments& args) {
     return args.operands() == std::vector<std::string>{"-"} ? std::string(std::istreambuf_iterator<char>(std::cin), {})
                                                             : args.text_from(0);
-}
-
-/// --yes allows all that has an effect; --ask and --deny name tools. Questions stay questions.
-expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) {
-    std::map<std::string, tool_policy> tools;
-    for (const auto& tool : actors::all_tools()) {
-        if (args.has("yes") && tool.safety != actors::repeat_safety::control) {
-            tools[std::string(tool.name)] = tool_policy::allow;
-        }
-    }
-    for (const auto& [flag_name, policy] : {std::pair("ask", tool_policy::ask), std::pair("deny", tool_policy::deny)}) {
-        for (const auto& name : args.values(flag_name)) {
-            if (!actors::find_tool(name)) {
-                std::vector<std::string_view> names;
-                for (const auto& tool : actors::all_tools()) {
-                    names.push_back(tool.name);
-                }
-                return problem{code::invalid_request,
-                               fmt::format("There is no tool \"{}\": the tools are {}.", name, fmt::join(names, ", "))};
-            }
-            tools[name] = policy;
-        }
-    }
-    return tools;
 }
 
 expected<create_run_body> body_of(const arguments& args) {
@@ -91,7 +68,42 @@ expected<int> run_start(context& c) {
         }
         body->agent_id = *agent;
     }
-    const auto made = (*node)->post("/runs", to_json(*body));
+    return follow_run(c, (*node)->post("/runs", to_json(*body)));
+}
+
+} // namespace
+
+/// --yes allows all that has an effect; --ask and --deny name tools. Questions stay questions.
+expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) {
+    std::map<std::string, tool_policy> tools;
+    for (const auto& tool : actors::all_tools()) {
+        if (args.has("yes") && tool.safety != actors::repeat_safety::control) {
+            tools[std::string(tool.name)] = tool_policy::allow;
+        }
+    }
+    for (const auto& [flag_name, policy] : {std::pair("ask", tool_policy::ask), std::pair("deny", tool_policy::deny)}) {
+        for (const auto& name : args.values(flag_name)) {
+            if (!actors::find_tool(name)) {
+                std::vector<std::string_view> names;
+                for (const auto& tool : actors::all_tools()) {
+                    names.push_back(tool.name);
+                }
+                return problem{code::invalid_request,
+                               fmt::format("There is no tool \"{}\": the tools are {}.", name, fmt::join(names, ", "))};
+            }
+            tools[name] = policy;
+        }
+    }
+    return tools;
+}
+
+std::vector<flag> policy_flags() {
+    return {{"yes", "", "Allow every tool without asking.", 'y'},
+            {"ask", "TOOL", "Ask before each call of this tool.", 0, true},
+            {"deny", "TOOL", "Never let it call this tool.", 0, true}};
+}
+
+expected<int> follow_run(context& c, const expected<std::string>& made) {
     if (!made) {
         return made.error();
     }
@@ -111,29 +123,22 @@ expected<int> run_start(context& c) {
     return 0;
 }
 
-} // namespace
-
 command run_start_command() {
-    return {
-        .name = "run start",
-        .summary = "Start a run and watch it. It goes on without the terminal, and after a crash of the node.",
-        .takes = {.flags = {{"project", "DIR|ID|NAME", "Files to work on: a folder of yours (.), or a project.", 'p'},
+    std::vector<flag> flags{{"project", "DIR|ID|NAME", "Files to work on: a folder of yours (.), or a project.", 'p'},
                             {"model", "M", "Model to use: rehearsal, rehearsal:FILE, openai/NAME.", 'm'},
                             {"agent", "NAME", "Take instructions, model, tools and limits from this agent."},
                             {"instructions", "TEXT", "System prompt, without an agent."},
                             {"max-steps", "N", "Model calls at most."},
                             {"max-tokens", "N", "Tokens at most, input and output."},
-                            {"yes", "", "Allow every tool without asking.", 'y'},
-                            {"ask", "TOOL", "Ask before each call of this tool.", 0, true},
-                            {"deny", "TOOL", "Never let it call this tool.", 0, true},
-                            {"detach", "", "Only start it, and print its id.", 'd'}},
-                  .operands = "GOAL",
-                  .operands_min = 1,
-                  .operands_max = any_number},
-        .examples = "troupe run start --project . \"Add a subtract function and its test\"\n"
-                    "troupe run start -p . --ask run_command --max-steps 20 \"Make the build pass\"\n"
-                    "troupe run start -p calculator --agent scout --detach - < goal.md",
-        .run = run_start};
+                            {"detach", "", "Only start it, and print its id.", 'd'}};
+    std::ranges::copy(policy_flags(), std::back_inserter(flags));
+    return {.name = "run start",
+            .summary = "Start a run and watch it. It goes on without the terminal, and after a crash of the node.",
+            .takes = {.flags = std::move(flags), .operands = "GOAL", .operands_min = 1, .operands_max = any_number},
+            .examples = "troupe run start --project . \"Add a subtract function and its test\"\n"
+                        "troupe run start -p . --ask run_command --max-steps 20 \"Make the build pass\"\n"
+                        "troupe run start -p calculator --agent scout --detach - < goal.md",
+            .run = run_start};
 }
 
 } // namespace troupe::cli

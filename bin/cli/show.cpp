@@ -93,20 +93,24 @@ std::string show_runs(const screen& s, const std::vector<run_document>& runs, ti
 
 std::string show_run(const screen& s, const run_document& r, timestamp now) {
     auto out = details(
-        s, {{"run", {to_string(r.id), tone::accent}},
-            {"status", status_cell(r.status)},
-            {"goal", {r.goal}},
-            {"model", {r.model}},
-            {"project", id_field(r.project_id)},
-            {"agent", id_field(r.agent_id)},
-            {"task", id_field(r.task_id)},
-            {"used", {used_text(r.used, r.limits)}},
-            {"created",
-             {fmt::format("{} ({}) by {}", to_string(r.created_at), relative_time(r.created_at, now), r.created_by)}},
-            {"started", time_field(r.started_at, now)},
-            {"finished", time_field(r.finished_at, now)},
-            {"error", {r.error.value_or(""), tone::bad}},
-            {"result", {r.result.value_or("")}}});
+        s,
+        {{"run", {to_string(r.id), tone::accent}},
+         {"status", status_cell(r.status)},
+         {"goal", {r.goal}},
+         {"model", {r.model}},
+         {"project", id_field(r.project_id)},
+         {"agent", id_field(r.agent_id)},
+         {"task", id_field(r.task_id)},
+         {"fork of",
+          {r.forked_from ? fmt::format("{}, after its step {}", to_string(r.forked_from->run_id), r.forked_from->step)
+                         : ""}},
+         {"used", {used_text(r.used, r.limits)}},
+         {"created",
+          {fmt::format("{} ({}) by {}", to_string(r.created_at), relative_time(r.created_at, now), r.created_by)}},
+         {"started", time_field(r.started_at, now)},
+         {"finished", time_field(r.finished_at, now)},
+         {"error", {r.error.value_or(""), tone::bad}},
+         {"result", {r.result.value_or("")}}});
     for (const auto& w : r.waiting) {
         auto text = word_of(w.reason) + ": " + w.text;
         text += w.until ? fmt::format(" (until {})", to_string(*w.until)) : "";

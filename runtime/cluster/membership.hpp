@@ -97,8 +97,8 @@ public:
 
     /// From now on the committer hears of the cluster. When all routers stand: shards may come at once.
     void start(committer_actor to);
-    /// This node is about to end: others lead from now on what it led, while it is still there to be asked. Blocks until
-    /// it leads nothing, at most so long. False, and at once: nobody else is there.
+    /// This node is about to end: others lead from now on what it led, while it is still there to be asked. Blocks
+    /// until it leads nothing, at most so long. False, and at once: nobody else is there.
     bool retire(std::int64_t time_ms);
     /// Leaves: the lease is given back, so that others take over at once. Blocks for a moment. Done again it does
     /// nothing.

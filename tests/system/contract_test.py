@@ -12,6 +12,7 @@ import uuid
 
 from tests.system import node_tools
 from tests.system.contract_governance import GovernanceContract
+from tests.system.contract_runs import RunHistoryContract
 from tests.system.contract_settings import SettingsContract
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, totp
 from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
@@ -48,7 +49,7 @@ class Proxy:
         self.process.wait()
 
 
-class ContractTest(GovernanceContract, SettingsContract, NodeTest):
+class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, NodeTest):
     def setUp(self):
         super().setUp()
         flags, self.model = self.script("question", QUESTION)
@@ -252,6 +253,7 @@ class ContractTest(GovernanceContract, SettingsContract, NodeTest):
         self.drive("list_steps", 404, id=NOBODY)
         self.drive("get_run_diff", 200, id=run)
         self.drive("get_run_diff", 404, id=NOBODY)
+        self.run_history(run)
         self.drive("watch_run", 404, id=NOBODY)
         self.watched("watch_run", id=run)
         other = self.drive("create_run", 201, body=body).json["id"]

@@ -1,0 +1,20 @@
+"""The operations that go back in runs, for contract_test.py."""
+
+import uuid
+
+
+class RunHistoryContract:
+    def run_history(self, run):
+        nobody = str(uuid.uuid4())
+        self.drive("get_step_context", 200, id=run, step="1")
+        self.drive("get_step_context", 404, id=run, step="99")
+        self.drive("get_step_context", 422, id=run, step="one")
+        fork = self.drive("fork_run", 201, id=run, body={"step": 0, "goal": "Another one"}).json["id"]
+        self.drive("fork_run", 404, id=run, body={"step": 99})
+        self.drive("fork_run", 422, id=run, body={"message": "without a step"}, lenient=True)
+        self.drive("compare_runs", 200, id=run, query={"with": fork})
+        self.drive("compare_runs", 404, id=run, query={"with": nobody})
+        self.drive("compare_runs", 422, id=run, query={"with": "nobody"}, lenient=True)
+        self.drive("replay_run", 200, id=run)
+        self.drive("replay_run", 404, id=nobody)
+        self.drive("cancel_run", 200, id=fork, body={})
