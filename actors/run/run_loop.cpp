@@ -223,6 +223,45 @@ run_event end_of(const finish_arguments& said) {
     return run_failed{"goal_not_reached", said.result};
 }
 
+/// What may be at work beside others: it changes nothing, here or elsewhere. All else has its turn in the model's
+/// order.
+bool is_free(const call_state& call) {
+    const auto* tool = find_tool(call.tool);
+    return !tool || (tool->safety == repeat_safety::idempotent && !tool->writes);
+}
+
+/// The first event that is due for the calls of this step. `whole`: all of them are finished.
+struct due_call {
+    std::optional<run_event> event;
+    bool whole = true;
+};
+
+due_call next_of_calls(const run_progress& p, const runtime::context& context) {
+    std::size_t at_work = 0;
+    bool all_free = true; // of those before that are not finished
+    due_call out;
+    for (std::uint32_t number = 1; number <= p.calls.size(); ++number) {
+        const auto& call = p.calls[number - 1];
+        if (call.phase == call_phase::finished) {
+            if (out.whole && call.tool == "finish" && !call.is_error) {
+                out.event = end_of(decoded<finish_arguments>(call));
+                return out;
+            }
+            continue;
+        }
+        const bool free = is_free(call);
+        if (out.whole || (all_free && free && at_work < parallel_calls_max)) {
+            if ((out.event = event_of({p, call, number}, context))) {
+                return out;
+            }
+        }
+        at_work += call.phase == call_phase::started ? 1 : 0;
+        all_free = all_free && free;
+        out.whole = false;
+    }
+    return out;
+}
+
 // ---- answers without tool calls
 
 run_event after_answer(const run_progress& p) {
@@ -248,14 +287,9 @@ std::optional<run_event> next_event(const run_progress& p, const runtime::contex
     if (p.step == 0 || !p.replied) {
         return next_model_call(p, context);
     }
-    for (std::uint32_t number = 1; number <= p.calls.size(); ++number) {
-        const auto& call = p.calls[number - 1];
-        if (call.phase != call_phase::finished) {
-            return event_of({p, call, number}, context);
-        }
-        if (call.tool == "finish" && !call.is_error) {
-            return end_of(decoded<finish_arguments>(call));
-        }
+    auto due = next_of_calls(p, context);
+    if (due.event || !due.whole) {
+        return std::move(due.event);
     }
     return p.calls.empty() && !p.continuing ? after_answer(p) : next_model_call(p, context);
 }

@@ -36,6 +36,8 @@ inline constexpr std::uint32_t invalid_replies_max = 3;
 inline constexpr std::uint32_t continuations_max = 3;
 /// Tool calls of one reply; more is nonsense.
 inline constexpr std::size_t reply_calls_max = 64;
+/// Calls of one reply that are at work at a time: those that change nothing. The others have their turns.
+inline constexpr std::size_t parallel_calls_max = 8;
 /// Text and arguments of one reply: it has to fit an event, and the context many times over.
 inline constexpr std::size_t reply_bytes_max = 1 << 20;
 /// Details of a tool's result are for people; larger ones are left out.

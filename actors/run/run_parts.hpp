@@ -27,7 +27,8 @@ BOOST_DESCRIBE_STRUCT(open_model_call, (), (reserved_tokens, output_tokens_max, 
 /// pending → started → finished; on the way `unknown` (nobody knows) and `asked`, `resolved` (by a person).
 BOOST_DEFINE_ENUM_CLASS(call_phase, pending, started, unknown, asked, resolved, finished)
 
-/// A tool call of the current step. They are performed one after the other, in the model's order.
+/// A tool call of the current step. Those that change something are performed one after the other, in the model's
+/// order, with all others before them finished; what only reads goes on side by side.
 struct call_state {
     std::string id;
     std::string tool;

@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <utility>
 #include <vector>
@@ -278,7 +279,7 @@ private:
     /// back in a log, so an intent that is no later than what the log held at the start is not of this process.
     bool is_repeat(const entity_address& run, const std::string& key, const call_state& call) {
         const std::scoped_lock lock(mutex_);
-        const bool ours = std::exchange(last_call_[run.id], key) == key;
+        const bool ours = !begun_[run.id].insert(key).second;
         return ours || !call.intent_at || *call.intent_at <= before_[services_.store->shard_of(run)];
     }
 
@@ -290,7 +291,7 @@ private:
     /// The next model call: no tool call of the run is performed again.
     void no_more_repeats(const uuid& run) {
         const std::scoped_lock lock(mutex_);
-        last_call_.erase(run);
+        begun_.erase(run);
     }
 
     commands call_tool(const perform_effect& e, const run_progress& p, effect_context& ctx) {
@@ -404,7 +405,7 @@ private:
     const run_services services_;
     std::vector<timestamp> before_; ///< Of each shard: the time of the last record when this process began.
     std::mutex mutex_;
-    std::map<uuid, std::string> last_call_; ///< Of each run: the key of the call that was performed last.
+    std::map<uuid, std::set<std::string>> begun_; ///< Of each run: keys of the calls of its step that were performed.
 };
 
 } // namespace

@@ -39,7 +39,7 @@ struct run_progress {
     std::string answer;              ///< Of the last reply, with the parts that were cut before it.
     std::uint32_t continuations = 0; ///< Of this answer.
     bool continuing = false;         ///< The model was asked to go on with it.
-    std::vector<call_state> calls;   ///< Of the current step; call 1 first.
+    std::vector<call_state> calls;   ///< Of the current step, in the model's order.
 
     std::uint64_t context_bytes = 0;
     debts owed;

@@ -398,4 +398,75 @@ BOOST_AUTO_TEST_CASE(run_can_be_cancelled_in_every_phase) {
     }
 }
 
+// ---- several calls of one reply
+
+namespace {
+
+std::vector<std::uint32_t> started_calls(const std::vector<run_event>& events) {
+    std::vector<std::uint32_t> out;
+    for (const auto& e : events) {
+        if (const auto* call = std::get_if<tool_call_started>(&e)) {
+            out.push_back(call->call);
+        }
+    }
+    return out;
+}
+
+using numbers = std::vector<std::uint32_t>;
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(calls_that_only_read_are_at_work_side_by_side) {
+    auto r = started();
+    r.accepted(mark_model_call{1, 1});
+    BOOST_TEST(started_calls(r.accepted(reply(r, {read_call("a"), read_call("b"), read_call("c")}))) ==
+                   (numbers{1, 2, 3}),
+               each);
+    BOOST_TEST(r.accepted(result(r, 2)).size() == 1U);
+    BOOST_TEST(r.accepted(result(r, 3)).size() == 1U);
+    BOOST_TEST(names_of(r.accepted(result(r, 1))) == (texts{"tool_call_finished", "model_call_started"}), each);
+    BOOST_TEST(request_of(r.state()).messages.size() == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(what_changes_something_waits_for_those_before_and_holds_those_after) {
+    auto r = started();
+    r.accepted(mark_model_call{1, 1});
+    const auto first = r.accepted(reply(r, {read_call("a"), read_call("b"), shell_call(), read_call("c")}));
+    BOOST_TEST(started_calls(first) == (numbers{1, 2}), each);
+    BOOST_TEST(started_calls(r.accepted(result(r, 2))).empty());
+    BOOST_TEST(started_calls(r.accepted(result(r, 1))) == (numbers{3}), each);
+    BOOST_TEST(started_calls(r.accepted(result(r, 3))) == (numbers{4}), each);
+}
+
+BOOST_AUTO_TEST_CASE(only_so_many_at_a_time) {
+    auto r = started();
+    r.accepted(mark_model_call{1, 1});
+    const auto first = r.accepted(reply(r, std::vector<asked_call>(parallel_calls_max + 2, read_call())));
+    BOOST_TEST(started_calls(first).size() == parallel_calls_max);
+    BOOST_TEST(started_calls(r.accepted(result(r, 3))) == (numbers{parallel_calls_max + 1}), each);
+}
+
+BOOST_AUTO_TEST_CASE(an_approval_holds_what_comes_after_it_only_where_that_changes_something) {
+    auto asks = wish();
+    asks.tools = {{"read_file", tool_policy::ask}};
+    auto r = started(asks);
+    r.accepted(mark_model_call{1, 1});
+    const auto events = r.accepted(reply(r, {read_call(), {"x", "list_files", "{}"}, shell_call()}));
+    BOOST_TEST(names_of(events) == (texts{"model_call_finished", "approval_requested", "tool_call_started"}), each);
+    BOOST_TEST(started_calls(events) == (numbers{2}), each);
+    BOOST_TEST(started_calls(r.accepted(result(r, 2))).empty());
+    BOOST_TEST(started_calls(r.accepted(resolved(r, 1, decision::approve))) == (numbers{1}), each);
+    BOOST_TEST(started_calls(r.accepted(result(r, 1))) == (numbers{3}), each);
+}
+
+BOOST_AUTO_TEST_CASE(a_finish_beside_other_calls_waits_for_those_before_it) {
+    auto r = started();
+    r.accepted(mark_model_call{1, 1});
+    r.accepted(reply(r, {read_call(), finish_call(), read_call()}));
+    BOOST_TEST((document(r).status == run_status::running));
+    BOOST_TEST(names_of(r.accepted(result(r, 1))) ==
+                   (texts{"tool_call_finished", "tool_call_finished", "run_finished"}),
+               each);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
