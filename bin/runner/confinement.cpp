@@ -1,15 +1,9 @@
 #include "bin/runner/confinement.hpp"
 
+#include "bin/runner/confined_stage.hpp"
 #include "schemas/base/limits.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <string_view>
 
 namespace troupe::runner {
 
@@ -59,14 +53,6 @@ void add_node_data_cover(std::vector<std::string>& to, const fs::path& project) 
     }
 }
 
-void set_limit(__rlimit_resource resource, rlim_t value) {
-    rlimit now{};
-    ::getrlimit(resource, &now);
-    const auto bounded = now.rlim_max == RLIM_INFINITY ? value : std::min(value, now.rlim_max);
-    const rlimit wanted{bounded, bounded};
-    ::setrlimit(resource, &wanted);
-}
-
 } // namespace
 
 std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, const std::string& self) {
@@ -89,11 +75,9 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
         add(all,
             {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
     }
-    // Inside a user namespace of its own the processes are counted from zero. Outside, the limit would count all of
-    // the user's processes and the command could be refused for what others do.
-    const auto processes = wrapped ? spec.limits.processes : 0;
-    add(all, {wrapped ? inner_runner : self, "--confined", std::to_string(spec.limits.memory_bytes),
-              std::to_string(spec.limits.file_bytes), std::to_string(processes)});
+    add(all, {wrapped ? inner_runner : self, wrapped ? stage_word::confined : stage_word::limited,
+              std::to_string(spec.limits.memory_bytes), std::to_string(spec.limits.file_bytes),
+              std::to_string(spec.limits.processes)});
     all.insert(all.end(), spec.argv.begin(), spec.argv.end());
     return all;
 }
@@ -110,42 +94,6 @@ std::vector<std::string> command_environment(const runtime::runner_spec& spec) {
         words.push_back(name + "=" + value);
     }
     return words;
-}
-
-int run_confined(const std::vector<std::string>& arguments) {
-    constexpr std::size_t limits_count = 3;
-    constexpr rlim_t open_files = 4096;
-    if (arguments.size() <= limits_count) {
-        return EXIT_FAILURE;
-    }
-    const auto limit = [&](std::size_t i) { return std::strtoull(arguments[i].c_str(), nullptr, 10); };
-    std::vector<char*> argv;
-    for (auto i = limits_count; i < arguments.size(); ++i) {
-        argv.push_back(const_cast<char*>(arguments[i].c_str()));
-    }
-    argv.push_back(nullptr);
-    // RLIMIT_DATA, not RLIMIT_AS: run-times such as V8, Go and the JVM reserve far more addresses than they use.
-    set_limit(RLIMIT_DATA, limit(0));
-    set_limit(RLIMIT_FSIZE, limit(1));
-    if (limit(2) > 0) {
-        set_limit(RLIMIT_NPROC, limit(2));
-    }
-    set_limit(RLIMIT_CORE, 0);
-    set_limit(RLIMIT_NOFILE, open_files);
-    if (::write(ready_fd, "r", 1) != 1) {
-        return EXIT_FAILURE;
-    }
-    ::close(ready_fd);
-    ::execvp(argv[0], argv.data());
-    const int why = errno;
-    // Without stdio and exit handlers: there may be no memory left under the limit, with a sanitizer there is none.
-    const std::string_view pieces[] = {argv[0], ": ", std::strerror(why), "\n"};
-    for (const auto& piece : pieces) {
-        if (::write(STDERR_FILENO, piece.data(), piece.size()) < 0) {
-            break; // nobody reads it
-        }
-    }
-    ::_exit(why == ENOENT ? 127 : 126); // As a shell reports it.
 }
 
 } // namespace troupe::runner

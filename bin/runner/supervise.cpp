@@ -1,5 +1,6 @@
 #include "bin/runner/supervise.hpp"
 
+#include "bin/runner/confined_stage.hpp"
 #include "bin/runner/confinement.hpp"
 #include "bin/runner/control_group.hpp"
 #include "schemas/base/clock.hpp"

@@ -21,6 +21,9 @@ namespace fs = std::filesystem;
 /// The runner that was built beside this test.
 inline fs::path runner_path() { return fs::read_symlink("/proc/self/exe").parent_path() / "troupe-runner"; }
 
+/// tests/escape/attempts.cpp, built beside this test.
+inline fs::path attempts_path() { return runner_path().parent_path() / "escape_attempts"; }
+
 /// Waits until `done` holds; false after a bound that only a failure reaches.
 template <class Condition>
 bool eventually(Condition done) {
