@@ -169,6 +169,7 @@ struct application::impl {
         out.price = [this](std::string_view name) { return price_of(name); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
+        out.command_limits.free_bytes_min = static_cast<std::uint64_t>(node->parts().settings->storage_free_bytes_min);
         out.end_elsewhere = [this](const uuid& replica, const std::string& command) {
             return moved->end_at(replica, command);
         };

@@ -1,13 +1,10 @@
 #include "bin/runner/confined_stage.hpp"
 
-#include "bin/runner/syscall_filter.hpp"
-
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -29,7 +26,7 @@ void set_limit(__rlimit_resource resource, rlim_t value) {
 [[noreturn]] void become(const std::vector<char*>& argv) {
     ::execvp(argv[0], argv.data());
     const int why = errno;
-    // Without stdio and exit handlers: there may be no memory left under the limit, with a sanitizer there is none.
+    // Without stdio and exit handlers: this is no end of the runner.
     const std::string_view pieces[] = {argv[0], ": ", std::strerror(why), "\n"};
     for (const auto& piece : pieces) {
         if (::write(STDERR_FILENO, piece.data(), piece.size()) < 0) {
@@ -42,7 +39,7 @@ void set_limit(__rlimit_resource resource, rlim_t value) {
 } // namespace
 
 int run_stage(std::string_view word, const std::vector<std::string>& arguments) {
-    constexpr std::size_t limits_count = 3;
+    constexpr std::size_t limits_count = 2;
     if (arguments.size() <= limits_count) {
         return EXIT_FAILURE;
     }
@@ -54,17 +51,13 @@ int run_stage(std::string_view word, const std::vector<std::string>& arguments) 
     }
     argv.push_back(nullptr);
     if (confined) {
-        if (const auto failed = install_syscall_filter()) { // First: it takes memory.
-            std::fprintf(stderr, "%s\n", failed->c_str());
-            return EXIT_FAILURE;
-        }
         // Inside a user namespace of its own the processes are counted from zero. Outside, the limit would count all of
         // the user's processes and the command could be refused for what others do.
-        set_limit(RLIMIT_NPROC, limit(2));
+        set_limit(RLIMIT_NPROC, limit(1));
     }
-    // RLIMIT_DATA, not RLIMIT_AS: run-times such as V8, Go and the JVM reserve far more addresses than they use.
-    set_limit(RLIMIT_DATA, limit(0));
-    set_limit(RLIMIT_FSIZE, limit(1));
+    // No bound on memory here (RLIMIT_DATA, RLIMIT_AS): sanitizers and run-times such as V8 and the JVM reserve far
+    // more addresses than they use. Control groups and the runner count what is used.
+    set_limit(RLIMIT_FSIZE, limit(0));
     set_limit(RLIMIT_CORE, 0);
     set_limit(RLIMIT_NOFILE, open_files);
     if (::write(ready_fd, "r", 1) != 1) {

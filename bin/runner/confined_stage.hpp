@@ -15,9 +15,8 @@ inline constexpr const char* confined = "--confined"; ///< Inside bubblewrap.
 inline constexpr const char* limited = "--limited";   ///< With `sandbox: none`: rlimits only.
 } // namespace stage_word
 
-/// The stage before the command: sets the rlimits and, inside the sandbox, the filter of system calls; reports on
-/// `ready_fd`, and becomes the command. `arguments` are what `confined_arguments` put behind the stage's word. Returns
-/// an exit code when it cannot.
+/// The stage before the command: sets the rlimits, reports on `ready_fd`, and becomes the command. `arguments` are what
+/// `confined_arguments` put behind the stage's word. Returns an exit code when it cannot.
 int run_stage(std::string_view word, const std::vector<std::string>& arguments);
 
 } // namespace troupe::runner

@@ -3,6 +3,7 @@
 #include "bin/runner/confined_stage.hpp"
 #include "schemas/base/limits.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace troupe::runner {
@@ -44,6 +45,16 @@ void add_system(std::vector<std::string>& to, bool network) {
     }
 }
 
+/// Together below the limit of memory, so that a program that fills them is told so before it is ended for its memory.
+/// /dev itself would have half of the machine's.
+void add_memory_folders(std::vector<std::string>& to, std::uint64_t memory_bytes) {
+    const auto part = [&](std::uint64_t divisor) {
+        return std::to_string(std::max<std::uint64_t>(1, memory_bytes / divisor));
+    };
+    add(to, {"--size", part(4), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
+    add(to, {"--size", part(2), "--tmpfs", "/tmp"});
+}
+
 /// The data of a node that lies in the project, keys among it, is covered by an empty folder.
 void add_node_data_cover(std::vector<std::string>& to, const fs::path& project) {
     std::error_code missing;
@@ -61,13 +72,15 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
     if (wrapped) {
         add(all,
             {"bwrap", "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session"});
-        add(all, {"--cap-drop", "ALL", "--hostname", "troupe"});
+        add(all, {"--cap-drop", "ALL", "--hostname", "troupe", "--seccomp", std::to_string(filter_fd)});
         if (spec.network) {
             add(all, {"--share-net"});
         }
         add_system(all, spec.network);
-        add(all, {"--proc", "/proc", "--dev", "/dev"});
-        add(all, {"--size", std::to_string(spec.limits.memory_bytes), "--tmpfs", "/tmp"});
+        // All of /proc read-only: bubblewrap leaves /proc/sys to root, who could set there what the machine runs on a
+        // crash.
+        add(all, {"--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"});
+        add_memory_folders(all, spec.limits.memory_bytes);
         add(all, {"--ro-bind", self, inner_runner});
         add(all, {"--bind", spec.project, inner_project});
         add_node_data_cover(all, spec.project);
@@ -76,8 +89,7 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
             {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
     }
     add(all, {wrapped ? inner_runner : self, wrapped ? stage_word::confined : stage_word::limited,
-              std::to_string(spec.limits.memory_bytes), std::to_string(spec.limits.file_bytes),
-              std::to_string(spec.limits.processes)});
+              std::to_string(spec.limits.file_bytes), std::to_string(spec.limits.processes)});
     all.insert(all.end(), spec.argv.begin(), spec.argv.end());
     return all;
 }

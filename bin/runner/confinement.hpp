@@ -2,10 +2,17 @@
 
 #include "runtime/process/runner_files.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace troupe::runner {
+
+/// The descriptor from which bubblewrap reads the filter of system calls.
+inline constexpr int filter_fd = 4;
+
+/// Bubblewrap's own processes, one outside and one inside of the sandbox.
+inline constexpr std::uint32_t own_processes = 2;
 
 /// What is exec'ed for the command: bubblewrap, inside it this program as the confined stage, inside it the command.
 /// Without bubblewrap only the last two.

@@ -65,15 +65,15 @@ public:
                      : 0);
     }
 
-    /// Into the kernel. 0, or a negative error number.
-    int load() {
+    /// As a program of the kernel. 0, or a negative error number.
+    int write(int file) {
         if (filter_) {
             // A program of another architecture could say nothing of use anyway: it ends with SIGSYS.
             note(seccomp_attr_set(filter_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
             note(seccomp_attr_set(filter_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2)); // a tree instead of a chain
         }
         if (failed_ == 0) {
-            note(seccomp_load(filter_.get()));
+            note(seccomp_export_bpf(filter_.get(), file));
         }
         return failed_;
     }
@@ -131,7 +131,7 @@ void refuse_personalities(rules& r) {
 
 } // namespace
 
-std::optional<std::string> install_syscall_filter() {
+std::optional<std::string> write_syscall_filter(int file) {
     rules r;
     for (const int call : refused) {
         r.refuse(EPERM, call);
@@ -147,8 +147,8 @@ std::optional<std::string> install_syscall_filter() {
     for (const std::uint64_t request : {std::uint64_t{TIOCSTI}, linux_console}) {
         r.refuse(EPERM, SCMP_SYS(ioctl), has(1, request_bits, request));
     }
-    if (const int failed = r.load(); failed != 0) {
-        return "cannot install the filter of system calls: " + std::generic_category().message(-failed);
+    if (const int failed = r.write(file); failed != 0) {
+        return "cannot make the filter of system calls: " + std::generic_category().message(-failed);
     }
     return std::nullopt;
 }

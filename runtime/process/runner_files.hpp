@@ -18,10 +18,11 @@
 /// Only `sandbox.cpp` and `bin/runner` include this.
 namespace troupe::runtime {
 
-BOOST_DESCRIBE_STRUCT(command_limits, (), (time_ms, memory_bytes, processes, file_bytes, output_bytes))
+BOOST_DESCRIBE_STRUCT(command_limits, (), (time_ms, memory_bytes, processes, file_bytes, free_bytes_min, output_bytes))
 BOOST_DESCRIBE_ENUM(sandbox_mode, bubblewrap, none)
 // The streams are kept beside it as they came: they need not be UTF-8.
-BOOST_DESCRIBE_STRUCT(command_result, (), (exit_code, timed_out, cancelled, out_bytes, err_bytes, duration_ms))
+BOOST_DESCRIBE_STRUCT(command_result, (),
+                      (exit_code, timed_out, cancelled, over_limit, out_bytes, err_bytes, duration_ms))
 
 /// `spec.json`.
 struct runner_spec {

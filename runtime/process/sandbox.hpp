@@ -18,10 +18,11 @@ namespace troupe::runtime {
 /// What a confined command may use. Every bound is enforced; reaching one is reported, not hidden.
 struct command_limits {
     std::int64_t time_ms = 120'000;          ///< Wall clock; then the whole process tree is killed.
-    std::uint64_t memory_bytes = 2ULL << 30; ///< Private memory of each process (rlimit), and of all where cgroups are.
-    std::uint32_t processes = 256;
-    std::uint64_t file_bytes = 1ULL << 30; ///< Largest file it may write.
-    std::size_t output_bytes = 1 << 20;    ///< Kept of each stream: the first and the last half; the rest is counted.
+    std::uint64_t memory_bytes = 2ULL << 30; ///< Of all its processes, and of its files in memory where cgroups are.
+    std::uint32_t processes = 256;           ///< And threads, of the whole tree.
+    std::uint64_t file_bytes = 1ULL << 30;   ///< Largest file it may write.
+    std::uint64_t free_bytes_min = 0;   ///< The command ends when the project's file system has less; 0: not watched.
+    std::size_t output_bytes = 1 << 20; ///< Kept of each stream: the first and the last half; the rest is counted.
 };
 
 /// A command to run under the runner.
@@ -40,7 +41,8 @@ struct command_result {
     int exit_code = 0; ///< 128 + signal when killed by a signal.
     bool timed_out = false;
     bool cancelled = false;
-    std::string out; ///< With a marker line where the middle was left out.
+    std::string over_limit; ///< Which bound but time it reached, and what came of that, in words; empty: none.
+    std::string out;        ///< With a marker line where the middle was left out.
     std::string err;
     std::uint64_t out_bytes = 0; ///< Before shortening.
     std::uint64_t err_bytes = 0;

@@ -2,16 +2,26 @@
 //     escape_attempts NAME [ARGUMENT...]      says what came of the attempt, mostly the name of an error
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -133,6 +143,91 @@ void architectures() {
 #endif
 }
 
+/// As root would do it on the machine itself.
+void mounts() {
+    say("tmpfs", ::mount("none", "/project", "tmpfs", 0, nullptr) == 0 ? "done" : error_name());
+    say("bind", ::mount("/project", "/tmp", nullptr, MS_BIND, nullptr) == 0 ? "done" : error_name());
+    say("remount", ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND, nullptr) == 0 ? "done" : error_name());
+    say("unmount", ::umount2("/tmp", MNT_DETACH) == 0 ? "done" : error_name());
+    say("pivot", ::syscall(SYS_pivot_root, "/tmp", "/tmp") == 0 ? "done" : error_name());
+    say("proc", ::mount("none", "/proc", "proc", 0, nullptr) == 0 ? "done" : error_name());
+}
+
+/// PID: of a process outside.
+void others(const words& pid) {
+    const auto other = static_cast<pid_t>(std::stol(pid.at(0)));
+    say("signal", ::kill(other, 0) == 0 ? "done" : error_name());
+    say("trace", ::ptrace(PTRACE_ATTACH, other, nullptr, nullptr) == 0 ? "done" : error_name());
+    say("pidfd", ::syscall(SYS_pidfd_open, other, 0) >= 0 ? "done" : error_name());
+    say("priority", ::setpriority(PRIO_PROCESS, static_cast<id_t>(other), 5) == 0 ? "done" : error_name());
+}
+
+void devices() {
+    say("memory", ::mknod("/project/memory", S_IFCHR | 0666, makedev(1, 1)) == 0 ? "done" : error_name());
+    say("disk", ::mknod("/tmp/disk", S_IFBLK | 0666, makedev(8, 0)) == 0 ? "done" : error_name());
+    say("found", ::open("/project/device", O_RDONLY) >= 0 ? "done" : error_name()); // made outside, by root
+}
+
+/// Of each folder: whether programs gain rights and devices work there.
+void mount_flags() {
+    for (const char* folder : {"/", "/usr", "/project", "/tmp", "/dev/shm", "/dev", "/proc"}) {
+        struct statvfs about {};
+        ::statvfs(folder, &about);
+        say(folder, std::string((about.f_flag & ST_NOSUID) != 0 ? "nosuid," : "suid,") +
+                        ((about.f_flag & ST_NODEV) != 0 ? "nodev," : "dev,") +
+                        ((about.f_flag & ST_RDONLY) != 0 ? "ro" : "rw"));
+    }
+}
+
+void connect_to(const char* what, int family, const void* address, std::size_t size) {
+    const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    say(what, ::connect(fd, static_cast<const sockaddr*>(address), static_cast<socklen_t>(size)) == 0 ? "done"
+                                                                                                      : error_name());
+    ::close(fd);
+}
+
+/// PORT of the loopback, NAME of an abstract socket, PATH of another: all of a listener outside.
+void connections(const words& to) {
+    sockaddr_in local{.sin_family = AF_INET,
+                      .sin_port = htons(static_cast<std::uint16_t>(std::stoul(to.at(0)))),
+                      .sin_addr = {htonl(INADDR_LOOPBACK)},
+                      .sin_zero = {}};
+    // Not without waiting: a loopback that refuses does so at once.
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    say("loopback", ::connect(fd, reinterpret_cast<sockaddr*>(&local), sizeof local) == 0 ? "done" : error_name());
+    local.sin_addr = {htonl(0x01010101)};
+    connect_to("internet", AF_INET, &local, sizeof local);
+    for (const bool abstract : {true, false}) {
+        sockaddr_un place{.sun_family = AF_UNIX, .sun_path = {}};
+        const auto& name = to.at(abstract ? 1 : 2);
+        name.copy(place.sun_path + (abstract ? 1 : 0), sizeof place.sun_path - 2);
+        connect_to(abstract ? "abstract" : "path", AF_UNIX, &place, offsetof(sockaddr_un, sun_path) + name.size() + 1);
+    }
+}
+
+void descriptors() {
+    for (int fd = 0; fd < 4096; ++fd) {
+        if (::fcntl(fd, F_GETFD) >= 0) {
+            say(std::to_string(fd), "open");
+        }
+    }
+}
+
+/// Until it is refused. The children wait, so that all are there at once.
+void fork_bomb() {
+    for (int count = 0; count < 100'000; ++count) {
+        const auto child = ::fork();
+        if (child < 0) {
+            say(std::to_string(count), error_name());
+            return;
+        }
+        if (child == 0) {
+            ::pause();
+            ::_exit(0);
+        }
+    }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -144,6 +239,13 @@ int main(int argc, char** argv) {
         {"personalities", [](const words&) { personalities(); }},
         {"terminal", [](const words&) { terminal(); }},
         {"architectures", [](const words&) { architectures(); }},
+        {"mounts", [](const words&) { mounts(); }},
+        {"others", others},
+        {"devices", [](const words&) { devices(); }},
+        {"mount-flags", [](const words&) { mount_flags(); }},
+        {"connections", connections},
+        {"descriptors", [](const words&) { descriptors(); }},
+        {"fork-bomb", [](const words&) { fork_bomb(); }},
     };
     const auto chosen = attempts.find(argc > 1 ? argv[1] : "");
     if (chosen == attempts.end()) {

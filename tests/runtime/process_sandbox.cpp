@@ -242,7 +242,9 @@ BOOST_AUTO_TEST_CASE(memory_and_file_sizes_are_bounded) {
 
     spec = w.shell("head -c 200M /dev/zero | tail -c 200M | wc -c");
     spec.limits.memory_bytes = 64 << 20;
-    BOOST_TEST(w.open()->run("memory", spec, {}, {}).value().out != "209715200\n");
+    const auto over = w.open()->run("memory", spec, {}, {}).value();
+    BOOST_TEST(over.out != "209715200\n");
+    BOOST_TEST(over.over_limit.find("more than 64 MiB of memory") != std::string::npos, over.over_limit);
     spec.limits.memory_bytes = 1 << 30;
     BOOST_TEST(w.open()->run("enough", spec, {}, {}).value().out == "209715200\n");
 }

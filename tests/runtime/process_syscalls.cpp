@@ -1,42 +1,11 @@
 // The filter of system calls, as a program inside of the sandbox meets it (tests/escape/attempts.cpp).
-#include "tests/runtime/process_fixture.hpp"
+#include "tests/runtime/process_attempts.hpp"
 
 #include <boost/test/unit_test.hpp>
-
-#include <map>
-#include <sstream>
 
 using namespace troupe;
 using namespace troupe::runtime;
 using namespace troupe::runtime::test;
-
-namespace {
-
-/// What came of the parts of an attempt, by their names.
-std::map<std::string, std::string> attempt(const std::string& name) {
-    const workplace w;
-    fs::copy_file(attempts_path(), w.project / "attempts");
-    const auto r = w.open()->run("key", w.shell("./attempts " + name), {}, {});
-    BOOST_REQUIRE(r);
-    BOOST_REQUIRE_MESSAGE(r->exit_code == 0, r->err);
-    std::map<std::string, std::string> all;
-    std::istringstream lines(r->out);
-    for (std::string part, came; lines >> part >> came;) {
-        all[part] = came;
-    }
-    BOOST_REQUIRE(!all.empty());
-    return all;
-}
-
-void check(const std::map<std::string, std::string>& came, const std::map<std::string, std::string>& expected) {
-    for (const auto& [part, error] : expected) {
-        const auto found = came.find(part);
-        BOOST_REQUIRE_MESSAGE(found != came.end(), part);
-        BOOST_TEST(found->second == error, part << ": " << found->second << ", not " << error);
-    }
-}
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(process_syscalls)
 
@@ -89,6 +58,11 @@ BOOST_AUTO_TEST_CASE(calls_of_another_architecture_end_the_program) {
 #if defined(__x86_64__)
     check(came, {{"i386", "SIGSYS"}, {"x32", "SIGSYS"}});
 #endif
+}
+
+BOOST_AUTO_TEST_CASE(the_first_process_of_the_sandbox_has_the_filter_too) {
+    const workplace w; // Else a command could trace it, and make its calls.
+    BOOST_TEST(w.open()->run("key", w.shell("grep ^Seccomp: /proc/1/status"), {}, {}).value().out == "Seccomp:\t2\n");
 }
 
 BOOST_AUTO_TEST_CASE(without_a_sandbox_there_is_no_filter_and_rights_can_be_gained) {
