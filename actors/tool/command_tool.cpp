@@ -28,6 +28,10 @@ std::string text_of(const runtime::command_result& c) {
     if (!c.over_limit.empty()) {
         head += fmt::format("{}\n", c.over_limit);
     }
+    if (c.connections_refused > 0) {
+        head +=
+            fmt::format("connections refused: {}, to hosts that are not in sandbox.network\n", c.connections_refused);
+    }
     const auto half = streams_bytes_max / 2;
     const auto out_max = std::max(half, streams_bytes_max - std::min(c.err.size(), half));
     const auto err_max = streams_bytes_max - std::min(c.out.size(), out_max);

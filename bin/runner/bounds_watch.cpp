@@ -21,9 +21,9 @@ struct tree {
     std::uint32_t tasks = 0;            ///< With their threads.
 };
 
-/// All below this process, as far as `tasks_max` and not further. It is the sub-reaper: what loses its parent is below
-/// it still.
-tree tree_below_this(std::uint32_t tasks_max) {
+/// All below this process but the other, as far as `tasks_max` and not further. It is the sub-reaper: what loses its
+/// parent is below it still.
+tree tree_below_this(std::uint32_t tasks_max, const std::string& other) {
     tree found;
     std::vector<std::string> waiting;
     const auto look_at = [&](const std::string& process) {
@@ -41,9 +41,12 @@ tree tree_below_this(std::uint32_t tasks_max) {
     };
     look_at("self");
     while (!waiting.empty() && found.tasks <= tasks_max) {
-        found.processes.push_back(std::move(waiting.back()));
+        const auto process = std::move(waiting.back());
         waiting.pop_back();
-        found.tasks += look_at(found.processes.back());
+        if (process != other) {
+            found.tasks += look_at(process);
+            found.processes.push_back(process);
+        }
     }
     return found;
 }
@@ -83,10 +86,11 @@ std::string mib(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " Mi
 } // namespace
 
 bounds_watch::bounds_watch(const std::string& project, const runtime::command_limits& limits,
-                           std::uint32_t own_processes)
+                           std::uint32_t own_processes, pid_t other)
     : project_(::open(project.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
       limits_(limits),
-      own_processes_(own_processes) {}
+      own_processes_(own_processes),
+      other_(std::to_string(other)) {}
 
 std::optional<std::string> bounds_watch::broken(std::int64_t now_ms) {
     if (now_ms < next_ms_) {
@@ -100,7 +104,7 @@ std::optional<std::string> bounds_watch::broken(std::int64_t now_ms) {
         }
     }
     const auto processes_max = limits_.processes + own_processes_;
-    const auto below = tree_below_this(processes_max);
+    const auto below = tree_below_this(processes_max, other_);
     if (below.tasks > processes_max) {
         return all_ended + "more than " + std::to_string(limits_.processes) + " processes and threads";
     }

@@ -3,6 +3,8 @@
 #include "runtime/process/sandbox.hpp"
 #include "schemas/base/unique_fd.hpp"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,7 +15,9 @@ namespace troupe::runner {
 /// of the project's file system, the number of processes (rlimits do not bind root) and the memory of all together.
 class bounds_watch {
 public:
-    bounds_watch(const std::string& project, const runtime::command_limits& limits, std::uint32_t own_processes);
+    /// `other`: a child of this process that is no part of the command; 0: none.
+    bounds_watch(const std::string& project, const runtime::command_limits& limits, std::uint32_t own_processes,
+                 pid_t other);
 
     /// Why the command has to end, as a sentence. Looks at most every `every_ms`; between that it costs nothing.
     std::optional<std::string> broken(std::int64_t now_ms);
@@ -24,6 +28,7 @@ private:
     unique_fd project_;
     runtime::command_limits limits_;
     std::uint32_t own_processes_; ///< Of the sandbox, not of the command.
+    std::string other_;
     std::int64_t next_ms_ = 0;
 };
 

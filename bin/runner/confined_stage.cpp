@@ -1,10 +1,13 @@
 #include "bin/runner/confined_stage.hpp"
 
+#include "bin/runner/proxy.hpp"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -39,7 +42,7 @@ void set_limit(__rlimit_resource resource, rlim_t value) {
 } // namespace
 
 int run_stage(std::string_view word, const std::vector<std::string>& arguments) {
-    constexpr std::size_t limits_count = 2;
+    constexpr std::size_t limits_count = 3;
     if (arguments.size() <= limits_count) {
         return EXIT_FAILURE;
     }
@@ -50,6 +53,12 @@ int run_stage(std::string_view word, const std::vector<std::string>& arguments) 
         argv.push_back(const_cast<char*>(arguments[i].c_str()));
     }
     argv.push_back(nullptr);
+    if (confined && limit(2) > 0) {
+        if (const auto failed = hand_out_listener()) {
+            std::fprintf(stderr, "%s\n", failed->c_str());
+            return EXIT_FAILURE;
+        }
+    }
     if (confined) {
         // Inside a user namespace of its own the processes are counted from zero. Outside, the limit would count all of
         // the user's processes and the command could be refused for what others do.

@@ -1,6 +1,7 @@
 #include "bin/runner/confinement.hpp"
 
 #include "bin/runner/confined_stage.hpp"
+#include "bin/runner/proxy.hpp"
 #include "schemas/base/limits.hpp"
 
 #include <algorithm>
@@ -38,10 +39,12 @@ void add_system(std::vector<std::string>& to, bool network) {
     for (const char* name : etc_files) {
         add(to, {"--ro-bind-try", name, name});
     }
-    if (network) {
-        for (const char* name : etc_files_for_network) {
-            add(to, {"--ro-bind-try", name, name});
-        }
+    if (!network) { // Tests of agents start servers, and ask for localhost.
+        add(to, {"--ro-bind-data", std::to_string(names_fd), "/etc/hosts"});
+        return;
+    }
+    for (const char* name : etc_files_for_network) {
+        add(to, {"--ro-bind-try", name, name});
     }
 }
 
@@ -64,7 +67,28 @@ void add_node_data_cover(std::vector<std::string>& to, const fs::path& project) 
     }
 }
 
+/// Servers of the sandbox itself are reached without the proxy, unless the list means those of the machine.
+void add_proxy(std::map<std::string, std::string>& environment, const std::vector<std::string>& hosts) {
+    std::string own;
+    for (const std::string name : {"localhost", "127.0.0.1", "::1"}) {
+        const bool meant = std::any_of(hosts.begin(), hosts.end(),
+                                       [&](const std::string& host) { return host.find(name) != std::string::npos; });
+        if (!meant) {
+            own += (own.empty() ? "" : ",") + name;
+        }
+    }
+    const auto address = "http://127.0.0.1:" + std::to_string(proxy_port);
+    for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}) {
+        environment[name] = address;
+    }
+    environment["NO_PROXY"] = environment["no_proxy"] = own;
+}
+
 } // namespace
+
+bool has_proxy(const runtime::runner_spec& spec) {
+    return spec.mode == runtime::sandbox_mode::bubblewrap && !spec.network && !spec.hosts.empty();
+}
 
 std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, const std::string& self) {
     std::vector<std::string> all;
@@ -88,8 +112,9 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
         add(all,
             {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
     }
-    add(all, {wrapped ? inner_runner : self, wrapped ? stage_word::confined : stage_word::limited,
-              std::to_string(spec.limits.file_bytes), std::to_string(spec.limits.processes)});
+    add(all,
+        {wrapped ? inner_runner : self, wrapped ? stage_word::confined : stage_word::limited,
+         std::to_string(spec.limits.file_bytes), std::to_string(spec.limits.processes), has_proxy(spec) ? "1" : "0"});
     all.insert(all.end(), spec.argv.begin(), spec.argv.end());
     return all;
 }
@@ -98,6 +123,9 @@ std::vector<std::string> command_environment(const runtime::runner_spec& spec) {
     std::map<std::string, std::string> all = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                                               {"HOME", "/tmp"},
                                               {"LANG", "C.UTF-8"}};
+    if (has_proxy(spec)) {
+        add_proxy(all, spec.hosts);
+    }
     for (const auto& [name, value] : spec.environment) {
         all[name] = value;
     }

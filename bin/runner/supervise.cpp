@@ -4,6 +4,7 @@
 #include "bin/runner/confined_stage.hpp"
 #include "bin/runner/confinement.hpp"
 #include "bin/runner/control_group.hpp"
+#include "bin/runner/proxy.hpp"
 #include "bin/runner/syscall_filter.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/unique_fd.hpp"
@@ -23,6 +24,7 @@
 #include <fstream>
 #include <limits>
 #include <optional>
+#include <string_view>
 
 namespace troupe::runner {
 
@@ -120,7 +122,9 @@ struct child_plan {
     std::vector<std::string> environment;
     std::string folder; ///< Where it starts; bubblewrap changes the folder by itself.
     bool own_session = false;
-    unique_fd filter; ///< Of system calls; none without bubblewrap.
+    unique_fd filter;             ///< Of system calls; none without bubblewrap.
+    unique_fd names;              ///< What is /etc/hosts in a network of its own.
+    std::optional<proxy> way_out; ///< None where no host is granted.
 };
 
 /// The child's side of the fork. Ends in exec; a failure is said on standard error, which the parent reads.
@@ -140,6 +144,8 @@ struct child_plan {
     auto environment = pointers(plan.environment);
     const bool ok = ::dup2(null, 0) >= 0 && ::dup2(out, 1) >= 0 && ::dup2(err, 2) >= 0 &&
                     ::dup2(ready, ready_fd) >= 0 && (!plan.filter || ::dup2(plan.filter.get(), filter_fd) >= 0) &&
+                    (!plan.names || ::dup2(plan.names.get(), names_fd) >= 0) &&
+                    (!plan.way_out || ::dup2(plan.way_out->handover().get(), handover_fd) >= 0) &&
                     (plan.folder.empty() || ::chdir(plan.folder.c_str()) == 0);
     if (ok) {
         ::execvpe(argv[0], argv.data(), environment.data());
@@ -150,17 +156,58 @@ struct child_plan {
     ::_exit(127);
 }
 
-/// What bubblewrap is to read.
-expected<unique_fd> make_filter() {
-    auto file = raised(::memfd_create("filter", MFD_CLOEXEC));
+/// What bubblewrap is to read: `write` fills it, and says what went wrong.
+template <class Write>
+expected<unique_fd> memory_file(Write write) {
+    auto file = raised(::memfd_create("troupe", MFD_CLOEXEC));
     if (!file) {
         return problem{code::unavailable, std::string("cannot make a file in memory: ") + std::strerror(errno)};
     }
-    if (const auto failed = write_syscall_filter(file.get())) {
+    if (const std::optional<std::string> failed = write(file.get())) {
         return problem{code::unavailable, *failed};
     }
     ::lseek(file.get(), 0, SEEK_SET);
     return file;
+}
+
+std::optional<std::string> write_names(int file) {
+    constexpr std::string_view names = "127.0.0.1 localhost troupe\n"; // the second is the name of the machine inside
+    const bool written = ::write(file, names.data(), names.size()) == static_cast<ssize_t>(names.size());
+    return written ? std::nullopt : std::optional<std::string>("cannot write /etc/hosts");
+}
+
+expected<proxy> start_proxy(const runtime::runner_spec& spec) {
+    std::vector<runtime::allowed_host> hosts;
+    for (const auto& text : spec.hosts) {
+        auto host = runtime::parse_allowed_host(text);
+        if (!host) {
+            return host.error();
+        }
+        hosts.push_back(std::move(*host));
+    }
+    return proxy::start(std::move(hosts));
+}
+
+/// What the child is to hold, beside its pipes. The problem means: not started.
+expected<void> equip(child_plan& plan, const runtime::runner_spec& spec) {
+    if (spec.mode != runtime::sandbox_mode::bubblewrap) {
+        return {};
+    }
+    auto filter = memory_file(write_syscall_filter);
+    auto names = memory_file(write_names);
+    if (!filter || !names) {
+        return filter ? names.error() : filter.error();
+    }
+    plan.filter = std::move(*filter);
+    plan.names = std::move(*names);
+    if (has_proxy(spec)) {
+        auto started = start_proxy(spec);
+        if (!started) {
+            return started.error();
+        }
+        plan.way_out = std::move(*started);
+    }
+    return {};
 }
 
 std::vector<pid_t> children() {
@@ -342,13 +389,11 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
                     .environment = command_environment(spec),
                     .folder = wrapped ? "" : spec.project + "/" + spec.working_directory,
                     .own_session = !wrapped,
-                    .filter = {}};
-    if (wrapped) {
-        auto filter = make_filter();
-        if (!filter) {
-            return {.why_not = filter.error().detail, .result = {}};
-        }
-        plan.filter = std::move(*filter);
+                    .filter = {},
+                    .names = {},
+                    .way_out = {}};
+    if (auto equipped = equip(plan, spec); !equipped) {
+        return {.why_not = equipped.error().detail, .result = {}};
     }
     const auto began_ms = monotonic_ms();
     const auto leader = ::fork();
@@ -356,6 +401,9 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
         become(plan, group, out.write.get(), err.write.get(), ready.write.get());
     }
     out.write.reset(), err.write.reset(), ready.write.reset();
+    if (plan.way_out) {
+        plan.way_out->close_handover();
+    }
     if (leader < 0) {
         return {.why_not = std::string("cannot fork: ") + std::strerror(errno), .result = {}};
     }
@@ -365,7 +413,7 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
         ::fcntl(fd, F_SETFL, O_NONBLOCK);
     }
     outcome o;
-    bounds_watch bounds(spec.project, spec.limits, wrapped ? own_processes : 0);
+    bounds_watch bounds(spec.project, spec.limits, wrapped ? own_processes : 0, plan.way_out ? plan.way_out->pid() : 0);
     const auto status = watch(leader, began_ms + spec.limits.time_ms, bounds, signals, s, node, o.result);
     end_descendants(leader);
     s.drain(node, std::numeric_limits<std::size_t>::max()); // Nobody is left to write.
@@ -375,6 +423,7 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
             "a process was ended: more than " + std::to_string(spec.limits.memory_bytes >> 20) + " MiB of memory";
     }
     o.result.duration_ms = monotonic_ms() - began_ms;
+    o.result.connections_refused = plan.way_out ? plan.way_out->refused() : 0;
     o.result.out = s.kept_out.text();
     o.result.err = s.kept_err.text();
     o.result.out_bytes = s.kept_out.bytes();

@@ -32,7 +32,7 @@ struct command_spec {
     std::filesystem::path project;                  ///< The only writable tree; also the working directory's root.
     std::string working_directory;                  ///< Relative to the project; must stay inside.
     std::map<std::string, std::string> environment; ///< In addition to a minimal PATH, HOME, LANG.
-    bool network = false;
+    bool network = false; ///< The machine's; else the hosts that the sandbox was made with, through a proxy.
     command_limits limits;
 };
 
@@ -47,6 +47,7 @@ struct command_result {
     std::uint64_t out_bytes = 0; ///< Before shortening.
     std::uint64_t err_bytes = 0;
     std::int64_t duration_ms = 0;
+    std::uint64_t connections_refused = 0; ///< By the proxy: to hosts that the sandbox was not made with.
 };
 
 /// What the disk says of an earlier attempt under the same key, after a crash of the node.
@@ -99,7 +100,9 @@ public:
 expected<void> forget_commands(const std::filesystem::path& state_dir,
                                const std::function<expected<bool>(std::string_view key)>& theirs);
 
-/// `state_dir` holds marks and results; `runner` is the path of the runner program.
-std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, std::filesystem::path state_dir, std::filesystem::path runner);
+/// `state_dir` holds marks and results; `runner` is the path of the runner program; `hosts` are those that commands may
+/// reach, as of a `network_grant`: with `none` they reach all.
+std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, std::filesystem::path state_dir, std::filesystem::path runner,
+                                      std::vector<std::string> hosts = {});
 
 } // namespace troupe::runtime
