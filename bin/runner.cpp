@@ -1,7 +1,7 @@
 /// troupe-runner FOLDER: runs the command of FOLDER/spec.json once, and leaves on the disk that it started and how it
 /// ended. runtime/process/README.md tells why. One thread; plain POSIX.
 
-#include "bin/runner/confinement.hpp"
+#include "bin/runner/confined_stage.hpp"
 #include "bin/runner/control_group.hpp"
 #include "bin/runner/supervise.hpp"
 #include "runtime/process/runner_files.hpp"
@@ -123,8 +123,9 @@ int run(const fs::path& folder) {
 int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     try {
-        if (arguments.size() > 1 && arguments[0] == "--confined") {
-            return runner::run_confined({arguments.begin() + 1, arguments.end()});
+        if (arguments.size() > 1 &&
+            (arguments[0] == runner::stage_word::confined || arguments[0] == runner::stage_word::limited)) {
+            return runner::run_stage(arguments[0], {arguments.begin() + 1, arguments.end()});
         }
         if (arguments.size() == 1) {
             return run(arguments[0]);

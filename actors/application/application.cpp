@@ -47,6 +47,7 @@
 #include "runtime/config/prices.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/node.hpp"
+#include "runtime/process/network_grant.hpp"
 #include "runtime/process/sandbox.hpp"
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/stall_watch.hpp"
@@ -171,6 +172,8 @@ struct application::impl {
         out.price = [this](std::string_view name) { return price_of(name); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
+        out.command_limits.free_bytes_min = static_cast<std::uint64_t>(node->parts().settings->storage_free_bytes_min);
+        out.command_network = node->parts().settings->sandbox_network == "all";
         out.end_elsewhere = [this](const uuid& replica, const std::string& command) {
             return moved->end_at(replica, command);
         };
@@ -437,7 +440,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.own_tools = std::move(*tools);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     const auto commands = std::filesystem::absolute(settings.data) / "commands";
-    me.sandbox = runtime::make_sandbox(mode, commands, runner);
+    auto network = runtime::parse_network_grant(settings.sandbox_network);
+    if (!network) {
+        return network.error();
+    }
+    me.sandbox = runtime::make_sandbox(mode, commands, runner, std::move(network->hosts));
     me.moved = std::make_unique<moved_commands>(*me.node, *me.sandbox);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
                                                          std::filesystem::absolute(settings.data) / "projects");

@@ -25,6 +25,13 @@ std::string text_of(const runtime::command_result& c) {
     } else if (c.cancelled) {
         head += "ended with all its processes: cancelled\n";
     }
+    if (!c.over_limit.empty()) {
+        head += fmt::format("{}\n", c.over_limit);
+    }
+    if (c.connections_refused > 0) {
+        head +=
+            fmt::format("connections refused: {}, to hosts that are not in sandbox.network\n", c.connections_refused);
+    }
     const auto half = streams_bytes_max / 2;
     const auto out_max = std::max(half, streams_bytes_max - std::min(c.err.size(), half));
     const auto err_max = streams_bytes_max - std::min(c.out.size(), out_max);
@@ -40,7 +47,10 @@ tool_result shown(const runtime::command_result& done) {
     r.details.text.clear();
     json::object_writer w(r.details.text);
     w.field("exit_code", done.exit_code).field("duration_ms", done.duration_ms).field("timed_out", done.timed_out);
-    w.field("cancelled", done.cancelled).field("out_bytes", done.out_bytes).field("err_bytes", done.err_bytes);
+    w.field("cancelled", done.cancelled)
+        .field("over_limit", done.over_limit)
+        .field("out_bytes", done.out_bytes)
+        .field("err_bytes", done.err_bytes);
     w.end();
     return r;
 }

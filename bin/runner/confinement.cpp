@@ -1,15 +1,11 @@
 #include "bin/runner/confinement.hpp"
 
+#include "bin/runner/confined_stage.hpp"
+#include "bin/runner/proxy.hpp"
 #include "schemas/base/limits.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
+#include <algorithm>
 #include <filesystem>
-#include <string_view>
 
 namespace troupe::runner {
 
@@ -43,11 +39,23 @@ void add_system(std::vector<std::string>& to, bool network) {
     for (const char* name : etc_files) {
         add(to, {"--ro-bind-try", name, name});
     }
-    if (network) {
-        for (const char* name : etc_files_for_network) {
-            add(to, {"--ro-bind-try", name, name});
-        }
+    if (!network) { // Tests of agents start servers, and ask for localhost.
+        add(to, {"--ro-bind-data", std::to_string(names_fd), "/etc/hosts"});
+        return;
     }
+    for (const char* name : etc_files_for_network) {
+        add(to, {"--ro-bind-try", name, name});
+    }
+}
+
+/// Together below the limit of memory, so that a program that fills them is told so before it is ended for its memory.
+/// /dev itself would have half of the machine's.
+void add_memory_folders(std::vector<std::string>& to, std::uint64_t memory_bytes) {
+    const auto part = [&](std::uint64_t divisor) {
+        return std::to_string(std::max<std::uint64_t>(1, memory_bytes / divisor));
+    };
+    add(to, {"--size", part(4), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
+    add(to, {"--size", part(2), "--tmpfs", "/tmp"});
 }
 
 /// The data of a node that lies in the project, keys among it, is covered by an empty folder.
@@ -59,15 +67,28 @@ void add_node_data_cover(std::vector<std::string>& to, const fs::path& project) 
     }
 }
 
-void set_limit(__rlimit_resource resource, rlim_t value) {
-    rlimit now{};
-    ::getrlimit(resource, &now);
-    const auto bounded = now.rlim_max == RLIM_INFINITY ? value : std::min(value, now.rlim_max);
-    const rlimit wanted{bounded, bounded};
-    ::setrlimit(resource, &wanted);
+/// Servers of the sandbox itself are reached without the proxy, unless the list means those of the machine.
+void add_proxy(std::map<std::string, std::string>& environment, const std::vector<std::string>& hosts) {
+    std::string own;
+    for (const std::string name : {"localhost", "127.0.0.1", "::1"}) {
+        const bool meant = std::any_of(hosts.begin(), hosts.end(),
+                                       [&](const std::string& host) { return host.find(name) != std::string::npos; });
+        if (!meant) {
+            own += (own.empty() ? "" : ",") + name;
+        }
+    }
+    const auto address = "http://127.0.0.1:" + std::to_string(proxy_port);
+    for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}) {
+        environment[name] = address;
+    }
+    environment["NO_PROXY"] = environment["no_proxy"] = own;
 }
 
 } // namespace
+
+bool has_proxy(const runtime::runner_spec& spec) {
+    return spec.mode == runtime::sandbox_mode::bubblewrap && !spec.network && !spec.hosts.empty();
+}
 
 std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, const std::string& self) {
     std::vector<std::string> all;
@@ -75,13 +96,15 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
     if (wrapped) {
         add(all,
             {"bwrap", "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session"});
-        add(all, {"--cap-drop", "ALL", "--hostname", "troupe"});
+        add(all, {"--cap-drop", "ALL", "--hostname", "troupe", "--seccomp", std::to_string(filter_fd)});
         if (spec.network) {
             add(all, {"--share-net"});
         }
         add_system(all, spec.network);
-        add(all, {"--proc", "/proc", "--dev", "/dev"});
-        add(all, {"--size", std::to_string(spec.limits.memory_bytes), "--tmpfs", "/tmp"});
+        // All of /proc read-only: bubblewrap leaves /proc/sys to root, who could set there what the machine runs on a
+        // crash.
+        add(all, {"--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"});
+        add_memory_folders(all, spec.limits.memory_bytes);
         add(all, {"--ro-bind", self, inner_runner});
         add(all, {"--bind", spec.project, inner_project});
         add_node_data_cover(all, spec.project);
@@ -89,11 +112,9 @@ std::vector<std::string> confined_arguments(const runtime::runner_spec& spec, co
         add(all,
             {spec.working_directory.empty() ? inner_project : inner_project + ("/" + spec.working_directory), "--"});
     }
-    // Inside a user namespace of its own the processes are counted from zero. Outside, the limit would count all of
-    // the user's processes and the command could be refused for what others do.
-    const auto processes = wrapped ? spec.limits.processes : 0;
-    add(all, {wrapped ? inner_runner : self, "--confined", std::to_string(spec.limits.memory_bytes),
-              std::to_string(spec.limits.file_bytes), std::to_string(processes)});
+    add(all,
+        {wrapped ? inner_runner : self, wrapped ? stage_word::confined : stage_word::limited,
+         std::to_string(spec.limits.file_bytes), std::to_string(spec.limits.processes), has_proxy(spec) ? "1" : "0"});
     all.insert(all.end(), spec.argv.begin(), spec.argv.end());
     return all;
 }
@@ -102,6 +123,9 @@ std::vector<std::string> command_environment(const runtime::runner_spec& spec) {
     std::map<std::string, std::string> all = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
                                               {"HOME", "/tmp"},
                                               {"LANG", "C.UTF-8"}};
+    if (has_proxy(spec)) {
+        add_proxy(all, spec.hosts);
+    }
     for (const auto& [name, value] : spec.environment) {
         all[name] = value;
     }
@@ -110,42 +134,6 @@ std::vector<std::string> command_environment(const runtime::runner_spec& spec) {
         words.push_back(name + "=" + value);
     }
     return words;
-}
-
-int run_confined(const std::vector<std::string>& arguments) {
-    constexpr std::size_t limits_count = 3;
-    constexpr rlim_t open_files = 4096;
-    if (arguments.size() <= limits_count) {
-        return EXIT_FAILURE;
-    }
-    const auto limit = [&](std::size_t i) { return std::strtoull(arguments[i].c_str(), nullptr, 10); };
-    std::vector<char*> argv;
-    for (auto i = limits_count; i < arguments.size(); ++i) {
-        argv.push_back(const_cast<char*>(arguments[i].c_str()));
-    }
-    argv.push_back(nullptr);
-    // RLIMIT_DATA, not RLIMIT_AS: run-times such as V8, Go and the JVM reserve far more addresses than they use.
-    set_limit(RLIMIT_DATA, limit(0));
-    set_limit(RLIMIT_FSIZE, limit(1));
-    if (limit(2) > 0) {
-        set_limit(RLIMIT_NPROC, limit(2));
-    }
-    set_limit(RLIMIT_CORE, 0);
-    set_limit(RLIMIT_NOFILE, open_files);
-    if (::write(ready_fd, "r", 1) != 1) {
-        return EXIT_FAILURE;
-    }
-    ::close(ready_fd);
-    ::execvp(argv[0], argv.data());
-    const int why = errno;
-    // Without stdio and exit handlers: there may be no memory left under the limit, with a sanitizer there is none.
-    const std::string_view pieces[] = {argv[0], ": ", std::strerror(why), "\n"};
-    for (const auto& piece : pieces) {
-        if (::write(STDERR_FILENO, piece.data(), piece.size()) < 0) {
-            break; // nobody reads it
-        }
-    }
-    ::_exit(why == ENOENT ? 127 : 126); // As a shell reports it.
 }
 
 } // namespace troupe::runner

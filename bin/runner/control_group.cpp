@@ -1,5 +1,6 @@
 #include "bin/runner/control_group.hpp"
 
+#include "bin/runner/confinement.hpp"
 #include "schemas/base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -48,8 +49,7 @@ std::vector<membership> memberships() {
 
 control_group::control_group(const std::string& name, const runtime::command_limits& limits) {
     const auto memory = std::to_string(limits.memory_bytes);
-    // bubblewrap's own two processes are in the group as well.
-    const auto processes = std::to_string(std::uint64_t{limits.processes} + 2);
+    const auto processes = std::to_string(std::uint64_t{limits.processes} + own_processes); // these are in it as well
     for (const auto& m : memberships()) {
         if (m.controllers == "memory") {
             add(root / "memory" / fs::path(m.path).relative_path(), name, {{"memory.limit_in_bytes", memory}});
@@ -81,6 +81,21 @@ void control_group::enter() const {
     for (const auto& folder : folders_) {
         put(folder / "cgroup.procs", "0");
     }
+}
+
+bool control_group::ran_out_of_memory() const {
+    for (const auto& folder : folders_) {
+        for (const char* name : {"memory.events", "memory.oom_control"}) { // version 2, version 1
+            std::ifstream file(folder / name);
+            std::uint64_t count = 0;
+            for (std::string word; file >> word >> count;) {
+                if (word == "oom_kill" && count > 0) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
 }
 
 std::string control_group::listing() const {

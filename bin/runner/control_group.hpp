@@ -21,6 +21,9 @@ public:
     /// Moves the calling process in; between fork and exec.
     void enter() const;
 
+    /// Whether the kernel ended a process because all together reached their limit of memory.
+    [[nodiscard]] bool ran_out_of_memory() const;
+
     /// The folders under /sys/fs/cgroup, one a line: what is left to remove when this process is killed.
     [[nodiscard]] std::string listing() const;
 

@@ -1,12 +1,17 @@
 #include "bin/runner/supervise.hpp"
 
+#include "bin/runner/bounds_watch.hpp"
+#include "bin/runner/confined_stage.hpp"
 #include "bin/runner/confinement.hpp"
 #include "bin/runner/control_group.hpp"
+#include "bin/runner/proxy.hpp"
+#include "bin/runner/syscall_filter.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/unique_fd.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -19,6 +24,7 @@
 #include <fstream>
 #include <limits>
 #include <optional>
+#include <string_view>
 
 namespace troupe::runner {
 
@@ -33,16 +39,19 @@ struct pipe_ends {
     unique_fd write;
 };
 
-/// Both ends above the descriptors that a child gets, so that dup2 never hits one of them.
-pipe_ends make_pipe() {
+/// Above the descriptors that a child gets, so that dup2 never hits it.
+unique_fd raised(int fd) {
     constexpr int first_fd = 16;
+    const unique_fd low(fd);
+    return unique_fd(::fcntl(fd, F_DUPFD_CLOEXEC, first_fd));
+}
+
+pipe_ends make_pipe() {
     int raw[2] = {-1, -1};
     if (::pipe2(raw, O_CLOEXEC) != 0) {
         return {};
     }
-    const unique_fd low_read(raw[0]), low_write(raw[1]);
-    return {unique_fd(::fcntl(raw[0], F_DUPFD_CLOEXEC, first_fd)),
-            unique_fd(::fcntl(raw[1], F_DUPFD_CLOEXEC, first_fd))};
+    return {raised(raw[0]), raised(raw[1])};
 }
 
 /// One stream of the command: the first and the last half of what fits, and a count.
@@ -113,6 +122,9 @@ struct child_plan {
     std::vector<std::string> environment;
     std::string folder; ///< Where it starts; bubblewrap changes the folder by itself.
     bool own_session = false;
+    unique_fd filter;             ///< Of system calls; none without bubblewrap.
+    unique_fd names;              ///< What is /etc/hosts in a network of its own.
+    std::optional<proxy> way_out; ///< None where no host is granted.
 };
 
 /// The child's side of the fork. Ends in exec; a failure is said on standard error, which the parent reads.
@@ -126,11 +138,15 @@ struct child_plan {
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    const int null = ::open("/dev/null", O_RDONLY);
+    ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); // Whoever started this program may have left some open.
+    const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     auto argv = pointers(plan.argv);
     auto environment = pointers(plan.environment);
     const bool ok = ::dup2(null, 0) >= 0 && ::dup2(out, 1) >= 0 && ::dup2(err, 2) >= 0 &&
-                    ::dup2(ready, ready_fd) >= 0 && (plan.folder.empty() || ::chdir(plan.folder.c_str()) == 0);
+                    ::dup2(ready, ready_fd) >= 0 && (!plan.filter || ::dup2(plan.filter.get(), filter_fd) >= 0) &&
+                    (!plan.names || ::dup2(plan.names.get(), names_fd) >= 0) &&
+                    (!plan.way_out || ::dup2(plan.way_out->handover().get(), handover_fd) >= 0) &&
+                    (plan.folder.empty() || ::chdir(plan.folder.c_str()) == 0);
     if (ok) {
         ::execvpe(argv[0], argv.data(), environment.data());
     }
@@ -138,6 +154,60 @@ struct child_plan {
     ::dprintf(2, missing ? "bubblewrap is not installed (Debian: apt-get install bubblewrap)\n" : "cannot run %s: %s\n",
               argv[0], std::strerror(errno));
     ::_exit(127);
+}
+
+/// What bubblewrap is to read: `write` fills it, and says what went wrong.
+template <class Write>
+expected<unique_fd> memory_file(Write write) {
+    auto file = raised(::memfd_create("troupe", MFD_CLOEXEC));
+    if (!file) {
+        return problem{code::unavailable, std::string("cannot make a file in memory: ") + std::strerror(errno)};
+    }
+    if (const std::optional<std::string> failed = write(file.get())) {
+        return problem{code::unavailable, *failed};
+    }
+    ::lseek(file.get(), 0, SEEK_SET);
+    return file;
+}
+
+std::optional<std::string> write_names(int file) {
+    constexpr std::string_view names = "127.0.0.1 localhost troupe\n"; // the second is the name of the machine inside
+    const bool written = ::write(file, names.data(), names.size()) == static_cast<ssize_t>(names.size());
+    return written ? std::nullopt : std::optional<std::string>("cannot write /etc/hosts");
+}
+
+expected<proxy> start_proxy(const runtime::runner_spec& spec) {
+    std::vector<runtime::allowed_host> hosts;
+    for (const auto& text : spec.hosts) {
+        auto host = runtime::parse_allowed_host(text);
+        if (!host) {
+            return host.error();
+        }
+        hosts.push_back(std::move(*host));
+    }
+    return proxy::start(std::move(hosts));
+}
+
+/// What the child is to hold, beside its pipes. The problem means: not started.
+expected<void> equip(child_plan& plan, const runtime::runner_spec& spec) {
+    if (spec.mode != runtime::sandbox_mode::bubblewrap) {
+        return {};
+    }
+    auto filter = memory_file(write_syscall_filter);
+    auto names = memory_file(write_names);
+    if (!filter || !names) {
+        return filter ? names.error() : filter.error();
+    }
+    plan.filter = std::move(*filter);
+    plan.names = std::move(*names);
+    if (has_proxy(spec)) {
+        auto started = start_proxy(spec);
+        if (!started) {
+            return started.error();
+        }
+        plan.way_out = std::move(*started);
+    }
+    return {};
 }
 
 std::vector<pid_t> children() {
@@ -202,17 +272,21 @@ struct streams {
 };
 
 /// Until the leader ends, or has to. The wait status, and the reason in `result`.
-int watch(pid_t leader, std::int64_t deadline_ms, const unique_fd& signals, streams& s, node_link& node,
-          runtime::command_result& result) {
+int watch(pid_t leader, std::int64_t deadline_ms, bounds_watch& bounds, const unique_fd& signals, streams& s,
+          node_link& node, runtime::command_result& result) {
     for (;;) {
-        const auto left = deadline_ms - monotonic_ms();
+        const auto now_ms = monotonic_ms();
+        const auto left = deadline_ms - now_ms;
         result.timed_out = left <= 0;
         result.cancelled = !result.timed_out && (told_to_end(signals) || node.cancel_ordered());
         if (const auto status = reap(leader)) {
             result.timed_out = result.cancelled = false;
             return *status;
         }
-        if (result.timed_out || result.cancelled) {
+        if (!result.timed_out && !result.cancelled) {
+            result.over_limit = bounds.broken(now_ms).value_or("");
+        }
+        if (result.timed_out || result.cancelled || !result.over_limit.empty()) {
             return SIGKILL; // As a wait status: ended by that signal.
         }
         pollfd waits[] = {{signals.get(), POLLIN, 0},
@@ -220,7 +294,7 @@ int watch(pid_t leader, std::int64_t deadline_ms, const unique_fd& signals, stre
                           {node.frame_fd(), POLLOUT, 0},
                           {s.out.get(), POLLIN, 0},
                           {s.err.get(), POLLIN, 0}};
-        ::poll(waits, std::size(waits), static_cast<int>(std::min<std::int64_t>(left, 60'000)));
+        ::poll(waits, std::size(waits), static_cast<int>(std::min(left, bounds_watch::every_ms)));
         node.flush(0);
         s.drain(node, pieces_a_turn); // Bounded: a command that never stops writing must not outrun its time limit.
     }
@@ -314,13 +388,22 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
     child_plan plan{.argv = confined_arguments(spec, self),
                     .environment = command_environment(spec),
                     .folder = wrapped ? "" : spec.project + "/" + spec.working_directory,
-                    .own_session = !wrapped};
+                    .own_session = !wrapped,
+                    .filter = {},
+                    .names = {},
+                    .way_out = {}};
+    if (auto equipped = equip(plan, spec); !equipped) {
+        return {.why_not = equipped.error().detail, .result = {}};
+    }
     const auto began_ms = monotonic_ms();
     const auto leader = ::fork();
     if (leader == 0) {
         become(plan, group, out.write.get(), err.write.get(), ready.write.get());
     }
     out.write.reset(), err.write.reset(), ready.write.reset();
+    if (plan.way_out) {
+        plan.way_out->close_handover();
+    }
     if (leader < 0) {
         return {.why_not = std::string("cannot fork: ") + std::strerror(errno), .result = {}};
     }
@@ -330,18 +413,25 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
         ::fcntl(fd, F_SETFL, O_NONBLOCK);
     }
     outcome o;
-    const auto status = watch(leader, began_ms + spec.limits.time_ms, signals, s, node, o.result);
+    bounds_watch bounds(spec.project, spec.limits, wrapped ? own_processes : 0, plan.way_out ? plan.way_out->pid() : 0);
+    const auto status = watch(leader, began_ms + spec.limits.time_ms, bounds, signals, s, node, o.result);
     end_descendants(leader);
     s.drain(node, std::numeric_limits<std::size_t>::max()); // Nobody is left to write.
     o.result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (o.result.over_limit.empty() && group.ran_out_of_memory()) {
+        o.result.over_limit =
+            "a process was ended: more than " + std::to_string(spec.limits.memory_bytes >> 20) + " MiB of memory";
+    }
     o.result.duration_ms = monotonic_ms() - began_ms;
+    o.result.connections_refused = plan.way_out ? plan.way_out->refused() : 0;
     o.result.out = s.kept_out.text();
     o.result.err = s.kept_err.text();
     o.result.out_bytes = s.kept_out.bytes();
     o.result.err_bytes = s.kept_err.bytes();
     char reached = 0;
-    // Ended by order or time before the command was reached is a result as well: it did nothing.
-    o.started = ::read(ready.read.get(), &reached, 1) == 1 || o.result.timed_out || o.result.cancelled;
+    // Ended by order, time or another bound before the command was reached is a result as well: it did nothing.
+    o.started = ::read(ready.read.get(), &reached, 1) == 1 || o.result.timed_out || o.result.cancelled ||
+                !o.result.over_limit.empty();
     o.why_not = o.started ? "" : o.result.err;
     return o;
 }

@@ -118,6 +118,7 @@ struct config {
     std::int64_t compliance_backup_age_ms = 2LL * 24 * 3600 * 1000;
 
     std::string sandbox = "bubblewrap";
+    std::string sandbox_network = "none";
 
     std::string model_default;
     std::string model_scripts;

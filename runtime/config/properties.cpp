@@ -2,6 +2,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/oidc.hpp"
 #include "runtime/config/prices.hpp"
+#include "runtime/process/network_grant.hpp"
 #include "schemas/quota.hpp"
 
 #include <algorithm>
@@ -488,6 +489,10 @@ constexpr property table[] = {
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
      .choices = "bubblewrap|none"},
+    {.name = "sandbox.network",
+     .member = &config::sandbox_network,
+     .doc = "What commands reach: `none`, `all`, or a list as in `example.org, *.example.org:8443`, through a proxy.",
+     .check = check_read<parse_network_grant>},
     {.name = "model.default",
      .member = &config::model_default,
      .doc = "Model of runs that name none: `rehearsal`, `rehearsal:NAME`, `openai` or `openai/NAME`; empty: `openai` "

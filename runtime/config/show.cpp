@@ -60,7 +60,10 @@ std::string show_config(const loaded_config& loaded) {
     std::string section; // "model.openai." while its properties are written
     for (const auto& p : properties()) {
         const auto dot = p.name.rfind('.');
-        const auto prefix = dot == p.name.npos ? std::string_view{} : p.name.substr(0, dot + 1);
+        const auto above = dot == p.name.npos ? std::string_view{} : p.name.substr(0, dot);
+        // A property is no section: `sandbox.network` stands beside `sandbox`, in a line of its own.
+        const bool sectioned = !above.empty() && find_property(above) == nullptr;
+        const auto prefix = sectioned ? p.name.substr(0, dot + 1) : std::string_view{};
         // Opens the sections that the last line was not in already.
         std::size_t depth = 0;
         for (std::size_t at = 0, end = 0; (end = prefix.find('.', at)) != prefix.npos; at = end + 1, ++depth) {

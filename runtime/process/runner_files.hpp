@@ -18,10 +18,12 @@
 /// Only `sandbox.cpp` and `bin/runner` include this.
 namespace troupe::runtime {
 
-BOOST_DESCRIBE_STRUCT(command_limits, (), (time_ms, memory_bytes, processes, file_bytes, output_bytes))
+BOOST_DESCRIBE_STRUCT(command_limits, (), (time_ms, memory_bytes, processes, file_bytes, free_bytes_min, output_bytes))
 BOOST_DESCRIBE_ENUM(sandbox_mode, bubblewrap, none)
 // The streams are kept beside it as they came: they need not be UTF-8.
-BOOST_DESCRIBE_STRUCT(command_result, (), (exit_code, timed_out, cancelled, out_bytes, err_bytes, duration_ms))
+BOOST_DESCRIBE_STRUCT(command_result, (),
+                      (exit_code, timed_out, cancelled, over_limit, out_bytes, err_bytes, duration_ms,
+                       connections_refused))
 
 /// `spec.json`.
 struct runner_spec {
@@ -32,9 +34,11 @@ struct runner_spec {
     std::vector<std::string> argv;
     std::map<std::string, std::string> environment;
     bool network = false;
+    std::vector<std::string> hosts; ///< To be reached through the proxy; none where the network is granted.
     command_limits limits;
 };
-BOOST_DESCRIBE_STRUCT(runner_spec, (), (key, mode, project, working_directory, argv, environment, network, limits))
+BOOST_DESCRIBE_STRUCT(runner_spec, (),
+                      (key, mode, project, working_directory, argv, environment, network, hosts, limits))
 
 namespace runner_file {
 inline constexpr const char* spec = "spec.json";

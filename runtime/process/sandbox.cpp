@@ -169,8 +169,11 @@ problem no_sandbox(const std::string& words) {
 
 class runner_sandbox final : public sandbox {
 public:
-    runner_sandbox(sandbox_mode mode, fs::path state_dir, fs::path runner)
-        : mode_(mode), state_dir_(fs::absolute(state_dir)), runner_(runner.empty() ? runner : fs::absolute(runner)) {}
+    runner_sandbox(sandbox_mode mode, fs::path state_dir, fs::path runner, std::vector<std::string> hosts)
+        : mode_(mode),
+          state_dir_(fs::absolute(state_dir)),
+          runner_(runner.empty() ? runner : fs::absolute(runner)),
+          hosts_(std::move(hosts)) {}
 
     expected<void> probe() override {
         const std::lock_guard held(probe_mutex_);
@@ -443,6 +446,7 @@ private:
                                                 .argv = spec.argv,
                                                 .environment = spec.environment,
                                                 .network = spec.network,
+                                                .hosts = spec.network ? std::vector<std::string>() : hosts_,
                                                 .limits = spec.limits}),
                             0600);
     }
@@ -450,6 +454,7 @@ private:
     sandbox_mode mode_;
     fs::path state_dir_;
     fs::path runner_;
+    std::vector<std::string> hosts_;
     std::mutex probe_mutex_;
     std::optional<expected<void>> probed_;
 };
@@ -525,8 +530,9 @@ expected<void> forget_commands(const fs::path& state_dir,
                            : expected<void>();
 }
 
-std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, fs::path state_dir, fs::path runner) {
-    return std::make_unique<runner_sandbox>(mode, std::move(state_dir), std::move(runner));
+std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, fs::path state_dir, fs::path runner,
+                                      std::vector<std::string> hosts) {
+    return std::make_unique<runner_sandbox>(mode, std::move(state_dir), std::move(runner), std::move(hosts));
 }
 
 } // namespace troupe::runtime

@@ -18,10 +18,11 @@ namespace troupe::runtime {
 /// What a confined command may use. Every bound is enforced; reaching one is reported, not hidden.
 struct command_limits {
     std::int64_t time_ms = 120'000;          ///< Wall clock; then the whole process tree is killed.
-    std::uint64_t memory_bytes = 2ULL << 30; ///< Private memory of each process (rlimit), and of all where cgroups are.
-    std::uint32_t processes = 256;
-    std::uint64_t file_bytes = 1ULL << 30; ///< Largest file it may write.
-    std::size_t output_bytes = 1 << 20;    ///< Kept of each stream: the first and the last half; the rest is counted.
+    std::uint64_t memory_bytes = 2ULL << 30; ///< Of all its processes, and of its files in memory where cgroups are.
+    std::uint32_t processes = 256;           ///< And threads, of the whole tree.
+    std::uint64_t file_bytes = 1ULL << 30;   ///< Largest file it may write.
+    std::uint64_t free_bytes_min = 0;   ///< The command ends when the project's file system has less; 0: not watched.
+    std::size_t output_bytes = 1 << 20; ///< Kept of each stream: the first and the last half; the rest is counted.
 };
 
 /// A command to run under the runner.
@@ -31,7 +32,7 @@ struct command_spec {
     std::filesystem::path project;                  ///< The only writable tree; also the working directory's root.
     std::string working_directory;                  ///< Relative to the project; must stay inside.
     std::map<std::string, std::string> environment; ///< In addition to a minimal PATH, HOME, LANG.
-    bool network = false;
+    bool network = false; ///< The machine's; else the hosts that the sandbox was made with, through a proxy.
     command_limits limits;
 };
 
@@ -40,11 +41,13 @@ struct command_result {
     int exit_code = 0; ///< 128 + signal when killed by a signal.
     bool timed_out = false;
     bool cancelled = false;
-    std::string out; ///< With a marker line where the middle was left out.
+    std::string over_limit; ///< Which bound but time it reached, and what came of that, in words; empty: none.
+    std::string out;        ///< With a marker line where the middle was left out.
     std::string err;
     std::uint64_t out_bytes = 0; ///< Before shortening.
     std::uint64_t err_bytes = 0;
     std::int64_t duration_ms = 0;
+    std::uint64_t connections_refused = 0; ///< By the proxy: to hosts that the sandbox was not made with.
 };
 
 /// What the disk says of an earlier attempt under the same key, after a crash of the node.
@@ -97,7 +100,9 @@ public:
 expected<void> forget_commands(const std::filesystem::path& state_dir,
                                const std::function<expected<bool>(std::string_view key)>& theirs);
 
-/// `state_dir` holds marks and results; `runner` is the path of the runner program.
-std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, std::filesystem::path state_dir, std::filesystem::path runner);
+/// `state_dir` holds marks and results; `runner` is the path of the runner program; `hosts` are those that commands may
+/// reach, as of a `network_grant`: with `none` they reach all.
+std::unique_ptr<sandbox> make_sandbox(sandbox_mode mode, std::filesystem::path state_dir, std::filesystem::path runner,
+                                      std::vector<std::string> hosts = {});
 
 } // namespace troupe::runtime

@@ -1,5 +1,7 @@
-// The runner's files and frames. The first byte chooses.
+// The runner's files and frames, and what its proxy is asked (255). The first byte chooses.
 #include "bin/runner/confinement.hpp"
+#include "bin/runner/proxy_request.hpp"
+#include "runtime/process/network_grant.hpp"
 #include "runtime/process/runner_files.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -49,12 +51,29 @@ void check_frames(std::string_view bytes, std::uint32_t seed) {
     claim(failure || seen == seen_in_pieces, "nor does what was seen");
 }
 
+/// What a program in the sandbox says to the proxy.
+void check_request(std::string_view head) {
+    if (const auto r = runner::read_proxy_request(head)) {
+        claim(!r->host.empty() && r->port != 0, "a request has a place");
+        claim(r->tunnel == r->head.empty(), "a tunnel carries what comes, and nothing else does");
+        claim(r->tunnel || r->head.find("\r\n\r\n") == r->head.size() - 4, "one head is passed on, and no more");
+        (void)is_allowed({{.name = "a"}, {.name = "b", .below = true}}, r->host, r->port);
+    }
+    if (const auto grant = parse_network_grant(head)) {
+        for (const auto& host : grant->hosts) {
+            claim(parse_allowed_host(host).has_value(), "what the configuration takes, the runner takes");
+        }
+    }
+}
+
 } // namespace
 
 void try_input(std::string_view input) {
     cutter in(input);
     const auto how = in.byte();
-    if (how % 3 == 0) {
+    if (how == 255) {
+        check_request(in.rest());
+    } else if (how % 3 == 0) {
         check_spec(in.rest());
     } else if (how % 3 == 1) {
         (void)check_file<command_result>(in.rest());

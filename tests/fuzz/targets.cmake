@@ -7,9 +7,9 @@ list(FILTER fuzzed_sources EXCLUDE REGEX "/(server|openapi|handlers)\\.cpp$")
 add_library(troupe_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed_sources} runtime/bus/cursor.cpp runtime/bus/envelope.cpp
             runtime/bus/filter.cpp
             runtime/cluster/card.cpp runtime/cluster/frames.cpp runtime/cluster/link_session.cpp
-            runtime/process/sandbox.cpp runtime/supervision/stall_watch.cpp runtime/supervision/tree.cpp
+            runtime/process/sandbox.cpp runtime/process/network_grant.cpp runtime/supervision/stall_watch.cpp runtime/supervision/tree.cpp
             net/client/sse_parser.cpp net/etcd/etcd_session.cpp net/etcd/etcd_wire.cpp net/model/openai_stream.cpp actors/identity/id_token.cpp
-            actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp
+            actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp bin/runner/proxy_request.cpp
             tests/fuzz/entry.cpp tests/fuzz/wire.cpp)
 target_compile_options(troupe_fuzzed PUBLIC -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr
                        -fno-sanitize-recover=all)

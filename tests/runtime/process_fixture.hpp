@@ -21,6 +21,9 @@ namespace fs = std::filesystem;
 /// The runner that was built beside this test.
 inline fs::path runner_path() { return fs::read_symlink("/proc/self/exe").parent_path() / "troupe-runner"; }
 
+/// tests/escape/attempts.cpp, built beside this test.
+inline fs::path attempts_path() { return runner_path().parent_path() / "escape_attempts"; }
+
 /// Waits until `done` holds; false after a bound that only a failure reaches.
 template <class Condition>
 bool eventually(Condition done) {
@@ -35,11 +38,14 @@ bool eventually(Condition done) {
 
 /// A folder of its own with a project and a state folder; removed at the end.
 struct workplace {
-    fs::path root = fs::temp_directory_path() / ("troupe-process-" + to_string(make_uuid()));
+    fs::path root;
     fs::path project = root / "project";
     fs::path state = root / "state";
 
-    workplace() { fs::create_directories(project); }
+    explicit workplace(const fs::path& parent = fs::temp_directory_path())
+        : root(parent / ("troupe-process-" + to_string(make_uuid()))) {
+        fs::create_directories(project);
+    }
     ~workplace() {
         std::error_code ignored;
         fs::remove_all(root, ignored);

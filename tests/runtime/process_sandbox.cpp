@@ -118,6 +118,12 @@ BOOST_AUTO_TEST_CASE(there_is_no_network_unless_granted) {
     BOOST_TEST(w.open()->run("granted", spec, {}, {}).value().out == net("net"));
 }
 
+BOOST_AUTO_TEST_CASE(localhost_has_an_address_and_no_name_of_the_machine_comes_in) {
+    const workplace w;
+    BOOST_TEST(run(w, w.shell("cat /etc/hosts; getent ahostsv4 localhost | head -1")).value().out ==
+               "127.0.0.1 localhost troupe\n127.0.0.1       STREAM localhost\n");
+}
+
 BOOST_AUTO_TEST_CASE(the_environment_is_small_and_holds_what_was_given) {
     const workplace w;
     ::setenv("TROUPE_TEST_SECRET", "leak", 1);
@@ -242,7 +248,9 @@ BOOST_AUTO_TEST_CASE(memory_and_file_sizes_are_bounded) {
 
     spec = w.shell("head -c 200M /dev/zero | tail -c 200M | wc -c");
     spec.limits.memory_bytes = 64 << 20;
-    BOOST_TEST(w.open()->run("memory", spec, {}, {}).value().out != "209715200\n");
+    const auto over = w.open()->run("memory", spec, {}, {}).value();
+    BOOST_TEST(over.out != "209715200\n");
+    BOOST_TEST(over.over_limit.find("more than 64 MiB of memory") != std::string::npos, over.over_limit);
     spec.limits.memory_bytes = 1 << 30;
     BOOST_TEST(w.open()->run("enough", spec, {}, {}).value().out == "209715200\n");
 }
