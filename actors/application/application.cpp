@@ -27,6 +27,7 @@
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/provider.hpp"
 #include "actors/provider/provider_watch.hpp"
+#include "actors/run/chat_routes.hpp"
 #include "actors/run/history_routes.hpp"
 #include "actors/run/run_performer.hpp"
 #include "actors/run/run_routes.hpp"
@@ -132,7 +133,7 @@ struct application::impl {
         auto& parts = node->parts();
         for (auto feature :
              {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
-              run_routes(parts, *workspaces), run_history_routes(parts), backup_routes(parts),
+              run_routes(parts, *workspaces), run_history_routes(parts), chat_routes(parts), backup_routes(parts),
               secret_routes(parts, *vault), audit_routes(*audit), identity_routes(*who), usage_routes(parts),
               settings_routes(settings_of), live_routes(parts), compliance_routes(parts), erasure_routes(parts),
               own_routes ? own_routes(parts) : std::vector<net::route>()}) {

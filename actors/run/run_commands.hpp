@@ -42,6 +42,13 @@ struct model_price {
 };
 BOOST_DESCRIBE_STRUCT(model_price, (), (input_micros, output_micros))
 
+/// A run whose goal is the first word of a conversation: what was said since is its past.
+struct begin_conversation {
+    create_run run;
+    std::vector<context_message> messages; ///< After the goal.
+};
+BOOST_DESCRIBE_STRUCT(begin_conversation, (), (run, messages))
+
 /// Of a fork, before it begins: the past that it goes on from.
 struct give_context {
     std::vector<context_message> messages;
@@ -125,6 +132,7 @@ BOOST_DESCRIBE_STRUCT(record_clean_up, (), ())
 
 } // namespace troupe::actors
 
+TROUPE_NAMED(troupe::actors::begin_conversation)
 TROUPE_NAMED(troupe::actors::give_context)
 TROUPE_NAMED(troupe::actors::begin_run)
 TROUPE_NAMED(troupe::actors::record_start_failure)
@@ -138,8 +146,9 @@ TROUPE_NAMED(troupe::actors::record_clean_up)
 
 namespace troupe::actors {
 
-using run_command = std::variant<create_run, fork_run, give_context, begin_run, record_start_failure, mark_model_call,
-                                 record_model_reply, record_model_failure, record_tool_result, resolve_approval,
-                                 cancel_run, end_back_off, check_time, record_clean_up, debt_settled>;
+using run_command =
+    std::variant<create_run, fork_run, begin_conversation, give_context, begin_run, record_start_failure,
+                 mark_model_call, record_model_reply, record_model_failure, record_tool_result, resolve_approval,
+                 cancel_run, end_back_off, check_time, record_clean_up, debt_settled>;
 
 } // namespace troupe::actors

@@ -62,23 +62,35 @@ decision_result decide(const run_progress& p, fork_run c, const context& ctx) {
 /// What fits into one event, well below its bound: JSON may double it.
 constexpr std::size_t context_part_bytes = limits::event_bytes_max / 4;
 
-decision_result decide(const run_progress& p, const give_context& c, const context&) {
-    if (p.status != run_status::queued || !p.forked_from || p.continuing) {
-        return nothing;
-    }
-    events out;
-    context_given part{p.forked_from->step, {}};
+void add_context(events& to, std::uint32_t step, const std::vector<context_message>& messages) {
+    context_given part{step, {}};
     std::size_t bytes = 0;
-    for (const auto& m : c.messages) {
+    for (const auto& m : messages) {
         if (bytes + bytes_of(m) > context_part_bytes && !part.messages.empty()) {
-            out.emplace_back(std::exchange(part, {p.forked_from->step, {}}));
+            to.emplace_back(std::exchange(part, {step, {}}));
             bytes = 0;
         }
         bytes += bytes_of(m);
         part.messages.push_back(m);
     }
-    out.emplace_back(std::move(part));
+    to.emplace_back(std::move(part));
+}
+
+decision_result decide(const run_progress& p, const give_context& c, const context&) {
+    if (p.status != run_status::queued || !p.forked_from || p.continuing) {
+        return nothing;
+    }
+    events out;
+    add_context(out, p.forked_from->step, c.messages);
     return out;
+}
+
+decision_result decide(const run_progress& p, begin_conversation c, const context& ctx) {
+    auto made = decide(p, std::move(c.run), ctx);
+    if (made && !made->empty() && !c.messages.empty()) {
+        add_context(*made, 0, c.messages);
+    }
+    return made;
 }
 
 budget in_force(budget given, const budget& defaults) {
@@ -306,7 +318,9 @@ runtime::effect timer(std::string key, timestamp due, const Command& command) {
 
 expected<std::vector<run_event>> run_model::decide(const state& s, const command& c, const runtime::context& context) {
     const auto& p = s.progress;
-    if (!exists(p) && !std::holds_alternative<create_run>(c) && !std::holds_alternative<fork_run>(c)) {
+    const bool makes_it = std::holds_alternative<create_run>(c) || std::holds_alternative<fork_run>(c) ||
+                          std::holds_alternative<begin_conversation>(c);
+    if (!exists(p) && !makes_it) {
         return no_such("run", context.self.id);
     }
     const auto judge = [&](const run_progress& as_it_is) {

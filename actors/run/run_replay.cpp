@@ -38,17 +38,21 @@ struct cause_of {
     command operator()(const run_created& e) const {
         const auto* forked = find<run_forked>(all.events);
         const create_run made = e;
+        if (find<context_given>(all.events)) {
+            return begin_conversation{made, given()};
+        }
         return forked ? command(fork_run{made, forked->run_id, forked->step, forked->message}) : command(made);
     }
-    command operator()(const context_given&) const {
-        give_context out;
+    [[nodiscard]] std::vector<context_message> given() const {
+        std::vector<context_message> out;
         for (const auto& e : all.events) {
             if (const auto* part = std::get_if<context_given>(&e)) {
-                out.messages.insert(out.messages.end(), part->messages.begin(), part->messages.end());
+                out.insert(out.end(), part->messages.begin(), part->messages.end());
             }
         }
         return out;
     }
+    command operator()(const context_given&) const { return give_context{given()}; }
     command operator()(const run_started& e) const { return begin_run{e.model, e.version_before, e.limits, e.price}; }
     command operator()(const model_call_started& e) const { return end_back_off{e.step, e.attempt - 1}; }
     command operator()(const model_call_sent& e) const { return mark_model_call{e.step, e.attempt}; }

@@ -3,6 +3,7 @@
 #include "actors/common/model.hpp"
 #include "actors/common/references.hpp"
 #include "actors/common/routes.hpp"
+#include "actors/run/agent_wish.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/tool/policies.hpp"
 #include "net/http/handlers.hpp"
@@ -29,22 +30,6 @@ const std::string plural = "runs";
 
 /// Of GET /runs/{id}/diff: an answer is one piece of memory.
 constexpr std::size_t diff_bytes_max = 8 << 20;
-
-/// What the body leaves open comes from the agent.
-void fill_in(create_run& c, const agent_settings& from) {
-    const auto fill = [](auto& value, const auto& other) {
-        if (value == std::remove_cvref_t<decltype(value)>{}) {
-            value = other;
-        }
-    };
-    fill(c.instructions, from.instructions);
-    fill(c.model, from.model);
-    fill(c.limits.steps, from.limits.steps);
-    fill(c.limits.tokens, from.limits.tokens);
-    fill(c.limits.cost_micros, from.limits.cost_micros);
-    fill(c.limits.time_ms, from.limits.time_ms);
-    c.tools.insert(from.tools.begin(), from.tools.end());
-}
 
 expected<net::command_payload> create_payload(const runtime::services& s, const net::request& r) {
     auto body = from_json<create_run_body>(r.body, strictness::input);
@@ -74,7 +59,7 @@ expected<net::command_payload> create_payload(const runtime::services& s, const 
         if (!agent) {
             return agent.error();
         }
-        fill_in(c, agent->settings);
+        fill_from_agent(c, agent->settings);
         on_unknown = agent->settings.on_unknown;
     }
     c.on_unknown = body->on_unknown.value_or(on_unknown);

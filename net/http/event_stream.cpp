@@ -62,12 +62,14 @@ expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge>
     auto out = std::make_shared<event_stream>(e, io);
     out->feed_ = std::make_shared<live_feed>(
         bus, live_feed::limits{settings.stream_queue_bytes_max, settings.stream_queue_events_max},
-        live_feed::form{1, to_event},
+        live_feed::form{1, to_event, spec.form},
         [thread = io.shared_from_this(), stream = std::weak_ptr<connection>(out)] { thread->wake(stream); });
     auto subscribed = out->feed_->subscribe("", {asked.who.organization, spec.channels, spec.since, spec.filter});
     if (!subscribed)
         return subscribed.error();
     out->asked_ = std::move(asked);
+    out->own_ = static_cast<bool>(spec.form);
+    out->broken_ = spec.broken;
     return out;
 }
 
@@ -91,9 +93,12 @@ void event_stream::flush() {
             for (auto& text : taken.texts)
                 out_.add(std::move(text));
             edge_->tell_lost(taken.lost);
+            if (taken.ended)
+                finish("");
             if (taken.dropped)
-                finish(to_last_event("dropped", taken.resume.empty() ? "" : taken.resume.front().since,
-                                     "The reader was too slow. Connect again with Last-Event-ID to go on from there."));
+                end_with(
+                    to_last_event("dropped", taken.resume.empty() ? "" : taken.resume.front().since,
+                                  "The reader was too slow. Connect again with Last-Event-ID to go on from there."));
         }
         if (waiting_)
             return;
@@ -130,15 +135,19 @@ void event_stream::read() {
     });
 }
 
+/// Before its end. Readers of another form do not know the edge's own events.
+void event_stream::end_with(std::string last_event) { finish(own_ ? broken_ : std::move(last_event)); }
+
 void event_stream::finish(std::string last_event) {
     ending_ = true;
-    out_.add(std::move(last_event));
+    if (!last_event.empty())
+        out_.add(std::move(last_event));
     feed_->close();
 }
 
 void event_stream::tick(std::int64_t now_ms) {
     if (!ending_ && !edge_->still_may(asked_, asked_.who)) {
-        finish(to_last_event("closed", "", "The token has expired, or what you may do has changed. Connect again."));
+        end_with(to_last_event("closed", "", "The token has expired, or what you may do has changed. Connect again."));
         return flush();
     }
     if (waiting_) {
@@ -155,7 +164,7 @@ void event_stream::tick(std::int64_t now_ms) {
 void event_stream::drain() {
     if (ending_)
         return;
-    finish(to_last_event("closed", "", "The node is stopping. Connect again."));
+    end_with(to_last_event("closed", "", "The node is stopping. Connect again."));
     flush();
 }
 

@@ -33,6 +33,7 @@ private:
     std::shared_ptr<event_stream> self();
     void flush();
     void read();
+    void end_with(std::string last_event);
     void finish(std::string last_event);
 
     io_thread& io_;
@@ -40,6 +41,8 @@ private:
     edge_socket socket_;
     std::shared_ptr<live_feed> feed_;
     outbox out_;
+    std::string broken_;
+    bool own_ = false; // it has a form of its own
     bool started_ = false;
     bool waiting_ = false; // for the socket to take more
     bool ending_ = false;  // after what is in the outbox the connection ends

@@ -63,6 +63,8 @@ void http_connection::dispatch() {
     }
     enter(phase::handling, allowed_ms_);
     request_.deadline_ms = deadline_ms_;
+    if (route_->streams)
+        wants_stream_ = route_->streams(request_);
     wants_stream_ ? run_stream() : run_handler();
 }
 
@@ -158,6 +160,8 @@ void http_connection::answer_stream(std::uint64_t number, expected<stream_spec> 
     phase_ = phase::closed;
     (*stream)->start(std::move(socket_), std::move(head));
     io_.remove(this);
+    if (spec->opened)
+        spec->opened();
 }
 
 std::string http_connection::head_of(const response& r, bool without_length) const {

@@ -75,14 +75,25 @@ std::size_t live_feed::channels() const {
 }
 
 void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event& e) {
+    if (form_.own) {
+        if (auto own = form_.own(e); !own.bytes.empty())
+            queue(s, e, std::make_shared<const runtime::event_text>(runtime::event_text{e.id, std::move(own.bytes)}),
+                  own.last);
+        return;
+    }
     auto& text = e.texts[form_.slot];
     if (!text)
         text = std::make_shared<const runtime::event_text>(runtime::event_text{e.id, form_.encode(e)});
+    queue(s, e, text, false);
+}
+
+void live_feed::queue(const std::shared_ptr<source>& s, const runtime::live_event& e,
+                      const std::shared_ptr<const runtime::event_text>& text, bool last) {
     const auto bytes = text->bytes.size();
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
-        if (!s->open || s->paused || dropped_)
+        if (!s->open || s->paused || dropped_ || ended_)
             return;
         const auto& wanted = s->request.channels;
         if (s->filtered && std::none_of(wanted.begin(), wanted.end(), [&](const auto& pattern) {
@@ -101,6 +112,7 @@ void live_feed::push(const std::shared_ptr<source>& s, const runtime::live_event
                 s->queued = text;
             queued_bytes_ += bytes;
             queue_.push_back({s.get(), text});
+            ended_ = last;
         }
         wake = !std::exchange(awake_, true) || dropped_; // a reader that is stuck in a write has to know
     }
@@ -143,6 +155,7 @@ live_feed::taken live_feed::take(std::size_t bytes_max, std::size_t texts_max) {
     }
     if (queued() == 0) {
         awake_ = false;
+        out.ended = ended_;
         return out;
     }
     out.texts.reserve(std::min(queued(), texts_max));

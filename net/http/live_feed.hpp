@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/http/own_form.hpp"
 #include "runtime/bus/bus.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/problem.hpp"
@@ -37,6 +38,7 @@ public:
     struct form {
         std::size_t slot;                                  ///< Of `live_event::texts`.
         std::string (*encode)(const runtime::live_event&); ///< Called on the bus's threads.
+        own_form own = {};                                 ///< Instead of both: of this reader alone.
     };
 
     /// `wake` is called from any thread when there is something to take after `take` had returned nothing,
@@ -62,6 +64,7 @@ public:
     struct taken {
         std::vector<std::shared_ptr<const runtime::event_text>> texts;
         bool dropped = false;           ///< The reader was too slow: nothing more will come.
+        bool ended = false;             ///< By its own form: nothing more will come.
         std::vector<place> resume = {}; ///< When dropped.
         std::size_t lost = 0;           ///< Events that were forgotten; said once.
     };
@@ -98,6 +101,8 @@ private:
 
     expected<subscription_ptr> begin(const std::shared_ptr<source>& s, runtime::subscription_request request);
     void push(const std::shared_ptr<source>& s, const runtime::live_event& e);
+    void queue(const std::shared_ptr<source>& s, const runtime::live_event& e,
+               const std::shared_ptr<const runtime::event_text>& text, bool last);
     void drop();
     void resume_paused();
 
@@ -121,6 +126,7 @@ private:
     std::size_t queued_bytes_ = 0;
     bool awake_ = false; // the reader was woken and has not yet found the queue empty
     bool dropped_ = false;
+    bool ended_ = false; // the last text is queued
     std::size_t lost_ = 0;
     bool any_paused_ = false;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/body.hpp"
+#include "net/http/own_form.hpp"
 #include "runtime/bus/filter.hpp"
 #include "schemas/base/client.hpp"
 #include "schemas/base/described.hpp"
@@ -91,6 +92,9 @@ struct stream_spec {
     std::vector<std::string> channels;
     std::string since; ///< See `runtime::subscription_request`; the edge fills it from `Last-Event-ID` or `since`.
     runtime::event_filter filter = {}; ///< The edge fills it from `kind`, `entity` and `where`.
+    own_form form = {};                ///< Instead of envelopes: for clients that speak another protocol.
+    std::string broken = {};           ///< With a form: what a reader is sent last when the stream ends before its end.
+    std::function<void()> opened = {}; ///< Called once all that comes from now on will be seen. Must not block.
 };
 /// Decides what a stream shows, or refuses. May answer later.
 using stream_handler = std::function<void(request, std::function<void(expected<stream_spec>)>)>;
@@ -171,8 +175,10 @@ struct route {
     std::function<bool()> blocks = {};
     receiver receive = {};      ///< The body goes to this sink while it arrives; `body` bounds it and says its type.
     stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.
-    bool open = false;          ///< Changes something and asks for no permission: logging in.
-    bool rooted = false;        ///< Answers at the path itself, without base path (`/health`, `/metrics`).
+    /// Chooses by the request with its body instead. Nothing: by what the client accepts.
+    std::function<bool(const request&)> streams = {};
+    bool open = false;   ///< Changes something and asks for no permission: logging in.
+    bool rooted = false; ///< Answers at the path itself, without base path (`/health`, `/metrics`).
 };
 
 } // namespace troupe::net

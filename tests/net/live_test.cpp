@@ -324,6 +324,24 @@ BOOST_AUTO_TEST_CASE(readers_of_an_event_share_its_text) {
     BOOST_TEST(first[0]->id == "1");
 }
 
+BOOST_AUTO_TEST_CASE(a_reader_with_a_form_of_its_own_gets_that_until_its_last_text) {
+    live_feed::form mine{1, nullptr, [seen = 0](const runtime::live_event& e) mutable -> own_text {
+                             ++seen;
+                             return {seen == 2 ? "" : std::to_string(seen) + e.data, seen == 3};
+                         }};
+    auto feed = std::make_shared<live_feed>(bus, live_feed::limits{1000, 10}, mine, [] {});
+    BOOST_REQUIRE(feed->subscribe("a", {{}, {"runs/1"}, {}}).has_value());
+    for (const auto* data : {"1", "2", "3", "4"}) {
+        bus.publish("runs/1", data);
+    }
+    const auto taken = feed->take(1 << 20, 64);
+    BOOST_REQUIRE(taken.texts.size() == 2U); // one was passed over, and nothing follows the last
+    BOOST_TEST(taken.texts[0]->bytes.starts_with("1"));
+    BOOST_TEST(taken.texts[1]->bytes.starts_with("3"));
+    BOOST_TEST(!taken.ended);
+    BOOST_TEST(feed->take(1 << 20, 64).ended);
+}
+
 BOOST_AUTO_TEST_CASE(a_slow_socket_is_told_where_to_resume) {
     server_fixture f(small_queues());
     raw_websocket socket(f.port(), "/ws", with_key, 4096);
