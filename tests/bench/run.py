@@ -362,12 +362,16 @@ def recovery(options, folder):
     program(options, "recovery", folder, str(EVENTS))
 
 
+def sandbox(options, _):
+    program(options, "sandbox", options.build / "troupe-runner")
+
+
 def websocket(options, folder):
     live_fanout.websocket(sys.modules[__name__], options, folder)
 
 
 CASES = {f.__name__: f for f in (fsync, start_up, http_commands, overload, steady, million, actors, entities, recovery,
-                                 websocket)}
+                                 sandbox, websocket)}
 
 
 def main():
