@@ -23,10 +23,11 @@ using net::verb;
 const std::string kind{run_model::kind};
 constexpr std::size_t models_max = 1000;
 
+/// A problem as all routes have it, with the member `error` that clients of this protocol look for.
 net::response refused(const problem& p, const net::request& r) {
-    auto out = net::to_response(p, r); // with its headers
-    out.body = chat_error(p);
-    out.content_type = "application/json";
+    auto out = net::to_response(p, r);
+    out.body.pop_back();
+    out.body += "," + chat_error(p).substr(1);
     return out;
 }
 
@@ -270,8 +271,6 @@ net::body_type open_object(std::string name, std::string example) {
 } // namespace
 
 std::vector<net::route> chat_routes(const runtime::services& s) {
-    auto completion = open_object("chat_completion", {});
-    completion.other_types = {"text/event-stream"};
     return {
         {.verb = verb::get,
          .path = "/v1/models",
@@ -290,7 +289,7 @@ std::vector<net::route> chat_routes(const runtime::services& s) {
          .permission = "run:write",
          .body = open_object("chat_completion_request",
                              R"({"model":"scout","messages":[{"role":"user","content":"What is in this project?"}]})"),
-         .reply = completion,
+         .reply = open_object("chat_completion", {}),
          .errors = {code::invalid_request, code::not_found},
          .run = complete_chat(s),
          .stream = stream_chat(s),

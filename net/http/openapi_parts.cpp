@@ -33,7 +33,7 @@ std::vector<std::string> headers_of_all(const route& r) {
 std::string description_of(const route& r) {
     std::string out = r.description.empty() ? r.summary : r.description;
     out += r.permission.empty() ? "\n\nOpen to everyone." : "\n\nNeeds the permission `" + r.permission + "`.";
-    if (r.stream)
+    if (r.stream && !r.streams)
         out += r.run ? " With `Accept: text/event-stream` the events come as they happen."
                      : " The answer is a live stream that does not end.";
     if (!r.deprecated_since.empty())
@@ -192,7 +192,7 @@ std::string operation_writer::parameters(const route& r) const {
         out.push_back(component("parameters", "if_none_match"));
     if (r.ranges)
         out.push_back(component("parameters", "range"));
-    if (r.stream)
+    if (r.stream && !r.streams)
         out.push_back(component("parameters", "last_event_id"));
     return json_list(out);
 }
@@ -237,7 +237,9 @@ std::string operation_writer::success(const route& r) const {
                                         ? R"({"schema":{"type":"string"},"example":"name,amount\r\nAcme,1.00\r\n"})"
                                         : media(*r.reply, true));
                         }
-                        if (r.stream)
+                        if (r.stream && r.streams) // of another protocol
+                            types.raw_field("text/event-stream", R"({"schema":{"type":"string"}})");
+                        else if (r.stream)
                             types.raw_field("text/event-stream", R"({"schema":{"$ref":"#/components/schemas/)"
                                                                  R"(live_event"}})");
                     }));

@@ -18,3 +18,12 @@ class RunHistoryContract:
         self.drive("replay_run", 200, id=run)
         self.drive("replay_run", 404, id=nobody)
         self.drive("cancel_run", 200, id=fork, body={})
+
+    def chat(self):
+        self.drive("create_agent", 201, body={"name": "talker", "model": "rehearsal"})
+        self.drive("list_chat_models", 200)
+        self.drive("list_chat_models", 401, key="wrong")
+        asked = {"model": "talker", "messages": [{"role": "user", "content": "Do nothing."}]}
+        self.drive("create_chat_completion", 200, body=asked)
+        self.drive("create_chat_completion", 404, body={**asked, "model": "nobody"})
+        self.drive("create_chat_completion", 422, body={"model": "talker"})

@@ -562,6 +562,7 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         agent, project = self.agents(), self.projects()
         self.tasks(agent, project)
         self.runs(project)
+        self.chat()
         self.live(agent)
         self.secrets()
         self.audit()
