@@ -12,7 +12,12 @@ namespace troupe::actors {
 tool_result read_file(const read_file_arguments& a, const tool_environment& where);
 tool_result write_file(const write_file_arguments& a, const tool_environment& where);
 tool_result edit_file(const edit_file_arguments& a, const tool_environment& where);
+tool_result multi_edit_file(const multi_edit_file_arguments& a, const tool_environment& where);
+tool_result apply_patch(const apply_patch_arguments& a, const tool_environment& where);
+tool_result move_file(const move_file_arguments& a, const tool_environment& where);
+tool_result delete_file(const delete_file_arguments& a, const tool_environment& where);
 tool_result list_files(const list_files_arguments& a, const tool_environment& where);
+tool_result find_files(const find_files_arguments& a, const tool_environment& where);
 tool_result search_files(const search_files_arguments& a, const tool_environment& where);
 tool_result run_command(const run_command_arguments& a, const tool_environment& where);
 
