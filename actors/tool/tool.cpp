@@ -118,6 +118,41 @@ std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) {
     return text.substr(0, end);
 }
 
+std::size_t count_lines(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count(text, '\n')) + (text.empty() || text.ends_with('\n') ? 0 : 1);
+}
+
+std::optional<std::string> shown_lines(std::string_view text, std::size_t start_line, std::size_t line_count,
+                                       std::size_t bytes_max) {
+    const auto lines = count_lines(text);
+    if (start_line > std::max<std::size_t>(lines, 1)) {
+        return std::nullopt;
+    }
+    std::size_t at = 0, line = 1;
+    for (; line < start_line; ++line) {
+        at = text.find('\n', at) + 1;
+    }
+    std::string shown;
+    while (at < text.size() && line - start_line < line_count) {
+        const auto end = text.find('\n', at);
+        const auto next = end == std::string_view::npos ? text.size() : end + 1;
+        if (shown.size() + (next - at) > bytes_max) {
+            break;
+        }
+        shown += text.substr(at, next - at);
+        at = next;
+        ++line;
+    }
+    if (at < text.size() && line == start_line) { // Not even one line fits.
+        return fmt::format("{}\n[… the rest of line {} left out: it is longer than {} bytes; there are {} lines …]\n",
+                           utf8_prefix(text.substr(at), bytes_max), line, bytes_max, lines);
+    }
+    if (at < text.size()) {
+        shown += fmt::format("\n[… lines {} to {} left out; read on with start_line={} …]\n", line, lines, line);
+    }
+    return shown;
+}
+
 std::string shorten(std::string_view text, std::size_t bytes_max) {
     if (text.size() <= bytes_max) {
         return std::string(text);

@@ -172,6 +172,15 @@ struct run_command_arguments {
 };
 BOOST_DESCRIBE_STRUCT(run_command_arguments, (), (command, working_directory, time_limit_ms))
 
+struct fetch_url_arguments {
+    std::string url;
+    std::uint32_t start_line = 1;
+    static constexpr field_rule rules[] = {
+        {.name = "url", .required = true, .min = 1, .max = 4096, .doc = "An http:// or https:// address."},
+        {.name = "start_line", .min = 1, .doc = "First line of its text to show; 1 when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(fetch_url_arguments, (), (url, start_line))
+
 struct ask_human_arguments {
     std::string question;
     static constexpr field_rule rules[] = {

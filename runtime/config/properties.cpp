@@ -1,5 +1,6 @@
 #include "runtime/config/checks.hpp"
 #include "runtime/config/config.hpp"
+#include "runtime/config/fetch_policy.hpp"
 #include "runtime/config/oidc.hpp"
 #include "runtime/config/prices.hpp"
 #include "schemas/quota.hpp"
@@ -488,6 +489,10 @@ constexpr property table[] = {
      .member = &config::sandbox,
      .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
      .choices = "bubblewrap|none"},
+    {.name = "tools.fetch.allow",
+     .member = &config::tools_fetch_allow,
+     .doc = "What `fetch_url` reaches, by commas: `public` (all public addresses), hosts, networks. Empty: it is off.",
+     .check = check_fetch},
     {.name = "model.default",
      .member = &config::model_default,
      .doc = "Model of runs that name none: `rehearsal`, `rehearsal:NAME`, `openai` or `openai/NAME`; empty: `openai` "
