@@ -37,6 +37,7 @@
 #include "actors/system/backup_routes.hpp"
 #include "actors/system/system_routes.hpp"
 #include "actors/task/task_routes.hpp"
+#include "actors/tool/configured_tools.hpp"
 #include "actors/usage/plan_keeper.hpp"
 #include "actors/usage/usage_routes.hpp"
 #include "net/http/docs_page.hpp"
@@ -394,7 +395,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!prices) {
         return prices.error();
     }
-    auto tools = add_tools(std::move(own.tools));
+    auto tools = add_configured_tools(settings, std::move(own.tools));
     if (!tools) {
         return tools.error();
     }

@@ -1,3 +1,4 @@
+#include "actors/tool/glob.hpp"
 #include "actors/tool/project_folder.hpp"
 #include "actors/tool/tool_performers.hpp"
 #include "schemas/base/clock.hpp"
@@ -6,11 +7,12 @@
 #include "schemas/base/limits.hpp"
 
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <regex>
@@ -36,7 +38,8 @@ struct entry {
     std::string path; ///< Relative to the project.
     fs::file_type type = fs::file_type::none;
     std::uint64_t bytes = 0;
-    std::string target; ///< Of a symbolic link.
+    std::string target;           ///< Of a symbolic link.
+    fs::file_time_type changed{}; ///< Of a file.
 };
 
 struct listing {
@@ -66,9 +69,11 @@ expected<listing> walk(const project_folder& project, const std::string& path, s
             break;
         }
         std::error_code gone; // What disappears while we look is left out.
-        entry e{(shown / it->path().lexically_relative(base / ".")).native(), it->symlink_status(gone).type(), 0, {}};
+        entry e{
+            (shown / it->path().lexically_relative(base / ".")).native(), it->symlink_status(gone).type(), 0, {}, {}};
         if (e.type == fs::file_type::regular) {
             e.bytes = it->file_size(gone);
+            e.changed = it->last_write_time(gone);
         } else if (e.type == fs::file_type::symlink) {
             e.target = fs::read_symlink(it->path(), gone).native();
         }
@@ -99,15 +104,9 @@ std::string line_of(const entry& e) {
     }
 }
 
-bool fits(const std::string& glob, const std::string& path) {
-    if (glob.empty()) {
-        return true;
-    }
-    const auto match = [](const char* g, const std::string& p) { return ::fnmatch(g, p.c_str(), 0) == 0; };
-    if (glob.find('/') == std::string::npos) {
-        return match(glob.c_str(), fs::path(path).filename().native());
-    }
-    return match(glob.c_str(), path) || (glob.starts_with("**/") && match(glob.c_str() + 3, path));
+std::string time_text(fs::file_time_type time) {
+    const auto since = std::chrono::file_clock::to_sys(time).time_since_epoch();
+    return to_string(timestamp{std::chrono::duration_cast<std::chrono::milliseconds>(since).count()});
 }
 
 /// Finds a pattern in a line: plain text, or a regular expression.
@@ -189,7 +188,7 @@ expected<listing> files_at(const project_folder& project, const std::string& pat
     if (::fstat(fd->get(), &s) == 0 && S_ISREG(s.st_mode)) {
         listing one;
         one.entries.push_back(
-            {*project_folder::normalize(path), fs::file_type::regular, static_cast<std::uint64_t>(s.st_size), {}});
+            {*project_folder::normalize(path), fs::file_type::regular, static_cast<std::uint64_t>(s.st_size), {}, {}});
         return one;
     }
     return walk(project, path, std::numeric_limits<std::uint32_t>::max());
@@ -226,6 +225,51 @@ tool_result list_files(const list_files_arguments& a, const tool_environment& wh
     return r;
 }
 
+tool_result find_files(const find_files_arguments& a, const tool_environment& where) {
+    const auto project = project_folder::open(where.project);
+    const auto any_depth = std::numeric_limits<std::uint32_t>::max();
+    auto all = project ? walk(*project, a.path, any_depth) : expected<listing>(project.error());
+    if (!all) {
+        return refuse(all.error());
+    }
+    const path_glob glob(a.glob);
+    const auto base = project_folder::normalize(a.path).value(); // `walk` took it
+    auto& found = all->entries;
+    std::erase_if(found, [&](const entry& e) {
+        // A pattern is held against what follows the folder that is searched.
+        return e.type != fs::file_type::regular ||
+               !glob.fits(std::string_view(e.path).substr(base.empty() ? 0 : base.size() + 1));
+    });
+    if (a.newest_first) {
+        std::ranges::stable_sort(found, std::ranges::greater(), &entry::changed);
+    }
+    tool_result r;
+    std::size_t shown = 0;
+    for (const auto& e : found) {
+        if (shown == a.limit || r.content.size() >= answer_bytes_max) {
+            break;
+        }
+        r.content += a.newest_first ? fmt::format("{} ({} bytes, changed {})\n", e.path, e.bytes, time_text(e.changed))
+                                    : line_of(e);
+        ++shown;
+    }
+    if (shown < found.size()) {
+        r.content += fmt::format("[… {} more left out; narrow the glob or the path …]\n", found.size() - shown);
+    }
+    if (!all->complete) {
+        r.content += fmt::format("[only the first {} entries were looked at: narrow the path]\n", entries_max);
+    }
+    if (found.empty()) {
+        r.content = fmt::format("no file fits {}\n", a.glob) + r.content;
+    }
+    r.details.text.clear();
+    json::object_writer w(r.details.text);
+    w.field("files", std::uint64_t{found.size()}).field("shown", std::uint64_t{shown});
+    w.field("complete", all->complete && shown == found.size());
+    w.end();
+    return r;
+}
+
 tool_result search_files(const search_files_arguments& a, const tool_environment& where) {
     const auto pattern = matcher::make(a);
     if (!pattern) {
@@ -237,8 +281,9 @@ tool_result search_files(const search_files_arguments& a, const tool_environment
         return refuse(all.error());
     }
     search s{.pattern = *pattern, .where = where};
+    const path_glob glob(a.glob);
     for (const auto& e : all->entries) {
-        if (e.type != fs::file_type::regular || !fits(a.glob, e.path)) {
+        if (e.type != fs::file_type::regular || !glob.fits(e.path)) {
             continue;
         }
         if (!s.go_on()) {

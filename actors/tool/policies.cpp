@@ -1,5 +1,6 @@
 #include "actors/tool/policies.hpp"
 
+#include "actors/tool/fetch_tool.hpp"
 #include "actors/tool/tool.hpp"
 
 #include <algorithm>
@@ -9,7 +10,8 @@
 namespace troupe::actors {
 
 expected<void> check_policies(const std::map<std::string, tool_policy>& policies) {
-    std::set<std::string_view> known;
+    // A node may have it switched off: it can be forbidden all the same.
+    std::set<std::string_view> known = {fetch_tool_name, fetch_permission};
     for (const auto& tool : all_tools()) {
         known.insert({tool.name, tool.permission});
     }

@@ -139,6 +139,14 @@ expected<unique_fd> project_folder::open_at(std::string_view path, int flags) co
 }
 
 expected<project_folder::place> project_folder::make_parents(std::string_view path) const {
+    return parents(path, true);
+}
+
+expected<project_folder::place> project_folder::find_parents(std::string_view path) const {
+    return parents(path, false);
+}
+
+expected<project_folder::place> project_folder::parents(std::string_view path, bool make) const {
     const auto clean = normalize(path);
     if (!clean) {
         return clean.error();
@@ -158,7 +166,7 @@ expected<project_folder::place> project_folder::make_parents(std::string_view pa
     for (const auto& part : fs::path(*clean).parent_path()) {
         done /= part;
         unique_fd next(open_beneath(root_.get(), path_, done.native(), flags));
-        if (!next && errno == ENOENT) {
+        if (!next && errno == ENOENT && make) {
             if (::mkdirat(folder.get(), part.c_str(), 0755) != 0 && errno != EEXIST) {
                 return open_problem(done.native(), errno);
             }

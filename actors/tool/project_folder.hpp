@@ -33,9 +33,13 @@ public:
         std::string name;
     };
     [[nodiscard]] expected<place> make_parents(std::string_view path) const;
+    /// The same without making anything: `not_found` where a folder on the way is missing.
+    [[nodiscard]] expected<place> find_parents(std::string_view path) const;
 
 private:
     project_folder(unique_fd root, std::filesystem::path path) : root_(std::move(root)), path_(std::move(path)) {}
+
+    [[nodiscard]] expected<place> parents(std::string_view path, bool make) const;
 
     unique_fd root_;
     std::filesystem::path path_;

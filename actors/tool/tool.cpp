@@ -1,110 +1,13 @@
 #include "actors/tool/tool.hpp"
 
-#include "actors/tool/tool_arguments.hpp"
 #include "actors/tool/tool_performers.hpp"
 #include "actors/tool/tool_table.hpp"
-#include "schemas/base/described.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace troupe::actors {
 
 namespace {
-
-template <class T, tool_result (*perform)(const T&, const tool_environment&)>
-tool_result decode_and_perform(std::string_view arguments, const tool_environment& where) {
-    const auto decoded = tool_detail::decode_arguments<T>(arguments);
-    return decoded ? perform(*decoded, where) : refuse(decoded.error());
-}
-
-constexpr std::array own_tools = {
-    tool_info{.name = "read_file",
-              .description = "Reads a text file of the project, or a range of its lines.",
-              .safety = repeat_safety::idempotent,
-              .writes = false,
-              .needs_project = true,
-              .permission = "read",
-              .schema = json_schema<read_file_arguments>,
-              .check = tool_detail::check_arguments<read_file_arguments>},
-    tool_info{.name = "write_file",
-              .description =
-                  "Writes a whole file of the project. Missing folders are made; a file that exists is replaced.",
-              .safety = repeat_safety::idempotent,
-              .writes = true,
-              .needs_project = true,
-              .permission = "write",
-              .schema = json_schema<write_file_arguments>,
-              .check = tool_detail::check_arguments<write_file_arguments>},
-    tool_info{.name = "edit_file",
-              .description =
-                  "Replaces a text that occurs exactly once in a file of the project. Give enough lines around "
-                  "the change to make it the only one.",
-              .safety = repeat_safety::idempotent,
-              .writes = true,
-              .needs_project = true,
-              .permission = "write",
-              .schema = json_schema<edit_file_arguments>,
-              .check = tool_detail::check_arguments<edit_file_arguments>},
-    tool_info{.name = "list_files",
-              .description = "Lists files and folders of the project with their sizes.",
-              .safety = repeat_safety::idempotent,
-              .writes = false,
-              .needs_project = true,
-              .permission = "read",
-              .schema = json_schema<list_files_arguments>,
-              .check = tool_detail::check_arguments<list_files_arguments>},
-    tool_info{.name = "search_files",
-              .description = "Searches the lines of the project's text files. Answers with path:line: text.",
-              .safety = repeat_safety::idempotent,
-              .writes = false,
-              .needs_project = true,
-              .permission = "read",
-              .schema = json_schema<search_files_arguments>,
-              .check = tool_detail::check_arguments<search_files_arguments>},
-    tool_info{.name = "run_command",
-              .description =
-                  "Runs a shell line in a sandbox: only the project is writable. Answers with exit code and output. "
-                  "What it leaves in the background is ended with it.",
-              .safety = repeat_safety::recorded,
-              .writes = true,
-              .needs_project = true,
-              .permission = "execute",
-              .schema = json_schema<run_command_arguments>,
-              .check = tool_detail::check_arguments<run_command_arguments>},
-    tool_info{.name = "ask_human",
-              .description = "Asks a person, and waits for the answer.",
-              .safety = repeat_safety::control,
-              .writes = false,
-              .needs_project = false,
-              .permission = "human",
-              .schema = json_schema<ask_human_arguments>,
-              .check = tool_detail::check_arguments<ask_human_arguments>},
-    tool_info{.name = "finish",
-              .description = "Ends the work with a result. Call it when the goal is reached or cannot be reached.",
-              .safety = repeat_safety::control,
-              .writes = false,
-              .needs_project = false,
-              .permission = "read",
-              .schema = json_schema<finish_arguments>,
-              .check = tool_detail::check_arguments<finish_arguments>},
-};
-
-using performer = tool_result (*)(std::string_view, const tool_environment&);
-
-performer performer_of(std::string_view name) {
-    static constexpr std::pair<std::string_view, performer> all[] = {
-        {"read_file", decode_and_perform<read_file_arguments, read_file>},
-        {"write_file", decode_and_perform<write_file_arguments, write_file>},
-        {"edit_file", decode_and_perform<edit_file_arguments, edit_file>},
-        {"list_files", decode_and_perform<list_files_arguments, list_files>},
-        {"search_files", decode_and_perform<search_files_arguments, search_files>},
-        {"run_command", decode_and_perform<run_command_arguments, run_command>},
-    };
-    const auto* found =
-        std::find_if(std::begin(all), std::end(all), [&](const auto& row) { return row.first == name; });
-    return found == std::end(all) ? nullptr : found->second;
-}
 
 problem unknown_tool(std::string_view name) {
     std::string names;
@@ -158,8 +61,6 @@ std::string_view or_empty_object(std::string_view arguments) {
 
 } // namespace tool_detail
 
-std::span<const tool_info> product_tools() { return own_tools; }
-
 expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std::string>& names) {
     std::vector<net::tool_declaration> all;
     for (const auto& name : names) {
@@ -173,7 +74,7 @@ expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std
 }
 
 tool_result perform_tool(std::string_view name, std::string_view arguments, const tool_environment& where) {
-    const auto perform = performer_of(name);
+    const auto perform = product_performer(name);
     const auto* added = find_added(name);
     if (!perform && !added) {
         return find_tool(name) ? refuse(fmt::format("'{}' is answered by the run itself, not performed", name))
@@ -215,6 +116,41 @@ std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) {
         --end;
     }
     return text.substr(0, end);
+}
+
+std::size_t count_lines(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count(text, '\n')) + (text.empty() || text.ends_with('\n') ? 0 : 1);
+}
+
+std::optional<std::string> shown_lines(std::string_view text, std::size_t start_line, std::size_t line_count,
+                                       std::size_t bytes_max) {
+    const auto lines = count_lines(text);
+    if (start_line > std::max<std::size_t>(lines, 1)) {
+        return std::nullopt;
+    }
+    std::size_t at = 0, line = 1;
+    for (; line < start_line; ++line) {
+        at = text.find('\n', at) + 1;
+    }
+    std::string shown;
+    while (at < text.size() && line - start_line < line_count) {
+        const auto end = text.find('\n', at);
+        const auto next = end == std::string_view::npos ? text.size() : end + 1;
+        if (shown.size() + (next - at) > bytes_max) {
+            break;
+        }
+        shown += text.substr(at, next - at);
+        at = next;
+        ++line;
+    }
+    if (at < text.size() && line == start_line) { // Not even one line fits.
+        return fmt::format("{}\n[… the rest of line {} left out: it is longer than {} bytes; there are {} lines …]\n",
+                           utf8_prefix(text.substr(at), bytes_max), line, bytes_max, lines);
+    }
+    if (at < text.size()) {
+        shown += fmt::format("\n[… lines {} to {} left out; read on with start_line={} …]\n", line, lines, line);
+    }
+    return shown;
 }
 
 std::string shorten(std::string_view text, std::size_t bytes_max) {

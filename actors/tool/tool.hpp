@@ -41,8 +41,8 @@ struct tool_info {
         std::string_view arguments); ///< `tool_arguments_invalid` with pointers, for the model to mend.
 };
 
-/// read_file, write_file, edit_file, list_files, search_files, run_command, ask_human, finish, and what `add_tools`
-/// added. Thread-safe; what they lead to stays valid until the process ends.
+/// Those that come with Troupe (`product_tools.cpp`), and what `add_tools` added. Thread-safe; what they lead to stays
+/// valid until the process ends.
 std::span<const tool_info> all_tools();
 const tool_info* find_tool(std::string_view name);
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 /// The arguments of the tools. What the model is told of them is made from these, and nothing else is accepted.
 namespace troupe::actors {
@@ -15,6 +16,7 @@ inline constexpr std::int64_t path_bytes_max = 4096;
 inline constexpr std::int64_t depth_max = 20;
 inline constexpr std::int64_t command_bytes_max = 100'000; ///< Below what Linux takes as one argument.
 inline constexpr std::int64_t content_bytes_max = 16 * limits::mib;
+inline constexpr std::int64_t patch_bytes_max = 1 * limits::mib;
 
 struct read_file_arguments {
     std::string path;
@@ -42,6 +44,7 @@ struct edit_file_arguments {
     std::string path;
     std::string old_text;
     std::string new_text;
+    bool replace_all = false;
     static constexpr field_rule rules[] = {
         {.name = "path", .required = true, .min = 1, .max = path_bytes_max, .doc = "File, relative to the project."},
         {.name = "old_text",
@@ -49,9 +52,84 @@ struct edit_file_arguments {
          .min = 1,
          .max = content_bytes_max,
          .doc = "Text that occurs exactly once in the file, with its exact whitespace."},
-        {.name = "new_text", .required = true, .max = content_bytes_max, .doc = "What stands there afterwards."}};
+        {.name = "new_text", .required = true, .max = content_bytes_max, .doc = "What stands there afterwards."},
+        {.name = "replace_all", .doc = "Replaces old_text wherever it occurs, once or more."}};
 };
-BOOST_DESCRIBE_STRUCT(edit_file_arguments, (), (path, old_text, new_text))
+BOOST_DESCRIBE_STRUCT(edit_file_arguments, (), (path, old_text, new_text, replace_all))
+
+struct text_edit {
+    std::string old_text;
+    std::string new_text;
+    bool replace_all = false;
+    static constexpr field_rule rules[] = {
+        {.name = "old_text",
+         .required = true,
+         .min = 1,
+         .max = content_bytes_max,
+         .doc = "Text that occurs exactly once, after the edits before this one."},
+        {.name = "new_text", .required = true, .max = content_bytes_max, .doc = "What stands there afterwards."},
+        {.name = "replace_all", .doc = "Replaces old_text wherever it occurs, once or more."}};
+};
+BOOST_DESCRIBE_STRUCT(text_edit, (), (old_text, new_text, replace_all))
+
+struct multi_edit_file_arguments {
+    std::string path;
+    std::vector<text_edit> edits;
+    static constexpr field_rule rules[] = {
+        {.name = "path", .required = true, .min = 1, .max = path_bytes_max, .doc = "File, relative to the project."},
+        {.name = "edits", .required = true, .min = 1, .max = 100, .doc = "Made in this order, all or none."}};
+};
+BOOST_DESCRIBE_STRUCT(multi_edit_file_arguments, (), (path, edits))
+
+struct apply_patch_arguments {
+    std::string patch;
+    static constexpr field_rule rules[] = {
+        {.name = "patch",
+         .required = true,
+         .min = 1,
+         .max = patch_bytes_max,
+         .doc =
+             "A unified diff as of git diff: for each file '--- a/PATH' and '+++ b/PATH' (/dev/null where it is made "
+             "or deleted), then hunks '@@ -10,6 +10,7 @@' with some lines of context."}};
+};
+BOOST_DESCRIBE_STRUCT(apply_patch_arguments, (), (patch))
+
+struct move_file_arguments {
+    std::string from;
+    std::string to;
+    bool overwrite = false;
+    static constexpr field_rule rules[] = {
+        {.name = "from", .required = true, .min = 1, .max = path_bytes_max, .doc = "File or folder that is there."},
+        {.name = "to", .required = true, .min = 1, .max = path_bytes_max, .doc = "Its whole new path."},
+        {.name = "overwrite", .doc = "Replaces a file that has the new path."}};
+};
+BOOST_DESCRIBE_STRUCT(move_file_arguments, (), (from, to, overwrite))
+
+struct delete_file_arguments {
+    std::string path;
+    bool recursive = false;
+    static constexpr field_rule rules[] = {
+        {.name = "path", .required = true, .min = 1, .max = path_bytes_max, .doc = "File, relative to the project."},
+        {.name = "recursive", .doc = "Deletes a folder with all that it holds."}};
+};
+BOOST_DESCRIBE_STRUCT(delete_file_arguments, (), (path, recursive))
+
+struct find_files_arguments {
+    std::string glob;
+    std::string path;
+    bool newest_first = false;
+    std::uint32_t limit = 200;
+    static constexpr field_rule rules[] = {
+        {.name = "glob",
+         .required = true,
+         .min = 1,
+         .max = path_bytes_max,
+         .doc = "Such as src/**/*.{cpp,hpp}; without a slash it is held against the name alone, in any folder."},
+        {.name = "path", .max = path_bytes_max, .doc = "Folder to search; empty: the project."},
+        {.name = "newest_first", .doc = "Files that were changed last come first, with the time; else by path."},
+        {.name = "limit", .min = 1, .max = 1000, .doc = "How many files to name; 200 when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(find_files_arguments, (), (glob, path, newest_first, limit))
 
 struct list_files_arguments {
     std::string path;
@@ -77,7 +155,7 @@ struct search_files_arguments {
         {.name = "path", .max = path_bytes_max, .doc = "Folder or file to search; empty: the project."},
         {.name = "glob",
          .max = path_bytes_max,
-         .doc = "Only files whose name or path fits, such as *.cpp or src/**/*.h."}};
+         .doc = "Only files whose name or path fits, such as *.cpp or src/**/*.{c,h}."}};
 };
 BOOST_DESCRIBE_STRUCT(search_files_arguments, (), (pattern, literal, path, glob))
 
@@ -93,6 +171,15 @@ struct run_command_arguments {
         {.name = "time_limit_ms", .min = 0, .doc = "Ends the command earlier than the node's limit would."}};
 };
 BOOST_DESCRIBE_STRUCT(run_command_arguments, (), (command, working_directory, time_limit_ms))
+
+struct fetch_url_arguments {
+    std::string url;
+    std::uint32_t start_line = 1;
+    static constexpr field_rule rules[] = {
+        {.name = "url", .required = true, .min = 1, .max = 4096, .doc = "An http:// or https:// address."},
+        {.name = "start_line", .min = 1, .doc = "First line of its text to show; 1 when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(fetch_url_arguments, (), (url, start_line))
 
 struct ask_human_arguments {
     std::string question;

@@ -3,6 +3,7 @@
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,12 @@ namespace troupe::actors {
 tool_result read_file(const read_file_arguments& a, const tool_environment& where);
 tool_result write_file(const write_file_arguments& a, const tool_environment& where);
 tool_result edit_file(const edit_file_arguments& a, const tool_environment& where);
+tool_result multi_edit_file(const multi_edit_file_arguments& a, const tool_environment& where);
+tool_result apply_patch(const apply_patch_arguments& a, const tool_environment& where);
+tool_result move_file(const move_file_arguments& a, const tool_environment& where);
+tool_result delete_file(const delete_file_arguments& a, const tool_environment& where);
 tool_result list_files(const list_files_arguments& a, const tool_environment& where);
+tool_result find_files(const find_files_arguments& a, const tool_environment& where);
 tool_result search_files(const search_files_arguments& a, const tool_environment& where);
 tool_result run_command(const run_command_arguments& a, const tool_environment& where);
 
@@ -21,6 +27,13 @@ bool is_binary(std::string_view content);
 
 /// The first and the last part of a text, `bytes_max` and a marker line at most; cut at whole UTF-8 characters.
 std::string shorten(std::string_view text, std::size_t bytes_max);
+
+std::size_t count_lines(std::string_view text);
+
+/// Lines of a text from `start_line` (from 1) on, as many as fit, with a last line that says how to read on. Nothing
+/// when the text has fewer lines.
+std::optional<std::string> shown_lines(std::string_view text, std::size_t start_line, std::size_t line_count,
+                                       std::size_t bytes_max);
 
 /// The largest prefix of at most `bytes_max` that ends at a whole UTF-8 character.
 std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max);

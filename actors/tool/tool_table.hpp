@@ -11,6 +11,10 @@ namespace troupe::actors {
 /// The table that comes with Troupe.
 std::span<const tool_info> product_tools();
 
+/// What performs a tool of the product; null for others, and for those that the run answers itself.
+using tool_performer = tool_result (*)(std::string_view arguments, const tool_environment& where);
+tool_performer product_performer(std::string_view name);
+
 /// A tool that was added and not removed since, or null. Valid until the process ends.
 const custom_tool* find_added(std::string_view name);
 

@@ -50,7 +50,7 @@ locals {
   packages = [
     "bubblewrap", "ca-certificates", "curl",
     "libboost-url1.81.0", "libbz2-1.0", "libcaf-core0.17", "libfmt9", "libgit2-1.5", "libhpdf-2.3.0", "libjemalloc2", "liblz4-1",
-    "libqrencode4", "libseccomp2", "libsimdjson14", "libsnappy1v5", "libsodium23", "libspdlog1.10", "libssl3", "libstdc++6",
+    "libqrencode4", "libseccomp2", "libsimdjson14", "libsnappy1v5", "libsodium23", "libspdlog1.10", "libssl3", "libstdc++6", "libxml2",
     "libxxhash0", "libyaml-cpp0.7", "libzstd1", "zlib1g",
   ]
 }

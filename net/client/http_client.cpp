@@ -251,9 +251,13 @@ private:
     }
 
     expected<void> open() {
+        if (request_.may_reach && !request_.may_reach(to_.host, std::nullopt))
+            return forbidden("this host");
         auto endpoints = resolve();
         if (!endpoints)
             return endpoints.error();
+        if (auto allowed = leave_out_forbidden(*endpoints); !allowed)
+            return allowed;
         const error_code unconnected =
             wait(request_.connect_time_out_ms, [&](auto done) { tcp_.async_connect(*endpoints, std::move(done)); });
         if (unconnected)
@@ -261,6 +265,24 @@ private:
         error_code ignored; // an option that is refused costs milliseconds, nothing else
         tcp_.socket().set_option(tcp::no_delay(true), ignored);
         return to_.tls ? shake_hands() : expected<void>();
+    }
+
+    [[nodiscard]] problem forbidden(std::string_view what) const {
+        return {code::forbidden, fmt::format("{}: it is not allowed to connect to {}.", to_.host, what)};
+    }
+
+    /// What is left is what is connected to: there is no second lookup that could give another address.
+    expected<void> leave_out_forbidden(std::vector<tcp::endpoint>& endpoints) const {
+        if (!request_.may_reach || endpoints.empty())
+            return {};
+        const auto first = endpoints.front().address().to_string();
+        std::erase_if(endpoints, [&](const tcp::endpoint& one) {
+            // Without the scope of a link-local address, which is no part of it.
+            const auto text = one.address().to_string();
+            const auto address = parse_ip(std::string_view(text).substr(0, text.find('%')));
+            return !address || !request_.may_reach(to_.host, *address);
+        });
+        return endpoints.empty() ? expected<void>(forbidden("its address " + first)) : expected<void>();
     }
 
     /// "localhost" is this machine without a lookup (RFC 6761, 6.3): resolvers of small images do not know it.
@@ -412,11 +434,17 @@ private:
             parser->skip(request_.method == "HEAD");
         };
         begin_reply();
+        bool head_seen = request_.on_head == nullptr;
         while (true) {
             error_code bad;
             while (unread_.size() > 0 && !parser->is_done() && !bad) {
                 const std::size_t taken = parser->put(unread_.data(), bad);
                 unread_.consume(taken);
+            }
+            if (!head_seen && parser->is_header_done() && parser->get().result_int() / 100 != 1) {
+                head_seen = true;
+                if (auto wanted = request_.on_head(head_of(*parser)); !wanted)
+                    return wanted.error();
             }
             const reply_sink& taken = parser->get().body();
             if (taken.ended_by_caller)
@@ -446,6 +474,12 @@ private:
     }
 
     static client_response response_of(reply_parser& parser) {
+        auto out = head_of(parser);
+        out.body = std::move(parser.get().body().kept);
+        return out;
+    }
+
+    static client_response head_of(reply_parser& parser) {
         client_response out;
         out.status = static_cast<int>(parser.get().result_int());
         for (const auto& field : parser.get()) {
@@ -455,7 +489,6 @@ private:
             if (!fresh)
                 at->second += ", " + std::string(field.value());
         }
-        out.body = std::move(parser.get().body().kept);
         return out;
     }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/body.hpp"
+#include "schemas/base/network.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstddef>
@@ -18,6 +19,8 @@
 /// Each call runs on an io_context of its own in the caller's thread; safe from any thread.
 namespace troupe::net {
 
+struct client_response;
+
 struct client_request {
     std::string method = "GET";
     std::string url; ///< "http://127.0.0.1:7117/api/v1/runs?limit=5"
@@ -31,6 +34,11 @@ struct client_request {
     std::int64_t idle_time_out_ms = 90'000; ///< Longest silence; 0: none.
     std::int64_t time_out_ms = 300'000;     ///< The whole call; 0: none (streams).
     std::size_t reply_bytes_max = 64 << 20; ///< Of a body that is kept; pieces given to `on_data` are the caller's.
+    /// Whether that host may be looked up (without an address), and then connected to at an address it leads to. The
+    /// name is looked up once: what was allowed is what is connected to. None: whatever there is.
+    std::function<bool(const std::string& host, const std::optional<ip_bytes>& address)> may_reach = {};
+    /// Sees status and headers before any of the body is kept; a problem ends the call.
+    std::function<expected<void>(const client_response& head)> on_head = {};
 };
 
 struct client_response {
@@ -40,9 +48,9 @@ struct client_response {
 };
 
 /// One request and its whole answer. Problems: `connection_failed` (names host and cause; also a time-out of the
-/// connection or of its silence), `deadline_exceeded` (the whole call's), `cancelled`, `payload_too_large`,
-/// `invalid_request` (the URL). Any HTTP status is a success here; redirects are not followed; a body that was cut
-/// short is `connection_failed`.
+/// connection or of its silence), `forbidden` (`may_reach`), `deadline_exceeded` (the whole call's), `cancelled`,
+/// `payload_too_large`, `invalid_request` (the URL). Any HTTP status is a success here; redirects are not followed; a
+/// body that was cut short is `connection_failed`.
 expected<client_response> fetch(const client_request& request, std::stop_token stop = {});
 
 /// Like `fetch`, but the body of a 2xx answer goes piece by piece to `on_data` as it comes; returning false from it

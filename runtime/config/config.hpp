@@ -120,6 +120,8 @@ struct config {
     std::string sandbox = "bubblewrap";
     std::string sandbox_network = "none";
 
+    std::string tools_fetch_allow;
+
     std::string model_default;
     std::string model_scripts;
     std::string model_prices;

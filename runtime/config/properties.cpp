@@ -1,5 +1,6 @@
 #include "runtime/config/checks.hpp"
 #include "runtime/config/config.hpp"
+#include "runtime/config/fetch_policy.hpp"
 #include "runtime/config/oidc.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/process/network_grant.hpp"
@@ -493,6 +494,10 @@ constexpr property table[] = {
      .member = &config::sandbox_network,
      .doc = "What commands reach: `none`, `all`, or a list as in `example.org, *.example.org:8443`, through a proxy.",
      .check = check_read<parse_network_grant>},
+    {.name = "tools.fetch.allow",
+     .member = &config::tools_fetch_allow,
+     .doc = "What `fetch_url` reaches, by commas: `public` (all public addresses), hosts, networks. Empty: it is off.",
+     .check = check_fetch},
     {.name = "model.default",
      .member = &config::model_default,
      .doc = "Model of runs that name none: `rehearsal`, `rehearsal:NAME`, `openai` or `openai/NAME`; empty: `openai` "

@@ -1,5 +1,6 @@
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_model.hpp"
+#include "actors/tool/tool.hpp"
 #include "tests/actors/run_fixture.hpp"
 
 #include "schemas/agent_messages.hpp"
@@ -203,7 +204,7 @@ BOOST_AUTO_TEST_CASE(model_is_given_everything_that_was_said) {
     BOOST_TEST(request.messages[3].content == "hello");
     BOOST_TEST(request.messages[3].is_error);
     BOOST_TEST(request.idempotency_key == to_string(id_of(1)) + "/2");
-    BOOST_TEST(request.tools.size() == 8u);
+    BOOST_TEST(request.tools.size() == all_tools().size());
 }
 
 BOOST_AUTO_TEST_CASE(run_without_a_project_has_no_tools_for_files) {

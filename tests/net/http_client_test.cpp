@@ -254,4 +254,40 @@ BOOST_AUTO_TEST_CASE(early_answer_to_a_large_body_is_seen) {
     BOOST_TEST(reply->status == 413);
 }
 
+BOOST_AUTO_TEST_CASE(only_addresses_that_are_allowed_are_connected_to) {
+    const loopback_server server(answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    client_request request;
+    request.url = "http://localhost:" + std::to_string(server.port()) + "/";
+    std::string asked;
+    request.may_reach = [&](const std::string& host, const std::optional<ip_bytes>& address) {
+        asked += host + (address ? "=" + ip_text(*address) : "") + " ";
+        return !address || ip_text(*address) == "127.0.0.1";
+    };
+    BOOST_TEST(fetch(request).value().body == "ok");
+    BOOST_TEST(asked ==
+               "localhost localhost=127.0.0.1 localhost=::1 "); // a name is looked up once, all of it is judged
+
+    request.may_reach = [](const std::string&, const std::optional<ip_bytes>& address) { return !address; };
+    BOOST_TEST((refusal(fetch(request)) == code::forbidden));
+    request.url = "http://not-to-be-looked-up.invalid/";
+    request.may_reach = [](const std::string&, const std::optional<ip_bytes>&) { return false; };
+    BOOST_TEST((refusal(fetch(request)) == code::forbidden));
+}
+
+BOOST_AUTO_TEST_CASE(a_caller_that_does_not_want_the_head_is_spared_the_body) {
+    const loopback_server server([](peer& client) {
+        client.read_request();
+        client.send(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\n");
+        client.wait_for_close(); // the body never comes
+    });
+    client_request request;
+    request.url = server.url();
+    request.on_head = [](const client_response& head) -> expected<void> {
+        BOOST_TEST(head.status == 200);
+        return problem{code::tool_failed, head.headers.at("content-type")};
+    };
+    BOOST_TEST((refusal(fetch(request)) == code::tool_failed));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,129 @@
+#include "actors/tool/tool.hpp"
+#include "actors/tool/tool_arguments.hpp"
+#include "actors/tool/tool_performers.hpp"
+#include "actors/tool/tool_table.hpp"
+
+#include <algorithm>
+#include <array>
+
+/// The tools that come with Troupe, a row each.
+namespace troupe::actors {
+
+namespace {
+
+struct row {
+    tool_info info;
+    tool_performer perform = nullptr; ///< Null: the run answers it.
+};
+
+template <class Arguments>
+constexpr tool_info of(tool_info info) {
+    info.schema = json_schema<Arguments>;
+    info.check = tool_detail::check_arguments<Arguments>;
+    return info;
+}
+
+template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
+tool_result decode_and_perform(std::string_view arguments, const tool_environment& where) {
+    const auto decoded = tool_detail::decode_arguments<Arguments>(arguments);
+    return decoded ? perform(*decoded, where) : refuse(decoded.error());
+}
+
+template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
+constexpr row performed(tool_info info) {
+    return {of<Arguments>(info), decode_and_perform<Arguments, perform>};
+}
+
+/// Looks at the project and changes nothing.
+template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
+constexpr row reading(std::string_view name, std::string_view description) {
+    return performed<Arguments, perform>({.name = name,
+                                          .description = description,
+                                          .safety = repeat_safety::idempotent,
+                                          .writes = false,
+                                          .needs_project = true,
+                                          .permission = "read",
+                                          .schema = nullptr,
+                                          .check = nullptr});
+}
+
+/// Changes the project, and sees on a repeat what is already done.
+template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
+constexpr row writing(std::string_view name, std::string_view description) {
+    return performed<Arguments, perform>({.name = name,
+                                          .description = description,
+                                          .safety = repeat_safety::idempotent,
+                                          .writes = true,
+                                          .needs_project = true,
+                                          .permission = "write",
+                                          .schema = nullptr,
+                                          .check = nullptr});
+}
+
+template <class Arguments>
+constexpr row answered_by_the_run(std::string_view name, std::string_view description, std::string_view permission) {
+    return {of<Arguments>({.name = name,
+                           .description = description,
+                           .safety = repeat_safety::control,
+                           .writes = false,
+                           .needs_project = false,
+                           .permission = permission,
+                           .schema = nullptr,
+                           .check = nullptr}),
+            nullptr};
+}
+
+constexpr std::array rows = {
+    reading<read_file_arguments, read_file>("read_file", "Reads a text file of the project, or a range of its lines."),
+    writing<write_file_arguments, write_file>(
+        "write_file", "Writes a whole file of the project. Missing folders are made; a file that exists is replaced."),
+    writing<edit_file_arguments, edit_file>(
+        "edit_file", "Replaces a text that occurs exactly once in a file of the project. Give enough lines around the "
+                     "change to make it the only one, or set replace_all."),
+    writing<multi_edit_file_arguments, multi_edit_file>(
+        "multi_edit_file", "Makes several edits of one file of the project, one after the other, all or none."),
+    writing<apply_patch_arguments, apply_patch>(
+        "apply_patch", "Applies a unified diff to files of the project, all or none: changes, new files, deletions, "
+                       "renames. Lines have to be the same to the letter; only their numbers may be off."),
+    writing<move_file_arguments, move_file>(
+        "move_file", "Moves or renames a file or a folder of the project. Missing folders are made."),
+    writing<delete_file_arguments, delete_file>(
+        "delete_file", "Deletes a file of the project, or a folder with all that it holds when recursive is set."),
+    reading<list_files_arguments, list_files>("list_files", "Lists files and folders of the project with their sizes."),
+    reading<find_files_arguments, find_files>(
+        "find_files", "Finds files of the project by their names and paths. To search what they hold, use "
+                      "search_files."),
+    reading<search_files_arguments, search_files>(
+        "search_files", "Searches the lines of the project's text files. Answers with path:line: text."),
+    performed<run_command_arguments, run_command>(
+        {.name = "run_command",
+         .description = "Runs a shell line in a sandbox: only the project is writable. Answers with exit code and "
+                        "output. What it leaves in the background is ended with it.",
+         .safety = repeat_safety::recorded,
+         .writes = true,
+         .needs_project = true,
+         .permission = "execute",
+         .schema = nullptr,
+         .check = nullptr}),
+    answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
+    answered_by_the_run<finish_arguments>(
+        "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),
+};
+
+} // namespace
+
+std::span<const tool_info> product_tools() {
+    static constexpr auto infos = [] {
+        std::array<tool_info, rows.size()> out{};
+        std::ranges::transform(rows, out.begin(), &row::info);
+        return out;
+    }();
+    return infos;
+}
+
+tool_performer product_performer(std::string_view name) {
+    const auto found = std::ranges::find(rows, name, [](const row& r) { return r.info.name; });
+    return found == rows.end() ? nullptr : found->perform;
+}
+
+} // namespace troupe::actors
