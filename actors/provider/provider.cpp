@@ -87,7 +87,7 @@ expected<model_registry> model_registry::make(provider_settings settings) {
             return problem{code::config_invalid, fmt::format("The own model '{}' cannot be used: it {}.", name,
                                                              model ? "has no name, or one that is taken" : "is null")};
     if (out.has_openai()) {
-        net::openai_settings wire;
+        net::wire_settings wire;
         if (!out.settings_.openai_base_url.empty())
             wire.base_url = out.settings_.openai_base_url;
         if (out.settings_.openai_api_key.starts_with(secret_prefix))
@@ -95,7 +95,7 @@ expected<model_registry> model_registry::make(provider_settings settings) {
         else
             wire.api_key = out.settings_.openai_api_key;
         wire.ca_file = out.settings_.openai_ca_file;
-        auto made = net::make_openai_model(std::move(wire));
+        auto made = net::make_model(std::move(wire));
         if (!made)
             return made.error();
         out.openai_ = *std::move(made);

@@ -37,10 +37,10 @@ model_request question() {
 }
 
 std::unique_ptr<net::model> model_at(const std::string& base_url) {
-    openai_settings settings;
+    wire_settings settings;
     settings.base_url = base_url;
     settings.api_key = key;
-    auto made = make_openai_model(settings);
+    auto made = make_model(settings);
     BOOST_REQUIRE(made);
     return *std::move(made);
 }
@@ -66,7 +66,7 @@ problem refusal(const std::string& answer) {
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(openai_wire)
+BOOST_AUTO_TEST_SUITE(model_over_http)
 
 BOOST_AUTO_TEST_CASE(request_carries_the_context_the_tools_and_the_keys) {
     std::string seen;
@@ -156,10 +156,10 @@ BOOST_AUTO_TEST_CASE(reply_over_its_bound_is_refused) {
         client.read_request();
         client.send("HTTP/1.1 200 OK\r\n\r\n" + good_stream);
     });
-    openai_settings settings;
+    wire_settings settings;
     settings.base_url = server.url("/v1");
     settings.reply_bytes_max = good_stream.size() / 2;
-    const auto reply = (*make_openai_model(settings))->complete(question(), {}, {});
+    const auto reply = (*make_model(settings))->complete(question(), {}, {});
     BOOST_REQUIRE(!reply);
     BOOST_CHECK(reply.error().code == code::model_reply_invalid);
 }
@@ -221,12 +221,60 @@ BOOST_AUTO_TEST_CASE(nobody_there_is_unavailable_and_stop_is_cancelled) {
     BOOST_CHECK(stopped.error().code == code::cancelled);
 }
 
+BOOST_AUTO_TEST_CASE(each_wire_has_its_path_and_shows_its_key) {
+    const auto head_of = [](model_wire wire, const std::string& base) {
+        std::string seen;
+        loopback_server server([&](peer& client) {
+            seen = client.read_request();
+            client.send(http(500, ""));
+        });
+        wire_settings settings;
+        settings.wire = wire;
+        settings.base_url = server.url(base);
+        settings.api_key = key;
+        BOOST_TEST(!(*make_model(settings))->complete(question(), {}, {}));
+        return seen.substr(0, seen.find("\r\n\r\n") + 2);
+    };
+    const auto has = [](const std::string& head, std::string_view part) {
+        return head.find(part) != std::string::npos;
+    };
+    const auto responses = head_of(model_wire::openai_responses, "/v1");
+    BOOST_TEST(responses.starts_with("POST /v1/responses HTTP/1.1\r\n"));
+    BOOST_TEST(has(responses, "\r\nAuthorization: Bearer sk-very-secret\r\n"));
+    for (const char* base : {"/", "/v1", "/v1/"}) {
+        const auto anthropic = head_of(model_wire::anthropic, base);
+        BOOST_TEST(anthropic.starts_with("POST /v1/messages HTTP/1.1\r\n"));
+        BOOST_TEST(has(anthropic, "\r\nx-api-key: sk-very-secret\r\n"));
+        BOOST_TEST(has(anthropic, "\r\nanthropic-version: 2023-06-01\r\n"));
+        BOOST_TEST(!has(anthropic, "Authorization"));
+    }
+    BOOST_TEST(head_of(model_wire::ollama, "/").starts_with("POST /api/chat HTTP/1.1\r\n"));
+    BOOST_TEST(head_of(model_wire::deepseek, "/").starts_with("POST /chat/completions HTTP/1.1\r\n"));
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_ollama_come_over_http_too) {
+    loopback_server server([&](peer& client) {
+        client.read_request();
+        client.send(
+            "HTTP/1.1 200 OK\r\nx-ratelimit-remaining-requests: 3\r\nx-ratelimit-reset-requests: 6m0s\r\n\r\n"
+            "{\"message\":{\"content\":\"Hel\"},\"done\":false}\n{\"message\":{\"content\":\"lo\"},\"done\":true}\n");
+        client.wait_for_close();
+    });
+    wire_settings settings;
+    settings.wire = model_wire::ollama;
+    settings.base_url = server.url("/");
+    const auto reply = (*make_model(settings))->complete(question(), {}, {});
+    BOOST_REQUIRE(reply);
+    BOOST_TEST(reply->content == "Hello");
+    BOOST_CHECK((reply->limits.requests == rate_limit{3, 360'000}));
+}
+
 BOOST_AUTO_TEST_CASE(settings_that_cannot_be_right_are_refused) {
     const auto refused = [](const std::string& url, const std::string& api_key) {
-        openai_settings settings;
+        wire_settings settings;
         settings.base_url = url;
         settings.api_key = api_key;
-        const auto made = make_openai_model(settings);
+        const auto made = make_model(settings);
         return !made && made.error().code == code::config_invalid &&
                made.error().detail.find("secret") == std::string::npos;
     };

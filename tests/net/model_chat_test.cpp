@@ -1,4 +1,5 @@
-#include "net/model/openai_stream.hpp"
+#include "net/model/wire.hpp"
+#include "schemas/base/json.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -22,16 +23,14 @@ std::string call(const std::string& fields) { return chunk(R"({"tool_calls":[{)"
 const std::string end_of_calls = chunk("{}", R"("tool_calls")");
 
 expected<model_reply> reply_of(const std::vector<std::string>& chunks, std::string* tokens = nullptr) {
-    openai_stream stream;
-    for (const auto& one : chunks) {
-        const auto fed = stream.feed(one, [&](std::string_view token) {
-            if (tokens != nullptr)
-                *tokens += std::string(token) + "|";
-        });
-        if (!fed)
+    const auto reply = chat_reply([&](std::string_view token) {
+        if (tokens != nullptr)
+            *tokens += std::string(token) + "|";
+    });
+    for (const auto& one : chunks)
+        if (const auto fed = reply->feed(one); !fed)
             return fed.error();
-    }
-    return stream.finish(400);
+    return reply->finish(400);
 }
 
 std::vector<std::string> calls_of(const std::vector<std::string>& chunks) {
@@ -51,7 +50,7 @@ void check_calls(const std::vector<std::string>& chunks, const std::vector<std::
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(openai_stream_of_chunks)
+BOOST_AUTO_TEST_SUITE(chat_stream_of_chunks)
 
 BOOST_AUTO_TEST_CASE(text_streams_and_usage_comes_last) {
     std::string tokens;
