@@ -10,4 +10,7 @@ namespace troupe {
 /// reasoning goes back with tool calls.
 BOOST_DEFINE_ENUM_CLASS(model_wire, openai, openai_responses, anthropic, ollama, deepseek)
 
+/// What a model can do. tools: call them. images: look at them. reasoning: it thinks before it answers.
+BOOST_DEFINE_ENUM_CLASS(model_capability, tools, images, reasoning)
+
 } // namespace troupe
