@@ -99,6 +99,16 @@ std::string messages_of(const std::vector<message>& messages) {
     return out;
 }
 
+/// A turn of calls has to begin with the thinking that led to them, or nothing may think: it is missing where another
+/// model began the turn.
+bool may_think(const std::vector<message>& messages) {
+    const auto turn =
+        std::find_if(messages.rbegin(), messages.rend(), [](const message& m) { return m.role == role::user; });
+    return std::all_of(messages.rbegin(), turn, [](const message& m) {
+        return m.role != role::assistant || m.tool_calls.empty() || !m.reasoning_state.empty();
+    });
+}
+
 void write_tool(std::string& out, const tool_declaration& tool) {
     json::object_writer(out)
         .field("name", tool.name)
@@ -253,7 +263,8 @@ std::string write_anthropic(const model_request& request, std::string_view /*bas
     w.raw_field("messages", messages_of(request.messages));
     if (!request.tools.empty())
         w.raw_field("tools", array_of(request.tools, write_tool));
-    const bool thinks = request.reasoning && request.output_tokens_max > thinking_tokens_min;
+    const bool thinks =
+        request.reasoning && request.output_tokens_max > thinking_tokens_min && may_think(request.messages);
     if (thinks) {
         std::string thinking;
         json::object_writer(thinking)

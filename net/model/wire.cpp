@@ -134,8 +134,12 @@ expected<model_reply> reply_assembler::finish(std::size_t request_bytes) const {
             return problem{code::model_reply_invalid, "The provider's reply calls a tool without saying which."};
         bytes += call.name.size() + call.arguments.size();
     }
-    if (!has_usage_)
-        out.usage = {estimate(request_bytes), estimate(bytes), true};
+    // Some send none, or zeros where it came from their cache: a budget cannot do with that.
+    out.usage.estimated = !has_usage_ || out.usage.input == 0;
+    if (out.usage.input == 0)
+        out.usage.input = estimate(request_bytes);
+    if (out.usage.output == 0)
+        out.usage.output = estimate(bytes);
     return out;
 }
 

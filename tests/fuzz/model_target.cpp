@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t bytes_max = 1 << 20;
 
 /// What came of a body that was cut there.
-std::string outcome(net::model_wire name, std::string_view body, std::size_t cut) {
+std::string outcome(model_wire name, std::string_view body, std::size_t cut) {
     const auto& wire = net::wire_of(name);
     std::string tokens;
     const auto reply = wire.assembler([&](std::string_view t) { tokens += t; });
@@ -65,7 +65,7 @@ void check_refusal(cutter& in) {
 
 void try_input(std::string_view input) {
     cutter in(input);
-    const auto wire = static_cast<net::model_wire>(in.byte() % 5);
+    const auto wire = static_cast<model_wire>(in.byte() % 5);
     const auto how = in.byte();
     if (how == 255) {
         return check_refusal(in);

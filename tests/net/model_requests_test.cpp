@@ -146,6 +146,17 @@ BOOST_AUTO_TEST_CASE(anthropic_thinks_within_the_output_and_at_its_own_temperatu
     BOOST_TEST(member(write_anthropic(request, ""), "/thinking").empty());
 }
 
+/// The provider refuses calls without the thinking before them, which another model's have not.
+BOOST_AUTO_TEST_CASE(anthropic_does_not_think_in_a_turn_that_another_model_began) {
+    auto request = conversation();
+    request.reasoning = true;
+    request.output_tokens_max = 8192;
+    request.messages.pop_back(); // the turn goes on
+    BOOST_TEST(member(write_anthropic(request, ""), "/thinking").empty());
+    request.messages[2].reasoning_state = R"([{"type":"thinking","thinking":"hm","signature":"Eq"},null,null])";
+    BOOST_TEST(!member(write_anthropic(request, ""), "/thinking").empty());
+}
+
 /// Blank texts are refused by the provider, and so are two turns of one role.
 BOOST_AUTO_TEST_CASE(anthropic_gets_no_empty_blocks_and_no_empty_turns) {
     model_request request;
