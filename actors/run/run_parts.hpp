@@ -24,8 +24,12 @@ struct context_message {
     std::string tool_call_id;
     std::string tool_name;
     bool is_error = false;
+    std::string reasoning_state = {}; ///< Goes back unchanged, as `reasoning` does, to the same provider only.
+    std::string provider = {};        ///< Whose reply it is; empty: nobody noted it.
 };
-BOOST_DESCRIBE_STRUCT(context_message, (), (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error))
+BOOST_DESCRIBE_STRUCT(context_message, (),
+                      (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error, reasoning_state,
+                       provider))
 
 /// A model call whose outcome is not there yet.
 struct open_model_call {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/run/run_parts.hpp"
-#include "actors/run/run_state_v1.hpp"
+#include "actors/run/run_state_v2.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -79,19 +79,19 @@ BOOST_DESCRIBE_STRUCT(run_progress, (),
                        working_since, created_at, started_at, finished_at, updated_at))
 
 struct run_state {
-    static constexpr int version = 2;
-    using previous = v1::run_state;
+    static constexpr int version = 3;
+    using previous = v2::run_state;
     run_progress progress;
     std::vector<context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
 
-namespace v1 {
+namespace v2 {
 
-/// Nobody noted then who performs a call: it is taken for this node.
+/// Providers' reasoning was not kept then.
 troupe::actors::run_state upcast(const run_state& old);
 
-} // namespace v1
+} // namespace v2
 
 inline bool exists(const run_progress& p) { return !p.id.is_nil(); }
 

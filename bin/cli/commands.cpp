@@ -189,7 +189,7 @@ const std::vector<command>& all_commands() {
              compliance_commands(), user_commands(),    organization_commands(), usage_commands(),  settings_commands(),
              role_commands(),       key_commands(),     audit_commands(),        secret_commands(), event_commands(),
              backup_commands(),     journal_commands(), erase_commands(),        local_commands(),  bench_commands(),
-             cluster_commands()}) {
+             cluster_commands(),    model_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;
