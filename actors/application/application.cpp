@@ -3,6 +3,7 @@
 #include "actors/agent/agent_routes.hpp"
 #include "actors/application/about_api.hpp"
 #include "actors/application/cluster_ways.hpp"
+#include "actors/application/configured_models.hpp"
 #include "actors/application/edge_metrics.hpp"
 #include "actors/application/kinds.hpp"
 #include "actors/application/live_channels.hpp"
@@ -25,7 +26,7 @@
 #include "actors/identity/identity.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/project/project_workspaces.hpp"
-#include "actors/provider/provider.hpp"
+#include "actors/provider/provider_routes.hpp"
 #include "actors/provider/provider_watch.hpp"
 #include "actors/run/chat_routes.hpp"
 #include "actors/run/history_routes.hpp"
@@ -46,7 +47,6 @@
 #include "net/object_store/s3.hpp"
 #include "net/websocket/asyncapi.hpp"
 #include "runtime/backup/backup_desk.hpp"
-#include "runtime/config/prices.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/node.hpp"
 #include "runtime/process/network_grant.hpp"
@@ -85,17 +85,6 @@ constexpr std::size_t kind_name_bytes_max = 32;
 /// What open connections of an edge that is started anew have to end.
 constexpr std::int64_t edge_restart_drain_ms = 1000;
 
-provider_settings providers_of(const runtime::config& c) {
-    provider_settings out;
-    out.default_model = c.model_default;
-    out.openai_base_url = c.model_openai_base_url;
-    out.openai_api_key = c.model_openai_api_key;
-    out.openai_model = c.model_openai_model;
-    out.openai_ca_file = c.model_openai_ca_file;
-    out.scripts = c.model_scripts;
-    return out;
-}
-
 } // namespace
 
 struct application::impl {
@@ -121,6 +110,7 @@ struct application::impl {
     present_edge edge;
     std::set<std::string> kinds; ///< Of entities.
     std::unique_ptr<provider_watch> providers;
+    provider_parts shown_models;
     std::vector<runtime::supervision_tree::entry> edge_entries;
     std::map<std::string, runtime::token_price> prices;
     std::function<std::vector<net::route>(const runtime::services&)> own_routes;
@@ -137,7 +127,7 @@ struct application::impl {
               run_routes(parts, *workspaces), run_history_routes(parts), chat_routes(parts), backup_routes(parts),
               secret_routes(parts, *vault), audit_routes(*audit), identity_routes(*who), usage_routes(parts),
               settings_routes(settings_of), live_routes(parts), compliance_routes(parts), erasure_routes(parts),
-              own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+              provider_routes(shown_models), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -149,17 +139,6 @@ struct application::impl {
         return found == all.end() ? std::string() : found->name;
     }
 
-    /// A rehearsal costs nothing; of others only the configuration knows.
-    std::optional<model_price> price_of(std::string_view name) const {
-        if (name.starts_with("rehearsal")) {
-            return model_price{};
-        }
-        const auto found = prices.find(name == "openai" ? "openai/" + models.model_name(name) : std::string(name));
-        return found == prices.end()
-                   ? std::nullopt
-                   : std::optional(model_price{found->second.input_micros, found->second.output_micros});
-    }
-
     run_services run_parts() {
         run_services out;
         out.store = node->parts().store;
@@ -168,10 +147,10 @@ struct application::impl {
             if (!model) {
                 return model.error();
             }
-            return chosen_model{providers->watch(name.empty() ? default_model() : std::string(name), *model),
-                                name.empty() ? default_model() : std::string(name), models.model_name(name)};
+            const auto known_as = name.empty() ? default_model() : std::string(name);
+            return chosen_as(known_as, providers->watch(known_as, *model), models);
         };
-        out.price = [this](std::string_view name) { return price_of(name); };
+        out.price = [this](std::string_view name) { return price_of(name, models, prices); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
         out.command_limits.free_bytes_min = static_cast<std::uint64_t>(node->parts().settings->storage_free_bytes_min);
@@ -382,16 +361,19 @@ expected<runtime::kind_registry> all_kinds(runtime::kind_registry kinds, std::ve
 expected<std::unique_ptr<application>> application::start(const runtime::config& given,
                                                           const std::filesystem::path& runner, extensions own) {
     auto settings = given;
-    auto providers = with_environment(providers_of(settings));
-    providers.own = std::move(own.models);
+    auto providers = providers_of(settings);
+    if (!providers) {
+        return providers.error();
+    }
+    providers->own = std::move(own.models);
     // The models are judged before there is a node; they ask for secrets when it serves.
     const auto secrets = std::make_shared<std::function<expected<std::string>(std::string_view)>>();
-    providers.find_secret = [secrets](std::string_view name) { return (*secrets)(name); };
-    auto models = model_registry::make(std::move(providers));
+    providers->find_secret = [secrets](std::string_view name) { return (*secrets)(name); };
+    auto models = model_registry::make(std::move(*providers));
     if (!models) {
         return models.error();
     }
-    auto prices = runtime::parse_prices(settings.model_prices);
+    auto prices = prices_of(settings, *models);
     if (!prices) {
         return prices.error();
     }
@@ -438,6 +420,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.node = std::move(*node);
     me.key = std::move(*key);
     me.prices = std::move(*prices);
+    me.shown_models = {&me.models, [&me](std::string_view name) { return token_price_of(name, me.models, me.prices); }};
     me.own_routes = std::move(own.routes);
     me.own_tools = std::move(*tools);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;

@@ -1,13 +1,14 @@
 #include "actors/provider/provider.hpp"
 
+#include "actors/provider/provider_key.hpp"
 #include "actors/provider/rehearsal.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -17,15 +18,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view openai_prefix = "openai/";
+constexpr std::string_view openai_name = "openai";
 constexpr std::string_view script_prefix = "rehearsal:";
 constexpr std::string_view script_extensions[] = {"", ".yaml", ".yml"};
 constexpr std::size_t listed_scripts_max = 200;
 
-void fill(std::string& setting, const char* variable) {
-    const char* value = std::getenv(variable);
-    if (setting.empty() && value != nullptr)
-        setting = value;
+/// The provider or model of that name, or null.
+template <class Named>
+const Named* find_named(const std::vector<Named>& all, std::string_view name) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+    return found == all.end() ? nullptr : &*found;
 }
 
 bool is_inside(const fs::path& folder, const fs::path& file) {
@@ -45,19 +47,6 @@ fs::path script_in(const fs::path& folder, std::string_view name) {
     return {};
 }
 
-/// A secret that is not there is for people to set: no retry helps, so it is refused as a wrong key would be.
-std::function<expected<std::string>()> key_from_secret(const provider_settings& settings) {
-    return [find = settings.find_secret,
-            name = settings.openai_api_key.substr(secret_prefix.size())]() -> expected<std::string> {
-        auto value = find ? find(name) : expected<std::string>(problem{code::not_found, "there are no secrets here"});
-        if (!value)
-            return problem{code::model_refused,
-                           fmt::format("The key of the openai provider is the secret '{}', and it cannot be had: {}.",
-                                       name, value.error().detail)};
-        return value;
-    };
-}
-
 expected<std::string> read_script(const fs::path& file) {
     std::ifstream in(file, std::ios::binary);
     std::string text(rehearsal_script_bytes_max + 1, '\0');
@@ -71,35 +60,74 @@ expected<std::string> read_script(const fs::path& file) {
     return text;
 }
 
+/// The provider's part of "PROVIDER/MODEL".
+std::string_view provider_in(std::string_view name) { return name.substr(0, name.find('/')); }
+
+/// `openai`, as it was configured before there were others.
+std::optional<runtime::model_provider> openai_of(const provider_settings& s) {
+    if (s.openai_api_key.empty() && s.openai_base_url.empty())
+        return std::nullopt;
+    return runtime::model_provider{.name = std::string(openai_name),
+                                   .wire = model_wire::openai,
+                                   .base_url = s.openai_base_url,
+                                   .api_key = s.openai_api_key,
+                                   .model = s.openai_model,
+                                   .ca_file = s.openai_ca_file,
+                                   .models = {}};
+}
+
+/// What the name alone means where nobody said it.
+std::string default_model_of(const runtime::model_provider& p) {
+    if (!p.models.empty())
+        return p.models.front().name;
+    switch (p.wire) {
+    case model_wire::openai:
+    case model_wire::openai_responses:
+        // Servers that others run have models of their own; the one that is configured as openai always meant this.
+        return p.name == openai_name || p.base_url.empty() ? std::string(openai_model_default) : std::string();
+    case model_wire::anthropic:
+        return "claude-sonnet-4-5";
+    case model_wire::deepseek:
+        return "deepseek-chat";
+    case model_wire::ollama:
+        break;
+    }
+    return {};
+}
+
 } // namespace
 
-provider_settings with_environment(provider_settings settings) {
-    fill(settings.openai_base_url, "OPENAI_BASE_URL");
-    fill(settings.openai_api_key, "OPENAI_API_KEY");
-    fill(settings.openai_model, "OPENAI_MODEL");
-    return settings;
+expected<void> model_registry::open(const runtime::model_provider& p) {
+    net::wire_settings wire{.wire = p.wire, .provider = p.name, .base_url = p.base_url, .ca_file = p.ca_file};
+    if (is_key_reference(p.api_key))
+        wire.find_api_key = key_finder(p.name, p.api_key, settings_.find_secret);
+    else
+        wire.api_key = p.api_key;
+    auto made = net::make_model(std::move(wire));
+    if (!made)
+        return made.error();
+    wires_[p.name] = *std::move(made);
+    return {};
 }
 
 expected<model_registry> model_registry::make(provider_settings settings) {
+    const auto openai = openai_of(settings);
+    if (openai && !find_named(settings.providers, openai_name))
+        settings.providers.insert(settings.providers.begin(), *openai);
     model_registry out(std::move(settings));
+    for (auto& p : out.settings_.providers) {
+        if (p.model.empty())
+            p.model = default_model_of(p);
+        if (p.base_url.empty())
+            p.base_url = net::default_base_url(p.wire);
+        if (auto opened = out.open(p); !opened)
+            return opened.error();
+    }
     for (const auto& [name, model] : out.settings_.own)
-        if (name.empty() || name.starts_with("openai") || name.starts_with("rehearsal") || !model)
+        if (name.empty() || name.starts_with(openai_name) || name.starts_with("rehearsal") || !model ||
+            out.wires_.contains(provider_in(name)))
             return problem{code::config_invalid, fmt::format("The own model '{}' cannot be used: it {}.", name,
                                                              model ? "has no name, or one that is taken" : "is null")};
-    if (out.has_openai()) {
-        net::openai_settings wire;
-        if (!out.settings_.openai_base_url.empty())
-            wire.base_url = out.settings_.openai_base_url;
-        if (out.settings_.openai_api_key.starts_with(secret_prefix))
-            wire.find_api_key = key_from_secret(out.settings_);
-        else
-            wire.api_key = out.settings_.openai_api_key;
-        wire.ca_file = out.settings_.openai_ca_file;
-        auto made = net::make_openai_model(std::move(wire));
-        if (!made)
-            return made.error();
-        out.openai_ = *std::move(made);
-    }
     if (auto found = out.find(""); !found)
         return problem{code::config_invalid, "The default model cannot be used: " + found.error().detail,
                        found.error().errors};
@@ -111,7 +139,21 @@ std::string_view model_registry::resolve(std::string_view name) const {
         return name;
     if (!settings_.default_model.empty())
         return settings_.default_model;
-    return has_openai() ? "openai" : "rehearsal";
+    if (find_named(settings_.providers, openai_name))
+        return openai_name;
+    const auto& all = settings_.providers;
+    const auto first = std::find_if(all.begin(), all.end(), [](const auto& p) { return !p.model.empty(); });
+    return first == all.end() ? "rehearsal" : std::string_view(first->name);
+}
+
+const runtime::model_provider* model_registry::provider_of(std::string_view asked) const {
+    const std::string_view name = resolve(asked);
+    return settings_.own.contains(std::string(name)) ? nullptr : find_named(settings_.providers, provider_in(name));
+}
+
+const runtime::provider_model* model_registry::facts(std::string_view name) const {
+    const auto* provider = provider_of(name);
+    return provider == nullptr ? nullptr : find_named(provider->models, model_name(name));
 }
 
 expected<std::shared_ptr<net::model>> model_registry::find(std::string_view asked) const {
@@ -126,11 +168,13 @@ expected<std::shared_ptr<net::model>> model_registry::find(std::string_view aske
     }
     if (name.starts_with(script_prefix))
         return find_script(name.substr(script_prefix.size()));
-    if (name == "openai" || (name.starts_with(openai_prefix) && name.size() > openai_prefix.size())) {
-        if (openai_)
-            return openai_;
+    if (const auto wire = wires_.find(provider_in(name)); wire != wires_.end())
+        return model_name(name).empty()
+                   ? expected<std::shared_ptr<net::model>>(
+                         unknown(name, "it has to be said which model of this provider, as PROVIDER/MODEL"))
+                   : wire->second;
+    if (provider_in(name) == openai_name)
         return unknown(name, "OPENAI_API_KEY or OPENAI_BASE_URL has to be set for it");
-    }
     return unknown(name, "no provider has this name");
 }
 
@@ -160,16 +204,26 @@ expected<std::shared_ptr<net::model>> model_registry::find_script(std::string_vi
 
 std::string model_registry::model_name(std::string_view asked) const {
     const std::string_view name = resolve(asked);
-    if (name == "openai")
-        return settings_.openai_model.empty() ? std::string(openai_model_default) : settings_.openai_model;
-    return std::string(name.starts_with(openai_prefix) ? name.substr(openai_prefix.size()) : name);
+    const auto* provider = provider_of(name);
+    if (provider == nullptr)
+        return std::string(name);
+    return name == provider->name ? provider->model : std::string(name.substr(provider->name.size() + 1));
+}
+
+std::string model_registry::full_name(std::string_view asked) const {
+    const auto* provider = provider_of(asked);
+    return provider == nullptr ? std::string(resolve(asked)) : provider->name + "/" + model_name(asked);
 }
 
 std::vector<model_listing> model_registry::list() const {
     std::vector<model_listing> out;
-    if (openai_) {
-        out.push_back({"openai", fmt::format("{}, model {}", openai_->describe(), model_name("openai"))});
-        out.push_back({"openai/MODEL", "any other model of the same provider"});
+    for (const auto& p : settings_.providers) {
+        const auto what = wires_.find(p.name)->second->describe();
+        if (!p.model.empty())
+            out.push_back({p.name, fmt::format("{}, model {}", what, p.model)});
+        for (const auto& m : p.models)
+            out.push_back({p.name + "/" + m.name, what});
+        out.push_back({p.name + "/MODEL", "any other model of the same provider"});
     }
     for (const auto& [name, model] : settings_.own)
         out.push_back({name, model->describe()});
@@ -185,6 +239,9 @@ std::vector<model_listing> model_registry::list() const {
     for (const auto& one : scripts)
         out.push_back({fmt::format("{}{}", script_prefix, one), "a rehearsal script (scripted, no language model)"});
     const std::string_view standard = resolve("");
+    if (const auto* p = provider_of(standard);
+        p != nullptr && std::none_of(out.begin(), out.end(), [&](const auto& one) { return one.name == standard; }))
+        out.push_back({std::string(standard), wires_.find(p->name)->second->describe()});
     for (auto& one : out)
         one.is_default = one.name == standard;
     return out;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/model/model.hpp"
+#include "runtime/config/model_providers.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <filesystem>
@@ -18,36 +19,41 @@ namespace troupe::actors {
 inline constexpr std::string_view secret_prefix = "secret:";
 
 struct provider_settings {
-    std::string default_model;     ///< A name as `model_registry::find` takes it; empty: see there.
-    std::string openai_base_url;   ///< Empty: api.openai.com.
-    std::string openai_api_key;    ///< Never logged, never shown. "secret:NAME": what `find_secret` gives for NAME.
-    std::string openai_model;      ///< What "openai" means; empty: `openai_model_default`.
-    std::string openai_ca_file;    ///< Empty: the system's certificates.
+    std::string default_model;   ///< A name as `model_registry::find` takes it; empty: see there.
+    std::string openai_base_url; ///< Empty: api.openai.com.
+    std::string openai_api_key;  ///< Never logged, never shown. "secret:NAME": what `find_secret` gives for NAME.
+    std::string openai_model;    ///< What "openai" means; empty: `openai_model_default`.
+    std::string openai_ca_file;  ///< Empty: the system's certificates.
+    /// Beside it; one that is called openai stands in its place.
+    std::vector<runtime::model_provider> providers = {};
     std::filesystem::path scripts; ///< Folder of rehearsal scripts; empty: only the embedded one.
     /// The value of a secret of the node, asked for at each call.
     std::function<expected<std::string>(std::string_view name)> find_secret = {};
     bool scripts_anywhere = false; ///< Whether "rehearsal:/absolute/path" is allowed.
-    /// A program's own models, by the name that agents and runs give; "openai…" and "rehearsal…" are taken.
+    /// A program's own models, by the name that agents and runs give; "openai…", "rehearsal…" and the providers' names
+    /// are taken.
     std::map<std::string, std::shared_ptr<net::model>> own = {};
 };
 
 inline constexpr std::string_view openai_model_default = "gpt-4.1-mini";
 
-/// `settings`, where they are empty filled from OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL.
+/// `settings`, where they are empty filled from OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL, with the providers
+/// that ANTHROPIC_API_KEY (ANTHROPIC_BASE_URL), DEEPSEEK_API_KEY and OLLAMA_HOST make where none has their name.
 provider_settings with_environment(provider_settings settings);
 
 /// A model for people: what to write for it, and what it is.
 struct model_listing {
-    std::string name; ///< "openai", "rehearsal", "rehearsal:NAME"
+    std::string name; ///< "openai", "openai/MODEL", "rehearsal", "rehearsal:NAME"
     std::string description;
     bool is_default = false;
 };
 
 /// Finds models by name. Immutable once made; safe from any thread.
 ///
-/// "" → the default: the configured one, else openai when it has a key or a base URL, else the rehearsal ·
-/// "rehearsal" → the embedded script · "rehearsal:NAME" → NAME, NAME.yaml or NAME.yml in the scripts folder, read again
-/// at each call · "openai" → the configured model · "openai/MODEL" → that model of the same provider.
+/// "" → the default: the configured one, else openai when it has a key or a base URL, else the first provider that has
+/// a model of its own, else the rehearsal · "rehearsal" → the embedded script · "rehearsal:NAME" → NAME, NAME.yaml or
+/// NAME.yml in the scripts folder, read again at each call · "PROVIDER" → its own model · "PROVIDER/MODEL" → that model
+/// of it.
 class model_registry {
 public:
     /// `config_invalid` when the default model, the base URL or the name of an own model cannot be right.
@@ -61,18 +67,28 @@ public:
 
     [[nodiscard]] std::vector<model_listing> list() const;
 
+    /// The providers behind HTTP, with all that was left to defaults filled in.
+    [[nodiscard]] const std::vector<runtime::model_provider>& providers() const { return settings_.providers; }
+
+    /// The provider of a name, "PROVIDER/MODEL" or "PROVIDER"; none of a rehearsal or a program's own model.
+    [[nodiscard]] const runtime::model_provider* provider_of(std::string_view name) const;
+
+    /// What the operator said of the model of that name, or null.
+    [[nodiscard]] const runtime::provider_model* facts(std::string_view name) const;
+
+    /// The name in full: "PROVIDER" → "PROVIDER/MODEL", "" → the default.
+    [[nodiscard]] std::string full_name(std::string_view name) const;
+
 private:
     explicit model_registry(provider_settings settings) : settings_(std::move(settings)) {}
 
-    [[nodiscard]] bool has_openai() const {
-        return !settings_.openai_api_key.empty() || !settings_.openai_base_url.empty();
-    }
+    expected<void> open(const runtime::model_provider& p);
     [[nodiscard]] std::string_view resolve(std::string_view name) const;
     [[nodiscard]] expected<std::shared_ptr<net::model>> find_script(std::string_view name) const;
     [[nodiscard]] problem unknown(std::string_view name, std::string_view why) const;
 
     provider_settings settings_;
-    std::shared_ptr<net::model> openai_;
+    std::map<std::string, std::shared_ptr<net::model>, std::less<>> wires_; ///< By provider.
 };
 
 } // namespace troupe::actors

@@ -255,10 +255,12 @@ run_state run_model::apply(state s, const event& e, const runtime::event_context
     return s;
 }
 
-/// All that it had is there under the same name.
+// All that they had is there under the same name.
+
 v2::run_state v1::upcast(const v1::run_state& old) {
     return from_json<v2::run_state>(to_json(old), strictness::stored).value();
 }
+
 troupe::actors::run_state v2::upcast(const v2::run_state& old) {
     return from_json<troupe::actors::run_state>(to_json(old), strictness::stored).value();
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -32,8 +33,12 @@ struct context_message {
     std::string tool_call_id;
     std::string tool_name;
     bool is_error = false;
+    std::string reasoning_state = {}; ///< Goes back unchanged, as `reasoning` does, to the same provider only.
+    std::string provider = {};        ///< Whose reply it is; empty: nobody noted it.
 };
-BOOST_DESCRIBE_STRUCT(context_message, (), (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error))
+BOOST_DESCRIBE_STRUCT(context_message, (),
+                      (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error, reasoning_state,
+                       provider))
 
 /// Micro-units of money per million tokens; 0: free, or not known.
 struct model_price {
@@ -80,6 +85,8 @@ BOOST_DESCRIBE_STRUCT(mark_model_call, (), (step, attempt))
 
 BOOST_DEFINE_ENUM_CLASS(reply_end, stop, tool_calls, length, content_filter)
 
+namespace v1 {
+
 struct record_model_reply {
     std::uint32_t step = 0;
     std::uint32_t attempt = 0;
@@ -89,10 +96,49 @@ struct record_model_reply {
     std::uint64_t input_tokens = 0;
     std::uint64_t output_tokens = 0;
     reply_end finish = reply_end::stop;
-    std::string model; ///< As the provider named it.
+    std::string model;
 };
 BOOST_DESCRIBE_STRUCT(record_model_reply, (),
                       (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, finish, model))
+
+} // namespace v1
+
+struct record_model_reply {
+    static constexpr int version = 2;
+    using previous = v1::record_model_reply;
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::uint64_t input_tokens = 0;
+    std::uint64_t output_tokens = 0;
+    reply_end finish = reply_end::stop;
+    std::string model;                  ///< As the provider named it.
+    std::string reasoning_state = {};   ///< For the same provider, unchanged.
+    std::string provider = {};          ///< Whose it is; empty: a rehearsal or a program's own model.
+    std::uint64_t cached_tokens = 0;    ///< Of the input.
+    std::uint64_t reasoning_tokens = 0; ///< Of the output.
+};
+BOOST_DESCRIBE_STRUCT(record_model_reply, (),
+                      (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, finish, model,
+                       reasoning_state, provider, cached_tokens, reasoning_tokens))
+
+namespace v1 {
+
+inline troupe::actors::record_model_reply upcast(record_model_reply old) {
+    return {old.step,
+            old.attempt,
+            std::move(old.content),
+            std::move(old.reasoning),
+            std::move(old.tool_calls),
+            old.input_tokens,
+            old.output_tokens,
+            old.finish,
+            std::move(old.model)};
+}
+
+} // namespace v1
 
 struct record_model_failure {
     std::uint32_t step = 0;

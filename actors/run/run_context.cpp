@@ -33,11 +33,14 @@ net::role role_named(std::string_view name) {
     return name == "assistant" ? net::role::assistant : name == "tool" ? net::role::tool : net::role::user;
 }
 
-net::message to_message(const context_message& m) {
+/// What one provider's model thought says nothing to another's, and is refused there where it is signed.
+net::message to_message(const context_message& m, std::string_view provider) {
     net::message out;
+    const bool theirs = m.provider.empty() || m.provider == provider;
     out.role = role_named(m.role);
     out.content = m.content;
-    out.reasoning = m.reasoning;
+    out.reasoning = theirs ? m.reasoning : "";
+    out.reasoning_state = theirs ? m.reasoning_state : "";
     out.tool_call_id = m.tool_call_id;
     out.tool_name = m.tool_name;
     out.is_error = m.is_error;
@@ -83,7 +86,8 @@ std::optional<context_message> message_of(const run_progress& before, const run_
     return std::visit(
         visitor{
             [](const model_call_finished& x) -> message {
-                return context_message{"assistant", x.content, x.reasoning, x.tool_calls, {}, {}, false};
+                return context_message{"assistant", x.content, x.reasoning,       x.tool_calls, {},
+                                       {},          false,     x.reasoning_state, x.provider};
             },
             [](const continuation_asked& x) -> message {
                 return context_message{"user", x.text, {}, {}, {}, {}, false};
@@ -96,7 +100,8 @@ std::optional<context_message> message_of(const run_progress& before, const run_
 }
 
 std::uint64_t bytes_of(const context_message& m) {
-    auto bytes = message_overhead_bytes + m.content.size() + m.reasoning.size() + m.tool_call_id.size();
+    auto bytes = message_overhead_bytes + m.content.size() + m.reasoning.size() + m.reasoning_state.size() +
+                 m.tool_call_id.size();
     for (const auto& call : m.tool_calls) {
         bytes += message_overhead_bytes + call.id.size() + call.name.size() + call.arguments.size();
     }
@@ -118,7 +123,7 @@ std::int64_t cost_of(const model_price& price, std::uint64_t input_tokens, std::
     return (of_million + million - 1) / million;
 }
 
-net::model_request request_of(const run_state& s) {
+net::model_request request_of(const run_state& s, std::string_view provider) {
     const auto& p = s.progress;
     net::model_request request;
     net::message instructions;
@@ -129,7 +134,7 @@ net::model_request request_of(const run_state& s) {
     goal.content = p.request.goal;
     request.messages = {std::move(instructions), std::move(goal)};
     for (const auto& m : s.messages) {
-        request.messages.push_back(to_message(m));
+        request.messages.push_back(to_message(m, provider));
     }
     request.tools = declarations_of(p);
     request.output_tokens_max = p.model_call ? p.model_call->output_tokens_max : output_tokens_max;

@@ -64,6 +64,8 @@ struct model_call_sent {
 };
 BOOST_DESCRIBE_STRUCT(model_call_sent, (), (step, attempt))
 
+namespace v1 {
+
 struct model_call_finished {
     std::uint32_t step = 0;
     std::uint32_t attempt = 0;
@@ -79,6 +81,47 @@ struct model_call_finished {
 BOOST_DESCRIBE_STRUCT(model_call_finished, (),
                       (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, cost_micros, finish,
                        model))
+
+} // namespace v1
+
+struct model_call_finished {
+    static constexpr int version = 2;
+    using previous = v1::model_call_finished;
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::uint64_t input_tokens = 0;
+    std::uint64_t output_tokens = 0;
+    std::int64_t cost_micros = 0;
+    reply_end finish = reply_end::stop;
+    std::string model;
+    std::string reasoning_state = {};   ///< For the same provider, unchanged.
+    std::string provider = {};          ///< Whose it is; empty: a rehearsal or a program's own model.
+    std::uint64_t cached_tokens = 0;    ///< Of the input.
+    std::uint64_t reasoning_tokens = 0; ///< Of the output.
+};
+BOOST_DESCRIBE_STRUCT(model_call_finished, (),
+                      (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, cost_micros, finish,
+                       model, reasoning_state, provider, cached_tokens, reasoning_tokens))
+
+namespace v1 {
+
+inline troupe::actors::model_call_finished upcast(model_call_finished old) {
+    return {old.step,
+            old.attempt,
+            std::move(old.content),
+            std::move(old.reasoning),
+            std::move(old.tool_calls),
+            old.input_tokens,
+            old.output_tokens,
+            old.cost_micros,
+            old.finish,
+            std::move(old.model)};
+}
+
+} // namespace v1
 
 struct model_call_failed {
     std::uint32_t step = 0;

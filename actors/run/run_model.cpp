@@ -190,7 +190,7 @@ decision_result decide(const run_progress& p, const record_model_failure& c, con
 
 /// Why a reply cannot be used at all.
 std::optional<std::string> nonsense_in(const record_model_reply& c) {
-    auto bytes = c.content.size() + c.reasoning.size();
+    auto bytes = c.content.size() + c.reasoning.size() + c.reasoning_state.size();
     for (const auto& call : c.tool_calls) {
         bytes += call.id.size() + call.name.size() + call.arguments.size();
     }
@@ -219,7 +219,7 @@ decision_result decide(const run_progress& p, const record_model_reply& c, const
     return go_on(p, ctx,
                  model_call_finished{c.step, c.attempt, c.content, c.reasoning, c.tool_calls, c.input_tokens,
                                      c.output_tokens, cost_of(p.price, c.input_tokens, c.output_tokens), c.finish,
-                                     c.model});
+                                     c.model, c.reasoning_state, c.provider, c.cached_tokens, c.reasoning_tokens});
 }
 
 decision_result decide(const run_progress& p, const end_back_off& c, const context& ctx) {

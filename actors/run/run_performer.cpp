@@ -194,8 +194,13 @@ private:
             log_for("run").info("{} does not call its model: {}", to_string(ctx.self()), marked.error().detail);
             return {};
         }
-        auto request = request_of(s);
+        auto request = request_of(s, chosen->provider);
         request.model = chosen->provider_name;
+        request.reasoning = chosen->reasoning;
+        request.context_tokens = chosen->context_tokens;
+        if (chosen->output_tokens_max > 0) {
+            request.output_tokens_max = std::min(request.output_tokens_max, chosen->output_tokens_max);
+        }
         token_stream tokens(ctx, p.step, p.attempt);
         const auto reply =
             chosen->model->complete(request, ctx.stop(), [&](std::string_view text) { tokens.add(text); });
@@ -203,17 +208,28 @@ private:
         if (!reply && (ctx.stop().stop_requested() || reply.error().code == code::cancelled)) {
             return {}; // the run ended, or the node drains: then the call is lost
         }
-        return reply ? one(outcome(p, *reply)) : one(failure(p, reply.error(), tokens.any()));
+        return reply ? one(outcome(p, *reply, chosen->provider)) : one(failure(p, reply.error(), tokens.any()));
     }
 
     static record_model_failure failure(const run_progress& p, const problem& why, bool streamed) {
         return {p.step, p.attempt, name_of(why), why.detail, why.retry_after_s, streamed};
     }
 
-    static record_model_reply outcome(const run_progress& p, const net::model_reply& reply) {
-        record_model_reply out{p.step,     p.attempt,         reply.content,      reply.reasoning,
-                               {},         reply.usage.input, reply.usage.output, end_of(reply.finish),
-                               reply.model};
+    static record_model_reply outcome(const run_progress& p, const net::model_reply& reply,
+                                      const std::string& provider) {
+        record_model_reply out{p.step,
+                               p.attempt,
+                               reply.content,
+                               reply.reasoning,
+                               {},
+                               reply.usage.input,
+                               reply.usage.output,
+                               end_of(reply.finish),
+                               reply.model,
+                               reply.reasoning_state,
+                               provider,
+                               reply.usage.cached_input,
+                               reply.usage.reasoning};
         for (const auto& call : reply.tool_calls) {
             out.tool_calls.push_back({call.id, call.name, call.arguments});
         }

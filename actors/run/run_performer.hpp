@@ -21,6 +21,11 @@ struct chosen_model {
     std::shared_ptr<net::model> model;
     std::string name;          ///< What the run is told; finds the same model again.
     std::string provider_name; ///< What the provider is told.
+    /// Whose reasoning goes back to it, and to nobody else. Empty: a rehearsal or a program's own model.
+    std::string provider = {};
+    bool reasoning = false;
+    std::uint32_t context_tokens = 0;    ///< 0: not known.
+    std::uint32_t output_tokens_max = 0; ///< Of one reply; 0: not known.
 };
 
 /// What the performer works with; all of it outlives the kind. Functions are thread-safe.

@@ -69,6 +69,7 @@ BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
 
 namespace v2 {
 
+/// Providers' reasoning was not kept then, and no run began with the past of another one.
 troupe::actors::run_state upcast(const run_state& old);
 
 } // namespace v2

@@ -5,6 +5,17 @@
 /// The state of a run as it was stored once. Never changes.
 namespace troupe::actors::v1 {
 
+struct context_message {
+    std::string role;
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::string tool_call_id;
+    std::string tool_name;
+    bool is_error = false;
+};
+BOOST_DESCRIBE_STRUCT(context_message, (), (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error))
+
 struct call_state {
     std::string id;
     std::string tool;

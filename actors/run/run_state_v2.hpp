@@ -3,8 +3,29 @@
 #include "actors/run/run_parts.hpp"
 #include "actors/run/run_state_v1.hpp"
 
-/// States of runs as they were stored once: runs could not begin with the past of another one.
+/// The state of a run as it was stored in version 2. Never changes.
 namespace troupe::actors::v2 {
+
+struct call_state {
+    std::string id;
+    std::string tool;
+    std::string arguments;
+    call_phase phase = call_phase::pending;
+    std::uint32_t attempt = 0;
+    bool is_error = false;
+    wait_reason reason = wait_reason::approval;
+    std::optional<uuid> approval_id;
+    std::string text;
+    std::optional<troupe::decision> decision;
+    std::string answer;
+    std::string decided_by;
+    std::optional<timestamp> started_at;
+    std::optional<timestamp> intent_at;
+    uuid intent_node;
+};
+BOOST_DESCRIBE_STRUCT(call_state, (),
+                      (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
+                       decided_by, started_at, intent_at, intent_node))
 
 struct run_progress {
     uuid id;
@@ -53,7 +74,7 @@ struct run_state {
     static constexpr int version = 2;
     using previous = v1::run_state;
     run_progress progress;
-    std::vector<context_message> messages;
+    std::vector<v1::context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
 

@@ -190,7 +190,8 @@ const std::vector<command>& all_commands() {
                            settings_commands(), role_commands(),         key_commands(),
                            audit_commands(),    secret_commands(),       event_commands(),
                            backup_commands(),   journal_commands(),      erase_commands(),
-                           local_commands(),    bench_commands(),        cluster_commands()}) {
+                           local_commands(),    bench_commands(),        cluster_commands(),
+                           model_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;

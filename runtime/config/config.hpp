@@ -125,6 +125,7 @@ struct config {
     std::string model_default;
     std::string model_scripts;
     std::string model_prices;
+    std::string model_providers;
     std::string model_openai_base_url;
     std::string model_openai_api_key;
     std::string model_openai_model;
@@ -165,6 +166,9 @@ struct property {
 
 /// All properties, in the order of documentation.
 std::span<const property> properties();
+
+/// Those of what agents work with: part of them.
+std::span<const property> work_properties();
 
 /// The property of that name, or null.
 const property* find_property(std::string_view name);

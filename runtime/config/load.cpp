@@ -315,7 +315,7 @@ YAML::Mark mark_of(const YAML::Node& list, std::string_view pointer) {
 }
 
 void loader::read_list(const YAML::Node& node, const property& p, const std::string& place) {
-    constexpr int depth_max = 4; // no list of ours is deeper
+    constexpr int depth_max = 6; // capabilities of models of providers: no list of ours is deeper
     if (node.size() == 0) {
         return set(p, "", place);
     }

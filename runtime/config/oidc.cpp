@@ -1,5 +1,6 @@
 #include "runtime/config/oidc.hpp"
 
+#include "runtime/config/object_list.hpp"
 #include "schemas/base/network.hpp"
 
 #include <fmt/format.h>
@@ -13,16 +14,10 @@ namespace troupe::runtime {
 namespace {
 
 struct provider_list {
-    std::vector<oidc_provider> providers;
-    static constexpr field_rule rules[] = {{.name = "providers", .max = 32}};
+    std::vector<oidc_provider> items;
+    static constexpr field_rule rules[] = {{.name = "items", .max = 32}};
 };
-BOOST_DESCRIBE_STRUCT(provider_list, (), (providers))
-
-constexpr std::string_view list_pointer = "/providers";
-
-bool is_visible(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
-}
+BOOST_DESCRIBE_STRUCT(provider_list, (), (items))
 
 /// Host and port of an http or https URL, or nothing.
 std::optional<std::string_view> authority_of(std::string_view url) {
@@ -35,12 +30,6 @@ std::optional<std::string_view> authority_of(std::string_view url) {
         }
     }
     return std::nullopt;
-}
-
-bool is_reference(std::string_view text) {
-    const auto colon = text.find(':');
-    const auto kind = text.substr(0, colon);
-    return colon != text.npos && colon + 1 < text.size() && (kind == "secret" || kind == "env" || kind == "file");
 }
 
 bool is_domain(std::string_view text) {
@@ -66,8 +55,7 @@ void check_lists(const oidc_provider& p, const std::string& at, std::vector<fiel
 }
 
 void check(const oidc_provider& p, const std::string& at, std::vector<field_error>& wrong) {
-    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
-    if (!std::ranges::all_of(p.name, letter)) {
+    if (!is_plain_name(p.name)) {
         wrong.push_back({at + "/name", "may have a-z, 0-9, - and _ only: it is part of addresses"});
     }
     if (!is_issuer_url(p.issuer)) {
@@ -110,40 +98,19 @@ bool is_issuer_url(std::string_view text) {
 }
 
 expected<std::vector<oidc_provider>> parse_oidc_providers(std::string_view text) {
-    if (text.find_first_not_of(" \t\r\n") == text.npos) {
-        return std::vector<oidc_provider>{};
-    }
-    // Wrapped, so that a list is read like any other member; a text that closes the wrapping is no single value.
-    const auto list = json::make_raw(text);
-    auto read = list ? from_json<provider_list>("{\"providers\":" + list->text + "}", strictness::input)
-                     : expected<provider_list>(list.error());
-    std::vector<field_error> wrong;
+    auto read = read_object_list<provider_list>(text);
     if (!read) {
-        wrong = std::move(read.error().errors);
-        for (auto& e : wrong) {
-            if (e.pointer.starts_with(list_pointer)) {
-                e.pointer.erase(0, list_pointer.size());
-            }
-        }
-        if (wrong.empty()) {
-            wrong.push_back({"", "is no JSON list of objects"});
-        }
-    } else {
-        for (std::size_t i = 0; i < read->providers.size(); ++i) {
-            const auto& p = read->providers[i];
-            check(p, fmt::format("/{}", i), wrong);
-            if (std::find_if(read->providers.begin(), read->providers.begin() + static_cast<std::ptrdiff_t>(i),
-                             [&](const auto& other) { return other.name == p.name; }) !=
-                read->providers.begin() + static_cast<std::ptrdiff_t>(i)) {
-                wrong.push_back({fmt::format("/{}/name", i), "is the name of another one before it"});
-            }
-        }
+        return read.error();
     }
+    std::vector<field_error> wrong;
+    for (std::size_t i = 0; i < read->items.size(); ++i) {
+        check(read->items[i], fmt::format("/{}", i), wrong);
+    }
+    check_names(read->items, wrong);
     if (!wrong.empty()) {
-        auto detail = wrong.front().pointer + ": " + wrong.front().message;
-        return problem{code::config_invalid, std::move(detail), std::move(wrong)};
+        return list_problem(std::move(wrong));
     }
-    return std::move(read->providers);
+    return std::move(read->items);
 }
 
 std::vector<field_error> check_oidc_list(std::string_view text) {

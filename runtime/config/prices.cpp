@@ -16,8 +16,9 @@ std::string_view trimmed(std::string_view text) {
     return begin == text.npos ? std::string_view() : text.substr(begin, text.find_last_not_of(' ') - begin + 1);
 }
 
-/// "0.40" → 400000. Up to a million units.
-std::optional<std::int64_t> micros(std::string_view text) {
+} // namespace
+
+std::optional<std::int64_t> parse_micros(std::string_view text) {
     const auto point = text.find('.');
     std::string digits(text.substr(0, point));
     const auto decimals = point == text.npos ? std::string_view("0") : text.substr(point + 1);
@@ -32,8 +33,6 @@ std::optional<std::int64_t> micros(std::string_view text) {
     return whole ? std::optional(out) : std::nullopt;
 }
 
-} // namespace
-
 expected<std::map<std::string, token_price>> parse_prices(std::string_view text) {
     std::map<std::string, token_price> out;
     for (std::size_t at = 0; at < text.size();) {
@@ -43,8 +42,8 @@ expected<std::map<std::string, token_price>> parse_prices(std::string_view text)
         const auto equals = entry.rfind('=');
         const auto slash = entry.rfind('/');
         const bool split = equals != entry.npos && equals > 0 && slash != entry.npos && slash > equals;
-        const auto input = split ? micros(trimmed(entry.substr(equals + 1, slash - equals - 1))) : std::nullopt;
-        const auto output = split ? micros(trimmed(entry.substr(slash + 1))) : std::nullopt;
+        const auto input = split ? parse_micros(trimmed(entry.substr(equals + 1, slash - equals - 1))) : std::nullopt;
+        const auto output = split ? parse_micros(trimmed(entry.substr(slash + 1))) : std::nullopt;
         if (!input || !output || !out.emplace(trimmed(entry.substr(0, equals)), token_price{*input, *output}).second) {
             return problem{code::config_invalid,
                            fmt::format("\"{}\" is no MODEL=INPUT/OUTPUT with prices of a million tokens, as in "
@@ -64,7 +63,7 @@ expected<std::map<std::string, std::int64_t>> parse_plan_prices(std::string_view
         at = end + 1;
         const auto equals = std::min(entry.find('='), entry.size());
         const auto name = trimmed(entry.substr(0, equals));
-        const auto price = equals < entry.size() ? micros(trimmed(entry.substr(equals + 1))) : std::nullopt;
+        const auto price = equals < entry.size() ? parse_micros(trimmed(entry.substr(equals + 1))) : std::nullopt;
         if (std::ranges::find(known, name) == known.end() || !price || !out.emplace(name, *price).second) {
             return problem{code::config_invalid,
                            fmt::format("\"{}\" is no NAME=PRICE with a name of {}, as in pro=20.00, "

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,12 @@ namespace troupe::runtime {
 struct token_price {
     std::int64_t input_micros = 0;
     std::int64_t output_micros = 0;
+
+    bool operator==(const token_price&) const = default;
 };
+
+/// "0.40" → 400000: at most six digits before the point and behind it, nothing negative.
+std::optional<std::int64_t> parse_micros(std::string_view text);
 
 /// By the name of the model. Reads "openai/gpt-4.1-mini=0.40/1.60, NAME=INPUT/OUTPUT": currency units per million
 /// tokens with at most six decimals. `config_invalid` names the entry that is wrong.

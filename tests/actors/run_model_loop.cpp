@@ -207,6 +207,29 @@ BOOST_AUTO_TEST_CASE(model_is_given_everything_that_was_said) {
     BOOST_TEST(request.tools.size() == all_tools().size());
 }
 
+BOOST_AUTO_TEST_CASE(reasoning_goes_back_to_the_provider_it_came_from_and_to_no_other) {
+    auto r = started();
+    auto thought = reply(r, {read_call()}, "I look.");
+    thought.reasoning = "hm";
+    thought.reasoning_state = R"([{"type":"thinking"},7,null])";
+    thought.provider = "claude";
+    const auto before = estimate_input_tokens(r.state().progress);
+    const auto events = r.accepted(thought);
+    BOOST_TEST(the<model_call_finished>(events).reasoning_state == thought.reasoning_state);
+    BOOST_TEST(the<model_call_finished>(events).provider == "claude");
+    r.accepted(result(r, 1));
+    BOOST_TEST(estimate_input_tokens(r.state().progress) >= before + thought.reasoning_state.size() / 4);
+    const auto same = request_of(r.state(), "claude").messages[2];
+    BOOST_TEST(same.reasoning == "hm");
+    BOOST_TEST(same.reasoning_state == thought.reasoning_state);
+    for (const char* provider : {"openai", ""}) {
+        const auto other = request_of(r.state(), provider).messages[2];
+        BOOST_TEST(other.content == "I look.");
+        BOOST_TEST(other.reasoning.empty());
+        BOOST_TEST(other.reasoning_state.empty());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(run_without_a_project_has_no_tools_for_files) {
     auto c = wish();
     c.project_id.reset();

@@ -182,7 +182,8 @@ class Node:
 
     def __init__(self, directory, *flags, environment=None, program=(TROUPE, "serve")):
         self.directory, self.flags, self.program = Path(directory), [str(f) for f in flags], program
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TROUPE_", "OPENAI_"))}
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(
+            ("TROUPE_", "OPENAI_", "ANTHROPIC_", "DEEPSEEK_", "OLLAMA_"))}
         self.environment.update(environment or {})
         self.process = self.url = None
         self.clients = []

@@ -1,0 +1,139 @@
+// The properties of what agents work with: sandbox, models, plans, budgets.
+#include "runtime/config/checks.hpp"
+#include "runtime/config/config.hpp"
+#include "runtime/config/fetch_policy.hpp"
+#include "runtime/config/model_providers.hpp"
+#include "runtime/config/prices.hpp"
+#include "runtime/process/network_grant.hpp"
+#include "schemas/quota.hpp"
+
+#include <limits>
+#include <string>
+
+namespace troupe::runtime {
+
+namespace {
+
+constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
+/// What whoever reads it later would say.
+template <auto read>
+std::optional<std::string> check_read(std::string_view text) {
+    const auto done = read(text);
+    return done ? std::nullopt : std::optional(done.error().detail);
+}
+
+constexpr property table[] = {
+    {.name = "sandbox",
+     .member = &config::sandbox,
+     .doc = "How commands of agents are confined. `none` gives them the rights of the node: only for trusted work.",
+     .choices = "bubblewrap|none"},
+    {.name = "sandbox.network",
+     .member = &config::sandbox_network,
+     .doc = "What commands reach: `none`, `all`, or a list as in `example.org, *.example.org:8443`, through a proxy.",
+     .check = check_read<parse_network_grant>},
+    {.name = "tools.fetch.allow",
+     .member = &config::tools_fetch_allow,
+     .doc = "What `fetch_url` reaches, by commas: `public` (all public addresses), hosts, networks. Empty: it is off.",
+     .check = check_fetch},
+    {.name = "model.default",
+     .member = &config::model_default,
+     .doc =
+         "Model of runs that name none: `PROVIDER`, `PROVIDER/MODEL`, `rehearsal` or `rehearsal:NAME`; empty: `openai` "
+         "when it has a key or a base URL, else the first provider that has a model of its own, else `rehearsal`."},
+    {.name = "model.providers",
+     .member = &config::model_providers,
+     .doc =
+         "Providers of models: a list of {name, wire, base_url, api_key, model, models, ca_file}. wire: openai (chat "
+         "completions), openai_responses, anthropic, ollama or deepseek. api_key: `secret:NAME` (best), `env:NAME` or "
+         "`file:PATH`. model: what the name alone means. models: a list of {name, context_tokens, output_tokens, "
+         "input_price, output_price (of a million tokens), capabilities (tools, images, reasoning)}. "
+         "ANTHROPIC_API_KEY, "
+         "DEEPSEEK_API_KEY and OLLAMA_HOST alone make providers of these names. In the environment: the same as JSON.",
+     .max = 65536,
+     .check = check_model_providers,
+     .check_list = check_model_provider_list},
+    {.name = "model.scripts",
+     .member = &config::model_scripts,
+     .doc = "Folder of scripts of the rehearsal model; empty: only the embedded one.",
+     .check = check_folder},
+    {.name = "model.prices",
+     .member = &config::model_prices,
+     .doc = "What models cost for a million input and output tokens, as in `openai/gpt-4.1-mini=0.40/1.60`, by commas. "
+            "Runs with a limit of money need the price of their model.",
+     .max = 65536,
+     .check = check_prices},
+    {.name = "model.openai.base_url",
+     .member = &config::model_openai_base_url,
+     .doc = "Base URL of any server with `/chat/completions`; empty: https://api.openai.com/v1.",
+     .fallback = "OPENAI_BASE_URL",
+     .check = check_url},
+    {.name = "model.openai.api_key",
+     .member = &config::model_openai_api_key,
+     .doc = "Key of that server; best `secret:NAME`, a secret that the node keeps, else given by the environment.",
+     .secret = true,
+     .fallback = "OPENAI_API_KEY",
+     .check = check_header_text},
+    {.name = "model.openai.model",
+     .member = &config::model_openai_model,
+     .doc = "The provider's name of the model that `openai` alone means."},
+    {.name = "model.openai.ca_file",
+     .member = &config::model_openai_ca_file,
+     .doc = "Certificates (PEM) that the server's is checked against; empty: the system's.",
+     .check = check_file},
+    {.name = "plans.free",
+     .member = &config::plans_free,
+     .doc =
+         "Limits of organizations on the plan `free`, by commas: agents, tasks_per_day, storage_bytes, tokens_per_day "
+         "(days of UTC); what is left out has no limit. A limit of one organization stands in its place.",
+     .check = check_read<parse_quota_limits>},
+    {.name = "plans.pro",
+     .member = &config::plans_pro,
+     .doc = "Limits of organizations on the plan `pro`.",
+     .check = check_read<parse_quota_limits>},
+    {.name = "plans.enterprise",
+     .member = &config::plans_enterprise,
+     .doc = "Limits of organizations on the plan `enterprise`, which the node's own has; empty: none.",
+     .check = check_read<parse_quota_limits>},
+    {.name = "plans.prices",
+     .member = &config::plans_prices,
+     .doc = "What invoices charge, by commas: a plan's fee of a month (`pro=20.00`), `task=0.0001` for each one, "
+            "`agent=1.00` and `storage_gb=0.10` for the most of a month. Models are charged at `model.prices`.",
+     .check = check_read<parse_plan_prices>},
+    {.name = "plans.currency",
+     .member = &config::plans_currency,
+     .doc = "Of all prices, as ISO 4217 writes it.",
+     .min = 3,
+     .max = 3},
+    {.name = "budget.steps",
+     .member = &config::budget_steps,
+     .doc = "Model calls of a run that sets no limit.",
+     .min = 1,
+     .max = 10'000,
+     .reloadable = true},
+    {.name = "budget.tokens",
+     .member = &config::budget_tokens,
+     .doc = "Input and output tokens of a run that sets no limit.",
+     .unit = "tokens",
+     .min = 1,
+     .max = no_limit,
+     .reloadable = true},
+    {.name = "budget.time_ms",
+     .member = &config::budget_time_ms,
+     .doc = "Working time of a run that sets no limit, without waits for people.",
+     .unit = "ms",
+     .min = 1000,
+     .max = no_limit,
+     .reloadable = true},
+    {.name = "budget.cost_micros",
+     .member = &config::budget_cost_micros,
+     .doc = "Cost of a run that sets no limit.",
+     .unit = "millionths of the currency unit",
+     .max = no_limit,
+     .reloadable = true},
+};
+
+} // namespace
+
+std::span<const property> work_properties() { return table; }
+
+} // namespace troupe::runtime
