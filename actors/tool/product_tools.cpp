@@ -1,3 +1,4 @@
+#include "actors/tool/git_performers.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
 #include "actors/tool/tool_performers.hpp"
@@ -95,6 +96,20 @@ constexpr std::array rows = {
                       "search_files."),
     reading<search_files_arguments, search_files>(
         "search_files", "Searches the lines of the project's text files. Answers with path:line: text."),
+    reading<git_status_arguments, git_tools::status>(
+        "git_status", "Shows the branch and what differs from the last commit, a file a line as git status --short."),
+    reading<git_diff_arguments, git_tools::diff>(
+        "git_diff", "Shows changes as a unified diff: those since the last commit, or between two revisions."),
+    reading<git_log_arguments, git_tools::log>("git_log", "Lists commits, newest first, a line each."),
+    reading<git_show_arguments, git_tools::show>("git_show",
+                                                 "Shows a commit with its changes, or a file as it was in a commit."),
+    writing<git_commit_arguments, git_tools::commit>(
+        "git_commit", "Commits what changed in the project, new files too, or only some paths. No hooks are run."),
+    writing<git_branch_arguments, git_tools::branch>("git_branch", "Lists, makes or removes branches."),
+    writing<git_checkout_arguments, git_tools::checkout>(
+        "git_checkout",
+        "Switches the project to a branch or revision. Changes that are not committed are kept, or keep "
+        "it from being done, unless discard is set."),
     performed<run_command_arguments, run_command>(
         {.name = "run_command",
          .description = "Runs a shell line in a sandbox: only the project is writable. Answers with exit code and "
