@@ -24,7 +24,8 @@ FILE_ENDINGS = (".json", ".yaml", ".md", ".pem", ".service")
 
 
 def properties():
-    return set(re.findall(r'\{\.name = "([a-z0-9_.]+)"', sources.text("runtime/config/properties.cpp")))
+    tables = sources.text("runtime/config/properties.cpp") + sources.text("runtime/config/properties_work.cpp")
+    return set(re.findall(r'\{\.name = "([a-z0-9_.]+)"', tables))
 
 
 def variables():
