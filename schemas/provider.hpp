@@ -36,6 +36,7 @@ struct model_document {
     std::optional<std::int64_t> input_micros; ///< Of a million tokens, in millionths of the currency unit.
     std::optional<std::int64_t> output_micros;
     std::vector<model_capability> capabilities;
+    static constexpr field_rule rules[] = {{.name = "capabilities", .example = R"(["tools","images"])"}};
 };
 BOOST_DESCRIBE_STRUCT(model_document, (),
                       (name, description, is_default, provider, model, context_tokens, output_tokens, input_micros,
