@@ -120,8 +120,9 @@ BOOST_AUTO_TEST_CASE(there_is_no_network_unless_granted) {
 
 BOOST_AUTO_TEST_CASE(localhost_has_an_address_and_no_name_of_the_machine_comes_in) {
     const workplace w;
-    BOOST_TEST(run(w, w.shell("cat /etc/hosts; getent ahostsv4 localhost | head -1")).value().out ==
-               "127.0.0.1 localhost troupe\n127.0.0.1       STREAM localhost\n");
+    // Not `ahosts`: where lo is all there is, machines differ in whether it counts as an address (AI_ADDRCONFIG).
+    BOOST_TEST(run(w, w.shell("cat /etc/hosts; getent hosts localhost | cut -d ' ' -f 1")).value().out ==
+               "127.0.0.1 localhost troupe\n127.0.0.1\n");
 }
 
 BOOST_AUTO_TEST_CASE(the_environment_is_small_and_holds_what_was_given) {
