@@ -25,6 +25,7 @@ set(public_headers
     net/body.hpp
     net/client/http_client.hpp
     net/http/handlers.hpp
+    net/http/own_form.hpp
     net/http/route.hpp
     net/http/stream_query.hpp
     net/model/model.hpp
