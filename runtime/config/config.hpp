@@ -120,6 +120,7 @@ struct config {
     std::string sandbox = "bubblewrap";
 
     std::string tools_fetch_allow;
+    std::string tools_own;
 
     std::string model_default;
     std::string model_scripts;

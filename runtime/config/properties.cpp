@@ -2,11 +2,11 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/fetch_policy.hpp"
 #include "runtime/config/oidc.hpp"
+#include "runtime/config/own_tools.hpp"
 #include "runtime/config/prices.hpp"
 #include "schemas/quota.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <limits>
 #include <string>
@@ -493,6 +493,13 @@ constexpr property table[] = {
      .member = &config::tools_fetch_allow,
      .doc = "What `fetch_url` reaches, by commas: `public` (all public addresses), hosts, networks. Empty: it is off.",
      .check = check_fetch},
+    {.name = "tools.own",
+     .member = &config::tools_own,
+     .doc = "Tools of your own: a list of {name, description, parameters (a JSON Schema), run: {command, "
+            "working_directory} or http: {method, url, headers, time_out_ms}, permission, repeat}.",
+     .max = 1 << 20,
+     .check = check_own_tools,
+     .check_list = check_own_tools_list},
     {.name = "model.default",
      .member = &config::model_default,
      .doc = "Model of runs that name none: `rehearsal`, `rehearsal:NAME`, `openai` or `openai/NAME`; empty: `openai` "
@@ -584,14 +591,6 @@ std::span<const property> properties() { return table; }
 const property* find_property(std::string_view name) {
     const auto found = std::ranges::find(table, name, &property::name);
     return found == std::end(table) ? nullptr : &*found;
-}
-
-std::string environment_name(const property& p) {
-    std::string name = "TROUPE_";
-    for (const char c : p.name) {
-        name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    }
-    return name;
 }
 
 } // namespace troupe::runtime
