@@ -377,7 +377,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!prices) {
         return prices.error();
     }
-    auto tools = add_configured_tools(settings, std::move(own.tools));
+    auto tools = add_configured_tools(settings, std::move(own.tools),
+                                      [secrets](std::string_view name) { return (*secrets)(name); });
     if (!tools) {
         return tools.error();
     }

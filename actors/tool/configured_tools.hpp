@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/tool/own_tools.hpp"
 #include "actors/tool/tool.hpp"
 #include "runtime/config/config.hpp"
 
@@ -10,6 +11,7 @@ namespace troupe::actors {
 
 /// Adds the tools that the configuration asks for (`tools.…`) and a program's own, as `add_tools` does.
 /// `config_invalid` also names what is wrong in the configuration.
-expected<std::shared_ptr<void>> add_configured_tools(const runtime::config& settings, std::vector<custom_tool> own);
+expected<std::shared_ptr<void>> add_configured_tools(const runtime::config& settings, std::vector<custom_tool> own,
+                                                     secret_finder find_secret = {});
 
 } // namespace troupe::actors

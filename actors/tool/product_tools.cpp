@@ -19,8 +19,8 @@ struct row {
 
 template <class Arguments>
 constexpr tool_info of(tool_info info) {
-    info.schema = json_schema<Arguments>;
-    info.check = tool_detail::check_arguments<Arguments>;
+    info.product_schema = json_schema<Arguments>;
+    info.product_check = tool_detail::check_arguments<Arguments>;
     return info;
 }
 
@@ -43,9 +43,7 @@ constexpr row reading(std::string_view name, std::string_view description) {
                                           .safety = repeat_safety::idempotent,
                                           .writes = false,
                                           .needs_project = true,
-                                          .permission = "read",
-                                          .schema = nullptr,
-                                          .check = nullptr});
+                                          .permission = "read"});
 }
 
 /// Changes the project, and sees on a repeat what is already done.
@@ -56,9 +54,7 @@ constexpr row writing(std::string_view name, std::string_view description) {
                                           .safety = repeat_safety::idempotent,
                                           .writes = true,
                                           .needs_project = true,
-                                          .permission = "write",
-                                          .schema = nullptr,
-                                          .check = nullptr});
+                                          .permission = "write"});
 }
 
 template <class Arguments>
@@ -68,9 +64,7 @@ constexpr row answered_by_the_run(std::string_view name, std::string_view descri
                            .safety = repeat_safety::control,
                            .writes = false,
                            .needs_project = false,
-                           .permission = permission,
-                           .schema = nullptr,
-                           .check = nullptr}),
+                           .permission = permission}),
             nullptr};
 }
 
@@ -117,9 +111,7 @@ constexpr std::array rows = {
          .safety = repeat_safety::recorded,
          .writes = true,
          .needs_project = true,
-         .permission = "execute",
-         .schema = nullptr,
-         .check = nullptr}),
+         .permission = "execute"}),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

@@ -29,6 +29,8 @@ enum class repeat_safety : std::uint8_t {
     once,       ///< Nobody can tell whether it happened: the run's `on_unknown` decides (retry, skip, ask a person).
 };
 
+struct custom_tool;
+
 struct tool_info {
     std::string_view name;
     std::string_view description; ///< What the model reads.
@@ -36,9 +38,14 @@ struct tool_info {
     bool writes;                 ///< Changes the project: it is saved after the step.
     bool needs_project;          ///< Not offered to a run without a project.
     std::string_view permission; ///< What policies name: "read", "write", "execute", "human".
-    std::string (*schema)();     ///< JSON Schema of the arguments.
-    expected<void> (*check)(
-        std::string_view arguments); ///< `tool_arguments_invalid` with pointers, for the model to mend.
+    std::string (*product_schema)() = nullptr;
+    expected<void> (*product_check)(std::string_view) = nullptr;
+    const custom_tool* added = nullptr; ///< Has both where the product's are missing.
+
+    /// JSON Schema of the arguments.
+    [[nodiscard]] std::string schema() const;
+    /// `tool_arguments_invalid` with pointers, for the model to mend.
+    [[nodiscard]] expected<void> check(std::string_view arguments) const;
 };
 
 /// Those that come with Troupe (`product_tools.cpp`), and what `add_tools` added. Thread-safe; what they lead to stays
@@ -92,14 +99,16 @@ tool_result perform_tool(std::string_view name, std::string_view arguments, cons
 
 /// A tool of a program's own. Made by `make_tool`; its members may be changed before it is added.
 struct custom_tool {
-    std::string name;                           ///< As the model calls it: "count_words".
-    std::string description;                    ///< What the model reads.
-    repeat_safety safety = repeat_safety::once; ///< `idempotent` where a repeat does no harm; no other value.
-    bool writes = false;                        ///< Changes the project: it is saved after the step.
-    bool needs_project = false;                 ///< Not offered to a run without a project.
-    std::string permission = "execute";         ///< What policies name beside the tool's name.
-    std::string (*schema)() = nullptr;          ///< As in `tool_info`.
-    expected<void> (*check)(std::string_view) = nullptr;
+    std::string name;        ///< As the model calls it: "count_words".
+    std::string description; ///< What the model reads.
+    /// `idempotent` where a repeat does no harm; `recorded` where it runs a command under `tool_environment::key`.
+    repeat_safety safety = repeat_safety::once;
+    bool runs_command = false;           ///< Its command runs under that key, once: it has to be `recorded`.
+    bool writes = false;                 ///< Changes the project: it is saved after the step.
+    bool needs_project = false;          ///< Not offered to a run without a project.
+    std::string permission = "execute";  ///< What policies name beside the tool's name.
+    std::function<std::string()> schema; ///< As in `tool_info`; called from many threads.
+    std::function<expected<void>(std::string_view)> check;
     /// Does the work: called from many threads, may block. What it throws becomes an `is_error` result.
     std::function<tool_result(std::string_view arguments, const tool_environment&)> perform;
 };

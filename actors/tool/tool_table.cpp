@@ -60,8 +60,7 @@ private:
                                  .writes = tool->writes,
                                  .needs_project = tool->needs_project,
                                  .permission = tool->permission,
-                                 .schema = tool->schema,
-                                 .check = tool->check});
+                                 .added = tool});
         }
         return kept_tables_.emplace_back(std::move(out));
     }
@@ -80,8 +79,9 @@ private:
             std::ranges::any_of(added, [&](const auto* other) { return has_its_name(*other); })) {
             return refused("there is one of that name; choose another name");
         }
-        if (tool.safety != repeat_safety::once && tool.safety != repeat_safety::idempotent) {
-            return refused("its safety has to be `once` or `idempotent`");
+        if (tool.runs_command ? tool.safety != repeat_safety::recorded
+                              : tool.safety != repeat_safety::once && tool.safety != repeat_safety::idempotent) {
+            return refused("its safety has to be `once` or `idempotent`, and `recorded` if it runs a command");
         }
         if (tool.writes && !tool.needs_project) {
             return refused("it writes to the project, so it needs one: set `needs_project`");
@@ -104,6 +104,12 @@ tables& all() {
 }
 
 } // namespace
+
+std::string tool_info::schema() const { return added ? added->schema() : product_schema(); }
+
+expected<void> tool_info::check(std::string_view arguments) const {
+    return added ? added->check(arguments) : product_check(arguments);
+}
 
 std::span<const tool_info> all_tools() { return all().current().infos; }
 

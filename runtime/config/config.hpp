@@ -121,6 +121,7 @@ struct config {
     std::string sandbox_network = "none";
 
     std::string tools_fetch_allow;
+    std::string tools_own;
 
     std::string model_default;
     std::string model_scripts;

@@ -513,4 +513,12 @@ expected<loaded_config> load_config(const config_sources& sources) {
     return std::move(all).finish();
 }
 
+std::string environment_name(const property& p) {
+    std::string name = "TROUPE_";
+    for (const char c : p.name) {
+        name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+    return name;
+}
+
 } // namespace troupe::runtime

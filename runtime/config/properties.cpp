@@ -3,7 +3,6 @@
 #include "runtime/config/oidc.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <string>
 
@@ -489,14 +488,6 @@ std::span<const property> properties() {
 const property* find_property(std::string_view name) {
     const auto found = std::ranges::find(properties(), name, &property::name);
     return found == properties().end() ? nullptr : &*found;
-}
-
-std::string environment_name(const property& p) {
-    std::string name = "TROUPE_";
-    for (const char c : p.name) {
-        name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    }
-    return name;
 }
 
 } // namespace troupe::runtime

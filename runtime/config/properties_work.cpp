@@ -3,6 +3,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/fetch_policy.hpp"
 #include "runtime/config/model_providers.hpp"
+#include "runtime/config/own_tools.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/process/network_grant.hpp"
 #include "schemas/quota.hpp"
@@ -35,6 +36,13 @@ constexpr property table[] = {
      .member = &config::tools_fetch_allow,
      .doc = "What `fetch_url` reaches, by commas: `public` (all public addresses), hosts, networks. Empty: it is off.",
      .check = check_fetch},
+    {.name = "tools.own",
+     .member = &config::tools_own,
+     .doc = "Tools of your own: a list of {name, description, parameters (a JSON Schema), run: {command, "
+            "working_directory} or http: {method, url, headers, time_out_ms}, permission, repeat}.",
+     .max = 1 << 20,
+     .check = check_own_tools,
+     .check_list = check_own_tools_list},
     {.name = "model.default",
      .member = &config::model_default,
      .doc =
