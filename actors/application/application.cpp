@@ -54,6 +54,7 @@
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/tree.hpp"
+#include "schemas/base/clock.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 
@@ -563,13 +564,16 @@ std::string application::still_running() const {
 
 void application::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
+    const auto end = monotonic_ms() + deadline_ms;
+    // What one part leaves of its share the others have.
+    const auto share = [end](int parts) { return std::max<std::int64_t>(end - monotonic_ms(), 0) / parts; };
     me.ready = false;
     const bool at_work = me.node->statistics().performing > 0;
-    if (me.node->retire(deadline_ms / 4) && at_work) { // it still sends requests on, and is there to be asked
-        me.moved->wait_for_questions(deadline_ms / 4);
+    if (me.node->retire(share(4)) && at_work) { // it still sends requests on, and is there to be asked
+        me.moved->wait_for_questions(share(3));
     }
     if (const auto edge = me.edge.load()) {
-        edge->stop(deadline_ms / 4);
+        edge->stop(share(2));
         std::error_code ignored;
         std::filesystem::remove(std::filesystem::path(me.settings.data) / "node.json", ignored);
     }
@@ -577,7 +581,7 @@ void application::stop(std::int64_t deadline_ms) {
     me.refused.reset(); // it journals what it has
     me.audit_streams.clear();
     me.audit.reset();
-    me.node->stop(deadline_ms / 4);
+    me.node->stop(share(1));
     runtime::metrics().forget_functions();
 }
 

@@ -1,6 +1,7 @@
 #include "actors/run/run_context.hpp"
 
 #include "actors/common/model.hpp"
+#include "actors/tool/policies.hpp"
 #include "actors/tool/tool.hpp"
 
 #include <variant>
@@ -59,22 +60,12 @@ std::vector<net::tool_declaration> declarations_of(const run_progress& p) {
 
 } // namespace
 
-tool_policy policy_of(const run_progress& p, std::string_view tool) {
-    const auto& policies = p.request.tools;
-    if (const auto by_name = policies.find(std::string(tool)); by_name != policies.end()) {
-        return by_name->second;
-    }
-    const auto* info = find_tool(tool);
-    const auto by_permission = info ? policies.find(std::string(info->permission)) : policies.end();
-    return by_permission == policies.end() ? tool_policy::allow : by_permission->second;
-}
-
 std::vector<std::string> tools_of(const run_progress& p) {
     std::vector<std::string> names;
     for (const auto& tool : all_tools()) {
         const bool usable = p.request.project_id || !tool.needs_project;
         // `finish` has no effect but the end: denying it would only make the run longer.
-        if (usable && (tool.name == "finish" || policy_of(p, tool.name) != tool_policy::deny)) {
+        if (usable && (tool.name == "finish" || !is_ruled_out(p.request.tools, tool))) {
             names.emplace_back(tool.name);
         }
     }

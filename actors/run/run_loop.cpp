@@ -2,6 +2,7 @@
 
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_model.hpp"
+#include "actors/tool/policies.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
 #include "schemas/base/duration.hpp"
@@ -155,14 +156,17 @@ run_event first_event(const numbered_call& c, const runtime::context& context) {
     if (c.state.tool == "finish") {
         return answered(c, "The run ends here.", false);
     }
-    const auto policy = policy_of(c.p, c.state.tool);
-    if (policy == tool_policy::deny) {
-        return denied(c, "The tool " + c.state.tool + " is not allowed in this run. Reach the goal without it.");
+    const auto verdict = judge_call(c.p.request.tools, *find_tool(c.state.tool), c.state.arguments);
+    if (verdict.policy == tool_policy::deny) {
+        return denied(
+            c, fmt::format("This call of {} is not allowed: the rule \"{}\" denies it. Reach the goal without it.",
+                           c.state.tool, verdict.rule));
     }
     if (c.state.tool == "ask_human") {
         return ask(c, wait_reason::question, decoded<ask_human_arguments>(c.state).question, context);
     }
-    return policy == tool_policy::ask ? ask(c, wait_reason::approval, shown(c.state), context) : started(c, context);
+    return verdict.policy == tool_policy::ask ? ask(c, wait_reason::approval, shown(c.state), context)
+                                              : started(c, context);
 }
 
 run_event event_of_unknown(const numbered_call& c, const runtime::context& context) {

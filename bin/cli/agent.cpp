@@ -16,12 +16,12 @@ namespace {
 expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) {
     std::map<std::string, tool_policy> tools;
     for (const auto& word : args.values("tool")) {
-        const auto equals = word.find('=');
+        const auto equals = word.rfind('='); // patterns may have some
         const auto policy =
             equals == std::string::npos ? std::nullopt : detail::enum_value<tool_policy>(word.substr(equals + 1));
         if (!policy || equals == 0) {
             return problem{code::invalid_request,
-                           fmt::format("--tool takes NAME=allow, NAME=ask or NAME=deny, not \"{}\".", word)};
+                           fmt::format("--tool takes RULE=allow, RULE=ask or RULE=deny, not \"{}\".", word)};
         }
         tools[word.substr(0, equals)] = *policy;
     }
@@ -159,7 +159,7 @@ std::vector<command> agent_commands() {
                     {"model", "M", "Model to use; the node's default otherwise.", 'm'},
                     {"instructions", "TEXT|@FILE", "System prompt."},
                     {"capability", "C", "What it can do, for assignment.", 0, true},
-                    {"tool", "NAME=POLICY", "allow, ask or deny a tool.", 0, true},
+                    {"tool", "RULE=POLICY", "allow, ask or deny calls, as in \"run_command(git *)=allow\".", 0, true},
                     {"max-tasks", "N", "Tasks at the same time."},
                     {"max-steps", "N", "Model calls of a run at most."}},
           .operands = "NAME",
