@@ -116,6 +116,7 @@ struct application::impl {
     std::map<std::string, runtime::token_price> prices;
     std::function<std::vector<net::route>(const runtime::services&)> own_routes;
     std::shared_ptr<void> own_tools;
+    std::shared_ptr<void> own_agent_kinds;
     std::atomic<bool> ready{false};
 
     [[nodiscard]] std::string edge_path() const { return "/nodes/" + settings.cluster_name + "/edge"; }
@@ -383,6 +384,10 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!tools) {
         return tools.error();
     }
+    auto agent_kinds = add_kinds(std::move(own.agent_kinds));
+    if (!agent_kinds) {
+        return agent_kinds.error();
+    }
     auto place = find_cluster(settings);
     if (!place) {
         return place.error();
@@ -425,6 +430,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.shown_models = {&me.models, [&me](std::string_view name) { return token_price_of(name, me.models, me.prices); }};
     me.own_routes = std::move(own.routes);
     me.own_tools = std::move(*tools);
+    me.own_agent_kinds = std::move(*agent_kinds);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     const auto commands = std::filesystem::absolute(settings.data) / "commands";
     auto network = runtime::parse_network_grant(settings.sandbox_network);

@@ -1,6 +1,5 @@
 #include "actors/kinds/kind.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace troupe::actors {
@@ -15,11 +14,6 @@ constexpr std::array table = {
 
 } // namespace
 
-std::span<const agent_kind> all_kinds() { return table; }
-
-const agent_kind* find_kind(std::string_view name) {
-    const auto found = std::ranges::find(table, name, &agent_kind::name);
-    return found == table.end() ? nullptr : &*found;
-}
+std::span<const agent_kind> product_kinds() { return table; }
 
 } // namespace troupe::actors

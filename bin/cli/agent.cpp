@@ -5,6 +5,7 @@
 #include "bin/cli/text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <fstream>
 #include <iterator>
@@ -92,6 +93,27 @@ expected<int> agent_list(context& c) {
                                       [&](const auto& agents) { return show_agents(c.out_screen(), agents, c.now()); });
 }
 
+struct agent_kind_list_document {
+    std::vector<agent_kind_document> items;
+};
+BOOST_DESCRIBE_STRUCT(agent_kind_list_document, (), (items))
+
+expected<int> agent_kinds(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    return print_document<agent_kind_list_document>(c, (*node)->get("/agent-kinds"), [&](const auto& list) {
+        std::vector<std::vector<cell>> rows;
+        for (const auto& kind : list.items) {
+            rows.push_back({{kind.name, tone::accent},
+                            {fmt::format("{}", fmt::join(kind.tools, " "))},
+                            {kind.description, tone::faint}});
+        }
+        return table(c.out_screen(), {{"KIND"}, {"TOOLS"}, {"WHAT"}}, rows);
+    });
+}
+
 expected<std::pair<api*, std::string>> find_agent(context& c) {
     auto node = c.node();
     if (!node) {
@@ -173,6 +195,7 @@ std::vector<command> agent_commands() {
          {.flags = {limit_flag()}},
          "troupe agent list",
          agent_list},
+        {"agent kinds", "The kinds of agents, and what each is for.", {}, "troupe agent kinds", agent_kinds},
         {"agent show", "An agent's settings and state.", one_agent(), "troupe agent show scout", agent_show},
         {"agent start", "Let an agent work.", one_agent(), "troupe agent start scout", agent_start},
         {"agent stop", "Stop an agent: it starts no further task; what it works on goes on.", one_agent(),

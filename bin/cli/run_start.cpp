@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <utility>
@@ -25,11 +26,38 @@ std::string goal_of(const arguments& args) {
                                                             : args.text_from(0);
 }
 
+/// JSON, in the argument itself or, as @FILE, in a file.
+expected<std::optional<json::raw>> json_value_of(const arguments& args, std::string_view name) {
+    auto text = args.value(name);
+    if (!text) {
+        return std::optional<json::raw>();
+    }
+    if (text->starts_with("@")) {
+        std::ifstream in(text->substr(1), std::ios::binary);
+        if (!in) {
+            return problem{code::invalid_request, fmt::format("{} cannot be read.", text->substr(1))};
+        }
+        text = std::string(std::istreambuf_iterator<char>(in), {});
+    }
+    auto read = json::make_raw(*text);
+    return read ? expected<std::optional<json::raw>>(std::move(*read))
+                : problem{code::invalid_request, fmt::format("--{} takes JSON: {}", name, read.error().detail)};
+}
+
 expected<create_run_body> body_of(const arguments& args) {
     create_run_body body;
     body.goal = goal_of(args);
     body.model = args.value_or("model", "");
     body.instructions = args.value_or("instructions", "");
+    body.kind = args.value("kind");
+    for (const auto& [flag_name, into] :
+         {std::pair("parameters", &body.parameters), std::pair("result-schema", &body.result_schema)}) {
+        auto given = json_value_of(args, flag_name);
+        if (!given) {
+            return given.error();
+        }
+        *into = std::move(*given);
+    }
     const auto steps = args.number("max-steps", 1, steps_max);
     const auto tokens = args.number("max-tokens", 1, tokens_max);
     if (!steps || !tokens) {
@@ -121,6 +149,9 @@ command run_start_command() {
                             {"model", "M", "Model to use: rehearsal, rehearsal:FILE, openai/NAME.", 'm'},
                             {"agent", "NAME", "Take instructions, model, tools and limits from this agent."},
                             {"instructions", "TEXT", "System prompt, without an agent."},
+                            {"kind", "KIND", "Kind of agent, without an agent: see troupe agent kinds."},
+                            {"parameters", "JSON|@FILE", "What the kind works with, an object."},
+                            {"result-schema", "JSON|@FILE", "JSON Schema of the output that it has to give."},
                             {"max-steps", "N", "Model calls at most."},
                             {"max-tokens", "N", "Tokens at most, input and output."},
                             {"detach", "", "Only start it, and print its id.", 'd'}};
