@@ -1,4 +1,5 @@
 #include "actors/common/model.hpp"
+#include "actors/run/context_fold.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_finish.hpp"
 #include "actors/run/run_model.hpp"
@@ -84,7 +85,18 @@ void apply(run_progress& p, const model_call_sent&, const event_context&) {
     }
 }
 
+/// A model that counts more tokens than were estimated does so at its next call, too. One that counts less is not
+/// believed: some leave out what they had in a cache.
+void learn_size(run_progress& p, std::uint64_t counted) {
+    const auto estimated = p.model_call ? p.model_call->reserved_tokens - p.model_call->output_tokens_max : 0;
+    if (estimated > 0) {
+        const auto now = std::min(counted, 4 * estimated) * p.tokens_permille / estimated;
+        p.tokens_permille = std::clamp<std::uint64_t>(now, 1000, 4000);
+    }
+}
+
 void apply(run_progress& p, const model_call_finished& e, const event_context&) {
+    learn_size(p, e.input_tokens);
     p.model_call.reset();
     p.replied = true;
     p.used.tokens += e.input_tokens + e.output_tokens;
@@ -114,6 +126,12 @@ void apply(run_progress& p, const model_call_failed& e, const event_context&) {
     const auto failed = code_named(e.code).value_or(code::internal);
     p.invalid_replies += failed == code::model_reply_invalid ? 1 : 0;
     p.failures += failed != code::model_reply_invalid && failed != code::unknown_outcome ? 1 : 0;
+}
+
+void apply(run_progress& p, const context_folded& e, const event_context&) {
+    p.model_call.reset();
+    p.context_bytes -= std::min(p.context_bytes, e.freed_bytes);
+    p.folded += e.messages.size();
 }
 
 void apply(run_progress& p, const continuation_asked&, const event_context&) {
@@ -252,6 +270,9 @@ void apply_progress(run_progress& p, const run_event& e, const event_context& at
 run_state run_model::apply(state s, const event& e, const runtime::event_context& at) {
     if (auto added = message_of(s.progress, e)) {
         s.messages.push_back(std::move(*added));
+    }
+    if (const auto* folded = std::get_if<context_folded>(&e)) {
+        fold(s.messages, folded->messages);
     }
     if (const auto* past = std::get_if<context_given>(&e)) {
         s.messages.insert(s.messages.end(), past->messages.begin(), past->messages.end());

@@ -162,6 +162,23 @@ struct record_tool_result {
 };
 BOOST_DESCRIBE_STRUCT(record_tool_result, (), (step, call, attempt, content, is_error, unknown, details))
 
+/// In place of a message's text and of the arguments of its calls, to make room.
+struct folded_message {
+    std::uint32_t message = 0; ///< Its place in the context, from 0.
+    std::string content;
+    std::vector<std::string> arguments; ///< Of its calls, in their order.
+};
+BOOST_DESCRIBE_STRUCT(folded_message, (), (message, content, arguments))
+
+/// The open call is too long for its model: it never left. The next attempt has a shorter context.
+struct fold_context {
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::vector<folded_message> messages;
+    std::uint64_t freed_bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(fold_context, (), (step, attempt, messages, freed_bytes))
+
 /// Timer: the failed attempt may be followed by the next one.
 struct end_back_off {
     std::uint32_t step = 0;
@@ -186,6 +203,7 @@ TROUPE_NAMED(troupe::actors::record_start_failure)
 TROUPE_NAMED(troupe::actors::mark_model_call)
 TROUPE_NAMED(troupe::actors::record_model_reply)
 TROUPE_NAMED(troupe::actors::record_model_failure)
+TROUPE_NAMED(troupe::actors::fold_context)
 TROUPE_NAMED(troupe::actors::record_tool_result)
 TROUPE_NAMED(troupe::actors::end_back_off)
 TROUPE_NAMED(troupe::actors::check_time)
@@ -195,7 +213,7 @@ namespace troupe::actors {
 
 using run_command =
     std::variant<create_run, fork_run, begin_conversation, give_context, begin_run, record_start_failure,
-                 mark_model_call, record_model_reply, record_model_failure, record_tool_result, resolve_approval,
-                 cancel_run, end_back_off, check_time, record_clean_up, debt_settled>;
+                 mark_model_call, record_model_reply, record_model_failure, fold_context, record_tool_result,
+                 resolve_approval, cancel_run, end_back_off, check_time, record_clean_up, debt_settled>;
 
 } // namespace troupe::actors

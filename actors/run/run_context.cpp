@@ -91,6 +91,9 @@ std::vector<net::tool_declaration> declarations_of(const run_progress& p) {
 } // namespace
 
 bool is_offered(const run_progress& p, std::string_view tool) {
+    if (tool == recall_tool_name) {
+        return p.folded > 0;
+    }
     const auto has = [&](const agent_kind& kind) { return std::ranges::count(kind.tools, tool) > 0; };
     const auto kinds = all_kinds();
     if (std::ranges::none_of(kinds, has)) {
@@ -144,7 +147,7 @@ std::uint64_t estimate_input_tokens(const run_progress& p) {
     for (const auto& tool : declarations_of(p)) {
         bytes += tool.name.size() + tool.description.size() + tool.parameters.size();
     }
-    return bytes / bytes_per_token + 1;
+    return bytes * p.tokens_permille / 1000 / bytes_per_token + 1;
 }
 
 std::int64_t cost_of(const model_price& price, std::uint64_t input_tokens, std::uint64_t output_tokens) {

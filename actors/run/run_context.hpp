@@ -19,7 +19,7 @@ inline constexpr std::uint32_t output_tokens_max = 8192;
 inline constexpr std::uint32_t output_tokens_min = 256;
 
 /// Whether runs of this kind have the tool at all: a kind's own tools are for its runs, and for those whose policies
-/// name them.
+/// name them; `recall` is for runs of which something was folded.
 bool is_offered(const run_progress& p, std::string_view tool);
 
 /// Names of the tools that the run may call. Without a project only those that need none; those of which no call could
@@ -32,7 +32,7 @@ std::optional<context_message> message_of(const run_progress& before, const run_
 /// Bytes of a message, for the estimate.
 std::uint64_t bytes_of(const context_message& m);
 
-/// The input tokens of the next call, estimated with four bytes a token.
+/// The input tokens of the next call: four bytes each, or as many more as the provider counted in the last one.
 std::uint64_t estimate_input_tokens(const run_progress& p);
 
 /// Rounded up to a micro-unit.

@@ -153,6 +153,11 @@ struct model_call_failed {
 };
 BOOST_DESCRIBE_STRUCT(model_call_failed, (), (step, attempt, code, detail, spent_tokens, spent_cost_micros, retry_at))
 
+/// The call was too long for its model, and never left: parts of the context were shortened, see
+/// actors/run/context_fold.
+struct context_folded : fold_context {};
+BOOST_DESCRIBE_STRUCT(context_folded, (fold_context), ())
+
 /// The answer was cut at the output limit; the model is asked to go on.
 struct continuation_asked {
     std::uint32_t step = 0;
@@ -319,6 +324,7 @@ TROUPE_NAMED(troupe::actors::model_call_started)
 TROUPE_NAMED(troupe::actors::model_call_sent)
 TROUPE_NAMED(troupe::actors::model_call_finished)
 TROUPE_NAMED(troupe::actors::model_call_failed)
+TROUPE_NAMED(troupe::actors::context_folded)
 TROUPE_NAMED(troupe::actors::continuation_asked)
 TROUPE_NAMED(troupe::actors::tool_call_started)
 TROUPE_NAMED(troupe::actors::tool_call_finished)
@@ -335,10 +341,10 @@ TROUPE_NAMED(troupe::actors::run_cleaned_up)
 
 namespace troupe::actors {
 
-using run_event =
-    std::variant<run_created, run_forked, context_given, run_started, model_call_started, model_call_sent,
-                 model_call_finished, model_call_failed, continuation_asked, tool_call_started, tool_call_finished,
-                 tool_call_unknown, tool_call_denied, tool_call_skipped, approval_requested, approval_resolved,
-                 run_finished, run_failed, run_cancelled, work_time_moved, run_cleaned_up, debt_cleared>;
+using run_event = std::variant<run_created, run_forked, context_given, run_started, model_call_started, model_call_sent,
+                               model_call_finished, model_call_failed, context_folded, continuation_asked,
+                               tool_call_started, tool_call_finished, tool_call_unknown, tool_call_denied,
+                               tool_call_skipped, approval_requested, approval_resolved, run_finished, run_failed,
+                               run_cancelled, work_time_moved, run_cleaned_up, debt_cleared>;
 
 } // namespace troupe::actors

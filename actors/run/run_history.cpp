@@ -21,8 +21,10 @@ problem no_such_step(const entity_address& run, std::uint32_t step, std::uint32_
     return {code::not_found, fmt::format("{} has no step {}: its last one is {}", to_string(run), step, last)};
 }
 
+enum class folds : std::uint8_t { as_they_were, left_out };
+
 /// Applies the run's events one after the other, until `stop` says that the state is the wanted one.
-expected<run_state> state_until(const storage::store& s, const entity_address& run,
+expected<run_state> state_until(const storage::store& s, const entity_address& run, folds which,
                                 const std::function<bool(const run_state& before, const run_event& next)>& stop) {
     run_state state;
     bool stopped = false;
@@ -31,6 +33,11 @@ expected<run_state> state_until(const storage::store& s, const entity_address& r
             if (stop(state, c.events[i])) {
                 stopped = true;
                 return enough;
+            }
+            auto* folded = std::get_if<context_folded>(&c.events[i]);
+            if (folded && which == folds::left_out) {
+                folded->messages.clear();
+                folded->freed_bytes = 0;
             }
             const auto& r = c.records[i];
             state = run_model::apply(std::move(state), c.events[i], {run.id, r.entity_seq, r.time, r.principal});
@@ -124,7 +131,7 @@ expected<create_run> wish_of(const storage::store& s, const entity_address& run)
 }
 
 expected<run_state> state_after(const storage::store& s, const entity_address& run, std::uint32_t step) {
-    auto state = state_until(s, run, [step](const run_state& before, const run_event& next) {
+    auto state = state_until(s, run, folds::left_out, [step](const run_state& before, const run_event& next) {
         const auto* call = std::get_if<model_call_started>(&next);
         const bool next_step = call && call->step > step;
         return next_step || (before.progress.step == step && ends_run(next));
@@ -147,9 +154,27 @@ expected<run_state> state_after(const storage::store& s, const entity_address& r
     return state;
 }
 
+expected<std::string> original_message(const storage::store& s, const entity_address& run, std::uint32_t message) {
+    const auto state = state_until(s, run, folds::left_out, [message](const run_state& before, const run_event&) {
+        return before.messages.size() > message;
+    });
+    if (!state) {
+        return state.error();
+    }
+    if (state->messages.size() <= message) {
+        return problem{code::not_found, fmt::format("there is no message {} in this conversation", message)};
+    }
+    const auto& m = state->messages[message];
+    auto out = m.content;
+    for (const auto& call : m.tool_calls) {
+        out += fmt::format("{}{} {}\n", out.empty() || out.ends_with('\n') ? "" : "\n", call.name, call.arguments);
+    }
+    return out;
+}
+
 expected<context_document> context_at(const storage::store& s, const entity_address& run, std::uint32_t step) {
     bool begun = false;
-    const auto state = state_until(s, run, [&](const run_state& before, const run_event&) {
+    const auto state = state_until(s, run, folds::as_they_were, [&](const run_state& before, const run_event&) {
         begun = step > 0 && before.progress.step == step && before.progress.model_call;
         return begun;
     });

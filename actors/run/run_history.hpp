@@ -29,9 +29,13 @@ expected<void> read_run(const storage::store& s, const entity_address& run,
 /// What the run was begun with. `not_found` when that is not kept any more.
 expected<create_run> wish_of(const storage::store& s, const entity_address& run);
 
-/// The run when that step had ended, before anything of the next one; step 0: before its first one. `not_found` when it
-/// has no such step, `conflict` while the step is at work, or when it was never finished.
+/// The run when that step had ended, before anything of the next one, and with nothing folded; step 0: before its first
+/// one. `not_found` when it has no such step, `conflict` while the step is at work, or when it was never finished.
 expected<run_state> state_after(const storage::store& s, const entity_address& run, std::uint32_t step);
+
+/// A message of the run's context as it was before it was folded: its text and its calls. `not_found` where there is
+/// none.
+expected<std::string> original_message(const storage::store& s, const entity_address& run, std::uint32_t message);
 
 /// What the model was given at a step. `not_found` as above.
 expected<context_document> context_at(const storage::store& s, const entity_address& run, std::uint32_t step);

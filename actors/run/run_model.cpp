@@ -201,6 +201,13 @@ decision_result decide(const run_progress& p, const record_model_failure& c, con
     return is_open(p, c.step, c.attempt) ? fail_call(p, c, ctx) : nothing;
 }
 
+decision_result decide(const run_progress& p, const fold_context& c, const context& ctx) {
+    if (!is_open(p, c.step, c.attempt) || p.model_call->sent || c.messages.empty()) {
+        return nothing;
+    }
+    return go_on(p, ctx, context_folded{c});
+}
+
 /// Why a reply cannot be used at all.
 std::optional<std::string> nonsense_in(const record_model_reply& c) {
     auto bytes = c.content.size() + c.reasoning.size() + c.reasoning_state.size();

@@ -1,6 +1,7 @@
 #include "actors/run/run_performer.hpp"
 
 #include "actors/kinds/kind.hpp"
+#include "actors/run/context_fold.hpp"
 #include "actors/run/live_output.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_history.hpp"
@@ -9,6 +10,7 @@
 #include "storage/log_reader.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -195,6 +197,9 @@ private:
         if (!chosen) {
             return one(failure(p, chosen.error(), false));
         }
+        if (auto shorter = make_room(s, *chosen)) {
+            return std::move(*shorter);
+        }
         // An id of its own: the answer to an earlier mark under the same effect must not look like ours.
         const auto marked =
             ctx.tell_self({std::string(wire_name<mark_model_call>::value), to_json(mark_model_call{p.step, p.attempt}),
@@ -210,6 +215,11 @@ private:
         if (chosen->output_tokens_max > 0) {
             request.output_tokens_max = std::min(request.output_tokens_max, chosen->output_tokens_max);
         }
+        if (chosen->context_tokens > 0) { // it fits: `make_room` saw to it
+            const auto left =
+                chosen->context_tokens - std::min<std::uint64_t>(estimate_input_tokens(p), chosen->context_tokens - 1);
+            request.output_tokens_max = std::min(request.output_tokens_max, static_cast<std::uint32_t>(left));
+        }
         token_stream tokens(ctx, p.step, p.attempt);
         const auto reply =
             chosen->model->complete(request, ctx.stop(), [&](std::string_view text) { tokens.add(text); });
@@ -218,6 +228,28 @@ private:
             return {}; // the run ended, or the node drains: then the call is lost
         }
         return reply ? one(outcome(p, *reply, chosen->provider)) : one(failure(p, reply.error(), tokens.any()));
+    }
+
+    /// What becomes of a call that is too long for its model; nothing where it fits.
+    static std::optional<commands> make_room(const run_state& s, const chosen_model& chosen) {
+        const auto& p = s.progress;
+        const auto room = room_of(chosen.context_tokens, p.model_call->output_tokens_max);
+        const auto needed = estimate_input_tokens(p);
+        if (chosen.context_tokens == 0 || needed <= room) {
+            return {};
+        }
+        const auto plan = plan_fold(s.messages, bytes_to_free(p, room));
+        if (!plan.messages.empty()) {
+            return one(fold_context{p.step, p.attempt, plan.messages, plan.freed_bytes});
+        }
+        return one(
+            failure(p,
+                    {code::model_refused,
+                     fmt::format("The run's context has about {} tokens, {} takes {} with its answer, and nothing "
+                                 "of it can be folded any more. Fork the run from an earlier step, or choose a "
+                                 "model with more room.",
+                                 needed, p.model, chosen.context_tokens)},
+                    false));
     }
 
     static record_model_failure failure(const run_progress& p, const problem& why, bool streamed) {
@@ -395,6 +427,9 @@ private:
         where.network = services_.command_network;
         where.repeat = repeat;
         where.stop = ctx.stop();
+        where.recall = [this, run = ctx.self()](std::uint32_t message) {
+            return original_message(*services_.store, run, message);
+        };
         where.on_output = [live = std::make_shared<output_stream>(ctx, ref.step, ref.call)](
                               bool is_stderr, std::string_view text) { live->add(is_stderr, text); };
         return where;

@@ -38,8 +38,8 @@ tool_verdict judge_call(const tool_policies& rules, const tool_info& tool, std::
 /// Whether no call of the tool can go ahead, whatever its arguments: then it is not offered.
 bool is_ruled_out(const tool_policies& rules, const tool_info& tool);
 
-/// Adds rules of a wider place, as of the agent to those of a run. Where both have the same one, the nearer stays, but a
-/// denial does in any case.
+/// Adds rules of a wider place, as of the agent to those of a run. Where both have the same one, the nearer stays, but
+/// a denial does in any case.
 void add_policies(tool_policies& to, const tool_policies& more);
 
 /// `invalid_request` for a rule that is about nothing: a misspelt one would allow what was to be forbidden.

@@ -112,6 +112,12 @@ constexpr std::array rows = {
          .writes = true,
          .needs_project = true,
          .permission = "execute"}),
+    performed<recall_arguments, recall>({.name = recall_tool_name,
+                                         .description = "Gives back what was folded in this conversation to save room.",
+                                         .safety = repeat_safety::idempotent,
+                                         .writes = false,
+                                         .needs_project = false,
+                                         .permission = "read"}),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

@@ -74,6 +74,8 @@ struct tool_environment {
     bool repeat = false;
     std::stop_token stop;
     std::function<void(bool is_stderr, std::string_view)> on_output; ///< May be empty.
+    /// The text of a message of the run's context, as it was before it was folded. May be empty.
+    std::function<expected<std::string>(std::uint32_t message)> recall = {};
 };
 
 /// What the model reads back. A failing command is a result, not an error of the tool.
@@ -90,6 +92,9 @@ tool_result shown(const runtime::command_result& done);
 /// A result that tells the model what went wrong.
 tool_result refuse(std::string why);
 tool_result refuse(const problem& p);
+
+/// Offered to runs of which something was folded.
+inline constexpr std::string_view recall_tool_name = "recall";
 
 inline constexpr std::size_t tool_content_bytes_max = 32 * 1024;
 

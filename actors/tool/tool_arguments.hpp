@@ -182,6 +182,15 @@ struct fetch_url_arguments {
 };
 BOOST_DESCRIBE_STRUCT(fetch_url_arguments, (), (url, start_line))
 
+struct recall_arguments {
+    std::uint32_t message = 0;
+    std::uint32_t start_line = 1;
+    static constexpr field_rule rules[] = {
+        {.name = "message", .required = true, .doc = "The number that stands where the text was."},
+        {.name = "start_line", .min = 1, .doc = "First line to show; 1 when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(recall_arguments, (), (message, start_line))
+
 struct ask_human_arguments {
     std::string question;
     static constexpr field_rule rules[] = {

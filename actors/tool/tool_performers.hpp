@@ -21,6 +21,7 @@ tool_result list_files(const list_files_arguments& a, const tool_environment& wh
 tool_result find_files(const find_files_arguments& a, const tool_environment& where);
 tool_result search_files(const search_files_arguments& a, const tool_environment& where);
 tool_result run_command(const run_command_arguments& a, const tool_environment& where);
+tool_result recall(const recall_arguments& a, const tool_environment& where);
 
 /// Whether the content is not text: a NUL byte near its beginning, as git decides it.
 bool is_binary(std::string_view content);

@@ -1,4 +1,6 @@
 #include "actors/run/run_replay.hpp"
+
+#include "actors/run/context_fold.hpp"
 #include "tests/actors/run_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -73,6 +75,27 @@ void check_identical(const recorded& all) {
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(run_replays)
+
+BOOST_AUTO_TEST_CASE(what_a_provider_wants_back_and_what_was_folded_comes_again) {
+    auto all = started_run();
+    const auto say = [&](std::vector<asked_call> calls) {
+        auto said = reply(all.r, std::move(calls), "I look.");
+        said.provider = "claude";
+        said.reasoning_state = "[{}]";
+        said.cached_tokens = 7;
+        said.reasoning_tokens = 5;
+        all.does(said);
+    };
+    for (int n = 0; n < 4; ++n) {
+        say({read_call()});
+        all.does(result(all.r, 1, std::string(5000, 'x')));
+    }
+    const auto& p = all.r.state().progress;
+    const auto plan = plan_fold(all.r.state().messages, 8000);
+    all.does(fold_context{p.step, p.attempt, plan.messages, plan.freed_bytes});
+    say({});
+    check_identical(all);
+}
 
 BOOST_AUTO_TEST_CASE(a_whole_run_comes_to_the_same_again) {
     auto all = started_run();
