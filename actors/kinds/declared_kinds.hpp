@@ -6,5 +6,6 @@
 namespace troupe::actors {
 
 agent_kind tester_kind();
+agent_kind security_auditor_kind();
 
 } // namespace troupe::actors

@@ -15,6 +15,7 @@ const auto& table() {
                    .description = "Works with its own instructions and the tools that it is given.",
                    .instructions = ""},
         tester_kind(),
+        security_auditor_kind(),
     };
     return all;
 }

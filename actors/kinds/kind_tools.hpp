@@ -24,4 +24,22 @@ struct run_tests_arguments {
 BOOST_DESCRIBE_STRUCT(run_tests_arguments, (), (framework, path, filter, coverage))
 tool_result run_tests(const run_tests_arguments& a, const tool_environment& where);
 
+struct scan_security_arguments {
+    std::string path;
+    std::vector<std::string> allow;
+    std::string advisories;
+    static constexpr field_rule rules[] = {
+        {.name = "path", .max = 4096, .doc = "Folder or file to look at; empty: the project."},
+        {.name = "allow",
+         .max = 1000,
+         .doc = "Findings that are no mistake, beside those of .troupe-audit-allow: \"RULE GLOB\", \"* GLOB\" or a "
+                "fingerprint."},
+        {.name = "advisories",
+         .max = 4096,
+         .doc = "Folder or file of the project with advisories in OSV's format; .osv when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(scan_security_arguments, (), (path, allow, advisories))
+tool_result scan_security(const scan_security_arguments& a, const tool_environment& where);
+tool_result write_security_report(const scan_security_arguments& a, const tool_environment& where);
+
 } // namespace troupe::actors

@@ -123,6 +123,13 @@ constexpr std::array rows = {
         "run_tests",
         "Finds out how the project's tests are run, runs them in the sandbox, and reports what passed, what "
         "failed and where. Failing tests are a result, not an error."),
+    reading<scan_security_arguments, scan_security>(
+        "scan_security",
+        "Looks by rule for secrets, dangerous calls, permissions and known weaknesses of dependencies. "
+        "Names places, never a secret."),
+    writing<scan_security_arguments, write_security_report>(
+        "write_security_report", "Scans as scan_security does, and writes security-audit.sarif (SARIF 2.1.0) and "
+                                 "security-audit.md into the project."),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

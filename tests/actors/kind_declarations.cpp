@@ -129,4 +129,27 @@ BOOST_AUTO_TEST_CASE(a_tester_without_a_model_runs_the_tests_and_says_what_it_di
     BOOST_TEST(contains(none, "no tests were found"));
 }
 
+BOOST_AUTO_TEST_CASE(parameters_of_an_auditor_are_checked) {
+    BOOST_TEST(wrong("security_auditor", R"({"path":"src","allow":["* docs/**"],"write_report":true})") == "");
+    BOOST_TEST(wrong("security_auditor", R"({"write_report":"yes"})") == "/parameters/write_report");
+}
+
+BOOST_AUTO_TEST_CASE(an_auditor_needs_no_model) {
+    tool_place p;
+    fs::create_directories(p.project / "src");
+    p.write("src/a.py", "eval(x)\n");
+    p.write("b.py", "os.system(x)\n");
+    const auto whole = follow("security_auditor", p, "Audit it.");
+    check_result("security_auditor", whole);
+    BOOST_TEST(contains(whole, "1 errors, 1 warnings and 0 notes in 2 files"));
+    BOOST_TEST(!p.has("security-audit.sarif"));
+    const auto part = follow("security_auditor", p, R"(Audit it. {"path": "src", "write_report": true})");
+    check_result("security_auditor", part);
+    BOOST_TEST(contains(part, "1 errors, 0 warnings and 0 notes in 1 files"));
+    BOOST_TEST(p.has("security-audit.sarif"));
+    const auto none = follow("security_auditor", p, R"(Audit it. {"path": "no such folder"})");
+    check_result("security_auditor", none);
+    BOOST_TEST(contains(none, R"("success":false)"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
