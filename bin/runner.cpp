@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -59,12 +60,13 @@ expected<bool> mark_started(const fs::path& folder) {
     return true;
 }
 
+/// The streams, then the result, which makes their names durable with its own.
 expected<void> keep_result(const fs::path& folder, const runtime::command_result& result) {
-    if (auto out = replace_file(folder / file::out, result.out, 0600); !out) {
-        return out;
-    }
-    if (auto err = replace_file(folder / file::err, result.err, 0600); !err) {
-        return err;
+    for (const auto& [name, text] : {std::pair(file::out, &result.out), std::pair(file::err, &result.err)}) {
+        const auto how = text->empty() ? kept::without_fsync : kept::with_fsync;
+        if (auto written = write_file(folder / name, *text, how, 0600); !written) {
+            return written;
+        }
     }
     return replace_file(folder / file::result, to_json(result), 0600);
 }
@@ -96,7 +98,8 @@ int run(const fs::path& folder) {
     }
     const auto self = fs::read_symlink("/proc/self/exe").string();
     const runner::control_group group("troupe-" + folder.filename().string().substr(0, 16), spec->limits);
-    if (auto noted = replace_file(folder / file::groups, group.listing(), 0600); !noted) {
+    // After a loss of power there is nothing left to clean up.
+    if (auto noted = write_file(folder / file::groups, group.listing(), kept::without_fsync, 0600); !noted) {
         return fail(node, noted.error().detail);
     }
     const auto first = mark_started(folder);

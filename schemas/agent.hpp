@@ -24,6 +24,24 @@ struct budget {
 };
 BOOST_DESCRIBE_STRUCT(budget, (), (steps, tokens, cost_micros, time_ms))
 
+/// What becomes of an approval that nobody decided in time. approve: only of a call that may be made; else as deny.
+BOOST_DEFINE_ENUM_CLASS(expiry_action, deny, approve, fail)
+
+/// How long people may take to decide or answer.
+struct approval_terms {
+    std::int64_t expires_after_ms = 0; ///< 0: it waits for as long as it takes.
+    expiry_action on_expiry = expiry_action::deny;
+    static constexpr field_rule rules[] = {
+        {.name = "expires_after_ms",
+         .min = 0,
+         .doc = "Milliseconds; 0: for as long as it takes.",
+         .example = "86400000"},
+        {.name = "on_expiry",
+         .doc = "deny: the model is told that nobody decided, and goes on. approve: the call is made. fail: the run "
+                "ends."}};
+};
+BOOST_DESCRIBE_STRUCT(approval_terms, (), (expires_after_ms, on_expiry))
+
 /// How an agent works. The same members in bodies, events and documents.
 struct agent_settings {
     std::string name;
@@ -37,6 +55,7 @@ struct agent_settings {
     std::uint32_t max_concurrent_tasks = 1;
     unknown_policy on_unknown = unknown_policy::ask;
     json::raw custom_parameters;
+    approval_terms approvals;
     static constexpr field_rule rules[] = {
         {.name = "name",
          .required = true,
@@ -44,7 +63,7 @@ struct agent_settings {
          .max = 100,
          .doc = "Unique in the organization.",
          .example = "\"scout\""},
-        {.name = "kind", .min = 1, .max = 64, .doc = "Agent kind."},
+        {.name = "kind", .min = 1, .max = 64, .doc = "Agent kind: one of GET /agent-kinds, or any other name."},
         {.name = "role", .max = 100, .doc = "Role, as in the session key agent:<role>:<instance>."},
         {.name = "capabilities", .max = 100, .doc = "What it can do, for assignment.", .example = "[\"python\"]"},
         {.name = "instructions",
@@ -58,7 +77,7 @@ struct agent_settings {
 };
 BOOST_DESCRIBE_STRUCT(agent_settings, (),
                       (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks,
-                       on_unknown, custom_parameters))
+                       on_unknown, custom_parameters, approvals))
 
 /// PUT and PATCH /agents/{id}: what is given is replaced.
 struct update_agent_body {
@@ -73,6 +92,7 @@ struct update_agent_body {
     std::optional<std::uint32_t> max_concurrent_tasks;
     std::optional<unknown_policy> on_unknown;
     std::optional<json::raw> custom_parameters;
+    std::optional<approval_terms> approvals;
     static constexpr field_rule rules[] = {
         {.name = "name", .min = 1, .max = 100, .doc = "Unique in the organization."},
         {.name = "kind", .min = 1, .max = 64, .doc = "Agent kind."},
@@ -89,7 +109,22 @@ struct update_agent_body {
 };
 BOOST_DESCRIBE_STRUCT(update_agent_body, (),
                       (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks,
-                       on_unknown, custom_parameters))
+                       on_unknown, custom_parameters, approvals))
+
+/// An item of GET /agent-kinds.
+struct agent_kind_document {
+    std::string name;
+    std::string description;
+    std::string instructions;                   ///< What its model is told before the agent's own.
+    std::vector<std::string> tools;             ///< That other kinds do not have by themselves.
+    std::optional<json::raw> parameters_schema; ///< Of a task's or a run's parameters. Absent: any object.
+    std::optional<json::raw> result_schema;     ///< Of the output. Absent: any object, or none.
+    std::vector<std::string> verified_by;       ///< Tools of which one has to verify what was changed.
+    bool rehearsal = false;                     ///< It does something without a language model, too.
+};
+BOOST_DESCRIBE_STRUCT(agent_kind_document, (),
+                      (name, description, instructions, tools, parameters_schema, result_schema, verified_by,
+                       rehearsal))
 
 /// GET /agents/{id}
 struct agent_document {

@@ -9,6 +9,7 @@ namespace troupe {
 
 /// From a task: work on it. A task that is queued already is replaced and keeps its place among its priority.
 struct enqueue_task {
+    static constexpr int version = 2;
     uuid task_id;
     std::uint32_t assignment = 0; ///< Counts the task's assignments: tells news of an old one from the current one.
     std::string title;
@@ -16,8 +17,10 @@ struct enqueue_task {
     task_priority priority = task_priority::medium;
     std::optional<uuid> project_id;
     budget limits; ///< What is not 0 goes before the agent's own limits.
+    std::optional<json::raw> parameters = {};
 };
-BOOST_DESCRIBE_STRUCT(enqueue_task, (), (task_id, assignment, title, description, priority, project_id, limits))
+BOOST_DESCRIBE_STRUCT(enqueue_task, (),
+                      (task_id, assignment, title, description, priority, project_id, limits, parameters))
 
 /// From a task: no longer wanted. Taken from the queue, or its run is cancelled.
 struct dequeue_task {
@@ -29,13 +32,15 @@ BOOST_DESCRIBE_STRUCT(dequeue_task, (), (task_id, assignment, reason))
 
 /// From a run that an agent started, when it has ended for good. Unknown runs are ignored.
 struct run_ended {
+    static constexpr int version = 2;
     uuid run_id;
     std::optional<uuid> task_id;
     run_status status = run_status::failed; ///< succeeded, failed or cancelled.
     std::optional<std::string> result;
     std::optional<std::string> error;
+    std::optional<json::raw> output = {}; ///< Structured, as its schema wants it.
 };
-BOOST_DESCRIBE_STRUCT(run_ended, (), (run_id, task_id, status, result, error))
+BOOST_DESCRIBE_STRUCT(run_ended, (), (run_id, task_id, status, result, error, output))
 
 } // namespace troupe
 

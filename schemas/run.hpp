@@ -26,6 +26,10 @@ struct create_run_body {
     std::map<std::string, tool_policy> tools;
     budget limits;
     std::optional<unknown_policy> on_unknown;
+    std::optional<std::string> kind;        ///< Without an agent: what kind of one works on it; "custom" by default.
+    std::optional<json::raw> parameters;    ///< As the kind takes them.
+    std::optional<json::raw> result_schema; ///< Of the output; otherwise the kind's.
+    std::optional<approval_terms> approvals;
     static constexpr field_rule rules[] = {
         {.name = "goal",
          .required = true,
@@ -39,9 +43,16 @@ struct create_run_body {
         {.name = "model",
          .max = 200,
          .doc = "Model to use: rehearsal, rehearsal:FILE or openai/NAME.",
-         .example = "\"rehearsal\""}};
+         .example = "\"rehearsal\""},
+        {.name = "kind", .min = 1, .max = 64, .doc = "Kind of agent, without an agent. See GET /agent-kinds."},
+        {.name = "parameters", .doc = "An object, as the kind takes it.", .example = "{}"},
+        {.name = "result_schema",
+         .doc = "JSON Schema of the object that the run has to give as its output, without patterns.",
+         .example = R"({"type":"object","properties":{"answer":{"type":"string"}},"required":["answer"]})"}};
 };
-BOOST_DESCRIBE_STRUCT(create_run_body, (), (goal, project_id, agent_id, instructions, model, tools, limits, on_unknown))
+BOOST_DESCRIBE_STRUCT(create_run_body, (),
+                      (goal, project_id, agent_id, instructions, model, tools, limits, on_unknown, kind, parameters,
+                       result_schema, approvals))
 
 /// POST /runs/{id}/cancel
 struct cancel_run_body {
@@ -93,10 +104,15 @@ struct run_document {
     std::optional<timestamp> started_at;
     std::optional<timestamp> finished_at;
     timestamp updated_at;
+    std::string kind = "custom";                 ///< Of the agent that works on it.
+    std::optional<json::raw> parameters = {};    ///< As they were given.
+    std::optional<json::raw> result_schema = {}; ///< That the output fits when it succeeded.
+    std::optional<json::raw> output = {};        ///< The structured part of the result (`finish`).
 };
 BOOST_DESCRIBE_STRUCT(run_document, (),
                       (id, goal, status, project_id, agent_id, task_id, forked_from, model, step, limits, used, waiting,
-                       result, error, version_before, created_by, created_at, started_at, finished_at, updated_at))
+                       result, error, version_before, created_by, created_at, started_at, finished_at, updated_at, kind,
+                       parameters, result_schema, output))
 
 /// An item of GET /runs/{id}/steps, oldest first. Key: step and call ("00003.001"; a model call is call 0).
 struct step_document {

@@ -11,6 +11,7 @@ namespace troupe {
 /// (schemas/agent_messages.hpp) to its agent: to one of the product if it works on a task, to one of another kind
 /// always.
 struct create_run {
+    static constexpr int version = 2;
     std::string goal;
     std::optional<uuid> project_id;
     std::optional<uuid> agent_id;
@@ -22,14 +23,19 @@ struct create_run {
     unknown_policy on_unknown = unknown_policy::ask;
     std::string created_by;           ///< "agent/<id>", or the principal.
     std::string agent_kind = "agent"; ///< Of `agent_id`: a program's own agents have a kind of their own.
+    std::string kind = "custom";      ///< Of the work: one of `agent_settings::kind`.
+    std::optional<json::raw> parameters = {};
+    std::optional<json::raw> result_schema = {}; ///< Absent: the kind's, if it has one.
+    approval_terms approvals = {};
 };
 BOOST_DESCRIBE_STRUCT(create_run, (),
                       (goal, project_id, agent_id, task_id, instructions, model, tools, limits, on_unknown, created_by,
-                       agent_kind))
+                       agent_kind, kind, parameters, result_schema, approvals))
 
 /// A run that goes on where a step of another one had ended, as if its past were its own. Nothing of that is done
 /// again.
 struct fork_run {
+    static constexpr int version = 2;
     create_run run;
     uuid run_id; ///< Of the same organization.
     std::uint32_t step = 0;

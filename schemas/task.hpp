@@ -20,7 +20,8 @@ struct create_task_body {
     std::optional<timestamp> due;
     std::optional<uuid> project_id;
     std::optional<uuid> agent_id;
-    std::optional<budget> limits; ///< For the run that works on it; otherwise the agent's.
+    std::optional<budget> limits;        ///< For the run that works on it; otherwise the agent's.
+    std::optional<json::raw> parameters; ///< For the run, as its agent's kind takes them.
     static constexpr field_rule rules[] = {
         {.name = "title",
          .required = true,
@@ -34,9 +35,13 @@ struct create_task_body {
          .example = "\"sum(-0.5) gives 0; it has to give -1. See tests/sum_test.py.\""},
         {.name = "labels", .max = 50, .doc = "Free labels.", .example = "[\"bug\"]"},
         {.name = "project_id", .doc = "The project whose files it works on."},
-        {.name = "agent_id", .doc = "Who does it: queued at once."}};
+        {.name = "agent_id", .doc = "Who does it: queued at once."},
+        {.name = "parameters",
+         .doc = "An object, as the kind of the agent takes it (GET /agent-kinds); other kinds are told it as it is.",
+         .example = R"({"test_type":"unit"})"}};
 };
-BOOST_DESCRIBE_STRUCT(create_task_body, (), (title, description, priority, labels, due, project_id, agent_id, limits))
+BOOST_DESCRIBE_STRUCT(create_task_body, (),
+                      (title, description, priority, labels, due, project_id, agent_id, limits, parameters))
 
 /// PUT and PATCH /tasks/{id}
 struct update_task_body {
@@ -104,10 +109,12 @@ struct task_document {
     std::string created_by;
     timestamp created_at;
     timestamp updated_at;
+    std::optional<json::raw> parameters = {};
+    std::optional<json::raw> output = {}; ///< The structured part of the result.
 };
 BOOST_DESCRIBE_STRUCT(task_document, (),
                       (id, title, description, status, priority, labels, due, project_id, agent_id, run_id, result,
-                       error, messages, created_by, created_at, updated_at))
+                       error, messages, created_by, created_at, updated_at, parameters, output))
 
 /// An item of GET /tasks/{id}/messages.
 struct message_document {

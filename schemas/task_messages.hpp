@@ -15,13 +15,15 @@ BOOST_DESCRIBE_STRUCT(note_task_started, (), (run_id, assignment))
 
 /// From the agent: the run ended. succeeded → review, failed → failed, cancelled → cancelled.
 struct note_task_finished {
+    static constexpr int version = 2;
     uuid run_id;
     std::uint32_t assignment = 0;
     run_status status = run_status::failed;
     std::optional<std::string> result;
     std::optional<std::string> error;
+    std::optional<json::raw> output = {}; ///< Of the run.
 };
-BOOST_DESCRIBE_STRUCT(note_task_finished, (), (run_id, assignment, status, result, error))
+BOOST_DESCRIBE_STRUCT(note_task_finished, (), (run_id, assignment, status, result, error, output))
 
 /// From the agent: it gives back a queued task because it goes away.
 struct return_task {

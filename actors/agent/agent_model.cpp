@@ -30,10 +30,9 @@ void start_queued(events& decided, const agent_state& s, std::size_t places, con
 }
 
 /// The end of a run, and what it makes room for.
-events finish(const agent_state& s, const uuid& run_id, run_status status, std::optional<std::string> result,
-              std::optional<std::string> error, const runtime::context& context) {
-    const auto& ended = s.running.at(to_string(run_id));
-    events decided{task_finished{ended.task_id, run_id, status, std::move(result), std::move(error)}};
+events finish(const agent_state& s, const run_ended& end, const runtime::context& context) {
+    const auto& ended = s.running.at(to_string(end.run_id));
+    events decided{task_finished{ended.task_id, end.run_id, end.status, end.result, end.error, end.output}};
     start_queued(
         decided, s,
         free_places(s.running.size() - 1, s.settings.max_concurrent_tasks, exists(s) && !s.stopped && !s.paused),
@@ -58,6 +57,7 @@ agent_settings merged(agent_settings settings, const update_agent_body& given) {
     replace(settings.max_concurrent_tasks, given.max_concurrent_tasks);
     replace(settings.on_unknown, given.on_unknown);
     replace(settings.custom_parameters, given.custom_parameters);
+    replace(settings.approvals, given.approvals);
     return settings;
 }
 
@@ -170,7 +170,7 @@ decision_result decide(const agent_state& s, const run_ended& c, const runtime::
         return problem{
             code::invalid_request, "A run ends as succeeded, failed or cancelled.", {{"/status", "is no end"}}};
     }
-    return finish(s, c.run_id, c.status, c.result, c.error, context);
+    return finish(s, c, context);
 }
 
 decision_result decide(const agent_state& s, const debt_settled& c, const runtime::context& context) {
@@ -180,7 +180,8 @@ decision_result decide(const agent_state& s, const debt_settled& c, const runtim
     }
     events decided{cleared(*paid, c)};
     if (!c.ok && paid->type == wire_name<create_run>::value && s.running.contains(to_string(paid->to))) {
-        auto ended = finish(s, paid->to, run_status::failed, {}, "The run could not be created: " + c.detail, context);
+        auto ended =
+            finish(s, {paid->to, {}, run_status::failed, {}, "The run could not be created: " + c.detail}, context);
         std::ranges::move(ended, std::back_inserter(decided));
     }
     return decided;
@@ -211,6 +212,9 @@ expected<void> check_agent_settings(const agent_settings& settings) {
     }
     if (settings.max_concurrent_tasks < 1 || settings.max_concurrent_tasks > 100) {
         return bad("/max_concurrent_tasks", "An agent works on 1 to 100 tasks at the same time.");
+    }
+    if (settings.approvals.expires_after_ms < 0) {
+        return bad("/approvals/expires_after_ms", "An approval cannot expire before it is asked for. 0 is never.");
     }
     return check_policies(settings.tools);
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "actors/agent/agent_v1.hpp"
 #include "actors/common/debts.hpp"
+#include "actors/common/upcast.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/agent_messages.hpp"
 #include "schemas/base/described.hpp"
@@ -23,9 +25,13 @@ inline constexpr std::size_t agent_queue_max = 1000;
 
 // ---- commands of people; bodies of the API where they have one
 
-struct create_agent : agent_settings {};
+struct create_agent : agent_settings {
+    static constexpr int version = 2;
+};
 BOOST_DESCRIBE_STRUCT(create_agent, (agent_settings), ())
-struct update_agent : update_agent_body {};
+struct update_agent : update_agent_body {
+    static constexpr int version = 2;
+};
 BOOST_DESCRIBE_STRUCT(update_agent, (update_agent_body), ())
 struct start_agent {};
 BOOST_DESCRIBE_STRUCT(start_agent, (), ())
@@ -43,11 +49,15 @@ BOOST_DESCRIBE_STRUCT(delete_agent, (), ())
 // ---- events
 
 struct agent_created {
+    static constexpr int version = 2;
+    using previous = v1::agent_created;
     uuid organization;
     agent_settings settings;
 };
 BOOST_DESCRIBE_STRUCT(agent_created, (), (organization, settings))
 struct agent_updated {
+    static constexpr int version = 2;
+    using previous = v1::agent_updated;
     agent_settings settings;
 };
 BOOST_DESCRIBE_STRUCT(agent_updated, (), (settings))
@@ -65,6 +75,8 @@ struct agent_deleted {};
 BOOST_DESCRIBE_STRUCT(agent_deleted, (), ())
 
 struct task_queued {
+    static constexpr int version = 2;
+    using previous = v1::task_queued;
     enqueue_task task;
 };
 BOOST_DESCRIBE_STRUCT(task_queued, (), (task))
@@ -84,26 +96,22 @@ struct task_cancel_requested {
 };
 BOOST_DESCRIBE_STRUCT(task_cancel_requested, (), (task_id, run_id, reason))
 struct task_finished {
+    static constexpr int version = 2;
+    using previous = v1::task_finished;
     uuid task_id;
     uuid run_id;
     run_status status = run_status::failed;
     std::optional<std::string> result;
     std::optional<std::string> error;
+    std::optional<json::raw> output;
 };
-BOOST_DESCRIBE_STRUCT(task_finished, (), (task_id, run_id, status, result, error))
+BOOST_DESCRIBE_STRUCT(task_finished, (), (task_id, run_id, status, result, error, output))
 
 // ---- state
 
-struct running_task {
-    uuid task_id;
-    std::uint32_t assignment = 0;
-    bool cancelling = false;
-    bool announced = false; ///< The task is told of its run only when the run is there.
-};
-BOOST_DESCRIBE_STRUCT(running_task, (), (task_id, assignment, cancelling, announced))
-
 struct agent_state {
-    static constexpr int version = 1;
+    static constexpr int version = 2;
+    using previous = v1::agent_state;
     uuid id;
     uuid organization;
     bool deleted = false;
@@ -125,6 +133,16 @@ struct agent_state {
 BOOST_DESCRIBE_STRUCT(agent_state, (),
                       (id, organization, deleted, settings, stopped, paused, error, queue, running, arrivals, completed,
                        failed, created_by, created_at, updated_at, heartbeat_at, owed))
+
+namespace v1 {
+
+inline auto upcast(const agent_created& old) { return with_defaults<troupe::actors::agent_created>(old); }
+inline auto upcast(const agent_updated& old) { return with_defaults<troupe::actors::agent_updated>(old); }
+inline auto upcast(const task_queued& old) { return with_defaults<troupe::actors::task_queued>(old); }
+inline auto upcast(const task_finished& old) { return with_defaults<troupe::actors::task_finished>(old); }
+inline auto upcast(const agent_state& old) { return with_defaults<troupe::actors::agent_state>(old); }
+
+} // namespace v1
 
 } // namespace troupe::actors
 

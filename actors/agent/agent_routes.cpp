@@ -4,6 +4,7 @@
 #include "actors/common/model.hpp"
 #include "actors/common/names.hpp"
 #include "actors/common/routes.hpp"
+#include "actors/kinds/kind.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/name_messages.hpp"
 #include "storage/views.hpp"
@@ -106,6 +107,30 @@ net::handler update(const runtime::services& s) {
     };
 }
 
+void list_kinds(const net::responder& respond) {
+    std::vector<std::string> items;
+    for (const auto& one : all_kinds()) {
+        agent_kind_document shown{std::string(one.name),
+                                  std::string(one.description),
+                                  std::string(one.instructions),
+                                  {one.tools.begin(), one.tools.end()},
+                                  {},
+                                  {},
+                                  {one.verified_by.begin(), one.verified_by.end()},
+                                  !one.rehearsal.empty()};
+        if (auto takes = json::make_raw(parameters_schema_of(one))) {
+            shown.parameters_schema = std::move(*takes);
+        }
+        if (auto gives = json::make_raw(result_schema_of(one))) {
+            shown.result_schema = std::move(*gives);
+        }
+        items.push_back(to_json(shown));
+    }
+    net::response out;
+    out.body = net::list_body(items, std::nullopt);
+    respond(std::move(out));
+}
+
 net::handler remove(const runtime::services& s) {
     return [&s, change = net::change_entity(s, kind, net::empty_command("delete_agent"), 204, by_name)](
                net::request r, net::responder respond) {
@@ -175,6 +200,14 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .errors = {code::already_exists, code::quota_exceeded},
          .reply_headers = net::created_headers(),
          .run = create(s)},
+        {.verb = verb::get,
+         .path = "/agent-kinds",
+         .operation = "list_agent_kinds",
+         .summary = "The kinds of agents: what each is for, takes and gives. All on one page.",
+         .tag = plural,
+         .permission = "agent:read",
+         .reply = page_of<agent_kind_document>("agent_kind_list"),
+         .run = [](const net::request&, const net::responder& respond) { list_kinds(respond); }},
         {.verb = verb::get,
          .path = "/agents/{id}",
          .operation = "get_agent",

@@ -51,7 +51,12 @@ create_run run_for(const agent_state& s, const enqueue_task& task) {
             settings.tools,
             preferred(task.limits, settings.limits),
             settings.on_unknown,
-            "agent/" + to_string(s.id)};
+            "agent/" + to_string(s.id),
+            std::string(agent_model::kind),
+            settings.kind,
+            task.parameters,
+            {},
+            settings.approvals};
 }
 
 void apply(agent_state& s, const agent_created& e, const runtime::event_context& at) {
@@ -151,7 +156,7 @@ void apply(agent_state& s, const task_finished& e, const runtime::event_context&
     s.failed += e.status == run_status::failed ? 1 : 0;
     announce(s, e.run_id, found->second);
     owe(s.owed, task_kind, e.task_id,
-        note_task_finished{e.run_id, found->second.assignment, e.status, e.result, e.error});
+        note_task_finished{e.run_id, found->second.assignment, e.status, e.result, e.error, e.output});
     s.running.erase(found);
 }
 

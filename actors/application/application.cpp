@@ -54,6 +54,7 @@
 #include "runtime/supervision/dead_letters.hpp"
 #include "runtime/supervision/stall_watch.hpp"
 #include "runtime/supervision/tree.hpp"
+#include "schemas/base/clock.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 
@@ -115,6 +116,7 @@ struct application::impl {
     std::map<std::string, runtime::token_price> prices;
     std::function<std::vector<net::route>(const runtime::services&)> own_routes;
     std::shared_ptr<void> own_tools;
+    std::shared_ptr<void> own_agent_kinds;
     std::atomic<bool> ready{false};
 
     [[nodiscard]] std::string edge_path() const { return "/nodes/" + settings.cluster_name + "/edge"; }
@@ -382,6 +384,10 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!tools) {
         return tools.error();
     }
+    auto agent_kinds = add_kinds(std::move(own.agent_kinds));
+    if (!agent_kinds) {
+        return agent_kinds.error();
+    }
     auto place = find_cluster(settings);
     if (!place) {
         return place.error();
@@ -424,6 +430,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.shown_models = {&me.models, [&me](std::string_view name) { return token_price_of(name, me.models, me.prices); }};
     me.own_routes = std::move(own.routes);
     me.own_tools = std::move(*tools);
+    me.own_agent_kinds = std::move(*agent_kinds);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
     const auto commands = std::filesystem::absolute(settings.data) / "commands";
     auto network = runtime::parse_network_grant(settings.sandbox_network);
@@ -563,13 +570,16 @@ std::string application::still_running() const {
 
 void application::stop(std::int64_t deadline_ms) {
     auto& me = *impl_;
+    const auto end = monotonic_ms() + deadline_ms;
+    // What one part leaves of its share the others have.
+    const auto share = [end](int parts) { return std::max<std::int64_t>(end - monotonic_ms(), 0) / parts; };
     me.ready = false;
     const bool at_work = me.node->statistics().performing > 0;
-    if (me.node->retire(deadline_ms / 4) && at_work) { // it still sends requests on, and is there to be asked
-        me.moved->wait_for_questions(deadline_ms / 4);
+    if (me.node->retire(share(4)) && at_work) { // it still sends requests on, and is there to be asked
+        me.moved->wait_for_questions(share(3));
     }
     if (const auto edge = me.edge.load()) {
-        edge->stop(deadline_ms / 4);
+        edge->stop(share(2));
         std::error_code ignored;
         std::filesystem::remove(std::filesystem::path(me.settings.data) / "node.json", ignored);
     }
@@ -577,7 +587,7 @@ void application::stop(std::int64_t deadline_ms) {
     me.refused.reset(); // it journals what it has
     me.audit_streams.clear();
     me.audit.reset();
-    me.node->stop(deadline_ms / 4);
+    me.node->stop(share(1));
     runtime::metrics().forget_functions();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/kinds/kind.hpp"
 #include "actors/tool/tool.hpp"
 #include "net/http/route.hpp"
 #include "net/model/model.hpp"
@@ -31,6 +32,8 @@ struct extensions {
     std::function<std::vector<net::route>(const runtime::services&)> routes = {};
     /// Offered to every run whose policies do not deny them; see `add_tools`.
     std::vector<custom_tool> tools = {};
+    /// Beside the product's, by `agent_settings::kind`; see `add_kinds`.
+    std::vector<custom_kind> agent_kinds = {};
     /// By the name that agents and runs give: {"acme", …} for `model: acme`. Not "openai…" and "rehearsal…".
     std::map<std::string, std::shared_ptr<net::model>> models = {};
     /// What these kinds store that older versions of the program cannot read, by names that no other part uses

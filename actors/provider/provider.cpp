@@ -1,5 +1,6 @@
 #include "actors/provider/provider.hpp"
 
+#include "actors/kinds/kind.hpp"
 #include "actors/provider/provider_key.hpp"
 #include "actors/provider/rehearsal.hpp"
 
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view openai_name = "openai";
 constexpr std::string_view script_prefix = "rehearsal:";
+constexpr std::string_view kind_prefix = "kind/";
 constexpr std::string_view script_extensions[] = {"", ".yaml", ".yml"};
 constexpr std::size_t listed_scripts_max = 200;
 
@@ -179,6 +181,15 @@ expected<std::shared_ptr<net::model>> model_registry::find(std::string_view aske
 }
 
 expected<std::shared_ptr<net::model>> model_registry::find_script(std::string_view name) const {
+    if (name.starts_with(kind_prefix)) {
+        const auto* kind = find_kind(name.substr(kind_prefix.size()));
+        if (kind == nullptr || kind->rehearsal.empty())
+            return unknown(fmt::format("{}{}", script_prefix, name), "no kind of agent of this name has a script");
+        auto own = make_rehearsal_model(kind->rehearsal, fmt::format("(kind {})", kind->name));
+        if (!own)
+            return own.error();
+        return std::shared_ptr<net::model>(*std::move(own));
+    }
     const fs::path asked(name);
     fs::path file;
     std::error_code ec;

@@ -52,8 +52,8 @@ struct model_listing {
 ///
 /// "" → the default: the configured one, else openai when it has a key or a base URL, else the first provider that has
 /// a model of its own, else the rehearsal · "rehearsal" → the embedded script · "rehearsal:NAME" → NAME, NAME.yaml or
-/// NAME.yml in the scripts folder, read again at each call · "PROVIDER" → its own model · "PROVIDER/MODEL" → that model
-/// of it.
+/// NAME.yml in the scripts folder, read again at each call · "rehearsal:kind/KIND" → that of a kind of agents ·
+/// "PROVIDER" → its own model · "PROVIDER/MODEL" → that model of it.
 class model_registry {
 public:
     /// `config_invalid` when the default model, the base URL or the name of an own model cannot be right.

@@ -232,12 +232,13 @@ public:
     }
 
 private:
-    /// Gives the text word by word; false when it was stopped.
+    /// Gives the text, word by word where there is to be time between them; false when it was stopped.
     bool speak(std::string_view text, const std::stop_token& stop,
                const std::function<void(std::string_view)>& on_token) const {
         while (!text.empty() && !stop.stop_requested()) {
             const std::size_t space = text.find_first_of(" \n", text.find_first_not_of(" \n"));
-            const std::size_t end = std::min(text.find_first_not_of(" \n", space), text.size());
+            const std::size_t word = std::min(text.find_first_not_of(" \n", space), text.size());
+            const std::size_t end = script_.delay_ms > 0 ? word : text.size();
             if (on_token)
                 on_token(text.substr(0, end));
             text.remove_prefix(end);

@@ -1,5 +1,7 @@
 #include "actors/run/agent_wish.hpp"
 
+#include "actors/tool/policies.hpp"
+
 #include <type_traits>
 
 namespace troupe::actors {
@@ -16,7 +18,10 @@ void fill_from_agent(create_run& c, const agent_settings& from) {
     fill(c.limits.tokens, from.limits.tokens);
     fill(c.limits.cost_micros, from.limits.cost_micros);
     fill(c.limits.time_ms, from.limits.time_ms);
-    c.tools.insert(from.tools.begin(), from.tools.end());
+    fill(c.approvals.expires_after_ms, from.approvals.expires_after_ms);
+    fill(c.approvals.on_expiry, from.approvals.on_expiry);
+    c.kind = from.kind;
+    add_policies(c.tools, from.tools);
 }
 
 } // namespace troupe::actors

@@ -1,15 +1,10 @@
 #include "actors/run/live_output.hpp"
 
-#include "schemas/base/clock.hpp"
-
 #include <algorithm>
 
 namespace troupe::actors {
 namespace {
 
-/// A piece is sent when it is this large, or this much time has passed since the last one.
-constexpr std::size_t piece_bytes = 200;
-constexpr std::int64_t piece_ms = 30;
 /// Shown live of one command; the result has its beginning and its end.
 constexpr std::size_t output_bytes_max = 256 << 10;
 
@@ -31,13 +26,11 @@ std::size_t whole_characters(std::string_view text) {
 } // namespace
 
 token_stream::token_stream(runtime::effect_context& ctx, std::uint32_t step, std::uint32_t attempt)
-    : ctx_(ctx), channel_(channel_of(ctx)), step_(step), attempt_(attempt), sent_ms_(monotonic_ms()) {}
+    : ctx_(ctx), channel_(channel_of(ctx)), step_(step), attempt_(attempt) {}
 
 void token_stream::add(std::string_view text) {
     waiting_ += text;
-    if (waiting_.size() >= piece_bytes || monotonic_ms() - sent_ms_ >= piece_ms) {
-        send(whole_characters(waiting_));
-    }
+    send(whole_characters(waiting_)); // at once: nobody knows when the next piece comes
 }
 
 void token_stream::finish() { send(waiting_.size()); }
@@ -47,7 +40,6 @@ void token_stream::send(std::size_t bytes) {
         ctx_.publish(channel_, "token", to_json(token_data{step_, attempt_, offset_, waiting_.substr(0, bytes)}));
         offset_ += bytes;
         waiting_.erase(0, bytes);
-        sent_ms_ = monotonic_ms();
     }
 }
 

@@ -11,7 +11,7 @@
 /// What a run shows while it works, beside its journal. Not thread-safe: one per effect.
 namespace troupe::actors {
 
-/// The text of a model call, in pieces that are worth an event.
+/// The text of a model call as it comes, in whole characters.
 class token_stream {
 public:
     token_stream(runtime::effect_context& ctx, std::uint32_t step, std::uint32_t attempt);
@@ -26,8 +26,7 @@ private:
     std::uint32_t step_;
     std::uint32_t attempt_;
     std::uint64_t offset_ = 0;
-    std::string waiting_;
-    std::int64_t sent_ms_;
+    std::string waiting_; ///< The beginning of a character.
 };
 
 /// What a command prints, up to a bound.

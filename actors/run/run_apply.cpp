@@ -1,5 +1,6 @@
 #include "actors/common/model.hpp"
 #include "actors/run/run_context.hpp"
+#include "actors/run/run_finish.hpp"
 #include "actors/run/run_model.hpp"
 #include "schemas/agent_messages.hpp"
 #include "schemas/approval_messages.hpp"
@@ -131,6 +132,7 @@ void apply(run_progress& p, const tool_call_started& e, const event_context& at)
 }
 
 void apply(run_progress& p, const tool_call_finished& e, const event_context&) {
+    p.unverified = e.attempt > 0 ? is_unverified_after(p, e) : p.unverified;
     if (auto* call = call_at(p, e.step, e.call)) {
         call->phase = call_phase::finished;
         call->is_error = e.is_error;
@@ -145,6 +147,7 @@ void apply(run_progress& p, const tool_call_unknown& e, const event_context&) {
 
 void close_without_outcome(run_progress& p, std::uint32_t step, std::uint32_t number) {
     if (auto* call = call_at(p, step, number)) {
+        p.unverified = p.unverified || (call->attempt > 0 && may_change_project(call->tool)); // it may have happened
         call->phase = call_phase::finished;
         call->is_error = true;
     }
@@ -197,17 +200,19 @@ void end(run_progress& p, run_status status, const event_context& at, std::strin
     }
     if (p.request.agent_id && (p.request.task_id || p.request.agent_kind != "agent")) {
         owe(p.owed, p.request.agent_kind, *p.request.agent_id,
-            run_ended{p.id, p.request.task_id, status, p.result, p.error});
+            run_ended{p.id, p.request.task_id, status, p.result, p.error, p.output});
     }
 }
 
 void apply(run_progress& p, const run_finished& e, const event_context& at) {
     p.result = e.result;
+    p.output = e.output;
     end(p, run_status::succeeded, at, "The run has finished.");
 }
 
 void apply(run_progress& p, const run_failed& e, const event_context& at) {
     p.error = e.detail;
+    p.output = e.output;
     end(p, run_status::failed, at, "The run failed: " + e.detail);
 }
 
@@ -255,14 +260,10 @@ run_state run_model::apply(state s, const event& e, const runtime::event_context
     return s;
 }
 
-// All that they had is there under the same name.
+v2::run_state v1::upcast(const v1::run_state& old) { return with_defaults<v2::run_state>(old); }
 
-v2::run_state v1::upcast(const v1::run_state& old) {
-    return from_json<v2::run_state>(to_json(old), strictness::stored).value();
-}
+v3::run_state v2::upcast(const v2::run_state& old) { return with_defaults<v3::run_state>(old); }
 
-troupe::actors::run_state v2::upcast(const v2::run_state& old) {
-    return from_json<troupe::actors::run_state>(to_json(old), strictness::stored).value();
-}
+troupe::actors::run_state v3::upcast(const v3::run_state& old) { return with_defaults<troupe::actors::run_state>(old); }
 
 } // namespace troupe::actors

@@ -49,6 +49,7 @@ BOOST_DESCRIBE_STRUCT(model_price, (), (input_micros, output_micros))
 
 /// A run whose goal is the first word of a conversation: what was said since is its past.
 struct begin_conversation {
+    static constexpr int version = 2;
     create_run run;
     std::vector<context_message> messages; ///< After the goal.
 };

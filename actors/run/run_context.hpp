@@ -18,11 +18,13 @@ inline constexpr std::uint32_t output_tokens_max = 8192;
 /// A reply for which less room is left in the budget is not worth asking for.
 inline constexpr std::uint32_t output_tokens_min = 256;
 
-/// Names of the tools that the run may call. Without a project only those that need none; denied ones are left out.
-std::vector<std::string> tools_of(const run_progress& p);
+/// Whether runs of this kind have the tool at all: a kind's own tools are for its runs, and for those whose policies
+/// name them.
+bool is_offered(const run_progress& p, std::string_view tool);
 
-/// The policy of a tool: by its name, else by its permission ("write", "execute", …), else allow.
-tool_policy policy_of(const run_progress& p, std::string_view tool);
+/// Names of the tools that the run may call. Without a project only those that need none; those of which no call could
+/// go ahead are left out.
+std::vector<std::string> tools_of(const run_progress& p);
 
 /// The message that an event adds to the context, if any. `before` is the progress without the event.
 std::optional<context_message> message_of(const run_progress& before, const run_event& e);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "actors/common/debts.hpp"
+#include "actors/common/upcast.hpp"
+#include "actors/run/create_run_v1.hpp"
 #include "actors/run/run_commands.hpp"
 #include "actors/run/run_parts.hpp"
 #include "schemas/approval.hpp"
@@ -19,10 +21,27 @@
 /// model call is never written, so that a run of many calls grows linearly.
 namespace troupe::actors {
 
+namespace v1 {
+
 struct run_created : create_run {
     uuid organization;
 };
 BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
+
+} // namespace v1
+
+struct run_created : create_run {
+    static constexpr int version = 2;
+    using previous = v1::run_created;
+    uuid organization;
+};
+BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
+
+namespace v1 {
+
+inline auto upcast(const run_created& old) { return with_defaults<troupe::actors::run_created>(old); }
+
+} // namespace v1
 
 /// Beside `run_created`: where its past comes from.
 struct run_forked {
@@ -236,6 +255,8 @@ struct approval_resolved {
 };
 BOOST_DESCRIBE_STRUCT(approval_resolved, (), (approval_id, step, call, decision, answer, arguments, decided_by))
 
+namespace v1 {
+
 struct run_finished {
     std::string result;
 };
@@ -246,6 +267,32 @@ struct run_failed {
     std::string detail;
 };
 BOOST_DESCRIBE_STRUCT(run_failed, (), (code, detail))
+
+} // namespace v1
+
+struct run_finished {
+    static constexpr int version = 2;
+    using previous = v1::run_finished;
+    std::string result;
+    std::optional<json::raw> output = {}; ///< Fits the run's result schema, if it has one.
+};
+BOOST_DESCRIBE_STRUCT(run_finished, (), (result, output))
+
+struct run_failed {
+    static constexpr int version = 2;
+    using previous = v1::run_failed;
+    std::string code;
+    std::string detail;
+    std::optional<json::raw> output = {}; ///< What was found all the same; nothing checked it.
+};
+BOOST_DESCRIBE_STRUCT(run_failed, (), (code, detail, output))
+
+namespace v1 {
+
+inline auto upcast(const run_finished& old) { return with_defaults<troupe::actors::run_finished>(old); }
+inline auto upcast(const run_failed& old) { return with_defaults<troupe::actors::run_failed>(old); }
+
+} // namespace v1
 
 struct run_cancelled {
     std::string reason;

@@ -1,7 +1,9 @@
 #include "actors/run/run_loop.hpp"
 
 #include "actors/run/run_context.hpp"
+#include "actors/run/run_finish.hpp"
 #include "actors/run/run_model.hpp"
+#include "actors/tool/policies.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
 #include "schemas/base/duration.hpp"
@@ -130,7 +132,7 @@ std::string shown(const call_state& call) {
 
 /// Why the call cannot be made as it is written, for the model to mend.
 std::optional<std::string> mistake_in(const run_progress& p, const call_state& call) {
-    const auto* tool = find_tool(call.tool);
+    const auto* tool = is_offered(p, call.tool) ? find_tool(call.tool) : nullptr;
     if (!tool) {
         std::string names;
         for (const auto& name : tools_of(p)) {
@@ -153,16 +155,20 @@ run_event first_event(const numbered_call& c, const runtime::context& context) {
         return answered(c, std::move(*mistake), true);
     }
     if (c.state.tool == "finish") {
-        return answered(c, "The run ends here.", false);
+        auto mistake = mistake_in_finish(c.p, decoded<finish_arguments>(c.state));
+        return mistake ? answered(c, std::move(*mistake), true) : answered(c, "The run ends here.", false);
     }
-    const auto policy = policy_of(c.p, c.state.tool);
-    if (policy == tool_policy::deny) {
-        return denied(c, "The tool " + c.state.tool + " is not allowed in this run. Reach the goal without it.");
+    const auto verdict = judge_call(c.p.request.tools, *find_tool(c.state.tool), c.state.arguments);
+    if (verdict.policy == tool_policy::deny) {
+        return denied(
+            c, fmt::format("This call of {} is not allowed: the rule \"{}\" denies it. Reach the goal without it.",
+                           c.state.tool, verdict.rule));
     }
     if (c.state.tool == "ask_human") {
         return ask(c, wait_reason::question, decoded<ask_human_arguments>(c.state).question, context);
     }
-    return policy == tool_policy::ask ? ask(c, wait_reason::approval, shown(c.state), context) : started(c, context);
+    return verdict.policy == tool_policy::ask ? ask(c, wait_reason::approval, shown(c.state), context)
+                                              : started(c, context);
 }
 
 run_event event_of_unknown(const numbered_call& c, const runtime::context& context) {
@@ -218,9 +224,9 @@ std::optional<run_event> event_of(const numbered_call& c, const runtime::context
 
 run_event end_of(const finish_arguments& said) {
     if (said.success) {
-        return run_finished{said.result};
+        return run_finished{said.result, said.output};
     }
-    return run_failed{"goal_not_reached", said.result};
+    return run_failed{"goal_not_reached", said.result, said.output};
 }
 
 /// What may be at work beside others: it changes nothing, here or elsewhere. All else has its turn in the model's
@@ -270,7 +276,12 @@ run_event after_answer(const run_progress& p) {
                           "The provider's filter stopped the answer. Change the goal or the instructions."};
     }
     if (p.last_finish != reply_end::length) {
-        return run_finished{p.answer};
+        auto told = answer_is_no_end(p);
+        if (!told) {
+            return run_finished{p.answer};
+        }
+        return p.continuations < continuations_max ? run_event(continuation_asked{p.step, std::move(*told)})
+                                                   : run_event(not_finished(p));
     }
     if (p.continuations >= continuations_max) {
         return exhausted(fmt::format("The answer was cut at the output limit {} times.", p.continuations + 1));

@@ -2,6 +2,7 @@
 
 #include "actors/common/model.hpp"
 #include "actors/run/run_context.hpp"
+#include "actors/run/run_finish.hpp"
 #include "actors/run/run_loop.hpp"
 #include "actors/tool/tool.hpp"
 #include "schemas/approval_messages.hpp"
@@ -93,6 +94,15 @@ decision_result decide(const run_progress& p, begin_conversation c, const contex
     return made;
 }
 
+/// A problem with its places, for a text.
+std::string in_words(const problem& p) {
+    auto out = p.detail;
+    for (const auto& e : p.errors) {
+        out += fmt::format(" {}: {}.", e.pointer, e.message);
+    }
+    return out;
+}
+
 budget in_force(budget given, const budget& defaults) {
     given.steps = given.steps == 0 ? defaults.steps : given.steps;
     given.tokens = given.tokens == 0 ? defaults.tokens : given.tokens;
@@ -104,6 +114,9 @@ budget in_force(budget given, const budget& defaults) {
 decision_result decide(const run_progress& p, const begin_run& c, const context& ctx) {
     if (p.status != run_status::queued || (p.forked_from && !p.continuing)) {
         return nothing;
+    }
+    if (auto fits = check_wish(p.request); !fits) { // a wish of an agent, which nobody had checked
+        return events{run_failed{std::string(explain(fits.error().code).name), in_words(fits.error())}};
     }
     return go_on(p, ctx, run_started{c.model, c.version_before, in_force(p.request.limits, c.defaults), c.price});
 }

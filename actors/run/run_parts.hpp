@@ -45,9 +45,11 @@ struct call_state {
     std::optional<timestamp> started_at; ///< When it was first asked for or started.
     std::optional<timestamp> intent_at;  ///< Record time of the last attempt's intent.
     uuid intent_node;                    ///< The replica that decided it and began it, if anybody did. Nil: this one.
+    std::optional<timestamp> expires_at; ///< Of what was asked.
+    std::string rule;                    ///< Of a person, by which it was allowed without asking.
 };
 BOOST_DESCRIBE_STRUCT(call_state, (),
                       (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
-                       decided_by, started_at, intent_at, intent_node))
+                       decided_by, started_at, intent_at, intent_node, expires_at, rule))
 
 } // namespace troupe::actors

@@ -1,5 +1,6 @@
 #include "actors/run/run_performer.hpp"
 
+#include "actors/kinds/kind.hpp"
 #include "actors/run/live_output.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_history.hpp"
@@ -100,8 +101,16 @@ private:
         return {ctx.self().organization, "project", p.request.project_id.value_or(uuid{})};
     }
 
+    /// The rehearsal of a kind that has a script of its own is that.
+    [[nodiscard]] expected<chosen_model> find_model_of(const create_run& wish) const {
+        auto chosen = services_.find_model(wish.model);
+        const auto* kind = find_kind(wish.kind);
+        const bool own = chosen && chosen->name == "rehearsal" && kind && !kind->rehearsal.empty();
+        return own ? services_.find_model("rehearsal:kind/" + wish.kind) : chosen;
+    }
+
     commands start(const run_progress& p, effect_context& ctx) {
-        const auto chosen = services_.find_model(p.request.model);
+        const auto chosen = find_model_of(p.request);
         if (!chosen) {
             return one(record_start_failure{name_of(chosen.error()), chosen.error().detail});
         }

@@ -4,6 +4,7 @@
 #include "actors/common/references.hpp"
 #include "actors/common/routes.hpp"
 #include "actors/run/agent_wish.hpp"
+#include "actors/run/run_finish.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/tool/policies.hpp"
 #include "net/http/handlers.hpp"
@@ -44,6 +45,9 @@ expected<net::command_payload> create_payload(const runtime::services& s, const 
     c.model = std::move(body->model);
     c.tools = std::move(body->tools);
     c.limits = body->limits;
+    c.parameters = std::move(body->parameters);
+    c.result_schema = std::move(body->result_schema);
+    c.approvals = body->approvals.value_or(approval_terms{});
     c.created_by = r.who.name;
     if (auto named = check_named(s, r, "project", c.project_id); !named) {
         return named.error();
@@ -61,6 +65,15 @@ expected<net::command_payload> create_payload(const runtime::services& s, const 
         }
         fill_from_agent(c, agent->settings);
         on_unknown = agent->settings.on_unknown;
+    }
+    if (body->kind && c.agent_id && *body->kind != c.kind) {
+        return problem{code::invalid_request,
+                       "The agent is of the kind '" + c.kind + "'. Leave the kind out, or the agent.",
+                       {{"/kind", "the agent has another kind"}}};
+    }
+    c.kind = body->kind.value_or(c.kind);
+    if (auto fits = check_wish(c); !fits) {
+        return fits.error();
     }
     c.on_unknown = body->on_unknown.value_or(on_unknown);
     return net::command_payload{std::string(wire_name<create_run>::value), to_json(c)};

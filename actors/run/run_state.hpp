@@ -1,10 +1,11 @@
 #pragma once
 
 #include "actors/run/run_parts.hpp"
-#include "actors/run/run_state_v2.hpp"
+#include "actors/run/run_state_v3.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,28 +52,32 @@ struct run_progress {
     std::optional<timestamp> started_at;
     std::optional<timestamp> finished_at;
     timestamp updated_at;
+
+    std::optional<json::raw> output; ///< The structured part of the result.
+    bool unverified = false;         ///< The project changed since a tool of the kind's `verified_by` verified it.
+    std::map<std::string, tool_policy> allowed; ///< What people said is always allowed in this run, as `tools`.
 };
 BOOST_DESCRIBE_STRUCT(run_progress, (),
                       (id, organization, request, forked_from, fork_message, status, model, limits, used, price,
                        version_before, step, attempt, replied, model_call, failures, invalid_replies, retry_at, trouble,
                        trouble_code, step_started_at, last_finish, answer, continuations, continuing, calls,
                        context_bytes, owed, result, error, working_since, created_at, started_at, finished_at,
-                       updated_at))
+                       updated_at, output, unverified, allowed))
 
 struct run_state {
-    static constexpr int version = 3;
-    using previous = v2::run_state;
+    static constexpr int version = 4;
+    using previous = v3::run_state;
     run_progress progress;
     std::vector<context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
 
-namespace v2 {
+namespace v3 {
 
-/// Providers' reasoning was not kept then, and no run began with the past of another one.
+/// Runs had no kind, no parameters and no structured result then.
 troupe::actors::run_state upcast(const run_state& old);
 
-} // namespace v2
+} // namespace v3
 
 inline bool exists(const run_progress& p) { return !p.id.is_nil(); }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/run/create_run_v1.hpp"
 #include "actors/run/run_parts.hpp"
 
 /// The state of a run as it was stored once. Never changes.

@@ -30,7 +30,7 @@ BOOST_DESCRIBE_STRUCT(call_state, (),
 struct run_progress {
     uuid id;
     uuid organization;
-    create_run request;
+    v1::create_run request;
     run_status status = run_status::queued;
     std::string model;
     budget limits;

@@ -25,7 +25,7 @@ decision_result decide(const task_state& s, const create_task& c, const runtime:
         return room.error();
     }
     events decided{task_created{context.self.organization, c.title, c.description, c.priority, c.labels, c.due,
-                                c.project_id, c.limits}};
+                                c.project_id, c.limits, c.parameters}};
     if (c.agent_id) {
         decided.emplace_back(task_assigned{*c.agent_id});
     }
@@ -104,8 +104,9 @@ task_status after_run(run_status ended) {
 }
 
 decision_result decide(const task_state& s, const note_task_finished& c, const runtime::context&) {
-    return is_current(s, c.assignment) ? events{work_finished{c.run_id, after_run(c.status), c.result, c.error}}
-                                       : events{};
+    return is_current(s, c.assignment)
+               ? events{work_finished{c.run_id, after_run(c.status), c.result, c.error, c.output}}
+               : events{};
 }
 
 decision_result decide(const task_state& s, const return_task& c, const runtime::context&) {

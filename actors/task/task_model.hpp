@@ -1,6 +1,8 @@
 #pragma once
 
 #include "actors/common/debts.hpp"
+#include "actors/common/upcast.hpp"
+#include "actors/task/task_v1.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/task.hpp"
@@ -20,7 +22,9 @@ namespace troupe::actors {
 
 // ---- commands of people; bodies of the API where they have one
 
-struct create_task : create_task_body {};
+struct create_task : create_task_body {
+    static constexpr int version = 2;
+};
 BOOST_DESCRIBE_STRUCT(create_task, (create_task_body), ())
 struct update_task : update_task_body {};
 BOOST_DESCRIBE_STRUCT(update_task, (update_task_body), ())
@@ -37,6 +41,8 @@ BOOST_DESCRIBE_STRUCT(delete_task, (), ())
 
 /// Without an agent: an assignment is an event of its own.
 struct task_created {
+    static constexpr int version = 2;
+    using previous = v1::task_created;
     uuid organization;
     std::string title;
     std::string description;
@@ -45,8 +51,10 @@ struct task_created {
     std::optional<timestamp> due;
     std::optional<uuid> project_id;
     std::optional<budget> limits;
+    std::optional<json::raw> parameters;
 };
-BOOST_DESCRIBE_STRUCT(task_created, (), (organization, title, description, priority, labels, due, project_id, limits))
+BOOST_DESCRIBE_STRUCT(task_created, (),
+                      (organization, title, description, priority, labels, due, project_id, limits, parameters))
 /// What changed.
 struct task_updated : update_task_body {};
 BOOST_DESCRIBE_STRUCT(task_updated, (update_task_body), ())
@@ -77,12 +85,15 @@ struct work_started {
 BOOST_DESCRIBE_STRUCT(work_started, (), (run_id))
 /// The agent's run ended; `status` is where the task went.
 struct work_finished {
+    static constexpr int version = 2;
+    using previous = v1::work_finished;
     uuid run_id;
     task_status status = task_status::failed;
     std::optional<std::string> result;
     std::optional<std::string> error;
+    std::optional<json::raw> output;
 };
-BOOST_DESCRIBE_STRUCT(work_finished, (), (run_id, status, result, error))
+BOOST_DESCRIBE_STRUCT(work_finished, (), (run_id, status, result, error, output))
 /// The agent does not take it, or gives it back: it is in the inbox again.
 struct task_returned {
     std::string error;
@@ -92,7 +103,8 @@ BOOST_DESCRIBE_STRUCT(task_returned, (), (error))
 // ---- state
 
 struct task_state {
-    static constexpr int version = 1;
+    static constexpr int version = 2;
+    using previous = v1::task_state;
     uuid id;
     uuid organization;
     bool deleted = false;
@@ -115,11 +127,21 @@ struct task_state {
     timestamp created_at;
     timestamp updated_at;
     debts owed;
+    std::optional<json::raw> parameters;
+    std::optional<json::raw> output;
 };
 BOOST_DESCRIBE_STRUCT(task_state, (),
                       (id, organization, deleted, title, description, status, priority, labels, due, project_id, limits,
                        agent_id, assignment, live, run_id, result, error, messages, created_by, created_at, updated_at,
-                       owed))
+                       owed, parameters, output))
+
+namespace v1 {
+
+inline auto upcast(const task_created& old) { return with_defaults<troupe::actors::task_created>(old); }
+inline auto upcast(const work_finished& old) { return with_defaults<troupe::actors::work_finished>(old); }
+inline auto upcast(const task_state& old) { return with_defaults<troupe::actors::task_state>(old); }
+
+} // namespace v1
 
 } // namespace troupe::actors
 

@@ -3,6 +3,8 @@
 #include "actors/common/model.hpp"
 #include "actors/common/references.hpp"
 #include "actors/common/routes.hpp"
+#include "actors/common/stored.hpp"
+#include "actors/kinds/kind.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/task.hpp"
 #include "storage/views.hpp"
@@ -20,6 +22,18 @@ using net::verb;
 
 const std::string kind = "task";
 const std::string plural = "tasks";
+
+/// Against the kind of the agent that is to work on it, before it is queued.
+expected<void> check_parameters_of(const runtime::services& s, const net::request& r, const create_task_body& body) {
+    if (!body.agent_id) {
+        return body.parameters ? check_parameters("", body.parameters->text) : expected<void>();
+    }
+    const auto found = read_stored<agent_document>(*s.store, {r.who.organization, "agent", *body.agent_id});
+    if (!found || !*found) {
+        return found ? no_such("agent", *body.agent_id) : found.error();
+    }
+    return check_parameters((*found)->settings.kind, body.parameters ? body.parameters->text : "{}");
+}
 
 /// POST /agents/{id}/tasks: the agent is the one of the path, by id or name.
 net::handler create_for_agent(const runtime::services& s) {
@@ -40,6 +54,9 @@ net::handler create_for_agent(const runtime::services& s) {
                 return named.error();
             }
             body->agent_id = id;
+            if (auto fits = check_parameters_of(s, from, *body); !fits) {
+                return fits.error();
+            }
             return net::command_payload{"create_task", to_json(*body)};
         };
         net::create_entity(s, kind, plural, "create_agent_task", with_agent)(std::move(r), std::move(respond));
@@ -57,6 +74,7 @@ net::to_command with_references(const runtime::services& s, net::to_command make
         auto named = check_named(s, r, "agent", body->agent_id);
         if constexpr (requires { body->project_id; }) {
             named = named ? check_named(s, r, "project", body->project_id) : named;
+            named = named ? check_parameters_of(s, r, *body) : named;
         }
         return named ? make(r) : expected<net::command_payload>(named.error());
     };

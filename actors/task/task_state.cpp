@@ -12,8 +12,8 @@ constexpr std::string_view agent_kind = "agent";
 
 void owe_enqueue(task_state& s) {
     owe(s.owed, agent_kind, *s.agent_id,
-        enqueue_task{s.id, s.assignment, s.title, s.description, s.priority, s.project_id,
-                     s.limits.value_or(budget{})});
+        enqueue_task{s.id, s.assignment, s.title, s.description, s.priority, s.project_id, s.limits.value_or(budget{}),
+                     s.parameters});
 }
 
 /// The agent has nothing to do with it any more, and is told so.
@@ -33,6 +33,7 @@ void apply(task_state& s, const task_created& e, const runtime::event_context& a
     s.due = e.due;
     s.project_id = e.project_id;
     s.limits = e.limits;
+    s.parameters = e.parameters;
     s.created_by = at.principal;
     s.created_at = at.time;
 }
@@ -55,6 +56,7 @@ void apply(task_state& s, const task_assigned& e, const runtime::event_context&)
     ++s.assignment;
     s.live = true;
     s.result.reset();
+    s.output.reset();
     s.error.reset();
     owe_enqueue(s);
 }
@@ -85,6 +87,7 @@ void apply(task_state& s, const work_finished& e, const runtime::event_context&)
     s.status = e.status;
     s.run_id = e.run_id;
     s.result = e.result;
+    s.output = e.output;
     s.error = e.error;
 }
 

@@ -25,7 +25,7 @@ runtime::entity_view task_model::view(const state& s, const runtime::view_contex
     }
     return {to_json(task_document{s.id, s.title, s.description, s.status, s.priority, s.labels, s.due, s.project_id,
                                   s.agent_id, s.run_id, s.result, s.error, s.messages, s.created_by, s.created_at,
-                                  s.updated_at}),
+                                  s.updated_at, s.parameters, s.output}),
             std::move(keys), true};
 }
 

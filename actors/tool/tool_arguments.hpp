@@ -6,6 +6,7 @@
 #include <boost/describe.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -191,10 +192,12 @@ BOOST_DESCRIBE_STRUCT(ask_human_arguments, (), (question))
 struct finish_arguments {
     std::string result;
     bool success = true;
+    std::optional<json::raw> output;
     static constexpr field_rule rules[] = {
         {.name = "result", .required = true, .max = 100'000, .doc = "What was reached, for the person who asked."},
-        {.name = "success", .doc = "False when the goal was not reached; true when left out."}};
+        {.name = "success", .doc = "False when the goal was not reached; true when left out."},
+        {.name = "output", .doc = "The result for programs, an object; may be left out."}};
 };
-BOOST_DESCRIBE_STRUCT(finish_arguments, (), (result, success))
+BOOST_DESCRIBE_STRUCT(finish_arguments, (), (result, success, output))
 
 } // namespace troupe::actors

@@ -5,6 +5,7 @@
 #include "bin/cli/text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <fstream>
 #include <iterator>
@@ -16,12 +17,12 @@ namespace {
 expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) {
     std::map<std::string, tool_policy> tools;
     for (const auto& word : args.values("tool")) {
-        const auto equals = word.find('=');
+        const auto equals = word.rfind('='); // patterns may have some
         const auto policy =
             equals == std::string::npos ? std::nullopt : detail::enum_value<tool_policy>(word.substr(equals + 1));
         if (!policy || equals == 0) {
             return problem{code::invalid_request,
-                           fmt::format("--tool takes NAME=allow, NAME=ask or NAME=deny, not \"{}\".", word)};
+                           fmt::format("--tool takes RULE=allow, RULE=ask or RULE=deny, not \"{}\".", word)};
         }
         tools[word.substr(0, equals)] = *policy;
     }
@@ -92,6 +93,27 @@ expected<int> agent_list(context& c) {
                                       [&](const auto& agents) { return show_agents(c.out_screen(), agents, c.now()); });
 }
 
+struct agent_kind_list_document {
+    std::vector<agent_kind_document> items;
+};
+BOOST_DESCRIBE_STRUCT(agent_kind_list_document, (), (items))
+
+expected<int> agent_kinds(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    return print_document<agent_kind_list_document>(c, (*node)->get("/agent-kinds"), [&](const auto& list) {
+        std::vector<std::vector<cell>> rows;
+        for (const auto& kind : list.items) {
+            rows.push_back({{kind.name, tone::accent},
+                            {fmt::format("{}", fmt::join(kind.tools, " "))},
+                            {kind.description, tone::faint}});
+        }
+        return table(c.out_screen(), {{"KIND"}, {"TOOLS"}, {"WHAT"}}, rows);
+    });
+}
+
 expected<std::pair<api*, std::string>> find_agent(context& c) {
     auto node = c.node();
     if (!node) {
@@ -159,7 +181,7 @@ std::vector<command> agent_commands() {
                     {"model", "M", "Model to use; the node's default otherwise.", 'm'},
                     {"instructions", "TEXT|@FILE", "System prompt."},
                     {"capability", "C", "What it can do, for assignment.", 0, true},
-                    {"tool", "NAME=POLICY", "allow, ask or deny a tool.", 0, true},
+                    {"tool", "RULE=POLICY", "allow, ask or deny calls, as in \"run_command(git *)=allow\".", 0, true},
                     {"max-tasks", "N", "Tasks at the same time."},
                     {"max-steps", "N", "Model calls of a run at most."}},
           .operands = "NAME",
@@ -173,6 +195,7 @@ std::vector<command> agent_commands() {
          {.flags = {limit_flag()}},
          "troupe agent list",
          agent_list},
+        {"agent kinds", "The kinds of agents, and what each is for.", {}, "troupe agent kinds", agent_kinds},
         {"agent show", "An agent's settings and state.", one_agent(), "troupe agent show scout", agent_show},
         {"agent start", "Let an agent work.", one_agent(), "troupe agent start scout", agent_start},
         {"agent stop", "Stop an agent: it starts no further task; what it works on goes on.", one_agent(),

@@ -42,9 +42,8 @@ expected<std::string> path_of(context& c, api& node, std::size_t operand, std::s
 expected<fork_run_body> fork_body(const arguments& args) {
     fork_run_body body;
     const auto step = args.number("step", 0, step_max);
-    auto tools = policies_of(args);
-    if (!step || !tools) {
-        return step ? tools.error() : step.error();
+    if (!step) {
+        return step.error();
     }
     if (!*step) {
         return problem{code::invalid_request, "--step N is missing: the last step that the new run keeps of this one. "
@@ -55,7 +54,7 @@ expected<fork_run_body> fork_body(const arguments& args) {
     body.goal = args.value("goal");
     body.instructions = args.value("instructions");
     body.model = args.value("model");
-    body.tools = std::move(*tools);
+    body.tools = policies_of(args);
     return body;
 }
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <utility>
@@ -25,20 +26,46 @@ std::string goal_of(const arguments& args) {
                                                             : args.text_from(0);
 }
 
+/// JSON, in the argument itself or, as @FILE, in a file.
+expected<std::optional<json::raw>> json_value_of(const arguments& args, std::string_view name) {
+    auto text = args.value(name);
+    if (!text) {
+        return std::optional<json::raw>();
+    }
+    if (text->starts_with("@")) {
+        std::ifstream in(text->substr(1), std::ios::binary);
+        if (!in) {
+            return problem{code::invalid_request, fmt::format("{} cannot be read.", text->substr(1))};
+        }
+        text = std::string(std::istreambuf_iterator<char>(in), {});
+    }
+    auto read = json::make_raw(*text);
+    return read ? expected<std::optional<json::raw>>(std::move(*read))
+                : problem{code::invalid_request, fmt::format("--{} takes JSON: {}", name, read.error().detail)};
+}
+
 expected<create_run_body> body_of(const arguments& args) {
     create_run_body body;
     body.goal = goal_of(args);
     body.model = args.value_or("model", "");
     body.instructions = args.value_or("instructions", "");
+    body.kind = args.value("kind");
+    for (const auto& [flag_name, into] :
+         {std::pair("parameters", &body.parameters), std::pair("result-schema", &body.result_schema)}) {
+        auto given = json_value_of(args, flag_name);
+        if (!given) {
+            return given.error();
+        }
+        *into = std::move(*given);
+    }
     const auto steps = args.number("max-steps", 1, steps_max);
     const auto tokens = args.number("max-tokens", 1, tokens_max);
-    auto tools = policies_of(args);
-    if (!steps || !tokens || !tools) {
-        return !steps ? steps.error() : !tokens ? tokens.error() : tools.error();
+    if (!steps || !tokens) {
+        return !steps ? steps.error() : tokens.error();
     }
     body.limits.steps = static_cast<std::uint32_t>(steps->value_or(0));
     body.limits.tokens = tokens->value_or(0);
-    body.tools = std::move(*tools);
+    body.tools = policies_of(args);
     if (body.goal.find_first_not_of(" \t\r\n") == std::string::npos) {
         return problem{code::invalid_request, "The goal is empty: say what the run is to reach."};
     }
@@ -73,25 +100,18 @@ expected<int> run_start(context& c) {
 
 } // namespace
 
-/// --yes allows all that has an effect; --ask and --deny name tools. Questions stay questions.
-expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) {
+/// --yes allows all that has an effect; --allow, --ask and --deny have rules. Questions stay questions.
+std::map<std::string, tool_policy> policies_of(const arguments& args) {
     std::map<std::string, tool_policy> tools;
     for (const auto& tool : actors::all_tools()) {
         if (args.has("yes") && tool.safety != actors::repeat_safety::control) {
             tools[std::string(tool.name)] = tool_policy::allow;
         }
     }
-    for (const auto& [flag_name, policy] : {std::pair("ask", tool_policy::ask), std::pair("deny", tool_policy::deny)}) {
-        for (const auto& name : args.values(flag_name)) {
-            if (!actors::find_tool(name)) {
-                std::vector<std::string_view> names;
-                for (const auto& tool : actors::all_tools()) {
-                    names.push_back(tool.name);
-                }
-                return problem{code::invalid_request,
-                               fmt::format("There is no tool \"{}\": the tools are {}.", name, fmt::join(names, ", "))};
-            }
-            tools[name] = policy;
+    for (const auto& [flag_name, policy] : {std::pair("allow", tool_policy::allow), std::pair("ask", tool_policy::ask),
+                                            std::pair("deny", tool_policy::deny)}) {
+        for (const auto& rule : args.values(flag_name)) {
+            tools[rule] = policy;
         }
     }
     return tools;
@@ -99,8 +119,9 @@ expected<std::map<std::string, tool_policy>> policies_of(const arguments& args) 
 
 std::vector<flag> policy_flags() {
     return {{"yes", "", "Allow every tool without asking.", 'y'},
-            {"ask", "TOOL", "Ask before each call of this tool.", 0, true},
-            {"deny", "TOOL", "Never let it call this tool.", 0, true}};
+            {"allow", "RULE", "Allow what fits without asking: a tool, or as in \"run_command(make *)\".", 0, true},
+            {"ask", "RULE", "Ask before each call that fits.", 0, true},
+            {"deny", "RULE", "Never let it make a call that fits.", 0, true}};
 }
 
 expected<int> follow_run(context& c, const expected<std::string>& made) {
@@ -128,6 +149,9 @@ command run_start_command() {
                             {"model", "M", "Model to use: rehearsal, rehearsal:FILE, openai/NAME.", 'm'},
                             {"agent", "NAME", "Take instructions, model, tools and limits from this agent."},
                             {"instructions", "TEXT", "System prompt, without an agent."},
+                            {"kind", "KIND", "Kind of agent, without an agent: see troupe agent kinds."},
+                            {"parameters", "JSON|@FILE", "What the kind works with, an object."},
+                            {"result-schema", "JSON|@FILE", "JSON Schema of the output that it has to give."},
                             {"max-steps", "N", "Model calls at most."},
                             {"max-tokens", "N", "Tokens at most, input and output."},
                             {"detach", "", "Only start it, and print its id.", 'd'}};

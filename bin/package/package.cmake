@@ -21,6 +21,7 @@ set(public_headers
     actors/common/debts.hpp
     actors/common/model.hpp
     actors/common/routes.hpp
+    actors/kinds/kind.hpp
     actors/tool/tool.hpp
     net/body.hpp
     net/client/http_client.hpp

@@ -78,12 +78,12 @@ std::optional<std::string> read_head(int client, std::size_t& head_bytes) {
     return std::nullopt;
 }
 
-std::string bytes_of(const sockaddr* address) {
+std::optional<ip_bytes> ip_of(const sockaddr* address) {
     char text[INET6_ADDRSTRLEN + 1] = {};
     const auto size =
         static_cast<socklen_t>(address->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
     ::getnameinfo(address, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
-    return runtime::address_bytes(text); // one with a scope is none: it is of this link
+    return parse_ip(text); // one with a scope is none: it is of this link
 }
 
 unique_fd connect_to(const addrinfo& place) {
@@ -123,8 +123,8 @@ reached reach(const proxy_request& r, const std::vector<runtime::allowed_host>& 
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, ::freeaddrinfo);
     bool allowed = false;
     for (const auto* at = found; at != nullptr; at = at->ai_next) {
-        const auto address = bytes_of(at->ai_addr);
-        if (!address.empty() && runtime::is_allowed_address(hosts, address, r.port)) {
+        const auto address = ip_of(at->ai_addr);
+        if (address && runtime::is_allowed_address(hosts, *address, r.port)) {
             allowed = true;
             if (auto fd = connect_to(*at)) {
                 return {std::move(fd), 0, {}};

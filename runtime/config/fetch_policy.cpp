@@ -9,14 +9,6 @@ namespace troupe::runtime {
 
 namespace {
 
-/// Of IANA's registries of special-purpose addresses. Of IPv6 only 2000::/3 is given out at all.
-constexpr std::string_view not_public =
-    "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.0.2.0/24, "
-    "192.31.196.0/24, 192.52.193.0/24, 192.88.99.0/24, 192.168.0.0/16, 192.175.48.0/24, 198.18.0.0/15, "
-    "198.51.100.0/24, 203.0.113.0/24, 224.0.0.0/3, 2001::/23, 2001:db8::/32, 2002::/16, 2620:4f:8000::/48, 3fff::/20";
-constexpr std::string_view given_out = "0.0.0.0/0, 2000::/3";
-constexpr std::string_view nat64 = "64:ff9b::/96";
-
 network_list known(std::string_view text) { return network_list::parse(text).value(); }
 
 std::string lower(std::string_view text) {
@@ -39,17 +31,6 @@ bool is_host(std::string_view text) {
 }
 
 } // namespace
-
-bool is_public(const ip_bytes& address) {
-    static const network_list others = known(not_public), all = known(given_out), carried = known(nat64);
-    if (carried.contains(address)) {
-        ip_bytes inner{};
-        inner[10] = inner[11] = 0xff;
-        std::copy(address.begin() + 12, address.end(), inner.begin() + 12);
-        return is_public(inner);
-    }
-    return all.contains(address) && !others.contains(address);
-}
 
 expected<fetch_policy> fetch_policy::parse(std::string_view text) {
     fetch_policy out;

@@ -9,11 +9,6 @@
 
 namespace troupe::runtime {
 
-/// Whether anybody may be asked for there: not this machine, nor networks of its owner (private, shared, link-local,
-/// unique local addresses), nor what is no place at all (multicast, documentation, reserved). Addresses that carry an
-/// IPv4 address (NAT64) are judged by it.
-bool is_public(const ip_bytes& address);
-
 /// What agents may fetch, as `tools.fetch.allow` lists it. Addresses are what counts in the end: names lead where their
 /// owners want.
 class fetch_policy {

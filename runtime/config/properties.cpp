@@ -247,7 +247,8 @@ constexpr property table[] = {
      .max = 10'000'000},
     {.name = "snapshot.events",
      .member = &config::snapshot_events,
-     .doc = "Events of an entity between two snapshots: less is a faster recovery, more is less writing.",
+     .doc = "Events of an entity between two snapshots: less is a faster recovery, more is less writing. A state that "
+            "is large beside its events has fewer.",
      .min = 1,
      .max = 100'000},
     {.name = "snapshot.bytes",

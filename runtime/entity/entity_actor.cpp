@@ -4,6 +4,7 @@
 #include "runtime/entity/effects.hpp"
 #include "runtime/entity/load.hpp"
 #include "runtime/entity/repeats.hpp"
+#include "runtime/entity/snapshot_rule.hpp"
 #include "runtime/entity/troubles.hpp"
 #include "runtime/retention/history_cut.hpp"
 #include "runtime/supervision/dead_letters.hpp"
@@ -345,8 +346,7 @@ private:
             }
         }
         bytes_since_snapshot_ += b.bytes;
-        if (version - snapshot_version_ >= services_.settings.snapshot_events ||
-            bytes_since_snapshot_ >= std::max(services_.settings.snapshot_bytes, snapshot_bytes_)) {
+        if (is_snapshot_due(services_.settings, version - snapshot_version_, bytes_since_snapshot_, snapshot_bytes_)) {
             snapshot(a.derived, version);
         }
         b.mark(false);

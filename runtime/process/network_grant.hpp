@@ -1,8 +1,10 @@
 #pragma once
 
+#include "schemas/base/network.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,10 +14,10 @@ namespace troupe::runtime {
 
 /// One entry of the list.
 struct allowed_host {
-    std::string name;         ///< In lower case: a name, or an address without brackets.
-    bool below = false;       ///< `*.name`: all names below it, and not itself.
-    std::uint16_t port = 0;   ///< 0: 80 and 443.
-    std::string address = {}; ///< 16 bytes (IPv4 as mapped) when it is an address.
+    std::string name;                     ///< In lower case: a name, or an address without brackets.
+    bool below = false;                   ///< `*.name`: all names below it, and not itself.
+    std::uint16_t port = 0;               ///< 0: 80 and 443.
+    std::optional<ip_bytes> address = {}; ///< When it is one.
 };
 
 /// Reads "example.org", "*.example.org", "example.org:8080", "10.0.0.7:5432", "[fd00::1]:80".
@@ -29,14 +31,11 @@ struct network_grant {
 /// Reads "none", "all", or a list with commas. `config_invalid` names the entry that is wrong.
 expected<network_grant> parse_network_grant(std::string_view text);
 
-/// 16 bytes of an address in text form (IPv4 as mapped); empty: it is none.
-std::string address_bytes(const std::string& text);
-
 /// Whether the list names the host, in any case of letters.
 bool is_allowed(const std::vector<allowed_host>& list, std::string_view host, std::uint16_t port);
 
-/// Whether a connection to that address (16 bytes) may be made: it is of the public internet, or the list names that
+/// Whether a connection to that address may be made: it is of the public internet, or the list names that
 /// very address. A name may lead anywhere.
-bool is_allowed_address(const std::vector<allowed_host>& list, std::string_view address, std::uint16_t port);
+bool is_allowed_address(const std::vector<allowed_host>& list, const ip_bytes& address, std::uint16_t port);
 
 } // namespace troupe::runtime

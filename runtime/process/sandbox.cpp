@@ -438,17 +438,18 @@ private:
             return file_problem("create", folder.native(), failed.value());
         }
         fs::permissions(folder, fs::perms::owner_all, failed);
-        return replace_file(folder / runner_file::spec,
-                            to_json(runner_spec{.key = std::string(key),
-                                                .mode = mode_,
-                                                .project = project.string(),
-                                                .working_directory = relative == "." ? "" : relative.string(),
-                                                .argv = spec.argv,
-                                                .environment = spec.environment,
-                                                .network = spec.network,
-                                                .hosts = spec.network ? std::vector<std::string>() : hosts_,
-                                                .limits = spec.limits}),
-                            0600);
+        // Its name gets durable with the mark of the runner.
+        return write_file(folder / runner_file::spec,
+                          to_json(runner_spec{.key = std::string(key),
+                                              .mode = mode_,
+                                              .project = project.string(),
+                                              .working_directory = relative == "." ? "" : relative.string(),
+                                              .argv = spec.argv,
+                                              .environment = spec.environment,
+                                              .network = spec.network,
+                                              .hosts = spec.network ? std::vector<std::string>() : hosts_,
+                                              .limits = spec.limits}),
+                          kept::with_fsync, 0600);
     }
 
     sandbox_mode mode_;
@@ -487,7 +488,8 @@ std::optional<std::string> take_frames(std::string& bytes,
 
 namespace {
 
-/// Whose files a folder of the state has. A folder without its spec began nothing.
+/// Whose files a folder of the state has. A folder without its spec began nothing, nor did one whose spec a loss of
+/// power took before the mark.
 expected<std::optional<std::string>> key_of(const fs::path& folder) {
     std::error_code unseen;
     if (!fs::exists(folder / runner_file::spec, unseen)) {
@@ -495,6 +497,9 @@ expected<std::optional<std::string>> key_of(const fs::path& folder) {
     }
     const auto text = read_whole_file(folder / runner_file::spec, small_file_bytes_max);
     auto spec = text ? from_json<runner_spec>(*text, strictness::stored) : expected<runner_spec>(text.error());
+    if (!spec && !fs::exists(folder / runner_file::started, unseen)) {
+        return std::optional<std::string>();
+    }
     return spec ? expected<std::optional<std::string>>(std::move(spec->key)) : spec.error();
 }
 

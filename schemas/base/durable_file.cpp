@@ -136,6 +136,20 @@ expected<void> replace_file(const std::filesystem::path& path, const std::functi
     return sync_folder(path.parent_path());
 }
 
+expected<void> write_file(const std::filesystem::path& path, std::string_view content, kept how, unsigned mode) {
+    const unique_fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd) {
+        return file_problem("create", path.native(), errno);
+    }
+    if (auto written = write_whole(fd.get(), content, path.native()); !written) {
+        return written;
+    }
+    if (::fchmod(fd.get(), mode) != 0 || (how == kept::with_fsync && ::fsync(fd.get()) != 0)) {
+        return file_problem("sync", path.native(), errno);
+    }
+    return {};
+}
+
 expected<void> remove_leftovers(const fs::path& root) {
     std::vector<fs::path> leftovers;
     std::error_code failed;

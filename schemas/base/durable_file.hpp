@@ -3,6 +3,7 @@
 #include "schemas/base/problem.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -18,6 +19,12 @@ expected<void> replace_file(const std::filesystem::path& path, std::string_view 
 /// The same with a content that `write` writes into a descriptor, piece by piece.
 expected<void> replace_file(const std::filesystem::path& path, const std::function<expected<void>(int fd)>& write,
                             unsigned mode = 0644);
+
+enum class kept : std::uint8_t { with_fsync, without_fsync };
+
+/// Writes the file where it is, and leaves the folder alone: for names that nobody reads before this returned. Without
+/// fsync a loss of power may leave anything.
+expected<void> write_file(const std::filesystem::path& path, std::string_view content, kept how, unsigned mode = 0644);
 
 /// Removes the neighbours that `replace_file` left in `root` and below when its process was killed in the middle.
 /// Only for a tree where no other thread or process replaces files meanwhile. Folders named .git and .troupe are left

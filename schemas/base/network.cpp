@@ -12,6 +12,14 @@ namespace {
 
 constexpr unsigned mapped_bits = 96; // of ::ffff:0:0/96
 
+/// Of IANA's registries of special-purpose addresses. Of IPv6 only 2000::/3 is given out at all.
+constexpr std::string_view not_public =
+    "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.0.2.0/24, "
+    "192.31.196.0/24, 192.52.193.0/24, 192.88.99.0/24, 192.168.0.0/16, 192.175.48.0/24, 198.18.0.0/15, "
+    "198.51.100.0/24, 203.0.113.0/24, 224.0.0.0/3, 2001::/23, 2001:db8::/32, 2002::/16, 2620:4f:8000::/48, 3fff::/20";
+constexpr std::string_view given_out = "0.0.0.0/0, 2000::/3";
+constexpr std::string_view nat64 = "64:ff9b::/96";
+
 std::string_view trimmed(std::string_view text) {
     const auto from = text.find_first_not_of(" \t");
     return from == text.npos ? std::string_view() : text.substr(from, text.find_last_not_of(" \t") - from + 1);
@@ -103,6 +111,19 @@ std::string client_network(std::string_view address) {
     if (!is_mapped)
         std::fill(bytes->begin() + 8, bytes->end(), std::uint8_t{0});
     return ip_text(*bytes);
+}
+
+bool is_public(const ip_bytes& address) {
+    static const auto others = network_list::parse(not_public).value();
+    static const auto all = network_list::parse(given_out).value();
+    static const auto carried = network_list::parse(nat64).value();
+    if (carried.contains(address)) {
+        ip_bytes inner{};
+        inner[10] = inner[11] = 0xff;
+        std::copy(address.begin() + 12, address.end(), inner.begin() + 12);
+        return is_public(inner);
+    }
+    return all.contains(address) && !others.contains(address);
 }
 
 } // namespace troupe

@@ -27,6 +27,11 @@ std::string client_network(std::string_view address);
 /// 127.0.0.0/8 and ::1.
 bool is_loopback(const ip_bytes& address);
 
+/// Whether anybody may be asked for there: not this machine, nor networks of its owner (private, shared, link-local,
+/// unique local addresses), nor what is no place at all (multicast, documentation, reserved). Addresses that carry an
+/// IPv4 address (NAT64) are judged by it.
+bool is_public(const ip_bytes& address);
+
 /// Some addresses and networks.
 class network_list {
 public:

@@ -243,15 +243,18 @@ rules:
     BOOST_TEST(other.next() == "with");
 }
 
-BOOST_AUTO_TEST_CASE(text_streams_word_by_word) {
-    conversation talk(R"({rules: [{say: "one  two\nthree "}]})", "x");
-    std::string tokens;
-    const auto reply =
-        talk.model().complete(talk.request(), {}, [&](std::string_view token) { tokens += std::string(token) + "|"; });
-    BOOST_REQUIRE(reply);
-    BOOST_TEST(tokens == "one  |two\n|three |");
-    BOOST_TEST(reply->content == "one  two\nthree ");
-    BOOST_CHECK(reply->finish == net::finish_reason::stop);
+BOOST_AUTO_TEST_CASE(text_streams_word_by_word_where_there_is_time_between_words) {
+    for (const auto& [delay, streamed] :
+         {std::pair("delay_ms: 1, ", "one  |two\n|three |"), {"", "one  two\nthree |"}}) {
+        conversation talk(std::string("{") + delay + R"(rules: [{say: "one  two\nthree "}]})", "x");
+        std::string tokens;
+        const auto reply = talk.model().complete(talk.request(), {},
+                                                 [&](std::string_view token) { tokens += std::string(token) + "|"; });
+        BOOST_REQUIRE(reply);
+        BOOST_TEST(tokens == streamed);
+        BOOST_TEST(reply->content == "one  two\nthree ");
+        BOOST_CHECK(reply->finish == net::finish_reason::stop);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(stop_ends_a_slow_reply) {

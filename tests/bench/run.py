@@ -362,6 +362,10 @@ def recovery(options, folder):
     program(options, "recovery", folder, str(EVENTS))
 
 
+def agent_runs(options, folder):
+    program(options, "agent_runs", folder)
+
+
 def sandbox(options, _):
     program(options, "sandbox", options.build / "troupe-runner")
 
@@ -371,7 +375,7 @@ def websocket(options, folder):
 
 
 CASES = {f.__name__: f for f in (fsync, start_up, http_commands, overload, steady, million, actors, entities, recovery,
-                                 sandbox, websocket)}
+                                 agent_runs, sandbox, websocket)}
 
 
 def main():

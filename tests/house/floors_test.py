@@ -6,7 +6,7 @@ from tests.house import sources
 
 FLOORS = ("schemas", "storage", "runtime", "net", "actors", "bin")
 # Folders of actors/ that others may include: libraries, and ...
-LIBRARIES = ("common", "tool", "provider", "kinds")
+LIBRARIES = ("common", "kinds", "tool", "provider")
 # ... the ones that put the features together, which may include every other.
 ASSEMBLERS = ("application", "system")
 

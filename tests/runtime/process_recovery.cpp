@@ -229,4 +229,23 @@ BOOST_AUTO_TEST_CASE(a_command_that_is_ended_leaves_what_it_said_and_one_that_ha
     BOOST_TEST((known && !known->cancelled && known->exit_code == 4));
 }
 
+BOOST_AUTO_TEST_CASE(a_loss_of_power_before_the_mark_leaves_nothing_to_forget) {
+    const workplace w;
+    const auto commands = w.open();
+    BOOST_REQUIRE(commands->run("ended", w.shell("true"), {}, {}));
+    for (const auto* name : {"cut", "begun"}) { // a spec whose content is gone, and one whose command had started
+        fs::create_directories(w.state / name);
+        std::ofstream(w.state / name / "spec.json").flush();
+    }
+    std::vector<std::string> keys;
+    const auto all = [&](std::string_view key) {
+        keys.emplace_back(key);
+        return expected<bool>(true);
+    };
+    BOOST_TEST(!!forget_commands(w.state, all));
+    BOOST_TEST(keys == std::vector<std::string>{"ended"});
+    std::ofstream(w.state / "begun" / "started").flush();
+    BOOST_TEST(!forget_commands(w.state, all)); // nobody knows whose it is
+}
+
 BOOST_AUTO_TEST_SUITE_END()

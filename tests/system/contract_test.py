@@ -115,10 +115,10 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
     def system(self):
         for name in ("health", "health_live", "health_ready", "openapi", "asyncapi", "docs", "docs_style", "docs_script",
                      "metrics", "status", "supervision", "load", "list_events", "list_poison", "dead_letters",
-                     "list_failures", "get_cluster", "list_shards", "list_models", "list_providers"):
+                     "list_failures", "get_cluster", "list_shards", "list_models", "list_providers", "list_agent_kinds"):
             self.drive(name, 200)
         for name in ("metrics", "status", "load", "list_events", "list_poison", "dead_letters", "list_failures",
-                     "get_cluster", "list_shards", "list_models", "list_providers"):
+                     "get_cluster", "list_shards", "list_models", "list_providers", "list_agent_kinds"):
             self.drive(name, 401, key="wrong")
         self.drive("list_shards", 422, query={"limit": "0"}, lenient=True)
         for name in ("drain_node", "resume_node", "remove_node"):
