@@ -1,3 +1,4 @@
+#include "actors/kinds/kind_tools.hpp"
 #include "actors/tool/git_performers.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
@@ -57,6 +58,17 @@ constexpr row writing(std::string_view name, std::string_view description) {
                                           .permission = "write"});
 }
 
+/// Runs a command under the call's key, in the project.
+template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
+constexpr row running(std::string_view name, std::string_view description) {
+    return performed<Arguments, perform>({.name = name,
+                                          .description = description,
+                                          .safety = repeat_safety::recorded,
+                                          .writes = true,
+                                          .needs_project = true,
+                                          .permission = "execute"});
+}
+
 template <class Arguments>
 constexpr row answered_by_the_run(std::string_view name, std::string_view description, std::string_view permission) {
     return {of<Arguments>({.name = name,
@@ -104,14 +116,20 @@ constexpr std::array rows = {
         "git_checkout",
         "Switches the project to a branch or revision. Changes that are not committed are kept, or keep "
         "it from being done, unless discard is set."),
-    performed<run_command_arguments, run_command>(
-        {.name = "run_command",
-         .description = "Runs a shell line in a sandbox: only the project is writable. Answers with exit code and "
-                        "output. What it leaves in the background is ended with it.",
-         .safety = repeat_safety::recorded,
-         .writes = true,
-         .needs_project = true,
-         .permission = "execute"}),
+    running<run_command_arguments, run_command>(
+        "run_command", "Runs a shell line in a sandbox: only the project is writable. Answers with exit code and "
+                       "output. What it leaves in the background is ended with it."),
+    running<run_tests_arguments, run_tests>(
+        "run_tests",
+        "Finds out how the project's tests are run, runs them in the sandbox, and reports what passed, what "
+        "failed and where. Failing tests are a result, not an error."),
+    reading<scan_security_arguments, scan_security>(
+        "scan_security",
+        "Looks by rule for secrets, dangerous calls, permissions and known weaknesses of dependencies. "
+        "Names places, never a secret."),
+    writing<scan_security_arguments, write_security_report>(
+        "write_security_report", "Scans as scan_security does, and writes security-audit.sarif (SARIF 2.1.0) and "
+                                 "security-audit.md into the project."),
     performed<recall_arguments, recall>({.name = recall_tool_name,
                                          .description = "Gives back what was folded in this conversation to save room.",
                                          .safety = repeat_safety::idempotent,

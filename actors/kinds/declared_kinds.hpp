@@ -1,0 +1,11 @@
+#pragma once
+
+#include "actors/kinds/kind.hpp"
+
+/// The kinds of the product, each declared in its folder.
+namespace troupe::actors {
+
+agent_kind tester_kind();
+agent_kind security_auditor_kind();
+
+} // namespace troupe::actors

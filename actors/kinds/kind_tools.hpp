@@ -1,0 +1,45 @@
+#pragma once
+
+#include "actors/kinds/tester/test_plan.hpp"
+#include "actors/tool/tool.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The tools that come with the kinds: their arguments, and what performs them. `product_tools.cpp` has their rows.
+namespace troupe::actors {
+
+struct run_tests_arguments {
+    std::optional<test_framework> framework;
+    std::string path;
+    std::string filter;
+    bool coverage = false;
+    static constexpr field_rule rules[] = {
+        {.name = "framework", .doc = "Found out from the project's files when left out."},
+        {.name = "path", .max = 4096, .doc = "Folder that is tested, or one file of tests; empty: the project."},
+        {.name = "filter", .max = 1000, .doc = "Only tests whose names fit, as the framework takes it."},
+        {.name = "coverage", .doc = "Measures which lines the tests execute, where the project's tools can."}};
+};
+BOOST_DESCRIBE_STRUCT(run_tests_arguments, (), (framework, path, filter, coverage))
+tool_result run_tests(const run_tests_arguments& a, const tool_environment& where);
+
+struct scan_security_arguments {
+    std::string path;
+    std::vector<std::string> allow;
+    std::string advisories;
+    static constexpr field_rule rules[] = {
+        {.name = "path", .max = 4096, .doc = "Folder or file to look at; empty: the project."},
+        {.name = "allow",
+         .max = 1000,
+         .doc = "Findings that are no mistake, beside those of .troupe-audit-allow: \"RULE GLOB\", \"* GLOB\" or a "
+                "fingerprint."},
+        {.name = "advisories",
+         .max = 4096,
+         .doc = "Folder or file of the project with advisories in OSV's format; .osv when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(scan_security_arguments, (), (path, allow, advisories))
+tool_result scan_security(const scan_security_arguments& a, const tool_environment& where);
+tool_result write_security_report(const scan_security_arguments& a, const tool_environment& where);
+
+} // namespace troupe::actors
