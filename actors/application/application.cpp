@@ -26,6 +26,7 @@
 #include "actors/identity/identity.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/project/project_workspaces.hpp"
+#include "actors/provider/cassette_player.hpp"
 #include "actors/provider/provider_routes.hpp"
 #include "actors/provider/provider_watch.hpp"
 #include "actors/run/chat_routes.hpp"
@@ -111,6 +112,7 @@ struct application::impl {
     present_edge edge;
     std::set<std::string> kinds; ///< Of entities.
     std::unique_ptr<provider_watch> providers;
+    std::unique_ptr<cassette_desk> cassettes;
     provider_parts shown_models;
     std::vector<runtime::supervision_tree::entry> edge_entries;
     std::map<std::string, runtime::token_price> prices;
@@ -145,12 +147,13 @@ struct application::impl {
         run_services out;
         out.store = node->parts().store;
         out.find_model = [this](std::string_view name) -> expected<chosen_model> {
-            auto model = models.find(name);
-            if (!model) {
-                return model.error();
-            }
+            const auto find = [this](std::string_view real) {
+                auto model = models.find(real);
+                return model ? expected<std::shared_ptr<net::model>>(providers->watch(real, *model)) : model;
+            };
             const auto known_as = name.empty() ? default_model() : std::string(name);
-            return chosen_as(known_as, providers->watch(known_as, *model), models);
+            auto model = is_cassette_name(known_as) ? cassettes->find(known_as, find) : find(known_as);
+            return model ? chosen_as(known_as, std::move(*model), models) : expected<chosen_model>(model.error());
         };
         out.price = [this](std::string_view name) { return price_of(name, models, prices); };
         out.folders = workspaces.get();
@@ -468,6 +471,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         const auto edge = me.edge.load();
         return edge ? edge->connections() : 0;
     };
+    me.cassettes = std::make_unique<cassette_desk>(settings.model_cassettes);
     me.providers =
         std::make_unique<provider_watch>(*me.node->parts().tree, "/nodes/" + settings.cluster_name + "/providers");
     for (const auto& listed : me.models.list()) {

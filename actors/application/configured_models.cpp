@@ -1,5 +1,7 @@
 #include "actors/application/configured_models.hpp"
 
+#include "actors/provider/cassette_player.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -45,19 +47,20 @@ std::optional<runtime::token_price> token_price_of(std::string_view name, const 
 
 std::optional<model_price> price_of(std::string_view name, const model_registry& models,
                                     const std::map<std::string, runtime::token_price>& prices) {
-    if (name.starts_with("rehearsal")) {
+    if (name.starts_with("rehearsal") || name.starts_with(cassette_prefix)) {
         return model_price{};
     }
-    const auto found = token_price_of(name, models, prices);
+    const auto found = token_price_of(cassette_desk::recorded_model(name), models, prices);
     return found ? std::optional(model_price{found->input_micros, found->output_micros}) : std::nullopt;
 }
 
 chosen_model chosen_as(const std::string& name, std::shared_ptr<net::model> model, const model_registry& models) {
-    chosen_model out{.model = std::move(model), .name = name, .provider_name = models.model_name(name)};
-    if (const auto* provider = models.provider_of(name)) {
+    const auto real = cassette_desk::recorded_model(name);
+    chosen_model out{.model = std::move(model), .name = name, .provider_name = models.model_name(real)};
+    if (const auto* provider = models.provider_of(real)) {
         out.provider = provider->name;
     }
-    if (const auto* facts = models.facts(name)) {
+    if (const auto* facts = models.facts(real)) {
         out.reasoning =
             std::ranges::find(facts->capabilities, model_capability::reasoning) != facts->capabilities.end();
         out.context_tokens = facts->context_tokens.value_or(0);

@@ -125,6 +125,7 @@ struct config {
 
     std::string model_default;
     std::string model_scripts;
+    std::string model_cassettes;
     std::string model_prices;
     std::string model_providers;
     std::string model_openai_base_url;

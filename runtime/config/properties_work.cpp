@@ -64,6 +64,10 @@ constexpr property table[] = {
      .member = &config::model_scripts,
      .doc = "Folder of scripts of the rehearsal model; empty: only the embedded one.",
      .check = check_folder},
+    {.name = "model.cassettes",
+     .member = &config::model_cassettes,
+     .doc = "Folder of recorded model calls: `record:NAME/MODEL` records them, `cassette:NAME` plays them. Empty: none.",
+     .check = check_folder},
     {.name = "model.prices",
      .member = &config::model_prices,
      .doc = "What models cost for a million input and output tokens, as in `openai/gpt-4.1-mini=0.40/1.60`, by commas. "
