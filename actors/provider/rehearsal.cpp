@@ -35,6 +35,7 @@ struct view {
     std::span<const message> messages;
     std::size_t step = 1; ///< Which reply comes next, from 1.
     std::string_view goal;
+    std::string_view parameters;             ///< JSON: the last line of the instructions, where it is an object.
     std::string_view last_message;           ///< Of a user.
     std::span<const message> after_the_last; ///< What came after the last reply: the results are in here.
 };
@@ -52,6 +53,10 @@ view look_at(std::span<const message> messages) {
             out.last_message = messages[i].content;
             if (!std::exchange(has_goal, true))
                 out.goal = messages[i].content;
+        } else if (messages[i].role == role::system) {
+            const std::string_view text = messages[i].content;
+            const auto line = text.substr(text.rfind('\n') + 1);
+            out.parameters = line.starts_with('{') ? line : std::string_view();
         }
     }
     return out;
@@ -140,7 +145,8 @@ private:
             if (std::none_of(request_.tools.begin(), request_.tools.end(),
                              [&](const auto& t) { return t.name == tool; }))
                 return false;
-        return !when.goal_matches || when.goal_matches->find(seen.goal, into);
+        return (!when.goal_matches || when.goal_matches->find(seen.goal, into)) &&
+               (!when.parameters_match || when.parameters_match->find(seen.parameters, into));
     }
 
     /// The newest result since the last reply that satisfies all conditions on results.

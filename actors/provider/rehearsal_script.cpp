@@ -302,6 +302,8 @@ private:
                 out.goal_contains = text(value);
             else if (name == "goal_matches")
                 out.goal_matches = expression(value);
+            else if (name == "parameters_match")
+                out.parameters_match = expression(value);
             else if (name == "message_contains")
                 out.message_contains = text(value);
             else if (name == "last_tool")

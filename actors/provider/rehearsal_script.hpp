@@ -78,6 +78,7 @@ struct condition {
     std::optional<std::string> after; ///< A rule of this name was used before.
     std::optional<std::string> goal_contains;
     std::optional<pattern> goal_matches;
+    std::optional<pattern> parameters_match;
     std::optional<std::string> message_contains;
     std::optional<std::string> last_tool;
     std::optional<std::string> last_result_contains;

@@ -15,14 +15,15 @@ namespace {
 
 /// Follows the script of a kind with the real tools, as a run without a language model does: the arguments of its
 /// `finish`, or its last words.
-std::string follow(std::string_view kind, tool_place& place, const std::string& goal) {
+std::string follow(std::string_view kind, tool_place& place, const std::string& parameters = "{}") {
     constexpr int steps_max = 12;
     const auto* k = find_kind(kind);
     BOOST_REQUIRE(k);
     auto model = make_rehearsal_model(std::string(k->rehearsal), std::string(kind));
     BOOST_REQUIRE_MESSAGE(model, (model ? "" : model.error().detail));
     net::model_request request;
-    request.messages = {{.role = role::user, .content = goal}};
+    request.messages = {{.role = role::system, .content = "Instructions.\n" + parameters},
+                        {.role = role::user, .content = "Do it."}};
     std::vector<std::string> names = {"read_file", "write_file", "finish"};
     names.insert(names.end(), k->tools.begin(), k->tools.end());
     request.tools = declare_tools(names).value();
@@ -106,7 +107,7 @@ BOOST_AUTO_TEST_CASE(parameters_of_a_tester_are_checked) {
 
 BOOST_AUTO_TEST_CASE(a_tester_without_a_model_runs_the_tests_and_says_what_it_did_not_do) {
     fixture_project p("python");
-    const auto failed = follow("tester", p, "Test it.");
+    const auto failed = follow("tester", p);
     check_result("tester", failed);
     BOOST_TEST(contains(failed, R"("success":false)"));
     BOOST_TEST(contains(failed, "1 of 3 tests failed"));
@@ -115,18 +116,21 @@ BOOST_AUTO_TEST_CASE(a_tester_without_a_model_runs_the_tests_and_says_what_it_di
 
     tool_place passing;
     passing.write("test_a.py", "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): pass\n");
-    const auto passed = follow("tester", passing, "Test it.");
+    const auto passed = follow("tester", passing);
     check_result("tester", passed);
     BOOST_TEST(contains(passed, "1 of 1 tests passed"));
 
     fixture_project node("javascript");
     node.write("slug.js", "exports.slug = (t) => t.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/-$/, '');\n");
-    check_result("tester", follow("tester", node, "Test it."));
+    check_result("tester", follow("tester", node));
 
     tool_place empty;
-    const auto none = follow("tester", empty, "Test it.");
+    const auto none = follow("tester", empty);
     check_result("tester", none);
     BOOST_TEST(contains(none, "no tests were found"));
+    const auto not_run = follow("tester", empty, R"({"execute":false})");
+    check_result("tester", not_run);
+    BOOST_TEST(contains(not_run, "tests were not to be run"));
 }
 
 BOOST_AUTO_TEST_CASE(parameters_of_an_auditor_are_checked) {
@@ -139,15 +143,15 @@ BOOST_AUTO_TEST_CASE(an_auditor_needs_no_model) {
     fs::create_directories(p.project / "src");
     p.write("src/a.py", "eval(x)\n");
     p.write("b.py", "os.system(x)\n");
-    const auto whole = follow("security_auditor", p, "Audit it.");
+    const auto whole = follow("security_auditor", p);
     check_result("security_auditor", whole);
     BOOST_TEST(contains(whole, "1 errors, 1 warnings and 0 notes in 2 files"));
     BOOST_TEST(!p.has("security-audit.sarif"));
-    const auto part = follow("security_auditor", p, R"(Audit it. {"path": "src", "write_report": true})");
+    const auto part = follow("security_auditor", p, R"({"path":"src","write_report":true})");
     check_result("security_auditor", part);
     BOOST_TEST(contains(part, "1 errors, 0 warnings and 0 notes in 1 files"));
     BOOST_TEST(p.has("security-audit.sarif"));
-    const auto none = follow("security_auditor", p, R"(Audit it. {"path": "no such folder"})");
+    const auto none = follow("security_auditor", p, R"({"path":"no such folder"})");
     check_result("security_auditor", none);
     BOOST_TEST(contains(none, R"("success":false)"));
 }

@@ -65,7 +65,7 @@ constexpr std::string_view instructions = R"(You audit the security of a project
 constexpr std::string_view rehearsal = R"yaml(name: security auditor without a language model
 rules:
   - name: scan a part
-    when: {step: 1, tools_available: [scan_security, finish], goal_matches: '"path"\s*:\s*"(?<path>[^"\\]+)"'}
+    when: {step: 1, tools_available: [scan_security, finish], parameters_match: '"path":"(?<path>[^"\\]+)"'}
     say: |
       I am a scripted rehearsal, not a language model. I look for secrets, dangerous calls, permissions and advisories by
       rule; I judge nothing.
@@ -81,12 +81,12 @@ rules:
       - {tool: scan_security, arguments: {}}
 
   - name: write a part
-    when: {last_tool: scan_security, last_is_error: false, captured: [path], tools_available: [write_security_report], goal_matches: '(?i)"write_report"\s*:\s*true|\bsarif\b|write (a|the) report'}
+    when: {last_tool: scan_security, last_is_error: false, captured: [path], tools_available: [write_security_report], parameters_match: '"write_report":true'}
     call:
       - {tool: write_security_report, arguments: {path: "${path}"}}
 
   - name: write
-    when: {last_tool: scan_security, last_is_error: false, tools_available: [write_security_report], goal_matches: '(?i)"write_report"\s*:\s*true|\bsarif\b|write (a|the) report'}
+    when: {last_tool: scan_security, last_is_error: false, tools_available: [write_security_report], parameters_match: '"write_report":true'}
     call:
       - {tool: write_security_report, arguments: {}}
 

@@ -59,10 +59,20 @@ constexpr std::string_view instructions = R"(You test software. Work like this:
 3. Run run_tests again after each change. A test that fails because the product is wrong stays as it is: report it with
    file and line, and what it shows. Do not weaken a test to make it pass, and do not change the product.
 4. Finish with `output`: the files of tests that you wrote, the figures of the last run_tests, and its coverage if it
-   was measured. Say plainly what you could not test.)";
+   was measured. Say plainly what you could not test. When tests fail at the end, finish with success false.)";
 
 constexpr std::string_view rehearsal = R"yaml(name: tester without a language model
 rules:
+  - name: not to be run
+    when: {step: 1, parameters_match: '"execute":false'}
+    say: I am a scripted rehearsal, not a language model. I cannot write tests, and I am not to run those that are here.
+    call:
+      - tool: finish
+        arguments:
+          success: false
+          result: "Nothing was done: tests were not to be run, and writing them needs a language model."
+          output: {tests: [], test_count: 0}
+
   - name: run
     when: {step: 1, tools_available: [run_tests, finish]}
     say: |
