@@ -147,7 +147,7 @@ public:
             entry.problem = cassette_problem{std::string(explain(why.code).name), why.detail, why.retry_after_s};
         }
         if (auto kept = add(*fd, entry); !kept) { // the reply counts all the same: it was paid for
-            log_for("model").error("a call was not recorded: {}", kept.error().detail);
+            log_for("run").error("a call was not recorded: {}", kept.error().detail);
         }
         return reply;
     }

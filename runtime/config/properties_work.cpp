@@ -66,7 +66,8 @@ constexpr property table[] = {
      .check = check_folder},
     {.name = "model.cassettes",
      .member = &config::model_cassettes,
-     .doc = "Folder of recorded model calls: `record:NAME/MODEL` records them, `cassette:NAME` plays them. Empty: none.",
+     .doc =
+         "Folder of recorded model calls: `record:NAME/MODEL` records them, `cassette:NAME` plays them. Empty: none.",
      .check = check_folder},
     {.name = "model.prices",
      .member = &config::model_prices,
