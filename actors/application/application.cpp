@@ -27,7 +27,6 @@
 #include "actors/project/project_routes.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/provider_routes.hpp"
-#include "actors/provider/provider_watch.hpp"
 #include "actors/run/chat_routes.hpp"
 #include "actors/run/history_routes.hpp"
 #include "actors/run/run_performer.hpp"
@@ -109,10 +108,7 @@ struct application::impl {
     api_documents documents;
     present_edge edge;
     std::set<std::string> kinds; ///< Of entities.
-    std::unique_ptr<provider_watch> providers;
-    provider_parts shown_models;
     std::vector<runtime::supervision_tree::entry> edge_entries;
-    std::map<std::string, runtime::token_price> prices;
     std::function<std::vector<net::route>(const runtime::services&)> own_routes;
     std::shared_ptr<void> own_tools;
     std::atomic<bool> ready{false};
@@ -127,7 +123,7 @@ struct application::impl {
               run_routes(parts, *workspaces), run_history_routes(parts), chat_routes(parts), backup_routes(parts),
               secret_routes(parts, *vault), audit_routes(*audit), identity_routes(*who), usage_routes(parts),
               settings_routes(settings_of), live_routes(parts), compliance_routes(parts), erasure_routes(parts),
-              provider_routes(shown_models), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+              provider_routes(models), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -148,9 +144,9 @@ struct application::impl {
                 return model.error();
             }
             const auto known_as = name.empty() ? default_model() : std::string(name);
-            return chosen_as(known_as, providers->watch(known_as, *model), models);
+            return chosen_as(known_as, std::move(*model), models);
         };
-        out.price = [this](std::string_view name) { return price_of(name, models, prices); };
+        out.price = [this](std::string_view name) { return price_of(name, models); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
         out.command_limits.free_bytes_min = static_cast<std::uint64_t>(node->parts().settings->storage_free_bytes_min);
@@ -373,10 +369,6 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!models) {
         return models.error();
     }
-    auto prices = prices_of(settings, *models);
-    if (!prices) {
-        return prices.error();
-    }
     auto tools = add_configured_tools(settings, std::move(own.tools),
                                       [secrets](std::string_view name) { return (*secrets)(name); });
     if (!tools) {
@@ -420,8 +412,6 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     };
     me.node = std::move(*node);
     me.key = std::move(*key);
-    me.prices = std::move(*prices);
-    me.shown_models = {&me.models, [&me](std::string_view name) { return token_price_of(name, me.models, me.prices); }};
     me.own_routes = std::move(own.routes);
     me.own_tools = std::move(*tools);
     const auto mode = settings.sandbox == "none" ? runtime::sandbox_mode::none : runtime::sandbox_mode::bubblewrap;
@@ -461,12 +451,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         const auto edge = me.edge.load();
         return edge ? edge->connections() : 0;
     };
-    me.providers =
-        std::make_unique<provider_watch>(*me.node->parts().tree, "/nodes/" + settings.cluster_name + "/providers");
-    for (const auto& listed : me.models.list()) {
-        me.providers->show(listed.name);
-    }
     publish_metrics(*me.node);
+    publish_model_metrics(me.models);
     auto perform = make_run_performer(me.run_parts());
     if (!settings.traces_otlp_endpoint.empty()) {
         me.traces = std::make_unique<tracing>(settings, *me.node->parts().store);
@@ -491,6 +477,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.plans = std::move(*plans);
     if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
+    }
+    if (auto supervised = me.node->supervise_actor(providers_child(me.models, me.node->parts().tree)); !supervised) {
+        return supervised.error();
     }
     publish_cluster_metrics(*me.node);
     me.moved->answer_others();

@@ -1,5 +1,9 @@
 #include "actors/application/configured_models.hpp"
 
+#include "actors/run/run_context.hpp"
+
+#include "runtime/metrics/metrics.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +14,14 @@ expected<provider_settings> providers_of(const runtime::config& c) {
     if (!providers) {
         return providers.error();
     }
+    auto routes = runtime::parse_model_routes(c.model_routes);
+    if (!routes) {
+        return routes.error();
+    }
+    auto prices = runtime::parse_prices(c.model_prices);
+    if (!prices) {
+        return prices.error();
+    }
     provider_settings out;
     out.default_model = c.model_default;
     out.openai_base_url = c.model_openai_base_url;
@@ -17,44 +29,36 @@ expected<provider_settings> providers_of(const runtime::config& c) {
     out.openai_model = c.model_openai_model;
     out.openai_ca_file = c.model_openai_ca_file;
     out.providers = std::move(*providers);
+    out.routes = std::move(*routes);
+    out.prices = std::move(*prices);
     out.scripts = c.model_scripts;
     return with_environment(std::move(out));
 }
 
-expected<std::map<std::string, runtime::token_price>> prices_of(const runtime::config& c,
-                                                                const model_registry& models) {
-    auto out = runtime::parse_prices(c.model_prices);
-    if (!out) {
-        return out.error();
-    }
-    for (const auto& provider : models.providers()) {
-        for (const auto& model : provider.models) {
-            if (model.price) {
-                out->emplace(provider.name + "/" + model.name, *model.price);
+std::optional<model_price> price_of(std::string_view name, const model_registry& models) {
+    if (const auto* route = models.route_of(name)) {
+        std::optional<model_price> dearest;
+        for (const auto& one : route->models) {
+            if (const auto price = price_of(one.model, models)) {
+                dearest = dearest.value_or(model_price{});
+                dearest->input_micros = std::max(dearest->input_micros, price->input_micros);
+                dearest->output_micros = std::max(dearest->output_micros, price->output_micros);
             }
         }
+        return dearest;
     }
-    return out;
-}
-
-std::optional<runtime::token_price> token_price_of(std::string_view name, const model_registry& models,
-                                                   const std::map<std::string, runtime::token_price>& prices) {
-    const auto found = prices.find(models.full_name(name));
-    return found == prices.end() ? std::nullopt : std::optional(found->second);
-}
-
-std::optional<model_price> price_of(std::string_view name, const model_registry& models,
-                                    const std::map<std::string, runtime::token_price>& prices) {
     if (name.starts_with("rehearsal")) {
         return model_price{};
     }
-    const auto found = token_price_of(name, models, prices);
+    const auto found = models.price(name);
     return found ? std::optional(model_price{found->input_micros, found->output_micros}) : std::nullopt;
 }
 
 chosen_model chosen_as(const std::string& name, std::shared_ptr<net::model> model, const model_registry& models) {
     chosen_model out{.model = std::move(model), .name = name, .provider_name = models.model_name(name)};
-    if (const auto* provider = models.provider_of(name)) {
+    if (models.route_of(name)) {
+        out.provider = every_provider;
+    } else if (const auto* provider = models.provider_of(name)) {
         out.provider = provider->name;
     }
     if (const auto* facts = models.facts(name)) {
@@ -64,6 +68,30 @@ chosen_model chosen_as(const std::string& name, std::shared_ptr<net::model> mode
         out.output_tokens_max = facts->output_tokens.value_or(0);
     }
     return out;
+}
+
+runtime::supervised_child providers_child(const model_registry& models, runtime::supervision_tree* tree) {
+    std::vector<runtime::supervised_child> children;
+    for (const auto& [name, desk] : models.desks()) {
+        children.push_back(desk->child());
+    }
+    return runtime::supervisor_child({.id = "providers", .kind = runtime::child_kind::supervisor}, {},
+                                     std::move(children), tree);
+}
+
+void publish_model_metrics(const model_registry& models) {
+    auto& m = runtime::metrics();
+    for (const auto& [name, desk] : models.desks()) {
+        const auto read = [desk = desk](auto figure) {
+            return [=] { return static_cast<double>(desk->health().*figure); };
+        };
+        m.read_gauge("troupe_model_calls_at_work", "Calls of models at work, by provider.",
+                     read(&provider_health::calls_at_work), {{"provider", name}});
+        m.read_gauge("troupe_model_calls_waiting", "Calls that wait for a place at their provider.",
+                     read(&provider_health::calls_waiting), {{"provider", name}});
+        m.read_gauge("troupe_model_provider_state", "How a provider does: 0 healthy, 1 degraded, 2 left alone.",
+                     read(&provider_health::status), {{"provider", name}});
+    }
 }
 
 } // namespace troupe::actors
