@@ -318,6 +318,12 @@ expected<void> node::supervise(supervised_part part) {
     return out;
 }
 
+expected<void> node::supervise_actor(supervised_child child) {
+    std::promise<expected<void>> added;
+    add_child(impl_->root, std::move(child), [&added](expected<void> done) { added.set_value(std::move(done)); });
+    return added.get_future().get();
+}
+
 cluster::placed_children* node::impl::placed() const {
     const std::lock_guard lock(placing);
     return member ? &member->placed() : lone_placed ? &lone_placed->children() : nullptr;

@@ -72,6 +72,8 @@ public:
     /// Puts a part under the node's supervision, as the last to start and the first to end. Between `start` and `stop`.
     /// Waits for its first start; where that fails it says why, and the part is not supervised.
     expected<void> supervise(supervised_part part);
+    /// The same for an actor or a supervisor with its own children; waits until it was told to start.
+    expected<void> supervise_actor(supervised_child child);
 
     /// Children that run at one node of the cluster, whichever; at a node alone, here. Between `start` and `stop`; at
     /// all nodes that may run them, with the same names. `invalid_request` names what makes no sense, `already_exists`

@@ -28,7 +28,6 @@
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/cassette_player.hpp"
 #include "actors/provider/provider_routes.hpp"
-#include "actors/provider/provider_watch.hpp"
 #include "actors/run/chat_routes.hpp"
 #include "actors/run/history_routes.hpp"
 #include "actors/run/run_performer.hpp"
@@ -111,11 +110,8 @@ struct application::impl {
     api_documents documents;
     present_edge edge;
     std::set<std::string> kinds; ///< Of entities.
-    std::unique_ptr<provider_watch> providers;
     std::unique_ptr<cassette_desk> cassettes;
-    provider_parts shown_models;
     std::vector<runtime::supervision_tree::entry> edge_entries;
-    std::map<std::string, runtime::token_price> prices;
     std::function<std::vector<net::route>(const runtime::services&)> own_routes;
     std::shared_ptr<void> own_tools;
     std::shared_ptr<void> own_agent_kinds;
@@ -131,7 +127,7 @@ struct application::impl {
               run_routes(parts, *workspaces), run_history_routes(parts), chat_routes(parts), backup_routes(parts),
               secret_routes(parts, *vault), audit_routes(*audit), identity_routes(*who), usage_routes(parts),
               settings_routes(settings_of), live_routes(parts), compliance_routes(parts), erasure_routes(parts),
-              provider_routes(shown_models), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+              provider_routes(models), own_routes ? own_routes(parts) : std::vector<net::route>()}) {
             std::move(feature.begin(), feature.end(), std::back_inserter(out));
         }
         return out;
@@ -147,15 +143,12 @@ struct application::impl {
         run_services out;
         out.store = node->parts().store;
         out.find_model = [this](std::string_view name) -> expected<chosen_model> {
-            const auto find = [this](std::string_view real) {
-                auto model = models.find(real);
-                return model ? expected<std::shared_ptr<net::model>>(providers->watch(real, *model)) : model;
-            };
             const auto known_as = name.empty() ? default_model() : std::string(name);
+            const auto find = [this](std::string_view real) { return models.find(real); };
             auto model = is_cassette_name(known_as) ? cassettes->find(known_as, find) : find(known_as);
             return model ? chosen_as(known_as, std::move(*model), models) : expected<chosen_model>(model.error());
         };
-        out.price = [this](std::string_view name) { return price_of(name, models, prices); };
+        out.price = [this](std::string_view name) { return price_of(name, models); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
         out.command_limits.free_bytes_min = static_cast<std::uint64_t>(node->parts().settings->storage_free_bytes_min);
@@ -378,10 +371,6 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!models) {
         return models.error();
     }
-    auto prices = prices_of(settings, *models);
-    if (!prices) {
-        return prices.error();
-    }
     auto tools = add_configured_tools(settings, std::move(own.tools),
                                       [secrets](std::string_view name) { return (*secrets)(name); });
     if (!tools) {
@@ -429,8 +418,6 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     };
     me.node = std::move(*node);
     me.key = std::move(*key);
-    me.prices = std::move(*prices);
-    me.shown_models = {&me.models, [&me](std::string_view name) { return token_price_of(name, me.models, me.prices); }};
     me.own_routes = std::move(own.routes);
     me.own_tools = std::move(*tools);
     me.own_agent_kinds = std::move(*agent_kinds);
@@ -472,12 +459,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return edge ? edge->connections() : 0;
     };
     me.cassettes = std::make_unique<cassette_desk>(settings.model_cassettes);
-    me.providers =
-        std::make_unique<provider_watch>(*me.node->parts().tree, "/nodes/" + settings.cluster_name + "/providers");
-    for (const auto& listed : me.models.list()) {
-        me.providers->show(listed.name);
-    }
     publish_metrics(*me.node);
+    publish_model_metrics(me.models);
     auto perform = make_run_performer(me.run_parts());
     if (!settings.traces_otlp_endpoint.empty()) {
         me.traces = std::make_unique<tracing>(settings, *me.node->parts().store);
@@ -502,6 +485,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.plans = std::move(*plans);
     if (auto hosted = me.node->start(std::move(*kinds)); !hosted) {
         return hosted.error();
+    }
+    if (auto supervised = me.node->supervise_actor(providers_child(me.models, me.node->parts().tree)); !supervised) {
+        return supervised.error();
     }
     publish_cluster_metrics(*me.node);
     me.moved->answer_others();

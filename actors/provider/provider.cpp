@@ -3,6 +3,7 @@
 #include "actors/kinds/kind.hpp"
 #include "actors/provider/provider_key.hpp"
 #include "actors/provider/rehearsal.hpp"
+#include "actors/provider/route.hpp"
 
 #include <fmt/format.h>
 
@@ -65,6 +66,9 @@ expected<std::string> read_script(const fs::path& file) {
 /// The provider's part of "PROVIDER/MODEL".
 std::string_view provider_in(std::string_view name) { return name.substr(0, name.find('/')); }
 
+/// The name of the desk: "openai" for "openai/gpt", "rehearsal" for "rehearsal:NAME".
+std::string_view desk_in(std::string_view name) { return name.substr(0, name.find_first_of("/:")); }
+
 /// `openai`, as it was configured before there were others.
 std::optional<runtime::model_provider> openai_of(const provider_settings& s) {
     if (s.openai_api_key.empty() && s.openai_base_url.empty())
@@ -126,14 +130,75 @@ expected<model_registry> model_registry::make(provider_settings settings) {
             return opened.error();
     }
     for (const auto& [name, model] : out.settings_.own)
-        if (name.empty() || name.starts_with(openai_name) || name.starts_with("rehearsal") || !model ||
-            out.wires_.contains(provider_in(name)))
+        if (name.empty() || name.starts_with(openai_name) || name.starts_with("rehearsal") ||
+            name.starts_with(route_prefix) || !model || out.wires_.contains(provider_in(name)))
             return problem{code::config_invalid, fmt::format("The own model '{}' cannot be used: it {}.", name,
                                                              model ? "has no name, or one that is taken" : "is null")};
+    out.open_desks();
+    for (const auto& r : out.settings_.routes)
+        if (auto opened = out.open(r); !opened)
+            return opened.error();
     if (auto found = out.find(""); !found)
         return problem{code::config_invalid, "The default model cannot be used: " + found.error().detail,
                        found.error().errors};
     return out;
+}
+
+void model_registry::open_desks() {
+    const auto add = [&](std::string_view name, std::uint32_t calls_max) {
+        desks_.try_emplace(std::string(name),
+                           std::make_shared<provider_desk>(std::string(name), gate_settings{.calls_max = calls_max}));
+    };
+    for (const auto& p : settings_.providers)
+        add(p.name, p.calls_max);
+    for (const auto& [name, model] : settings_.own)
+        add(desk_in(name), 0);
+    add("rehearsal", 0);
+}
+
+expected<void> model_registry::open(const runtime::model_route& r) {
+    std::vector<route_candidate> candidates;
+    for (const auto& one : r.models) {
+        auto model = find_bare(one.model);
+        if (!model)
+            return problem{code::config_invalid,
+                           fmt::format("The route {} cannot be used: {}", r.name, model.error().detail)};
+        route_candidate c{.facts = {.name = full_name(one.model), .weight = one.weight, .price = price(one.model)},
+                          .provider = {},
+                          .provider_model = model_name(one.model),
+                          .desk = desk_of(one.model),
+                          .model = *std::move(model)};
+        if (desk_in(one.model) == "rehearsal")
+            c.facts.price = runtime::token_price{};
+        if (const auto* provider = provider_of(one.model))
+            c.provider = provider->name;
+        if (const auto* known = facts(one.model)) {
+            c.facts.context_tokens = known->context_tokens.value_or(0);
+            c.facts.output_tokens = known->output_tokens.value_or(0);
+            c.facts.capabilities = known->capabilities;
+            c.reasoning =
+                std::ranges::find(known->capabilities, model_capability::reasoning) != known->capabilities.end();
+        }
+        candidates.push_back(std::move(c));
+    }
+    routes_[std::string(route_prefix) + r.name] = make_route(r.name, r.policy, std::move(candidates));
+    return {};
+}
+
+std::shared_ptr<provider_desk> model_registry::desk_of(std::string_view name) const {
+    return desks_.find(desk_in(resolve(name)))->second;
+}
+
+const runtime::model_route* model_registry::route_of(std::string_view asked) const {
+    const auto name = resolve(asked);
+    return name.starts_with(route_prefix) ? find_named(settings_.routes, name.substr(route_prefix.size())) : nullptr;
+}
+
+std::optional<runtime::token_price> model_registry::price(std::string_view name) const {
+    if (const auto said = settings_.prices.find(full_name(name)); said != settings_.prices.end())
+        return said->second;
+    const auto* known = facts(name);
+    return known == nullptr ? std::nullopt : known->price;
 }
 
 std::string_view model_registry::resolve(std::string_view name) const {
@@ -160,6 +225,15 @@ const runtime::provider_model* model_registry::facts(std::string_view name) cons
 
 expected<std::shared_ptr<net::model>> model_registry::find(std::string_view asked) const {
     const std::string_view name = resolve(asked);
+    if (const auto route = routes_.find(name); route != routes_.end())
+        return route->second;
+    if (name.starts_with(route_prefix))
+        return unknown(name, "no route has this name");
+    auto found = find_bare(name);
+    return found ? expected<std::shared_ptr<net::model>>(gated(desk_of(name), *std::move(found))) : found;
+}
+
+expected<std::shared_ptr<net::model>> model_registry::find_bare(std::string_view name) const {
     if (const auto own = settings_.own.find(std::string(name)); own != settings_.own.end())
         return own->second;
     if (name == "rehearsal") {
@@ -236,6 +310,8 @@ std::vector<model_listing> model_registry::list() const {
             out.push_back({p.name + "/" + m.name, what});
         out.push_back({p.name + "/MODEL", "any other model of the same provider"});
     }
+    for (const auto& [name, model] : routes_)
+        out.push_back({name, model->describe()});
     for (const auto& [name, model] : settings_.own)
         out.push_back({name, model->describe()});
     out.push_back({"rehearsal", "the embedded script, for the sample project (scripted, no language model)"});

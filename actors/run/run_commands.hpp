@@ -104,9 +104,34 @@ BOOST_DESCRIBE_STRUCT(record_model_reply, (),
 
 } // namespace v1
 
+namespace v2 {
+
 struct record_model_reply {
     static constexpr int version = 2;
     using previous = v1::record_model_reply;
+    std::uint32_t step = 0;
+    std::uint32_t attempt = 0;
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::uint64_t input_tokens = 0;
+    std::uint64_t output_tokens = 0;
+    reply_end finish = reply_end::stop;
+    std::string model;
+    std::string reasoning_state = {};
+    std::string provider = {};
+    std::uint64_t cached_tokens = 0;
+    std::uint64_t reasoning_tokens = 0;
+};
+BOOST_DESCRIBE_STRUCT(record_model_reply, (),
+                      (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, finish, model,
+                       reasoning_state, provider, cached_tokens, reasoning_tokens))
+
+} // namespace v2
+
+struct record_model_reply {
+    static constexpr int version = 3;
+    using previous = v2::record_model_reply;
     std::uint32_t step = 0;
     std::uint32_t attempt = 0;
     std::string content;
@@ -120,14 +145,16 @@ struct record_model_reply {
     std::string provider = {};          ///< Whose it is; empty: a rehearsal or a program's own model.
     std::uint64_t cached_tokens = 0;    ///< Of the input.
     std::uint64_t reasoning_tokens = 0; ///< Of the output.
+    std::optional<model_price> price;   ///< Of the one that answered, where it is not the run's.
+    json::raw route;                    ///< A `route_choice`, where a route chose the model.
 };
 BOOST_DESCRIBE_STRUCT(record_model_reply, (),
                       (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, finish, model,
-                       reasoning_state, provider, cached_tokens, reasoning_tokens))
+                       reasoning_state, provider, cached_tokens, reasoning_tokens, price, route))
 
 namespace v1 {
 
-inline troupe::actors::record_model_reply upcast(record_model_reply old) {
+inline v2::record_model_reply upcast(record_model_reply old) {
     return {old.step,
             old.attempt,
             std::move(old.content),
@@ -140,6 +167,28 @@ inline troupe::actors::record_model_reply upcast(record_model_reply old) {
 }
 
 } // namespace v1
+
+namespace v2 {
+
+inline troupe::actors::record_model_reply upcast(record_model_reply old) {
+    return {old.step,
+            old.attempt,
+            std::move(old.content),
+            std::move(old.reasoning),
+            std::move(old.tool_calls),
+            old.input_tokens,
+            old.output_tokens,
+            old.finish,
+            std::move(old.model),
+            std::move(old.reasoning_state),
+            std::move(old.provider),
+            old.cached_tokens,
+            old.reasoning_tokens,
+            {},
+            {}};
+}
+
+} // namespace v2
 
 struct record_model_failure {
     std::uint32_t step = 0;

@@ -59,7 +59,7 @@ net::role role_named(std::string_view name) {
 /// What one provider's model thought says nothing to another's, and is refused there where it is signed.
 net::message to_message(const context_message& m, std::string_view provider) {
     net::message out;
-    const bool theirs = m.provider.empty() || m.provider == provider;
+    const bool theirs = m.provider.empty() || m.provider == provider || provider == every_provider;
     out.role = role_named(m.role);
     out.content = m.content;
     out.reasoning = theirs ? m.reasoning : "";
@@ -67,6 +67,7 @@ net::message to_message(const context_message& m, std::string_view provider) {
     out.tool_call_id = m.tool_call_id;
     out.tool_name = m.tool_name;
     out.is_error = m.is_error;
+    out.provider = m.provider;
     for (const auto& call : m.tool_calls) {
         out.tool_calls.push_back({call.id, call.name, call.arguments});
     }

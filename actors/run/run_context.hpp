@@ -38,6 +38,9 @@ std::uint64_t estimate_input_tokens(const run_progress& p);
 /// Rounded up to a micro-unit.
 std::int64_t cost_of(const model_price& price, std::uint64_t input_tokens, std::uint64_t output_tokens);
 
+/// For a model that chooses among providers: all reasoning stays, and says whose it is.
+inline constexpr std::string_view every_provider = "*";
+
 /// The request of the open model call, to that provider; `model` is left to the caller.
 net::model_request request_of(const run_state& s, std::string_view provider = {});
 

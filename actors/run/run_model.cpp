@@ -236,10 +236,11 @@ decision_result decide(const run_progress& p, const record_model_reply& c, const
         return fail_call(
             p, {c.step, c.attempt, std::string(explain(code::model_reply_invalid).name), *nonsense, {}, true}, ctx);
     }
-    return go_on(p, ctx,
-                 model_call_finished{c.step, c.attempt, c.content, c.reasoning, c.tool_calls, c.input_tokens,
-                                     c.output_tokens, cost_of(p.price, c.input_tokens, c.output_tokens), c.finish,
-                                     c.model, c.reasoning_state, c.provider, c.cached_tokens, c.reasoning_tokens});
+    return go_on(
+        p, ctx,
+        model_call_finished{c.step, c.attempt, c.content, c.reasoning, c.tool_calls, c.input_tokens, c.output_tokens,
+                            cost_of(c.price.value_or(p.price), c.input_tokens, c.output_tokens), c.finish, c.model,
+                            c.reasoning_state, c.provider, c.cached_tokens, c.reasoning_tokens, c.price, c.route});
 }
 
 decision_result decide(const run_progress& p, const end_back_off& c, const context& ctx) {

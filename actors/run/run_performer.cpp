@@ -220,6 +220,8 @@ private:
                 chosen->context_tokens - std::min<std::uint64_t>(estimate_input_tokens(p), chosen->context_tokens - 1);
             request.output_tokens_max = std::min(request.output_tokens_max, static_cast<std::uint32_t>(left));
         }
+        request.caller = to_string(ctx.self().organization);
+        request.priced = p.request.limits.cost_micros > 0;
         token_stream tokens(ctx, p.step, p.attempt);
         const auto reply =
             chosen->model->complete(request, ctx.stop(), [&](std::string_view text) { tokens.add(text); });
@@ -227,7 +229,7 @@ private:
         if (!reply && (ctx.stop().stop_requested() || reply.error().code == code::cancelled)) {
             return {}; // the run ended, or the node drains: then the call is lost
         }
-        return reply ? one(outcome(p, *reply, chosen->provider)) : one(failure(p, reply.error(), tokens.any()));
+        return reply ? one(outcome(p, *reply, *chosen)) : one(failure(p, reply.error(), tokens.any()));
     }
 
     /// What becomes of a call that is too long for its model; nothing where it fits.
@@ -256,8 +258,7 @@ private:
         return {p.step, p.attempt, name_of(why), why.detail, why.retry_after_s, streamed};
     }
 
-    static record_model_reply outcome(const run_progress& p, const net::model_reply& reply,
-                                      const std::string& provider) {
+    record_model_reply outcome(const run_progress& p, const net::model_reply& reply, const chosen_model& chosen) const {
         record_model_reply out{p.step,
                                p.attempt,
                                reply.content,
@@ -268,9 +269,17 @@ private:
                                end_of(reply.finish),
                                reply.model,
                                reply.reasoning_state,
-                               provider,
+                               chosen.provider,
                                reply.usage.cached_input,
-                               reply.usage.reasoning};
+                               reply.usage.reasoning,
+                               {},
+                               {}};
+        if (!reply.answered_by.empty()) {
+            const auto answered = services_.find_model(reply.answered_by);
+            out.provider = answered ? answered->provider : "";
+            out.price = (services_.price ? services_.price(reply.answered_by) : std::nullopt).value_or(model_price{});
+            out.route.text = reply.choice;
+        }
         for (const auto& call : reply.tool_calls) {
             out.tool_calls.push_back({call.id, call.name, call.arguments});
         }

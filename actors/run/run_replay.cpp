@@ -57,9 +57,9 @@ struct cause_of {
     command operator()(const model_call_started& e) const { return end_back_off{e.step, e.attempt - 1}; }
     command operator()(const model_call_sent& e) const { return mark_model_call{e.step, e.attempt}; }
     command operator()(const model_call_finished& e) const {
-        return record_model_reply{e.step,         e.attempt,       e.content,         e.reasoning, e.tool_calls,
-                                  e.input_tokens, e.output_tokens, e.finish,          e.model,     e.reasoning_state,
-                                  e.provider,     e.cached_tokens, e.reasoning_tokens};
+        return record_model_reply{e.step,         e.attempt,       e.content,          e.reasoning, e.tool_calls,
+                                  e.input_tokens, e.output_tokens, e.finish,           e.model,     e.reasoning_state,
+                                  e.provider,     e.cached_tokens, e.reasoning_tokens, e.price,     e.route};
     }
     command operator()(const model_call_failed& e) const {
         record_model_failure out{e.step, e.attempt, e.code, e.detail, {}, e.spent_tokens > 0};

@@ -145,6 +145,9 @@ items items_of(const run_progress& p, const model_call_finished& e) {
     d.content = shown(e.content);
     d.input_tokens = e.input_tokens;
     d.output_tokens = e.output_tokens;
+    if (!e.route.is_null()) {
+        d.details.text = R"({"route":)" + e.route.text + "}";
+    }
     return one(d);
 }
 

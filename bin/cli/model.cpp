@@ -33,6 +33,20 @@ std::string price(const model_document& m) {
                        static_cast<double>(*m.output_micros) / unit);
 }
 
+/// "open (The provider …)": with why, where it is not healthy.
+cell health(const provider_health& h) {
+    const std::string name = boost::describe::enum_to_string(h.status, "");
+    switch (h.status) {
+    case provider_status::healthy:
+        return {name, tone::good};
+    case provider_status::degraded:
+        return {name + " (" + h.reason + ")", tone::warn};
+    case provider_status::open:
+        break;
+    }
+    return {name + " (" + h.reason + ")", tone::bad};
+}
+
 expected<int> model_list(context& c) {
     auto node = c.node();
     if (!node) {
@@ -67,9 +81,10 @@ expected<int> provider_list(context& c) {
                             {boost::describe::enum_to_string(p.wire, "")},
                             {p.has_key ? "set" : "none"},
                             {p.model.value_or("")},
+                            health(p.health),
                             {p.base_url, tone::faint}});
         }
-        return table(c.out_screen(), {{"PROVIDER"}, {"WIRE"}, {"KEY"}, {"MODEL"}, {"URL"}}, rows);
+        return table(c.out_screen(), {{"PROVIDER"}, {"WIRE"}, {"KEY"}, {"MODEL"}, {"HEALTH"}, {"URL"}}, rows);
     });
 }
 
@@ -82,7 +97,7 @@ std::vector<command> model_commands() {
              "troupe model list",
              model_list},
             {"provider list",
-             "The providers of models, and whether they have a key.",
+             "The providers of models, whether they have a key, and how they do.",
              {},
              "troupe provider list",
              provider_list}};

@@ -45,6 +45,7 @@ struct message {
     std::string reasoning = {};             ///< Of an assistant, as text; goes back where the wire's rule asks for it.
     std::string reasoning_state = {};       ///< Of an assistant: `model_reply::reasoning_state`, unchanged.
     std::vector<image> images = {};         ///< Of a user or a tool's result.
+    std::string provider = {};              ///< Of an assistant: whose `reasoning` it is, where that is known.
 };
 
 /// A tool as the model is told of it.
@@ -64,6 +65,8 @@ struct model_request {
     std::int64_t time_out_ms = 300'000; ///< For the whole call; the idle limit between bytes is the client's.
     bool reasoning = false;             ///< The model reasons: it is asked to, where it does not by itself.
     std::uint32_t context_tokens = 0;   ///< The model's window, for servers that have to be told; 0: not known.
+    std::string caller;                 ///< Calls of several callers take turns where they have to wait.
+    bool priced = false;                ///< Money is counted: only a model whose price is known may answer.
 };
 
 struct token_usage {
@@ -104,6 +107,9 @@ struct model_reply {
     /// What the same provider wants back unchanged with this message on later turns; JSON, opaque. Empty: nothing.
     std::string reasoning_state;
     rate_limits limits;
+    // Of a model that chooses among others:
+    std::string answered_by = {}; ///< PROVIDER/MODEL.
+    std::string choice = {};      ///< A `route_choice`, as JSON.
 };
 
 /// A language model, or what stands in its place. Thread-safe; `complete` blocks its caller.

@@ -128,6 +128,7 @@ struct config {
     std::string model_cassettes;
     std::string model_prices;
     std::string model_providers;
+    std::string model_routes;
     std::string model_openai_base_url;
     std::string model_openai_api_key;
     std::string model_openai_model;

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
 namespace troupe::runtime {
@@ -34,6 +33,7 @@ struct written_provider {
     std::string model;
     std::string ca_file;
     std::vector<written_model> models;
+    json::raw calls_max;
     static constexpr field_rule rules[] = {{.name = "name", .required = true, .min = 1, .max = 32},
                                            {.name = "wire", .required = true},
                                            {.name = "base_url", .max = 512},
@@ -42,7 +42,7 @@ struct written_provider {
                                            {.name = "ca_file", .max = 4096},
                                            {.name = "models", .max = 200}};
 };
-BOOST_DESCRIBE_STRUCT(written_provider, (), (name, wire, base_url, api_key, model, ca_file, models))
+BOOST_DESCRIBE_STRUCT(written_provider, (), (name, wire, base_url, api_key, model, ca_file, models, calls_max))
 
 struct written_list {
     std::vector<written_provider> items;
@@ -56,16 +56,11 @@ std::string text_of(const json::raw& number) {
     return text ? std::string(*text) : number.text;
 }
 
-std::optional<std::uint32_t> read_tokens(const json::raw& written, const std::string& at,
-                                         std::vector<field_error>& wrong) {
-    if (written.is_null()) {
-        return {};
-    }
-    const auto text = text_of(written);
-    std::uint32_t out = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (error != std::errc() || end != text.data() + text.size() || out == 0) {
-        wrong.push_back({at, "has to be a number of tokens, from 1"});
+std::optional<std::uint32_t> read_given(const json::raw& written, std::string_view what, const std::string& at,
+                                        std::vector<field_error>& wrong) {
+    const auto out = read_count(written);
+    if (!out && !written.is_null()) {
+        wrong.push_back({at, fmt::format("has to be a number of {}, from 1", what)});
     }
     return out;
 }
@@ -85,13 +80,14 @@ std::optional<token_price> read_price(const written_model& m, const std::string&
 }
 
 provider_model read_model(const written_model& m, const std::string& at, std::vector<field_error>& wrong) {
-    return {m.name, read_tokens(m.context_tokens, at + "/context_tokens", wrong),
-            read_tokens(m.output_tokens, at + "/output_tokens", wrong), read_price(m, at, wrong), m.capabilities};
+    return {m.name, read_given(m.context_tokens, "tokens", at + "/context_tokens", wrong),
+            read_given(m.output_tokens, "tokens", at + "/output_tokens", wrong), read_price(m, at, wrong),
+            m.capabilities};
 }
 
 void check(const written_provider& p, const std::string& at, std::vector<field_error>& wrong) {
-    if (!is_plain_name(p.name) || p.name == "rehearsal") {
-        wrong.push_back({at + "/name", "may have a-z, 0-9, - and _ only, and not be rehearsal"});
+    if (!is_plain_name(p.name) || p.name == "rehearsal" || p.name == "route") {
+        wrong.push_back({at + "/name", "may have a-z, 0-9, - and _ only, and not be rehearsal or route"});
     }
     if (!p.api_key.empty() && !is_reference(p.api_key)) { // never repeated
         wrong.push_back({at + "/api_key", "has to be a reference: secret:NAME, env:NAME or file:PATH"});
@@ -118,6 +114,7 @@ model_provider read_provider(written_provider p, const std::string& at, std::vec
     for (std::size_t i = 0; i < p.models.size(); ++i) {
         out.models.push_back(read_model(p.models[i], fmt::format("{}/models/{}", at, i), wrong));
     }
+    out.calls_max = read_given(p.calls_max, "calls", at + "/calls_max", wrong).value_or(model_provider::calls_default);
     return out;
 }
 

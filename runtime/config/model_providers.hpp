@@ -30,6 +30,8 @@ struct model_provider {
     std::string model;    ///< What the provider's name alone means; empty: the first of `models`, if any.
     std::string ca_file;  ///< Empty: the system's certificates.
     std::vector<provider_model> models;
+    std::uint32_t calls_max = calls_default; ///< At once; further ones wait.
+    static constexpr std::uint32_t calls_default = 32;
 };
 
 /// Reads a JSON list of them; an empty text is an empty list. Numbers may be given as text. `config_invalid` has all

@@ -1,6 +1,8 @@
 #include "runtime/config/object_list.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 namespace troupe::runtime {
 
@@ -17,6 +19,16 @@ bool is_reference(std::string_view text) {
     const auto colon = text.find(':');
     const auto kind = text.substr(0, colon);
     return colon != text.npos && colon + 1 < text.size() && (kind == "secret" || kind == "env" || kind == "file");
+}
+
+std::optional<std::uint32_t> read_count(const json::raw& written, std::uint32_t max) {
+    const auto parsed = json::document::parse(written.text);
+    const auto quoted = parsed ? parsed->root().as_string() : std::nullopt;
+    const std::string_view text = quoted ? *quoted : std::string_view(written.text);
+    std::uint32_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return error == std::errc() && end == text.data() + text.size() && out >= 1 && out <= max ? std::optional(out)
+                                                                                              : std::nullopt;
 }
 
 problem list_problem(std::vector<field_error> wrong) {

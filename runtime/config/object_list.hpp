@@ -4,6 +4,9 @@
 #include "schemas/base/problem.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +21,10 @@ bool is_visible(std::string_view text);
 bool is_plain_name(std::string_view text);
 /// "secret:NAME", "env:NAME" or "file:PATH": where a secret value is to be found.
 bool is_reference(std::string_view text);
+
+/// A number from 1 to `max`, written as JSON has it or as text; nothing for anything else.
+std::optional<std::uint32_t> read_count(const json::raw& written,
+                                        std::uint32_t max = std::numeric_limits<std::uint32_t>::max());
 
 /// `config_invalid` with all that is wrong.
 problem list_problem(std::vector<field_error> wrong);

@@ -3,6 +3,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/config/fetch_policy.hpp"
 #include "runtime/config/model_providers.hpp"
+#include "runtime/config/model_routes.hpp"
 #include "runtime/config/own_tools.hpp"
 #include "runtime/config/prices.hpp"
 #include "runtime/process/network_grant.hpp"
@@ -46,20 +47,32 @@ constexpr property table[] = {
     {.name = "model.default",
      .member = &config::model_default,
      .doc =
-         "Model of runs that name none: `PROVIDER`, `PROVIDER/MODEL`, `rehearsal` or `rehearsal:NAME`; empty: `openai` "
-         "when it has a key or a base URL, else the first provider that has a model of its own, else `rehearsal`."},
+         "Model of runs that name none: `PROVIDER`, `PROVIDER/MODEL`, `route:NAME`, `rehearsal` or `rehearsal:NAME`; "
+         "empty: `openai` when it has a key or a base URL, else the first provider that has a model of its own, else "
+         "`rehearsal`."},
     {.name = "model.providers",
      .member = &config::model_providers,
      .doc =
-         "Providers of models: a list of {name, wire, base_url, api_key, model, models, ca_file}. wire: openai (chat "
+         "Providers of models: a list of {name, wire, base_url, api_key, model, models, ca_file, calls_max}. wire: "
+         "openai (chat "
          "completions), openai_responses, anthropic, ollama or deepseek. api_key: `secret:NAME` (best), `env:NAME` or "
          "`file:PATH`. model: what the name alone means. models: a list of {name, context_tokens, output_tokens, "
          "input_price, output_price (of a million tokens), capabilities (tools, images, reasoning)}. "
+         "calls_max: calls at once (32), further ones wait. "
          "ANTHROPIC_API_KEY, "
          "DEEPSEEK_API_KEY and OLLAMA_HOST alone make providers of these names. In the environment: the same as JSON.",
      .max = 65536,
      .check = check_model_providers,
      .check_list = check_model_provider_list},
+    {.name = "model.routes",
+     .member = &config::model_routes,
+     .doc = "Choices among models: a list of {name, policy, models}. Agents and runs write `route:NAME`. policy: "
+            "priority (in the order of the list), cheapest, fastest, round_robin or weighted. models: a list of "
+            "{model, weight}. A call that fails before its first token goes on to the next model. In the environment: "
+            "the same as JSON.",
+     .max = 65536,
+     .check = check_model_routes,
+     .check_list = check_model_route_list},
     {.name = "model.scripts",
      .member = &config::model_scripts,
      .doc = "Folder of scripts of the rehearsal model; empty: only the embedded one.",

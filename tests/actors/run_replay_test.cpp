@@ -84,6 +84,8 @@ BOOST_AUTO_TEST_CASE(what_a_provider_wants_back_and_what_was_folded_comes_again)
         said.reasoning_state = "[{}]";
         said.cached_tokens = 7;
         said.reasoning_tokens = 5;
+        said.price = model_price{3'000'000, 15'000'000};
+        said.route = {R"({"route":"r"})"};
         all.does(said);
     };
     for (int n = 0; n < 4; ++n) {

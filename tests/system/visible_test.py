@@ -148,9 +148,9 @@ class VisibleTest(NodeTest):
         reason = poll("the provider", lambda: self.why("run", run).get("provider"))
         self.assertIn("cannot be reached", reason["detail"])
         self.assertTrue(reason["until"])
-        provider = self.api.read("/supervision?prefix=/nodes/n1/providers/openai&depth=0")
-        self.assertEqual(provider["status"], "failed")
-        self.assertTrue(provider["last_failure"])
+        self.assertEqual(self.api.read("/supervision?prefix=/nodes/n1/providers/openai&depth=0")["status"], "running")
+        health = poll("its failure", lambda: self.api.read("/providers")["items"][0]["health"].get("last_failure"))
+        self.assertEqual(health["code"], "model_unavailable")
         self.assertIn("attempt", self.cli("why", "run", run))
 
     def test_why_names_the_queue_and_who_is_before(self):
