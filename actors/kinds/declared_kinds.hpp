@@ -5,6 +5,8 @@
 /// The kinds of the product, each declared in its folder.
 namespace troupe::actors {
 
+agent_kind code_generator_kind();
+agent_kind debugger_kind();
 agent_kind tester_kind();
 agent_kind security_auditor_kind();
 

@@ -10,6 +10,8 @@ std::span<const agent_kind> product_kinds() {
         agent_kind{.name = "custom",
                    .description = "Works with its own instructions and the tools that it is given.",
                    .instructions = ""},
+        code_generator_kind(),
+        debugger_kind(),
         tester_kind(),
         security_auditor_kind(),
     };

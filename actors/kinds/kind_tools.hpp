@@ -42,4 +42,22 @@ BOOST_DESCRIBE_STRUCT(scan_security_arguments, (), (path, allow, advisories))
 tool_result scan_security(const scan_security_arguments& a, const tool_environment& where);
 tool_result write_security_report(const scan_security_arguments& a, const tool_environment& where);
 
+struct parse_errors_arguments {
+    std::string text;
+    std::string path;
+    static constexpr field_rule rules[] = {
+        {.name = "text", .max = 200'000, .doc = "What a compiler, a sanitizer, a debugger, a program or tests wrote."},
+        {.name = "path", .max = 4096, .doc = "A file of the project that holds it, in place of text."}};
+};
+BOOST_DESCRIBE_STRUCT(parse_errors_arguments, (), (text, path))
+tool_result parse_errors(const parse_errors_arguments& a, const tool_environment& where);
+
+struct measure_code_arguments {
+    std::vector<std::string> paths;
+    static constexpr field_rule rules[] = {
+        {.name = "paths", .max = 1000, .doc = "Files and folders; the project when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(measure_code_arguments, (), (paths))
+tool_result measure_code(const measure_code_arguments& a, const tool_environment& where);
+
 } // namespace troupe::actors

@@ -136,6 +136,12 @@ constexpr std::array rows = {
                                          .writes = false,
                                          .needs_project = false,
                                          .permission = "read"}),
+    reading<parse_errors_arguments, parse_errors>(
+        "parse_errors",
+        "Reads what compilers, sanitizers, gdb, Python, Node, Java, Go, Rust and tests write: what went "
+        "wrong, and the places, those in the project first."),
+    reading<measure_code_arguments, measure_code>(
+        "measure_code", "Counts lines, functions, decisions and cyclomatic complexity of sources, by language."),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

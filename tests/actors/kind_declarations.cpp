@@ -156,4 +156,36 @@ BOOST_AUTO_TEST_CASE(an_auditor_needs_no_model) {
     BOOST_TEST(contains(none, R"("success":false)"));
 }
 
+BOOST_AUTO_TEST_CASE(a_debugger_without_a_model_names_places_and_mends_nothing) {
+    fixture_project p("python");
+    const auto tested = follow("debugger", p);
+    check_result("debugger", tested);
+    BOOST_TEST(contains(tested, "tests/test_ranges.py:11"));
+    BOOST_TEST(contains(tested, "needs a language model"));
+    BOOST_TEST(contains(tested, R"("success":false)"));
+    const auto logged = follow(
+        "debugger", p,
+        R"({"error_log":"Traceback (most recent call last):\n  File \"ranges.py\", line 8, in parse\nValueError: x"})");
+    check_result("debugger", logged);
+    BOOST_TEST(contains(logged, "ranges.py:8 in parse"));
+    tool_place empty;
+    check_result("debugger", follow("debugger", empty));
+    BOOST_TEST(wrong("debugger", R"({"auto_fix":"maybe"})") == "/parameters/auto_fix");
+}
+
+BOOST_AUTO_TEST_CASE(a_code_generator_takes_requirements_and_writes_nothing_without_a_model) {
+    BOOST_TEST(wrong("code_generator", R"({"requirements":"Reads ranges.","language":"c++"})") == "");
+    BOOST_TEST(wrong("code_generator", R"({"requirements":"ten chars!","language":"c++"})") ==
+               "/parameters/requirements");
+    BOOST_TEST(wrong("code_generator", R"({"requirements":"äöüäöüäöüä","language":"c++"})") ==
+               "/parameters/requirements");
+    BOOST_TEST(wrong("code_generator", R"({"requirements":"Reads ranges.","language":"cobol"})") ==
+               "/parameters/language");
+    BOOST_TEST(wrong("code_generator", R"({"language":"c++"})") == "/parameters/requirements");
+    tool_place p;
+    const auto said = follow("code_generator", p, R"({"requirements":"Reads ranges.","language":"c++"})");
+    BOOST_TEST(contains(said, R"("success":false)"));
+    BOOST_TEST(contains(said, "needs a language model"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
