@@ -189,4 +189,14 @@ BOOST_AUTO_TEST_CASE(a_repeat_reads_what_the_first_attempt_left) {
     BOOST_TEST(p.perform("run_tests", "{}").content == first.content);
 }
 
+BOOST_AUTO_TEST_CASE(people_see_what_tests_say_and_not_what_is_for_the_program) {
+    fixture_project p("python");
+    std::string live;
+    p.where.on_output = [&](bool, std::string_view text) { live += text; };
+    const auto r = p.perform("run_tests", "{}");
+    BOOST_TEST(contains(r.content, "test_ranges.py"));
+    BOOST_TEST(contains(live, "FAIL"));
+    BOOST_TEST(!contains(live, "troupe-"), live);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -201,6 +202,47 @@ std::string text_of(const test_report& r, const found_tests& tests, const runtim
 
 } // namespace
 
+namespace {
+
+/// What people see live: the output up to the results that are for the program, which begin with the mark.
+class visible_output {
+public:
+    visible_output(std::string mark, std::function<void(bool, std::string_view)> to)
+        : mark_(std::move(mark)), to_(std::move(to)) {}
+
+    void operator()(bool is_stderr, std::string_view text) {
+        if (!to_ || is_stderr || hidden_) {
+            return to_ && is_stderr ? to_(true, text) : void();
+        }
+        held_ += text;
+        const auto at = held_.find(mark_);
+        hidden_ = at != held_.npos;
+        const auto shown = hidden_ ? at : held_.size() - beginning_of_mark();
+        if (shown > 0) {
+            to_(false, std::string_view(held_).substr(0, shown));
+        }
+        held_.erase(0, shown);
+    }
+
+private:
+    /// Bytes at the end that the mark may go on from.
+    [[nodiscard]] std::size_t beginning_of_mark() const {
+        for (auto size = std::min(mark_.size() - 1, held_.size()); size > 0; --size) {
+            if (std::string_view(held_).substr(held_.size() - size) == std::string_view(mark_).substr(0, size)) {
+                return size;
+            }
+        }
+        return 0;
+    }
+
+    std::string mark_;
+    std::function<void(bool, std::string_view)> to_;
+    std::string held_;
+    bool hidden_ = false;
+};
+
+} // namespace
+
 tool_result run_tests(const run_tests_arguments& a, const tool_environment& where) {
     if (where.commands == nullptr) {
         return refuse("run_tests is not available here: the node has no sandbox to run tests in");
@@ -220,7 +262,7 @@ tool_result run_tests(const run_tests_arguments& a, const tool_environment& wher
     spec.network = where.network;
     spec.limits = where.limits;
     spec.limits.output_bytes = std::max(spec.limits.output_bytes, output_bytes_max);
-    const auto done = where.commands->run(where.key, spec, where.stop, where.on_output);
+    const auto done = where.commands->run(where.key, spec, where.stop, visible_output(mark, where.on_output));
     if (!done) {
         auto r = refuse(done.error());
         r.unknown = done.error().code == code::unknown_outcome;
