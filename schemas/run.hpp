@@ -125,7 +125,7 @@ struct step_document {
     std::string tool;    ///< Of a tool call.
     json::raw arguments; ///< Of a tool call.
     std::string content; ///< The model's text, or the tool's result, shortened for display.
-    json::raw details;   ///< exit_code, duration_ms, diff, … of a tool call; `route` (a `route_choice`) of a model call.
+    json::raw details;   ///< exit_code, diff, … of a tool call; `route` (a `route_choice`) of a model call.
     std::uint64_t input_tokens = 0;
     std::uint64_t output_tokens = 0;
     std::optional<std::string> error;

@@ -90,7 +90,7 @@ chosen_model chosen_as(const std::string& name, std::shared_ptr<net::model> mode
 runtime::supervised_child providers_child(const model_registry& models, runtime::supervision_tree* tree) {
     std::vector<runtime::supervised_child> children;
     for (const auto& [name, desk] : models.desks()) {
-        children.push_back(desk->child());
+        children.push_back(runtime::nudged_child(desk->part()));
     }
     return runtime::supervisor_child({.id = "providers", .kind = runtime::child_kind::supervisor}, {},
                                      std::move(children), tree);

@@ -2,20 +2,12 @@
 
 #include "runtime/metrics/metrics.hpp"
 
-#include <boost/mp11/algorithm.hpp>
-#include <caf/actor_cast.hpp>
-#include <caf/actor_system.hpp>
-#include <caf/event_based_actor.hpp>
-#include <caf/send.hpp>
-
 #include <algorithm>
 #include <chrono>
 
 namespace troupe::actors {
 
 namespace {
-
-using look_atom = caf::atom_constant<caf::atom("look")>;
 
 /// Beyond its own deadline: for an actor that is started anew.
 constexpr std::int64_t answer_grace_ms = 30'000;
@@ -76,63 +68,47 @@ private:
 
 } // namespace
 
-// ---- the actor
+// ---- what the actor does
 
-/// Carries out what the gate decides.
-class provider_actor : public caf::event_based_actor {
-public:
-    provider_actor(caf::actor_config& config, std::shared_ptr<provider_desk> desk, std::string path,
-                   runtime::dead_letters* letters)
-        : caf::event_based_actor(config), desk_(std::move(desk)), path_(std::move(path)), letters_(letters) {}
+/// Carries out what the gate decides. One for each start of the actor.
+struct provider_desk::keeper {
+    explicit keeper(provider_desk& d, provider_gate g) : desk(d), gate(std::move(g)) {}
 
-    const char* name() const override { return "provider"; }
-
-    caf::behavior make_behavior() override {
-        runtime::report_failures(*this, path_, letters_);
-        gate_.emplace(desk_->attach(address()));
-        look();
-        return {[this](look_atom) { look(); }};
-    }
-
-    void on_exit() override { desk_ = nullptr; }
-
-private:
-    void look() {
-        const auto now_ms = desk_->clocks_.monotonic();
-        for (auto& change : desk_->take_changes()) {
+    /// How long until it has to look again.
+    std::optional<std::int64_t> look() {
+        const auto now_ms = desk.clocks_.monotonic();
+        for (auto& change : desk.take_changes()) {
             std::visit([&](auto& c) { apply(c, now_ms); }, change);
         }
-        for (const auto ticket : desk_->give(gate_->answers(now_ms))) {
-            gate_->ended(ticket, {.failure = stopped()}, now_ms);
-            send(this, look_atom::value); // others may have its place
+        bool again = false;
+        for (const auto ticket : desk.give(gate.answers(now_ms))) {
+            gate.ended(ticket, {.failure = stopped()}, now_ms);
+            again = true; // others may have its place
         }
-        auto health = gate_->health(now_ms, desk_->clocks_.wall());
-        auto next = gate_->next_ms(now_ms);
+        auto health = gate.health(now_ms, desk.clocks_.wall());
+        std::optional<std::int64_t> next;
+        if (const auto at_ms = gate.next_ms(now_ms)) {
+            next = std::max<std::int64_t>(0, *at_ms - now_ms);
+        }
         if (health.status != provider_status::healthy) { // time alone may heal it
-            next = std::min(next.value_or(now_ms + look_again_ms), now_ms + look_again_ms);
+            next = std::min(next.value_or(look_again_ms), look_again_ms);
         }
-        desk_->show(std::move(health));
-        if (next && (!wakes_at_ms_ || *wakes_at_ms_ > *next || *wakes_at_ms_ <= now_ms)) {
-            wakes_at_ms_ = next;
-            delayed_send(this, std::chrono::milliseconds(*next - now_ms), look_atom::value);
-        }
+        desk.show(std::move(health));
+        return again ? 0 : next;
     }
 
-    void apply(provider_desk::asked& c, std::int64_t) { gate_->ask(c.ticket, std::move(c.wish)); }
-    void apply(provider_desk::left& c, std::int64_t) { gate_->leave(c.ticket); }
-    void apply(provider_desk::finished& c, std::int64_t now_ms) { gate_->ended(c.ticket, c.outcome, now_ms); }
+    void apply(asked& c, std::int64_t) { gate.ask(c.ticket, std::move(c.wish)); }
+    void apply(left& c, std::int64_t) { gate.leave(c.ticket); }
+    void apply(finished& c, std::int64_t now_ms) { gate.ended(c.ticket, c.outcome, now_ms); }
 
-    std::shared_ptr<provider_desk> desk_;
-    const std::string path_;
-    runtime::dead_letters* letters_;
-    std::optional<provider_gate> gate_;
-    std::optional<std::int64_t> wakes_at_ms_; ///< The earliest message to itself that is under way.
+    provider_desk& desk;
+    provider_gate gate;
 };
 
-runtime::supervised_child provider_desk::child() {
-    return {{.id = name_, .label = "provider"}, [me = shared_from_this()](const runtime::child_context& child) {
-                child.entry.show(me->figures_);
-                return caf::actor_cast<caf::actor>(child.system.spawn<provider_actor>(me, child.path, child.letters));
+runtime::nudged_part provider_desk::part() {
+    return {name_, "provider", figures_, [me = shared_from_this()](runtime::nudge wake) -> runtime::nudged_part::look {
+                const auto work = std::make_shared<keeper>(*me, me->attach(std::move(wake)));
+                return [me, work] { return work->look(); };
             }};
 }
 
@@ -145,8 +121,8 @@ provider_desk::provider_desk(std::string name, gate_settings settings, provider_
 
 void provider_desk::tell(change c) {
     changes_.push_back(std::move(c));
-    if (const auto to = caf::actor_cast<caf::actor>(actor_)) {
-        caf::anon_send(to, look_atom::value);
+    if (wake_) {
+        wake_();
     }
 }
 
@@ -180,9 +156,9 @@ void provider_desk::finish(std::uint64_t ticket, gate_outcome outcome) {
     tell(finished{ticket, std::move(outcome)});
 }
 
-provider_gate provider_desk::attach(caf::actor_addr actor) {
+provider_gate provider_desk::attach(runtime::nudge wake) {
     const std::lock_guard lock(mutex_);
-    actor_ = std::move(actor);
+    wake_ = std::move(wake);
     provider_gate gate(name_, settings_);
     std::erase_if(changes_, [](const change& c) { return std::holds_alternative<asked>(c); }); // they are in `calls_`
     for (const auto& [ticket, call] : calls_) {

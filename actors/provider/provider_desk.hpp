@@ -2,11 +2,9 @@
 
 #include "actors/provider/provider_gate.hpp"
 #include "net/model/model.hpp"
-#include "runtime/supervision/supervisor_actor.hpp"
+#include "runtime/supervision/nudged.hpp"
 #include "runtime/supervision/tree.hpp"
 #include "schemas/base/clock.hpp"
-
-#include <caf/actor_addr.hpp>
 
 #include <condition_variable>
 #include <cstdint>
@@ -68,7 +66,7 @@ public:
     [[nodiscard]] provider_health health() const;
 
     /// The actor, for its supervisor.
-    runtime::supervised_child child();
+    runtime::nudged_part part();
 
 private:
     struct open_call {
@@ -88,12 +86,12 @@ private:
         gate_outcome outcome;
     };
     using change = std::variant<asked, left, finished>;
-    friend class provider_actor;
+    struct keeper;
 
     void tell(change c); ///< Under the mutex.
     void finish(std::uint64_t ticket, gate_outcome outcome);
     /// For the actor: a gate that knows who waits and who is at work.
-    provider_gate attach(caf::actor_addr actor);
+    provider_gate attach(runtime::nudge wake);
     std::vector<change> take_changes();
     /// Those that nobody waits for any more are given back.
     std::vector<std::uint64_t> give(std::vector<gate_answer> answers);
@@ -104,7 +102,7 @@ private:
     const provider_clocks clocks_;
     const std::shared_ptr<runtime::actor_figures> figures_ = std::make_shared<runtime::actor_figures>();
     mutable std::mutex mutex_;
-    caf::actor_addr actor_;
+    runtime::nudge wake_; ///< None: it has not started.
     std::uint64_t last_ticket_ = 0;
     std::map<std::uint64_t, std::shared_ptr<open_call>> calls_; ///< That wait or are at work.
     std::vector<change> changes_;                               ///< That the actor has not seen.

@@ -1,5 +1,6 @@
 #include "actors/provider/provider_desk.hpp"
 
+#include "runtime/supervision/supervisor_actor.hpp"
 #include "tests/actors/scripted_model.hpp"
 #include "tests/runtime/process_fixture.hpp"
 
@@ -26,7 +27,7 @@ struct scene {
     explicit scene(gate_settings settings = {.calls_max = 1})
         : desk(std::make_shared<provider_desk>("acme", settings)) {
         std::vector<runtime::supervised_child> children;
-        auto child = desk->child();
+        auto child = runtime::nudged_child(desk->part());
         child.start = [this, start = child.start](const runtime::child_context& c) {
             const std::lock_guard lock(mutex);
             return actor = start(c);

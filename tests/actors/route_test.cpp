@@ -1,5 +1,6 @@
 #include "actors/provider/route.hpp"
 
+#include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/described.hpp"
 #include "tests/actors/scripted_model.hpp"
 #include "tests/runtime/process_fixture.hpp"
@@ -27,7 +28,8 @@ struct scene {
           two(std::make_shared<scripted_model>(std::move(second))) {
         std::vector<runtime::supervised_child> children;
         for (const auto* name : {"one", "two"}) {
-            children.push_back(desks.emplace_back(std::make_shared<provider_desk>(name, settings))->child());
+            desks.push_back(std::make_shared<provider_desk>(name, settings));
+            children.push_back(runtime::nudged_child(desks.back()->part()));
         }
         supervisor = runtime::spawn_supervisor(system, {}, std::move(children)).value();
         candidates = {{.facts = {.name = "one/m", .output_tokens = 50},
