@@ -11,6 +11,11 @@ BOOST_DEFINE_ENUM_CLASS(tool_policy, allow, ask, deny)
 BOOST_DEFINE_ENUM_CLASS(unknown_policy, ask, retry, skip)
 BOOST_DEFINE_ENUM_CLASS(task_priority, low, medium, high, urgent)
 
+/// How `tools` are written, wherever they are.
+inline constexpr std::string_view tool_rules_doc =
+    "By tool (\"run_command\"), permission (\"execute\") or \"*\", for some calls with a pattern (\"run_command(git "
+    "*)\", \"write(src/**)\"): allow, ask or deny. The most specific one decides, of two alike the stricter.";
+
 /// What a run may use up; 0: the default of the node.
 struct budget {
     std::uint32_t steps = 0;      ///< Model calls.
@@ -71,7 +76,7 @@ struct agent_settings {
          .doc = "System prompt.",
          .example = "\"Work in small steps and run the tests after each.\""},
         {.name = "model", .max = 200, .doc = "Model to use; empty for the node's default."},
-        {.name = "tools", .max = 100, .doc = "Policy per tool: allow, ask or deny."},
+        {.name = "tools", .max = 100, .doc = tool_rules_doc},
         {.name = "max_concurrent_tasks", .min = 1, .max = 100, .doc = "Tasks at the same time."},
         {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."}};
 };
@@ -103,7 +108,7 @@ struct update_agent_body {
         {.name = "capabilities", .doc = "What it can do, for assignment."},
         {.name = "instructions", .max = 100000, .doc = "System prompt."},
         {.name = "model", .max = 200, .doc = "Model to use; empty for the node's default."},
-        {.name = "tools", .doc = "Policy per tool: allow, ask or deny."},
+        {.name = "tools", .doc = tool_rules_doc},
         {.name = "max_concurrent_tasks", .min = 1, .max = 100, .doc = "Tasks at the same time."},
         {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."}};
 };
