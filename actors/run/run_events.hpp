@@ -127,7 +127,7 @@ struct model_call_finished {
     std::string provider = {};          ///< Whose it is; empty: a rehearsal or a program's own model.
     std::uint64_t cached_tokens = 0;    ///< Of the input.
     std::uint64_t reasoning_tokens = 0; ///< Of the output.
-    json::raw route;                    ///< A `route_choice`, where a route chose the model.
+    json::raw route = {};               ///< A `route_choice`, where a route chose the model.
 };
 BOOST_DESCRIBE_STRUCT(model_call_finished, (),
                       (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, cost_micros, finish,
