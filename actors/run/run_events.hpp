@@ -142,12 +142,12 @@ struct model_call_finished {
     std::int64_t cost_micros = 0;
     reply_end finish = reply_end::stop;
     std::string model;
-    std::string reasoning_state = {};   ///< For the same provider, unchanged.
-    std::string provider = {};          ///< Whose it is; empty: a rehearsal or a program's own model.
-    std::uint64_t cached_tokens = 0;    ///< Of the input.
-    std::uint64_t reasoning_tokens = 0; ///< Of the output.
-    std::optional<model_price> price;   ///< Of the one that answered, where it is not the run's.
-    json::raw route;                    ///< A `route_choice`, where a route chose the model.
+    std::string reasoning_state = {};      ///< For the same provider, unchanged.
+    std::string provider = {};             ///< Whose it is; empty: a rehearsal or a program's own model.
+    std::uint64_t cached_tokens = 0;       ///< Of the input.
+    std::uint64_t reasoning_tokens = 0;    ///< Of the output.
+    std::optional<model_price> price = {}; ///< Of the one that answered, where it is not the run's.
+    json::raw route = {};                  ///< A `route_choice`, where a route chose the model.
 };
 BOOST_DESCRIBE_STRUCT(model_call_finished, (),
                       (step, attempt, content, reasoning, tool_calls, input_tokens, output_tokens, cost_micros, finish,
