@@ -55,7 +55,7 @@ struct run_progress {
 
     std::optional<json::raw> output; ///< The structured part of the result.
     bool unverified = false;         ///< The project changed since a tool of the kind's `verified_by` verified it.
-    std::map<std::string, tool_policy> allowed; ///< What people said is always allowed in this run, as `tools`.
+    std::map<std::string, tool_policy> allowed; ///< Rules that people had it remember, beside `request.tools`.
 };
 BOOST_DESCRIBE_STRUCT(run_progress, (),
                       (id, organization, request, forked_from, fork_message, status, model, limits, used, price,
