@@ -30,6 +30,13 @@ struct dequeue_task {
 };
 BOOST_DESCRIBE_STRUCT(dequeue_task, (), (task_id, assignment, reason))
 
+/// From a run: a person said what is to be done with such calls from now on. It becomes one of the agent's `tools`.
+struct remember_rule {
+    std::string rule;
+    tool_policy policy = tool_policy::allow;
+};
+BOOST_DESCRIBE_STRUCT(remember_rule, (), (rule, policy))
+
 /// From a run that an agent started, when it has ended for good. Unknown runs are ignored.
 struct run_ended {
     static constexpr int version = 2;
@@ -46,4 +53,5 @@ BOOST_DESCRIBE_STRUCT(run_ended, (), (run_id, task_id, status, result, error, ou
 
 TROUPE_NAMED(troupe::enqueue_task)
 TROUPE_NAMED(troupe::dequeue_task)
+TROUPE_NAMED(troupe::remember_rule)
 TROUPE_NAMED(troupe::run_ended)

@@ -70,7 +70,7 @@ struct waiting_for {
     wait_reason reason = wait_reason::approval;
     std::optional<uuid> approval_id; ///< Answer it with POST /approvals/{id}/decide.
     std::string text;                ///< For people: the question, the command to approve, the provider's problem.
-    std::optional<timestamp> until;  ///< Of a back-off.
+    std::optional<timestamp> until;  ///< Of a back-off; of what people do not decide in time.
     std::string code = {};           ///< Of a back-off: the problem's code, as "model_rate_limited".
     std::uint32_t attempt = 0;       ///< Of a back-off: attempts so far.
 };
@@ -132,10 +132,11 @@ struct step_document {
     std::optional<std::string> error;
     timestamp started_at;
     std::optional<timestamp> finished_at;
+    std::optional<std::string> rule = {}; ///< Of a person, by which a call was allowed without asking.
 };
 BOOST_DESCRIBE_STRUCT(step_document, (),
                       (key, step, call, type, status, attempt, tool, arguments, content, details, input_tokens,
-                       output_tokens, error, started_at, finished_at))
+                       output_tokens, error, started_at, finished_at, rule))
 
 /// Live only, channel runs/{id}, kind "token": text of the model call in flight. `offset` counts bytes, so that a
 /// reader can resume; the past of the call in flight is given first to late joiners.

@@ -51,14 +51,18 @@ BOOST_DESCRIBE_STRUCT(cancel_run, (), (reason))
 
 /// From an approval: what a person decided. Repeated or late: nothing changes.
 struct resolve_approval {
+    static constexpr int version = 2;
     uuid approval_id;
     std::string step_key;
     troupe::decision decision = troupe::decision::approve;
     std::string answer;                 ///< Of a question; or the reason of a denial.
     std::optional<json::raw> arguments; ///< To use instead of the model's, with `approve`.
     std::string decided_by;
+    std::optional<remember_scope> remember = {};
+    std::string rule = {}; ///< What is remembered, as in `tools`.
 };
-BOOST_DESCRIBE_STRUCT(resolve_approval, (), (approval_id, step_key, decision, answer, arguments, decided_by))
+BOOST_DESCRIBE_STRUCT(resolve_approval, (),
+                      (approval_id, step_key, decision, answer, arguments, decided_by, remember, rule))
 
 } // namespace troupe
 

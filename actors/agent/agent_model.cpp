@@ -173,6 +173,16 @@ decision_result decide(const agent_state& s, const run_ended& c, const runtime::
     return finish(s, c, context);
 }
 
+decision_result decide(const agent_state& s, const remember_rule& c, const runtime::context&) {
+    auto settings = s.settings;
+    if (!settings.tools.contains(c.rule) && settings.tools.size() >= agent_tools_max) {
+        return problem{code::conflict, "The agent '" + settings.name + "' has " + std::to_string(agent_tools_max) +
+                                           " policies of tools already. Take some out."};
+    }
+    settings.tools[c.rule] = c.policy;
+    return to_json(settings) == to_json(s.settings) ? events{} : events{agent_updated{std::move(settings)}};
+}
+
 decision_result decide(const agent_state& s, const debt_settled& c, const runtime::context& context) {
     const auto* paid = find_debt(s.owed, c.key);
     if (!paid) {

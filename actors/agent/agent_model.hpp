@@ -22,6 +22,8 @@ namespace troupe::actors {
 
 /// A queue is part of one state and one document: this bounds both.
 inline constexpr std::size_t agent_queue_max = 1000;
+/// Policies of tools, with those that people had it remember; each call is held against them.
+inline constexpr std::size_t agent_tools_max = 100;
 
 // ---- commands of people; bodies of the API where they have one
 
@@ -176,8 +178,9 @@ expected<void> check_agent_settings(const agent_settings& settings);
 struct agent_model {
     static constexpr std::string_view kind = "agent";
     using state = agent_state;
-    using command = std::variant<create_agent, update_agent, start_agent, stop_agent, pause_agent, resume_agent,
-                                 heartbeat_agent, delete_agent, enqueue_task, dequeue_task, run_ended, debt_settled>;
+    using command =
+        std::variant<create_agent, update_agent, start_agent, stop_agent, pause_agent, resume_agent, heartbeat_agent,
+                     delete_agent, enqueue_task, dequeue_task, run_ended, remember_rule, debt_settled>;
     using event = std::variant<agent_created, agent_updated, agent_started, agent_stopped, agent_paused, agent_resumed,
                                agent_heartbeat, agent_deleted, task_queued, task_dequeued, task_started,
                                task_cancel_requested, task_finished, debt_cleared>;

@@ -123,7 +123,11 @@ struct application::impl {
         std::vector<net::route> out = system_routes(system);
         auto& parts = node->parts();
         for (auto feature :
-             {agent_routes(parts), task_routes(parts), project_routes(parts), approval_routes(parts),
+             {agent_routes(parts), task_routes(parts), project_routes(parts),
+              approval_routes(parts,
+                              [this](const net::principal&caller, std::string_view permission) {
+                                  return who->doors->authorize(caller, permission);
+                              }),
               run_routes(parts, *workspaces), run_history_routes(parts), chat_routes(parts), backup_routes(parts),
               secret_routes(parts, *vault), audit_routes(*audit), identity_routes(*who), usage_routes(parts),
               settings_routes(settings_of), live_routes(parts), compliance_routes(parts), erasure_routes(parts),

@@ -1,6 +1,7 @@
 #include "actors/approval/approval_model.hpp"
 
 #include "actors/common/model.hpp"
+#include "actors/tool/policies.hpp"
 #include "actors/tool/tool.hpp"
 #include "schemas/run_messages.hpp"
 
@@ -71,16 +72,57 @@ decision_result decide(const approval_state& s, const open_approval& c, const ru
     return events{approval_opened{context.self.organization, c}};
 }
 
+/// Why no person can have a say any more, other than that one had it.
+std::optional<problem> nothing_left(const approval_state& s) {
+    if (s.status == approval_status::withdrawn) {
+        return problem{code::conflict, "There is nothing left to decide: the run ended."};
+    }
+    if (s.status == approval_status::expired) {
+        return problem{code::conflict, "It is too late: nobody had decided by " + to_string(*s.request.expires_at) +
+                                           ", and the run went on without a decision."};
+    }
+    return {};
+}
+
+/// The rule that the decision is to become; empty: none.
+expected<std::string> remembered_rule(const approval_state& s, const decide_approval& c) {
+    const auto refused = [](std::string pointer, std::string detail) {
+        return problem{code::invalid_request, detail, {{std::move(pointer), detail}}};
+    };
+    if (!c.remember) {
+        return c.pattern.empty() ? expected<std::string>("")
+                                 : refused("/pattern", "A pattern says what to remember: give 'remember', too.");
+    }
+    const auto* tool = find_tool(s.request.tool);
+    if (!tool || s.request.reason != wait_reason::approval) {
+        return refused("/remember", "Only the decision about a call can be remembered.");
+    }
+    if (*c.remember == remember_scope::agent && !s.request.agent_id) {
+        return refused("/remember", "The run has no agent that could remember it. Remember it for the run.");
+    }
+    const auto& arguments = c.arguments ? *c.arguments : s.request.arguments;
+    if (c.pattern.empty()) {
+        auto rule = rule_of_call(*tool, arguments.text);
+        return rule ? expected<std::string>(std::move(*rule))
+                    : refused("/pattern", "This call cannot be told from others by itself. Say with a pattern which "
+                                          "calls are meant.");
+    }
+    auto rule = s.request.tool + "(" + c.pattern + ")";
+    const bool fits = judge_call({{rule, tool_policy::allow}}, *tool, arguments.text).rule == rule;
+    return fits ? expected<std::string>(std::move(rule)) : refused("/pattern", "The pattern does not fit this call.");
+}
+
 decision_result decide(const approval_state& s, const decide_approval& c, const runtime::context& context) {
     if (!exists(s)) {
         return no_such("approval", context.self.id);
     }
-    if (s.status == approval_status::withdrawn) {
-        return problem{code::conflict, "There is nothing left to decide: the run ended."};
+    if (auto over = nothing_left(s)) {
+        return std::move(*over);
     }
     if (s.decision) {
         const auto& d = *s.decision;
-        if (d.decision == c.decision && d.answer == c.answer && d.arguments == c.arguments) {
+        if (d.decision == c.decision && d.answer == c.answer && d.arguments == c.arguments &&
+            d.remember == c.remember) {
             return events{};
         }
         return problem{code::conflict, "This was decided already with '" + std::string(detail::enum_name(d.decision)) +
@@ -106,7 +148,44 @@ decision_result decide(const approval_state& s, const decide_approval& c, const 
         return problem{
             code::invalid_request, "A question needs an answer. Give it in 'answer'.", {{"/answer", "is required"}}};
     }
-    return events{approval_decided{c.decision, c.answer, c.arguments, std::string(context.principal)}};
+    auto rule = remembered_rule(s, c);
+    if (!rule) {
+        return rule.error();
+    }
+    return events{approval_decided{c.decision, c.answer, c.arguments, std::string(context.principal), c.remember,
+                                   std::move(*rule)}};
+}
+
+decision_result decide(const approval_state& s, const delegate_approval& c, const runtime::context& context) {
+    if (!exists(s)) {
+        return no_such("approval", context.self.id);
+    }
+    if (auto over = nothing_left(s)) {
+        return std::move(*over);
+    }
+    if (s.decision) {
+        return problem{code::conflict, "This was decided already by " + s.decision->by + "."};
+    }
+    return s.assigned_to == c.to ? events{} : events{approval_delegated{c.to, std::string(context.principal)}};
+}
+
+decision_result decide(const approval_state& s, const expire_approval&, const runtime::context&) {
+    if (!exists(s) || s.status != approval_status::pending || !s.request.expires_at) {
+        return events{};
+    }
+    const bool approves = s.request.on_expiry == expiry_action::approve && s.request.reason == wait_reason::approval;
+    switch (s.request.reason) {
+    case wait_reason::question:
+        return events{approval_expired{decision::deny,
+                                       "Nobody answered in time. Go on without an answer, or finish and "
+                                       "say what is missing."}};
+    case wait_reason::unknown_step:
+        return events{approval_expired{decision::skip, ""}};
+    default:
+        return events{approves ? approval_expired{decision::approve, ""}
+                               : approval_expired{decision::deny, "Nobody decided about this call in time. Reach the "
+                                                                  "goal without it."}};
+    }
 }
 
 decision_result decide(const approval_state& s, const withdraw_approval& c, const runtime::context&) {
@@ -130,7 +209,16 @@ void apply(approval_state& s, const approval_decided& e, const runtime::event_co
     s.decision = e;
     s.decided_at = at.time;
     owe(s.owed, "run", s.request.run_id,
-        resolve_approval{s.id, s.request.step_key, e.decision, e.answer, e.arguments, e.by});
+        resolve_approval{s.id, s.request.step_key, e.decision, e.answer, e.arguments, e.by, e.remember, e.rule});
+}
+
+void apply(approval_state& s, const approval_delegated& e, const runtime::event_context&) { s.assigned_to = e.to; }
+
+void apply(approval_state& s, const approval_expired& e, const runtime::event_context& at) {
+    s.status = approval_status::expired;
+    s.decided_at = at.time;
+    owe(s.owed, "run", s.request.run_id,
+        resolve_approval{s.id, s.request.step_key, e.decision, e.answer, {}, std::string(expired_by)});
 }
 
 void apply(approval_state& s, const approval_withdrawn&, const runtime::event_context& at) {
@@ -144,7 +232,14 @@ approval_document document_of(const approval_state& s) {
     approval_document d{s.id,         s.request.run_id, s.request.step_key, s.request.reason,
                         s.status,     s.request.text,   s.request.tool,     s.request.arguments,
                         std::nullopt, std::nullopt,     s.created_at,       s.decided_at};
+    d.agent_id = s.request.agent_id;
+    d.expires_at = s.request.expires_at;
+    d.assigned_to = s.assigned_to;
     if (s.decision) {
+        d.remember = s.decision->remember;
+        if (s.decision->remember) {
+            d.rule = s.decision->rule;
+        }
         d.decided_by = s.decision->by;
         if (!s.decision->answer.empty()) {
             d.answer = s.decision->answer;
@@ -168,18 +263,27 @@ approval_state approval_model::apply(state s, const event& e, const runtime::eve
     return s;
 }
 
-std::vector<runtime::effect> approval_model::resume(const state& s) { return effects_of(s.owed, s.organization); }
+std::vector<runtime::effect> approval_model::resume(const state& s) {
+    auto effects = effects_of(s.owed, s.organization);
+    if (exists(s) && s.status == approval_status::pending && s.request.expires_at) {
+        effects.push_back(runtime::timer_effect{"expiry", *s.request.expires_at,
+                                                std::string(wire_name<expire_approval>::value), "{}"});
+    }
+    return effects;
+}
 
 runtime::entity_view approval_model::view(const state& s, const runtime::view_context&) {
     if (!exists(s)) {
         return {.document = "", .keys = {}, .exists = false};
     }
     const auto sort = runtime::sort_key(s.created_at);
-    return {to_json(document_of(s)),
-            {{"", sort},
-             {"status=" + std::string(detail::enum_name(s.status)), sort},
-             {"run_id=" + to_string(s.request.run_id), sort}},
-            true};
+    std::vector<runtime::index_key> keys{{"", sort},
+                                         {"status=" + std::string(detail::enum_name(s.status)), sort},
+                                         {"run_id=" + to_string(s.request.run_id), sort}};
+    if (s.assigned_to) {
+        keys.push_back({"assigned_to=" + to_string(*s.assigned_to), sort});
+    }
+    return {to_json(document_of(s)), std::move(keys), true};
 }
 
 } // namespace troupe::actors

@@ -1,18 +1,61 @@
 #include "actors/approval/approval_routes.hpp"
 
 #include "actors/common/routes.hpp"
+#include "actors/common/stored.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/approval.hpp"
+#include "schemas/organization.hpp"
 
 #include <string>
+#include <utility>
 
 namespace troupe::actors {
 
-std::vector<net::route> approval_routes(const runtime::services& s) {
+namespace {
+
+/// Whom it is given to has to be a member of the organization.
+net::to_command to_member(const runtime::services& s) {
+    return [&s](const net::request& r) -> expected<net::command_payload> {
+        const auto body = from_json<delegate_approval_body>(r.body, strictness::input);
+        if (!body) {
+            return body.error();
+        }
+        const entity_address organization{system_organization, "organization", r.who.organization};
+        const auto member = read_stored<member_record>(*s.store, organization, members_collection, to_string(body->to));
+        if (!member) {
+            return member.error();
+        }
+        if (!*member || (*member)->removed) {
+            return problem{code::invalid_request,
+                           "There is no member of this id. See GET /organizations/{id}/members.",
+                           {{"/to", "is no member"}}};
+        }
+        return net::command_payload{"delegate_approval", to_json(*body)};
+    };
+}
+
+net::to_command decided_by_who_may(permission_check may) {
+    return [may = std::move(may)](const net::request& r) -> expected<net::command_payload> {
+        const auto body = from_json<decide_approval_body>(r.body, strictness::input);
+        if (!body) {
+            return body.error();
+        }
+        if (body->remember == remember_scope::agent) {
+            if (auto allowed = may(r.who, "agent:write"); !allowed) {
+                return allowed.error();
+            }
+        }
+        return net::command_payload{"decide_approval", to_json(*body)};
+    };
+}
+
+} // namespace
+
+std::vector<net::route> approval_routes(const runtime::services& s, permission_check may) {
     using net::verb;
     const std::string kind = "approval";
     const std::string tag = "approvals";
-    const std::vector<std::string> filters{"run_id", "status"};
+    const std::vector<std::string> filters{"run_id", "assigned_to", "status"};
     const auto document = net::reply_of<approval_document>("approval");
     return {
         {.verb = verb::get,
@@ -44,7 +87,18 @@ std::vector<net::route> approval_routes(const runtime::services& s) {
          .reply = document,
          .errors = {code::not_found, code::conflict},
          .reply_headers = net::changed_headers(),
-         .run = net::change_entity(s, kind, net::body_as("decide_approval"))},
+         .run = net::change_entity(s, kind, decided_by_who_may(std::move(may)))},
+        {.verb = verb::post,
+         .path = "/approvals/{id}/delegate",
+         .operation = "delegate_approval",
+         .summary = "Asks a member to decide; others still may.",
+         .tag = tag,
+         .permission = "approval:write",
+         .body = net::body_of<delegate_approval_body>("delegate_approval"),
+         .reply = document,
+         .errors = {code::not_found, code::conflict},
+         .reply_headers = net::changed_headers(),
+         .run = net::change_entity(s, kind, to_member(s))},
     };
 }
 

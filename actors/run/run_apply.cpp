@@ -24,6 +24,11 @@ void tick(run_progress& p, timestamp now) {
     p.updated_at = now;
 }
 
+/// The agent of the product that it works for.
+std::optional<uuid> agent_of(const create_run& wish) {
+    return wish.agent_kind == "agent" ? wish.agent_id : std::nullopt;
+}
+
 /// `apply` is total: a call that is not there is a defect of `decide`, and nothing happens to the others.
 call_state* call_at(run_progress& p, std::uint32_t step, std::uint32_t call) {
     return step == p.step && call >= 1 && call <= p.calls.size() ? &p.calls[call - 1] : nullptr;
@@ -49,6 +54,7 @@ void apply(run_progress& p, const context_given& e, const event_context&) {
     p.continuing = true; // the past ends with a step that is whole: the model goes on from there
     for (const auto& m : e.messages) {
         p.context_bytes += bytes_of(m);
+        p.unverified = p.unverified || (m.role == "tool" && may_change_project(m.tool_name)); // whether it did or not
     }
 }
 
@@ -145,6 +151,7 @@ void apply(run_progress& p, const tool_call_started& e, const event_context& at)
         call->attempt = e.attempt;
         call->intent_at = at.time;
         call->intent_node = e.node;
+        call->rule = e.rule;
         call->started_at = call->started_at.value_or(at.time);
     }
 }
@@ -184,17 +191,20 @@ void apply(run_progress& p, const approval_requested& e, const event_context& at
         call->reason = e.reason;
         call->approval_id = e.approval_id;
         call->text = e.text;
+        call->expires_at = e.expires_at;
         call->started_at = call->started_at.value_or(at.time);
     }
     p.working_since.reset();
     owe(p.owed, "approval", e.approval_id,
-        open_approval{p.id, step_key(e.step, e.call), e.reason, e.text, e.tool, e.arguments});
+        open_approval{p.id, step_key(e.step, e.call), e.reason, e.text, e.tool, e.arguments, agent_of(p.request),
+                      e.expires_at, p.request.approvals.on_expiry});
 }
 
 void apply(run_progress& p, const approval_resolved& e, const event_context& at) {
     if (auto* call = call_at(p, e.step, e.call)) {
         call->phase = call_phase::resolved;
         call->approval_id.reset();
+        call->expires_at.reset();
         call->decision = e.decision;
         call->answer = e.answer;
         call->decided_by = e.decided_by;
@@ -203,6 +213,14 @@ void apply(run_progress& p, const approval_resolved& e, const event_context& at)
         }
     }
     p.working_since = at.time;
+    if (!e.remember) {
+        return;
+    }
+    const auto policy = e.decision == decision::deny ? tool_policy::deny : tool_policy::allow;
+    p.allowed[e.rule] = policy;
+    if (const auto agent = agent_of(p.request); agent && *e.remember == remember_scope::agent) {
+        owe(p.owed, p.request.agent_kind, *agent, remember_rule{e.rule, policy});
+    }
 }
 
 /// The calls stay as they are until they are cleaned up; `resume` looks at the status first.

@@ -91,6 +91,12 @@ std::vector<net::tool_declaration> declarations_of(const run_progress& p) {
 
 } // namespace
 
+tool_policies rules_of(const run_progress& p) {
+    auto rules = p.allowed;
+    rules.insert(p.request.tools.begin(), p.request.tools.end());
+    return rules;
+}
+
 bool is_offered(const run_progress& p, std::string_view tool) {
     if (tool == recall_tool_name) {
         return p.folded > 0;
@@ -106,10 +112,11 @@ bool is_offered(const run_progress& p, std::string_view tool) {
 
 std::vector<std::string> tools_of(const run_progress& p) {
     std::vector<std::string> names;
+    const auto rules = rules_of(p);
     for (const auto& tool : all_tools()) {
         const bool usable = (p.request.project_id || !tool.needs_project) && is_offered(p, tool.name);
         // `finish` has no effect but the end: denying it would only make the run longer.
-        if (usable && (tool.name == "finish" || !is_ruled_out(p.request.tools, tool))) {
+        if (usable && (tool.name == "finish" || !is_ruled_out(rules, tool))) {
             names.emplace_back(tool.name);
         }
     }

@@ -2,6 +2,7 @@
 
 #include "actors/run/run_events.hpp"
 #include "actors/run/run_state.hpp"
+#include "actors/tool/policies.hpp"
 #include "net/model/model.hpp"
 
 #include <cstdint>
@@ -17,6 +18,9 @@ namespace troupe::actors {
 inline constexpr std::uint32_t output_tokens_max = 8192;
 /// A reply for which less room is left in the budget is not worth asking for.
 inline constexpr std::uint32_t output_tokens_min = 256;
+
+/// The rules of its tools: those that it began with, and those that people had it remember.
+tool_policies rules_of(const run_progress& p);
 
 /// Whether runs of this kind have the tool at all: a kind's own tools are for its runs, and for those whose policies
 /// name them; `recall` is for runs of which something was folded.

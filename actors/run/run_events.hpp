@@ -229,7 +229,8 @@ BOOST_DESCRIBE_STRUCT(tool_call_started, (), (step, call, attempt, tool, argumen
 
 } // namespace v1
 
-/// Intent.
+namespace v2 {
+
 struct tool_call_started {
     static constexpr int version = 2;
     using previous = v1::tool_call_started;
@@ -238,17 +239,39 @@ struct tool_call_started {
     std::uint32_t attempt = 0;
     std::string tool;
     json::raw arguments;
-    uuid node; ///< The replica that performs it. Nil: nobody noted it.
+    uuid node;
 };
 BOOST_DESCRIBE_STRUCT(tool_call_started, (), (step, call, attempt, tool, arguments, node))
 
+} // namespace v2
+
+/// Intent.
+struct tool_call_started {
+    static constexpr int version = 3;
+    using previous = v2::tool_call_started;
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::uint32_t attempt = 0;
+    std::string tool;
+    json::raw arguments;
+    uuid node;             ///< The replica that performs it. Nil: nobody noted it.
+    std::string rule = {}; ///< That a person had remembered, and that allowed it.
+};
+BOOST_DESCRIBE_STRUCT(tool_call_started, (), (step, call, attempt, tool, arguments, node, rule))
+
 namespace v1 {
 
-inline troupe::actors::tool_call_started upcast(tool_call_started old) {
+inline v2::tool_call_started upcast(tool_call_started old) {
     return {old.step, old.call, old.attempt, std::move(old.tool), std::move(old.arguments), {}};
 }
 
 } // namespace v1
+
+namespace v2 {
+
+inline auto upcast(const tool_call_started& old) { return with_defaults<troupe::actors::tool_call_started>(old); }
+
+} // namespace v2
 
 /// `content` is what the model reads. Attempt 0: nothing was performed (a bad call, or an answered question).
 struct tool_call_finished {
@@ -289,6 +312,8 @@ struct tool_call_skipped {
 };
 BOOST_DESCRIBE_STRUCT(tool_call_skipped, (), (step, call, tool, content))
 
+namespace v1 {
+
 struct approval_requested {
     uuid approval_id;
     std::uint32_t step = 0;
@@ -306,10 +331,49 @@ struct approval_resolved {
     std::uint32_t call = 0;
     troupe::decision decision = troupe::decision::approve;
     std::string answer;
-    std::optional<json::raw> arguments; ///< Instead of the model's.
+    std::optional<json::raw> arguments;
     std::string decided_by;
 };
 BOOST_DESCRIBE_STRUCT(approval_resolved, (), (approval_id, step, call, decision, answer, arguments, decided_by))
+
+} // namespace v1
+
+struct approval_requested {
+    static constexpr int version = 2;
+    using previous = v1::approval_requested;
+    uuid approval_id;
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    wait_reason reason = wait_reason::approval;
+    std::string text;
+    std::string tool;
+    json::raw arguments;
+    std::optional<timestamp> expires_at = {}; ///< Absent: it waits for as long as it takes.
+};
+BOOST_DESCRIBE_STRUCT(approval_requested, (), (approval_id, step, call, reason, text, tool, arguments, expires_at))
+
+struct approval_resolved {
+    static constexpr int version = 2;
+    using previous = v1::approval_resolved;
+    uuid approval_id;
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    troupe::decision decision = troupe::decision::approve;
+    std::string answer;
+    std::optional<json::raw> arguments; ///< Instead of the model's.
+    std::string decided_by;
+    std::optional<remember_scope> remember = {};
+    std::string rule = {}; ///< What is remembered.
+};
+BOOST_DESCRIBE_STRUCT(approval_resolved, (),
+                      (approval_id, step, call, decision, answer, arguments, decided_by, remember, rule))
+
+namespace v1 {
+
+inline auto upcast(const approval_requested& old) { return with_defaults<troupe::actors::approval_requested>(old); }
+inline auto upcast(const approval_resolved& old) { return with_defaults<troupe::actors::approval_resolved>(old); }
+
+} // namespace v1
 
 namespace v1 {
 

@@ -105,14 +105,21 @@ json::raw arguments_of(const call_state& call) {
     return raw ? *raw : json::raw{"{}"};
 }
 
-run_event started(const numbered_call& c, const runtime::context& context) {
-    return tool_call_started{c.p.step,    c.number, c.state.attempt + 1, c.state.tool, arguments_of(c.state),
-                             context.node};
+run_event started(const numbered_call& c, const runtime::context& context, std::string rule = {}) {
+    return tool_call_started{c.p.step,     c.number,       c.state.attempt + 1, c.state.tool, arguments_of(c.state),
+                             context.node, std::move(rule)};
 }
 
 run_event ask(const numbered_call& c, wait_reason reason, std::string text, const runtime::context& context) {
-    return approval_requested{context.make_id(),    c.p.step, c.number, reason, std::move(text), c.state.tool,
-                              arguments_of(c.state)};
+    const auto patience_ms = c.p.request.approvals.expires_after_ms;
+    return approval_requested{context.make_id(),
+                              c.p.step,
+                              c.number,
+                              reason,
+                              std::move(text),
+                              c.state.tool,
+                              arguments_of(c.state),
+                              patience_ms > 0 ? std::optional(context.now + patience_ms) : std::nullopt};
 }
 
 template <class T>
@@ -158,7 +165,7 @@ run_event first_event(const numbered_call& c, const runtime::context& context) {
         auto mistake = mistake_in_finish(c.p, decoded<finish_arguments>(c.state));
         return mistake ? answered(c, std::move(*mistake), true) : answered(c, "The run ends here.", false);
     }
-    const auto verdict = judge_call(c.p.request.tools, *find_tool(c.state.tool), c.state.arguments);
+    auto verdict = judge_call(rules_of(c.p), *find_tool(c.state.tool), c.state.arguments);
     if (verdict.policy == tool_policy::deny) {
         return denied(
             c, fmt::format("This call of {} is not allowed: the rule \"{}\" denies it. Reach the goal without it.",
@@ -167,8 +174,10 @@ run_event first_event(const numbered_call& c, const runtime::context& context) {
     if (c.state.tool == "ask_human") {
         return ask(c, wait_reason::question, decoded<ask_human_arguments>(c.state).question, context);
     }
-    return verdict.policy == tool_policy::ask ? ask(c, wait_reason::approval, shown(c.state), context)
-                                              : started(c, context);
+    if (verdict.policy == tool_policy::ask) {
+        return ask(c, wait_reason::approval, shown(c.state), context);
+    }
+    return started(c, context, c.p.allowed.contains(verdict.rule) ? std::move(verdict.rule) : "");
 }
 
 run_event event_of_unknown(const numbered_call& c, const runtime::context& context) {
@@ -197,7 +206,9 @@ run_event event_of_resolved(const numbered_call& c, const runtime::context& cont
     case decision::skip:
         return tool_call_skipped{c.p.step, c.number, c.state.tool, std::string(unknown_text)};
     case decision::deny:
-        return denied(c, "A person denied this call" + (said.empty() ? "." : ": " + said));
+        return denied(c, c.state.decided_by == expired_by
+                             ? said
+                             : "A person denied this call" + (said.empty() ? "." : ": " + said));
     }
     if (auto mistake = mistake_in(c.p, c.state)) {
         return answered(c, "A person approved this call with other arguments, which cannot be used: " + *mistake, true);

@@ -296,8 +296,12 @@ decision_result decide(const run_progress& p, const resolve_approval& c, const c
         return nothing;
     }
     const auto number = static_cast<std::uint32_t>(asked - p.calls.data()) + 1;
-    return go_on(p, ctx,
-                 approval_resolved{c.approval_id, p.step, number, c.decision, c.answer, c.arguments, c.decided_by});
+    approval_resolved resolved{c.approval_id, p.step,       number,     c.decision, c.answer,
+                               c.arguments,   c.decided_by, c.remember, c.rule};
+    if (c.decided_by == expired_by && p.request.approvals.on_expiry == expiry_action::fail) {
+        return events{std::move(resolved), run_failed{"approval_expired", "Nobody decided in time: " + asked->text}};
+    }
+    return go_on(p, ctx, std::move(resolved));
 }
 
 decision_result decide(const run_progress& p, const check_time&, const context& ctx) {

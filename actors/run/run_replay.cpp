@@ -76,8 +76,9 @@ struct cause_of {
         return record_tool_result{e.step, e.call, e.attempt, "", false, true, {}};
     }
     command operator()(const approval_resolved& e) const {
-        return resolve_approval{e.approval_id, step_key(e.step, e.call), e.decision, e.answer, e.arguments,
-                                e.decided_by};
+        return resolve_approval{
+            e.approval_id, step_key(e.step, e.call), e.decision, e.answer, e.arguments, e.decided_by, e.remember,
+            e.rule};
     }
     command operator()(const run_failed& e) const {
         return p.status == run_status::queued ? command(record_start_failure{e.code, e.detail}) : command(check_time{});

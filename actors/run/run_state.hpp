@@ -55,7 +55,7 @@ struct run_progress {
 
     std::optional<json::raw> output; ///< The structured part of the result.
     bool unverified = false;         ///< The project changed since a tool of the kind's `verified_by` verified it.
-    std::map<std::string, tool_policy> allowed; ///< What people said is always allowed in this run, as `tools`.
+    std::map<std::string, tool_policy> allowed; ///< Rules that people had it remember, beside `request.tools`.
     std::uint64_t tokens_permille = 1000; ///< Of what four bytes a token would be, as the model's provider counted.
     std::uint64_t folded = 0;             ///< Messages that were shortened to make room.
 };

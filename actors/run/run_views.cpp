@@ -34,7 +34,7 @@ std::vector<waiting_for> waits_of(const run_progress& p) {
     }
     for (const auto& call : p.calls) {
         if (call.phase == call_phase::asked) {
-            waiting.push_back({call.reason, call.approval_id, call.text, {}});
+            waiting.push_back({call.reason, call.approval_id, call.text, call.expires_at});
         }
     }
     if (p.retry_at) {
@@ -101,6 +101,9 @@ step_document call_step(const run_progress& p, std::uint32_t number, step_status
         auto arguments = json::make_raw(call.arguments);
         d.arguments = arguments ? *arguments : json::raw{json::quoted(call.arguments)};
         d.started_at = call.started_at.value_or(p.updated_at);
+        if (!call.rule.empty()) {
+            d.rule = call.rule;
+        }
     }
     const bool open = status == step_status::started || status == step_status::asked || status == step_status::unknown;
     if (!open) {

@@ -3,6 +3,8 @@
 #include "actors/tool/call_patterns.hpp"
 #include "actors/tool/fetch_tool.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -121,6 +123,16 @@ void add_policies(tool_policies& to, const tool_policies& more) {
         auto& here = to.emplace(name, policy).first->second;
         here = policy == tool_policy::deny ? policy : here;
     }
+}
+
+std::optional<std::string> rule_of_call(const tool_info& tool, std::string_view arguments) {
+    const auto texts = texts_of(tool, arguments, {});
+    if (texts.size() != 1 || texts.front().text.find_first_of("*?[{\\") != std::string::npos) {
+        return {};
+    }
+    auto rule = fmt::format("{}({})", tool.name, texts.front().text);
+    return judge_call({{rule, tool_policy::allow}}, tool, arguments).rule == rule ? std::optional(std::move(rule))
+                                                                                  : std::nullopt;
 }
 
 expected<void> check_policies(const tool_policies& policies) {

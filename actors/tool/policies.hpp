@@ -5,6 +5,7 @@
 #include "schemas/base/problem.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,10 @@ bool is_ruled_out(const tool_policies& rules, const tool_info& tool);
 /// Adds rules of a wider place, as of the agent to those of a run. Where both have the same one, the nearer stays, but
 /// a denial does in any case.
 void add_policies(tool_policies& to, const tool_policies& more);
+
+/// The rule that is about calls like this one: the tool with its command, path or address, else with all arguments.
+/// Nothing where these cannot be a pattern: there are several, or they have characters that stand for others.
+std::optional<std::string> rule_of_call(const tool_info& tool, std::string_view arguments);
 
 /// `invalid_request` for a rule that is about nothing: a misspelt one would allow what was to be forbidden.
 expected<void> check_policies(const tool_policies& policies);

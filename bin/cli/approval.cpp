@@ -62,6 +62,9 @@ expected<int> approval_decide(context& c) {
         }
         body.arguments = std::move(*checked);
     }
+    if (auto remembered = read_remember(c.args(), body); !remembered) {
+        return c.usage(remembered.error());
+    }
     const auto found = find_approval(c);
     if (!found) {
         return found.error();
@@ -71,13 +74,30 @@ expected<int> approval_decide(context& c) {
         [&](const auto& a) { return show_approval(c.out_screen(), a, c.now()); });
 }
 
+expected<int> approval_delegate(context& c) {
+    const auto member = parse_uuid(c.args().operand(1));
+    if (!member) {
+        return c.usage({code::invalid_request,
+                        fmt::format("\"{}\" is no id of a member: see `troupe org members`.", c.args().operand(1))});
+    }
+    const auto found = find_approval(c);
+    if (!found) {
+        return found.error();
+    }
+    return print_document<approval_document>(c,
+                                             found->first->post("/approvals/" + to_string(found->second) + "/delegate",
+                                                                to_json(delegate_approval_body{*member})),
+                                             [&](const auto& a) { return show_approval(c.out_screen(), a, c.now()); });
+}
+
 } // namespace
 
 std::vector<command> approval_commands() {
     return {
         {"approval list",
          "What waits for a person.",
-         {.flags = {{"status", "STATUS", "pending (the default), approved, denied, answered, withdrawn or all."},
+         {.flags = {{"status", "STATUS",
+                     "pending (the default), approved, denied, answered, withdrawn, expired or all."},
                     {"run", "RUN", "Only those of this run."},
                     limit_flag()}},
          "troupe approval list\ntroupe approval list --status all --run 018f3c1e-7d2a",
@@ -89,12 +109,19 @@ std::vector<command> approval_commands() {
          approval_show},
         {"approval decide",
          "Decide: approve or deny a call, answer a question, retry or skip an unknown step.",
-         {.flags = {{"arguments", "JSON", "With approve: arguments to use instead of the model's."}},
+         {.flags =
+              with_remember_flags({{"arguments", "JSON", "With approve: arguments to use instead of the model's."}}),
           .operands = "APPROVAL DECISION [TEXT]",
           .operands_min = 2,
           .operands_max = any_number},
-         "troupe approval decide 018f3c1e-7d2a approve\ntroupe approval decide 018f3c1e-7d2a deny not on a Friday",
+         "troupe approval decide 018f3c1e-7d2a approve\ntroupe approval decide 018f3c1e-7d2a deny not on a Friday\n"
+         "troupe approval decide 018f3c1e-7d2a approve --remember agent --pattern \"git *\"",
          approval_decide},
+        {"approval delegate",
+         "Ask a member to decide. Others still may.",
+         {.operands = "APPROVAL MEMBER_ID", .operands_min = 2, .operands_max = 2},
+         "troupe approval delegate 018f3c1e-7d2a 018f3c5e-0000-7000-8000-000000000001",
+         approval_delegate},
     };
 }
 

@@ -88,7 +88,7 @@ expected<json::raw> edited(const json::raw& arguments) {
 std::string question_for(const approval_document& a) {
     return a.reason == wait_reason::question       ? "answer> "
            : a.reason == wait_reason::unknown_step ? "retry or skip? [r/s] "
-                                                   : "approve? [y/n/e] ";
+                                                   : "approve? (always for this run: a) [y/n/e/a] ";
 }
 
 /// What a typed line means for this approval; nothing: it has to be asked again.
@@ -106,6 +106,9 @@ expected<std::optional<decide_approval_body>> meaning_of(context& c, const appro
     }
     if (first == 'y') {
         return body({decision::approve, "", std::nullopt});
+    }
+    if (first == 'a') {
+        return body({decision::approve, "", std::nullopt, remember_scope::run});
     }
     if (first == 'n') {
         return body({decision::deny,
@@ -159,6 +162,23 @@ expected<approval_document> pick_approval(const std::vector<approval_document>& 
     return several;
 }
 
+std::vector<flag> with_remember_flags(std::vector<flag> flags) {
+    flags.push_back({"remember", "SCOPE", "Do the same with later calls like it: in this run, or of its agent."});
+    flags.push_back({"pattern", "P", "With --remember: the calls that are meant, as \"git *\"."});
+    return flags;
+}
+
+expected<void> read_remember(const arguments& args, decide_approval_body& body) {
+    body.pattern = args.value_or("pattern", "");
+    if (const auto scope = args.value("remember")) {
+        body.remember = detail::enum_value<remember_scope>(*scope);
+        if (!body.remember) {
+            return problem{code::invalid_request, fmt::format("--remember takes run or agent, not \"{}\".", *scope)};
+        }
+    }
+    return {};
+}
+
 expected<approval_document> decide(api& node, const uuid& approval_id, const decide_approval_body& body) {
     auto answer = node.post("/approvals/" + to_string(approval_id) + "/decide", to_json(body));
     return answer ? from_json<approval_document>(*answer, strictness::stored)
@@ -198,6 +218,10 @@ expected<bool> ask_person(context& c, const approval_document& approval, std::st
             continue;
         }
         const auto decided = decide(**node, approval.id, **body);
+        if (!decided && decided.error().code == code::invalid_request) {
+            c.print(problem_text(decided.error(), c.out_screen()));
+            continue;
+        }
         if (decided || decided.error().code == code::conflict) {
             return true; // decided, here or a moment ago elsewhere: the run's events show how
         }

@@ -23,6 +23,10 @@ expected<approval_document> pick_approval(const std::vector<approval_document>& 
 
 expected<approval_document> decide(api& node, const uuid& approval_id, const decide_approval_body& body);
 
+/// What is to be remembered of a decision: --remember and --pattern.
+std::vector<flag> with_remember_flags(std::vector<flag> flags);
+expected<void> read_remember(const arguments& args, decide_approval_body& body);
+
 /// Asks the person at the terminal, until the approval is decided here or elsewhere, or `stop` is asked for.
 /// Answers false when it was left undecided.
 expected<bool> ask_person(context& c, const approval_document& approval, std::stop_token stop);

@@ -111,6 +111,9 @@ expected<int> decide_for(context& c, decision d) {
         }
         body.arguments = std::move(*checked);
     }
+    if (auto remembered = read_remember(c.args(), body); !remembered) {
+        return c.usage(remembered.error());
+    }
     const auto decided = decide(*run->node, approval->id, body);
     if (!decided) {
         return decided.error();
@@ -153,7 +156,7 @@ std::vector<command> run_commands() {
          "troupe run diff 018f3c1e-7d2a | git apply", run_diff},
         {"run approve",
          "Let a run make the call that it asks for.",
-         {.flags = {{"arguments", "JSON", "Arguments to use instead of the model's."}},
+         {.flags = with_remember_flags({{"arguments", "JSON", "Arguments to use instead of the model's."}}),
           .operands = "RUN",
           .operands_min = 1,
           .operands_max = 1},

@@ -302,6 +302,9 @@ std::string show_approval(const screen& s, const approval_document& a, timestamp
          {"decided",
           {a.decided_by ? fmt::format("{} by {}", a.decided_at ? relative_time(*a.decided_at, now) : "", *a.decided_by)
                         : ""}},
+         {"remembered", {a.rule.value_or("")}},
+         {"assigned to", {a.assigned_to ? to_string(*a.assigned_to) : ""}},
+         {"expires", {a.expires_at && pending ? relative_time(*a.expires_at, now) : ""}},
          {"asked", {relative_time(a.created_at, now)}},
          {"to decide", {pending ? how_to_decide(a) : ""}}});
 }

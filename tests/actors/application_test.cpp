@@ -1,4 +1,5 @@
 #include "actors/application/application.hpp"
+#include "schemas/run_messages.hpp"
 
 #include "net/http/handlers.hpp"
 #include "runtime/supervision/tree.hpp"
@@ -164,6 +165,38 @@ BOOST_AUTO_TEST_CASE(node_hosts_what_a_program_adds_and_may_be_started_again) {
         node->reset();
         BOOST_TEST(find_tool("nothing") == nullptr);
     }
+}
+
+BOOST_AUTO_TEST_CASE(kind_of_a_program_has_a_script_where_there_is_no_model) {
+    const place here;
+    auto node = here.start(
+        {.agent_kinds = {{.name = "counter",
+                          .description = "Counts.",
+                          .rehearsal =
+                              "rules: [{call: [{tool: finish, arguments: {result: Counted., output: {count: 3}}}]}]"}}},
+        "rehearsal");
+    BOOST_REQUIRE_MESSAGE(node.has_value(), (node ? "" : node.error().detail));
+    const auto& parts = (*node)->parts();
+    const entity_address run{parts.store->who().default_organization, "run", make_uuid()};
+    create_run wish;
+    wish.goal = "Count";
+    wish.kind = "counter";
+    const auto made = runtime::ask(parts, {.to = run, .type = "create_run", .payload = to_json(wish)});
+    BOOST_REQUIRE_MESSAGE(made.has_value(), (made ? "" : made.error().detail));
+    const auto shown = [&] {
+        return *from_json<run_document>(storage::read_document(*parts.store, run).value().value().json,
+                                        strictness::stored);
+    };
+    const auto end = monotonic_ms() + 30'000;
+    while (monotonic_ms() < end && !shown().finished_at) {
+        std::this_thread::yield();
+    }
+    BOOST_TEST(shown().model == "rehearsal:kind/counter");
+    BOOST_TEST(shown().output.value_or(json::raw{}).text == R"({"count":3})");
+    node->reset();
+    BOOST_TEST(find_kind("counter") == nullptr);
+    BOOST_TEST(here.refused({.agent_kinds = {{.name = "custom", .description = "Taken."}}}).find("'custom'") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(an_edge_whose_listener_breaks_is_started_anew_on_its_address) {

@@ -151,4 +151,127 @@ BOOST_AUTO_TEST_CASE(what_was_never_opened_is_not_there) {
     BOOST_TEST(!a.view().exists);
 }
 
+namespace {
+
+timestamp expiry_of(const approval& a) {
+    for (const auto& effect : approval_model::resume(a.state())) {
+        const auto* timer = std::get_if<runtime::timer_effect>(&effect);
+        if (timer && timer->key == "expiry") {
+            return timer->due;
+        }
+    }
+    return {};
+}
+
+open_approval expiring(wait_reason reason = wait_reason::approval, expiry_action action = expiry_action::deny) {
+    auto out = opened(reason);
+    out.expires_at = timestamp{1'800'000'060'000};
+    out.on_expiry = action;
+    return out;
+}
+
+decide_approval remembered(remember_scope scope, std::string pattern = "", decision d = decision::approve) {
+    auto out = decided(d);
+    out.remember = scope;
+    out.pattern = std::move(pattern);
+    return out;
+}
+
+std::string place_of(const problem& p) { return p.errors.empty() ? "" : p.errors.front().pointer; }
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(what_nobody_decides_in_time_is_decided_as_its_terms_say) {
+    const auto end_of = [](const open_approval& request) {
+        approval a;
+        a.accepted(request);
+        BOOST_TEST((expiry_of(a) == *request.expires_at));
+        a.accepted(expire_approval{});
+        BOOST_TEST((a.document<approval_document>().status == approval_status::expired));
+        BOOST_TEST((expiry_of(a) == timestamp{}));
+        const auto told = a.sent<resolve_approval>("resolve_approval/1").second;
+        BOOST_TEST(told.decided_by == expired_by);
+        BOOST_TEST(a.accepted(expire_approval{}).empty());
+        return told.decision;
+    };
+    BOOST_TEST((end_of(expiring()) == decision::deny));
+    BOOST_TEST((end_of(expiring(wait_reason::approval, expiry_action::approve)) == decision::approve));
+    BOOST_TEST((end_of(expiring(wait_reason::approval, expiry_action::fail)) == decision::deny));
+    BOOST_TEST((end_of(expiring(wait_reason::question, expiry_action::approve)) == decision::deny));
+    BOOST_TEST((end_of(expiring(wait_reason::unknown_step, expiry_action::approve)) == decision::skip));
+}
+
+BOOST_AUTO_TEST_CASE(late_decision_is_told_so_and_a_decision_in_time_ends_the_timer) {
+    approval late;
+    late.accepted(expiring());
+    late.accepted(expire_approval{});
+    const auto refused = late.refused(decided(decision::approve));
+    BOOST_TEST((refused.code == code::conflict));
+    BOOST_TEST(refused.detail.find("too late") != std::string::npos, refused.detail);
+    BOOST_TEST((late.refused(delegate_approval{{id_of(9)}}).code == code::conflict));
+
+    approval in_time;
+    in_time.accepted(expiring());
+    in_time.accepted(decided(decision::approve));
+    BOOST_TEST((expiry_of(in_time) == timestamp{}));
+    BOOST_TEST(in_time.accepted(expire_approval{}).empty());
+
+    approval patient;
+    patient.accepted(opened());
+    BOOST_TEST((expiry_of(patient) == timestamp{}));
+    BOOST_TEST(patient.accepted(expire_approval{}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(decision_is_remembered_as_a_rule_of_its_tool) {
+    approval exact;
+    exact.accepted(opened());
+    exact.accepted(remembered(remember_scope::run));
+    BOOST_TEST(*exact.document<approval_document>().rule == "run_command(make)");
+    const auto told = exact.sent<resolve_approval>("resolve_approval/1").second;
+    BOOST_TEST(told.rule == "run_command(make)");
+    BOOST_TEST((told.remember == remember_scope::run));
+    BOOST_TEST(exact.accepted(remembered(remember_scope::run)).empty());
+    BOOST_TEST((exact.refused(remembered(remember_scope::agent)).code == code::conflict));
+
+    approval wider;
+    auto of_agent = opened();
+    of_agent.agent_id = id_of(7);
+    wider.accepted(of_agent);
+    wider.accepted(remembered(remember_scope::agent, "make *"));
+    BOOST_TEST(*wider.document<approval_document>().rule == "run_command(make *)");
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_remembered_is_refused_with_its_place) {
+    approval a;
+    a.accepted(opened());
+    BOOST_TEST(place_of(a.refused(remembered(remember_scope::agent))) == "/remember");       // the run has none
+    BOOST_TEST(place_of(a.refused(remembered(remember_scope::run, "git *"))) == "/pattern"); // it is `make`
+    auto pattern_alone = decided(decision::approve);
+    pattern_alone.pattern = "make";
+    BOOST_TEST(place_of(a.refused(pattern_alone)) == "/pattern");
+    approval question;
+    question.accepted(opened(wait_reason::question));
+    auto answer = decided(decision::answer, "Blue.");
+    answer.remember = remember_scope::run;
+    BOOST_TEST(place_of(question.refused(answer)) == "/remember");
+    approval starred;
+    auto request = opened();
+    request.arguments.text = R"({"command":"rm *"})";
+    starred.accepted(request);
+    BOOST_TEST(place_of(starred.refused(remembered(remember_scope::run))) == "/pattern"); // it would be any rm
+}
+
+BOOST_AUTO_TEST_CASE(delegated_approval_names_who_is_to_decide) {
+    approval a;
+    a.accepted(opened());
+    a.accepted(delegate_approval{{id_of(9)}});
+    BOOST_TEST((a.document<approval_document>().assigned_to == id_of(9)));
+    BOOST_TEST(a.filters().back() == "assigned_to=" + to_string(id_of(9)));
+    BOOST_TEST(a.accepted(delegate_approval{{id_of(9)}}).empty());
+    a.accepted(delegate_approval{{id_of(8)}});
+    BOOST_TEST((a.document<approval_document>().assigned_to == id_of(8)));
+    a.accepted(decided(decision::approve));
+    BOOST_TEST((a.refused(delegate_approval{{id_of(9)}}).code == code::conflict));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,11 +2,13 @@
 #include "actors/agent/agent_routes.hpp"
 #include "actors/approval/approval_model.hpp"
 #include "actors/approval/approval_routes.hpp"
+#include "actors/kinds/kind.hpp"
 #include "actors/name/name_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/task/task_model.hpp"
 #include "actors/task/task_routes.hpp"
+#include "schemas/approval_messages.hpp"
 #include "schemas/run_messages.hpp"
 #include "tests/actors/mini_node.hpp"
 #include "tests/temporary_directory.hpp"
@@ -32,8 +34,14 @@ struct node : mini_node {
         serve(agent_routes(services));
         serve(task_routes(services));
         serve(project_routes(services));
-        serve(approval_routes(services));
+        serve(approval_routes(services, [this](const net::principal&, std::string_view permission) {
+            return permission == "agent:write" && may_write_agents
+                       ? expected<void>()
+                       : expected<void>(problem{code::forbidden, "It may not."});
+        }));
     }
+
+    bool may_write_agents = false;
 
     template <class Document>
     Document read(const net::response& r) {
@@ -66,10 +74,53 @@ std::string header_of(const net::response& r, std::string_view name) {
 
 BOOST_FIXTURE_TEST_SUITE(domain_routes, node)
 
+BOOST_AUTO_TEST_CASE(who_has_a_decision_remembered_for_an_agent_has_to_be_allowed_to_change_it) {
+    const auto id = make_uuid();
+    const open_approval asked{make_uuid(), "00001.001",   wait_reason::approval,
+                              "May it?",   "run_command", {R"({"command":"make"})"},
+                              make_uuid()};
+    BOOST_REQUIRE(decide(command({organization, "approval", id}, "open_approval", to_json(asked))));
+    const auto path = "/approvals/" + to_string(id) + "/decide";
+    const std::string always = R"({"decision":"approve","remember":"agent"})";
+    BOOST_TEST(call(post, path, always).status == 403);
+    BOOST_TEST(call(post, path, R"({"decision":"approve","remember":"run","pattern":"git *"})").status == 422);
+    may_write_agents = true;
+    const auto decided = read<approval_document>(call(post, path, always));
+    BOOST_TEST(decided.rule.value_or("") == "run_command(make)");
+    BOOST_TEST(call(post, "/approvals/" + to_string(id) + "/delegate", R"({"to":")" + to_string(id) + R"("})").status ==
+               422);
+}
+
+BOOST_AUTO_TEST_CASE(parameters_of_a_task_are_checked_against_the_kind_of_its_agent) {
+    const auto kinds = add_kinds({{.name = "counter",
+                                   .description = "Counts.",
+                                   .tools = {"count_all"},
+                                   .parameters_schema = R"({"type":"object","required":["file"]})",
+                                   .result_schema = R"({"type":"object"})"}});
+    BOOST_REQUIRE(kinds);
+    const auto listed = call(get, "/agent-kinds").body;
+    BOOST_TEST(listed.find(R"("name":"custom")") != std::string::npos);
+    BOOST_TEST(listed.find(R"("parameters_schema":{"type":"object","required":["file"]})") != std::string::npos,
+               listed);
+    const auto counter = read<agent_document>(call(post, "/agents", R"({"name":"counter","kind":"counter"})"));
+    const auto id = to_string(counter.id);
+    for (const auto& [path, body] : {std::pair<std::string, std::string>("/agents/counter/tasks", R"({"title":"Sum"})"),
+                                     {"/agents/counter/tasks", R"({"title":"Sum","parameters":{"fil":"a"}})"},
+                                     {"/tasks", R"({"title":"Sum","agent_id":")" + id + R"(","parameters":{}})"},
+                                     {"/tasks", R"({"title":"Sum","parameters":7})"}}) {
+        const auto refused = call(post, path, body);
+        BOOST_TEST(refused.status == 422, refused.body);
+        BOOST_TEST(refused.body.find(R"("pointer":"/parameters)") != std::string::npos, refused.body);
+    }
+    const auto task =
+        read<task_document>(call(post, "/agents/counter/tasks", R"({"title":"Sum","parameters":{"file":"a"}})"));
+    BOOST_TEST(task.parameters->text == R"({"file":"a"})");
+}
+
 BOOST_AUTO_TEST_CASE(every_operation_has_one_name_and_every_route_a_permission) {
     std::set<std::string> operations;
     for (const auto& routes :
-         {agent_routes(services), task_routes(services), project_routes(services), approval_routes(services)}) {
+         {agent_routes(services), task_routes(services), project_routes(services), approval_routes(services, {})}) {
         for (const auto& route : routes) {
             BOOST_TEST(operations.insert(route.operation).second, route.operation);
             BOOST_TEST(!route.permission.empty());

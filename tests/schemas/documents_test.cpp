@@ -12,11 +12,11 @@
 using namespace troupe;
 
 using bodies_and_documents =
-    std::tuple<budget, agent_settings, agent_document, decide_approval_body, approval_document, effect_settled,
-               create_project_body, update_project_body, create_file_body, project_document, file_document,
-               create_run_body, cancel_run_body, waiting_for, run_document, step_document, token_data, output_data,
-               create_task_body, update_task_body, assign_task_body, move_task_body, add_message_body, task_document,
-               message_document>;
+    std::tuple<budget, agent_settings, agent_document, agent_kind_document, approval_terms, delegate_approval_body,
+               decide_approval_body, approval_document, effect_settled, create_project_body, update_project_body,
+               create_file_body, project_document, file_document, create_run_body, cancel_run_body, waiting_for,
+               run_document, step_document, token_data, output_data, create_task_body, update_task_body,
+               assign_task_body, move_task_body, add_message_body, task_document, message_document>;
 
 namespace {
 

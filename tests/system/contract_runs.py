@@ -19,6 +19,18 @@ class RunHistoryContract:
         self.drive("replay_run", 404, id=nobody)
         self.drive("cancel_run", 200, id=fork, body={})
 
+    def decisions(self, approval, password):
+        nobody = str(uuid.uuid4())
+        member = self.direct.create("/users", {"email": "judge@example.org", "password": password, "role": "member"})["id"]
+        self.drive("decide_approval", 422, id=approval, body={"decision": "perhaps"}, lenient=True)
+        self.drive("decide_approval", 422, id=approval, body={"decision": "answer", "answer": "x", "remember": "run"})
+        self.drive("delegate_approval", 422, id=approval, body={"to": nobody})
+        self.drive("delegate_approval", 404, id=nobody, body={"to": member})
+        self.drive("delegate_approval", 200, id=approval, body={"to": member})
+        self.drive("decide_approval", 200, id=approval, body={"decision": "answer", "answer": "blue"})
+        self.drive("decide_approval", 409, id=approval, body={"decision": "answer", "answer": "red"})
+        self.drive("delegate_approval", 409, id=approval, body={"to": member})
+
     def chat(self):
         self.drive("create_agent", 201, body={"name": "talker", "model": "rehearsal"})
         self.drive("list_chat_models", 200)

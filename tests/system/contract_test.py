@@ -244,9 +244,7 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         shown = self.drive("get_approval", 200, id=approval)
         self.drive("get_approval", 304, id=approval, headers={"If-None-Match": shown.headers["etag"]})
         self.drive("get_approval", 404, id=NOBODY)
-        self.drive("decide_approval", 422, id=approval, body={"decision": "perhaps"}, lenient=True)
-        self.drive("decide_approval", 200, id=approval, body={"decision": "answer", "answer": "blue"})
-        self.drive("decide_approval", 409, id=approval, body={"decision": "answer", "answer": "red"})
+        self.decisions(approval, PASSWORD)
         self.direct.wait_run(run)
         self.drive("get_run", 304, id=run, headers={"If-None-Match": "*"})  # whatever still happens to it
         self.drive("list_steps", 200, id=run)
