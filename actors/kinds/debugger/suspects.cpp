@@ -532,7 +532,7 @@ std::vector<suspect> read_suspects(std::string_view text, const source_index& so
             }
         }
     }
-    std::ranges::stable_partition(all, &suspect::in_project);
+    std::stable_partition(all.begin(), all.end(), [](const suspect& s) { return s.in_project; });
     if (all.size() > suspects_max) {
         all.resize(suspects_max);
     }
