@@ -15,8 +15,10 @@ namespace {
 constexpr double degraded_weight = 0.25;
 constexpr double million = 1e6;
 
+/// What it may answer at most: of a small window no more than a quarter.
 std::uint64_t output_of(const candidate_facts& c, const call_needs& needs) {
-    return c.output_tokens > 0 ? std::min(c.output_tokens, needs.output_tokens) : needs.output_tokens;
+    const auto most = c.output_tokens > 0 ? std::min(c.output_tokens, needs.output_tokens) : needs.output_tokens;
+    return c.context_tokens > 0 ? std::min(most, c.context_tokens / 4) : most;
 }
 
 bool lacks(const candidate_facts& c, model_capability what) {

@@ -38,6 +38,10 @@ net::model_request request_for(const route_candidate& c, const net::model_reques
     if (c.facts.output_tokens > 0) {
         out.output_tokens_max = std::min(out.output_tokens_max, c.facts.output_tokens);
     }
+    if (out.context_tokens > 0) { // beside the input, which fits: `rank` saw to it
+        const auto input = std::min<std::uint64_t>(estimate_input_tokens(request), out.context_tokens - 1);
+        out.output_tokens_max = std::min(out.output_tokens_max, static_cast<std::uint32_t>(out.context_tokens - input));
+    }
     for (auto& m : out.messages) {
         if (!m.provider.empty() && m.provider != c.provider) { // what another one thought says nothing to it
             m.reasoning.clear();

@@ -131,6 +131,9 @@ BOOST_AUTO_TEST_CASE(models_that_cannot_do_it_are_passed_over_with_the_reason) {
     BOOST_TEST(s.unfit("cheap/m") == "the call takes about 1050 tokens, and its context has 1000");
     s.models[1].output_tokens = 50; // it writes no more than that
     BOOST_TEST(s.unfit("cheap/m") == "");
+    s.models[1].output_tokens = 0;
+    s.needs = {.tools = true, .input_tokens = 700, .output_tokens = 8192};
+    BOOST_TEST(s.unfit("cheap/m") == ""); // it answers with what is left
     s.needs.priced = true;
     BOOST_TEST(s.order(route_policy::cheapest) == "cd");
     BOOST_TEST(s.unfit("odd/m") == "its price is not known, and the run has a limit of money");

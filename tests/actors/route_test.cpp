@@ -111,6 +111,15 @@ BOOST_AUTO_TEST_CASE(each_candidate_gets_the_request_as_it_needs_it) {
     BOOST_TEST(second.messages[1].reasoning_state == "{2}");
 }
 
+BOOST_AUTO_TEST_CASE(a_small_window_answers_with_what_is_left_of_it) {
+    scene s({{.failure = down}}, {{.text = "from two"}});
+    s.candidates[1].facts.context_tokens = 4000;
+    s.request.messages = {{.role = net::role::user, .content = std::string(8000, 'x')}};
+    s.request.output_tokens_max = 8192;
+    BOOST_REQUIRE(s.call());
+    BOOST_TEST(s.two->asked.at(0).output_tokens_max == 4000u - 2001u);
+}
+
 BOOST_AUTO_TEST_CASE(call_goes_on_to_the_next_before_the_first_token) {
     for (const auto c : {code::model_unavailable, code::model_rate_limited, code::model_refused, code::model_unknown}) {
         scene s({{.failure = problem{c, "not me"}}}, {{.text = "from two"}});
