@@ -145,9 +145,10 @@ expected<void> check_policies(const tool_policies& policies) {
     for (const auto& [name, policy] : policies) {
         const auto rule = read_rule(name);
         if (!rule) {
-            wrong.errors.push_back({"/tools/" + name, "is no rule: a name, or NAME(PATTERN)"});
+            wrong.errors.push_back({"/tools/" + detail::escape_pointer(name), "is no rule: a name, or NAME(PATTERN)"});
         } else if (!known.contains(rule->subject) && !find_tool(rule->subject)) {
-            wrong.errors.push_back({"/tools/" + name, "there is no tool and no permission of this name"});
+            wrong.errors.push_back(
+                {"/tools/" + detail::escape_pointer(name), "there is no tool and no permission of this name"});
         }
     }
     if (wrong.errors.empty()) {

@@ -148,6 +148,8 @@ BOOST_AUTO_TEST_CASE(rules_about_nothing_are_refused) {
         BOOST_TEST(wrong.error().errors.size() == 1u, name);
         BOOST_TEST(wrong.error().errors.front().pointer == std::string("/tools/") + name);
     }
+    const auto path = check_policies({{"wirte(src/**)", deny}});
+    BOOST_TEST(path.error().errors.front().pointer == "/tools/wirte(src~1**)");
 }
 
 BOOST_AUTO_TEST_CASE(hostile_arguments_are_judged_quickly) {
