@@ -71,4 +71,15 @@ BOOST_AUTO_TEST_CASE(a_project_is_measured_as_it_is) {
     BOOST_TEST(contains(empty.perform("measure_code", "{}").content, "no source"));
 }
 
+BOOST_AUTO_TEST_CASE(texts_over_several_lines_count_each_line_once) {
+    const auto lines = [](const char* path, std::string_view text) {
+        const auto m = measure_source(path, text).value();
+        return std::pair(m.lines, m.code_lines);
+    };
+    BOOST_TEST((lines("a.js", "x = `a\n\nb`\n") == std::pair<std::uint64_t, std::uint64_t>(3, 2)));
+    BOOST_TEST((lines("a.js", "x = `a\n") == std::pair<std::uint64_t, std::uint64_t>(1, 1))); // without its end
+    BOOST_TEST((lines("a.py", "x = \"\"\"a\n") == std::pair<std::uint64_t, std::uint64_t>(1, 1)));
+    BOOST_TEST((lines("a.cpp", "f(\"a\\\nb\");\n") == std::pair<std::uint64_t, std::uint64_t>(2, 2))); // goes on
+}
+
 BOOST_AUTO_TEST_SUITE_END()

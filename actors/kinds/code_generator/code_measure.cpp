@@ -121,8 +121,9 @@ private:
         for (; at_ < stop; ++at_) {
             if (text_[at_] == '\n') {
                 end_line();
+            } else {
+                code_ = code_ || is_code;
             }
-            code_ = code_ || is_code;
         }
     }
 
@@ -140,14 +141,14 @@ private:
         }
         code_ = true;
         for (++at_; at_ < text_.size() && text_[at_] != quote; ++at_) {
-            if (text_[at_] == '\\') {
-                ++at_;
-            } else if (text_[at_] == '\n') {
-                if (quote != '`') { // it was none
-                    return;
-                }
-                end_line();
+            const bool escaped = text_[at_] == '\\' && at_ + 1 < text_.size();
+            at_ += escaped ? 1 : 0;
+            if (text_[at_] != '\n') {
                 code_ = true;
+            } else if (escaped || quote == '`') {
+                end_line();
+            } else { // it was none
+                return;
             }
         }
         at_ = std::min(at_ + 1, text_.size());
