@@ -1,6 +1,7 @@
 #include "interval.hpp"
 
-int largest(int a, int b) {
+    int
+    largest(int a, int b) {
     if (a > b) {
         return a;
     }
