@@ -1,5 +1,8 @@
 #include "actors/tool/web_text.hpp"
 
+#include "net/http/text.hpp"
+#include "schemas/base/json.hpp"
+
 #include <iconv.h>
 
 #include <algorithm>
@@ -42,26 +45,6 @@ std::string declared(std::string_view bytes) {
     return name.starts_with("utf-16") ? "utf-8" : name; // it was read byte by byte: it cannot be
 }
 
-bool is_utf8(std::string_view bytes) {
-    for (std::size_t i = 0; i < bytes.size();) {
-        const auto c = static_cast<unsigned char>(bytes[i++]);
-        const int more = c < 0x80                ? 0
-                         : c >= 0xc2 && c < 0xe0 ? 1
-                         : c >= 0xe0 && c < 0xf0 ? 2
-                         : c >= 0xf0 && c < 0xf5 ? 3
-                                                 : -1;
-        for (int k = 0; k < more; ++k) {
-            if (i == bytes.size() || (static_cast<unsigned char>(bytes[i++]) & 0xc0) != 0x80) {
-                return false;
-            }
-        }
-        if (more < 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /// False: nobody here knows the character set.
 bool convert(std::string_view bytes, const std::string& charset, std::string& out) {
     const iconv_t opened = ::iconv_open("UTF-8", charset.c_str());
@@ -102,14 +85,18 @@ std::string to_utf8(std::string_view bytes, std::string_view charset) {
         name = declared(bytes);
     }
     if (name.empty()) {
-        name = is_utf8(bytes) ? "utf-8" : "windows-1252";
+        name = net::is_utf8(bytes) ? "utf-8" : "windows-1252";
     }
     if (name == "iso-8859-1" || name == "latin1" || name == "us-ascii" || name == "ascii") {
         name = "windows-1252"; // as browsers read them
     }
     std::string out;
-    if (!convert(bytes, name, out) && !convert(bytes, is_utf8(bytes) ? "utf-8" : "windows-1252", out)) {
+    if (!convert(bytes, name, out) && !convert(bytes, net::is_utf8(bytes) ? "utf-8" : "windows-1252", out)) {
         out = bytes;
+    }
+    if (!net::is_utf8(out)) { // iconv lets through what lies beyond Unicode: JSON's writer replaces it
+        const auto replaced = json::document::parse(json::quoted(out));
+        out = replaced ? std::string(replaced->root().as_string().value_or("")) : std::string();
     }
     return out;
 }

@@ -1,7 +1,9 @@
 #include "actors/tool/web_text.hpp"
+#include "schemas/base/json.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+using namespace troupe;
 using namespace troupe::actors;
 
 namespace {
@@ -90,6 +92,14 @@ BOOST_AUTO_TEST_CASE(bytes_become_utf8_by_what_is_known_of_them) {
                        "utf-8") == "a\xEF\xBF\xBD"
                                    "b");
     BOOST_TEST(to_utf8("ä", "no-such-charset") == "ä");
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_beyond_unicode_is_replaced) {
+    const auto text = to_utf8("a\xf7\x90\x90\x90z \xed\xa0\x80 \xf4\x90\x80\x80", "utf-8");
+    const auto read = json::document::parse(json::quoted(text)).value();
+    BOOST_TEST(read.root().as_string().value() == text); // it is UTF-8
+    BOOST_TEST(text.starts_with("a\xef\xbf\xbd"));
+    BOOST_TEST(text.find('z') != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
