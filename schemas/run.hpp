@@ -105,7 +105,7 @@ struct run_document {
     std::optional<timestamp> started_at;
     std::optional<timestamp> finished_at;
     timestamp updated_at;
-    std::string kind = "custom";                 ///< Of the agent that works on it.
+    std::optional<std::string> kind;             ///< Of the agent that works on it. None: custom.
     std::optional<json::raw> parameters = {};    ///< As they were given.
     std::optional<json::raw> result_schema = {}; ///< That the output fits when it succeeded.
     std::optional<json::raw> output = {};        ///< The structured part of the result (`finish`).

