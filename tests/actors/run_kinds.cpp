@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(model_is_told_the_kinds_instructions_then_the_own_ones_then
     BOOST_TEST(!contains(system_message(plain), "parameters"));
     BOOST_TEST(system_message(plain).starts_with("You work on a goal"));
     const auto shown = document(r);
-    BOOST_TEST(shown.kind == "inspector");
+    BOOST_TEST(shown.kind.value_or("") == "inspector");
     BOOST_TEST(shown.parameters->text == R"({"depth":3})");
 }
 
