@@ -8,6 +8,23 @@
 #include <utility>
 
 namespace troupe::actors {
+namespace {
+
+/// The largest window of a route's models; 0: of one it is not known, so that nothing is too long.
+std::uint32_t widest_window(const runtime::model_route& route, const model_registry& models) {
+    std::uint32_t widest = 0;
+    for (const auto& one : route.models) {
+        const auto* facts = models.facts(one.model);
+        const auto window = facts ? facts->context_tokens.value_or(0) : 0;
+        if (window == 0) {
+            return 0;
+        }
+        widest = std::max(widest, window);
+    }
+    return widest;
+}
+
+} // namespace
 
 expected<provider_settings> providers_of(const runtime::config& c) {
     auto providers = runtime::parse_model_providers(c.model_providers);
@@ -53,20 +70,6 @@ std::optional<model_price> price_of(std::string_view asked, const model_registry
     }
     const auto found = models.price(name);
     return found ? std::optional(model_price{found->input_micros, found->output_micros}) : std::nullopt;
-}
-
-/// The largest window of a route's models; 0: of one it is not known, so that nothing is too long.
-std::uint32_t widest_window(const runtime::model_route& route, const model_registry& models) {
-    std::uint32_t widest = 0;
-    for (const auto& one : route.models) {
-        const auto* facts = models.facts(one.model);
-        const auto window = facts ? facts->context_tokens.value_or(0) : 0;
-        if (window == 0) {
-            return 0;
-        }
-        widest = std::max(widest, window);
-    }
-    return widest;
 }
 
 chosen_model chosen_as(const std::string& name, std::shared_ptr<net::model> model, const model_registry& models) {

@@ -17,26 +17,6 @@ struct cassette_head {
 };
 BOOST_DESCRIBE_STRUCT(cassette_head, (), (format))
 
-std::string_view name_of(net::role role) {
-    switch (role) {
-    case net::role::system:
-        return "system";
-    case net::role::user:
-        return "user";
-    case net::role::assistant:
-        return "assistant";
-    case net::role::tool:
-        break;
-    }
-    return "tool";
-}
-
-constexpr std::pair<net::finish_reason, std::string_view> finishes[] = {
-    {net::finish_reason::stop, "stop"},
-    {net::finish_reason::tool_calls, "tool_calls"},
-    {net::finish_reason::length, "length"},
-    {net::finish_reason::content_filter, "content_filter"}};
-
 std::vector<cassette_call> to_cassette(const std::vector<net::tool_call>& calls) {
     std::vector<cassette_call> out;
     for (const auto& call : calls) {
@@ -127,7 +107,7 @@ cassette_request to_cassette(const net::model_request& request) {
     cassette_request out{request.model, {}, {}};
     for (const auto& m : request.messages) {
         out.messages.push_back(
-            {std::string(name_of(m.role)), m.content, to_cassette(m.tool_calls), m.tool_name, m.is_error});
+            {std::string(detail::enum_name(m.role)), m.content, to_cassette(m.tool_calls), m.tool_name, m.is_error});
     }
     for (const auto& tool : request.tools) {
         out.tools.push_back(tool.name);
@@ -136,12 +116,10 @@ cassette_request to_cassette(const net::model_request& request) {
 }
 
 cassette_reply to_cassette(const net::model_reply& reply) {
-    const auto finish =
-        std::ranges::find(finishes, reply.finish, &std::pair<net::finish_reason, std::string_view>::first);
     return {reply.content,
             reply.reasoning,
             to_cassette(reply.tool_calls),
-            std::string(finish->second),
+            std::string(detail::enum_name(reply.finish)),
             reply.model,
             reply.reasoning_state,
             reply.usage.input,
@@ -155,9 +133,7 @@ net::model_reply from_cassette(const cassette_reply& reply) {
     for (const auto& call : reply.tool_calls) {
         out.tool_calls.push_back({call.id, call.name, call.arguments});
     }
-    const auto finish =
-        std::ranges::find(finishes, reply.finish, &std::pair<net::finish_reason, std::string_view>::second);
-    out.finish = finish == std::end(finishes) ? net::finish_reason::stop : finish->first;
+    out.finish = detail::enum_value<net::finish_reason>(reply.finish).value_or(net::finish_reason::stop);
     out.model = reply.model;
     out.reasoning_state = reply.reasoning_state;
     out.usage = {reply.input_tokens, reply.output_tokens};

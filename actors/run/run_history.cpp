@@ -63,22 +63,8 @@ bool is_whole(const run_progress& p) {
            std::ranges::all_of(p.calls, [](const call_state& c) { return c.phase == call_phase::finished; });
 }
 
-std::string_view name_of(net::role role) {
-    switch (role) {
-    case net::role::system:
-        return "system";
-    case net::role::user:
-        return "user";
-    case net::role::assistant:
-        return "assistant";
-    case net::role::tool:
-        break;
-    }
-    return "tool";
-}
-
 context_entry entry_of(const net::message& m) {
-    context_entry out{std::string(name_of(m.role)), m.content, m.reasoning, {}, m.tool_name, m.is_error};
+    context_entry out{std::string(detail::enum_name(m.role)), m.content, m.reasoning, {}, m.tool_name, m.is_error};
     for (const auto& call : m.tool_calls) {
         const auto arguments = json::make_raw(call.arguments);
         out.tool_calls.push_back({R"({"id":)" + json::quoted(call.id) + R"(,"name":)" + json::quoted(call.name) +

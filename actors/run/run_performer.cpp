@@ -235,9 +235,12 @@ private:
     /// What becomes of a call that is too long for its model; nothing where it fits.
     static std::optional<commands> make_room(const run_state& s, const chosen_model& chosen) {
         const auto& p = s.progress;
+        if (chosen.context_tokens == 0) {
+            return {};
+        }
         const auto room = room_of(chosen.context_tokens, p.model_call->output_tokens_max);
         const auto needed = estimate_input_tokens(p);
-        if (chosen.context_tokens == 0 || needed <= room) {
+        if (needed <= room) {
             return {};
         }
         const auto plan = plan_fold(s.messages, bytes_to_free(p, room));

@@ -70,9 +70,7 @@ tool_result run_command(const run_command_arguments& a, const tool_environment& 
     }
     const auto done = where.commands->run(where.key, spec, where.stop, where.on_output);
     if (!done) {
-        auto r = refuse(done.error());
-        r.unknown = done.error().code == code::unknown_outcome;
-        return r;
+        return refuse(done.error());
     }
     return shown(*done);
 }

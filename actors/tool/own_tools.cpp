@@ -47,9 +47,7 @@ tool_result run(const own_tool_command& declared, std::string_view arguments, co
     spec.limits = where.limits;
     const auto done = where.commands->run(where.key, spec, where.stop, where.on_output);
     if (!done) {
-        auto r = refuse(done.error());
-        r.unknown = done.error().code == code::unknown_outcome;
-        return r;
+        return refuse(done.error());
     }
     return shown(*done);
 }

@@ -102,6 +102,7 @@ tool_result refuse(std::string why) {
 tool_result refuse(const problem& p) {
     auto r = refuse(p.detail);
     r.details.text = to_problem_json(p);
+    r.unknown = p.code == code::unknown_outcome;
     return r;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "schemas/base/described.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/problem.hpp"
 #include "schemas/model.hpp"
@@ -33,6 +34,7 @@ struct image {
 };
 
 enum class role : std::uint8_t { system, user, assistant, tool };
+BOOST_DESCRIBE_ENUM(role, system, user, assistant, tool)
 
 /// One message of the context.
 struct message {
@@ -96,6 +98,7 @@ struct rate_limits {
 };
 
 enum class finish_reason : std::uint8_t { stop, tool_calls, length, content_filter };
+BOOST_DESCRIBE_ENUM(finish_reason, stop, tool_calls, length, content_filter)
 
 struct model_reply {
     std::string content;

@@ -1,4 +1,5 @@
 #include "actors/provider/provider.hpp"
+#include "tests/actors/registry_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 
 using namespace troupe;
 using namespace troupe::actors;
+using namespace troupe::actors::test;
 namespace fs = std::filesystem;
 
 namespace {
@@ -36,18 +38,6 @@ struct script_folder {
     fs::path root;
     provider_settings settings;
 };
-
-model_registry registry(provider_settings settings) {
-    auto made = model_registry::make(std::move(settings));
-    if (!made)
-        BOOST_FAIL(made.error().detail);
-    return *std::move(made);
-}
-
-std::string described(const model_registry& models, std::string_view name) {
-    const auto found = models.find(name);
-    return found ? (*found)->describe() : std::string(explain(found.error().code).name) + ": " + found.error().detail;
-}
 
 } // namespace
 

@@ -1,6 +1,7 @@
 // Providers of every wire by name, and where their keys come from.
 #include "actors/provider/provider.hpp"
 #include "actors/provider/provider_key.hpp"
+#include "tests/actors/registry_fixture.hpp"
 #include "tests/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -13,6 +14,7 @@
 
 using namespace troupe;
 using namespace troupe::actors;
+using namespace troupe::actors::test;
 
 namespace {
 
@@ -22,18 +24,6 @@ runtime::model_provider provider(std::string name, model_wire wire, std::string 
     out.wire = wire;
     out.model = std::move(model);
     return out;
-}
-
-model_registry registry(provider_settings settings) {
-    auto made = model_registry::make(std::move(settings));
-    if (!made)
-        BOOST_FAIL(made.error().detail);
-    return *std::move(made);
-}
-
-std::string described(const model_registry& models, std::string_view name) {
-    const auto found = models.find(name);
-    return found ? (*found)->describe() : std::string(explain(found.error().code).name) + ": " + found.error().detail;
 }
 
 /// Variables for one test; those of the process that runs it are out of the way.
@@ -136,7 +126,7 @@ BOOST_AUTO_TEST_CASE(ollama_is_found_as_its_own_tools_find_it) {
 }
 
 BOOST_AUTO_TEST_CASE(keys_are_found_at_each_call_and_what_is_missing_is_said) {
-    const test::temporary_directory folder;
+    const troupe::test::temporary_directory folder;
     const auto file = folder.path / "key";
     const auto key = [&](const std::string& reference) {
         auto found = key_finder("p", reference, [](std::string_view name) -> expected<std::string> {

@@ -264,9 +264,7 @@ tool_result run_tests(const run_tests_arguments& a, const tool_environment& wher
     spec.limits.output_bytes = std::max(spec.limits.output_bytes, output_bytes_max);
     const auto done = where.commands->run(where.key, spec, where.stop, visible_output(mark, where.on_output));
     if (!done) {
-        auto r = refuse(done.error());
-        r.unknown = done.error().code == code::unknown_outcome;
-        return r;
+        return refuse(done.error());
     }
     auto output = read_script_output(tests->setup.framework, done->out, done->err, mark);
     auto report = report_of(*tests, script, a.coverage, *done, output);
