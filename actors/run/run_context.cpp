@@ -165,6 +165,22 @@ std::int64_t cost_of(const model_price& price, std::uint64_t input_tokens, std::
     return (of_million + million - 1) / million;
 }
 
+namespace {
+
+/// Results come as calls end, and the same calls may end in another order the next time: models read them as they made
+/// the calls.
+void order_results(std::vector<net::message>& messages) {
+    for (auto at = messages.begin(); at != messages.end(); ++at) {
+        const auto place = [&calls = at->tool_calls](const net::message& result) {
+            return std::ranges::find(calls, result.tool_call_id, &net::tool_call::id) - calls.begin();
+        };
+        const auto end = std::find_if(at + 1, messages.end(), [](const auto& m) { return m.role != net::role::tool; });
+        std::ranges::stable_sort(at + 1, end, {}, place);
+    }
+}
+
+} // namespace
+
 net::model_request request_of(const run_state& s, std::string_view provider) {
     const auto& p = s.progress;
     net::model_request request;
@@ -178,6 +194,7 @@ net::model_request request_of(const run_state& s, std::string_view provider) {
     for (const auto& m : s.messages) {
         request.messages.push_back(to_message(m, provider));
     }
+    order_results(request.messages);
     request.tools = declarations_of(p);
     request.output_tokens_max = p.model_call ? p.model_call->output_tokens_max : output_tokens_max;
     request.idempotency_key = to_string(p.id) + "/" + std::to_string(p.step);

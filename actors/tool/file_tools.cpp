@@ -48,7 +48,8 @@ tool_result write_file(const write_file_arguments& a, const tool_environment& wh
     if (!written) {
         return refuse(written.error());
     }
-    return changed(fmt::format("{} {} ({} bytes)", c.before ? "replaced" : "created", a.path, a.content.size()), c);
+    // The same when it is repeated after a crash; the details say whether there was a file before.
+    return changed(fmt::format("wrote {} ({} bytes)", a.path, a.content.size()), c);
 }
 
 } // namespace troupe::actors

@@ -208,6 +208,21 @@ BOOST_AUTO_TEST_CASE(model_is_given_everything_that_was_said) {
     BOOST_TEST(request.tools.size() == static_cast<std::size_t>(std::ranges::count_if(all_tools(), offered)));
 }
 
+BOOST_AUTO_TEST_CASE(model_reads_results_in_the_order_of_its_calls) {
+    auto r = started();
+    auto first = read_call();
+    auto second = read_call();
+    first.id = "first";
+    second.id = "second";
+    r.accepted(reply(r, {first, second}));
+    r.accepted(result(r, 2, "two"));
+    r.accepted(result(r, 1, "one"));
+    const auto request = request_of(r.state());
+    BOOST_TEST_REQUIRE(request.messages.size() == 5u);
+    BOOST_TEST(request.messages[3].content == "one");
+    BOOST_TEST(request.messages[4].content == "two");
+}
+
 BOOST_AUTO_TEST_CASE(reasoning_goes_back_to_the_provider_it_came_from_and_to_no_other) {
     auto r = started();
     auto thought = reply(r, {read_call()}, "I look.");
