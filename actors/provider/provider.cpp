@@ -4,12 +4,14 @@
 #include "actors/provider/provider_key.hpp"
 #include "actors/provider/rehearsal.hpp"
 #include "actors/provider/route.hpp"
+#include "actors/provider/shared_replies.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -25,6 +27,8 @@ constexpr std::string_view script_prefix = "rehearsal:";
 constexpr std::string_view kind_prefix = "kind/";
 constexpr std::string_view script_extensions[] = {"", ".yaml", ".yml"};
 constexpr std::size_t listed_scripts_max = 200;
+constexpr std::int64_t ms_in_s = 1000;
+constexpr std::int64_t kept_ms_max = std::numeric_limits<std::int64_t>::max();
 
 /// The provider or model of that name, or null.
 template <class Named>
@@ -154,6 +158,9 @@ void model_registry::open_desks() {
     for (const auto& [name, model] : settings_.own)
         add(desk_in(name), 0);
     add("rehearsal", 0);
+    for (const auto& p : settings_.providers)
+        doors_[p.name] = sharing({.provider = p.name, .policy = p.equal_requests, .kept_ms = p.cache_s * ms_in_s},
+                                 gated(desk_of(p.name), wires_.find(p.name)->second));
 }
 
 expected<void> model_registry::open(const runtime::model_route& r) {
@@ -181,7 +188,15 @@ expected<void> model_registry::open(const runtime::model_route& r) {
         }
         candidates.push_back(std::move(c));
     }
-    routes_[std::string(route_prefix) + r.name] = make_route(r.name, r.policy, std::move(candidates));
+    // Equal requests share where all of its providers have it so.
+    sharing_settings equal{.provider = {}, .policy = runtime::equal_requests::cache, .kept_ms = kept_ms_max};
+    for (const auto& one : r.models) {
+        const auto* provider = provider_of(one.model);
+        equal.policy = std::min(equal.policy, provider ? provider->equal_requests : runtime::equal_requests::each);
+        equal.kept_ms = std::min(equal.kept_ms, provider ? provider->cache_s * ms_in_s : 0);
+    }
+    routes_[std::string(route_prefix) + r.name] =
+        sharing(std::move(equal), make_route(r.name, r.policy, std::move(candidates)));
     return {};
 }
 
@@ -230,6 +245,9 @@ expected<std::shared_ptr<net::model>> model_registry::find(std::string_view aske
     if (name.starts_with(route_prefix))
         return unknown(name, "no route has this name");
     auto found = find_bare(name);
+    if (const auto door = doors_.find(provider_in(name));
+        found && door != doors_.end() && !settings_.own.contains(std::string(name)))
+        return door->second;
     return found ? expected<std::shared_ptr<net::model>>(gated(desk_of(name), *std::move(found))) : found;
 }
 

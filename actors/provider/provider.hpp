@@ -111,7 +111,8 @@ private:
     [[nodiscard]] problem unknown(std::string_view name, std::string_view why) const;
 
     provider_settings settings_;
-    std::map<std::string, std::shared_ptr<net::model>, std::less<>> wires_;  ///< By provider.
+    std::map<std::string, std::shared_ptr<net::model>, std::less<>> wires_;  ///< By provider, without their desks.
+    std::map<std::string, std::shared_ptr<net::model>, std::less<>> doors_;  ///< By provider, as calls are made.
     std::map<std::string, std::shared_ptr<net::model>, std::less<>> routes_; ///< By "route:NAME".
     std::map<std::string, std::shared_ptr<provider_desk>, std::less<>> desks_;
 };

@@ -34,6 +34,8 @@ struct written_provider {
     std::string ca_file;
     std::vector<written_model> models;
     json::raw calls_max;
+    runtime::equal_requests equal_requests = runtime::equal_requests::each;
+    json::raw cache_s;
     static constexpr field_rule rules[] = {{.name = "name", .required = true, .min = 1, .max = 32},
                                            {.name = "wire", .required = true},
                                            {.name = "base_url", .max = 512},
@@ -42,7 +44,8 @@ struct written_provider {
                                            {.name = "ca_file", .max = 4096},
                                            {.name = "models", .max = 200}};
 };
-BOOST_DESCRIBE_STRUCT(written_provider, (), (name, wire, base_url, api_key, model, ca_file, models, calls_max))
+BOOST_DESCRIBE_STRUCT(written_provider, (),
+                      (name, wire, base_url, api_key, model, ca_file, models, calls_max, equal_requests, cache_s))
 
 struct written_list {
     std::vector<written_provider> items;
@@ -115,6 +118,8 @@ model_provider read_provider(written_provider p, const std::string& at, std::vec
         out.models.push_back(read_model(p.models[i], fmt::format("{}/models/{}", at, i), wrong));
     }
     out.calls_max = read_given(p.calls_max, "calls", at + "/calls_max", wrong).value_or(model_provider::calls_default);
+    out.equal_requests = p.equal_requests;
+    out.cache_s = read_given(p.cache_s, "seconds", at + "/cache_s", wrong).value_or(model_provider::cache_s_default);
     return out;
 }
 

@@ -22,6 +22,10 @@ struct provider_model {
 };
 
 /// One provider of language models, as `model.providers` lists it.
+/// What becomes of requests of one organization that are the same in all that the provider sees. each: every one is
+/// asked. in_flight: those at the same time share an answer. cache: those of a while after it, too.
+BOOST_DEFINE_ENUM_CLASS(equal_requests, each, in_flight, cache)
+
 struct model_provider {
     std::string name; ///< [a-z0-9_-]+; models are NAME/MODEL.
     model_wire wire = model_wire::openai;
@@ -32,6 +36,9 @@ struct model_provider {
     std::vector<provider_model> models;
     std::uint32_t calls_max = calls_default; ///< At once; further ones wait.
     static constexpr std::uint32_t calls_default = 32;
+    runtime::equal_requests equal_requests = runtime::equal_requests::each;
+    std::uint32_t cache_s = cache_s_default; ///< How long a reply is kept, with `cache`.
+    static constexpr std::uint32_t cache_s_default = 3600;
 };
 
 /// Reads a JSON list of them; an empty text is an empty list. Numbers may be given as text. `config_invalid` has all

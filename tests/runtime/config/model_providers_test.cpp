@@ -35,6 +35,11 @@ BOOST_AUTO_TEST_CASE(an_empty_text_is_no_provider_and_a_short_one_has_defaults) 
     BOOST_CHECK(p.wire == model_wire::anthropic);
     BOOST_TEST(p.base_url.empty());
     BOOST_TEST(p.models.empty());
+    BOOST_CHECK(p.equal_requests == equal_requests::each);
+    BOOST_TEST(p.cache_s == 3600u);
+    const auto shared = parse_model_providers("[{" + good + R"(,"equal_requests":"cache","cache_s":"60"}])");
+    BOOST_CHECK(shared->front().equal_requests == equal_requests::cache);
+    BOOST_TEST(shared->front().cache_s == 60u);
 }
 
 BOOST_AUTO_TEST_CASE(numbers_are_read_as_a_file_and_as_json_has_them) {
@@ -60,6 +65,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_refused_with_its_place) {
     BOOST_TEST(mistake("", R"("name":"A/B","wire":"openai")").starts_with("/0/name"));
     BOOST_TEST(mistake("", R"("name":"rehearsal","wire":"openai")").starts_with("/0/name"));
     BOOST_TEST(mistake(R"("base_url":"example.org")").starts_with("/0/base_url"));
+    BOOST_TEST(mistake(R"("equal_requests":"some")").starts_with("/0/equal_requests"));
+    BOOST_TEST(mistake(R"("cache_s":0)").starts_with("/0/cache_s"));
     BOOST_TEST(mistake(R"("ca_file":"/no/such/file")").starts_with("/0/ca_file"));
     BOOST_TEST(mistake_in_model(R"("context_tokens":0)").starts_with("/0/models/0/context_tokens"));
     BOOST_TEST(mistake_in_model(R"("output_tokens":"many")").starts_with("/0/models/0/output_tokens"));
