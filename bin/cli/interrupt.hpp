@@ -20,6 +20,8 @@ public:
     interrupt(const interrupt&) = delete;
 
     [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+    /// As if it had been interrupted. From any thread.
+    void request_stop() { source_.request_stop(); }
     /// False when it was interrupted before the time was over.
     [[nodiscard]] bool sleep(std::int64_t ms) const;
 

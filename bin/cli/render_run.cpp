@@ -1,5 +1,7 @@
 #include "bin/cli/render_run.hpp"
 
+#include "actors/usage/usage_report.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +9,8 @@
 
 namespace troupe::cli {
 namespace {
+
+using actors::money_text;
 
 constexpr std::size_t diff_lines_max = 40;
 constexpr std::size_t error_lines_max = 6;
@@ -79,6 +83,28 @@ std::string run_renderer::close_line() {
         out += '\n';
     }
     return out;
+}
+
+std::string run_renderer::progress(const budget& limits, timestamp now) const {
+    if (!began_) {
+        return {};
+    }
+    const auto of = [](std::string used, std::string limit) { return limit.empty() ? used : used + "/" + limit; };
+    auto out = of(std::to_string(steps_), limits.steps > 0 ? std::to_string(limits.steps) : "") +
+               (steps_ == 1 && limits.steps == 0 ? " step" : " steps");
+    out += " · " + of(count_text(tokens_), limits.tokens > 0 ? count_text(limits.tokens) : "") + " tokens";
+    if (cost_micros_ > 0) {
+        out += " · " + of(money_text(cost_micros_), limits.cost_micros > 0 ? money_text(limits.cost_micros) : "");
+    }
+    return out + " · " + duration_text(std::max<std::int64_t>(now - *began_, 0));
+}
+
+std::string run_renderer::last_output() const {
+    if (last_content_.empty()) {
+        return {};
+    }
+    return indented(last_call_ + ", as the model read it:", 2, tone::strong) +
+           indented(last_content_, call_indent.size(), tone::plain);
 }
 
 std::string run_renderer::feed(std::string_view kind, const json::value& data, timestamp at) {
@@ -189,6 +215,7 @@ std::string run_renderer::on_model_finished(const json::value& data) {
     const bool streamed = streamed_bytes_ > 0 && number_of(data, "step") == step_;
     auto out = close_line();
     tokens_ += number_of(data, "input_tokens") + number_of(data, "output_tokens");
+    cost_micros_ += static_cast<std::int64_t>(number_of(data, "cost_micros"));
     ++steps_;
     return streamed ? out : out + indented(data.text_or("content"), 2, tone::plain);
 }
@@ -241,6 +268,8 @@ std::string run_renderer::on_call_finished(const json::value& data, timestamp at
     const auto exit_code = details ? details->find("exit_code") : std::nullopt;
     const bool failed = is_true(data, "is_error") || (exit_code && exit_code->as_int().value_or(0) != 0);
     const auto content = data.text_or("content");
+    last_call_ = node ? node.mapped().text : clean_line(tool);
+    last_content_ = content;
     const auto measured = node && at > node.mapped().started ? std::optional(at - node.mapped().started) : std::nullopt;
     const auto painted = paint(screen_, failed ? tone::bad : tone::good, outcome_of(data, failed, measured));
 
@@ -321,6 +350,7 @@ std::string run_renderer::on_ended(std::string_view kind, const json::value& dat
     std::string line = paint(screen_, tone_of_status(word), status_text(word));
     std::string numbers = fmt::format(" · {} {}", steps_, steps_ == 1 ? "step" : "steps");
     numbers += tokens_ > 0 ? fmt::format(" · {} tokens", count_text(tokens_)) : "";
+    numbers += cost_micros_ > 0 ? " · " + money_text(cost_micros_) : "";
     numbers += began_ && at.ms > began_->ms ? fmt::format(" · {}", duration_text(at - *began_)) : "";
     out += line + paint(screen_, tone::faint, numbers) + "\n";
     const auto text = data.text_or(good ? "result" : cancelled ? "reason" : "detail");

@@ -70,6 +70,13 @@ public:
     std::string feed(std::string_view kind, const json::value& data, timestamp at);
     /// Ends an open line: before anything else is printed.
     std::string close_line();
+    /// Ends it where it is that of a call which goes on.
+    std::string close_call() { return inline_call_ ? close_line() : ""; }
+    /// How far the run is and what it used up, in a line: "3 steps · 1 204/50 000 tokens · 12.0 s". Nothing before it
+    /// has begun.
+    [[nodiscard]] std::string progress(const budget& limits, timestamp now) const;
+    /// All that the last call answered, of which only a part was shown; empty: there is none.
+    [[nodiscard]] std::string last_output() const;
 
     /// Set once the run has ended.
     [[nodiscard]] std::optional<run_status> ended() const { return ended_; }
@@ -109,6 +116,9 @@ private:
     std::uint64_t streamed_bytes_ = 0; ///< Of this attempt's text.
     std::uint64_t steps_ = 0;
     std::uint64_t tokens_ = 0;
+    std::int64_t cost_micros_ = 0;
+    std::string last_call_;    ///< The one whose answer came last.
+    std::string last_content_; ///< That answer.
 };
 
 } // namespace troupe::cli

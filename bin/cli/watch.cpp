@@ -2,6 +2,7 @@
 
 #include "bin/cli/decide.hpp"
 #include "bin/cli/interrupt.hpp"
+#include "bin/cli/keys.hpp"
 #include "bin/cli/render_run.hpp"
 #include "bin/cli/resolve.hpp"
 #include "bin/cli/text.hpp"
@@ -9,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -22,10 +25,25 @@ constexpr std::int64_t approval_wait_ms = 200;
 
 class watcher {
 public:
-    watcher(context& c, api& node, const uuid& run_id)
-        : c_(c), node_(node), run_id_(run_id), renderer_(c.out_screen(), short_id(run_id)) {}
+    watcher(context& c, api& node, const run_document& run)
+        : c_(c),
+          node_(node),
+          run_id_(run.id),
+          limits_(run.limits),
+          where_(node.where()),
+          renderer_(c.out_screen(), short_id(run.id)) {}
 
     expected<int> run() {
+        if (c_.can_ask()) {
+            keys_.emplace([this](char key) { on_key(key); }, [this] { on_tick(); });
+        }
+        auto out = follow();
+        keys_.reset();
+        return out;
+    }
+
+private:
+    expected<int> follow() {
         std::string cursor = "start";
         reconnection retry;
         for (;;) {
@@ -48,7 +66,7 @@ public:
             if (!streamed && !reconnection::worth_it(streamed.error())) {
                 return streamed.error();
             }
-            if (streamed && ended_meanwhile()) {
+            if (streamed && has_ended()) {
                 return exit_code();
             }
             if (retry.lost()) {
@@ -58,13 +76,79 @@ public:
             if (!retry.wait(interrupt_)) {
                 return interrupt_.token().stop_requested() ? left() : expected<int>(retry.give_up(node_.where().url));
             }
+            const std::scoped_lock mine(screen_);
             c_.find_node_again();
+            where_ = node_.where();
         }
     }
 
-private:
+    // ---- keys, on their thread
+
+    /// Under the run, while its last line is whole: how far it is, and what the keys do.
+    void show_progress() {
+        if (keys_ && line_is_whole_ && !ended_) {
+            auto line =
+                shorten(confirming_ ? "Cancel this run? y: yes, another key: no"
+                                    : "c cancel  o output  q leave   " + renderer_.progress(limits_, system_now()),
+                        c_.err_screen().width);
+            if (line != progress_) {
+                c_.progress(paint(c_.err_screen(), tone::faint, line));
+                progress_ = std::move(line);
+            }
+        }
+    }
+
+    void hide_progress() {
+        if (!std::exchange(progress_, {}).empty()) {
+            c_.progress("");
+        }
+    }
+
+    void on_tick() {
+        const std::scoped_lock mine(screen_);
+        print(renderer_.close_call()); // it takes its time: what the keys do is to be seen
+    }
+
+    void on_key(char key) {
+        const std::scoped_lock mine(screen_);
+        if (std::exchange(confirming_, false)) {
+            if (key == 'y' || key == 'Y') {
+                cancel();
+            }
+        } else if (key == 'c') {
+            confirming_ = true;
+        } else if (key == 'o') {
+            const auto output = renderer_.last_output();
+            print(renderer_.close_line() + (output.empty() ? "  (no call has answered yet)\n" : output));
+        } else if (key == 'q') {
+            interrupt_.request_stop();
+        }
+        show_progress();
+    }
+
+    /// A connection of its own: the other one carries the events, which will tell.
+    void cancel() {
+        const auto done = api(where_).post("/runs/" + to_string(run_id_) + "/cancel", to_json(cancel_run_body{}));
+        if (!done) {
+            print(renderer_.close_line() + problem_text(done.error(), c_.out_screen()));
+        }
+    }
+
+    /// With `screen_` held, as all that draws.
+    void print(const std::string& text) {
+        if (!text.empty()) {
+            hide_progress();
+            c_.print(text);
+            line_is_whole_ = text.back() == '\n';
+        }
+        show_progress();
+    }
+
+    // ---- the run's events
+
     /// False when nothing more is to come.
     bool on_event(const stream_event& e) {
+        std::unique_lock mine(screen_);
         if (e.kind == "run_finished" || e.kind == "run_failed" || e.kind == "run_cancelled") {
             succeeded_ = e.kind == "run_finished";
             ended_ = true;
@@ -73,13 +157,14 @@ private:
             c_.print_json(e.envelope);
             return !ended_;
         }
-        c_.print(renderer_.feed(e.kind, e.data, e.ts));
+        print(renderer_.feed(e.kind, e.data, e.ts));
         if (e.kind == "reset" && ended_meanwhile()) {
             return false; // its end may be among the events that are not kept
         }
         if (ended_) {
             succeeded_ = renderer_.ended() == run_status::succeeded;
-        } else if (e.kind == "approval_requested" && c_.can_ask()) {
+        } else if (e.kind == "approval_requested" && keys_) {
+            mine.unlock();
             offer(e.data);
         }
         return !ended_ && !interrupt_.token().stop_requested();
@@ -100,12 +185,19 @@ private:
         if (!approval || approval->status != approval_status::pending) {
             return; // of the past; or the event's own line says how to answer
         }
+        const key_listener::pause lines(*keys_);
+        hide_progress();
         if (const auto asked = ask_person(c_, *approval, interrupt_.token()); !asked) {
             c_.print(problem_text(asked.error(), c_.out_screen()));
         }
     }
 
     /// The node closed the stream: whether the run ended without our seeing it.
+    bool has_ended() {
+        const std::scoped_lock mine(screen_);
+        return ended_meanwhile();
+    }
+
     bool ended_meanwhile() {
         const auto run = node_.get_as<run_document>("/runs/" + to_string(run_id_));
         if (!run || (run->status != run_status::succeeded && run->status != run_status::failed &&
@@ -116,20 +208,24 @@ private:
         succeeded_ = run->status == run_status::succeeded;
         if (!c_.json()) {
             const std::string word(detail::enum_name(run->status));
-            c_.print(renderer_.close_line() + paint(c_.out_screen(), tone_of_status(word), status_text(word)) + "\n" +
-                     clean(run->result.value_or(run->error.value_or(""))) + "\n");
+            print(renderer_.close_line() + paint(c_.out_screen(), tone_of_status(word), status_text(word)) + "\n" +
+                  clean(run->result.value_or(run->error.value_or(""))) + "\n");
         }
         return true;
     }
 
     void say(std::string_view text) {
+        const std::scoped_lock mine(screen_);
         if (!c_.json()) {
-            c_.print(renderer_.close_line());
+            print(renderer_.close_line());
+            hide_progress();
         }
         c_.note(paint(c_.err_screen(), tone::warn, fmt::format("({})", text)));
     }
 
     expected<int> left() {
+        const std::scoped_lock mine(screen_);
+        hide_progress();
         c_.print(c_.json() ? "" : renderer_.close_line());
         c_.note(fmt::format("The run goes on. Watch it: troupe run watch {0}   End it: troupe run cancel {0}",
                             short_id(run_id_)));
@@ -141,7 +237,14 @@ private:
     context& c_;
     api& node_;
     uuid run_id_;
+    budget limits_;
+    connection where_;
+    std::mutex screen_; ///< Guards what draws, from here to `progress_`.
     run_renderer renderer_;
+    bool line_is_whole_ = true;
+    bool confirming_ = false;
+    std::string progress_;             ///< The line as it is shown; empty: none is.
+    std::optional<key_listener> keys_; ///< On a terminal.
     interrupt interrupt_;
     std::set<uuid> offered_;
     bool ended_ = false;
@@ -164,7 +267,7 @@ expected<int> watch_run(context& c, const uuid& run_id) {
                 paint(c.out_screen(), tone::accent, to_string(run_id)) +
                 paint(c.out_screen(), tone::faint, run->model.empty() ? "" : "  " + clean_line(run->model)) + "\n");
     }
-    return watcher(c, **node, run_id).run();
+    return watcher(c, **node, *run).run();
 }
 
 } // namespace troupe::cli

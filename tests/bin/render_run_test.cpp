@@ -104,6 +104,22 @@ BOOST_AUTO_TEST_CASE(the_past_shows_as_much_as_the_live_run) {
     BOOST_TEST(text.find("stdout: empty") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(under_a_run_stands_how_far_it_is) {
+    run_renderer renderer({}, "018f3c1e");
+    const auto now = parse_timestamp("2026-11-21T07:00:20.000Z").value();
+    BOOST_TEST(renderer.progress({}, now).empty());
+    BOOST_TEST(renderer.last_output().empty());
+    render(renderer, event("run_created", R"({"goal":"x"})") +
+                         event("model_call_finished", R"({"step":1,"input_tokens":900,"output_tokens":300})"));
+    BOOST_TEST(renderer.progress({}, now) == "1 step · 1 200 tokens · 20.0 s");
+    BOOST_TEST(renderer.progress({9, 50'000, 0, 0}, now) == "1/9 steps · 1 200/50 000 tokens · 20.0 s");
+    render(renderer, event("model_call_finished", R"({"step":2,"cost_micros":250000})"));
+    BOOST_TEST(renderer.progress({0, 0, 1'000'000, 0}, now) == "2 steps · 1 200 tokens · 0.25/1.00 · 20.0 s");
+    render(renderer, event("tool_call_started", R"({"step":2,"call":1,"tool":"read_file","arguments":{"path":"a"}})") +
+                         event("tool_call_finished", R"({"step":2,"call":1,"tool":"read_file","content":"one\ntwo"})"));
+    BOOST_TEST(renderer.last_output() == "  read_file a, as the model read it:\n    one\n    two\n");
+}
+
 BOOST_AUTO_TEST_CASE(tokens_given_again_after_a_reconnection_show_once) {
     run_renderer renderer({}, "r");
     const auto text =

@@ -3,15 +3,13 @@
 import base64
 import json
 import os
-import pty
-import select
-import signal
 import subprocess
 import termios
 import time
 
 from tests.system.identity_test import totp
 from tests.system.node import SECONDS_MAX, TROUPE, NodeTest, poll
+from tests.system.terminal import Terminal
 
 OK, FAILED, USAGE, NO_NODE, NOT_FOUND, REFUSED = range(6)
 ADA, GRACE = "ada@example.org", "grace@example.org"
@@ -396,35 +394,19 @@ class IdentityCliTest(NodeTest):
 
     def at_terminal(self, person, *arguments, answers):
         """Runs a command at a terminal and types an answer when its prompt comes; (exit code, all that was shown)."""
+        left = list(answers)
         try:
-            pid, master = pty.fork()
+            terminal = Terminal(arguments, person.environment, person.home)
         except OSError as reason:
             self.skipTest(f"this machine gives no terminals: {reason}")
-        if pid == 0:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background of a shell
-            os.chdir(person.home)
-            os.execve(TROUPE, [str(TROUPE), *arguments], person.environment)
-        shown, left = b"", list(answers)
-        try:
-            while True:
-                if not select.select([master], [], [], SECONDS_MAX)[0]:
-                    self.fail(f"nothing more comes: {shown}")
-                try:
-                    piece = os.read(master, 4096)
-                except OSError:
-                    break
-                if not piece:
-                    break
-                shown += piece
-                if left and left[0][0].encode() in shown.rsplit(b"\n", 1)[-1]:
+        with terminal:
+            while terminal.read():
+                if left and left[0][0].encode() in terminal.raw.rsplit(b"\n", 1)[-1]:
                     prompt, answer = left.pop(0)
                     if "assword" in prompt or "again" in prompt:
-                        poll("typing is hidden", lambda: not termios.tcgetattr(master)[3] & termios.ECHO)
-                    os.write(master, answer.encode())
-        finally:
-            _, status = os.waitpid(pid, 0)
-            os.close(master)
-        return os.waitstatus_to_exitcode(status), shown.decode(errors="replace").replace("\r", "")
+                        poll("typing is hidden", lambda: not termios.tcgetattr(terminal.master)[3] & termios.ECHO)
+                    terminal.type(answer)
+            return terminal.end(), terminal.shown
 
     def test_a_terminal_is_asked_and_shows_no_password(self):
         self.begin()
