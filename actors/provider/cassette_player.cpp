@@ -204,28 +204,35 @@ std::string_view cassette_desk::recorded_model(std::string_view name) {
     return slash == name.npos ? std::string_view() : name.substr(slash + 1);
 }
 
-expected<std::shared_ptr<net::model>> cassette_desk::find(std::string_view name, const finder& find) {
+expected<fs::path> cassette_desk::file_of(std::string_view tape) const {
     if (folder_.empty()) {
         return problem{code::model_unknown, "There are no cassettes: set model.cassettes to a folder for them."};
     }
-    const auto tape = name_in(name);
-    const bool plays = name.starts_with(cassette_prefix);
-    if (!is_plain_name(tape) || (plays && name.find('/') != name.npos)) {
+    if (!is_plain_name(tape)) {
         return problem{code::model_unknown,
                        fmt::format("\"{}\" names no cassette: write cassette:NAME, or record:NAME/MODEL, the name of "
                                    "letters, digits, '-', '_' and '.'.",
-                                   name)};
+                                   tape)};
     }
-    const auto file = folder_ / (std::string(tape) + ".jsonl");
+    return folder_ / (std::string(tape) + std::string(cassette_ending));
+}
+
+expected<std::shared_ptr<net::model>> cassette_desk::find(std::string_view name, const finder& find) {
+    const bool plays = name.starts_with(cassette_prefix);
+    const auto tape = plays ? name.substr(cassette_prefix.size()) : name_in(name);
+    auto file = file_of(tape);
+    if (!file) {
+        return file.error();
+    }
     if (!plays) {
         auto inner = find(recorded_model(name));
-        return inner ? expected<std::shared_ptr<net::model>>(std::make_shared<recorder>(file, std::move(*inner)))
+        return inner ? expected<std::shared_ptr<net::model>>(std::make_shared<recorder>(*file, std::move(*inner)))
                      : inner;
     }
     const std::scoped_lock lock(mutex_);
     auto& known = players_[std::string(tape)];
     if (!known) {
-        known = std::make_shared<player>(file);
+        known = std::make_shared<player>(*file);
     }
     return known;
 }

@@ -16,6 +16,7 @@ namespace troupe::actors {
 
 inline constexpr std::string_view cassette_prefix = "cassette:";
 inline constexpr std::string_view record_prefix = "record:";
+inline constexpr std::string_view cassette_ending = ".jsonl"; ///< Of its file.
 
 /// Whether a model's name is `cassette:NAME` or `record:NAME/MODEL`.
 bool is_cassette_name(std::string_view name);
@@ -32,6 +33,10 @@ public:
     /// `record:NAME/MODEL` calls the model that `find` gives, and adds each call and what came of it to the file, whole
     /// lines, fsynced. `model_unknown` for a name that cannot be one.
     expected<std::shared_ptr<net::model>> find(std::string_view name, const finder& find);
+
+    [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+    /// Where the cassette of that name is, or will be. `model_unknown` where it cannot be.
+    [[nodiscard]] expected<std::filesystem::path> file_of(std::string_view tape) const;
 
     /// The model behind `record:NAME/MODEL`; the name itself of another one.
     static std::string_view recorded_model(std::string_view name);

@@ -101,6 +101,8 @@ std::vector<command> run_history_commands();
 std::vector<command> approval_commands();
 std::vector<command> event_commands();
 std::vector<command> model_commands();
+std::vector<command> tool_commands();
+std::vector<command> cassette_commands();
 std::vector<command> secret_commands();
 std::vector<command> login_commands();
 std::vector<command> mfa_commands();

@@ -42,8 +42,6 @@ std::size_t id_length(const std::vector<Document>& items) {
     return short_length(ids);
 }
 
-std::string joined(const std::vector<std::string>& texts) { return fmt::format("{}", fmt::join(texts, ", ")); }
-
 std::string used_text(const budget& used, const budget& limits) {
     const auto of = [](std::uint64_t n, std::uint64_t max, std::string_view unit) {
         return max > 0 ? fmt::format("{} of {} {}", count_text(n), count_text(max), unit)

@@ -1,5 +1,7 @@
 #include "bin/cli/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -217,6 +219,8 @@ std::size_t display_width(std::string_view text) {
     }
     return width;
 }
+
+std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
 std::string shorten(std::string_view text, std::size_t width) {
     if (width == 0 || display_width(text) <= width) {

@@ -30,6 +30,8 @@ std::string clean_line(std::string_view text); ///< On one line: white space bec
 
 /// Columns that clean text takes: wide characters 2, combining ones 0.
 std::size_t display_width(std::string_view text);
+/// "a, b, c"
+std::string joined(const std::vector<std::string>& words);
 /// At most `width` columns, with "…" at the end when cut. `width` 0: all.
 std::string shorten(std::string_view text, std::size_t width);
 /// Lines of at most `width` columns, broken at spaces where possible; keeps line feeds. `width` 0: no limit.

@@ -49,6 +49,26 @@ class CassetteTest(NodeTest):
         self.assertEqual(failed["status"], "failed", failed)
         self.assertIn("- make it\n+ make it in blue", failed["error"])
 
+    def test_cassettes_are_shown_and_deleted(self):
+        self.assertIn("There is no cassette.", self.server.cli("cassette", "list").stdout)
+        self.check(*self.start_run("record:tape/there/m", "recorded"))
+        (self.tapes / "other.txt").write_text("no cassette")
+        self.assertEqual([c["name"] for c in self.api.read("/cassettes")["items"]], ["tape"])
+        shown = self.api.read("/cassettes/tape")
+        self.assertEqual(shown["calls_count"], 3)
+        self.assertEqual([c["tools"] for c in shown["calls"]], [["write_file"], ["run_command"], []])
+        self.assertEqual(shown["calls"][2]["answer"], "It says: from the model.")
+        printed = self.server.cli("cassette", "show", "tape").stdout
+        self.assertIn("→ write_file", printed)
+        self.assertIn("cassette:tape", printed)
+        for name in ("none", "..%2ftape", ".."):
+            self.status(self.api.get(f"/cassettes/{name}"), 404)
+        self.assertEqual(self.server.cli("cassette", "delete", "tape").returncode, 0)
+        self.assertFalse((self.tapes / "tape.jsonl").exists())
+        self.assertEqual(self.server.cli("cassette", "delete", "tape").returncode, 4)
+        (self.tapes / "broken.jsonl").write_text("nothing\n")
+        self.assertIn("line 1 of the cassette", self.server.cli("cassette", "show", "broken").stderr)
+
     def test_bad_names_say_what_is_wrong(self):
         for model, why in (("cassette:none", "There is no cassette none"), ("cassette:../x", "names no cassette"), ("record:x/nobody/m", "nobody")):
             with self.subTest(model):

@@ -316,6 +316,15 @@ class CliTest(NodeTest):
             said = self.cli(*command).stdout
             self.assertFalse(set(said) & set("\x1b\x07\x9b"), command)
 
+    def test_tools_are_listed_and_shown(self):
+        listed = self.json("tool", "list")["items"]
+        command = next(t for t in listed if t["name"] == "run_command")
+        self.assertEqual((command["permission"], command["after_crash"], command["kinds"]), ("execute", "recorded", []))
+        self.assertEqual(command["parameters"]["required"], ["command"])
+        self.assertIn("scan_security", self.cli("tool", "list").stdout)
+        self.assertIn("only if it had not begun", self.cli("tool", "show", "run_command").stdout)
+        self.assertIn("troupe tool list", self.cli("tool", "show", "none", code=NOT_FOUND).stderr)
+
     def test_watch_goes_on_over_a_kill_of_the_node(self):
         node = self.node(*self.flags).start()
         api, work = node.client(), self.work_folder()

@@ -2,8 +2,16 @@
 
 import uuid
 
+MODELS_AND_TOOLS = ("list_models", "list_providers", "list_agent_kinds", "list_tools", "list_cassettes")
+TAPE = '{"format":"troupe-cassette/1"}\n'
+
 
 class RunHistoryContract:
+    def tape_flags(self):
+        folder = self.work_folder("tapes")
+        (folder / "tape.jsonl").write_text(TAPE)
+        return "--model.cassettes", folder
+
     def run_history(self, run):
         nobody = str(uuid.uuid4())
         self.drive("get_step_context", 200, id=run, step="1")
@@ -39,3 +47,10 @@ class RunHistoryContract:
         self.drive("create_chat_completion", 200, body=asked)
         self.drive("create_chat_completion", 404, body={**asked, "model": "nobody"})
         self.drive("create_chat_completion", 422, body={"model": "talker"})
+
+    def cassettes(self):
+        self.drive("get_cassette", 200, name="tape")
+        self.drive("delete_cassette", 401, name="tape", key="wrong")
+        self.drive("delete_cassette", 204, name="tape")
+        for name in ("get_cassette", "delete_cassette"):
+            self.drive(name, 404, name="tape")

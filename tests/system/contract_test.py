@@ -12,7 +12,7 @@ import uuid
 
 from tests.system import node_tools
 from tests.system.contract_governance import GovernanceContract
-from tests.system.contract_runs import RunHistoryContract
+from tests.system.contract_runs import MODELS_AND_TOOLS, RunHistoryContract
 from tests.system.contract_settings import SettingsContract
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, totp
 from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
@@ -59,7 +59,7 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         providers = [{"name": "acme", "issuer": self.issuer.start().url, "client_id": "troupe", "organization": "default",
                       "client_secret": "env:ACME_SECRET", "role": "member"}]
         self.server = self.node(*flags, "--identity.registration", "open", "--listen", address, "--identity.public_url",
-                                f"http://{address}", "--identity.oidc", json.dumps(providers),
+                                f"http://{address}", "--identity.oidc", json.dumps(providers), *self.tape_flags(),
                                 environment={"ACME_SECRET": SECRET}).start()
         self.direct = self.server.client()
         self.document = self.direct.read("/openapi.json")
@@ -115,10 +115,10 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
     def system(self):
         for name in ("health", "health_live", "health_ready", "openapi", "asyncapi", "docs", "docs_style", "docs_script",
                      "metrics", "status", "supervision", "load", "list_events", "list_poison", "dead_letters",
-                     "list_failures", "get_cluster", "list_shards", "list_models", "list_providers", "list_agent_kinds"):
+                     "list_failures", "get_cluster", "list_shards", *MODELS_AND_TOOLS):
             self.drive(name, 200)
         for name in ("metrics", "status", "load", "list_events", "list_poison", "dead_letters", "list_failures",
-                     "get_cluster", "list_shards", "list_models", "list_providers", "list_agent_kinds"):
+                     "get_cluster", "list_shards", *MODELS_AND_TOOLS):
             self.drive(name, 401, key="wrong")
         self.drive("list_shards", 422, query={"limit": "0"}, lenient=True)
         for name in ("drain_node", "resume_node", "remove_node"):
@@ -561,6 +561,7 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         self.tasks(agent, project)
         self.runs(project)
         self.chat()
+        self.cassettes()
         self.live(agent)
         self.secrets()
         self.audit()
