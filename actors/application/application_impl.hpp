@@ -10,6 +10,7 @@
 #include "actors/audit/refusals.hpp"
 #include "actors/identity/admin_key.hpp"
 #include "actors/identity/identity.hpp"
+#include "actors/kinds/browser/browser_desk.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/cassette_player.hpp"
 #include "actors/provider/provider.hpp"
@@ -47,6 +48,7 @@ struct application::impl {
     std::unique_ptr<plan_keeper> plans;
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
+    std::unique_ptr<browser_desk> browsers;
     std::unique_ptr<moved_commands> moved;
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;

@@ -9,5 +9,6 @@ agent_kind code_generator_kind();
 agent_kind debugger_kind();
 agent_kind tester_kind();
 agent_kind security_auditor_kind();
+agent_kind browser_kind();
 
 } // namespace troupe::actors

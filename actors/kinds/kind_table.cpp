@@ -14,6 +14,7 @@ std::span<const agent_kind> product_kinds() {
         debugger_kind(),
         tester_kind(),
         security_auditor_kind(),
+        browser_kind(),
     };
     return table;
 }

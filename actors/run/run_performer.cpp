@@ -438,6 +438,8 @@ private:
         where.key = key;
         where.network = services_.command_network;
         where.repeat = repeat;
+        where.run = ctx.self();
+        where.browsers = services_.browsers;
         where.stop = ctx.stop();
         where.recall = [this, run = ctx.self()](std::uint32_t message) {
             return original_message(*services_.store, run, message);

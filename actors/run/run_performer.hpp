@@ -28,6 +28,8 @@ struct chosen_model {
     std::uint32_t output_tokens_max = 0; ///< Of one reply; 0: not known.
 };
 
+class browser_desk;
+
 /// What the performer works with; all of it outlives the kind. Functions are thread-safe.
 struct run_services {
     storage::store* store = nullptr;
@@ -39,6 +41,7 @@ struct run_services {
     /// In a cluster: ends the command of that key at another replica, and says what came of it: as `sandbox::end`, and
     /// `unavailable` when that can be known later. Blocks. None: what another one began is unknown.
     std::function<expected<runtime::command_result>(const uuid& replica, const std::string& key)> end_elsewhere = {};
+    browser_desk* browsers = nullptr; ///< May be null: the tools of browsers then say so.
     runtime::command_limits command_limits;
     bool command_network = false;
     std::function<budget()> default_limits; ///< Of the moment; 0: no limit. None: none at all.

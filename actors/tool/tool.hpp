@@ -3,6 +3,7 @@
 #include "net/model/model.hpp"
 #include "runtime/process/sandbox.hpp"
 #include "schemas/base/described.hpp"
+#include "schemas/base/ids.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/problem.hpp"
 
@@ -61,6 +62,8 @@ inline bool may_have_happened(const tool_info& tool) {
 /// The declarations of the named tools for a model; unknown names are `tool_unknown`.
 expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std::string>& names);
 
+class browser_desk;
+
 /// Where a call works and what it may use.
 struct tool_environment {
     std::filesystem::path project;        ///< Root of the working folder; all paths are relative to it and stay inside.
@@ -76,6 +79,8 @@ struct tool_environment {
     std::function<void(bool is_stderr, std::string_view)> on_output; ///< May be empty.
     /// The text of a message of the run's context, as it was before it was folded. May be empty.
     std::function<expected<std::string>(std::uint32_t message)> recall = {};
+    entity_address run = {};          ///< Whose call it is; nil outside of runs.
+    browser_desk* browsers = nullptr; ///< May be null: there are no browsers then.
 };
 
 /// What the model reads back. A failing command is a result, not an error of the tool.

@@ -36,6 +36,9 @@ std::size_t count_lines(std::string_view text);
 std::optional<std::string> shown_lines(std::string_view text, std::size_t start_line, std::size_t line_count,
                                        std::size_t bytes_max);
 
+/// Text of a page: pages are data, whoever wrote them. Nobody outside can guess the mark that ends it.
+std::string from_outside(std::string_view url, std::string_view text);
+
 /// The largest prefix of at most `bytes_max` that ends at a whole UTF-8 character.
 std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max);
 

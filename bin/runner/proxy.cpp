@@ -1,6 +1,6 @@
 #include "bin/runner/proxy.hpp"
 
-#include "bin/runner/proxy_connection.hpp"
+#include "runtime/process/proxy_connection.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -53,12 +53,28 @@ unique_fd receive_listener(int handover) {
     return unique_fd(fd);
 }
 
+std::optional<std::string> why_refused(const std::vector<runtime::allowed_host>& hosts, const std::string& host,
+                                       std::uint16_t port, const std::optional<ip_bytes>& address) {
+    if (!address) {
+        return runtime::is_allowed(hosts, host, port)
+                   ? std::nullopt
+                   : std::optional(host + ":" + std::to_string(port) + " is not in sandbox.network");
+    }
+    return runtime::is_allowed_address(hosts, *address, port)
+               ? std::nullopt
+               : std::optional(host + " has a private address, which sandbox.network does not name");
+}
+
 /// The proxy's process: until its parent ends it.
 [[noreturn]] void serve(int handover, const std::vector<runtime::allowed_host>& hosts,
                         std::atomic<std::uint64_t>& refused) {
     const auto listener = receive_listener(handover);
     ::close(handover); // Once only.
-    proxy_rules rules{hosts, refused, {}};
+    runtime::proxy_rules rules;
+    rules.refused = &refused;
+    rules.refusal = [&hosts](const std::string& host, std::uint16_t port, const std::optional<ip_bytes>& address) {
+        return why_refused(hosts, host, port, address);
+    };
     std::counting_semaphore<connections_max> room(connections_max);
     while (listener) {
         room.acquire();
@@ -71,7 +87,7 @@ unique_fd receive_listener(int handover) {
             continue;
         }
         std::thread([&, held = std::make_shared<unique_fd>(std::move(client))] {
-            serve_connection(*held, rules);
+            runtime::serve_connection(*held, rules);
             room.release();
         }).detach();
     }

@@ -273,12 +273,13 @@ struct streams {
 
 /// Until the leader ends, or has to. The wait status, and the reason in `result`.
 int watch(pid_t leader, std::int64_t deadline_ms, bounds_watch& bounds, const unique_fd& signals, streams& s,
-          node_link& node, runtime::command_result& result) {
+          node_link& node, bool ends_with_node, runtime::command_result& result) {
     for (;;) {
         const auto now_ms = monotonic_ms();
         const auto left = deadline_ms - now_ms;
         result.timed_out = left <= 0;
-        result.cancelled = !result.timed_out && (told_to_end(signals) || node.cancel_ordered());
+        result.cancelled = !result.timed_out &&
+                           (told_to_end(signals) || node.cancel_ordered() || (ends_with_node && node.node_is_gone()));
         if (const auto status = reap(leader)) {
             result.timed_out = result.cancelled = false;
             return *status;
@@ -414,7 +415,8 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
     }
     outcome o;
     bounds_watch bounds(spec.project, spec.limits, wrapped ? own_processes : 0, plan.way_out ? plan.way_out->pid() : 0);
-    const auto status = watch(leader, began_ms + spec.limits.time_ms, bounds, signals, s, node, o.result);
+    const auto status =
+        watch(leader, began_ms + spec.limits.time_ms, bounds, signals, s, node, spec.ends_with_node, o.result);
     end_descendants(leader);
     s.drain(node, std::numeric_limits<std::size_t>::max()); // Nobody is left to write.
     o.result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

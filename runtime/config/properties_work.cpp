@@ -35,7 +35,8 @@ constexpr property table[] = {
      .check = check_read<parse_network_grant>},
     {.name = "tools.fetch.allow",
      .member = &config::tools_fetch_allow,
-     .doc = "What `fetch_url` reaches, by commas: `public` (all public addresses), hosts, networks. Empty: it is off.",
+     .doc = "What `fetch_url` and browsers reach, by commas: `public` (all public addresses), hosts, networks. Empty: "
+            "nothing.",
      .check = check_fetch},
     {.name = "tools.own",
      .member = &config::tools_own,

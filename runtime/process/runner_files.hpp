@@ -35,10 +35,12 @@ struct runner_spec {
     std::map<std::string, std::string> environment;
     bool network = false;
     std::vector<std::string> hosts; ///< To be reached through the proxy; none where the network is granted.
+    bool ends_with_node = false;
     command_limits limits;
 };
 BOOST_DESCRIBE_STRUCT(runner_spec, (),
-                      (key, mode, project, working_directory, argv, environment, network, hosts, limits))
+                      (key, mode, project, working_directory, argv, environment, network, hosts, ends_with_node,
+                       limits))
 
 namespace runner_file {
 inline constexpr const char* spec = "spec.json";

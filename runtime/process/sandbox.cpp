@@ -448,6 +448,7 @@ private:
                                               .environment = spec.environment,
                                               .network = spec.network,
                                               .hosts = spec.network ? std::vector<std::string>() : hosts_,
+                                              .ends_with_node = spec.ends_with_node,
                                               .limits = spec.limits}),
                           kept::with_fsync, 0600);
     }

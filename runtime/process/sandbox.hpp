@@ -32,7 +32,8 @@ struct command_spec {
     std::filesystem::path project;                  ///< The only writable tree; also the working directory's root.
     std::string working_directory;                  ///< Relative to the project; must stay inside.
     std::map<std::string, std::string> environment; ///< In addition to a minimal PATH, HOME, LANG.
-    bool network = false; ///< The machine's; else the hosts that the sandbox was made with, through a proxy.
+    bool network = false;        ///< The machine's; else the hosts that the sandbox was made with, through a proxy.
+    bool ends_with_node = false; ///< Cancelled when the node dies; else it goes on to its own end.
     command_limits limits;
 };
 

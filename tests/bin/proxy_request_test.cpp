@@ -1,9 +1,9 @@
-#include "bin/runner/proxy_request.hpp"
+#include "runtime/process/proxy_request.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 using namespace troupe;
-using namespace troupe::runner;
+using namespace troupe::runtime;
 
 BOOST_AUTO_TEST_SUITE(proxy_requests)
 

@@ -1,7 +1,7 @@
 // The runner's files and frames, and what its proxy is asked (255). The first byte chooses.
 #include "bin/runner/confinement.hpp"
-#include "bin/runner/proxy_request.hpp"
 #include "runtime/process/network_grant.hpp"
+#include "runtime/process/proxy_request.hpp"
 #include "runtime/process/runner_files.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -53,7 +53,7 @@ void check_frames(std::string_view bytes, std::uint32_t seed) {
 
 /// What a program in the sandbox says to the proxy.
 void check_request(std::string_view head) {
-    if (const auto r = runner::read_proxy_request(head)) {
+    if (const auto r = read_proxy_request(head)) {
         claim(!r->host.empty() && r->port != 0, "a request has a place");
         claim(r->tunnel == r->head.empty(), "a tunnel carries what comes, and nothing else does");
         claim(r->tunnel || r->head.find("\r\n\r\n") == r->head.size() - 4, "one head is passed on, and no more");

@@ -13,7 +13,7 @@ add_library(troupe_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed_sources} runtime/bus/
             net/client/sse_parser.cpp net/etcd/etcd_session.cpp net/etcd/etcd_wire.cpp actors/identity/id_token.cpp
             actors/kinds/scanned_text.cpp actors/tool/glob.cpp actors/tool/patch.cpp actors/tool/patch_parser.cpp actors/tool/html_text.cpp
             actors/tool/charset.cpp actors/provider/cassette.cpp
-            actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp bin/runner/proxy_request.cpp
+            actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp runtime/process/proxy_request.cpp
             tests/fuzz/entry.cpp tests/fuzz/wire.cpp)
 target_compile_options(troupe_fuzzed PUBLIC -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr
                        -fno-sanitize-recover=all)

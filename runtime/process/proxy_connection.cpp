@@ -1,6 +1,6 @@
-#include "bin/runner/proxy_connection.hpp"
+#include "runtime/process/proxy_connection.hpp"
 
-#include "bin/runner/proxy_request.hpp"
+#include "runtime/process/proxy_request.hpp"
 #include "schemas/base/clock.hpp"
 
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <optional>
 #include <thread>
 
-namespace troupe::runner {
+namespace troupe::runtime {
 
 namespace {
 
@@ -26,9 +26,8 @@ constexpr std::size_t head_bytes_max = 32 * 1024;
 constexpr std::int64_t head_ms_max = 10'000;
 constexpr int connect_ms_max = 10'000;
 constexpr std::int64_t idle_ms_max =
-    300'000;                        ///< As long as a slow server may think. The command's own limit comes first.
+    300'000;                        ///< As long as a slow server may think. The client's own limit comes first.
 constexpr std::int64_t turn_s = 10; ///< A thread looks so often whether its connection is still in use.
-constexpr std::uint64_t bytes_max = 8ULL << 30; ///< Of a command, both ways.
 constexpr std::size_t piece_bytes = 64 * 1024;
 
 bool send_all(int to, std::string_view bytes) {
@@ -108,10 +107,10 @@ struct reached {
 };
 
 /// Looks up the name, and connects to the first of its addresses that may be reached and answers.
-reached reach(const proxy_request& r, const std::vector<runtime::allowed_host>& hosts) {
+reached reach(const proxy_request& r, const proxy_rules& rules) {
     const auto place = r.host + ":" + std::to_string(r.port);
-    if (!runtime::is_allowed(hosts, r.host, r.port)) {
-        return {{}, 403, place + " is not in sandbox.network"};
+    if (auto why = rules.refusal(r.host, r.port, std::nullopt)) {
+        return {{}, 403, std::move(*why)};
     }
     addrinfo wanted{};
     wanted.ai_family = AF_UNSPEC;
@@ -122,17 +121,20 @@ reached reach(const proxy_request& r, const std::vector<runtime::allowed_host>& 
     }
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, ::freeaddrinfo);
     bool allowed = false;
+    std::string why = r.host + " has an address of this link only";
     for (const auto* at = found; at != nullptr; at = at->ai_next) {
         const auto address = ip_of(at->ai_addr);
-        if (address && runtime::is_allowed_address(hosts, *address, r.port)) {
-            allowed = true;
-            if (auto fd = connect_to(*at)) {
-                return {std::move(fd), 0, {}};
-            }
+        auto refused = address ? rules.refusal(r.host, r.port, address) : std::optional(why);
+        if (refused) {
+            why = std::move(*refused);
+            continue;
+        }
+        allowed = true;
+        if (auto fd = connect_to(*at)) {
+            return {std::move(fd), 0, {}};
         }
     }
-    return allowed ? reached{{}, 502, "cannot connect to " + place}
-                   : reached{{}, 403, r.host + " has a private address, which sandbox.network does not name"};
+    return allowed ? reached{{}, 502, "cannot connect to " + place} : reached{{}, 403, std::move(why)};
 }
 
 void set_patience(int fd) {
@@ -163,7 +165,7 @@ public:
             }
             used_ms_ = monotonic_ms();
             const auto size = got < 0 ? 0 : static_cast<std::size_t>(got);
-            if (got < 0 || (rules_.bytes += size) > bytes_max || !send_all(to, {piece.get(), size})) {
+            if (got < 0 || (rules_.bytes += size) > rules_.bytes_max || !send_all(to, {piece.get(), size})) {
                 return end();
             }
             bytes_left -= size;
@@ -216,16 +218,15 @@ void serve_connection(const unique_fd& client, proxy_rules& rules) {
     if (!request) {
         return refuse(client.get(), 400, request.error().detail);
     }
-    if (rules.bytes > bytes_max) {
-        ++rules.refused;
-        return refuse(client.get(), 403, "the command has used up what it may send and receive");
-    }
-    const auto to = reach(*request, rules.hosts);
+    const bool used_up = rules.bytes > rules.bytes_max;
+    const auto to = used_up ? reached{{}, 403, "what may be sent and received is used up"} : reach(*request, rules);
     if (!to.server) {
-        rules.refused += to.status == 403 ? 1 : 0;
+        if (to.status == 403 && rules.refused != nullptr) {
+            ++*rules.refused;
+        }
         return refuse(client.get(), to.status, to.why);
     }
     carry_both(*request, text.substr(head_bytes), client.get(), to.server.get(), rules);
 }
 
-} // namespace troupe::runner
+} // namespace troupe::runtime

@@ -1,4 +1,4 @@
-#include "bin/runner/proxy_request.hpp"
+#include "runtime/process/proxy_request.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <optional>
 
-namespace troupe::runner {
+namespace troupe::runtime {
 
 namespace {
 
@@ -134,4 +134,4 @@ expected<proxy_request> read_proxy_request(std::string_view head) {
     return out;
 }
 
-} // namespace troupe::runner
+} // namespace troupe::runtime

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace troupe::runner {
+namespace troupe::runtime {
 
-/// What a program in the sandbox asks of the proxy.
+/// What a program asks of the proxy. Also compiled into the runner program.
 struct proxy_request {
     bool tunnel = false; ///< CONNECT.
     std::string host;    ///< Without brackets.
@@ -22,4 +22,4 @@ struct proxy_request {
 /// problem is for the program that asked.
 expected<proxy_request> read_proxy_request(std::string_view head);
 
-} // namespace troupe::runner
+} // namespace troupe::runtime
