@@ -50,6 +50,13 @@ constexpr std::array known{
     known_setting{"security.addresses.allowed",
                   "The networks (CIDR) and addresses that the organization may be used from, by people and by keys.",
                   R"({"type":"array","items":{"type":"string","minLength":2,"maxLength":64},"maxItems":200})"},
+    known_setting{"tools.rules",
+                  "What the organization's agents may do with their tools, beside their own rules: the most specific "
+                  "decides, deny wins ties. They hold for runs that start from then on.",
+                  R"({"type":"object","additionalProperties":{"enum":["allow","ask","deny"]},"maxProperties":100})"},
+    known_setting{"tools.kind_rules", "The same for kinds of agents.",
+                  R"({"type":"object","additionalProperties":{"type":"object","additionalProperties":)"
+                  R"({"enum":["allow","ask","deny"]},"maxProperties":100},"maxProperties":100})"},
 };
 
 /// The texts of a list; nothing when it is no list of texts.

@@ -5,7 +5,7 @@
 #include "actors/application/kinds.hpp"
 #include "actors/application/live_figures.hpp"
 #include "actors/application/node_metrics.hpp"
-#include "actors/application/run_browsers.hpp"
+#include "actors/application/run_companions.hpp"
 #include "actors/application/settings_links.hpp"
 #include "actors/compliance/compliance_performer.hpp"
 #include "actors/erasure/erasure_performer.hpp"
@@ -48,6 +48,7 @@ run_services application::impl::run_parts() {
     out.folders = workspaces.get();
     out.commands = sandbox.get();
     out.browsers = browsers.get();
+    out.processes = processes.get();
     out.command_limits.free_bytes_min = static_cast<std::uint64_t>(node->parts().settings->storage_free_bytes_min);
     out.command_network = node->parts().settings->sandbox_network == "all";
     out.end_elsewhere = [this](const uuid& replica, const std::string& command) {
@@ -98,6 +99,9 @@ application::~application() {
         }
         if (impl_->browsers) {
             impl_->browsers->stop();
+        }
+        if (impl_->processes) {
+            impl_->processes->stop();
         }
         impl_->node.reset(); // waits for the performers at work, which use what is destroyed after it
     }
@@ -199,6 +203,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return browsers.error();
     }
     me.browsers = std::move(*browsers);
+    me.processes = make_run_processes(settings, *me.sandbox, *me.node->parts().store);
     me.moved = std::make_unique<moved_commands>(*me.node, *me.sandbox);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
                                                          std::filesystem::absolute(settings.data) / "projects");

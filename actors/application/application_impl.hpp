@@ -18,6 +18,7 @@
 #include "actors/secret/secret_vault.hpp"
 #include "actors/settings/settings_routes.hpp"
 #include "actors/system/system_routes.hpp"
+#include "actors/tool/process_desk.hpp"
 #include "actors/usage/plan_keeper.hpp"
 #include "net/http/route.hpp"
 #include "net/http/server.hpp"
@@ -49,6 +50,7 @@ struct application::impl {
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
     std::unique_ptr<browser_desk> browsers;
+    std::unique_ptr<process_desk> processes;
     std::unique_ptr<moved_commands> moved;
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;

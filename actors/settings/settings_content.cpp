@@ -1,5 +1,7 @@
 #include "actors/settings/settings_content.hpp"
 
+#include "schemas/organization_rules.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -111,12 +113,14 @@ void check_sizes(const settings_content& content, checker& wrong) {
 }
 
 void check_policies(const settings_content& content, checker& wrong) {
-    for (const auto& [place, values] : content) {
-        if (const auto good = parse_security_policy(values, "/" + place); !good) {
-            for (const auto& e : good.error().errors) {
-                wrong.add(e.pointer, e.message);
-            }
+    const auto check = [&wrong](const auto& good) {
+        for (const auto& e : good ? std::vector<field_error>() : good.error().errors) {
+            wrong.add(e.pointer, e.message);
         }
+    };
+    for (const auto& [place, values] : content) {
+        check(parse_security_policy(values, "/" + place));
+        check(parse_organization_rules(values, "/" + place));
     }
 }
 

@@ -132,7 +132,7 @@ public:
     }
 
     void add_all() {
-        if (tool_.name == "run_command") {
+        if (runs_lines()) {
             return add("command");
         }
         if (tool_.name == "apply_patch") {
@@ -152,10 +152,12 @@ public:
     std::vector<call_text> take() { return std::move(out_); }
 
 private:
+    [[nodiscard]] bool runs_lines() const { return tool_.name == "run_command" || tool_.name == "process_start"; }
+
     void add(std::string_view member, json::value value) {
         const auto as_text = value.as_string();
         std::string text = as_text ? std::string(*as_text) : value.dump();
-        if (member == "command" && tool_.name == "run_command") {
+        if (member == "command" && runs_lines()) {
             out_.push_back({std::move(text), call_text_form::command});
         } else if (is_one_of(path_members, member) || member == "paths") {
             add_path(text);

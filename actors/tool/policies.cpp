@@ -47,7 +47,8 @@ std::optional<policy_rule> read_rule(std::string_view name) {
 
 /// 3: the tool, 2: its permission, 1: all tools; 0: not about it.
 int closeness(const policy_rule& rule, const tool_info& tool) {
-    return rule.subject == tool.name ? 3 : rule.subject == tool.permission ? 2 : rule.subject == "*" ? 1 : 0;
+    const bool about_it = rule.subject == tool.name || (!tool.like.empty() && rule.subject == tool.like);
+    return about_it ? 3 : rule.subject == tool.permission ? 2 : rule.subject == "*" ? 1 : 0;
 }
 
 /// deny before ask before allow.

@@ -13,6 +13,8 @@
 ///
 /// A rule is named by what it is about: a tool ("run_command"), a permission ("execute") or all tools ("*"); with a
 /// pattern in parentheses it is about some calls only: "run_command(git *)", "write(src/**)", "deploy(stage=test)".
+/// Rules about a tool are also about those that could do the same with it (`tool_info::like`): who may not run commands
+/// starts no processes either.
 ///
 /// The most specific rule that fits decides: a tool before a permission before "*", then one with a pattern before one
 /// without, then the one with more literal characters. Where two are alike, deny comes before ask before allow. No

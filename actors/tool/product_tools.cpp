@@ -70,6 +70,23 @@ constexpr row running(std::string_view name, std::string_view description) {
                                           .permission = "execute"});
 }
 
+/// About a process that goes on beside; what it wrote meanwhile is saved with the call.
+template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
+constexpr row attending(std::string_view name, std::string_view description) {
+    auto out = running<Arguments, perform>(name, description);
+    out.info.safety = repeat_safety::idempotent;
+    return out;
+}
+
+/// The same, and it has effects that nobody can see afterwards.
+template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
+constexpr row beginning(std::string_view name, std::string_view description) {
+    auto out = running<Arguments, perform>(name, description);
+    out.info.safety = repeat_safety::once;
+    out.info.like = "run_command";
+    return out;
+}
+
 /// Looks at what a browser shows.
 template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
 constexpr row browsing(std::string_view name, std::string_view description) {
@@ -139,6 +156,17 @@ constexpr std::array rows = {
     running<run_command_arguments, run_command>(
         "run_command", "Runs a shell line in a sandbox: only the project is writable. Answers with exit code and "
                        "output. What it leaves in the background is ended with it."),
+    beginning<process_start_arguments, process_tools::start>(
+        "process_start",
+        "Starts a command that goes on beside, such as a server, in the sandbox of run_command, and shows "
+        "what it writes at first. It ends with the run, with the node, or after half an hour without a "
+        "call."),
+    attending<process_output_arguments, process_tools::output>(
+        "process_output", "Shows what a process has written, and whether it is still at work."),
+    beginning<process_input_arguments, process_tools::input>(
+        "process_input", "Writes to the standard input of a process. Read what it answers with process_output."),
+    attending<process_stop_arguments, process_tools::stop>(
+        "process_stop", "Ends a process with all that it started, and shows the last of its output."),
     running<run_tests_arguments, run_tests>(
         "run_tests",
         "Finds out how the project's tests are run, runs them in the sandbox, and reports what passed, what "

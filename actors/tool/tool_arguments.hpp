@@ -173,6 +173,60 @@ struct run_command_arguments {
 };
 BOOST_DESCRIBE_STRUCT(run_command_arguments, (), (command, working_directory, time_limit_ms))
 
+inline constexpr field_rule process_name_rule{
+    .name = "name", .required = true, .min = 1, .max = 64, .doc = "Of the process, as you like."};
+
+struct process_start_arguments {
+    std::string name;
+    std::string command;
+    std::string working_directory;
+    std::string wait_for;
+    std::int64_t wait_ms = 1000;
+    static constexpr field_rule rules[] = {
+        process_name_rule,
+        {.name = "command", .required = true, .min = 1, .max = command_bytes_max, .doc = "Line for sh."},
+        {.name = "working_directory",
+         .max = path_bytes_max,
+         .doc = "Folder, relative to the project; empty: the project."},
+        {.name = "wait_for", .max = 1000, .doc = "Text of its output that says that it is ready."},
+        {.name = "wait_ms",
+         .min = 0,
+         .max = 60'000,
+         .doc = "How long to wait for it, or for output; 1000 when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(process_start_arguments, (), (name, command, working_directory, wait_for, wait_ms))
+
+struct process_output_arguments {
+    std::string name;
+    std::uint64_t since = 0;
+    std::string wait_for;
+    std::int64_t wait_ms = 0;
+    static constexpr field_rule rules[] = {
+        process_name_rule,
+        {.name = "since", .doc = "As `next` of an earlier answer: only what came after it. The last of it is shown."},
+        {.name = "wait_for", .max = 1000, .doc = "Waits until this text stands in it."},
+        {.name = "wait_ms", .min = 0, .max = 60'000, .doc = "How long to wait; does not wait when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(process_output_arguments, (), (name, since, wait_for, wait_ms))
+
+struct process_input_arguments {
+    std::string name;
+    std::string text;
+    static constexpr field_rule rules[] = {process_name_rule,
+                                           {.name = "text",
+                                            .required = true,
+                                            .min = 1,
+                                            .max = 4096,
+                                            .doc = "As it is: with a line feed where one belongs."}};
+};
+BOOST_DESCRIBE_STRUCT(process_input_arguments, (), (name, text))
+
+struct process_stop_arguments {
+    std::string name;
+    static constexpr field_rule rules[] = {process_name_rule};
+};
+BOOST_DESCRIBE_STRUCT(process_stop_arguments, (), (name))
+
 struct fetch_url_arguments {
     std::string url;
     std::uint32_t start_line = 1;

@@ -23,6 +23,15 @@ tool_result search_files(const search_files_arguments& a, const tool_environment
 tool_result run_command(const run_command_arguments& a, const tool_environment& where);
 tool_result recall(const recall_arguments& a, const tool_environment& where);
 
+namespace process_tools {
+
+tool_result start(const process_start_arguments& a, const tool_environment& where);
+tool_result output(const process_output_arguments& a, const tool_environment& where);
+tool_result input(const process_input_arguments& a, const tool_environment& where);
+tool_result stop(const process_stop_arguments& a, const tool_environment& where);
+
+} // namespace process_tools
+
 /// Whether the content is not text: a NUL byte near its beginning, as git decides it.
 bool is_binary(std::string_view content);
 

@@ -122,6 +122,7 @@ struct child_plan {
     std::vector<std::string> environment;
     std::string folder; ///< Where it starts; bubblewrap changes the folder by itself.
     bool own_session = false;
+    unique_fd input;              ///< What it reads.
     unique_fd filter;             ///< Of system calls; none without bubblewrap.
     unique_fd names;              ///< What is /etc/hosts in a network of its own.
     std::optional<proxy> way_out; ///< None where no host is granted.
@@ -139,10 +140,9 @@ struct child_plan {
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); // Whoever started this program may have left some open.
-    const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     auto argv = pointers(plan.argv);
     auto environment = pointers(plan.environment);
-    const bool ok = ::dup2(null, 0) >= 0 && ::dup2(out, 1) >= 0 && ::dup2(err, 2) >= 0 &&
+    const bool ok = ::dup2(plan.input.get(), 0) >= 0 && ::dup2(out, 1) >= 0 && ::dup2(err, 2) >= 0 &&
                     ::dup2(ready, ready_fd) >= 0 && (!plan.filter || ::dup2(plan.filter.get(), filter_fd) >= 0) &&
                     (!plan.names || ::dup2(plan.names.get(), names_fd) >= 0) &&
                     (!plan.way_out || ::dup2(plan.way_out->handover().get(), handover_fd) >= 0) &&
@@ -188,8 +188,23 @@ expected<proxy> start_proxy(const runtime::runner_spec& spec) {
     return proxy::start(std::move(hosts));
 }
 
+/// For writing, too: a pipe that others come to and leave again has no end. It does not wait for them.
+expected<unique_fd> open_input(const std::string& pipe) {
+    unique_fd opened(pipe.empty() ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
+                                  : ::open(pipe.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!opened) {
+        return problem{code::unavailable, "cannot open " + pipe + ": " + std::strerror(errno)};
+    }
+    return opened;
+}
+
 /// What the child is to hold, beside its pipes. The problem means: not started.
 expected<void> equip(child_plan& plan, const runtime::runner_spec& spec) {
+    auto input = open_input(spec.input);
+    if (!input) {
+        return input.error();
+    }
+    plan.input = std::move(*input);
     if (spec.mode != runtime::sandbox_mode::bubblewrap) {
         return {};
     }
@@ -390,6 +405,7 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
                     .environment = command_environment(spec),
                     .folder = wrapped ? "" : spec.project + "/" + spec.working_directory,
                     .own_session = !wrapped,
+                    .input = {},
                     .filter = {},
                     .names = {},
                     .way_out = {}};

@@ -175,6 +175,15 @@ public:
         }
     }
 
+    /// Nothing more is asked on this connection, but when it is shut down nobody waits for the answer any more. A
+    /// client that only says that it asks no more (POLLRDHUP) does.
+    void watch(int client) const {
+        pollfd wait = {client, 0, 0};
+        while (::poll(&wait, 1, -1) < 0 && errno == EINTR) {
+        }
+        end();
+    }
+
     /// Wakes the other way, too.
     void end() const {
         ::shutdown(client_, SHUT_RDWR);
@@ -197,7 +206,12 @@ void carry_both(const proxy_request& r, std::string_view first, int client, int 
         return;
     }
     carrier both(client, server, rules);
-    std::thread up([&] { both.carry(client, server, r.body_bytes - sent_already, r.tunnel); });
+    std::thread up([&] {
+        both.carry(client, server, r.body_bytes - sent_already, r.tunnel);
+        if (!r.tunnel) {
+            both.watch(client);
+        }
+    });
     both.carry(server, client, std::numeric_limits<std::uint64_t>::max(), true);
     if (!r.tunnel) {
         both.end(); // The answer is complete: no more is asked on this connection.

@@ -36,10 +36,11 @@ struct runner_spec {
     bool network = false;
     std::vector<std::string> hosts; ///< To be reached through the proxy; none where the network is granted.
     bool ends_with_node = false;
+    std::string input; ///< A named pipe; empty: none.
     command_limits limits;
 };
 BOOST_DESCRIBE_STRUCT(runner_spec, (),
-                      (key, mode, project, working_directory, argv, environment, network, hosts, ends_with_node,
+                      (key, mode, project, working_directory, argv, environment, network, hosts, ends_with_node, input,
                        limits))
 
 namespace runner_file {

@@ -449,6 +449,7 @@ private:
                                               .network = spec.network,
                                               .hosts = spec.network ? std::vector<std::string>() : hosts_,
                                               .ends_with_node = spec.ends_with_node,
+                                              .input = spec.input.string(),
                                               .limits = spec.limits}),
                           kept::with_fsync, 0600);
     }

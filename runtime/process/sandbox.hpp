@@ -34,6 +34,7 @@ struct command_spec {
     std::map<std::string, std::string> environment; ///< In addition to a minimal PATH, HOME, LANG.
     bool network = false;        ///< The machine's; else the hosts that the sandbox was made with, through a proxy.
     bool ends_with_node = false; ///< Cancelled when the node dies; else it goes on to its own end.
+    std::filesystem::path input = {}; ///< A named pipe that the command reads; empty: there is nothing to read.
     command_limits limits;
 };
 

@@ -46,6 +46,16 @@ BOOST_AUTO_TEST_CASE(the_most_specific_rule_decides_and_says_its_name) {
     BOOST_TEST(judged({}, "read_file", path("a")).rule.empty());
 }
 
+BOOST_AUTO_TEST_CASE(rules_about_commands_are_about_processes_too) {
+    BOOST_TEST(denies("run_command", "process_start", command("make")));
+    BOOST_TEST(denies("run_command(make *)", "process_start", command("make run")));
+    BOOST_TEST(allows("run_command(make *)", "process_start", command("make run")));
+    BOOST_TEST(!allows("run_command(make *)", "process_start", command("make run; rm x")));
+    BOOST_TEST(denies("run_command", "process_input", R"({"name":"sh","text":"rm x\n"})"));
+    BOOST_TEST(!denies("process_start", "run_command", command("make")));
+    BOOST_TEST(!denies("run_command", "process_output", R"({"name":"sh"})"));
+}
+
 BOOST_AUTO_TEST_CASE(of_two_that_are_alike_deny_comes_before_ask_before_allow) {
     // as many literal characters, of the same tool
     BOOST_TEST(

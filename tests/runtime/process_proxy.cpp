@@ -100,4 +100,24 @@ BOOST_AUTO_TEST_CASE(its_end_ends_what_is_open) {
     BOOST_TEST(::recv(fd.get(), &byte, 1, 0) <= 0);
 }
 
+BOOST_AUTO_TEST_CASE(its_end_waits_for_no_answer) {
+    const unique_fd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); // takes connections, and says nothing
+    auto here = place_of(0);
+    socklen_t size = sizeof here;
+    BOOST_REQUIRE(::bind(silent.get(), reinterpret_cast<sockaddr*>(&here), size) == 0);
+    BOOST_REQUIRE(::listen(silent.get(), 1) == 0);
+    ::getsockname(silent.get(), reinterpret_cast<sockaddr*>(&here), &size);
+    auto proxy = runtime::proxy_server::start([](auto&&...) { return std::optional<std::string>(); });
+    BOOST_REQUIRE(proxy);
+    const unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto place = place_of((*proxy)->port());
+    BOOST_REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0);
+    const auto asked = "GET http://127.0.0.1:" + std::to_string(ntohs(here.sin_port)) + "/ HTTP/1.1\r\n\r\n";
+    BOOST_REQUIRE(::send(fd.get(), asked.data(), asked.size(), 0) == static_cast<ssize_t>(asked.size()));
+    const unique_fd reached(::accept4(silent.get(), nullptr, nullptr, SOCK_CLOEXEC)); // it is asked now
+    proxy->reset();
+    char byte = 0;
+    BOOST_TEST(::recv(fd.get(), &byte, 1, 0) <= 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(every_known_setting_is_read) {
     BOOST_TEST(p.mfa_required);
     BOOST_TEST((p.mfa_roles == std::vector<std::string>{"owner"}));
     BOOST_TEST(p.addresses.contains(std::string_view("2001:db8::7")));
-    BOOST_TEST(known_settings().size() == 8U);
+    BOOST_TEST(known_settings().size() == 10U);
 }
 
 BOOST_AUTO_TEST_CASE(addresses_bind_people_and_keys_in_both_families) {

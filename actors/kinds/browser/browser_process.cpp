@@ -1,5 +1,6 @@
 #include "actors/kinds/browser/browser_process.hpp"
 
+#include "actors/tool/background_command.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 
@@ -10,7 +11,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 namespace troupe::actors {
@@ -66,15 +66,13 @@ expected<std::string> find_program() {
 } // namespace
 
 struct browser_process::impl {
-    runtime::sandbox& commands;
-    std::string key;
     fs::path folder;
     std::mutex mutex;
     std::condition_variable_any changed;
     std::string said; ///< On its standard error, until it says where it listens.
     std::string url;
-    std::optional<std::string> end; ///< Why it has ended.
-    std::jthread thread;
+    std::optional<std::string> end;              ///< Why it has ended.
+    std::unique_ptr<background_command> command; ///< Ends first: it tells the others.
 
     void hear(std::string_view text) {
         const std::scoped_lock lock(mutex);
@@ -94,23 +92,14 @@ struct browser_process::impl {
         }
     }
 
-    void run(const runtime::command_spec& spec, const std::stop_token& stop) {
-        const auto done = commands.run(
-            key, spec, stop, [this](bool is_stderr, std::string_view text) { is_stderr ? hear(text) : void(); });
+    void hear_end(std::string how) {
         const std::scoped_lock lock(mutex);
-        if (!done) {
-            end = done.error().detail;
-        } else if (!done->over_limit.empty()) {
-            end = done->over_limit;
-        } else {
-            end = fmt::format("it ended with code {}", done->exit_code);
-        }
+        end = std::move(how);
         changed.notify_all();
     }
 
     ~impl() {
-        thread = {}; // asks it to stop, and waits
-        commands.forget(key);
+        command.reset();
         std::error_code failed;
         fs::remove_all(folder, failed);
         if (failed) {
@@ -136,7 +125,7 @@ expected<std::unique_ptr<browser_process>> browser_process::start(runtime::sandb
     if (failed) {
         return file_problem("create", folder.native(), failed.value());
     }
-    auto made = std::unique_ptr<impl>(new impl{commands, std::move(key), folder, {}, {}, {}, {}, {}, {}});
+    auto made = std::unique_ptr<impl>(new impl{folder, {}, {}, {}, {}, {}, {}});
     if (auto written = write_file(folder / "fonts.conf", fonts, kept::without_fsync, 0600); !written) {
         return written.error();
     }
@@ -144,11 +133,15 @@ expected<std::unique_ptr<browser_process>> browser_process::start(runtime::sandb
     spec.argv = command(*program, proxy_port);
     spec.project = folder;
     spec.network = true;
-    spec.ends_with_node = true;
     spec.limits.time_ms = life_ms_max;
     spec.limits.memory_bytes = memory_bytes_max;
     spec.limits.processes = tasks_max;
-    made->thread = std::jthread([&me = *made, spec](const std::stop_token& told) { me.run(spec, told); });
+    auto* told = made.get();
+    made->command = std::make_unique<background_command>(
+        commands, std::move(key), std::move(spec),
+        background_command::listener{
+            [told](bool is_stderr, std::string_view text) { is_stderr ? told->hear(text) : void(); },
+            [told](std::string how) { told->hear_end(std::move(how)); }});
     std::unique_lock lock(made->mutex);
     made->changed.wait_for(lock, stop, std::chrono::milliseconds(start_ms_max),
                            [&] { return !made->url.empty() || made->end; });

@@ -1,4 +1,4 @@
-#include "actors/application/run_browsers.hpp"
+#include "actors/application/run_companions.hpp"
 
 #include "schemas/base/json.hpp"
 #include "storage/views.hpp"
@@ -33,6 +33,14 @@ expected<std::unique_ptr<browser_desk>> make_run_browsers(const runtime::config&
         browser_desk::settings{.folder = std::filesystem::absolute(settings.data) / "browsers",
                                .commands = &commands,
                                .allowed = std::move(*allowed),
+                               .has_ended = [&store](const entity_address& run) { return has_ended(store, run); }});
+}
+
+std::unique_ptr<process_desk> make_run_processes(const runtime::config& settings, runtime::sandbox& commands,
+                                                 const storage::store& store) {
+    return std::make_unique<process_desk>(
+        process_desk::settings{.folder = std::filesystem::absolute(settings.data) / "processes",
+                               .commands = &commands,
                                .has_ended = [&store](const entity_address& run) { return has_ended(store, run); }});
 }
 
