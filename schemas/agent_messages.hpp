@@ -4,7 +4,7 @@
 #include "schemas/base/described.hpp"
 #include "schemas/run.hpp"
 
-/// Commands to an agent (kind "agent") from other features.
+/// Commands to an agent (kind "agent") from other features; `run_ended` goes to a run (kind "run"), too.
 namespace troupe {
 
 /// From a task: work on it. A task that is queued already is replaced and keeps its place among its priority.
@@ -37,17 +37,18 @@ struct remember_rule {
 };
 BOOST_DESCRIBE_STRUCT(remember_rule, (), (rule, policy))
 
-/// From a run that an agent started, when it has ended for good. Unknown runs are ignored.
+/// From a run, to the agent or the run that started it, when it has ended for good. Unknown runs are ignored.
 struct run_ended {
-    static constexpr int version = 2;
+    static constexpr int version = 3;
     uuid run_id;
     std::optional<uuid> task_id;
     run_status status = run_status::failed; ///< succeeded, failed or cancelled.
     std::optional<std::string> result;
     std::optional<std::string> error;
     std::optional<json::raw> output = {}; ///< Structured, as its schema wants it.
+    budget used = {};                     ///< With what was reserved for calls that have no outcome.
 };
-BOOST_DESCRIBE_STRUCT(run_ended, (), (run_id, task_id, status, result, error, output))
+BOOST_DESCRIBE_STRUCT(run_ended, (), (run_id, task_id, status, result, error, output, used))
 
 } // namespace troupe
 

@@ -95,7 +95,7 @@ struct run_document {
     std::string model;
     std::uint32_t step = 0; ///< Model calls so far; a fork goes on counting where it began.
     budget limits;
-    budget used;
+    budget used; ///< Its own, and that of the runs that it started and that have ended.
     std::vector<waiting_for> waiting;
     std::optional<std::string> result; ///< The answer (`finish`).
     std::optional<std::string> error;  ///< Why it failed or was cancelled.
@@ -109,11 +109,12 @@ struct run_document {
     std::optional<json::raw> parameters = {};    ///< As they were given.
     std::optional<json::raw> result_schema = {}; ///< That the output fits when it succeeded.
     std::optional<json::raw> output = {};        ///< The structured part of the result (`finish`).
+    std::optional<uuid> parent_run_id = {};      ///< The run that started it for a part of its work.
 };
 BOOST_DESCRIBE_STRUCT(run_document, (),
                       (id, goal, status, project_id, agent_id, task_id, forked_from, model, step, limits, used, waiting,
                        result, error, version_before, created_by, created_at, started_at, finished_at, updated_at, kind,
-                       parameters, result_schema, output))
+                       parameters, result_schema, output, parent_run_id))
 
 /// An item of GET /runs/{id}/steps, oldest first. Key: step and call ("00003.001"; a model call is call 0).
 struct step_document {
@@ -132,11 +133,12 @@ struct step_document {
     std::optional<std::string> error;
     timestamp started_at;
     std::optional<timestamp> finished_at;
-    std::optional<std::string> rule = {}; ///< Of a person, by which a call was allowed without asking.
+    std::optional<std::string> rule = {};  ///< Of a person, by which a call was allowed without asking.
+    std::optional<uuid> child_run_id = {}; ///< The run that does the call.
 };
 BOOST_DESCRIBE_STRUCT(step_document, (),
                       (key, step, call, type, status, attempt, tool, arguments, content, details, input_tokens,
-                       output_tokens, error, started_at, finished_at, rule))
+                       output_tokens, error, started_at, finished_at, rule, child_run_id))
 
 /// Live only, channel runs/{id}, kind "token": text of the model call in flight. `offset` counts bytes, so that a
 /// reader can resume; the past of the call in flight is given first to late joiners.

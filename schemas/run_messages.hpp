@@ -7,11 +7,11 @@
 /// Commands to a run (kind "run") from other features.
 namespace troupe {
 
-/// From an agent, or from the edge. Members as in `run_document`. When it has ended, the run sends `run_ended`
-/// (schemas/agent_messages.hpp) to its agent: to one of the product if it works on a task, to one of another kind
-/// always.
+/// From an agent, another run, or from the edge. Members as in `run_document`. When it has ended, the run sends
+/// `run_ended` (schemas/agent_messages.hpp) to the run that started it, and to its agent: to one of the product if it
+/// works on a task, to one of another kind always.
 struct create_run {
-    static constexpr int version = 2;
+    static constexpr int version = 3;
     std::string goal;
     std::optional<uuid> project_id;
     std::optional<uuid> agent_id;
@@ -27,15 +27,19 @@ struct create_run {
     std::optional<json::raw> parameters = {};
     std::optional<json::raw> result_schema = {}; ///< Absent: the kind's, if it has one.
     approval_terms approvals = {};
+    std::optional<uuid> parent_run_id = {}; ///< The run that does a part of its work with this one.
+    std::uint32_t depth = 0;                ///< Runs above it: each is one deeper than its parent.
+    /// Rules of those for whom it works, beside its own `tools`: a call may do what all of them let it do.
+    std::vector<std::map<std::string, tool_policy>> ceilings = {};
 };
 BOOST_DESCRIBE_STRUCT(create_run, (),
                       (goal, project_id, agent_id, task_id, instructions, model, tools, limits, on_unknown, created_by,
-                       agent_kind, kind, parameters, result_schema, approvals))
+                       agent_kind, kind, parameters, result_schema, approvals, parent_run_id, depth, ceilings))
 
 /// A run that goes on where a step of another one had ended, as if its past were its own. Nothing of that is done
 /// again.
 struct fork_run {
-    static constexpr int version = 2;
+    static constexpr int version = 3;
     create_run run;
     uuid run_id; ///< Of the same organization.
     std::uint32_t step = 0;

@@ -55,6 +55,11 @@ public:
     /// another one is just writing. The turn ends with what is returned; null when `stop` came before the turn.
     [[nodiscard]] virtual std::shared_ptr<void> take_turn(const entity_address& project, std::stop_token stop) = 0;
 
+    /// Who was the last to change the file, when that was another run than `by`, after `since`; else empty.
+    [[nodiscard]] virtual expected<std::string> changed_elsewhere(const entity_address& project,
+                                                                  const std::string& path, const std::string& by,
+                                                                  timestamp since) const = 0;
+
     /// Removes what this node keeps of an organization's projects beside the journal: managed folders and indexes. For
     /// its erasure; folders of the operator's own stay.
     virtual expected<void> remove_of(const uuid& organization) = 0;

@@ -1,6 +1,8 @@
+#include "actors/common/stored.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "schemas/base/json.hpp"
+#include "schemas/project.hpp"
 #include "storage/base.hpp"
 #include "storage/log_reader.hpp"
 
@@ -11,6 +13,18 @@
 #include <vector>
 
 namespace troupe::actors {
+
+expected<std::string> project_workspaces::changed_elsewhere(const entity_address& project, const std::string& path,
+                                                            const std::string& by, timestamp since) const {
+    const auto name = std::filesystem::path(path).lexically_normal().string();
+    const auto file = read_stored<file_document>(store_, project, files_collection, name);
+    if (!file) {
+        return file.error();
+    }
+    const bool is_news =
+        *file && (*file)->updated_by != by && (*file)->updated_at > since && (*file)->updated_by.starts_with("run/");
+    return is_news ? (*file)->updated_by : std::string();
+}
 
 expected<std::vector<project_change>> project_workspaces::changes_by(const entity_address& project,
                                                                      const std::string& by) const {

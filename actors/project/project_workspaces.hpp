@@ -30,6 +30,8 @@ public:
     expected<prepared> prepare(const entity_address& project, bool first, runtime::effect_context& ctx) override;
     expected<saved> save(const entity_address& project, const std::string& by, runtime::effect_context& ctx) override;
     [[nodiscard]] std::shared_ptr<void> take_turn(const entity_address& project, std::stop_token stop) override;
+    [[nodiscard]] expected<std::string> changed_elsewhere(const entity_address& project, const std::string& path,
+                                                          const std::string& by, timestamp since) const override;
     expected<void> remove_of(const uuid& organization) override;
     [[nodiscard]] expected<std::vector<project_change>> changes_by(const entity_address& project,
                                                                    const std::string& by) const override;

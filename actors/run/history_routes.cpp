@@ -89,6 +89,8 @@ expected<net::command_payload> fork_payload(const runtime::services& s, const ne
     limit(run.limits.cost_micros, body->limits.cost_micros);
     limit(run.limits.time_ms, body->limits.time_ms);
     run.task_id.reset(); // the task has its run
+    run.parent_run_id.reset();
+    run.depth = 0; // it works for whoever asked
     run.created_by = r.who.name;
     if (auto named = check_named(s, r, "project", run.project_id); !named) {
         return named.error();

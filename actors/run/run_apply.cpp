@@ -1,5 +1,6 @@
 #include "actors/common/model.hpp"
 #include "actors/run/context_fold.hpp"
+#include "actors/run/run_children.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_finish.hpp"
 #include "actors/run/run_model.hpp"
@@ -22,6 +23,14 @@ void tick(run_progress& p, timestamp now) {
         p.working_since = now;
     }
     p.updated_at = now;
+}
+
+/// Beside children the clock goes on only while it works itself: their time is counted by them.
+void keep_time(run_progress& p, timestamp now) {
+    if (p.status != run_status::running) {
+        return;
+    }
+    p.working_since = waits_for_others(p) ? std::nullopt : std::optional(p.working_since.value_or(now));
 }
 
 /// The agent of the product that it works for.
@@ -156,6 +165,25 @@ void apply(run_progress& p, const tool_call_started& e, const event_context& at)
     }
 }
 
+void apply(run_progress& p, const child_started& e, const event_context& at) {
+    if (auto* call = call_at(p, e.step, e.call)) {
+        call->phase = call_phase::started;
+        call->started_at = call->started_at.value_or(at.time);
+        call->child_run_id = e.run_id;
+        call->lent = e.wish.limits;
+        call->rule = e.rule;
+    }
+    owe(p.owed, run_model::kind, e.run_id, e.wish);
+}
+
+void apply(run_progress& p, const child_ended& e, const event_context&) {
+    p.used.steps += e.end.used.steps;
+    p.used.tokens += e.end.used.tokens;
+    p.used.cost_micros += e.end.used.cost_micros;
+    p.used.time_ms += e.end.used.time_ms;
+    p.unverified = p.unverified || p.request.project_id; // it works on the same files
+}
+
 void apply(run_progress& p, const tool_call_finished& e, const event_context&) {
     p.unverified = e.attempt > 0 ? is_unverified_after(p, e) : p.unverified;
     if (auto* call = call_at(p, e.step, e.call)) {
@@ -233,10 +261,16 @@ void end(run_progress& p, run_status status, const event_context& at, std::strin
         if (call.phase == call_phase::asked && call.approval_id) {
             owe(p.owed, "approval", *call.approval_id, withdraw_approval{std::string(why)});
         }
+        if (call.phase == call_phase::started && call.child_run_id) {
+            owe(p.owed, run_model::kind, *call.child_run_id, cancel_run{"The run that had started it has ended."});
+        }
+    }
+    const run_ended news{p.id, p.request.task_id, status, p.result, p.error, p.output, spent_of(p)};
+    if (p.request.parent_run_id) {
+        owe(p.owed, run_model::kind, *p.request.parent_run_id, news);
     }
     if (p.request.agent_id && (p.request.task_id || p.request.agent_kind != "agent")) {
-        owe(p.owed, p.request.agent_kind, *p.request.agent_id,
-            run_ended{p.id, p.request.task_id, status, p.result, p.error, p.output});
+        owe(p.owed, p.request.agent_kind, *p.request.agent_id, news);
     }
 }
 
@@ -282,7 +316,11 @@ void apply_progress(run_progress& p, const run_event& e, const event_context& at
         p.working_since = moved->since; // what lies before was no work
     }
     tick(p, at.time);
+    const bool had_children = has_children(p);
     std::visit([&](const auto& each) { actors::apply(p, each, at); }, e);
+    if (had_children || has_children(p)) {
+        keep_time(p, at.time);
+    }
 }
 
 run_state run_model::apply(state s, const event& e, const runtime::event_context& at) {
@@ -303,6 +341,8 @@ v2::run_state v1::upcast(const v1::run_state& old) { return with_defaults<v2::ru
 
 v3::run_state v2::upcast(const v2::run_state& old) { return with_defaults<v3::run_state>(old); }
 
-troupe::actors::run_state v3::upcast(const v3::run_state& old) { return with_defaults<troupe::actors::run_state>(old); }
+v4::run_state v3::upcast(const v3::run_state& old) { return with_defaults<v4::run_state>(old); }
+
+troupe::actors::run_state v4::upcast(const v4::run_state& old) { return with_defaults<troupe::actors::run_state>(old); }
 
 } // namespace troupe::actors

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/common/debts.hpp"
+#include "schemas/agent_messages.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/run.hpp"
 #include "schemas/run_messages.hpp"
@@ -49,7 +50,7 @@ BOOST_DESCRIBE_STRUCT(model_price, (), (input_micros, output_micros))
 
 /// A run whose goal is the first word of a conversation: what was said since is its past.
 struct begin_conversation {
-    static constexpr int version = 2;
+    static constexpr int version = 3;
     create_run run;
     std::vector<context_message> messages; ///< After the goal.
 };
@@ -262,7 +263,7 @@ namespace troupe::actors {
 
 using run_command =
     std::variant<create_run, fork_run, begin_conversation, give_context, begin_run, record_start_failure,
-                 mark_model_call, record_model_reply, record_model_failure, fold_context, record_tool_result,
+                 mark_model_call, record_model_reply, record_model_failure, fold_context, record_tool_result, run_ended,
                  resolve_approval, cancel_run, end_back_off, check_time, record_clean_up, debt_settled>;
 
 } // namespace troupe::actors

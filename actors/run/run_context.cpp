@@ -2,6 +2,7 @@
 
 #include "actors/common/model.hpp"
 #include "actors/kinds/kind.hpp"
+#include "actors/run/run_children.hpp"
 #include "actors/run/run_finish.hpp"
 #include "actors/tool/policies.hpp"
 #include "actors/tool/tool.hpp"
@@ -97,7 +98,19 @@ tool_policies rules_of(const run_progress& p) {
     return rules;
 }
 
+tool_verdict judge(const run_progress& p, const tool_info& tool, std::string_view arguments) {
+    auto out = judge_call(rules_of(p), tool, arguments);
+    for (const auto& rules : p.request.ceilings) {
+        auto above = judge_call(rules, tool, arguments);
+        out = above.policy > out.policy ? std::move(above) : std::move(out);
+    }
+    return out;
+}
+
 bool is_offered(const run_progress& p, std::string_view tool) {
+    if (tool == spawn_agent_tool_name) {
+        return p.request.depth < run_depth_max;
+    }
     if (tool == recall_tool_name) {
         return p.folded > 0;
     }
@@ -113,10 +126,14 @@ bool is_offered(const run_progress& p, std::string_view tool) {
 std::vector<std::string> tools_of(const run_progress& p) {
     std::vector<std::string> names;
     const auto rules = rules_of(p);
+    const auto is_out = [&](const tool_info& tool) {
+        return is_ruled_out(rules, tool) ||
+               std::ranges::any_of(p.request.ceilings, [&](const auto& above) { return is_ruled_out(above, tool); });
+    };
     for (const auto& tool : all_tools()) {
         const bool usable = (p.request.project_id || !tool.needs_project) && is_offered(p, tool.name);
         // `finish` has no effect but the end: denying it would only make the run longer.
-        if (usable && (tool.name == "finish" || !is_ruled_out(rules, tool))) {
+        if (usable && (tool.name == "finish" || !is_out(tool))) {
             names.emplace_back(tool.name);
         }
     }
@@ -139,6 +156,14 @@ std::optional<context_message> message_of(const run_progress& before, const run_
             [&](const tool_call_skipped& x) -> message { return tool_message(before, x.call, x.content, true); },
             [](const auto&) -> message { return std::nullopt; }},
         e);
+}
+
+std::string bounded_content(std::string content) {
+    if (content.size() > tool_content_bytes_max) {
+        content.resize(tool_content_bytes_max);
+        content += "\n[… cut …]\n";
+    }
+    return content;
 }
 
 std::uint64_t bytes_of(const context_message& m) {

@@ -22,6 +22,9 @@ inline constexpr std::uint32_t output_tokens_min = 256;
 /// The rules of its tools: those that it began with, and those that people had it remember.
 tool_policies rules_of(const run_progress& p);
 
+/// What is to be done with a call: by its own rules, and by those of the ones it works for; the strictest counts.
+tool_verdict judge(const run_progress& p, const tool_info& tool, std::string_view arguments);
+
 /// Whether runs of this kind have the tool at all: a kind's own tools are for its runs, and for those whose policies
 /// name them; `recall` is for runs of which something was folded.
 bool is_offered(const run_progress& p, std::string_view tool);
@@ -32,6 +35,9 @@ std::vector<std::string> tools_of(const run_progress& p);
 
 /// The message that an event adds to the context, if any. `before` is the progress without the event.
 std::optional<context_message> message_of(const run_progress& before, const run_event& e);
+
+/// A tool's result, as long as the model gets it.
+std::string bounded_content(std::string content);
 
 /// Bytes of a message, for the estimate.
 std::uint64_t bytes_of(const context_message& m);

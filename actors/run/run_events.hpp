@@ -3,8 +3,10 @@
 #include "actors/common/debts.hpp"
 #include "actors/common/upcast.hpp"
 #include "actors/run/create_run_v1.hpp"
+#include "actors/run/create_run_v2.hpp"
 #include "actors/run/run_commands.hpp"
 #include "actors/run/run_parts.hpp"
+#include "schemas/agent_messages.hpp"
 #include "schemas/approval.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/run.hpp"
@@ -30,6 +32,8 @@ BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
 
 } // namespace v1
 
+namespace v2 {
+
 struct run_created : create_run {
     static constexpr int version = 2;
     using previous = v1::run_created;
@@ -37,11 +41,26 @@ struct run_created : create_run {
 };
 BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
 
+} // namespace v2
+
+struct run_created : create_run {
+    static constexpr int version = 3;
+    using previous = v2::run_created;
+    uuid organization;
+};
+BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
+
 namespace v1 {
+
+inline auto upcast(const run_created& old) { return with_defaults<v2::run_created>(old); }
+
+} // namespace v1
+
+namespace v2 {
 
 inline auto upcast(const run_created& old) { return with_defaults<troupe::actors::run_created>(old); }
 
-} // namespace v1
+} // namespace v2
 
 /// Beside `run_created`: where its past comes from.
 struct run_forked {
@@ -273,6 +292,24 @@ inline auto upcast(const tool_call_started& old) { return with_defaults<troupe::
 
 } // namespace v2
 
+/// Intent of a call that another run does. What its limits are is taken from this one's until it has ended.
+struct child_started {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    uuid run_id;
+    create_run wish;
+    std::string rule; ///< That a person had remembered, and that allowed it.
+};
+BOOST_DESCRIBE_STRUCT(child_started, (), (step, call, run_id, wish, rule))
+
+/// What it used counts as used by this run. What the model reads of it is in the `tool_call_finished` that follows.
+struct child_ended {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    run_ended end;
+};
+BOOST_DESCRIBE_STRUCT(child_ended, (), (step, call, end))
+
 /// `content` is what the model reads. Attempt 0: nothing was performed (a bad call, or an answered question).
 struct tool_call_finished {
     std::uint32_t step = 0;
@@ -442,6 +479,8 @@ TROUPE_NAMED(troupe::actors::model_call_failed)
 TROUPE_NAMED(troupe::actors::context_folded)
 TROUPE_NAMED(troupe::actors::continuation_asked)
 TROUPE_NAMED(troupe::actors::tool_call_started)
+TROUPE_NAMED(troupe::actors::child_started)
+TROUPE_NAMED(troupe::actors::child_ended)
 TROUPE_NAMED(troupe::actors::tool_call_finished)
 TROUPE_NAMED(troupe::actors::tool_call_unknown)
 TROUPE_NAMED(troupe::actors::tool_call_denied)
@@ -458,8 +497,8 @@ namespace troupe::actors {
 
 using run_event = std::variant<run_created, run_forked, context_given, run_started, model_call_started, model_call_sent,
                                model_call_finished, model_call_failed, context_folded, continuation_asked,
-                               tool_call_started, tool_call_finished, tool_call_unknown, tool_call_denied,
-                               tool_call_skipped, approval_requested, approval_resolved, run_finished, run_failed,
-                               run_cancelled, work_time_moved, run_cleaned_up, debt_cleared>;
+                               tool_call_started, child_started, child_ended, tool_call_finished, tool_call_unknown,
+                               tool_call_denied, tool_call_skipped, approval_requested, approval_resolved, run_finished,
+                               run_failed, run_cancelled, work_time_moved, run_cleaned_up, debt_cleared>;
 
 } // namespace troupe::actors

@@ -61,6 +61,14 @@ std::string verify_first(const std::string& tools) {
 
 } // namespace
 
+std::string in_words(const problem& p) {
+    auto out = p.detail;
+    for (const auto& e : p.errors) {
+        out += fmt::format(" {}: {}.", e.pointer, e.message);
+    }
+    return out;
+}
+
 expected<void> check_wish(const create_run& wish) {
     if (auto fits = check_parameters(wish.kind, wish.parameters ? wish.parameters->text : "{}"); !fits) {
         return fits;
@@ -122,7 +130,7 @@ run_failed not_finished(const run_progress& p) {
 
 bool may_change_project(std::string_view name) {
     const auto* tool = find_tool(name);
-    return !tool || tool->writes; // one that was removed since may have
+    return !tool || tool->writes || name == spawn_agent_tool_name; // one that was removed since may have
 }
 
 bool is_unverified_after(const run_progress& before, const tool_call_finished& e) {

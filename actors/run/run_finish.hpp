@@ -11,6 +11,9 @@
 /// What a run of a kind takes and has to give, and what has to be shown before it may succeed. Pure.
 namespace troupe::actors {
 
+/// A problem with its places, for a text.
+std::string in_words(const problem& p);
+
 /// `invalid_request` with pointers: parameters that the kind does not take, a result schema that cannot be used.
 expected<void> check_wish(const create_run& wish);
 

@@ -1,5 +1,6 @@
 #include "actors/run/run_loop.hpp"
 
+#include "actors/run/run_children.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_finish.hpp"
 #include "actors/run/run_model.hpp"
@@ -106,6 +107,10 @@ json::raw arguments_of(const call_state& call) {
 }
 
 run_event started(const numbered_call& c, const runtime::context& context, std::string rule = {}) {
+    if (c.state.tool == spawn_agent_tool_name) {
+        auto child = plan_child(c.p, c.number, std::move(rule), context);
+        return child ? run_event(std::move(*child)) : answered(c, in_words(child.error()), true);
+    }
     return tool_call_started{c.p.step,     c.number,       c.state.attempt + 1, c.state.tool, arguments_of(c.state),
                              context.node, std::move(rule)};
 }
@@ -132,6 +137,9 @@ T decoded(const call_state& call) {
 std::string shown(const call_state& call) {
     if (call.tool == "run_command") {
         return "Run the command: " + decoded<run_command_arguments>(call).command;
+    }
+    if (call.tool == spawn_agent_tool_name) {
+        return "Let another agent work: " + decoded<spawn_agent_arguments>(call).goal;
     }
     const auto path = decoded<list_files_arguments>(call).path;
     return "Call the tool " + call.tool + (path.empty() ? "" : " on " + path);
@@ -165,7 +173,7 @@ run_event first_event(const numbered_call& c, const runtime::context& context) {
         auto mistake = mistake_in_finish(c.p, decoded<finish_arguments>(c.state));
         return mistake ? answered(c, std::move(*mistake), true) : answered(c, "The run ends here.", false);
     }
-    auto verdict = judge_call(rules_of(c.p), *find_tool(c.state.tool), c.state.arguments);
+    auto verdict = judge(c.p, *find_tool(c.state.tool), c.state.arguments);
     if (verdict.policy == tool_policy::deny) {
         return denied(
             c, fmt::format("This call of {} is not allowed: the rule \"{}\" denies it. Reach the goal without it.",
@@ -240,11 +248,11 @@ run_event end_of(const finish_arguments& said) {
     return run_failed{"goal_not_reached", said.result, said.output};
 }
 
-/// What may be at work beside others: it changes nothing, here or elsewhere. All else has its turn in the model's
-/// order.
+/// What may be at work beside others: it changes nothing, here or elsewhere, or it is a run of its own. All else has
+/// its turn in the model's order.
 bool is_free(const call_state& call) {
     const auto* tool = find_tool(call.tool);
-    return !tool || (tool->safety == repeat_safety::idempotent && !tool->writes);
+    return !tool || call.tool == spawn_agent_tool_name || (tool->safety == repeat_safety::idempotent && !tool->writes);
 }
 
 /// The first event that is due for the calls of this step. `whole`: all of them are finished.

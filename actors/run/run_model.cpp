@@ -1,6 +1,7 @@
 #include "actors/run/run_model.hpp"
 
 #include "actors/common/model.hpp"
+#include "actors/run/run_children.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_finish.hpp"
 #include "actors/run/run_loop.hpp"
@@ -92,15 +93,6 @@ decision_result decide(const run_progress& p, begin_conversation c, const contex
         add_context(*made, 0, c.messages);
     }
     return made;
-}
-
-/// A problem with its places, for a text.
-std::string in_words(const problem& p) {
-    auto out = p.detail;
-    for (const auto& e : p.errors) {
-        out += fmt::format(" {}: {}.", e.pointer, e.message);
-    }
-    return out;
 }
 
 budget in_force(budget given, const budget& defaults) {
@@ -270,13 +262,6 @@ json::raw bounded_details(const json::raw& details) {
     return {R"({"omitted_bytes":)" + std::to_string(details.text.size()) + "}"};
 }
 
-std::string bounded_content(const std::string& content) {
-    if (content.size() <= tool_content_bytes_max) {
-        return content;
-    }
-    return content.substr(0, tool_content_bytes_max) + "\n[… cut …]\n";
-}
-
 decision_result decide(const run_progress& p, const record_tool_result& c, const context& ctx) {
     const auto* call = find_started(p, c);
     if (!call) {
@@ -288,6 +273,11 @@ decision_result decide(const run_progress& p, const record_tool_result& c, const
     return go_on(p, ctx,
                  tool_call_finished{c.step, c.call, c.attempt, call->tool, bounded_content(c.content), c.is_error,
                                     bounded_details(c.details)});
+}
+
+decision_result decide(const run_progress& p, const run_ended& c, const context& ctx) {
+    const auto call = has_ended(p) ? 0 : call_of_child(p, c.run_id);
+    return call == 0 ? nothing : go_on(p, ctx, child_ended{p.step, call, c}, result_of_child(p, call, c));
 }
 
 decision_result decide(const run_progress& p, const resolve_approval& c, const context& ctx) {
@@ -316,12 +306,18 @@ decision_result decide(const run_progress& p, const check_time&, const context& 
                                p.limits.time_ms)}};
 }
 
-decision_result decide(const run_progress& p, const debt_settled& c, const context&) {
+decision_result decide(const run_progress& p, const debt_settled& c, const context& ctx) {
     const auto* paid = find_debt(p.owed, c.key);
     if (!paid) {
         return nothing;
     }
-    events out{cleared(*paid, c)};
+    auto settled = cleared(*paid, c);
+    const auto child = has_ended(p) ? 0 : call_of_child(p, paid->to);
+    if (!c.ok && child > 0 && paid->type == wire_name<create_run>::value) {
+        const run_ended end{paid->to, {}, run_status::failed, {}, "It could not be started: " + c.detail};
+        return go_on(p, ctx, std::move(settled), child_ended{p.step, child, end}, result_of_child(p, child, end));
+    }
+    events out{std::move(settled)};
     if (!c.ok && paid->type == wire_name<open_approval>::value && !has_ended(p)) {
         out.push_back(run_failed{c.code, "A person could not be asked: " + c.detail}); // else it would wait for ever
     }
@@ -384,7 +380,7 @@ std::vector<runtime::effect> run_model::resume(const state& s) {
     }
     for (std::uint32_t number = 1; number <= p.calls.size(); ++number) {
         const auto& call = p.calls[number - 1];
-        if (call.phase == call_phase::started) {
+        if (call.phase == call_phase::started && !call.child_run_id) {
             effects.push_back(perform(fmt::format("tool/{}/{}/{}", p.step, number, call.attempt),
                                       run_effects::call_tool, to_json(call_reference{p.step, number, call.attempt}),
                                       true));

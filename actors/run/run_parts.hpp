@@ -47,9 +47,11 @@ struct call_state {
     uuid intent_node;                    ///< The replica that decided it and began it, if anybody did. Nil: this one.
     std::optional<timestamp> expires_at; ///< Of what was asked.
     std::string rule;                    ///< Of a person, by which it was allowed without asking.
+    std::optional<uuid> child_run_id;    ///< The run that does it.
+    budget lent;                         ///< To that run, from this one's limits, until it has ended.
 };
 BOOST_DESCRIBE_STRUCT(call_state, (),
                       (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
-                       decided_by, started_at, intent_at, intent_node, expires_at, rule))
+                       decided_by, started_at, intent_at, intent_node, expires_at, rule, child_run_id, lent))
 
 } // namespace troupe::actors

@@ -393,7 +393,7 @@ private:
             out.unknown = repeat && tool && may_have_happened(*tool);
             return one(out);
         }
-        auto result = perform_tool(call.tool, call.arguments, environment(ctx, *ref, key, folder->path, repeat));
+        auto result = perform_tool(call.tool, call.arguments, environment(p, ctx, *ref, key, folder->path, repeat));
         out.content = std::move(result.content);
         out.is_error = result.is_error;
         out.unknown = result.unknown;
@@ -429,8 +429,8 @@ private:
         return one(out);
     }
 
-    tool_environment environment(effect_context& ctx, const call_reference& ref, const std::string& key,
-                                 const std::filesystem::path& folder, bool repeat) const {
+    tool_environment environment(const run_progress& p, effect_context& ctx, const call_reference& ref,
+                                 const std::string& key, const std::filesystem::path& folder, bool repeat) const {
         tool_environment where;
         where.project = folder;
         where.commands = services_.commands;
@@ -442,6 +442,10 @@ private:
         where.browsers = services_.browsers;
         where.processes = services_.processes;
         where.stop = ctx.stop();
+        where.changed_elsewhere = [this, project = project_of(p, ctx), by = to_string(ctx.self()),
+                                   since = p.started_at.value_or(p.created_at)](const std::string& path) {
+            return services_.folders->changed_elsewhere(project, path, by, since);
+        };
         where.recall = [this, run = ctx.self()](std::uint32_t message) {
             return original_message(*services_.store, run, message);
         };

@@ -72,6 +72,7 @@ struct cause_of {
     command operator()(const tool_call_finished& e) const {
         return record_tool_result{e.step, e.call, e.attempt, e.content, e.is_error, false, e.details};
     }
+    command operator()(const child_ended& e) const { return e.end; }
     command operator()(const tool_call_unknown& e) const {
         return record_tool_result{e.step, e.call, e.attempt, "", false, true, {}};
     }
@@ -130,9 +131,10 @@ private:
         std::size_t seen = 0;
         for (const auto& e : recorded_.events) {
             const auto* asked = std::get_if<approval_requested>(&e);
-            if (asked && seen++ == ids_) {
+            const auto* child = std::get_if<child_started>(&e);
+            if ((asked || child) && seen++ == ids_) {
                 ++ids_;
-                return asked->approval_id;
+                return asked ? asked->approval_id : child->run_id;
             }
         }
         return {};

@@ -131,8 +131,8 @@ net::stream_handler watch(const runtime::services& s) {
 }
 
 std::vector<route> life_routes(const runtime::services& s) {
-    const std::vector<std::string> filters{"forked_from", "agent_id", "project_id", "task_id",
-                                           "status"}; // the first that is given is looked up
+    const std::vector<std::string> filters{"forked_from", "parent_run_id", "agent_id", "project_id",
+                                           "task_id",     "status"}; // the first that is given is looked up
     const auto document = net::reply_of<run_document>("run");
     return {{.verb = verb::get,
              .path = "/runs",

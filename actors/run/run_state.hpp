@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/run/run_parts.hpp"
-#include "actors/run/run_state_v3.hpp"
+#include "actors/run/run_state_v4.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -67,19 +67,19 @@ BOOST_DESCRIBE_STRUCT(run_progress, (),
                        updated_at, output, unverified, allowed, tokens_permille, folded))
 
 struct run_state {
-    static constexpr int version = 4;
-    using previous = v3::run_state;
+    static constexpr int version = 5;
+    using previous = v4::run_state;
     run_progress progress;
     std::vector<context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
 
-namespace v3 {
+namespace v4 {
 
-/// Runs had no kind, no parameters and no structured result then.
+/// No run started another one then.
 troupe::actors::run_state upcast(const run_state& old);
 
-} // namespace v3
+} // namespace v4
 
 inline bool exists(const run_progress& p) { return !p.id.is_nil(); }
 

@@ -69,6 +69,7 @@ run_document document_of(const run_progress& p, std::vector<waiting_for> waiting
     d.parameters = p.request.parameters;
     d.result_schema = p.request.result_schema;
     d.output = p.output;
+    d.parent_run_id = p.request.parent_run_id;
     return d;
 }
 
@@ -104,6 +105,7 @@ step_document call_step(const run_progress& p, std::uint32_t number, step_status
         if (!call.rule.empty()) {
             d.rule = call.rule;
         }
+        d.child_run_id = call.child_run_id;
     }
     const bool open = status == step_status::started || status == step_status::asked || status == step_status::unknown;
     if (!open) {
@@ -164,6 +166,10 @@ items items_of(const run_progress& p, const tool_call_started& e) {
     return one(call_step(p, e.call, step_status::started));
 }
 
+items items_of(const run_progress& p, const child_started& e) {
+    return one(call_step(p, e.call, step_status::started));
+}
+
 items items_of(const run_progress& p, const tool_call_finished& e) {
     auto d = call_step(p, e.call, e.is_error ? step_status::failed : step_status::succeeded);
     d.content = shown(e.content);
@@ -214,6 +220,7 @@ runtime::entity_view run_model::view(const state& s, const runtime::view_context
         {"agent_id=", p.request.agent_id},
         {"project_id=", p.request.project_id},
         {"task_id=", p.request.task_id},
+        {"parent_run_id=", p.request.parent_run_id},
         {"forked_from=", p.forked_from ? std::optional(p.forked_from->run_id) : std::nullopt}};
     for (const auto& [filter, id] : links) {
         if (id) {

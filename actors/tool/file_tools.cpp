@@ -29,11 +29,34 @@ tool_result read_file(const read_file_arguments& a, const tool_environment& wher
     return r;
 }
 
+namespace {
+
+/// A whole file that another run changed meanwhile may have been read before that: what it added would be lost.
+expected<void> check_unchanged(const write_file_arguments& a, const std::optional<present_file>& present,
+                               const tool_environment& where) {
+    if (!present || present->content == a.content || !where.changed_elsewhere) {
+        return {};
+    }
+    const auto who = where.changed_elsewhere(a.path);
+    if (!who) {
+        return who.error();
+    }
+    return who->empty() ? expected<void>()
+                        : problem{code::conflict, "'" + a.path + "' was changed by " + *who +
+                                                      " since this run began. Read it, and make your change on top of "
+                                                      "that with edit_file, multi_edit_file or apply_patch."};
+}
+
+} // namespace
+
 tool_result write_file(const write_file_arguments& a, const tool_environment& where) {
     const auto project = project_folder::open(where.project);
     auto present = project ? read_writable(*project, a.path) : expected<std::optional<present_file>>(project.error());
     if (!present) {
         return refuse(present.error());
+    }
+    if (auto ok = check_unchanged(a, *present, where); !ok) {
+        return refuse(ok.error());
     }
     file_change c{a.path, std::nullopt, a.content};
     mode_t mode = 0644;

@@ -215,6 +215,11 @@ constexpr std::array rows = {
         "browser_console", "Shows what the page wrote to its console, its errors and its dialogs."),
     browsing<browser_lines_arguments, browser_tools::network>("browser_network",
                                                               "Shows the requests of the page and their answers."),
+    answered_by_the_run<spawn_agent_arguments>(
+        spawn_agent_tool_name,
+        "Gives a part of the work to another agent, and waits for its result. It works on the same project, with your "
+        "permissions and a part of your budget. Several of one reply work side by side.",
+        "agent"),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

@@ -26,7 +26,7 @@ namespace troupe::actors {
 enum class repeat_safety : std::uint8_t {
     idempotent, ///< Reads, and edits that carry the hash before and after: retried without asking.
     recorded,   ///< Runs under the runner, which knows what happened: retried when it never started.
-    control,    ///< No effect outside the run (`finish`, `ask_human`): the run's model handles it.
+    control,    ///< The run's model handles it (`finish`, `ask_human`, `spawn_agent`): nothing is performed.
     once,       ///< Nobody can tell whether it happened: the run's `on_unknown` decides (retry, skip, ask a person).
 };
 
@@ -38,7 +38,7 @@ struct tool_info {
     repeat_safety safety;
     bool writes;                 ///< Changes the project: it is saved after the step.
     bool needs_project;          ///< Not offered to a run without a project.
-    std::string_view permission; ///< What policies name: "read", "write", "execute", "human".
+    std::string_view permission; ///< What policies name: "read", "write", "execute", "human", "agent".
     std::string (*product_schema)() = nullptr;
     expected<void> (*product_check)(std::string_view) = nullptr;
     const custom_tool* added = nullptr; ///< Has both where the product's are missing.
@@ -79,6 +79,8 @@ struct tool_environment {
     bool repeat = false;
     std::stop_token stop;
     std::function<void(bool is_stderr, std::string_view)> on_output; ///< May be empty.
+    /// The other run that changed the file since this one began, and nobody after it; else empty. May be empty.
+    std::function<expected<std::string>(const std::string& path)> changed_elsewhere = {};
     /// The text of a message of the run's context, as it was before it was folded. May be empty.
     std::function<expected<std::string>(std::uint32_t message)> recall = {};
     entity_address run = {};           ///< Whose call it is; nil outside of runs.
@@ -101,6 +103,8 @@ tool_result shown(const runtime::command_result& done);
 tool_result refuse(std::string why);
 tool_result refuse(const problem& p);
 
+/// The call is a run of its own.
+inline constexpr std::string_view spawn_agent_tool_name = "spawn_agent";
 /// Offered to runs of which something was folded.
 inline constexpr std::string_view recall_tool_name = "recall";
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "schemas/agent.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/limits.hpp"
 
@@ -251,6 +252,29 @@ struct ask_human_arguments {
         {.name = "question", .required = true, .min = 1, .max = 10'000, .doc = "What a person is to answer."}};
 };
 BOOST_DESCRIBE_STRUCT(ask_human_arguments, (), (question))
+
+struct spawn_agent_arguments {
+    std::string goal;
+    std::string kind = "custom";
+    std::string instructions;
+    std::string model;
+    std::optional<json::raw> parameters;
+    std::optional<json::raw> result_schema;
+    budget limits;
+    static constexpr field_rule rules[] = {
+        {.name = "goal",
+         .required = true,
+         .min = 1,
+         .max = 100'000,
+         .doc = "What it is to reach, with all that it has to know: it sees nothing of this conversation."},
+        {.name = "kind", .min = 1, .max = 64, .doc = "Kind of agent; custom when left out."},
+        {.name = "instructions", .max = 100'000, .doc = "How it is to work."},
+        {.name = "model", .max = 200, .doc = "Model to use; yours when left out."},
+        {.name = "parameters", .doc = "What its kind works with, an object."},
+        {.name = "result_schema", .doc = "JSON Schema of the object that it has to give as its output."},
+        {.name = "limits", .doc = "What it may use up of your own budget; an even part of it when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(spawn_agent_arguments, (), (goal, kind, instructions, model, parameters, result_schema, limits))
 
 struct finish_arguments {
     std::string result;

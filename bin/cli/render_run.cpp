@@ -1,6 +1,7 @@
 #include "bin/cli/render_run.hpp"
 
 #include "actors/usage/usage_report.hpp"
+#include "bin/cli/resolve.hpp"
 
 #include <fmt/format.h>
 
@@ -132,6 +133,9 @@ std::string run_renderer::feed(std::string_view kind, const json::value& data, t
     if (kind == "tool_call_started") {
         return on_call_started(data, at);
     }
+    if (kind == "child_started") {
+        return on_child_started(data, at);
+    }
     if (kind == "tool_call_finished") {
         return on_call_finished(data, at);
     }
@@ -234,11 +238,21 @@ std::string run_renderer::on_call_started(const json::value& data, timestamp at)
     if (is_control(tool)) {
         return {};
     }
-    auto out = close_line();
-    auto text = call_text(tool, data.find("arguments"));
+    return open_line(key, {call_text(tool, data.find("arguments")), tool, at, std::nullopt});
+}
+
+std::string run_renderer::on_child_started(const json::value& data, timestamp at) {
+    const auto run = parse_uuid(data.text_or("run_id"));
+    const auto wish = data.find("wish");
+    const auto text = fmt::format("agent (run {}) {}", run ? short_id(*run) : "?",
+                                  wish ? clean_line(wish->text_or("goal")) : std::string());
+    return open_line({number_of(data, "step"), number_of(data, "call")}, {text, "spawn_agent", at, std::nullopt});
+}
+
+std::string run_renderer::open_line(const call_key& key, open_call call) {
     const auto room = screen_.width > 24 ? screen_.width - 24 : 0; // leaves place for the outcome
-    out += "  " + paint(screen_, tone::accent, "→") + " " + shorten(text, room);
-    calls_.insert_or_assign(key, open_call{std::move(text), tool, at, std::nullopt});
+    auto out = close_line() + "  " + paint(screen_, tone::accent, "→") + " " + shorten(call.text, room);
+    calls_.insert_or_assign(key, std::move(call));
     inline_call_ = key;
     return out;
 }

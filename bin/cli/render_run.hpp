@@ -96,6 +96,9 @@ private:
     std::string on_model_finished(const json::value& data);
     std::string on_model_failed(const json::value& data, timestamp at);
     std::string on_call_started(const json::value& data, timestamp at);
+    std::string on_child_started(const json::value& data, timestamp at);
+    /// The line of a call, which stays open for its outcome.
+    std::string open_line(const call_key& key, open_call call);
     std::string on_output(const json::value& data);
     std::string on_call_finished(const json::value& data, timestamp at);
     std::string on_call_unknown(const json::value& data);

@@ -102,6 +102,7 @@ std::string show_run(const screen& s, const run_document& r, timestamp now) {
          {"fork of",
           {r.forked_from ? fmt::format("{}, after its step {}", to_string(r.forked_from->run_id), r.forked_from->step)
                          : ""}},
+         {"child of", id_field(r.parent_run_id)},
          {"used", {used_text(r.used, r.limits)}},
          {"created",
           {fmt::format("{} ({}) by {}", to_string(r.created_at), relative_time(r.created_at, now), r.created_by)}},
@@ -122,12 +123,13 @@ std::string show_steps(const screen& s, const std::vector<step_document>& steps)
     for (const auto& step : steps) {
         const bool model = step.type == step_type::model;
         const auto what = model ? clean_line(step.content) : call_of(step.tool, step.arguments);
+        const auto child = step.child_run_id ? " (run " + short_id(*step.child_run_id) + ")" : std::string();
         const auto took = step.finished_at ? duration_text(*step.finished_at - step.started_at) : std::string();
         const auto tokens = step.input_tokens + step.output_tokens;
         rows.push_back({{step.key, tone::accent},
                         status_cell(step.status),
                         {model ? "model" : "tool"},
-                        {step.error ? what + ": " + *step.error : what},
+                        {what + child + (step.error ? ": " + *step.error : "")},
                         faint(tokens > 0 ? count_text(tokens) : ""),
                         faint(took)});
     }

@@ -130,6 +130,24 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_saved_is_told_once_to_each_run_that_changes_
     BOOST_TEST(s.diff().find("was not saved") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(what_another_run_changed_meanwhile_is_known) {
+    stage s;
+    const auto folder = s.prepare();
+    const timestamp before{0};
+    write(folder / "a", "one");
+    s.save("run/1");
+    const auto changed_by = [&](const std::string& path, const std::string& by, timestamp since) {
+        return s.folders->changed_elsewhere(s.project, path, by, since).value();
+    };
+    BOOST_TEST(changed_by("./a", "run/2", before) == "run/1");
+    BOOST_TEST(changed_by("a", "run/1", before).empty());
+    BOOST_TEST(changed_by("a", "run/2", timestamp{9'000'000'000'000}).empty());
+    BOOST_TEST(changed_by("b", "run/2", before).empty());
+    write(folder / "a", "two");
+    s.save("node/folder"); // not a run
+    BOOST_TEST(changed_by("a", "run/2", before).empty());
+}
+
 BOOST_AUTO_TEST_CASE(many_paths_that_cannot_be_saved_are_counted) {
     stage s;
     const auto folder = s.prepare();

@@ -47,6 +47,10 @@ struct one_folder final : working_folders {
         turn = taken;
         return taken;
     }
+    [[nodiscard]] expected<std::string> changed_elsewhere(const entity_address&, const std::string&, const std::string&,
+                                                          timestamp) const override {
+        return std::string();
+    }
     expected<void> remove_of(const uuid&) override { return {}; }
     [[nodiscard]] expected<std::vector<project_change>> changes_by(const entity_address&,
                                                                    const std::string&) const override {

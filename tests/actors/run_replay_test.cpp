@@ -126,6 +126,20 @@ BOOST_AUTO_TEST_CASE(failures_and_back_off) {
     check_identical(all);
 }
 
+BOOST_AUTO_TEST_CASE(runs_that_it_started) {
+    auto all = started_run();
+    const asked_call spawn{"id8", "spawn_agent", R"({"goal":"Look at a part"})"};
+    all.does(mark_model_call{1, 1}).does(reply(all.r, {spawn, ask_call(), spawn}));
+    all.does(run_ended{*call_of(all.r, 1).child_run_id, {}, run_status::succeeded, "Blue.", {}, {}, {1, 100, 0, 5}});
+    all.does(resolved(all.r, 2, decision::answer, "Both."));
+    all.does(debt_settled{{"create_run/1", true, "", "", {}}});
+    all.does(debt_settled{{"open_approval/2", true, "", "", {}}});
+    all.does(debt_settled{{"create_run/3", false, "organization_suspended", "No more.", {}}});
+    all.does(mark_model_call{2, 1}).does(reply(all.r, {spawn, read_call()}));
+    all.does(result(all.r, 2)).does(cancel_run{"enough"});
+    check_identical(all);
+}
+
 BOOST_AUTO_TEST_CASE(people_and_unknown_steps) {
     auto asks = wish();
     asks.tools = {{"execute", tool_policy::ask}, {"write", tool_policy::deny}};

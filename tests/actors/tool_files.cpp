@@ -107,6 +107,21 @@ BOOST_AUTO_TEST_CASE(write_file_makes_folders_and_tells_what_changed) {
     BOOST_TEST(std::distance(fs::directory_iterator(p.project / "a/b"), {}) == 1); // No temporary file stays.
 }
 
+BOOST_AUTO_TEST_CASE(write_file_replaces_nothing_that_another_run_changed_meanwhile) {
+    tool_place p;
+    p.write("a.txt", "theirs\n");
+    p.where.changed_elsewhere = [](const std::string& path) {
+        return path == "a.txt" ? expected<std::string>("run/other") : expected<std::string>("");
+    };
+    const auto refused = p.perform("write_file", write("a.txt", "mine\n"));
+    BOOST_TEST(refused.is_error);
+    BOOST_TEST(contains(refused.content, "was changed by run/other"), refused.content);
+    BOOST_TEST(contains(p.perform("read_file", with_path("a.txt")).content, "theirs"));
+    BOOST_TEST(!p.perform("write_file", write("a.txt", "theirs\n")).is_error); // the same again
+    BOOST_TEST(!p.perform("write_file", write("b.txt", "mine\n")).is_error);
+    BOOST_TEST(!p.perform("edit_file", with_path("a.txt", R"("old_text":"theirs","new_text":"both")")).is_error);
+}
+
 BOOST_AUTO_TEST_CASE(write_file_sets_and_keeps_the_executable_bit) {
     const tool_place p;
     BOOST_TEST(!p.perform("write_file", with_path("run", R"("content":"x","executable":true)")).is_error);
