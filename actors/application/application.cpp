@@ -54,6 +54,9 @@ run_services application::impl::run_parts() {
     out.end_elsewhere = [this](const uuid& replica, const std::string& command) {
         return moved->end_at(replica, command);
     };
+    out.rules = [this](const uuid& organization, std::string_view kind) {
+        return rules_of_organization(*node->parts().store, organization, kind);
+    };
     out.default_limits = [this] {
         const auto& now = *node->parts().settings;
         return budget{static_cast<std::uint32_t>(now.budget_steps), static_cast<std::uint64_t>(now.budget_tokens),

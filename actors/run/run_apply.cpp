@@ -73,6 +73,7 @@ void apply(run_progress& p, const run_started& e, const event_context& at) {
     p.version_before = e.version_before;
     p.limits = e.limits;
     p.price = e.price;
+    p.organization_rules = e.tool_rules;
     p.started_at = at.time;
     p.working_since = at.time;
 }
@@ -162,6 +163,15 @@ void apply(run_progress& p, const tool_call_started& e, const event_context& at)
         call->intent_node = e.node;
         call->rule = e.rule;
         call->started_at = call->started_at.value_or(at.time);
+    }
+}
+
+void apply(run_progress& p, const wait_started& e, const event_context& at) {
+    if (auto* call = call_at(p, e.step, e.call)) {
+        call->phase = call_phase::started;
+        call->started_at = call->started_at.value_or(at.time);
+        call->due_at = e.due_at;
+        call->rule = e.rule;
     }
 }
 

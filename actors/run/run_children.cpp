@@ -138,7 +138,8 @@ bool has_children(const run_progress& p) { return std::ranges::any_of(p.calls, i
 
 bool waits_for_others(const run_progress& p) {
     const auto elsewhere = [](const call_state& call) {
-        return call.phase == call_phase::asked || is_child_at_work(call);
+        const bool rests = call.due_at && call.phase == call_phase::started;
+        return call.phase == call_phase::asked || rests || is_child_at_work(call);
     };
     const auto here = [&](const call_state& call) {
         return call.phase != call_phase::finished && call.phase != call_phase::pending && !elsewhere(call);

@@ -42,7 +42,7 @@ tool_call_finished result_of_child(const run_progress& p, std::uint32_t call, co
 /// Whether a child is at work.
 bool has_children(const run_progress& p);
 
-/// Whether all that is at work are children and people.
+/// Whether all that is at work are children and people, or time that passes.
 bool waits_for_others(const run_progress& p);
 
 } // namespace troupe::actors

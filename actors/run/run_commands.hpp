@@ -64,12 +64,14 @@ BOOST_DESCRIBE_STRUCT(give_context, (), (messages))
 
 /// Everything that the run needs is there.
 struct begin_run {
+    static constexpr int version = 2;
     std::string model; ///< The name it resolved to.
     std::uint64_t version_before = 0;
     budget defaults; ///< For the limits that were not given; 0: no limit.
     model_price price;
+    std::map<std::string, tool_policy> tool_rules = {}; ///< Of the organization, for such a run.
 };
-BOOST_DESCRIBE_STRUCT(begin_run, (), (model, version_before, defaults, price))
+BOOST_DESCRIBE_STRUCT(begin_run, (), (model, version_before, defaults, price, tool_rules))
 
 /// The run cannot begin.
 struct record_start_failure {
@@ -229,6 +231,13 @@ struct fold_context {
 };
 BOOST_DESCRIBE_STRUCT(fold_context, (), (step, attempt, messages, freed_bytes))
 
+/// Timer: the time of a wait has come.
+struct end_wait {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+};
+BOOST_DESCRIBE_STRUCT(end_wait, (), (step, call))
+
 /// Timer: the failed attempt may be followed by the next one.
 struct end_back_off {
     std::uint32_t step = 0;
@@ -256,6 +265,7 @@ TROUPE_NAMED(troupe::actors::record_model_failure)
 TROUPE_NAMED(troupe::actors::fold_context)
 TROUPE_NAMED(troupe::actors::record_tool_result)
 TROUPE_NAMED(troupe::actors::end_back_off)
+TROUPE_NAMED(troupe::actors::end_wait)
 TROUPE_NAMED(troupe::actors::check_time)
 TROUPE_NAMED(troupe::actors::record_clean_up)
 
@@ -264,6 +274,6 @@ namespace troupe::actors {
 using run_command =
     std::variant<create_run, fork_run, begin_conversation, give_context, begin_run, record_start_failure,
                  mark_model_call, record_model_reply, record_model_failure, fold_context, record_tool_result, run_ended,
-                 resolve_approval, cancel_run, end_back_off, check_time, record_clean_up, debt_settled>;
+                 resolve_approval, cancel_run, end_back_off, end_wait, check_time, record_clean_up, debt_settled>;
 
 } // namespace troupe::actors

@@ -95,6 +95,7 @@ std::vector<net::tool_declaration> declarations_of(const run_progress& p) {
 tool_policies rules_of(const run_progress& p) {
     auto rules = p.allowed;
     rules.insert(p.request.tools.begin(), p.request.tools.end());
+    add_policies(rules, p.organization_rules);
     return rules;
 }
 
@@ -113,6 +114,9 @@ bool is_offered(const run_progress& p, std::string_view tool) {
     }
     if (tool == recall_tool_name) {
         return p.folded > 0;
+    }
+    if (const auto* found = find_tool(tool); found && found->organization && found->organization != p.organization) {
+        return false;
     }
     const auto has = [&](const agent_kind& kind) { return std::ranges::count(kind.tools, tool) > 0; };
     const auto kinds = all_kinds();

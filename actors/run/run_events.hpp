@@ -77,13 +77,34 @@ struct context_given {
 };
 BOOST_DESCRIBE_STRUCT(context_given, (), (step, messages))
 
+namespace v1 {
+
 struct run_started {
+    std::string model;
+    std::uint64_t version_before = 0;
+    budget limits;
+    model_price price;
+};
+BOOST_DESCRIBE_STRUCT(run_started, (), (model, version_before, limits, price))
+
+} // namespace v1
+
+struct run_started {
+    static constexpr int version = 2;
+    using previous = v1::run_started;
     std::string model;
     std::uint64_t version_before = 0;
     budget limits; ///< In force; 0: no limit.
     model_price price;
+    std::map<std::string, tool_policy> tool_rules = {}; ///< Of the organization, as they were.
 };
-BOOST_DESCRIBE_STRUCT(run_started, (), (model, version_before, limits, price))
+BOOST_DESCRIBE_STRUCT(run_started, (), (model, version_before, limits, price, tool_rules))
+
+namespace v1 {
+
+inline auto upcast(const run_started& old) { return with_defaults<troupe::actors::run_started>(old); }
+
+} // namespace v1
 
 /// Intent. Tokens and money are reserved from here until the outcome.
 struct model_call_started {
@@ -310,6 +331,15 @@ struct child_ended {
 };
 BOOST_DESCRIBE_STRUCT(child_ended, (), (step, call, end))
 
+/// The run does nothing until then.
+struct wait_started {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    timestamp due_at;
+    std::string rule; ///< That a person had remembered, and that allowed it.
+};
+BOOST_DESCRIBE_STRUCT(wait_started, (), (step, call, due_at, rule))
+
 /// `content` is what the model reads. Attempt 0: nothing was performed (a bad call, or an answered question).
 struct tool_call_finished {
     std::uint32_t step = 0;
@@ -479,6 +509,7 @@ TROUPE_NAMED(troupe::actors::model_call_failed)
 TROUPE_NAMED(troupe::actors::context_folded)
 TROUPE_NAMED(troupe::actors::continuation_asked)
 TROUPE_NAMED(troupe::actors::tool_call_started)
+TROUPE_NAMED(troupe::actors::wait_started)
 TROUPE_NAMED(troupe::actors::child_started)
 TROUPE_NAMED(troupe::actors::child_ended)
 TROUPE_NAMED(troupe::actors::tool_call_finished)
@@ -495,10 +526,11 @@ TROUPE_NAMED(troupe::actors::run_cleaned_up)
 
 namespace troupe::actors {
 
-using run_event = std::variant<run_created, run_forked, context_given, run_started, model_call_started, model_call_sent,
-                               model_call_finished, model_call_failed, context_folded, continuation_asked,
-                               tool_call_started, child_started, child_ended, tool_call_finished, tool_call_unknown,
-                               tool_call_denied, tool_call_skipped, approval_requested, approval_resolved, run_finished,
-                               run_failed, run_cancelled, work_time_moved, run_cleaned_up, debt_cleared>;
+using run_event =
+    std::variant<run_created, run_forked, context_given, run_started, model_call_started, model_call_sent,
+                 model_call_finished, model_call_failed, context_folded, continuation_asked, tool_call_started,
+                 wait_started, child_started, child_ended, tool_call_finished, tool_call_unknown, tool_call_denied,
+                 tool_call_skipped, approval_requested, approval_resolved, run_finished, run_failed, run_cancelled,
+                 work_time_moved, run_cleaned_up, debt_cleared>;
 
 } // namespace troupe::actors

@@ -4,6 +4,7 @@
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_finish.hpp"
 #include "actors/run/run_model.hpp"
+#include "actors/run/run_wait.hpp"
 #include "actors/tool/policies.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
@@ -110,6 +111,11 @@ run_event started(const numbered_call& c, const runtime::context& context, std::
     if (c.state.tool == spawn_agent_tool_name) {
         auto child = plan_child(c.p, c.number, std::move(rule), context);
         return child ? run_event(std::move(*child)) : answered(c, in_words(child.error()), true);
+    }
+    if (c.state.tool == wait_tool_name) {
+        const auto due_at = end_of_wait(c.state.arguments, context.now);
+        return due_at ? run_event(wait_started{c.p.step, c.number, *due_at, std::move(rule)})
+                      : answered(c, in_words(due_at.error()), true);
     }
     return tool_call_started{c.p.step,     c.number,       c.state.attempt + 1, c.state.tool, arguments_of(c.state),
                              context.node, std::move(rule)};

@@ -5,6 +5,7 @@
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_finish.hpp"
 #include "actors/run/run_loop.hpp"
+#include "actors/run/run_wait.hpp"
 #include "actors/tool/tool.hpp"
 #include "schemas/approval_messages.hpp"
 #include "schemas/base/limits.hpp"
@@ -110,7 +111,8 @@ decision_result decide(const run_progress& p, const begin_run& c, const context&
     if (auto fits = check_wish(p.request); !fits) { // a wish of an agent, which nobody had checked
         return events{run_failed{std::string(explain(fits.error().code).name), in_words(fits.error())}};
     }
-    return go_on(p, ctx, run_started{c.model, c.version_before, in_force(p.request.limits, c.defaults), c.price});
+    return go_on(p, ctx,
+                 run_started{c.model, c.version_before, in_force(p.request.limits, c.defaults), c.price, c.tool_rules});
 }
 
 decision_result decide(const run_progress& p, const record_start_failure& c, const context&) {
@@ -243,6 +245,12 @@ decision_result decide(const run_progress& p, const end_back_off& c, const conte
     auto rested = p;
     rested.retry_at.reset();
     return go_on(rested, ctx);
+}
+
+decision_result decide(const run_progress& p, const end_wait& c, const context& ctx) {
+    const bool waits = !has_ended(p) && c.step == p.step && c.call >= 1 && c.call <= p.calls.size() &&
+                       p.calls[c.call - 1].due_at && p.calls[c.call - 1].phase == call_phase::started;
+    return waits ? go_on(p, ctx, result_of_wait(p, c.call, ctx.now)) : nothing;
 }
 
 // ---- tools and people
@@ -380,7 +388,9 @@ std::vector<runtime::effect> run_model::resume(const state& s) {
     }
     for (std::uint32_t number = 1; number <= p.calls.size(); ++number) {
         const auto& call = p.calls[number - 1];
-        if (call.phase == call_phase::started && !call.child_run_id) {
+        if (call.phase == call_phase::started && call.due_at) {
+            effects.push_back(timer(fmt::format("wait/{}/{}", p.step, number), *call.due_at, end_wait{p.step, number}));
+        } else if (call.phase == call_phase::started && !call.child_run_id) {
             effects.push_back(perform(fmt::format("tool/{}/{}/{}", p.step, number, call.attempt),
                                       run_effects::call_tool, to_json(call_reference{p.step, number, call.attempt}),
                                       true));

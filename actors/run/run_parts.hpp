@@ -49,9 +49,10 @@ struct call_state {
     std::string rule;                    ///< Of a person, by which it was allowed without asking.
     std::optional<uuid> child_run_id;    ///< The run that does it.
     budget lent;                         ///< To that run, from this one's limits, until it has ended.
+    std::optional<timestamp> due_at;     ///< Of a wait.
 };
 BOOST_DESCRIBE_STRUCT(call_state, (),
                       (id, tool, arguments, phase, attempt, is_error, reason, approval_id, text, decision, answer,
-                       decided_by, started_at, intent_at, intent_node, expires_at, rule, child_run_id, lent))
+                       decided_by, started_at, intent_at, intent_node, expires_at, rule, child_run_id, lent, due_at))
 
 } // namespace troupe::actors

@@ -125,6 +125,16 @@ private:
                     " is not known. Set model.prices in the configuration, or leave limits.cost_micros out."});
         }
         begin.price = price.value_or(model_price{});
+        if (services_.rules) {
+            auto rules = services_.rules(ctx.self().organization, p.request.kind);
+            if (!rules && is_transient(rules.error())) {
+                return {};
+            }
+            if (!rules) { // a rule that nobody understands may be the one that denies
+                return one(record_start_failure{name_of(rules.error()), rules.error().detail});
+            }
+            begin.tool_rules = std::move(*rules);
+        }
         commands out;
         if (p.forked_from) {
             auto past = past_of(p, ctx);

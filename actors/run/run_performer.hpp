@@ -9,6 +9,7 @@
 #include "storage/store.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,6 +47,9 @@ struct run_services {
     process_desk* processes = nullptr; ///< The same.
     runtime::command_limits command_limits;
     bool command_network = false;
+    /// Rules of tools that an organization has for runs of that kind. None: it has none.
+    std::function<expected<std::map<std::string, tool_policy>>(const uuid& organization, std::string_view kind)> rules =
+        {};
     std::function<budget()> default_limits; ///< Of the moment; 0: no limit. None: none at all.
 };
 

@@ -53,7 +53,9 @@ struct cause_of {
         return out;
     }
     command operator()(const context_given&) const { return give_context{given()}; }
-    command operator()(const run_started& e) const { return begin_run{e.model, e.version_before, e.limits, e.price}; }
+    command operator()(const run_started& e) const {
+        return begin_run{e.model, e.version_before, e.limits, e.price, e.tool_rules};
+    }
     command operator()(const model_call_started& e) const { return end_back_off{e.step, e.attempt - 1}; }
     command operator()(const model_call_sent& e) const { return mark_model_call{e.step, e.attempt}; }
     command operator()(const model_call_finished& e) const {
@@ -70,6 +72,9 @@ struct cause_of {
     }
     command operator()(const context_folded& e) const { return fold_context(e); }
     command operator()(const tool_call_finished& e) const {
+        if (e.call >= 1 && e.call <= p.calls.size() && p.calls[e.call - 1].due_at) {
+            return end_wait{e.step, e.call};
+        }
         return record_tool_result{e.step, e.call, e.attempt, e.content, e.is_error, false, e.details};
     }
     command operator()(const child_ended& e) const { return e.end; }

@@ -58,13 +58,14 @@ struct run_progress {
     std::map<std::string, tool_policy> allowed; ///< Rules that people had it remember, beside `request.tools`.
     std::uint64_t tokens_permille = 1000; ///< Of what four bytes a token would be, as the model's provider counted.
     std::uint64_t folded = 0;             ///< Messages that were shortened to make room.
+    std::map<std::string, tool_policy> organization_rules; ///< As they were when it started.
 };
 BOOST_DESCRIBE_STRUCT(run_progress, (),
                       (id, organization, request, forked_from, fork_message, status, model, limits, used, price,
                        version_before, step, attempt, replied, model_call, failures, invalid_replies, retry_at, trouble,
                        trouble_code, step_started_at, last_finish, answer, continuations, continuing, calls,
                        context_bytes, owed, result, error, working_since, created_at, started_at, finished_at,
-                       updated_at, output, unverified, allowed, tokens_permille, folded))
+                       updated_at, output, unverified, allowed, tokens_permille, folded, organization_rules))
 
 struct run_state {
     static constexpr int version = 5;

@@ -166,6 +166,8 @@ items items_of(const run_progress& p, const tool_call_started& e) {
     return one(call_step(p, e.call, step_status::started));
 }
 
+items items_of(const run_progress& p, const wait_started& e) { return one(call_step(p, e.call, step_status::started)); }
+
 items items_of(const run_progress& p, const child_started& e) {
     return one(call_step(p, e.call, step_status::started));
 }

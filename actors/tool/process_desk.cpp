@@ -2,17 +2,11 @@
 
 #include "actors/tool/background_command.hpp"
 #include "schemas/base/clock.hpp"
-#include "schemas/base/durable_file.hpp"
-#include "schemas/base/unique_fd.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <limits.h>
@@ -31,21 +25,13 @@ constexpr auto sweep_every = std::chrono::seconds(1);
 } // namespace
 
 struct process_desk::process {
-    fs::path pipe;
-    unique_fd input; ///< Both ends of it: what is written waits until it is read.
     std::mutex mutex;
     std::condition_variable_any changed;
     std::string kept;          ///< The last of what it wrote.
     std::uint64_t written = 0; ///< In all.
     std::optional<std::string> ended;
     std::atomic<std::int64_t> used_ms = monotonic_ms();
-    std::unique_ptr<background_command> command; ///< Ends first: it tells the others.
-
-    ~process() {
-        command.reset();
-        std::error_code gone;
-        fs::remove(pipe, gone);
-    }
+    std::shared_ptr<background_command> command; ///< Ends first: it tells the others. Null: it was ended.
 
     void hear(std::string_view text) {
         const std::scoped_lock lock(mutex);
@@ -124,24 +110,17 @@ expected<void> process_desk::start(const entity_address& run, const std::string&
     if (auto room = check_room(run, name); !room) {
         return room;
     }
-    const auto id = to_string(make_uuid());
     auto made = std::make_shared<process>();
-    made->pipe = settings_.folder / id;
-    std::error_code failed;
-    fs::create_directories(settings_.folder, failed);
-    if (failed || ::mkfifo(made->pipe.c_str(), 0600) != 0) {
-        return file_problem("create", made->pipe.native(), failed ? failed.value() : errno);
-    }
-    made->input = unique_fd(::open(made->pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
-    if (!made->input) {
-        return file_problem("open", made->pipe.native(), errno);
-    }
-    spec.input = made->pipe;
     auto* told = made.get();
-    made->command = std::make_unique<background_command>(
-        *settings_.commands, to_string(run.id) + "/process/" + id, std::move(spec),
-        background_command::listener{[told](bool, std::string_view text) { told->hear(text); },
-                                     [told](std::string how) { told->hear_end(std::move(how)); }});
+    auto started = background_command::start(*settings_.commands,
+                                             to_string(run.id) + "/process/" + to_string(make_uuid()), std::move(spec),
+                                             {[told](bool, std::string_view text) { told->hear(text); },
+                                              [told](std::string how) { told->hear_end(std::move(how)); }},
+                                             settings_.folder);
+    if (!started) {
+        return started.error();
+    }
+    made->command = std::move(*started);
     before = std::exchange(processes_[{run, name}], std::move(made));
     return {};
 }
@@ -184,22 +163,24 @@ expected<void> process_desk::write(const entity_address& run, const std::string&
     if (!found) {
         return found.error();
     }
-    auto& p = **found;
-    {
-        const std::scoped_lock lock(p.mutex);
-        if (p.ended) {
-            return problem{code::conflict, fmt::format("The process {} has ended: {}.", name, *p.ended)};
-        }
-    }
-    if (text.size() > PIPE_BUF) { // more may be written in part
+    if (text.size() > PIPE_BUF) { // more may be taken in part
         return problem{code::invalid_request, fmt::format("At most {} bytes are written at a time.", PIPE_BUF)};
     }
-    if (::write(p.input.get(), text.data(), text.size()) < 0) {
-        return errno == EAGAIN
-                   ? problem{code::overloaded, fmt::format("The process {} does not read its input now.", name)}
-                   : file_problem("write", p.pipe.native(), errno);
+    std::shared_ptr<background_command> command;
+    {
+        const std::scoped_lock lock((*found)->mutex);
+        command = (*found)->command;
+        if ((*found)->ended || !command) {
+            return problem{code::conflict, fmt::format("The process {} has ended: {}.", name,
+                                                       (*found)->ended.value_or("it was ended"))};
+        }
     }
-    return {};
+    const auto written = command->write(text);
+    if (!written) {
+        return written.error();
+    }
+    return *written > 0 ? expected<void>{}
+                        : problem{code::overloaded, fmt::format("The process {} does not read its input now.", name)};
 }
 
 expected<process_output> process_desk::end(const entity_address& run, const std::string& name, std::size_t bytes_max) {
@@ -215,7 +196,12 @@ expected<process_output> process_desk::end(const entity_address& run, const std:
             processes_.erase(now);
         }
     }
-    p->command.reset();
+    std::shared_ptr<background_command> command;
+    {
+        const std::scoped_lock guard(p->mutex);
+        command = std::move(p->command);
+    }
+    command.reset(); // without the lock, which its thread takes
     const std::scoped_lock lock(p->mutex);
     return p->part(0, bytes_max);
 }

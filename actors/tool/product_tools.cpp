@@ -220,6 +220,9 @@ constexpr std::array rows = {
         "Gives a part of the work to another agent, and waits for its result. It works on the same project, with your "
         "permissions and a part of your budget. Several of one reply work side by side.",
         "agent"),
+    answered_by_the_run<wait_arguments>(
+        wait_tool_name, "Waits, for seconds or for weeks, and costs nothing meanwhile. Then it says what time it is.",
+        "read"),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

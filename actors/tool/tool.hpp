@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -43,6 +44,7 @@ struct tool_info {
     expected<void> (*product_check)(std::string_view) = nullptr;
     const custom_tool* added = nullptr; ///< Has both where the product's are missing.
     std::string_view like = {};         ///< A tool whose rules are about this one, too: it could do the same with it.
+    std::optional<uuid> organization = {}; ///< Offered to its runs only; none: to all.
 
     /// JSON Schema of the arguments.
     [[nodiscard]] std::string schema() const;
@@ -105,6 +107,7 @@ tool_result refuse(const problem& p);
 
 /// The call is a run of its own.
 inline constexpr std::string_view spawn_agent_tool_name = "spawn_agent";
+inline constexpr std::string_view wait_tool_name = "wait";
 /// Offered to runs of which something was folded.
 inline constexpr std::string_view recall_tool_name = "recall";
 
@@ -120,11 +123,12 @@ struct custom_tool {
     std::string description; ///< What the model reads.
     /// `idempotent` where a repeat does no harm; `recorded` where it runs a command under `tool_environment::key`.
     repeat_safety safety = repeat_safety::once;
-    bool runs_command = false;           ///< Its command runs under that key, once: it has to be `recorded`.
-    bool writes = false;                 ///< Changes the project: it is saved after the step.
-    bool needs_project = false;          ///< Not offered to a run without a project.
-    std::string permission = "execute";  ///< What policies name beside the tool's name.
-    std::function<std::string()> schema; ///< As in `tool_info`; called from many threads.
+    bool runs_command = false;             ///< Its command runs under that key, once: it has to be `recorded`.
+    bool writes = false;                   ///< Changes the project: it is saved after the step.
+    bool needs_project = false;            ///< Not offered to a run without a project.
+    std::string permission = "execute";    ///< What policies name beside the tool's name.
+    std::optional<uuid> organization = {}; ///< Offered to its runs only; none: to all.
+    std::function<std::string()> schema;   ///< As in `tool_info`; called from many threads.
     std::function<expected<void>(std::string_view)> check;
     /// Does the work: called from many threads, may block. What it throws becomes an `is_error` result.
     std::function<tool_result(std::string_view arguments, const tool_environment&)> perform;

@@ -246,6 +246,15 @@ struct recall_arguments {
 };
 BOOST_DESCRIBE_STRUCT(recall_arguments, (), (message, start_line))
 
+struct wait_arguments {
+    std::int64_t seconds = 0;
+    std::string until;
+    static constexpr field_rule rules[] = {
+        {.name = "seconds", .min = 0, .max = 366LL * 24 * 3600, .doc = "How long."},
+        {.name = "until", .max = 40, .doc = "Or until when, as 2026-12-31T18:00:00Z."}};
+};
+BOOST_DESCRIBE_STRUCT(wait_arguments, (), (seconds, until))
+
 struct ask_human_arguments {
     std::string question;
     static constexpr field_rule rules[] = {

@@ -47,10 +47,12 @@ tool_document shown(const tool_info& tool) {
     return out;
 }
 
-void list_tools(const net::responder& respond) {
+void list_tools(const uuid& organization, const net::responder& respond) {
     std::vector<std::string> items;
     for (const auto& tool : all_tools()) {
-        items.push_back(to_json(shown(tool)));
+        if (!tool.organization || tool.organization == organization) {
+            items.push_back(to_json(shown(tool)));
+        }
     }
     net::response out;
     out.body = net::list_body(items, std::nullopt);
@@ -60,14 +62,15 @@ void list_tools(const net::responder& respond) {
 } // namespace
 
 std::vector<net::route> tool_routes() {
-    return {{.verb = net::verb::get,
-             .path = "/tools",
-             .operation = "list_tools",
-             .summary = "The tools that agents may call, with the JSON Schema of their arguments, all on one page.",
-             .tag = "tools",
-             .permission = "agent:read",
-             .reply = page_of<tool_document>("tools"),
-             .run = [](const net::request&, const net::responder& respond) { list_tools(respond); }}};
+    return {
+        {.verb = net::verb::get,
+         .path = "/tools",
+         .operation = "list_tools",
+         .summary = "The tools that agents may call, with the JSON Schema of their arguments, all on one page.",
+         .tag = "tools",
+         .permission = "agent:read",
+         .reply = page_of<tool_document>("tools"),
+         .run = [](const net::request& r, const net::responder& respond) { list_tools(r.who.organization, respond); }}};
 }
 
 } // namespace troupe::actors

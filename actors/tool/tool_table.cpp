@@ -60,7 +60,8 @@ private:
                                  .writes = tool->writes,
                                  .needs_project = tool->needs_project,
                                  .permission = tool->permission,
-                                 .added = tool});
+                                 .added = tool,
+                                 .organization = tool->organization});
         }
         return kept_tables_.emplace_back(std::move(out));
     }

@@ -122,6 +122,8 @@ struct config {
 
     std::string tools_fetch_allow;
     std::string tools_own;
+    std::string deploy_targets;
+    std::string mcp_servers;
 
     std::string model_default;
     std::string model_scripts;

@@ -137,11 +137,14 @@ expected<std::unique_ptr<browser_process>> browser_process::start(runtime::sandb
     spec.limits.memory_bytes = memory_bytes_max;
     spec.limits.processes = tasks_max;
     auto* told = made.get();
-    made->command = std::make_unique<background_command>(
+    auto begun = background_command::start(
         commands, std::move(key), std::move(spec),
-        background_command::listener{
-            [told](bool is_stderr, std::string_view text) { is_stderr ? told->hear(text) : void(); },
-            [told](std::string how) { told->hear_end(std::move(how)); }});
+        {[told](bool is_stderr, std::string_view text) { is_stderr ? told->hear(text) : void(); },
+         [told](std::string how) { told->hear_end(std::move(how)); }});
+    if (!begun) {
+        return begun.error();
+    }
+    made->command = std::move(*begun);
     std::unique_lock lock(made->mutex);
     made->changed.wait_for(lock, stop, std::chrono::milliseconds(start_ms_max),
                            [&] { return !made->url.empty() || made->end; });

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "actors/mcp/mcp_connection.hpp"
+#include "net/mcp/messages.hpp"
+#include "runtime/config/mcp_servers.hpp"
+#include "runtime/process/sandbox.hpp"
+#include "runtime/supervision/nudged.hpp"
+#include "schemas/mcp.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::actors {
+
+/// What connections to servers need of the node; all of it outlives them.
+struct mcp_parts {
+    runtime::sandbox* confined = nullptr;
+    runtime::sandbox* free = nullptr; ///< For servers that are to have the node's own rights.
+    std::filesystem::path folder;     ///< A folder below it for each server, which is all that it may write to.
+    std::function<expected<std::string>(std::string_view name)> find_secret;
+};
+
+/// One server: an actor that keeps the connection to it, and the place where threads wait for its answers. The
+/// connection comes back by itself after a back-off. Thread-safe; lives in a `shared_ptr`.
+class mcp_desk : public std::enable_shared_from_this<mcp_desk> {
+public:
+    mcp_desk(runtime::mcp_server settings, mcp_parts parts);
+
+    /// One request. Blocks; `cancelled` when `stop` comes first. `unavailable` while there is no connection.
+    expected<json::raw> call(std::string_view method, const json::raw& params, const std::stop_token& stop);
+
+    [[nodiscard]] const runtime::mcp_server& settings() const { return settings_; }
+    [[nodiscard]] mcp_server_document document() const;
+    [[nodiscard]] std::vector<std::string> logs() const;
+    /// Those of the last list that it gave, also while it is away.
+    [[nodiscard]] std::vector<net::mcp::tool> tools() const;
+    /// Called when the list of tools is another one, in the actor. Set before it starts.
+    std::function<void(const std::vector<net::mcp::tool>&)> on_tools;
+
+    void start();
+    void stop();
+    void restart();
+
+    /// The actor, for its supervisor.
+    runtime::nudged_part part();
+
+private:
+    struct open_call {
+        std::string method;
+        json::raw params;
+        std::optional<expected<json::raw>> answer;
+        bool unwanted = false;
+        std::condition_variable_any changed;
+    };
+    struct keeper;
+
+    void wake(); ///< Under the mutex.
+    void note(std::string line);
+
+    const runtime::mcp_server settings_;
+    const mcp_parts parts_;
+    const std::shared_ptr<runtime::actor_figures> figures_ = std::make_shared<runtime::actor_figures>();
+    mutable std::mutex mutex_;
+    runtime::nudge wake_; ///< None: the actor has not started.
+    std::uint64_t last_ticket_ = 0;
+    std::map<std::uint64_t, std::shared_ptr<open_call>> calls_;
+    std::deque<std::uint64_t> to_send_;
+    bool wanted_ = true;
+    std::uint64_t wanted_starts_ = 0; ///< Counts `restart`.
+    mcp_server_document shown_;
+    std::deque<std::string> lines_;
+    std::vector<net::mcp::tool> tools_;
+};
+
+} // namespace troupe::actors

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "actors/mcp/mcp_desk.hpp"
+#include "runtime/supervision/supervisor.hpp"
+#include "schemas/base/ids.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::actors {
+
+/// A tool of a server, by the name that agents call it by.
+struct mcp_tool {
+    std::string id; ///< mcp_SERVER_TOOL, as a-z, 0-9 and _, at most 64.
+    std::shared_ptr<mcp_desk> server;
+    net::mcp::tool declared;
+};
+
+/// All servers of a node, and their tools in the table of tools (actors/tool). They are the default organization's: what
+/// they see and do is the operator's. Thread-safe.
+class mcp_hub {
+public:
+    mcp_hub(std::vector<runtime::mcp_server> servers, const mcp_parts& parts, const uuid& organization);
+    ~mcp_hub();
+    mcp_hub(const mcp_hub&) = delete;
+
+    [[nodiscard]] const uuid& organization() const { return organization_; }
+    [[nodiscard]] const std::map<std::string, std::shared_ptr<mcp_desk>, std::less<>>& servers() const {
+        return servers_;
+    }
+    [[nodiscard]] std::vector<mcp_tool> tools() const;
+    [[nodiscard]] std::vector<mcp_usage_document> usage() const;
+
+    /// Calls a tool. Arguments are held against its schema before they leave, what is structured against that of its
+    /// output. Blocks. `not_found`, `tool_arguments_invalid`, `tool_failed`, and what `mcp_desk::call` refuses with.
+    expected<mcp_result_document> execute(std::string_view id, std::string_view arguments, const std::stop_token& stop);
+
+    /// The supervisor of the connections.
+    [[nodiscard]] runtime::supervised_child child(runtime::supervision_tree* tree) const;
+
+private:
+    struct figures {
+        std::uint64_t calls = 0;
+        std::uint64_t errors = 0;
+        std::uint64_t failures = 0;
+        std::int64_t total_ms = 0;
+        std::int64_t max_ms = 0;
+        std::uint64_t bytes = 0;
+    };
+    /// What a server has in the table of tools.
+    struct offer {
+        std::vector<mcp_tool> tools;
+        std::shared_ptr<void> in_table;
+        std::size_t changes = 0;
+    };
+
+    void offer_tools(const std::shared_ptr<mcp_desk>& server, const std::vector<net::mcp::tool>& found);
+    [[nodiscard]] std::string free_id(std::string_view server, std::string_view tool,
+                                      const std::vector<mcp_tool>& taken) const;
+
+    const uuid organization_;
+    std::map<std::string, std::shared_ptr<mcp_desk>, std::less<>> servers_;
+    mutable std::mutex mutex_;
+    std::map<std::string, offer> offers_; ///< By server.
+    std::map<std::string, figures> figures_; ///< By tool.
+};
+
+} // namespace troupe::actors

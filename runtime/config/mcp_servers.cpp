@@ -1,0 +1,100 @@
+#include "runtime/config/mcp_servers.hpp"
+
+#include "runtime/config/object_list.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace troupe::runtime {
+
+namespace {
+
+constexpr std::uint32_t time_ms_max = 3'600'000;
+
+/// As it is written: a file has numbers and truth values as text.
+struct written_server {
+    std::string name;
+    std::vector<std::string> command;
+    std::map<std::string, std::string> environment;
+    std::vector<std::string> idempotent;
+    json::raw sandbox;
+    json::raw network;
+    json::raw time_out_ms;
+    static constexpr field_rule rules[] = {{.name = "name", .required = true, .min = 1, .max = 24},
+                                           {.name = "command", .required = true, .min = 1, .max = 100},
+                                           {.name = "environment", .max = 50},
+                                           {.name = "idempotent", .max = 200}};
+};
+BOOST_DESCRIBE_STRUCT(written_server, (), (name, command, environment, idempotent, sandbox, network, time_out_ms))
+
+struct written_servers {
+    std::vector<written_server> items;
+    static constexpr field_rule rules[] = {{.name = "items", .max = 64}};
+};
+BOOST_DESCRIBE_STRUCT(written_servers, (), (items))
+
+bool read_flag(const json::raw& written, bool otherwise, const std::string& at, std::vector<field_error>& wrong) {
+    const auto& text = written.text;
+    const bool yes = text == "true" || text == "\"true\"";
+    if (!written.is_null() && !yes && text != "false" && text != "\"false\"") {
+        wrong.push_back({at, "has to be true or false"});
+    }
+    return written.is_null() ? otherwise : yes;
+}
+
+mcp_server read_server(written_server s, const std::string& at, std::vector<field_error>& wrong) {
+    if (!is_plain_name(s.name)) {
+        wrong.push_back({at + "/name", "may have a-z, 0-9, - and _ only"});
+    }
+    if (s.command.front().empty()) {
+        wrong.push_back({at + "/command", "needs a program"});
+    }
+    for (const auto& [name, value] : s.environment) { // the value may be a key
+        if (name.empty() || name.find('=') != name.npos || value.find('\0') != value.npos) {
+            wrong.push_back({at + "/environment/" + name, "is no variable"});
+        }
+    }
+    const auto time_out = read_count(s.time_out_ms, time_ms_max);
+    if (!time_out && !s.time_out_ms.is_null()) {
+        wrong.push_back({at + "/time_out_ms", fmt::format("has to be a number from 1 to {}", time_ms_max)});
+    }
+    return {std::move(s.name),
+            std::move(s.command),
+            std::move(s.environment),
+            std::move(s.idempotent),
+            read_flag(s.sandbox, true, at + "/sandbox", wrong),
+            read_flag(s.network, false, at + "/network", wrong),
+            time_out.value_or(mcp_server::time_out_ms_default)};
+}
+
+} // namespace
+
+expected<std::vector<mcp_server>> parse_mcp_servers(std::string_view text) {
+    auto read = read_object_list<written_servers>(text);
+    if (!read) {
+        return read.error();
+    }
+    std::vector<mcp_server> out;
+    std::vector<field_error> wrong;
+    check_names(read->items, wrong);
+    for (std::size_t i = 0; i < read->items.size(); ++i) {
+        out.push_back(read_server(std::move(read->items[i]), fmt::format("/{}", i), wrong));
+    }
+    if (!wrong.empty()) {
+        return list_problem(std::move(wrong));
+    }
+    return out;
+}
+
+std::vector<field_error> check_mcp_server_list(std::string_view text) {
+    auto servers = parse_mcp_servers(text);
+    return servers ? std::vector<field_error>() : std::move(servers.error().errors);
+}
+
+std::optional<std::string> check_mcp_servers(std::string_view text) {
+    const auto wrong = check_mcp_server_list(text);
+    return wrong.empty() ? std::nullopt : std::optional(wrong.front().pointer + ": " + wrong.front().message);
+}
+
+} // namespace troupe::runtime
