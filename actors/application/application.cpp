@@ -12,7 +12,7 @@
 #include "actors/application/moved_commands.hpp"
 #include "actors/application/node_metrics.hpp"
 #include "actors/application/present_edge.hpp"
-#include "actors/application/run_browsers.hpp"
+#include "actors/application/run_desks.hpp"
 #include "actors/application/settings_links.hpp"
 #include "actors/application/tracing.hpp"
 #include "actors/approval/approval_routes.hpp"
@@ -98,7 +98,7 @@ struct application::impl {
     std::unique_ptr<plan_keeper> plans;
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
-    std::unique_ptr<browser_desk> browsers;
+    std::unique_ptr<run_desks> desks;
     std::unique_ptr<moved_commands> moved;
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;
@@ -157,7 +157,7 @@ struct application::impl {
         out.price = [this](std::string_view name) { return price_of(name, models); };
         out.folders = workspaces.get();
         out.commands = sandbox.get();
-        out.browsers = browsers.get();
+        desks->give_to(out);
         out.command_limits.free_bytes_min = static_cast<std::uint64_t>(node->parts().settings->storage_free_bytes_min);
         out.command_network = node->parts().settings->sandbox_network == "all";
         out.end_elsewhere = [this](const uuid& replica, const std::string& command) {
@@ -340,8 +340,8 @@ application::~application() {
         if (impl_->vault) {
             impl_->vault->wait();
         }
-        if (impl_->browsers) {
-            impl_->browsers->stop();
+        if (impl_->desks) {
+            impl_->desks->stop();
         }
         impl_->node.reset(); // waits for the performers at work, which use what is destroyed after it
     }
@@ -438,11 +438,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return network.error();
     }
     me.sandbox = runtime::make_sandbox(mode, commands, runner, std::move(network->hosts));
-    auto browsers = make_run_browsers(settings, *me.sandbox, *me.node->parts().store);
-    if (!browsers) {
-        return browsers.error();
+    auto desks = run_desks::open(settings, *me.sandbox, *me.node->parts().store);
+    if (!desks) {
+        return desks.error();
     }
-    me.browsers = std::move(*browsers);
+    me.desks = std::move(*desks);
     me.moved = std::make_unique<moved_commands>(*me.node, *me.sandbox);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
                                                          std::filesystem::absolute(settings.data) / "projects");

@@ -437,6 +437,7 @@ private:
         where.repeat = repeat;
         where.run = ctx.self();
         where.browsers = services_.browsers;
+        where.deployments = services_.deployments;
         where.stop = ctx.stop();
         where.recall = [this, run = ctx.self()](std::uint32_t message) {
             return original_message(*services_.store, run, message);

@@ -29,6 +29,7 @@ struct chosen_model {
 };
 
 class browser_desk;
+class deploy_desk;
 
 /// What the performer works with; all of it outlives the kind. Functions are thread-safe.
 struct run_services {
@@ -41,7 +42,8 @@ struct run_services {
     /// In a cluster: ends the command of that key at another replica, and says what came of it: as `sandbox::end`, and
     /// `unavailable` when that can be known later. Blocks. None: what another one began is unknown.
     std::function<expected<runtime::command_result>(const uuid& replica, const std::string& key)> end_elsewhere = {};
-    browser_desk* browsers = nullptr; ///< May be null: the tools of browsers then say so.
+    browser_desk* browsers = nullptr;   ///< May be null: the tools of browsers then say so.
+    deploy_desk* deployments = nullptr; ///< As `browsers`.
     runtime::command_limits command_limits;
     bool command_network = false;
     std::function<budget()> default_limits; ///< Of the moment; 0: no limit. None: none at all.

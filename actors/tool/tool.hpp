@@ -63,6 +63,7 @@ inline bool may_have_happened(const tool_info& tool) {
 expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std::string>& names);
 
 class browser_desk;
+class deploy_desk;
 
 /// Where a call works and what it may use.
 struct tool_environment {
@@ -79,8 +80,9 @@ struct tool_environment {
     std::function<void(bool is_stderr, std::string_view)> on_output; ///< May be empty.
     /// The text of a message of the run's context, as it was before it was folded. May be empty.
     std::function<expected<std::string>(std::uint32_t message)> recall = {};
-    entity_address run = {};          ///< Whose call it is; nil outside of runs.
-    browser_desk* browsers = nullptr; ///< May be null: there are no browsers then.
+    entity_address run = {};            ///< Whose call it is; nil outside of runs.
+    browser_desk* browsers = nullptr;   ///< May be null: there are no browsers then.
+    deploy_desk* deployments = nullptr; ///< May be null: nothing can be deployed.
 };
 
 /// What the model reads back. A failing command is a result, not an error of the tool.
