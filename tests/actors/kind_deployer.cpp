@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(targets_of_the_configuration_are_checked_with_their_places)
     BOOST_TEST(wrong(R"([{"name":"a","folder":"/a","health":"/h","command":["x"],"ports":["80",81],"watch_ms":5}])") ==
                "");
     BOOST_TEST(wrong(R"([{"name":"a","folder":"/a","health":"http://h/","change":["x"],"roll_back":["y"]}])") == "");
-    BOOST_TEST(wrong(R"([{"name":"A","folder":"a","health":"h","command":["x"]}])") ==
+    BOOST_TEST(wrong(R"([{"name":"A","folder":"ab","health":"h","command":["x"]}])") ==
                "/0/name /0/folder /0/ports /0/health ");
     BOOST_TEST(wrong(R"([{"name":"a","folder":"/a","health":"/h"}])") == "/0/change /0/roll_back /0/health ");
     BOOST_TEST(wrong(R"([{"name":"a","folder":"/a","health":"/h","command":["x"],"ports":[0],"retire":["r"]}])") ==

@@ -26,69 +26,70 @@ struct deployer_result {
     bool deployed = false;
     bool rolled_back = false;
     std::optional<std::uint64_t> release;
-    static constexpr field_rule rules[] = {{.name = "target", .required = true, .doc = "Empty: there was none."},
-                                           {.name = "deployed", .required = true, .doc = "As deploy said it."},
-                                           {.name = "rolled_back", .required = true, .doc = "As deploy said it."},
-                                           {.name = "release", .doc = "Its number; left out when there is none."}};
+    static constexpr field_rule rules[] = {
+        {.name = "target", .required = true, .doc = "Empty: there was none."},
+        {.name = "deployed", .required = true, .doc = "As deploy_release said it."},
+        {.name = "rolled_back", .required = true, .doc = "As deploy_release said it."},
+        {.name = "release", .doc = "Its number; left out when there is none."}};
 };
 BOOST_DESCRIBE_STRUCT(deployer_result, (), (target, deployed, rolled_back, release))
 
-constexpr std::array<std::string_view, 2> tools = {"deploy", "deploy_targets"};
-constexpr std::array<std::string_view, 1> verified_by = {"deploy"};
+constexpr std::array<std::string_view, 2> tools = {"deploy_release", "deploy_targets"};
+constexpr std::array<std::string_view, 1> verified_by = {"deploy_release"};
 
 constexpr std::string_view instructions = R"(You deploy software. Work like this:
 1. Call deploy_targets, and choose the target that is asked for. Never another one: where none fits, say so.
-2. Call deploy with dry_run first, and read the plan. Where only a plan is wanted, finish with it.
-3. Call deploy once. It builds, tests, brings the release up, asks for its health, moves use to it, watches, and rolls back by
+2. Call deploy_release with dry_run first, and read the plan. Where only a plan is wanted, finish with it.
+3. Call deploy_release once. It builds, tests, brings the release up, asks for its health, moves use to it, watches, and rolls back by
    itself where a step fails. Do not deploy by other means, and do not change the project to get it through.
 4. A deployment that was rolled back is a result: read why, look for the cause in the project, and report both. Deploy again
    only where the goal asks for it and the cause is gone.
-5. Finish with `output` as deploy reported it. When it was not deployed, finish with success false; say what a person has to
+5. Finish with `output` as deploy_release reported it. When it was not deployed, finish with success false; say what a person has to
    look at.)";
 
 constexpr std::string_view rehearsal = R"yaml(name: deployer without a language model
 rules:
   - name: plan with a strategy
-    when: {step: 1, tools_available: [deploy, finish], parameters_match: '\A(?=.*"dry_run":true)(?=.*"strategy":"(?<strategy>\w+)")(?=.*"target":"(?<target>[^"\\]+)")'}
+    when: {step: 1, tools_available: [deploy_release, finish], parameters_match: '\A(?=.*"dry_run":true)(?=.*"strategy":"(?<strategy>\w+)")(?=.*"target":"(?<target>[^"\\]+)")'}
     say: |
       I am a scripted rehearsal, not a language model. I deploy as I am told, and judge nothing.
     call:
-      - {tool: deploy, arguments: {target: "${target}", strategy: "${strategy}", dry_run: true}}
+      - {tool: deploy_release, arguments: {target: "${target}", strategy: "${strategy}", dry_run: true}}
 
   - name: plan
-    when: {step: 1, tools_available: [deploy, finish], parameters_match: '\A(?=.*"dry_run":true)(?=.*"target":"(?<target>[^"\\]+)")'}
+    when: {step: 1, tools_available: [deploy_release, finish], parameters_match: '\A(?=.*"dry_run":true)(?=.*"target":"(?<target>[^"\\]+)")'}
     say: |
       I am a scripted rehearsal, not a language model. I deploy as I am told, and judge nothing.
     call:
-      - {tool: deploy, arguments: {target: "${target}", dry_run: true}}
+      - {tool: deploy_release, arguments: {target: "${target}", dry_run: true}}
 
   - name: deploy a part first
-    when: {step: 1, tools_available: [deploy, finish], parameters_match: '\A(?=.*"percent":(?<percent>\d+))(?=.*"strategy":"(?<strategy>\w+)")(?=.*"target":"(?<target>[^"\\]+)")'}
+    when: {step: 1, tools_available: [deploy_release, finish], parameters_match: '\A(?=.*"percent":(?<percent>\d+))(?=.*"strategy":"(?<strategy>\w+)")(?=.*"target":"(?<target>[^"\\]+)")'}
     say: |
       I am a scripted rehearsal, not a language model. I deploy as I am told, and judge nothing.
     call:
-      - tool: deploy
+      - tool: deploy_release
         arguments:
           target: "${target}"
           strategy: "${strategy}"
           percent: ${percent}
 
   - name: deploy with a strategy
-    when: {step: 1, tools_available: [deploy, finish], parameters_match: '\A(?=.*"strategy":"(?<strategy>\w+)")(?=.*"target":"(?<target>[^"\\]+)")'}
+    when: {step: 1, tools_available: [deploy_release, finish], parameters_match: '\A(?=.*"strategy":"(?<strategy>\w+)")(?=.*"target":"(?<target>[^"\\]+)")'}
     say: |
       I am a scripted rehearsal, not a language model. I deploy as I am told, and judge nothing.
     call:
-      - {tool: deploy, arguments: {target: "${target}", strategy: "${strategy}"}}
+      - {tool: deploy_release, arguments: {target: "${target}", strategy: "${strategy}"}}
 
   - name: deploy
-    when: {step: 1, tools_available: [deploy, finish], parameters_match: '\A(?=.*"target":"(?<target>[^"\\]+)")'}
+    when: {step: 1, tools_available: [deploy_release, finish], parameters_match: '\A(?=.*"target":"(?<target>[^"\\]+)")'}
     say: |
       I am a scripted rehearsal, not a language model. I deploy as I am told, and judge nothing.
     call:
-      - {tool: deploy, arguments: {target: "${target}"}}
+      - {tool: deploy_release, arguments: {target: "${target}"}}
 
   - name: planned
-    when: {last_tool: deploy, last_is_error: false, last_result_matches: '\Aplan: '}
+    when: {last_tool: deploy_release, last_is_error: false, last_result_matches: '\Aplan: '}
     call:
       - tool: finish
         arguments:
@@ -96,7 +97,7 @@ rules:
           output: {target: "${target}", deployed: false, rolled_back: false}
 
   - name: deployed
-    when: {last_tool: deploy, last_is_error: false, last_result_matches: '^deployed: yes, release: (?<release>\d+)'}
+    when: {last_tool: deploy_release, last_is_error: false, last_result_matches: '^deployed: yes, release: (?<release>\d+)'}
     call:
       - tool: finish
         arguments:
@@ -108,7 +109,7 @@ rules:
             release: ${release}
 
   - name: rolled back
-    when: {last_tool: deploy, last_result_matches: '^deployed: no, release: (?<release>\d+), rolled back: yes'}
+    when: {last_tool: deploy_release, last_result_matches: '^deployed: no, release: (?<release>\d+), rolled back: yes'}
     call:
       - tool: finish
         arguments:
@@ -121,12 +122,12 @@ rules:
             release: ${release}
 
   - name: failed
-    when: {last_tool: deploy}
+    when: {last_tool: deploy_release}
     call:
       - tool: finish
         arguments:
           success: false
-          result: "It was not deployed. deploy reported: ${result}"
+          result: "It was not deployed. deploy_release reported: ${result}"
           output: {target: "${target}", deployed: false, rolled_back: false}
 
   - name: no target
@@ -146,7 +147,7 @@ rules:
   - name: tools are missing
     when: {step: 1}
     say: |
-      I am a scripted rehearsal, not a language model, and this agent may not use deploy: there is nothing that I can do.
+      I am a scripted rehearsal, not a language model, and this agent may not use deploy_release: there is nothing that I can do.
 )yaml";
 
 } // namespace
