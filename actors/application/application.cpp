@@ -5,7 +5,6 @@
 #include "actors/application/kinds.hpp"
 #include "actors/application/live_figures.hpp"
 #include "actors/application/node_metrics.hpp"
-#include "actors/application/run_companions.hpp"
 #include "actors/application/settings_links.hpp"
 #include "actors/compliance/compliance_performer.hpp"
 #include "actors/erasure/erasure_performer.hpp"
@@ -47,8 +46,7 @@ run_services application::impl::run_parts() {
     out.price = [this](std::string_view name) { return price_of(name, models); };
     out.folders = workspaces.get();
     out.commands = sandbox.get();
-    out.browsers = browsers.get();
-    out.processes = processes.get();
+    desks->give_to(out);
     out.command_limits.free_bytes_min = static_cast<std::uint64_t>(node->parts().settings->storage_free_bytes_min);
     out.command_network = node->parts().settings->sandbox_network == "all";
     out.end_elsewhere = [this](const uuid& replica, const std::string& command) {
@@ -100,11 +98,8 @@ application::~application() {
         if (impl_->vault) {
             impl_->vault->wait();
         }
-        if (impl_->browsers) {
-            impl_->browsers->stop();
-        }
-        if (impl_->processes) {
-            impl_->processes->stop();
+        if (impl_->desks) {
+            impl_->desks->stop();
         }
         impl_->node.reset(); // waits for the performers at work, which use what is destroyed after it
     }
@@ -201,12 +196,20 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return network.error();
     }
     me.sandbox = runtime::make_sandbox(mode, commands, runner, std::move(network->hosts));
-    auto browsers = make_run_browsers(settings, *me.sandbox, *me.node->parts().store);
-    if (!browsers) {
-        return browsers.error();
+    auto desks = run_desks::open(settings, *me.sandbox, *me.node->parts().store);
+    if (!desks) {
+        return desks.error();
     }
-    me.browsers = std::move(*browsers);
-    me.processes = make_run_processes(settings, *me.sandbox, *me.node->parts().store);
+    me.desks = std::move(*desks);
+    auto servers = runtime::parse_mcp_servers(settings.mcp_servers);
+    if (!servers) {
+        return servers.error();
+    }
+    me.free_sandbox = runtime::make_sandbox(runtime::sandbox_mode::none, commands, runner);
+    me.mcp = std::make_unique<mcp_hub>(
+        std::move(*servers),
+        mcp_parts{me.sandbox.get(), me.free_sandbox.get(), std::filesystem::absolute(settings.data) / "mcp", *secrets},
+        me.node->parts().store->who().default_organization);
     me.moved = std::make_unique<moved_commands>(*me.node, *me.sandbox);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
                                                          std::filesystem::absolute(settings.data) / "projects");
@@ -266,6 +269,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return hosted.error();
     }
     if (auto supervised = me.node->supervise_actor(providers_child(me.models, me.node->parts().tree)); !supervised) {
+        return supervised.error();
+    }
+    if (auto supervised = me.node->supervise_actor(me.mcp->child(me.node->parts().tree)); !supervised) {
         return supervised.error();
     }
     publish_cluster_metrics(*me.node);

@@ -8,6 +8,7 @@
 #include "actors/approval/approval_routes.hpp"
 #include "actors/compliance/compliance_routes.hpp"
 #include "actors/erasure/erasure_routes.hpp"
+#include "actors/mcp/mcp_routes.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/provider/cassette_routes.hpp"
 #include "actors/provider/provider_routes.hpp"
@@ -75,6 +76,7 @@ std::vector<net::route> application::impl::routes() {
                          provider_routes(models),
                          cassette_routes(*cassettes),
                          tool_routes(),
+                         mcp_routes(*mcp),
                          own_routes ? own_routes(parts) : std::vector<net::route>()}) {
         std::move(feature.begin(), feature.end(), std::back_inserter(out));
     }

@@ -4,13 +4,14 @@
 #include "actors/application/application.hpp"
 #include "actors/application/moved_commands.hpp"
 #include "actors/application/present_edge.hpp"
+#include "actors/application/run_desks.hpp"
 #include "actors/application/tracing.hpp"
 #include "actors/audit/audit_routes.hpp"
 #include "actors/audit/audit_stream.hpp"
 #include "actors/audit/refusals.hpp"
 #include "actors/identity/admin_key.hpp"
 #include "actors/identity/identity.hpp"
-#include "actors/kinds/browser/browser_desk.hpp"
+#include "actors/mcp/mcp_hub.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/cassette_player.hpp"
 #include "actors/provider/provider.hpp"
@@ -18,7 +19,6 @@
 #include "actors/secret/secret_vault.hpp"
 #include "actors/settings/settings_routes.hpp"
 #include "actors/system/system_routes.hpp"
-#include "actors/tool/process_desk.hpp"
 #include "actors/usage/plan_keeper.hpp"
 #include "net/http/route.hpp"
 #include "net/http/server.hpp"
@@ -49,8 +49,9 @@ struct application::impl {
     std::unique_ptr<plan_keeper> plans;
     model_registry models;
     std::unique_ptr<runtime::sandbox> sandbox;
-    std::unique_ptr<browser_desk> browsers;
-    std::unique_ptr<process_desk> processes;
+    std::unique_ptr<runtime::sandbox> free_sandbox; ///< For MCP servers that are to have the node's own rights.
+    std::unique_ptr<run_desks> desks;
+    std::unique_ptr<mcp_hub> mcp;
     std::unique_ptr<moved_commands> moved;
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;

@@ -10,5 +10,6 @@ agent_kind debugger_kind();
 agent_kind tester_kind();
 agent_kind security_auditor_kind();
 agent_kind browser_kind();
+agent_kind deployer_kind();
 
 } // namespace troupe::actors

@@ -15,6 +15,7 @@ std::span<const agent_kind> product_kinds() {
         tester_kind(),
         security_auditor_kind(),
         browser_kind(),
+        deployer_kind(),
     };
     return table;
 }

@@ -121,10 +121,11 @@ struct mcp_desk::keeper {
         auto made = spec();
         auto* commands = desk.settings_.sandbox ? desk.parts_.confined : desk.parts_.free;
         auto started =
-            made ? mcp_connection::start(*commands, "mcp/" + desk.settings_.name + "/" + to_string(make_uuid()),
-                                         std::move(*made), desk.parts_.folder / ".input", wake,
-                                         [me = desk.shared_from_this()](std::string line) { me->note(std::move(line)); })
-                 : expected<std::unique_ptr<mcp_connection>>(made.error());
+            made
+                ? mcp_connection::start(*commands, "mcp/" + desk.settings_.name + "/" + to_string(make_uuid()),
+                                        std::move(*made), desk.parts_.folder / ".input", wake,
+                                        [me = desk.shared_from_this()](std::string line) { me->note(std::move(line)); })
+                : expected<std::unique_ptr<mcp_connection>>(made.error());
         if (!started) {
             return fail(started.error().detail, now_ms);
         }

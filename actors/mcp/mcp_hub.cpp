@@ -43,7 +43,8 @@ expected<void> fits(const json::raw& schema, std::string_view document) {
 expected<void> check_arguments(const mcp::tool& tool, std::string_view arguments) {
     const auto parsed = json::document::parse(arguments);
     if (!parsed || parsed->root().type() != json::kind::object) {
-        return problem{code::tool_arguments_invalid, fmt::format("The arguments of {} have to be an object.", tool.name)};
+        return problem{code::tool_arguments_invalid,
+                       fmt::format("The arguments of {} have to be an object.", tool.name)};
     }
     if (auto good = fits(tool.inputSchema, arguments); !good) {
         auto why = fmt::format("The arguments of {} do not fit its schema.", tool.name);
@@ -84,8 +85,8 @@ tool_result shown(const expected<mcp_result_document>& answer, const mcp_tool& t
     }
     tool_result r;
     constexpr std::size_t text_bytes_max = tool_content_bytes_max - 1024;
-    r.content = from_outside("the MCP server " + tool.server->settings().name,
-                             shorten(text_of(*answer), text_bytes_max));
+    r.content =
+        from_outside("the MCP server " + tool.server->settings().name, shorten(text_of(*answer), text_bytes_max));
     r.is_error = answer->is_error;
     r.details.text.clear();
     json::object_writer w(r.details.text);
@@ -192,7 +193,8 @@ std::vector<mcp_usage_document> mcp_hub::usage() const {
     return out;
 }
 
-expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_view given, const std::stop_token& stop) {
+expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_view given,
+                                               const std::stop_token& stop) {
     const auto all = tools();
     const auto found = std::ranges::find(all, id, &mcp_tool::id);
     if (found == all.end()) {
@@ -203,8 +205,8 @@ expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_
         return good.error();
     }
     const auto began_ms = monotonic_ms();
-    const auto result = found->server->call("tools/call", mcp::named_params(found->declared.name, {std::string(arguments)}),
-                                            stop);
+    const auto result =
+        found->server->call("tools/call", mcp::named_params(found->declared.name, {std::string(arguments)}), stop);
     const auto read = result ? mcp::read_result<mcp::tool_result>(*result) : expected<mcp::tool_result>(result.error());
     auto good = expected<void>{};
     if (read && read->structuredContent && found->declared.outputSchema && !read->isError) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/mcp/mcp_desk.hpp"
-#include "runtime/supervision/supervisor.hpp"
+#include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/ids.hpp"
 
 #include <map>
@@ -21,8 +21,8 @@ struct mcp_tool {
     net::mcp::tool declared;
 };
 
-/// All servers of a node, and their tools in the table of tools (actors/tool). They are the default organization's: what
-/// they see and do is the operator's. Thread-safe.
+/// All servers of a node, and their tools in the table of tools (actors/tool). They are the default organization's:
+/// what they see and do is the operator's. Thread-safe.
 class mcp_hub {
 public:
     mcp_hub(std::vector<runtime::mcp_server> servers, const mcp_parts& parts, const uuid& organization);
@@ -66,7 +66,7 @@ private:
     const uuid organization_;
     std::map<std::string, std::shared_ptr<mcp_desk>, std::less<>> servers_;
     mutable std::mutex mutex_;
-    std::map<std::string, offer> offers_; ///< By server.
+    std::map<std::string, offer> offers_;    ///< By server.
     std::map<std::string, figures> figures_; ///< By tool.
 };
 

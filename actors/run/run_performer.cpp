@@ -451,6 +451,7 @@ private:
         where.run = ctx.self();
         where.browsers = services_.browsers;
         where.processes = services_.processes;
+        where.deployments = services_.deployments;
         where.stop = ctx.stop();
         where.changed_elsewhere = [this, project = project_of(p, ctx), by = to_string(ctx.self()),
                                    since = p.started_at.value_or(p.created_at)](const std::string& path) {

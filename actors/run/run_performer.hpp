@@ -31,6 +31,7 @@ struct chosen_model {
 
 class browser_desk;
 class process_desk;
+class deploy_desk;
 
 /// What the performer works with; all of it outlives the kind. Functions are thread-safe.
 struct run_services {
@@ -43,8 +44,9 @@ struct run_services {
     /// In a cluster: ends the command of that key at another replica, and says what came of it: as `sandbox::end`, and
     /// `unavailable` when that can be known later. Blocks. None: what another one began is unknown.
     std::function<expected<runtime::command_result>(const uuid& replica, const std::string& key)> end_elsewhere = {};
-    browser_desk* browsers = nullptr;  ///< May be null: the tools of browsers then say so.
-    process_desk* processes = nullptr; ///< The same.
+    browser_desk* browsers = nullptr;   ///< May be null: the tools of browsers then say so.
+    process_desk* processes = nullptr;  ///< The same.
+    deploy_desk* deployments = nullptr; ///< As `browsers`.
     runtime::command_limits command_limits;
     bool command_network = false;
     /// Rules of tools that an organization has for runs of that kind. None: it has none.

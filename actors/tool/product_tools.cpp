@@ -1,4 +1,5 @@
 #include "actors/kinds/browser/browser_tools.hpp"
+#include "actors/kinds/deployer/deploy_tools.hpp"
 #include "actors/kinds/kind_tools.hpp"
 #include "actors/tool/git_performers.hpp"
 #include "actors/tool/tool.hpp"
@@ -223,6 +224,22 @@ constexpr std::array rows = {
     answered_by_the_run<wait_arguments>(
         wait_tool_name, "Waits, for seconds or for weeks, and costs nothing meanwhile. Then it says what time it is.",
         "read"),
+    performed<deploy_arguments, deploy>(
+        {.name = "deploy_release",
+         .description =
+             "Deploys the project to a target: builds, tests, brings it up, asks for its health, moves use to "
+             "it, watches it, and rolls back by itself. dry_run only says what would be done.",
+         .safety = repeat_safety::idempotent,
+         .writes = false,
+         .needs_project = true,
+         .permission = "deploy"}),
+    performed<deploy_targets_arguments, show_deploy_targets>(
+        {.name = "deploy_targets",
+         .description = "Lists the targets that the node's operator declared, and what is in use there.",
+         .safety = repeat_safety::idempotent,
+         .writes = false,
+         .needs_project = false,
+         .permission = "read"}),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

@@ -67,6 +67,7 @@ expected<std::vector<net::tool_declaration>> declare_tools(const std::vector<std
 
 class browser_desk;
 class process_desk;
+class deploy_desk;
 
 /// Where a call works and what it may use.
 struct tool_environment {
@@ -85,9 +86,10 @@ struct tool_environment {
     std::function<expected<std::string>(const std::string& path)> changed_elsewhere = {};
     /// The text of a message of the run's context, as it was before it was folded. May be empty.
     std::function<expected<std::string>(std::uint32_t message)> recall = {};
-    entity_address run = {};           ///< Whose call it is; nil outside of runs.
-    browser_desk* browsers = nullptr;  ///< May be null: there are no browsers then.
-    process_desk* processes = nullptr; ///< May be null: there are no processes then.
+    entity_address run = {};            ///< Whose call it is; nil outside of runs.
+    browser_desk* browsers = nullptr;   ///< May be null: there are no browsers then.
+    process_desk* processes = nullptr;  ///< May be null: there are no processes then.
+    deploy_desk* deployments = nullptr; ///< May be null: nothing can be deployed.
 };
 
 /// What the model reads back. A failing command is a result, not an error of the tool.

@@ -122,7 +122,6 @@ struct config {
 
     std::string tools_fetch_allow;
     std::string tools_own;
-    std::string deploy_targets;
     std::string mcp_servers;
 
     std::string model_default;

@@ -2,6 +2,7 @@
 #include "runtime/config/checks.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/config/fetch_policy.hpp"
+#include "runtime/config/mcp_servers.hpp"
 #include "runtime/config/model_providers.hpp"
 #include "runtime/config/model_routes.hpp"
 #include "runtime/config/own_tools.hpp"
@@ -45,6 +46,13 @@ constexpr property table[] = {
      .max = 1 << 20,
      .check = check_own_tools,
      .check_list = check_own_tools_list},
+    {.name = "mcp.servers",
+     .member = &config::mcp_servers,
+     .doc = "Servers of the Model Context Protocol that the node starts: a list of {name, command, environment, "
+            "idempotent, sandbox, network, time_out_ms}. Agents call their tools as mcp_NAME_TOOL.",
+     .max = 1 << 20,
+     .check = check_mcp_servers,
+     .check_list = check_mcp_server_list},
     {.name = "model.default",
      .member = &config::model_default,
      .doc =
