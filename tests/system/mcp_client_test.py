@@ -1,0 +1,126 @@
+"""Servers of the Model Context Protocol through the real program: their tools, their faults, and that nothing is left."""
+
+import json
+import os
+import shutil
+import signal
+import uuid
+from pathlib import Path
+
+from tests.system.node import NodeTest, poll
+
+SERVER = Path(__file__).resolve().parent / "mcp_server.py"
+
+
+class McpClient(NodeTest):
+    def setUp(self):
+        super().setUp()
+        self.mark = uuid.uuid4().hex  # found in the command lines of what is at work
+
+    def begin(self, *servers, script=None):
+        data = self.folder / "data"
+        listed = []
+        for name, flags, more in servers:
+            folder = data / "mcp" / name  # all that it sees beside /usr
+            folder.mkdir(parents=True)
+            shutil.copy(SERVER, folder / "server.py")
+            listed.append({"name": name, "command": ["python3", "server.py", *flags, "--mark", self.mark], **more})
+        config = self.folder / "troupe.yaml"
+        config.write_text(json.dumps({"mcp": {"servers": listed}}))
+        flags, self.model = self.script("s", json.dumps({"name": "s", "rules": script or [{"say": "x"}]}))
+        self.one = self.node("--config", config, *flags).start()
+        self.api = self.one.client()
+
+    def server(self, name="small"):
+        return next(s for s in self.api.read("/mcp/servers/installed")["items"] if s["id"] == name)
+
+    def wait_tools(self, count, name="small"):
+        poll(f"{name} has {count} tools", lambda: self.server(name)["tools"] == count)
+
+    def run_tool(self, tool, status=200, **arguments):
+        return self.status(self.api.post(f"/mcp/tools/{tool}/execute", {"arguments": arguments}), status).json
+
+    def at_work(self):
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if self.mark.encode() in words and words.startswith(b"python3"):
+                found.append(int(folder.name))
+        return found
+
+    def test_both_eras_give_their_tools(self):
+        self.begin(("small", [], {"environment": {"WORD": "hello"}}), ("modern", ["--modern"], {}))
+        for name, version in (("small", "2025-11-25"), ("modern", "2026-07-28")):
+            self.wait_tools(6, name)
+            shown = self.server(name)
+            self.assertEqual((shown["protocol_version"], shown["server_name"], shown["transport"]), (version, "small", "stdio"))
+            self.assertEqual(self.run_tool(f"mcp_{name}_add", a=1, b=2)["structured_content"], {"sum": 3})
+            poll("it was checked", lambda: self.api.read(f"/mcp/servers/{name}/health").get("latency_ms") is not None)
+            self.assertEqual(self.api.read(f"/mcp/servers/{name}/health")["status"], "healthy")
+            self.assertIn("the small server is up", self.api.read(f"/mcp/servers/{name}/logs")["lines"])
+        self.assertEqual(self.run_tool("mcp_small_env", name="WORD")["content"][0]["text"], "hello")
+        self.assertTrue(self.run_tool("mcp_small_fail")["is_error"])
+        wrong = self.run_tool("mcp_small_add", 422, a=1, b="two")
+        self.assertIn("/b", json.dumps(wrong))
+        self.run_tool("mcp_small_none", 404)
+        self.run_tool("mcp_small_grow")
+        self.wait_tools(7)
+        self.assertIn("mcp_small_more6", [t["id"] for t in self.api.read("/mcp/tools")["items"]])
+        usage = {u["tool"]: u for u in self.api.read("/mcp/usage")["items"]}
+        self.assertEqual((usage["mcp_small_add"]["calls"], usage["mcp_small_fail"]["failures"]), (1, 1), usage)
+
+    def test_it_may_write_to_its_folder_only(self):
+        self.begin(("small", [], {}))
+        self.wait_tools(6)
+        self.assertEqual(self.run_tool("mcp_small_write", path="mine")["content"][0]["text"], "/project")
+        self.assertEqual((self.one.directory / "mcp/small/mine").read_text(), "written\n")
+        outside = self.folder / "outside"
+        self.api.post("/mcp/tools/mcp_small_write/execute", {"arguments": {"path": str(outside)}})
+        self.assertFalse(outside.exists())
+
+    def test_a_run_uses_a_tool_and_rules_hold(self):
+        call = {"call": [{"tool": "mcp_small_add", "arguments": {"a": 2, "b": 3}}]}
+        self.begin(("small", [], {}), script=[{"when": {"step": 1}, **call}, {"call": [{"tool": "finish", "arguments": {"result": "Done."}}]}])
+        self.wait_tools(6)
+        for tools, said in (({}, "comes from the MCP server small"), ({"mcp": "deny"}, 'the rule "mcp" denies it')):
+            run = self.api.create("/runs", {"goal": "x", "model": self.model, "tools": tools})["id"]
+            self.assertEqual(self.api.wait_run(run)["status"], "succeeded")
+            step = next(s for s in self.api.all(f"/runs/{run}/steps") if s.get("tool") == "mcp_small_add")
+            self.assertIn(said, step["content"])
+
+    def test_who_is_killed_comes_back_and_nothing_is_left(self):
+        self.begin(("small", [], {}))
+        self.wait_tools(6)
+        first = self.at_work()
+        self.assertEqual(len(first), 1)
+        os.kill(first[0], signal.SIGKILL)
+        poll("it is back", lambda: self.at_work() not in ([], first) and self.server()["health"]["status"] == "healthy")
+        self.assertEqual(self.server()["health"]["restarts"], 1)
+        self.assertEqual(self.run_tool("mcp_small_add", a=1, b=1)["structured_content"], {"sum": 2})
+        self.status(self.api.post("/mcp/servers/small/stop", {}), 200)
+        poll("it ended", lambda: not self.at_work())
+        self.run_tool("mcp_small_add", 503, a=1, b=1)
+        self.assertEqual(self.server()["health"]["status"], "stopped")
+        self.status(self.api.post("/mcp/servers/small/restart", {}), 200)
+        poll("it is back", lambda: self.server()["health"]["status"] == "healthy")
+        self.one.kill9()
+        poll("nothing is left", lambda: not self.at_work())
+
+    def test_bad_servers_cost_only_their_own_connection(self):
+        kinds = ("flood", "die", "mute", "twice", "unknown", "lie", "long", "bytes")
+        self.begin(("good", [], {}), *((k, ["--misbehave", k], {"time_out_ms": 1500}) for k in kinds))
+        self.wait_tools(6, "good")
+        for name in ("twice", "unknown", "lie", "die", "mute"):
+            self.wait_tools(6, name)
+        self.assertEqual(self.run_tool("mcp_twice_add", a=1, b=2)["structured_content"], {"sum": 3})
+        self.assertEqual(self.run_tool("mcp_unknown_add", a=1, b=2)["structured_content"], {"sum": 3})
+        for name in ("lie", "die", "mute"):
+            reply = self.api.post(f"/mcp/tools/mcp_{name}_add/execute", {"arguments": {"a": 1, "b": 2}})
+            self.assertGreaterEqual(reply.status, 400, (name, reply))
+        poll("the long line was noticed", lambda: self.server("long")["health"]["status"] == "error")
+        for _ in range(20):
+            self.assertEqual(self.run_tool("mcp_good_add", a=1, b=2)["structured_content"], {"sum": 3})
+        self.assertEqual(self.server("good")["health"]["restarts"], 0)

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""A small MCP server for tests, on standard input and output: independent of Troupe's own code, and bad on demand.
+
+    mcp_server.py [--modern] [--misbehave KIND]
+
+It speaks 2025-11-25 (initialize), or with --modern 2026-07-28 (server/discover). Tools: add, fail, slow, grow (another
+tool appears), env, write, and what KIND says: flood (output without end), die (at the first call), mute (never answers
+calls), twice (answers each call twice), unknown (answers ids nobody asked for first), lie (structured content that does
+not fit), long (a line of 11 MB), bytes (no UTF-8).
+"""
+
+import json
+import os
+import sys
+import time
+
+modern = "--modern" in sys.argv
+kind = sys.argv[sys.argv.index("--misbehave") + 1] if "--misbehave" in sys.argv else ""
+TOOLS = [
+    {"name": "add", "description": "Adds two numbers.", "inputSchema": {
+        "type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"], "additionalProperties": False},
+     "outputSchema": {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]}},
+    {"name": "fail", "description": "Says that it failed.", "inputSchema": {"type": "object"}},
+    {"name": "slow", "description": "Answers after some seconds.", "inputSchema": {"type": "object"}},
+    {"name": "grow", "description": "Adds a tool.", "inputSchema": {"type": "object"}},
+    {"name": "env", "description": "Shows a variable.", "inputSchema": {"type": "object"}},
+    {"name": "write", "description": "Writes a file.", "inputSchema": {"type": "object"}}]
+
+
+def send(message):
+    sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    sys.stdout.flush()
+
+
+def text(words, **more):
+    return {"content": [{"type": "text", "text": words}], **more}
+
+
+def call(name, arguments):
+    if name == "add":
+        total = arguments["a"] + arguments["b"]
+        return text(str(total), structuredContent={"sum": str(total) if kind == "lie" else total})
+    if name == "fail":
+        return text("It cannot be done.", isError=True)
+    if name == "slow":
+        time.sleep(arguments.get("seconds", 3))
+        return text("at last")
+    if name == "grow":
+        TOOLS.append({"name": f"more{len(TOOLS)}", "inputSchema": {"type": "object"}})
+        send({"method": "notifications/tools/list_changed"})
+        return text("grown")
+    if name == "env":
+        return text(os.environ.get(arguments.get("name", ""), "none"))
+    if name == "write":
+        with open(arguments["path"], "a", encoding="utf-8") as out:
+            out.write("written\n")
+        return text(os.getcwd())
+    return text(f"I am {name}.")
+
+
+def answer(request):
+    method, params = request["method"], request.get("params", {})
+    if method == "server/discover" and modern:
+        return {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {"listChanged": True}},
+                "serverInfo": {"name": "small", "version": "1"}, "resultType": "complete"}
+    if method == "initialize" and not modern:
+        return {"protocolVersion": "2025-11-25", "capabilities": {"tools": {"listChanged": True}}, "serverInfo": {"name": "small", "version": "1"}}
+    if method == "tools/list":
+        return {"tools": TOOLS, **({"resultType": "complete"} if modern else {})}
+    if method == "tools/call":
+        if kind == "die":
+            os._exit(3)
+        if kind == "mute":
+            return None
+        return {**call(params["name"], params.get("arguments", {})), **({"resultType": "complete"} if modern else {})}
+    if method == "ping":
+        return {}
+    return {"error": {"code": -32601, "message": f"there is no {method}"}}
+
+
+print("the small server is up", file=sys.stderr, flush=True)
+if kind == "flood":
+    while True:
+        send({"method": "notifications/message", "params": {"level": "info", "data": "x" * 1000}})
+if kind == "long":
+    print("y" * (11 << 20), flush=True)
+if kind == "bytes":
+    sys.stdout.buffer.write(b"\xff\xfe{\n")
+    sys.stdout.flush()
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message or "method" not in message:
+        continue
+    if kind == "unknown":
+        send({"id": 987654, "result": {}})
+    result = answer(message)
+    if result is not None:
+        reply = {"id": message["id"], **({"error": result["error"]} if "error" in result else {"result": result})}
+        send(reply)
+        if kind == "twice":
+            send(reply)
