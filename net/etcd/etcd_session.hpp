@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/etcd/etcd_wire.hpp"
+#include "net/line_splitter.hpp"
 #include "runtime/cluster/coordinator.hpp"
 #include "schemas/base/problem.hpp"
 

@@ -5,13 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-/// What is said to etcd's JSON gateway and what it answers. Pure: no I/O, no state but that of the line splitter.
+/// What is said to etcd's JSON gateway and what it answers. Pure: no I/O, no state.
 ///
 /// The gateway writes 64-bit integers as strings, bytes in base64, and leaves out what is false, 0 or empty.
 namespace troupe::net::etcd {
@@ -102,17 +101,5 @@ expected<lease_answer> read_lease_answer(std::string_view body);
 expected<std::string> read_token_answer(std::string_view body);
 /// `own_lease`: changes under it are `leased`.
 expected<watch_answer> read_watch_line(std::string_view line, std::string_view prefix, std::uint64_t own_lease);
-
-/// Cuts a watch's body into its lines, whatever the pieces it comes in.
-class line_splitter {
-public:
-    explicit line_splitter(std::size_t line_bytes_max) : line_bytes_max_(line_bytes_max) {}
-    /// False: a line is too long, or `on_line` returned false; the splitter is of no more use then.
-    bool feed(std::string_view piece, const std::function<bool(std::string_view)>& on_line);
-
-private:
-    std::size_t line_bytes_max_;
-    std::string line_;
-};
 
 } // namespace troupe::net::etcd

@@ -216,7 +216,7 @@ private:
     void drop_questions_of(call_id id);
     void resume_time(std::int64_t now_ms);
 
-    const session_settings settings_;
+    session_settings settings_;
     std::string client_info_;
     state state_ = state::idle;
     era era_ = era::modern;

@@ -1,6 +1,7 @@
 // What etcd answers: the decoders alone, and a node's session with an etcd that says anything.
 #include "net/etcd/etcd_session.hpp"
 #include "net/etcd/etcd_wire.hpp"
+#include "net/line_splitter.hpp"
 #include "schemas/base/log.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -169,9 +170,9 @@ void try_input(std::string_view input) {
             return true;
         };
     };
-    line_splitter one(1 << 16);
+    net::line_splitter one(1 << 16);
     one.feed(in.rest(), note(whole));
-    line_splitter other(1 << 16);
+    net::line_splitter other(1 << 16);
     in_pieces(in.rest(), seed, [&](std::string_view piece) { other.feed(piece, note(pieces)); });
     claim(whole == pieces, "the pieces do not matter");
 }

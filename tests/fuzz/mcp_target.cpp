@@ -65,8 +65,10 @@ void conversation(std::string_view input) {
         const auto rest = line.substr(line.empty() ? 0 : 1);
         const auto number = rest.empty() ? 0U : static_cast<unsigned char>(rest.front()) - unsigned{'0'};
         if (what == 'c') {
-            if (const auto begun = session.call("m", json::make_raw(rest).value_or(json::raw()), now_ms,
-                                                {.time_out_ms = 1'000, .progress = true}))
+            const auto params = json::make_raw(rest);
+            const auto begun =
+                session.call("m", params ? *params : json::raw(), now_ms, {.time_out_ms = 1'000, .progress = true});
+            if (begun)
                 running.insert(*begun);
         } else if (what == 'a') {
             (void)session.answer(number, json::raw{"{}"}, now_ms);

@@ -1,5 +1,6 @@
 // What etcd 3.4.23 answers, as it was recorded, and what it might.
 #include "net/etcd/etcd_wire.hpp"
+#include "net/line_splitter.hpp"
 #include "schemas/base/json.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -232,7 +233,7 @@ BOOST_AUTO_TEST_CASE(token_has_to_fit_into_a_header) {
 BOOST_AUTO_TEST_CASE(lines_are_cut_however_the_pieces_come) {
     for (std::size_t size = 1; size < 12; ++size) {
         std::vector<std::string> lines;
-        line_splitter splitter(5);
+        net::line_splitter splitter(5);
         const std::string text = "a\n\nbc\nlong!\nrest";
         for (std::size_t at = 0; at < text.size(); at += size)
             BOOST_TEST(splitter.feed(std::string_view(text).substr(at, size), [&](std::string_view line) {
@@ -241,11 +242,11 @@ BOOST_AUTO_TEST_CASE(lines_are_cut_however_the_pieces_come) {
             }));
         BOOST_TEST((lines == std::vector<std::string>{"a", "bc", "long!"}));
     }
-    line_splitter splitter(5);
+    net::line_splitter splitter(5);
     const auto ignore = [](std::string_view) { return true; };
     BOOST_TEST(splitter.feed("12345", ignore));
     BOOST_TEST(!splitter.feed("6", ignore));
-    line_splitter other(5);
+    net::line_splitter other(5);
     BOOST_TEST(!other.feed("1\n2\n", [](std::string_view line) { return line != "1"; }));
 }
 
