@@ -177,8 +177,8 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
 std::vector<mcp_tool> mcp_hub::tools() const {
     const std::scoped_lock lock(mutex_);
     std::vector<mcp_tool> out;
-    for (const auto& [name, offer] : offers_) {
-        out.insert(out.end(), offer.tools.begin(), offer.tools.end());
+    for (const auto& [name, mine] : offers_) {
+        out.insert(out.end(), mine.tools.begin(), mine.tools.end());
     }
     return out;
 }
