@@ -186,6 +186,13 @@ void apply(run_progress& p, const child_started& e, const event_context& at) {
     owe(p.owed, run_model::kind, e.run_id, e.wish);
 }
 
+void apply(run_progress& p, const handed_off& e, const event_context&) {
+    if (auto* call = call_at(p, e.step, e.call)) {
+        call->child_run_id = e.run_id;
+    }
+    owe(p.owed, run_model::kind, e.run_id, e.fork);
+}
+
 void apply(run_progress& p, const child_ended& e, const event_context&) {
     p.used.steps += e.end.used.steps;
     p.used.tokens += e.end.used.tokens;

@@ -1,5 +1,6 @@
 #include "actors/run/run_children.hpp"
 
+#include "actors/run/agent_wish.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_finish.hpp"
 #include "actors/tool/tool.hpp"
@@ -28,7 +29,7 @@ budget sum(const budget& a, const budget& b) {
 /// Calls of this step that will want a part, this one among them.
 std::uint32_t children_to_come(const run_progress& p) {
     return static_cast<std::uint32_t>(std::ranges::count_if(p.calls, [](const call_state& call) {
-        return call.tool == spawn_agent_tool_name && call.phase != call_phase::finished && !call.child_run_id;
+        return starts_child(call.tool) && call.phase != call_phase::finished && !call.child_run_id;
     }));
 }
 
@@ -52,10 +53,39 @@ expected<budget> share_of(const run_progress& p, const budget& asked) {
                             "Your budget leaves nothing for another agent. Do it yourself, or finish."};
 }
 
-create_run wish_for(const run_progress& p, spawn_agent_arguments&& asked, const budget& limits) {
+/// What is left of the run's own; nothing where a limit has been reached.
+expected<budget> left_of(const run_progress& p) {
+    bool enough = true;
+    const auto left = each_amount([&](auto member) {
+        const auto limit = p.limits.*member;
+        enough = enough && (limit == 0 || p.used.*member < limit);
+        return limit == 0 ? limit : std::max<decltype(limit + 0)>(limit - p.used.*member, 0);
+    });
+    return enough ? expected<budget>(left)
+                  : problem{code::budget_exhausted, "Your budget leaves nothing for another agent. Finish."};
+}
+
+/// The smaller of two limits; 0: there is none.
+budget capped(const budget& a, const budget& b) {
+    return each_amount([&](auto member) {
+        return a.*member == 0 || (b.*member != 0 && b.*member < a.*member) ? b.*member : a.*member;
+    });
+}
+
+/// What all runs that this one starts have from it.
+create_run wish_of(const run_progress& p) {
     create_run c;
-    c.goal = std::move(asked.goal);
     c.project_id = p.request.project_id;
+    c.created_by = "run/" + to_string(p.id);
+    c.depth = p.request.depth + 1;
+    c.ceilings = p.request.ceilings;
+    return c;
+}
+
+create_run wish_for(const run_progress& p, spawn_agent_arguments&& asked, const budget& limits) {
+    auto c = wish_of(p);
+    c.goal = std::move(asked.goal);
+    c.parent_run_id = p.id;
     if (p.request.agent_kind == "agent") {
         c.agent_id = p.request.agent_id; // whose approvals these are, too
     }
@@ -64,18 +94,60 @@ create_run wish_for(const run_progress& p, spawn_agent_arguments&& asked, const 
     c.tools = rules_of(p);
     c.limits = limits;
     c.on_unknown = p.request.on_unknown;
-    c.created_by = "run/" + to_string(p.id);
     c.kind = std::move(asked.kind);
     c.parameters = std::move(asked.parameters);
     c.result_schema = std::move(asked.result_schema);
     c.approvals = p.request.approvals;
-    c.parent_run_id = p.id;
-    c.depth = p.request.depth + 1;
-    c.ceilings = p.request.ceilings;
     return c;
 }
 
+expected<child_started> start_of(const run_progress& p, std::uint32_t call, std::string rule, create_run&& wish,
+                                 const runtime::context& context) {
+    if (auto fits = check_wish(wish); !fits) {
+        return fits.error();
+    }
+    return child_started{p.step, call, context.make_id(), std::move(wish), std::move(rule)};
+}
+
+expected<std::vector<run_event>> plan_delegation(const run_progress& p, const record_agent& found,
+                                                 const runtime::context& context) {
+    const auto& call = p.calls.at(found.call - 1);
+    const auto asked = from_json<delegate_arguments>(call.arguments, strictness::stored);
+    const auto share = asked ? share_of(p, asked->limits) : expected<budget>(asked.error());
+    if (!share) {
+        return share.error();
+    }
+    auto wish = found.wish;
+    wish.limits = capped(*share, wish.limits);
+    auto start = start_of(p, found.call, call.rule, std::move(wish), context);
+    return start ? expected<std::vector<run_event>>({std::move(*start)}) : start.error();
+}
+
+expected<std::vector<run_event>> plan_hand_off(const run_progress& p, const record_agent& found,
+                                               const runtime::context& context) {
+    const auto& call = p.calls.at(found.call - 1);
+    const auto said = from_json<hand_off_arguments>(call.arguments, strictness::stored);
+    const auto left = said ? left_of(p) : expected<budget>(said.error());
+    if (!left) {
+        return left.error();
+    }
+    auto wish = found.wish;
+    wish.limits = capped(*left, wish.limits);
+    if (auto fits = check_wish(wish); !fits) {
+        return fits.error();
+    }
+    const auto run = context.make_id();
+    const auto text = fmt::format("The agent {} goes on in run {}.", said->agent, to_string(run));
+    return std::vector<run_event>{handed_off{p.step, found.call, run, {std::move(wish), p.id, p.step, said->message}},
+                                  tool_call_finished{p.step, found.call, found.attempt, call.tool, text, false, {}},
+                                  run_finished{"Handed off. " + text}};
+}
+
 } // namespace
+
+bool starts_child(std::string_view tool) { return tool == spawn_agent_tool_name || tool == delegate_tool_name; }
+
+bool names_agent(std::string_view tool) { return tool == delegate_tool_name || tool == hand_off_tool_name; }
 
 budget lent_of(const run_progress& p) {
     budget out;
@@ -104,11 +176,35 @@ expected<child_started> plan_child(const run_progress& p, std::uint32_t call, st
     if (!limits) {
         return limits.error();
     }
-    auto wish = wish_for(p, std::move(*asked), *limits);
-    if (auto fits = check_wish(wish); !fits) {
-        return fits.error();
+    return start_of(p, call, std::move(rule), wish_for(p, std::move(*asked), *limits), context);
+}
+
+create_run wish_for_agent(const run_progress& p, const call_state& call, const uuid& agent,
+                          const agent_settings& from) {
+    auto c = wish_of(p);
+    if (call.tool == delegate_tool_name) {
+        auto read = from_json<delegate_arguments>(call.arguments, strictness::stored);
+        auto asked = read ? std::move(*read) : delegate_arguments{};
+        c.goal = std::move(asked.goal);
+        c.parameters = std::move(asked.parameters);
+        c.result_schema = std::move(asked.result_schema);
+        c.parent_run_id = p.id;
+    } else {
+        c.goal = p.request.goal;
     }
-    return child_started{p.step, call, context.make_id(), std::move(wish), std::move(rule)};
+    c.agent_id = agent;
+    c.on_unknown = from.on_unknown;
+    fill_from_agent(c, from);
+    if (auto above = rules_of(p); !above.empty()) {
+        c.ceilings.push_back(std::move(above));
+    }
+    return c;
+}
+
+expected<std::vector<run_event>> plan_agent(const run_progress& p, const record_agent& found,
+                                            const runtime::context& context) {
+    return starts_child(p.calls.at(found.call - 1).tool) ? plan_delegation(p, found, context)
+                                                         : plan_hand_off(p, found, context);
 }
 
 std::uint32_t call_of_child(const run_progress& p, const uuid& run) {

@@ -238,6 +238,15 @@ struct end_wait {
 };
 BOOST_DESCRIBE_STRUCT(end_wait, (), (step, call))
 
+/// The agent that a call names was found: the run that it would do, with the agent's own limits.
+struct record_agent {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    std::uint32_t attempt = 0;
+    create_run wish;
+};
+BOOST_DESCRIBE_STRUCT(record_agent, (), (step, call, attempt, wish))
+
 /// Timer: the failed attempt may be followed by the next one.
 struct end_back_off {
     std::uint32_t step = 0;
@@ -264,6 +273,7 @@ TROUPE_NAMED(troupe::actors::record_model_reply)
 TROUPE_NAMED(troupe::actors::record_model_failure)
 TROUPE_NAMED(troupe::actors::fold_context)
 TROUPE_NAMED(troupe::actors::record_tool_result)
+TROUPE_NAMED(troupe::actors::record_agent)
 TROUPE_NAMED(troupe::actors::end_back_off)
 TROUPE_NAMED(troupe::actors::end_wait)
 TROUPE_NAMED(troupe::actors::check_time)
@@ -271,9 +281,9 @@ TROUPE_NAMED(troupe::actors::record_clean_up)
 
 namespace troupe::actors {
 
-using run_command =
-    std::variant<create_run, fork_run, begin_conversation, give_context, begin_run, record_start_failure,
-                 mark_model_call, record_model_reply, record_model_failure, fold_context, record_tool_result, run_ended,
-                 resolve_approval, cancel_run, end_back_off, end_wait, check_time, record_clean_up, debt_settled>;
+using run_command = std::variant<create_run, fork_run, begin_conversation, give_context, begin_run,
+                                 record_start_failure, mark_model_call, record_model_reply, record_model_failure,
+                                 fold_context, record_tool_result, record_agent, run_ended, resolve_approval,
+                                 cancel_run, end_back_off, end_wait, check_time, record_clean_up, debt_settled>;
 
 } // namespace troupe::actors

@@ -109,8 +109,11 @@ tool_verdict judge(const run_progress& p, const tool_info& tool, std::string_vie
 }
 
 bool is_offered(const run_progress& p, std::string_view tool) {
-    if (tool == spawn_agent_tool_name) {
-        return p.request.depth < run_depth_max;
+    if (starts_child(tool) || names_agent(tool)) {
+        // A child gives its result back, and an output is what only this run was asked for.
+        const bool may_go =
+            starts_child(tool) || (!p.request.parent_run_id && result_schema_in_force(p.request).empty());
+        return p.request.depth < run_depth_max && may_go;
     }
     if (tool == recall_tool_name) {
         return p.folded > 0;

@@ -340,6 +340,15 @@ struct wait_started {
 };
 BOOST_DESCRIBE_STRUCT(wait_started, (), (step, call, due_at, rule))
 
+/// The run ends here, and another agent's goes on from its last step.
+struct handed_off {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    uuid run_id;
+    fork_run fork;
+};
+BOOST_DESCRIBE_STRUCT(handed_off, (), (step, call, run_id, fork))
+
 /// `content` is what the model reads. Attempt 0: nothing was performed (a bad call, or an answered question).
 struct tool_call_finished {
     std::uint32_t step = 0;
@@ -512,6 +521,7 @@ TROUPE_NAMED(troupe::actors::tool_call_started)
 TROUPE_NAMED(troupe::actors::wait_started)
 TROUPE_NAMED(troupe::actors::child_started)
 TROUPE_NAMED(troupe::actors::child_ended)
+TROUPE_NAMED(troupe::actors::handed_off)
 TROUPE_NAMED(troupe::actors::tool_call_finished)
 TROUPE_NAMED(troupe::actors::tool_call_unknown)
 TROUPE_NAMED(troupe::actors::tool_call_denied)
@@ -529,8 +539,8 @@ namespace troupe::actors {
 using run_event =
     std::variant<run_created, run_forked, context_given, run_started, model_call_started, model_call_sent,
                  model_call_finished, model_call_failed, context_folded, continuation_asked, tool_call_started,
-                 wait_started, child_started, child_ended, tool_call_finished, tool_call_unknown, tool_call_denied,
-                 tool_call_skipped, approval_requested, approval_resolved, run_finished, run_failed, run_cancelled,
-                 work_time_moved, run_cleaned_up, debt_cleared>;
+                 wait_started, child_started, child_ended, handed_off, tool_call_finished, tool_call_unknown,
+                 tool_call_denied, tool_call_skipped, approval_requested, approval_resolved, run_finished, run_failed,
+                 run_cancelled, work_time_moved, run_cleaned_up, debt_cleared>;
 
 } // namespace troupe::actors

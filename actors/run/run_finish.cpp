@@ -2,6 +2,7 @@
 
 #include "actors/kinds/kind.hpp"
 #include "actors/run/result_schema.hpp"
+#include "actors/run/run_children.hpp"
 #include "actors/tool/tool.hpp"
 #include "schemas/base/json_schema.hpp"
 
@@ -130,7 +131,7 @@ run_failed not_finished(const run_progress& p) {
 
 bool may_change_project(std::string_view name) {
     const auto* tool = find_tool(name);
-    return !tool || tool->writes || name == spawn_agent_tool_name; // one that was removed since may have
+    return !tool || tool->writes || starts_child(name); // one that was removed since may have
 }
 
 bool is_unverified_after(const run_progress& before, const tool_call_finished& e) {

@@ -147,6 +147,14 @@ std::string shown(const call_state& call) {
     if (call.tool == spawn_agent_tool_name) {
         return "Let another agent work: " + decoded<spawn_agent_arguments>(call).goal;
     }
+    if (call.tool == delegate_tool_name) {
+        const auto asked = decoded<delegate_arguments>(call);
+        return "Let the agent " + asked.agent + " work: " + asked.goal;
+    }
+    if (call.tool == hand_off_tool_name) {
+        const auto said = decoded<hand_off_arguments>(call);
+        return "Hand off to the agent " + said.agent + ": " + said.message;
+    }
     const auto path = decoded<list_files_arguments>(call).path;
     return "Call the tool " + call.tool + (path.empty() ? "" : " on " + path);
 }
@@ -163,6 +171,9 @@ std::optional<std::string> mistake_in(const run_progress& p, const call_state& c
     }
     if (auto fits = tool->check(call.arguments); !fits) {
         return fits.error().detail;
+    }
+    if (call.tool == hand_off_tool_name && p.calls.size() > 1) {
+        return "Call hand_off alone: nothing else of this reply happens beside it.";
     }
     if (!p.request.project_id && tool->needs_project) {
         return "This run has no project, so there are no files and no commands. Answer without the tool " + call.tool +
@@ -258,7 +269,7 @@ run_event end_of(const finish_arguments& said) {
 /// its turn in the model's order.
 bool is_free(const call_state& call) {
     const auto* tool = find_tool(call.tool);
-    return !tool || call.tool == spawn_agent_tool_name || (tool->safety == repeat_safety::idempotent && !tool->writes);
+    return !tool || starts_child(call.tool) || (tool->safety == repeat_safety::idempotent && !tool->writes);
 }
 
 /// The first event that is due for the calls of this step. `whole`: all of them are finished.

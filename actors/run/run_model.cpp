@@ -255,12 +255,14 @@ decision_result decide(const run_progress& p, const end_wait& c, const context& 
 
 // ---- tools and people
 
-const call_state* find_started(const run_progress& p, const record_tool_result& c) {
+template <class Outcome>
+const call_state* find_started(const run_progress& p, const Outcome& c) {
     if (has_ended(p) || c.step != p.step || c.call < 1 || c.call > p.calls.size()) {
         return nullptr;
     }
     const auto& call = p.calls[c.call - 1];
-    return call.phase == call_phase::started && call.attempt == c.attempt ? &call : nullptr;
+    const bool open = call.phase == call_phase::started && !call.child_run_id;
+    return open && call.attempt == c.attempt ? &call : nullptr;
 }
 
 json::raw bounded_details(const json::raw& details) {
@@ -281,6 +283,22 @@ decision_result decide(const run_progress& p, const record_tool_result& c, const
     return go_on(p, ctx,
                  tool_call_finished{c.step, c.call, c.attempt, call->tool, bounded_content(c.content), c.is_error,
                                     bounded_details(c.details)});
+}
+
+decision_result decide(const run_progress& p, const record_agent& c, const context& ctx) {
+    const auto* call = find_started(p, c);
+    if (!call || !names_agent(call->tool)) {
+        return nothing;
+    }
+    auto plan = plan_agent(p, c, ctx);
+    if (!plan) {
+        return go_on(p, ctx,
+                     tool_call_finished{c.step, c.call, c.attempt, call->tool, in_words(plan.error()), true, {}});
+    }
+    run_draft draft(p, ctx);
+    std::ranges::for_each(*plan, [&](auto& e) { draft.add(std::move(e)); });
+    draft.advance();
+    return draft.take();
 }
 
 decision_result decide(const run_progress& p, const run_ended& c, const context& ctx) {

@@ -1,8 +1,10 @@
 #include "actors/run/run_performer.hpp"
 
 #include "actors/kinds/kind.hpp"
+#include "actors/run/agent_lookup.hpp"
 #include "actors/run/context_fold.hpp"
 #include "actors/run/live_output.hpp"
+#include "actors/run/run_children.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_history.hpp"
 #include "actors/tool/tool.hpp"
@@ -379,6 +381,9 @@ private:
             return {};
         }
         const auto& call = p.calls[ref->call - 1];
+        if (names_agent(call.tool)) {
+            return find_agent(p, *ref, ctx);
+        }
         const auto key = command_key(ctx.self().id, ref->step, ref->call, ref->attempt);
         const auto* tool = find_tool(call.tool);
         const bool writes = tool && tool->writes;
@@ -412,6 +417,21 @@ private:
             return {};
         }
         return one(out);
+    }
+
+    /// The agent that the call names is what the journal says of it now; the run decides what becomes of the call.
+    [[nodiscard]] commands find_agent(const run_progress& p, const call_reference& ref,
+                                      const effect_context& ctx) const {
+        const auto& call = p.calls[ref.call - 1];
+        const auto arguments = json::document::parse(call.arguments);
+        const auto name = arguments ? arguments->root().text_or("agent") : std::string();
+        const auto agent = find_working_agent(*services_.store, ctx.self().organization, name);
+        if (!agent && is_transient(agent.error())) {
+            return {};
+        }
+        return agent ? one(record_agent{ref.step, ref.call, ref.attempt,
+                                        wish_for_agent(p, call, agent->id, agent->settings)})
+                     : one(record_tool_result{ref.step, ref.call, ref.attempt, agent.error().detail, true, false, {}});
     }
 
     /// The command was begun by the node that had the run before, if at all. It goes on no longer, and what it wrote in

@@ -77,6 +77,11 @@ struct cause_of {
         }
         return record_tool_result{e.step, e.call, e.attempt, e.content, e.is_error, false, e.details};
     }
+    command operator()(const child_started& e) const { return agent_for(e.step, e.call, e.wish); }
+    command operator()(const handed_off& e) const { return agent_for(e.step, e.call, e.fork.run); }
+    [[nodiscard]] record_agent agent_for(std::uint32_t step, std::uint32_t call, const create_run& wish) const {
+        return {step, call, call <= p.calls.size() ? p.calls[call - 1].attempt : 0, wish};
+    }
     command operator()(const child_ended& e) const { return e.end; }
     command operator()(const tool_call_unknown& e) const {
         return record_tool_result{e.step, e.call, e.attempt, "", false, true, {}};
@@ -135,11 +140,14 @@ private:
     uuid next_id() {
         std::size_t seen = 0;
         for (const auto& e : recorded_.events) {
-            const auto* asked = std::get_if<approval_requested>(&e);
-            const auto* child = std::get_if<child_started>(&e);
-            if ((asked || child) && seen++ == ids_) {
+            const auto made =
+                std::visit(visitor{[](const approval_requested& x) { return x.approval_id; },
+                                   [](const child_started& x) { return x.run_id; },
+                                   [](const handed_off& x) { return x.run_id; }, [](const auto&) { return uuid(); }},
+                           e);
+            if (made != uuid() && seen++ == ids_) {
                 ++ids_;
-                return asked ? asked->approval_id : child->run_id;
+                return made;
             }
         }
         return {};

@@ -240,6 +240,14 @@ constexpr std::array rows = {
          .writes = false,
          .needs_project = false,
          .permission = "read"}),
+    answered_by_the_run<delegate_arguments>(
+        delegate_tool_name,
+        "Gives a part of the work to an agent that there is, by its name, and waits for its result. It works as it is "
+        "set up, on the same project, within your permissions and a part of your budget.",
+        "agent"),
+    answered_by_the_run<hand_off_arguments>(
+        hand_off_tool_name,
+        "Ends your work and lets an agent that there is go on with this conversation. Call it alone.", "agent"),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

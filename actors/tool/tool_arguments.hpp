@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// The arguments of the tools. What the model is told of them is made from these, and nothing else is accepted.
@@ -284,6 +285,43 @@ struct spawn_agent_arguments {
         {.name = "limits", .doc = "What it may use up of your own budget; an even part of it when left out."}};
 };
 BOOST_DESCRIBE_STRUCT(spawn_agent_arguments, (), (goal, kind, instructions, model, parameters, result_schema, limits))
+
+/// The call is a run of an agent that there is.
+inline constexpr std::string_view delegate_tool_name = "delegate";
+/// The run ends, and such an agent goes on.
+inline constexpr std::string_view hand_off_tool_name = "hand_off";
+
+struct delegate_arguments {
+    std::string agent;
+    std::string goal;
+    std::optional<json::raw> parameters;
+    std::optional<json::raw> result_schema;
+    budget limits;
+    static constexpr field_rule rules[] = {
+        {.name = "agent", .required = true, .min = 1, .max = 100, .doc = "Name of an agent that there is."},
+        {.name = "goal",
+         .required = true,
+         .min = 1,
+         .max = 100'000,
+         .doc = "What it is to reach, with all that it has to know: it sees nothing of this conversation."},
+        {.name = "parameters", .doc = "What its kind works with, an object."},
+        {.name = "result_schema", .doc = "JSON Schema of the object that it has to give as its output."},
+        {.name = "limits", .doc = "What it may use up of your own budget; an even part of it when left out."}};
+};
+BOOST_DESCRIBE_STRUCT(delegate_arguments, (), (agent, goal, parameters, result_schema, limits))
+
+struct hand_off_arguments {
+    std::string agent;
+    std::string message;
+    static constexpr field_rule rules[] = {
+        {.name = "agent", .required = true, .min = 1, .max = 100, .doc = "Name of an agent that there is."},
+        {.name = "message",
+         .required = true,
+         .min = 1,
+         .max = 100'000,
+         .doc = "What it is to do from here. It has read this whole conversation."}};
+};
+BOOST_DESCRIBE_STRUCT(hand_off_arguments, (), (agent, message))
 
 struct finish_arguments {
     std::string result;

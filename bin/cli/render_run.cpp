@@ -235,7 +235,7 @@ std::string run_renderer::on_model_failed(const json::value& data, timestamp at)
 std::string run_renderer::on_call_started(const json::value& data, timestamp at) {
     const call_key key{number_of(data, "step"), number_of(data, "call")};
     const auto tool = data.text_or("tool");
-    if (is_control(tool)) {
+    if (is_control(tool) || tool == "delegate") { // its run shows itself
         return {};
     }
     return open_line(key, {call_text(tool, data.find("arguments")), tool, at, std::nullopt});

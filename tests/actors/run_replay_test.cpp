@@ -1,6 +1,7 @@
 #include "actors/run/run_replay.hpp"
 
 #include "actors/run/context_fold.hpp"
+#include "actors/run/run_children.hpp"
 #include "tests/actors/run_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -138,6 +139,28 @@ BOOST_AUTO_TEST_CASE(runs_that_it_started) {
     all.does(mark_model_call{2, 1}).does(reply(all.r, {spawn, read_call()}));
     all.does(result(all.r, 2)).does(cancel_run{"enough"});
     check_identical(all);
+}
+
+BOOST_AUTO_TEST_CASE(runs_of_agents_that_it_named) {
+    auto c = wish();
+    c.limits = {20, 100'000, 0, 600'000};
+    auto all = started_run(c);
+    agent_settings scout;
+    scout.limits = {5, 0, 0, 0};
+    const auto found = [&](std::uint32_t call) {
+        const auto& p = all.r.state().progress;
+        return record_agent{p.step, call, 1, wish_for_agent(p, call_of(all.r, call), agent_id, scout)};
+    };
+    const asked_call delegate{"id8", "delegate", R"({"agent":"scout","goal":"Look","limits":{"steps":9}})"};
+    all.does(mark_model_call{1, 1}).does(reply(all.r, {delegate, delegate, delegate}));
+    all.does(found(2)).does(found(1)).does(result(all.r, 3, "There is no agent.", true));
+    for (const std::uint32_t call : {1, 2}) {
+        all.does(run_ended{*call_of(all.r, call).child_run_id, {}, run_status::failed, {}, "Lost.", {}, {1, 9, 0, 5}});
+    }
+    const asked_call hand_off{"id9", "hand_off", R"({"agent":"scout","message":"Go on."})"};
+    all.does(mark_model_call{2, 1}).does(reply(all.r, {hand_off})).does(found(1));
+    check_identical(all);
+    BOOST_TEST((document(all.r).status == run_status::succeeded));
 }
 
 BOOST_AUTO_TEST_CASE(people_and_unknown_steps) {

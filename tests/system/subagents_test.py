@@ -20,6 +20,22 @@ rules:
     call:
       - {tool: spawn_agent, arguments: {goal: Do the left part, result_schema: {type: object, properties: {part: {type: string}}, required: [part]}}}
       - {tool: spawn_agent, arguments: {goal: Do the right part}}
+  - when: {message_contains: It is yours now}
+    call: [{tool: finish, arguments: {result: "I went on."}}]
+  - when: {goal_contains: Give it away, last_tool: hand_off, last_is_error: true}
+    call: [{tool: hand_off, arguments: {agent: Scout, message: It is yours now}}]
+  - when: {goal_contains: Give it away, step: 2}
+    call: [{tool: hand_off, arguments: {agent: nobody, message: It is yours now}}]
+  - when: {goal_contains: Give it away}
+    call: [{tool: list_files, arguments: {}}]
+  - when: {goal_contains: Look around, last_tool: run_command}
+    call: [{tool: finish, arguments: {result: "Looked: ${result}"}}]
+  - when: {goal_contains: Look around}
+    call: [{tool: run_command, arguments: {command: "echo looked > seen.txt"}}]
+  - when: {last_tool: delegate}
+    call: [{tool: finish, arguments: {result: "Told: ${result}"}}]
+  - when: {goal_contains: Let the scout}
+    call: [{tool: delegate, arguments: {agent: scout, goal: Look around}}]
   - when: {goal_contains: Find out}
     call:
       - {tool: spawn_agent, arguments: {goal: First ask a person}}
@@ -128,3 +144,47 @@ class SubAgents(NodeTest):
         told = {s["content"]: s["status"] for s in self.api.all(f"/runs/{run}/steps") if s["tool"] == "spawn_agent"}
         self.assertEqual(told.get("They said red."), "succeeded", told)
         self.assertEqual(told.get("The agent did not reach its goal: cancelled: not that one"), "failed", told)
+
+    def scout(self, **more):
+        return self.api.create("/agents", {"name": "scout", "model": self.model, "limits": {"steps": 5}, **more})["id"]
+
+    def test_an_agent_that_there_is_works_within_the_callers_rules(self):
+        agent = self.scout(tools={"run_command": "allow"})
+        project = self.api.create("/projects", {"name": "parts"})["id"]
+        free = self.begin("Let the scout look", project_id=project)
+        done = self.ended(free)
+        self.assertIn("Told: Looked: exit code: 0", done["result"], done)
+        part = self.children(free, 1)[0]
+        self.assertEqual((part["agent_id"], part["limits"]["steps"], part["status"]), (agent, 5, "succeeded"), part)
+        bound = self.begin("Let the scout look", project_id=project, tools={"run_command(echo *)": "deny"})
+        self.ended(bound)
+        steps = self.api.all(f"/runs/{self.children(bound, 1)[0]['id']}/steps")
+        self.assertEqual([s["status"] for s in steps if s["tool"] == "run_command"][0], "denied", steps)
+        for run in (free, bound):
+            self.assertEqual(self.api.read(f"/runs/{run}/replay")["identical"], True)
+
+    def test_nobody_who_works_is_named(self):
+        self.scout()
+        self.api.create("/agents", {"name": "cook"})
+        self.api.ok("POST", "/agents/scout/stop")
+        done = self.ended(self.begin("Let the scout look"))
+        self.assertIn("There is nobody at work as 'scout'. There are: cook.", done["result"])
+
+    def test_an_agent_goes_on_with_the_whole_conversation(self):
+        agent = self.scout()
+        project = self.api.create("/projects", {"name": "parts"})["id"]
+        run = self.begin("Give it away", project_id=project, limits={"tokens": 100000})
+        done = self.ended(run)
+        self.assertEqual(done["status"], "succeeded", done)
+        call = [s for s in self.api.all(f"/runs/{run}/steps") if s["tool"] == "hand_off"]
+        self.assertIn("There is no agent 'nobody'. There are: scout.", call[0]["content"])
+        other = call[1]["child_run_id"]
+        self.assertEqual(done["result"], f"Handed off. The agent Scout goes on in run {other}.")
+        after = self.ended(other)
+        self.assertEqual((after["status"], after["result"], after["agent_id"]), ("succeeded", "I went on.", agent), after)
+        self.assertEqual(after["forked_from"], {"run_id": run, "step": 3})
+        self.assertEqual(after["limits"]["tokens"], 100000 - done["used"]["tokens"])
+        seen = self.api.read(f"/runs/{other}/steps/4/context")["messages"]
+        self.assertEqual(seen[-1]["content"], "It is yours now")
+        self.assertIn("list_files", {m.get("tool_name") for m in seen})
+        self.assertEqual(self.api.read(f"/runs/{run}/replay")["identical"], True)
