@@ -250,7 +250,9 @@ BOOST_AUTO_TEST_CASE(run_without_a_project_has_no_tools_for_files) {
     auto c = wish();
     c.project_id.reset();
     auto r = started(c);
-    BOOST_TEST(tools_of(r.state().progress) == (texts{"spawn_agent", "ask_human", "finish"}), each);
+    BOOST_TEST(tools_of(r.state().progress) ==
+                   (texts{"spawn_agent", "wait", "delegate", "hand_off", "ask_human", "finish"}),
+               each);
     const auto events = r.accepted(reply(r, {read_call()}));
     BOOST_TEST(the<tool_call_finished>(events).is_error);
     BOOST_TEST(the<tool_call_finished>(events).content.find("no project") != std::string::npos);

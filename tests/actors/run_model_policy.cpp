@@ -185,16 +185,16 @@ BOOST_AUTO_TEST_CASE(repeated_attempts_of_a_step_are_one_step) {
 }
 
 BOOST_AUTO_TEST_CASE(tokens_are_reserved_before_the_call_and_settled_after_it) {
-    auto r = started(wish(), begin({0, 4000, 0, 0}));
+    auto r = started(wish(), begin({0, 6000, 0, 0}));
     const auto& open = *r.state().progress.model_call;
-    BOOST_TEST(open.reserved_tokens == 4000u); // the output shrank to what is left
+    BOOST_TEST(open.reserved_tokens == 6000u); // the output shrank to what is left
     BOOST_TEST(open.output_tokens_max < output_tokens_max);
     BOOST_TEST(document(r).used.tokens == 0u);
     r.accepted(reply(r, {read_call()}));
     BOOST_TEST(document(r).used.tokens == 120u);
-    const auto events = r.accepted(result(r, 1, std::string(12'000, 'x')));
+    const auto events = r.accepted(result(r, 1, std::string(20'000, 'x')));
     BOOST_TEST(the<run_failed>(events).code == "budget_exhausted");
-    BOOST_TEST(the<run_failed>(events).detail.find("120 of 4000 tokens") != std::string::npos);
+    BOOST_TEST(the<run_failed>(events).detail.find("120 of 6000 tokens") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(budget_too_small_for_one_call_makes_none) {

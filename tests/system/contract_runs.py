@@ -1,16 +1,27 @@
 """The operations that go back in runs, for contract_test.py."""
 
+import json
+import shutil
 import uuid
+from pathlib import Path
+
+from tests.system.node import poll
+
+SERVER = Path(__file__).resolve().parent / "mcp_server.py"
 
 MODELS_AND_TOOLS = ("list_models", "list_providers", "list_agent_kinds", "list_tools", "list_cassettes")
 TAPE = '{"format":"troupe-cassette/1"}\n'
 
 
 class RunHistoryContract:
-    def tape_flags(self):
+    def model_and_server_flags(self):
         folder = self.work_folder("tapes")
         (folder / "tape.jsonl").write_text(TAPE)
-        return "--model.cassettes", folder
+        server = self.folder / "data/mcp/small"
+        server.mkdir(parents=True)
+        shutil.copy(SERVER, server / "server.py")
+        servers = [{"name": "small", "command": ["python3", "server.py"]}]
+        return "--model.cassettes", folder, "--mcp.servers", json.dumps(servers)
 
     def run_history(self, run):
         nobody = str(uuid.uuid4())
@@ -47,6 +58,21 @@ class RunHistoryContract:
         self.drive("create_chat_completion", 200, body=asked)
         self.drive("create_chat_completion", 404, body={**asked, "model": "nobody"})
         self.drive("create_chat_completion", 422, body={"model": "talker"})
+
+    def servers(self):
+        poll("its tools are there", lambda: self.direct.read("/mcp/tools")["items"])
+        for name in ("list_mcp_servers", "list_mcp_tools", "list_mcp_usage"):
+            self.drive(name, 200)
+            self.drive(name, 401, key="wrong")
+        for name in ("get_mcp_health", "get_mcp_logs"):
+            self.drive(name, 200, id="small")
+            self.drive(name, 404, id="nobody")
+        self.drive("execute_mcp_tool", 200, id="mcp_small_add", body={"arguments": {"a": 1, "b": 2}})
+        self.drive("execute_mcp_tool", 422, id="mcp_small_add", body={"arguments": {"a": 1}})
+        self.drive("execute_mcp_tool", 404, id="mcp_small_none", body={"arguments": {}})
+        for name in ("stop_mcp_server", "start_mcp_server", "restart_mcp_server"):
+            self.drive(name, 200, id="small")
+            self.drive(name, 404, id="nobody")
 
     def cassettes(self):
         self.drive("get_cassette", 200, name="tape")

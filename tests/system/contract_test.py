@@ -59,7 +59,7 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         providers = [{"name": "acme", "issuer": self.issuer.start().url, "client_id": "troupe", "organization": "default",
                       "client_secret": "env:ACME_SECRET", "role": "member"}]
         self.server = self.node(*flags, "--identity.registration", "open", "--listen", address, "--identity.public_url",
-                                f"http://{address}", "--identity.oidc", json.dumps(providers), *self.tape_flags(),
+                                f"http://{address}", "--identity.oidc", json.dumps(providers), *self.model_and_server_flags(),
                                 environment={"ACME_SECRET": SECRET}).start()
         self.direct = self.server.client()
         self.document = self.direct.read("/openapi.json")
@@ -562,6 +562,7 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         self.runs(project)
         self.chat()
         self.cassettes()
+        self.servers()
         self.live(agent)
         self.secrets()
         self.audit()
