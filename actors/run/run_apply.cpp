@@ -25,7 +25,7 @@ void tick(run_progress& p, timestamp now) {
     p.updated_at = now;
 }
 
-/// Beside children the clock goes on only while it works itself: their time is counted by them.
+/// Beside children and waits the clock goes on only while it works itself: the time of children is counted by them.
 void keep_time(run_progress& p, timestamp now) {
     if (p.status != run_status::running) {
         return;
@@ -333,9 +333,9 @@ void apply_progress(run_progress& p, const run_event& e, const event_context& at
         p.working_since = moved->since; // what lies before was no work
     }
     tick(p, at.time);
-    const bool had_children = has_children(p);
+    const bool was_elsewhere = has_work_elsewhere(p);
     std::visit([&](const auto& each) { actors::apply(p, each, at); }, e);
-    if (had_children || has_children(p)) {
+    if (was_elsewhere || has_work_elsewhere(p)) {
         keep_time(p, at.time);
     }
 }

@@ -15,6 +15,7 @@ namespace troupe::actors {
 namespace {
 
 bool is_child_at_work(const call_state& call) { return call.child_run_id && call.phase == call_phase::started; }
+bool rests(const call_state& call) { return call.due_at && call.phase == call_phase::started; }
 
 /// Applies `f` to the amounts of budgets, member by member.
 template <class F>
@@ -230,12 +231,13 @@ tool_call_finished result_of_child(const run_progress& p, std::uint32_t call, co
             {fmt::format(R"({{"run_id":"{}","status":"{}"}})", to_string(end.run_id), detail::enum_name(end.status))}};
 }
 
-bool has_children(const run_progress& p) { return std::ranges::any_of(p.calls, is_child_at_work); }
+bool has_work_elsewhere(const run_progress& p) {
+    return std::ranges::any_of(p.calls, [](const call_state& call) { return is_child_at_work(call) || rests(call); });
+}
 
 bool waits_for_others(const run_progress& p) {
     const auto elsewhere = [](const call_state& call) {
-        const bool rests = call.due_at && call.phase == call_phase::started;
-        return call.phase == call_phase::asked || rests || is_child_at_work(call);
+        return call.phase == call_phase::asked || rests(call) || is_child_at_work(call);
     };
     const auto here = [&](const call_state& call) {
         return call.phase != call_phase::finished && call.phase != call_phase::pending && !elsewhere(call);

@@ -58,8 +58,8 @@ std::uint32_t call_of_child(const run_progress& p, const uuid& run);
 /// What the model reads of the end of a child.
 tool_call_finished result_of_child(const run_progress& p, std::uint32_t call, const run_ended& end);
 
-/// Whether a child is at work.
-bool has_children(const run_progress& p);
+/// Whether a child is at work, or a time is waited for.
+bool has_work_elsewhere(const run_progress& p);
 
 /// Whether all that is at work are children and people, or time that passes.
 bool waits_for_others(const run_progress& p);

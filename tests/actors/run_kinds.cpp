@@ -93,7 +93,8 @@ BOOST_AUTO_TEST_CASE(model_is_told_the_kinds_instructions_then_the_own_ones_then
     BOOST_TEST(contains(text, "data"));
     BOOST_TEST(text.ends_with("\n{\"depth\":3}"), text);
     const auto plain = started();
-    BOOST_TEST(estimate_input_tokens(r.state().progress) > estimate_input_tokens(plain.state().progress));
+    const auto brief = started(inspection());
+    BOOST_TEST(estimate_input_tokens(r.state().progress) > estimate_input_tokens(brief.state().progress));
     BOOST_TEST(!contains(system_message(plain), "parameters"));
     BOOST_TEST(system_message(plain).starts_with("You work on a goal"));
     const auto shown = document(r);
