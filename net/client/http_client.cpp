@@ -429,15 +429,15 @@ private:
         const auto begin_reply = [&] {
             parser.emplace(std::piecewise_construct, std::forward_as_tuple(sink));
             parser->header_limit(header_bytes_max);
-            parser->body_limit(boost::none); // the sink bounds what is kept
-            parser->eager(true);
+            parser->body_limit(boost::none);            // the sink bounds what is kept
+            parser->eager(request_.on_head == nullptr); // else the body waits until the head was seen
             parser->skip(request_.method == "HEAD");
         };
         begin_reply();
         bool head_seen = request_.on_head == nullptr;
         while (true) {
             error_code bad;
-            while (unread_.size() > 0 && !parser->is_done() && !bad) {
+            while (unread_.size() > 0 && !parser->is_done() && !bad && (head_seen || !parser->is_header_done())) {
                 const std::size_t taken = parser->put(unread_.data(), bad);
                 unread_.consume(taken);
             }
@@ -445,6 +445,8 @@ private:
                 head_seen = true;
                 if (auto wanted = request_.on_head(head_of(*parser)); !wanted)
                     return wanted.error();
+                parser->eager(true);
+                continue; // what came with the head is still unread
             }
             const reply_sink& taken = parser->get().body();
             if (taken.ended_by_caller)

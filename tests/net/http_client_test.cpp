@@ -290,4 +290,21 @@ BOOST_AUTO_TEST_CASE(a_caller_that_does_not_want_the_head_is_spared_the_body) {
     BOOST_TEST((refusal(fetch(request)) == code::tool_failed));
 }
 
+BOOST_AUTO_TEST_CASE(the_head_is_seen_before_a_body_that_came_with_it) {
+    const loopback_server server(answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")); // in one piece
+    std::string seen;
+    client_request request;
+    request.url = server.url();
+    request.on_head = [&](const client_response& head) -> expected<void> {
+        seen += std::to_string(head.status) + " ";
+        return {};
+    };
+    const auto done = fetch_stream(request, {}, [&](std::string_view piece) {
+        seen += piece;
+        return true;
+    });
+    BOOST_TEST(done.has_value());
+    BOOST_TEST(seen == "200 hello");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
