@@ -27,6 +27,9 @@ constexpr std::int64_t check_ms_max = 5'000;
 constexpr std::size_t missed_checks_max = 3;  ///< Then it is started anew.
 constexpr std::int64_t list_every_ms = 2'000; ///< At most.
 constexpr std::int64_t flush_again_ms = 10;
+/// What nobody asked for, in so much time: a server that says more is a burden for all.
+constexpr std::uint64_t noise_max = 10'000;
+constexpr std::int64_t noise_ms = 10'000;
 constexpr std::int64_t answer_grace_ms = 30'000;
 constexpr std::int64_t life_ms_max = 10LL * 365 * 24 * 3'600'000;
 constexpr std::size_t lines_max = 500;
@@ -137,6 +140,8 @@ struct mcp_desk::keeper {
         list_call = ping_call = 0;
         missed_checks = 0;
         list_wanted = false;
+        notifications = noise_before = 0;
+        noise_since_ms = now_ms;
         const std::scoped_lock lock(desk.mutex_);
         desk.shown_.health.status = mcp_status::starting;
         desk.shown_.health.retry_at.reset();
@@ -208,12 +213,26 @@ struct mcp_desk::keeper {
             session->received(line, now_ms);
         }
         session->passed(now_ms);
+        if (is_flood(now_ms)) {
+            return fail("it floods the connection with what nobody asked for", now_ms);
+        }
         if (const auto how = connection->ended(); how && !session->is_over()) {
             take_events(now_ms);
             if (session) {
                 fail(*how, now_ms);
             }
         }
+    }
+
+    bool is_flood(std::int64_t now_ms) {
+        const auto& c = session->counts();
+        const auto noise =
+            c.unknown_answers + c.unreadable + c.too_early + c.unknown_methods + c.dropped + notifications;
+        if (now_ms - noise_since_ms > noise_ms) {
+            noise_since_ms = now_ms;
+            noise_before = noise;
+        }
+        return noise - noise_before > noise_max;
     }
 
     void send_calls(std::int64_t now_ms) {
@@ -367,8 +386,12 @@ struct mcp_desk::keeper {
         }
     }
 
-    void on(mcp::list_changed& e, std::int64_t) { list_wanted = list_wanted || e.what == mcp::list_kind::tools; }
+    void on(mcp::list_changed& e, std::int64_t) {
+        ++notifications;
+        list_wanted = list_wanted || e.what == mcp::list_kind::tools;
+    }
     void on(mcp::logged& e, std::int64_t) {
+        ++notifications;
         desk.note(fmt::format("[{}] {}{}", e.level, e.logger.empty() ? "" : e.logger + ": ", e.data.text));
     }
     void on(mcp::failed& e, std::int64_t now_ms) { fail(e.why.detail, now_ms); }
@@ -406,6 +429,9 @@ struct mcp_desk::keeper {
     std::int64_t retry_ms = 0;
     std::int64_t back_off_ms = back_off_first_ms;
     std::size_t missed_checks = 0;
+    std::uint64_t notifications = 0; ///< Of this connection.
+    std::uint64_t noise_before = 0;
+    std::int64_t noise_since_ms = 0;
     std::uint64_t starts = 0;
     bool list_wanted = false;
     bool probe = true;

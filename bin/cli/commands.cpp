@@ -191,7 +191,8 @@ const std::vector<command>& all_commands() {
                            audit_commands(),    secret_commands(),       event_commands(),
                            backup_commands(),   journal_commands(),      erase_commands(),
                            local_commands(),    bench_commands(),        cluster_commands(),
-                           model_commands(),    tool_commands(),         cassette_commands()}) {
+                           model_commands(),    tool_commands(),         cassette_commands(),
+                           mcp_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;

@@ -103,6 +103,7 @@ std::vector<command> event_commands();
 std::vector<command> model_commands();
 std::vector<command> tool_commands();
 std::vector<command> cassette_commands();
+std::vector<command> mcp_commands();
 std::vector<command> secret_commands();
 std::vector<command> login_commands();
 std::vector<command> mfa_commands();

@@ -33,6 +33,9 @@ namespace {
 /// Live output that waits for a slow node; beyond it frames are left out.
 constexpr std::size_t pending_bytes_max = 4 << 20;
 constexpr std::size_t pieces_a_turn = 16;
+constexpr std::size_t piece_bytes = 64 << 10;
+/// From here on a command that is talked with has to wait. Both streams of a turn fit on top of it.
+constexpr std::size_t behind_bytes = pending_bytes_max - 2 * (pieces_a_turn + 1) * piece_bytes;
 
 struct pipe_ends {
     unique_fd read;
@@ -61,7 +64,7 @@ public:
 
     /// Reads until the pipe is empty, `pieces_max` at most; closes at its end.
     void drain(unique_fd& fd, node_link& node, std::size_t pieces_max) {
-        char piece[64 * 1024];
+        char piece[piece_bytes];
         for (; fd && pieces_max > 0; --pieces_max) {
             const auto got = ::read(fd.get(), piece, sizeof piece);
             if (got > 0) {
@@ -288,13 +291,13 @@ struct streams {
 
 /// Until the leader ends, or has to. The wait status, and the reason in `result`.
 int watch(pid_t leader, std::int64_t deadline_ms, bounds_watch& bounds, const unique_fd& signals, streams& s,
-          node_link& node, bool ends_with_node, runtime::command_result& result) {
+          node_link& node, const runtime::runner_spec& spec, runtime::command_result& result) {
     for (;;) {
         const auto now_ms = monotonic_ms();
         const auto left = deadline_ms - now_ms;
         result.timed_out = left <= 0;
-        result.cancelled = !result.timed_out &&
-                           (told_to_end(signals) || node.cancel_ordered() || (ends_with_node && node.node_is_gone()));
+        result.cancelled = !result.timed_out && (told_to_end(signals) || node.cancel_ordered() ||
+                                                 (spec.ends_with_node && node.node_is_gone()));
         if (const auto status = reap(leader)) {
             result.timed_out = result.cancelled = false;
             return *status;
@@ -305,14 +308,18 @@ int watch(pid_t leader, std::int64_t deadline_ms, bounds_watch& bounds, const un
         if (result.timed_out || result.cancelled || !result.over_limit.empty()) {
             return SIGKILL; // As a wait status: ended by that signal.
         }
+        // Who talks with a command misses nothing of it: it waits, as at any pipe.
+        const bool held = !spec.input.empty() && node.is_behind();
         pollfd waits[] = {{signals.get(), POLLIN, 0},
                           {node.order_fd(), POLLIN, 0},
                           {node.frame_fd(), POLLOUT, 0},
-                          {s.out.get(), POLLIN, 0},
-                          {s.err.get(), POLLIN, 0}};
+                          {held ? -1 : s.out.get(), POLLIN, 0},
+                          {held ? -1 : s.err.get(), POLLIN, 0}};
         ::poll(waits, std::size(waits), static_cast<int>(std::min(left, bounds_watch::every_ms)));
         node.flush(0);
-        s.drain(node, pieces_a_turn); // Bounded: a command that never stops writing must not outrun its time limit.
+        s.drain(node,
+                held ? 0
+                     : pieces_a_turn); // Bounded: a command that never stops writing must not outrun its time limit.
     }
 }
 
@@ -371,6 +378,8 @@ void node_link::send(char kind, std::string_view bytes) {
     pending_ += bytes;
     flush(0);
 }
+
+bool node_link::is_behind() const { return pending_.size() > behind_bytes; }
 
 void node_link::flush(int wait_ms) {
     const auto deadline_ms = monotonic_ms() + wait_ms;
@@ -431,8 +440,7 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
     }
     outcome o;
     bounds_watch bounds(spec.project, spec.limits, wrapped ? own_processes : 0, plan.way_out ? plan.way_out->pid() : 0);
-    const auto status =
-        watch(leader, began_ms + spec.limits.time_ms, bounds, signals, s, node, spec.ends_with_node, o.result);
+    const auto status = watch(leader, began_ms + spec.limits.time_ms, bounds, signals, s, node, spec, o.result);
     end_descendants(leader);
     s.drain(node, std::numeric_limits<std::size_t>::max()); // Nobody is left to write.
     o.result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -17,7 +17,7 @@ struct outcome {
 };
 
 /// The pipes to the node: what it orders, and what it sees live. Never blocks; when the node reads too slowly,
-/// live frames are left out (the kept output is complete within its limit).
+/// live frames are left out (the kept output is complete within its limit), unless who sends them heeds `is_behind`.
 class node_link {
 public:
     node_link();
@@ -28,6 +28,8 @@ public:
     [[nodiscard]] bool cancel_ordered();
 
     void send(char kind, std::string_view bytes);
+    /// The node reads too slowly: what is sent now may be left out.
+    [[nodiscard]] bool is_behind() const;
     /// Writes what is pending; waits up to `wait_ms` for it.
     void flush(int wait_ms);
 

@@ -72,6 +72,22 @@ class McpClient(NodeTest):
         usage = {u["tool"]: u for u in self.api.read("/mcp/usage")["items"]}
         self.assertEqual((usage["mcp_small_add"]["calls"], usage["mcp_small_fail"]["failures"]), (1, 1), usage)
 
+    def test_the_command_line_lists_calls_and_ends(self):
+        self.begin(("small", [], {}))
+        self.wait_tools(6)
+        poll("it was checked", lambda: self.server()["health"].get("latency_ms") is not None)
+        self.assertIn("2025-11-25", self.one.cli("mcp", "list").stdout)
+        self.assertIn("mcp_small_add", self.one.cli("mcp", "tools", "small").stdout)
+        self.assertIn("There is no tool.", self.one.cli("mcp", "tools", "other").stdout)
+        self.assertEqual(self.one.cli("mcp", "call", "mcp_small_add", '{"a":1,"b":2}').stdout, "3\n")
+        self.assertEqual(self.one.cli("mcp", "call", "mcp_small_fail").returncode, 1)
+        self.assertIn("/b", self.one.cli("mcp", "call", "mcp_small_add", '{"a":1,"b":"x"}').stderr)
+        self.assertEqual(self.one.cli("mcp", "call", "mcp_small_add", "{").returncode, 2)
+        self.assertIn("the small server is up", self.one.cli("mcp", "logs", "small").stdout)
+        self.assertEqual(self.one.cli("mcp", "logs", "nobody").returncode, 4)
+        self.assertIn("small", self.one.cli("mcp", "stop", "small").stdout)
+        poll("it ended", lambda: not self.at_work())
+
     def test_it_may_write_to_its_folder_only(self):
         self.begin(("small", [], {}))
         self.wait_tools(6)
@@ -120,7 +136,8 @@ class McpClient(NodeTest):
         for name in ("lie", "die", "mute"):
             reply = self.api.post(f"/mcp/tools/mcp_{name}_add/execute", {"arguments": {"a": 1, "b": 2}})
             self.assertGreaterEqual(reply.status, 400, (name, reply))
-        poll("the long line was noticed", lambda: self.server("long")["health"]["status"] == "error")
+        for name, why in (("long", "more than 10 MiB"), ("flood", "floods the connection")):
+            poll(f"{name} was noticed", lambda name=name, why=why: why in self.server(name)["health"].get("error", ""))
         for _ in range(20):
             self.assertEqual(self.run_tool("mcp_good_add", a=1, b=2)["structured_content"], {"sum": 3})
         self.assertEqual(self.server("good")["health"]["restarts"], 0)
