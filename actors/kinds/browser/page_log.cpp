@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
 
 namespace troupe::actors {
 
@@ -96,9 +95,9 @@ void page_log::take_request(const json::value& of) {
 }
 
 void page_log::answer(const json::value& of, std::string outcome) {
-    auto newest_first = std::views::reverse(network_);
-    const auto found = std::ranges::find(newest_first, of.text_or("requestId"), &request::id);
-    if (found != newest_first.end() && found->outcome.empty()) {
+    const auto id = of.text_or("requestId");
+    const auto found = std::find_if(network_.rbegin(), network_.rend(), [&id](const request& r) { return r.id == id; });
+    if (found != network_.rend() && found->outcome.empty()) {
         found->outcome = one_line(outcome, 100);
     }
 }
