@@ -47,6 +47,16 @@ struct approval_terms {
 };
 BOOST_DESCRIBE_STRUCT(approval_terms, (), (expires_after_ms, on_expiry))
 
+/// What the runs of an agent may use up in a day (UTC), all together; 0: no limit.
+struct daily_limits {
+    std::uint64_t tokens = 0;     ///< Input and output.
+    std::int64_t cost_micros = 0; ///< As of a `budget`.
+    static constexpr field_rule rules[] = {
+        {.name = "tokens", .doc = "Input and output tokens. 0: no limit."},
+        {.name = "cost_micros", .min = 0, .doc = "Millionths of the currency unit. 0: no limit."}};
+};
+BOOST_DESCRIBE_STRUCT(daily_limits, (), (tokens, cost_micros))
+
 /// How an agent works. The same members in bodies, events and documents.
 struct agent_settings {
     std::string name;
@@ -60,7 +70,8 @@ struct agent_settings {
     std::uint32_t max_concurrent_tasks = 1;
     unknown_policy on_unknown = unknown_policy::ask;
     json::raw custom_parameters;
-    approval_terms approvals;
+    std::optional<approval_terms> approvals;
+    std::optional<daily_limits> limits_per_day; ///< Of runs that begin from now on.
     static constexpr field_rule rules[] = {
         {.name = "name",
          .required = true,
@@ -78,11 +89,14 @@ struct agent_settings {
         {.name = "model", .max = 200, .doc = "Model to use; empty for the node's default."},
         {.name = "tools", .max = 100, .doc = tool_rules_doc},
         {.name = "max_concurrent_tasks", .min = 1, .max = 100, .doc = "Tasks at the same time."},
-        {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."}};
+        {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."},
+        {.name = "limits_per_day",
+         .doc = "What its runs may use in a day (UTC), all together. Counts for runs that begin from then on.",
+         .example = R"({"cost_micros":2000000})"}};
 };
 BOOST_DESCRIBE_STRUCT(agent_settings, (),
                       (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks,
-                       on_unknown, custom_parameters, approvals))
+                       on_unknown, custom_parameters, approvals, limits_per_day))
 
 /// PUT and PATCH /agents/{id}: what is given is replaced.
 struct update_agent_body {
@@ -98,6 +112,7 @@ struct update_agent_body {
     std::optional<unknown_policy> on_unknown;
     std::optional<json::raw> custom_parameters;
     std::optional<approval_terms> approvals;
+    std::optional<daily_limits> limits_per_day; ///< Of runs that begin from now on.
     static constexpr field_rule rules[] = {
         {.name = "name", .min = 1, .max = 100, .doc = "Unique in the organization."},
         {.name = "kind", .min = 1, .max = 64, .doc = "Agent kind."},
@@ -110,11 +125,14 @@ struct update_agent_body {
         {.name = "model", .max = 200, .doc = "Model to use; empty for the node's default."},
         {.name = "tools", .doc = tool_rules_doc},
         {.name = "max_concurrent_tasks", .min = 1, .max = 100, .doc = "Tasks at the same time."},
-        {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."}};
+        {.name = "on_unknown", .doc = "What to do with a step that may or may not have happened."},
+        {.name = "limits_per_day",
+         .doc = "What its runs may use in a day (UTC), all together. Counts for runs that begin from then on.",
+         .example = R"({"cost_micros":2000000})"}};
 };
 BOOST_DESCRIBE_STRUCT(update_agent_body, (),
                       (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks,
-                       on_unknown, custom_parameters, approvals))
+                       on_unknown, custom_parameters, approvals, limits_per_day))
 
 /// An item of GET /agent-kinds.
 struct agent_kind_document {

@@ -11,6 +11,7 @@ namespace troupe {
 
 namespace {
 
+constexpr char part_mark = '@';
 constexpr std::int64_t day_ms = 24LL * 3600 * 1000;
 
 constexpr std::array kinds{
@@ -18,6 +19,8 @@ constexpr std::array kinds{
     quota_kind{"tasks_per_day", "tasks", true, &quota_limits::tasks_per_day, "tasks a day"},
     quota_kind{"storage_bytes", "storage_bytes", false, &quota_limits::storage_bytes, "bytes of files"},
     quota_kind{"tokens_per_day", "tokens", true, &quota_limits::tokens_per_day, "tokens of models a day"},
+    quota_kind{"cost_micros_per_day", "cost_micros", true, &quota_limits::cost_micros_per_day,
+               "millionths of the currency a day for models"},
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -61,6 +64,12 @@ const quota_kind* find_quota(std::string_view counts) {
     return found == kinds.end() ? nullptr : &*found;
 }
 
+std::string part_of_count(std::string_view counts, const uuid& part) {
+    return std::string(counts) + part_mark + to_string(part);
+}
+
+std::string_view whole_count(std::string_view counts) { return counts.substr(0, counts.find(part_mark)); }
+
 std::uint32_t day_of(timestamp t) { return t.ms < 0 ? 0 : static_cast<std::uint32_t>(t.ms / day_ms); }
 
 timestamp day_begin(std::uint32_t day) { return {std::int64_t{day} * day_ms}; }
@@ -100,6 +109,21 @@ expected<void> judge_quota(const allowance& a, std::string_view counts, std::int
     return out;
 }
 
+expected<void> judge_part(std::string_view counts, std::int64_t limit, std::int64_t used, std::int64_t wanted,
+                          timestamp now) {
+    if (wanted <= limit - used) {
+        return {};
+    }
+    const auto* kind = find_quota(whole_count(counts));
+    const auto tomorrow = day_begin(day_of(now) + 1);
+    problem out{code::quota_exceeded,
+                fmt::format("The agent may use {} {}; {} are used or reserved, and {} more would be over it. It is "
+                            "reset at {}, and limits_per_day of the agent sets another limit for its next runs.",
+                            limit, kind ? kind->noun : counts, used, wanted, to_string(tomorrow))};
+    out.retry_after_s = static_cast<std::uint32_t>((tomorrow - now + 999) / 1000);
+    return out;
+}
+
 expected<quota_limits> parse_quota_limits(std::string_view text) {
     quota_limits out;
     for (std::size_t at = 0; at < text.size();) {
@@ -110,10 +134,12 @@ expected<quota_limits> parse_quota_limits(std::string_view text) {
         const auto kind = std::ranges::find(kinds, trimmed(entry.substr(0, equals)), &quota_kind::name);
         const auto value = equals < entry.size() ? number(trimmed(entry.substr(equals + 1))) : std::nullopt;
         if (kind == kinds.end() || !value || out.*kind->member) {
-            return problem{code::config_invalid,
-                           fmt::format("\"{}\" is no LIMIT=NUMBER with a limit of agents, tasks_per_day, storage_bytes "
-                                       "and tokens_per_day, as in tasks_per_day=200, or names one twice",
-                                       entry)};
+            return problem{
+                code::config_invalid,
+                fmt::format("\"{}\" is no LIMIT=NUMBER with a limit of agents, tasks_per_day, storage_bytes, "
+                            "tokens_per_day and cost_micros_per_day, as in tasks_per_day=200, or names one "
+                            "twice",
+                            entry)};
         }
         out.*kind->member = *value;
     }

@@ -2,6 +2,7 @@
 
 #include "schemas/base/clock.hpp"
 #include "schemas/base/described.hpp"
+#include "schemas/base/ids.hpp"
 #include "schemas/base/problem.hpp"
 
 #include <cstdint>
@@ -31,15 +32,20 @@ struct quota_limits {
     std::optional<std::int64_t> tasks_per_day;
     std::optional<std::int64_t> storage_bytes;
     std::optional<std::int64_t> tokens_per_day;
+    std::optional<std::int64_t> cost_micros_per_day;
 
     static constexpr field_rule rules[] = {
         {.name = "agents", .min = -1, .max = 1'000'000'000, .doc = "Agents that are not deleted. -1: no limit."},
         {.name = "tasks_per_day", .min = -1, .max = 1'000'000'000'000, .doc = "Created in a day (UTC). -1: no limit."},
         {.name = "storage_bytes", .min = -1, .max = 1'000'000'000'000'000, .doc = "Of the files of all projects."},
-        {.name = "tokens_per_day", .min = -1, .max = 1'000'000'000'000'000, .doc = "Of models, in and out."}};
+        {.name = "tokens_per_day", .min = -1, .max = 1'000'000'000'000'000, .doc = "Of models, in and out."},
+        {.name = "cost_micros_per_day",
+         .min = -1,
+         .max = 1'000'000'000'000'000,
+         .doc = "Millionths of the currency unit that calls of models may cost. -1: no limit."}};
     bool operator==(const quota_limits&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(quota_limits, (), (agents, tasks_per_day, storage_bytes, tokens_per_day))
+BOOST_DESCRIBE_STRUCT(quota_limits, (), (agents, tasks_per_day, storage_bytes, tokens_per_day, cost_micros_per_day))
 
 /// A kind of limit. What is limited by the day counts what was used that day and what is reserved; the others what is
 /// there.
@@ -53,6 +59,14 @@ struct quota_kind {
 std::span<const quota_kind> quota_kinds();
 /// The one that limits what is counted under that name, or null.
 const quota_kind* find_quota(std::string_view counts);
+
+/// The name under which a part of what is counted stands, as "tokens" of one agent: it is limited by itself.
+std::string part_of_count(std::string_view counts, const uuid& part);
+/// "tokens", of itself and of its parts.
+std::string_view whole_count(std::string_view counts);
+/// Whether a part of what is counted by the day has room for `wanted` more. `quota_exceeded`.
+expected<void> judge_part(std::string_view counts, std::int64_t limit, std::int64_t used, std::int64_t wanted,
+                          timestamp now);
 
 /// What holds for one organization: its plan's limits with its own in their place.
 struct allowance {

@@ -14,7 +14,30 @@ BOOST_DEFINE_ENUM_CLASS(step_status, started, succeeded, failed, unknown, asked,
 /// Why a run waits. back_off: until a provider may be asked again.
 BOOST_DEFINE_ENUM_CLASS(wait_reason, approval, question, unknown_step, back_off)
 
+/// A picture that a model is given; the bytes are a blob.
+struct run_image {
+    std::string media_type; ///< "image/png"
+    std::string blob;
+    std::uint64_t bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(run_image, (), (media_type, blob, bytes))
+
+inline constexpr std::size_t run_images_max = 16; ///< Of a run, with those of its conversation.
+inline constexpr std::size_t image_bytes_max = 5 << 20;
+
 // ---- API bodies
+
+/// A picture as it is given.
+struct image_body {
+    std::string data;
+    static constexpr field_rule rules[] = {{.name = "data",
+                                            .required = true,
+                                            .min = 1,
+                                            .max = 8'000'000,
+                                            .doc = "Base64 of a PNG, JPEG, GIF or WebP of at most 5 MB.",
+                                            .example = "\"iVBORw0KGgo=\""}};
+};
+BOOST_DESCRIBE_STRUCT(image_body, (), (data))
 
 /// POST /runs
 struct create_run_body {
@@ -30,6 +53,7 @@ struct create_run_body {
     std::optional<json::raw> parameters;    ///< As the kind takes them.
     std::optional<json::raw> result_schema; ///< Of the output; otherwise the kind's.
     std::optional<approval_terms> approvals;
+    std::optional<std::vector<image_body>> images;
     static constexpr field_rule rules[] = {
         {.name = "goal",
          .required = true,
@@ -49,11 +73,12 @@ struct create_run_body {
         {.name = "parameters", .doc = "An object, as the kind takes it.", .example = "{}"},
         {.name = "result_schema",
          .doc = "JSON Schema of the object that the run has to give as its output, without patterns.",
-         .example = R"({"type":"object","properties":{"answer":{"type":"string"}},"required":["answer"]})"}};
+         .example = R"({"type":"object","properties":{"answer":{"type":"string"}},"required":["answer"]})"},
+        {.name = "images", .max = run_images_max, .doc = "What its model is to look at, beside the goal."}};
 };
 BOOST_DESCRIBE_STRUCT(create_run_body, (),
                       (goal, project_id, agent_id, instructions, model, tools, limits, on_unknown, kind, parameters,
-                       result_schema, approvals))
+                       result_schema, approvals, images))
 
 /// POST /runs/{id}/cancel
 struct cancel_run_body {
@@ -105,16 +130,17 @@ struct run_document {
     std::optional<timestamp> started_at;
     std::optional<timestamp> finished_at;
     timestamp updated_at;
-    std::optional<std::string> kind;             ///< Of the agent that works on it. None: custom.
-    std::optional<json::raw> parameters = {};    ///< As they were given.
-    std::optional<json::raw> result_schema = {}; ///< That the output fits when it succeeded.
-    std::optional<json::raw> output = {};        ///< The structured part of the result (`finish`).
-    std::optional<uuid> parent_run_id = {};      ///< The run that started it for a part of its work.
+    std::optional<std::string> kind;                   ///< Of the agent that works on it. None: custom.
+    std::optional<json::raw> parameters = {};          ///< As they were given.
+    std::optional<json::raw> result_schema = {};       ///< That the output fits when it succeeded.
+    std::optional<json::raw> output = {};              ///< The structured part of the result (`finish`).
+    std::optional<uuid> parent_run_id = {};            ///< The run that started it for a part of its work.
+    std::optional<std::vector<run_image>> images = {}; ///< Beside the goal.
 };
 BOOST_DESCRIBE_STRUCT(run_document, (),
                       (id, goal, status, project_id, agent_id, task_id, forked_from, model, step, limits, used, waiting,
                        result, error, version_before, created_by, created_at, started_at, finished_at, updated_at, kind,
-                       parameters, result_schema, output, parent_run_id))
+                       parameters, result_schema, output, parent_run_id, images))
 
 /// An item of GET /runs/{id}/steps, oldest first. Key: step and call ("00003.001"; a model call is call 0).
 struct step_document {

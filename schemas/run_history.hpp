@@ -39,11 +39,12 @@ struct context_entry {
     std::string role; ///< system, user, assistant or tool.
     std::string content;
     std::string reasoning;
-    std::vector<json::raw> tool_calls; ///< {id, name, arguments}
-    std::string tool_name;             ///< Of a tool's result.
-    bool is_error = false;             ///< Likewise.
+    std::vector<json::raw> tool_calls;                   ///< {id, name, arguments}
+    std::string tool_name;                               ///< Of a tool's result.
+    bool is_error = false;                               ///< Likewise.
+    std::optional<std::vector<std::string>> images = {}; ///< Of a user: their media types.
 };
-BOOST_DESCRIBE_STRUCT(context_entry, (), (role, content, reasoning, tool_calls, tool_name, is_error))
+BOOST_DESCRIBE_STRUCT(context_entry, (), (role, content, reasoning, tool_calls, tool_name, is_error, images))
 
 /// GET /runs/{id}/steps/{step}/context
 struct context_document {

@@ -11,7 +11,7 @@ namespace troupe {
 /// `run_ended` (schemas/agent_messages.hpp) to the run that started it, and to its agent: to one of the product if it
 /// works on a task, to one of another kind always.
 struct create_run {
-    static constexpr int version = 3;
+    static constexpr int version = 4;
     std::string goal;
     std::optional<uuid> project_id;
     std::optional<uuid> agent_id;
@@ -31,15 +31,18 @@ struct create_run {
     std::uint32_t depth = 0;                ///< Runs above it: each is one deeper than its parent.
     /// Rules of those for whom it works, beside its own `tools`: a call may do what all of them let it do.
     std::vector<std::map<std::string, tool_policy>> ceilings = {};
+    std::optional<std::vector<run_image>> images = {}; ///< Beside the goal.
+    std::optional<daily_limits> limits_per_day = {};   ///< Of `agent_id`.
 };
 BOOST_DESCRIBE_STRUCT(create_run, (),
                       (goal, project_id, agent_id, task_id, instructions, model, tools, limits, on_unknown, created_by,
-                       agent_kind, kind, parameters, result_schema, approvals, parent_run_id, depth, ceilings))
+                       agent_kind, kind, parameters, result_schema, approvals, parent_run_id, depth, ceilings, images,
+                       limits_per_day))
 
 /// A run that goes on where a step of another one had ended, as if its past were its own. Nothing of that is done
 /// again.
 struct fork_run {
-    static constexpr int version = 3;
+    static constexpr int version = 4;
     create_run run;
     uuid run_id; ///< Of the same organization.
     std::uint32_t step = 0;

@@ -70,7 +70,7 @@ expected<void> each_row(const store& s, std::uint32_t shard, const uuid& organiz
 
 /// What is limited by the day is held only while it is reserved: of that there is no history.
 bool has_history(std::string_view held) {
-    const auto* kind = find_quota(held);
+    const auto* kind = find_quota(whole_count(held));
     return kind == nullptr || !kind->daily;
 }
 
@@ -237,17 +237,38 @@ expected<void> usage_ledger::take(usage_claim& into, const uuid& organization, s
     if (auto loaded = impl_->load(organization, o, now); !loaded) {
         return loaded;
     }
-    auto& s = impl_->at(o, counts);
-    if (auto judged = judge_quota(**may, counts, s.all(), amount, now); !judged) {
+    if (auto judged = judge_quota(**may, counts, impl_->at(o, counts).all(), amount, now); !judged) {
         return judged;
     }
-    if (amount > 0) {
-        s.pending += amount;
-        into.ledger_ = this;
-        into.organization_ = organization;
-        into.taken_.push_back({std::string(counts), amount});
-    }
+    note(into, organization, counts, amount);
     return {};
+}
+
+expected<void> usage_ledger::take_part(usage_claim& into, const uuid& organization, std::string_view counts,
+                                       std::int64_t amount, std::int64_t limit, timestamp now) {
+    if (limit == no_quota) {
+        return take(into, organization, counts, amount, now);
+    }
+    const std::lock_guard lock(impl_->mutex);
+    auto& o = impl_->organizations[organization];
+    if (auto loaded = impl_->load(organization, o, now); !loaded) {
+        return loaded;
+    }
+    if (auto judged = judge_part(counts, limit, impl_->at(o, counts).all(), amount, now); !judged) {
+        return judged;
+    }
+    note(into, organization, counts, amount);
+    return {};
+}
+
+void usage_ledger::note(usage_claim& into, const uuid& organization, std::string_view counts, std::int64_t amount) {
+    if (amount <= 0) {
+        return;
+    }
+    impl_->at(impl_->organizations[organization], counts).pending += amount;
+    into.ledger_ = this;
+    into.organization_ = organization;
+    into.taken_.push_back({std::string(counts), amount});
 }
 
 expected<std::map<std::string, std::int64_t>> usage_ledger::standing(const uuid& organization, timestamp now) {

@@ -70,6 +70,10 @@ public:
     /// Problems as of `judge_quota`, and of the disk.
     expected<void> take(usage_claim& into, const uuid& organization, std::string_view counts, std::int64_t amount,
                         timestamp now);
+    /// As `take`, of a part (`part_of_count`) with a limit of its own. Problems as of `judge_part`. `no_quota` as
+    /// limit: as `take`.
+    expected<void> take_part(usage_claim& into, const uuid& organization, std::string_view counts, std::int64_t amount,
+                             std::int64_t limit, timestamp now);
 
     /// What is used of what is limited, with what is taken and not committed: by `quota_kind::counts`.
     expected<std::map<std::string, std::int64_t>> standing(const uuid& organization, timestamp now);
@@ -90,6 +94,7 @@ public:
 private:
     friend class usage_claim;
     struct impl;
+    void note(usage_claim& into, const uuid& organization, std::string_view counts, std::int64_t amount);
     std::unique_ptr<impl> impl_;
 };
 

@@ -57,7 +57,13 @@ agent_settings merged(agent_settings settings, const update_agent_body& given) {
     replace(settings.max_concurrent_tasks, given.max_concurrent_tasks);
     replace(settings.on_unknown, given.on_unknown);
     replace(settings.custom_parameters, given.custom_parameters);
-    replace(settings.approvals, given.approvals);
+    const auto replace_optional = [](auto& old, const auto& value) {
+        if (value) {
+            old = value;
+        }
+    };
+    replace_optional(settings.approvals, given.approvals);
+    replace_optional(settings.limits_per_day, given.limits_per_day);
     return settings;
 }
 
@@ -223,7 +229,7 @@ expected<void> check_agent_settings(const agent_settings& settings) {
     if (settings.max_concurrent_tasks < 1 || settings.max_concurrent_tasks > 100) {
         return bad("/max_concurrent_tasks", "An agent works on 1 to 100 tasks at the same time.");
     }
-    if (settings.approvals.expires_after_ms < 0) {
+    if (settings.approvals && settings.approvals->expires_after_ms < 0) {
         return bad("/approvals/expires_after_ms", "An approval cannot expire before it is asked for. 0 is never.");
     }
     return check_policies(settings.tools);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/agent/agent_v1.hpp"
+#include "actors/agent/agent_v2.hpp"
 #include "actors/common/debts.hpp"
 #include "actors/common/upcast.hpp"
 #include "runtime/entity/entity.hpp"
@@ -28,11 +28,11 @@ inline constexpr std::size_t agent_tools_max = 100;
 // ---- commands of people; bodies of the API where they have one
 
 struct create_agent : agent_settings {
-    static constexpr int version = 2;
+    static constexpr int version = 3;
 };
 BOOST_DESCRIBE_STRUCT(create_agent, (agent_settings), ())
 struct update_agent : update_agent_body {
-    static constexpr int version = 2;
+    static constexpr int version = 3;
 };
 BOOST_DESCRIBE_STRUCT(update_agent, (update_agent_body), ())
 struct start_agent {};
@@ -51,15 +51,15 @@ BOOST_DESCRIBE_STRUCT(delete_agent, (), ())
 // ---- events
 
 struct agent_created {
-    static constexpr int version = 2;
-    using previous = v1::agent_created;
+    static constexpr int version = 3;
+    using previous = v2::agent_created;
     uuid organization;
     agent_settings settings;
 };
 BOOST_DESCRIBE_STRUCT(agent_created, (), (organization, settings))
 struct agent_updated {
-    static constexpr int version = 2;
-    using previous = v1::agent_updated;
+    static constexpr int version = 3;
+    using previous = v2::agent_updated;
     agent_settings settings;
 };
 BOOST_DESCRIBE_STRUCT(agent_updated, (), (settings))
@@ -112,8 +112,8 @@ BOOST_DESCRIBE_STRUCT(task_finished, (), (task_id, run_id, status, result, error
 // ---- state
 
 struct agent_state {
-    static constexpr int version = 2;
-    using previous = v1::agent_state;
+    static constexpr int version = 3;
+    using previous = v2::agent_state;
     uuid id;
     uuid organization;
     bool deleted = false;
@@ -138,13 +138,28 @@ BOOST_DESCRIBE_STRUCT(agent_state, (),
 
 namespace v1 {
 
-inline auto upcast(const agent_created& old) { return with_defaults<troupe::actors::agent_created>(old); }
-inline auto upcast(const agent_updated& old) { return with_defaults<troupe::actors::agent_updated>(old); }
 inline auto upcast(const task_queued& old) { return with_defaults<troupe::actors::task_queued>(old); }
 inline auto upcast(const task_finished& old) { return with_defaults<troupe::actors::task_finished>(old); }
-inline auto upcast(const agent_state& old) { return with_defaults<troupe::actors::agent_state>(old); }
 
 } // namespace v1
+
+namespace v2 {
+
+/// What said nothing stands nowhere.
+template <class Newer, class Older>
+Newer without_empty_terms(const Older& old) {
+    auto out = with_defaults<Newer>(old);
+    if (to_json(old.settings.approvals) == to_json(approval_terms{})) {
+        out.settings.approvals.reset();
+    }
+    return out;
+}
+
+inline auto upcast(const agent_created& old) { return without_empty_terms<troupe::actors::agent_created>(old); }
+inline auto upcast(const agent_updated& old) { return without_empty_terms<troupe::actors::agent_updated>(old); }
+inline auto upcast(const agent_state& old) { return without_empty_terms<troupe::actors::agent_state>(old); }
+
+} // namespace v2
 
 } // namespace troupe::actors
 

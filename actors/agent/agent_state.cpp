@@ -56,7 +56,12 @@ create_run run_for(const agent_state& s, const enqueue_task& task) {
             settings.kind,
             task.parameters,
             {},
-            settings.approvals};
+            settings.approvals.value_or(approval_terms{}),
+            {},
+            0,
+            {},
+            {},
+            settings.limits_per_day};
 }
 
 void apply(agent_state& s, const agent_created& e, const runtime::event_context& at) {

@@ -49,20 +49,6 @@ agent_document document_of(const agent_state& s) {
     return d;
 }
 
-/// Terms of approvals that say nothing stand nowhere: so documents are as they were before there were any, and the
-/// views of earlier versions hold. They are the last member of the settings, and no text after them can look like them.
-std::string text_of(const agent_document& d) {
-    auto out = to_json(d);
-    const approval_terms none;
-    const auto& terms = d.settings.approvals;
-    if (terms.expires_after_ms == none.expires_after_ms && terms.on_expiry == none.on_expiry) {
-        const auto member = ",\"approvals\":" + to_json(terms);
-        const auto at = out.rfind(member);
-        out.erase(std::min(at, out.size()), at == out.npos ? 0 : member.size());
-    }
-    return out;
-}
-
 } // namespace
 
 runtime::entity_view agent_model::view(const state& s, const runtime::view_context&) {
@@ -77,7 +63,7 @@ runtime::entity_view agent_model::view(const state& s, const runtime::view_conte
     if (const auto folded = fold_name(s.settings.name); folded != s.settings.name) {
         keys.push_back({"name=" + folded, sort});
     }
-    return {text_of(document_of(s)), std::move(keys), true};
+    return {to_json(document_of(s)), std::move(keys), true};
 }
 
 } // namespace troupe::actors

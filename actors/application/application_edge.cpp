@@ -9,6 +9,7 @@
 #include "actors/compliance/compliance_routes.hpp"
 #include "actors/erasure/erasure_routes.hpp"
 #include "actors/mcp/mcp_routes.hpp"
+#include "actors/memory/memory_routes.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/provider/cassette_routes.hpp"
 #include "actors/provider/provider_routes.hpp"
@@ -56,6 +57,7 @@ std::vector<net::route> application::impl::routes() {
     auto& parts = node->parts();
     for (auto feature : {agent_routes(parts),
                          task_routes(parts),
+                         memory_routes(parts),
                          project_routes(parts),
                          approval_routes(parts,
                                          [this](const net::principal&caller, std::string_view permission) {

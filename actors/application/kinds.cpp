@@ -11,6 +11,7 @@
 #include "actors/identity/organization_model.hpp"
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
+#include "actors/memory/memory_model.hpp"
 #include "actors/name/name_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/secret/payload_keys.hpp"
@@ -32,6 +33,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<name_model>());
     add(runtime::make_kind<agent_model>());
     add(runtime::make_kind<task_model>());
+    add(runtime::make_kind<memory_model>());
     add(runtime::make_kind<project_model>());
     add(runtime::make_kind<approval_model>());
     add(runtime::make_kind<run_model>(std::move(run_performer)));

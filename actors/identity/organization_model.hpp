@@ -1,6 +1,8 @@
 #pragma once
 
 #include "actors/common/debts.hpp"
+#include "actors/common/upcast.hpp"
+#include "actors/identity/organization_v1.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/erasure_messages.hpp"
@@ -37,6 +39,7 @@ BOOST_DESCRIBE_STRUCT(create_organization, (), (name, slug, domain, plan, owner)
 
 /// What is given is replaced; another domain is reserved before.
 struct update_organization {
+    static constexpr int version = 2;
     std::optional<std::string> name;
     std::optional<std::string> domain; ///< Empty: none.
     std::optional<json::raw> settings;
@@ -118,6 +121,8 @@ struct organization_created {
 BOOST_DESCRIBE_STRUCT(organization_created, (), (name, slug, domain, plan))
 
 struct organization_updated {
+    static constexpr int version = 2;
+    using previous = v1::organization_updated;
     std::optional<std::string> name;
     std::optional<std::string> domain;
     std::optional<json::raw> settings;
@@ -165,21 +170,14 @@ struct invitation_closed {
 };
 BOOST_DESCRIBE_STRUCT(invitation_closed, (), (id, status, accepted_by))
 
-/// An item of the collection "roles", under its name.
-struct role_record {
-    std::string name;
-    std::string description;
-    std::vector<std::string> permissions;
-    bool removed = false;
-};
-BOOST_DESCRIBE_STRUCT(role_record, (), (name, description, permissions, removed))
 inline constexpr std::string_view roles_collection = "@roles";
 
 /// Items of this collection are `invitation_document`s, under their id.
 inline constexpr std::string_view invitations_collection = "invitations";
 
 struct organization_state {
-    static constexpr int version = 1;
+    static constexpr int version = 2;
+    using previous = v1::organization_state;
     uuid id;
     std::string name;
     std::string slug;
@@ -201,6 +199,13 @@ struct organization_state {
 BOOST_DESCRIBE_STRUCT(organization_state, (),
                       (id, name, slug, domain, plan, status, trial_ends_at, limits, settings, members, roles,
                        invitations, created_by, created_at, updated_at, owed, closing))
+
+namespace v1 {
+
+inline auto upcast(const organization_updated& old) { return with_defaults<troupe::actors::organization_updated>(old); }
+inline auto upcast(const organization_state& old) { return with_defaults<troupe::actors::organization_state>(old); }
+
+} // namespace v1
 
 entity_address organization_address(const uuid& id);
 

@@ -11,5 +11,6 @@ agent_kind tester_kind();
 agent_kind security_auditor_kind();
 agent_kind browser_kind();
 agent_kind deployer_kind();
+agent_kind orchestrator_kind();
 
 } // namespace troupe::actors

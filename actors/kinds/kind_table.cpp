@@ -16,6 +16,7 @@ std::span<const agent_kind> product_kinds() {
         security_auditor_kind(),
         browser_kind(),
         deployer_kind(),
+        orchestrator_kind(),
     };
     return table;
 }

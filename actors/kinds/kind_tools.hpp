@@ -52,6 +52,22 @@ struct parse_errors_arguments {
 BOOST_DESCRIBE_STRUCT(parse_errors_arguments, (), (text, path))
 tool_result parse_errors(const parse_errors_arguments& a, const tool_environment& where);
 
+struct git_bisect_arguments {
+    std::string good;
+    std::string bad = "HEAD";
+    std::string command;
+    static constexpr field_rule rules[] = {
+        {.name = "good", .required = true, .min = 1, .max = 200, .doc = "A revision in which it worked."},
+        {.name = "bad", .min = 1, .max = 200, .doc = "A later one in which it fails; HEAD when left out."},
+        {.name = "command",
+         .required = true,
+         .min = 1,
+         .max = 10'000,
+         .doc = "Shell command that builds and checks: 0 is good, 125 cannot be told, all else up to 127 is bad."}};
+};
+BOOST_DESCRIBE_STRUCT(git_bisect_arguments, (), (good, bad, command))
+tool_result git_bisect(const git_bisect_arguments& a, const tool_environment& where);
+
 struct measure_code_arguments {
     std::vector<std::string> paths;
     static constexpr field_rule rules[] = {

@@ -18,8 +18,10 @@ void fill_from_agent(create_run& c, const agent_settings& from) {
     fill(c.limits.tokens, from.limits.tokens);
     fill(c.limits.cost_micros, from.limits.cost_micros);
     fill(c.limits.time_ms, from.limits.time_ms);
-    fill(c.approvals.expires_after_ms, from.approvals.expires_after_ms);
-    fill(c.approvals.on_expiry, from.approvals.on_expiry);
+    const auto approvals = from.approvals.value_or(approval_terms{});
+    fill(c.approvals.expires_after_ms, approvals.expires_after_ms);
+    fill(c.approvals.on_expiry, approvals.on_expiry);
+    c.limits_per_day = from.limits_per_day;
     c.kind = from.kind;
     add_policies(c.tools, from.tools);
 }

@@ -14,25 +14,52 @@ problem wrong(std::string pointer, std::string what) {
     return {code::invalid_request, pointer.substr(1) + " " + what, {{pointer, what}}};
 }
 
-/// A text, or a list of parts that are texts.
-expected<std::string> text_of(const json::value& content, const std::string& pointer) {
+struct said {
+    std::string text;
+    std::vector<image_body> images;
+};
+
+/// "data:image/png;base64,…": nothing is fetched from an address that a caller gives.
+expected<image_body> image_of(const json::value& part, const std::string& pointer) {
+    const auto at = part.pointer("/image_url/url");
+    const std::string_view url = at ? at->as_string().value_or("") : "";
+    constexpr std::string_view mark = ";base64,";
+    const auto data = url.find(mark);
+    if (!url.starts_with("data:") || data == url.npos) {
+        return wrong(pointer + "/image_url/url", "has to be a data URL: data:image/png;base64,…");
+    }
+    return image_body{std::string(url.substr(data + mark.size()))};
+}
+
+/// A text, or a list of parts that are texts and pictures.
+expected<said> read_content(const json::value& content, const std::string& pointer) {
+    said out;
     if (const auto text = content.as_string()) {
-        return std::string(*text);
+        out.text = *text;
+        return out;
     }
     if (content.type() == json::kind::null) {
-        return std::string();
+        return out;
     }
     if (content.type() != json::kind::array) {
         return wrong(pointer, "has to be a text or a list of parts");
     }
-    std::string out;
     for (std::size_t i = 0; i < content.size(); ++i) {
         const auto part = *content.at(i);
         const auto type = part.text_or("type");
-        if (type != "text") {
-            return wrong(fmt::format("{}/{}", pointer, i), "has the type '" + type + "': only texts can be given here");
+        if (type == "image_url") {
+            auto image = image_of(part, fmt::format("{}/{}", pointer, i));
+            if (!image) {
+                return image.error();
+            }
+            out.images.push_back(std::move(*image));
+            continue;
         }
-        out += (out.empty() ? "" : "\n") + part.text_or("text");
+        if (type != "text") {
+            return wrong(fmt::format("{}/{}", pointer, i),
+                         "has the type '" + type + "': texts and pictures can be given here");
+        }
+        out.text += (out.text.empty() ? "" : "\n") + part.text_or("text");
     }
     return out;
 }
@@ -53,26 +80,37 @@ expected<void> refuse_what_is_missing(const json::value& root) {
     return {};
 }
 
+void note_images(chat_request& to, std::size_t message, std::vector<image_body>&& images) {
+    if (!images.empty()) {
+        to.images.emplace(message, std::move(images));
+    }
+}
+
 expected<void> read_message(const json::value& m, const std::string& pointer, chat_request& out) {
     const auto role = m.text_or("role");
     const auto content = m.find("content");
-    auto text = content ? text_of(*content, pointer + "/content") : expected<std::string>(std::string());
-    if (!text) {
-        return text.error();
+    auto read = content ? read_content(*content, pointer + "/content") : expected<said>(said{});
+    if (!read) {
+        return read.error();
+    }
+    if (!read->images.empty() && role != "user") {
+        return wrong(pointer + "/content", "has pictures, which only the user gives");
     }
     if (role == "system" || role == "developer") {
-        out.instructions += (out.instructions.empty() ? "" : "\n\n") + *text;
+        out.instructions += (out.instructions.empty() ? "" : "\n\n") + read->text;
     } else if (role == "user" && out.goal.empty() && out.messages.empty()) {
-        if (text->empty()) {
-            return wrong(pointer + "/content", "is empty");
+        if (read->text.empty()) {
+            return wrong(pointer + "/content", "has no text");
         }
-        out.goal = std::move(*text);
+        out.goal = std::move(read->text);
+        note_images(out, 0, std::move(read->images));
     } else if (role != "user" && role != "assistant") {
         return wrong(pointer + "/role", "has to be system, user or assistant, not '" + role + "'");
     } else if (out.goal.empty()) {
         return wrong(pointer + "/role", "has to be user in the first message of the conversation");
     } else {
-        out.messages.push_back({role, std::move(*text), {}, {}, {}, {}, false});
+        out.messages.push_back({role, std::move(read->text), {}, {}, {}, {}, false});
+        note_images(out, out.messages.size(), std::move(read->images));
     }
     return {};
 }
@@ -98,6 +136,13 @@ expected<chat_request> read_chat_request(std::string_view body) {
         if (auto read = read_message(*messages->at(i), fmt::format("/messages/{}", i), out); !read) {
             return read.error();
         }
+    }
+    std::size_t images = 0;
+    for (const auto& [message, of_it] : out.images) {
+        images += of_it.size();
+    }
+    if (images > run_images_max) {
+        return wrong("/messages", fmt::format("has {} pictures: at most {} can be given", images, run_images_max));
     }
     const bool asked = out.messages.empty() || out.messages.back().role == "user";
     if (out.goal.empty() || !asked) {

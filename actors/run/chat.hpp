@@ -5,7 +5,9 @@
 #include "schemas/base/problem.hpp"
 #include "schemas/run_messages.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,13 +22,15 @@ struct chat_request {
     std::string instructions;
     std::string goal;                      ///< The first message of the user.
     std::vector<context_message> messages; ///< What follows it.
-    std::uint32_t output_tokens_max = 0;   ///< Of the whole run; 0: the agent's limits.
+    /// Pictures by message: 0 is the goal, 1 the first of `messages`.
+    std::map<std::size_t, std::vector<image_body>> images = {};
+    std::uint32_t output_tokens_max = 0; ///< Of the whole run; 0: the agent's limits.
     bool stream = false;
     bool stream_usage = false;
 };
 
 /// Members that change nothing here (`temperature`, `user`, …) are passed over; what cannot be done (`tools`, `n` over
-/// 1, images) is `invalid_request` with its place.
+/// 1, pictures by an address) is `invalid_request` with its place.
 expected<chat_request> read_chat_request(std::string_view body);
 
 /// Whether the body asks for a stream. A body that cannot be read does not.

@@ -2,12 +2,15 @@
 
 #include "actors/run/agent_wish.hpp"
 #include "actors/run/chat.hpp"
+#include "actors/run/run_images.hpp"
 #include "actors/run/run_model.hpp"
 #include "net/http/handlers.hpp"
 #include "runtime/bus/bus.hpp"
 #include "schemas/agent.hpp"
 #include "schemas/base/clock.hpp"
 #include "storage/views.hpp"
+
+#include <fmt/format.h>
 
 #include <memory>
 #include <mutex>
@@ -52,6 +55,20 @@ expected<agent_document> find_agent(const runtime::services& s, net::request r, 
     return from_json<agent_document>((*stored)->json, strictness::stored);
 }
 
+/// Stores the pictures of a conversation, and puts them where they were said.
+expected<void> keep_pictures(const runtime::services& s, const uuid& organization, const chat_request& asked,
+                             begin_conversation& into) {
+    for (const auto& [message, given] : asked.images) {
+        auto kept = keep_images(*s.store, organization, given, "/messages");
+        if (!kept) {
+            return kept.error();
+        }
+        auto& place = message == 0 ? into.run.images : into.messages.at(message - 1).images;
+        place = std::move(*kept);
+    }
+    return {};
+}
+
 expected<conversation> begin(const runtime::services& s, const net::request& r) {
     auto asked = read_chat_request(r.body);
     if (!asked) {
@@ -72,10 +89,18 @@ expected<conversation> begin(const runtime::services& s, const net::request& r) 
         what.run.instructions += (what.run.instructions.empty() ? "" : "\n\n") + asked->instructions;
     }
     what.messages = std::move(asked->messages);
+    if (auto kept = keep_pictures(s, r.who.organization, *asked, what); !kept) {
+        return kept.error();
+    }
     conversation out;
     out.run = net::id_for_create(r, "create_chat_completion");
+    const auto payload = to_json(what);
+    if (payload.size() > limits::body_bytes_max) { // the body may be larger, for its pictures
+        return problem{code::payload_too_large, fmt::format("A conversation without its pictures has at most {} bytes.",
+                                                            limits::body_bytes_max)};
+    }
     auto command =
-        net::make_command(r, {r.who.organization, kind, out.run}, wire_name<begin_conversation>::value, to_json(what));
+        net::make_command(r, {r.who.organization, kind, out.run}, wire_name<begin_conversation>::value, payload);
     if (!command) {
         return command.error();
     }
@@ -260,8 +285,9 @@ net::handler list_models(const runtime::services& s) {
 }
 
 /// As the protocol has it, which this node does not define: clients send much that means nothing here.
-net::body_type open_object(std::string name, std::string example) {
+net::body_type open_object(std::string name, std::string example, std::size_t bytes_max = limits::body_bytes_max) {
     net::body_type out;
+    out.bytes_max = bytes_max;
     out.name = std::move(name);
     out.schema = [] { return R"({"type":"object","additionalProperties":true})"; };
     out.example = std::move(example);
@@ -288,10 +314,12 @@ std::vector<net::route> chat_routes(const runtime::services& s) {
          .tag = "runs",
          .permission = "run:write",
          .body = open_object("chat_completion_request",
-                             R"({"model":"scout","messages":[{"role":"user","content":"What is in this project?"}]})"),
+                             R"({"model":"scout","messages":[{"role":"user","content":"What is in this project?"}]})",
+                             images_body_bytes_max),
          .reply = open_object("chat_completion", {}),
          .errors = {code::invalid_request, code::not_found},
          .run = complete_chat(s),
+         .blocks = net::blocks_on_contents(s),
          .stream = stream_chat(s),
          .streams = [](const net::request& r) { return wants_chat_stream(r.body); },
          .rooted = true}};

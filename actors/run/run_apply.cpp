@@ -360,6 +360,8 @@ v3::run_state v2::upcast(const v2::run_state& old) { return with_defaults<v3::ru
 
 v4::run_state v3::upcast(const v3::run_state& old) { return with_defaults<v4::run_state>(old); }
 
-troupe::actors::run_state v4::upcast(const v4::run_state& old) { return with_defaults<troupe::actors::run_state>(old); }
+v5::run_state v4::upcast(const v4::run_state& old) { return with_defaults<v5::run_state>(old); }
+
+troupe::actors::run_state v5::upcast(const v5::run_state& old) { return with_defaults<troupe::actors::run_state>(old); }
 
 } // namespace troupe::actors

@@ -89,6 +89,7 @@ create_run wish_for(const run_progress& p, spawn_agent_arguments&& asked, const 
     c.parent_run_id = p.id;
     if (p.request.agent_kind == "agent") {
         c.agent_id = p.request.agent_id; // whose approvals these are, too
+        c.limits_per_day = p.request.limits_per_day;
     }
     c.instructions = std::move(asked.instructions);
     c.model = asked.model.empty() ? p.request.model : std::move(asked.model);

@@ -36,10 +36,31 @@ struct context_message {
     bool is_error = false;
     std::string reasoning_state = {}; ///< Goes back unchanged, as `reasoning` does, to the same provider only.
     std::string provider = {};        ///< Whose reply it is; empty: nobody noted it.
+    std::optional<std::vector<run_image>> images = {}; ///< Of a user.
+};
+BOOST_DESCRIBE_STRUCT(context_message, (),
+                      (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error, reasoning_state,
+                       provider, images))
+
+namespace v2 {
+
+/// Before there were pictures. Never changes.
+struct context_message {
+    std::string role;
+    std::string content;
+    std::string reasoning;
+    std::vector<asked_call> tool_calls;
+    std::string tool_call_id;
+    std::string tool_name;
+    bool is_error = false;
+    std::string reasoning_state = {};
+    std::string provider = {};
 };
 BOOST_DESCRIBE_STRUCT(context_message, (),
                       (role, content, reasoning, tool_calls, tool_call_id, tool_name, is_error, reasoning_state,
                        provider))
+
+} // namespace v2
 
 /// Micro-units of money per million tokens; 0: free, or not known.
 struct model_price {
@@ -50,7 +71,7 @@ BOOST_DESCRIBE_STRUCT(model_price, (), (input_micros, output_micros))
 
 /// A run whose goal is the first word of a conversation: what was said since is its past.
 struct begin_conversation {
-    static constexpr int version = 3;
+    static constexpr int version = 4;
     create_run run;
     std::vector<context_message> messages; ///< After the goal.
 };
@@ -58,6 +79,7 @@ BOOST_DESCRIBE_STRUCT(begin_conversation, (), (run, messages))
 
 /// Of a fork, before it begins: the past that it goes on from.
 struct give_context {
+    static constexpr int version = 2;
     std::vector<context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(give_context, (), (messages))
@@ -240,6 +262,7 @@ BOOST_DESCRIBE_STRUCT(end_wait, (), (step, call))
 
 /// The agent that a call names was found: the run that it would do, with the agent's own limits.
 struct record_agent {
+    static constexpr int version = 2;
     std::uint32_t step = 0;
     std::uint32_t call = 0;
     std::uint32_t attempt = 0;

@@ -4,10 +4,12 @@
 #include "actors/kinds/kind.hpp"
 #include "actors/run/run_children.hpp"
 #include "actors/run/run_finish.hpp"
+#include "actors/tool/memory_tools.hpp"
 #include "actors/tool/policies.hpp"
 #include "actors/tool/tool.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <variant>
 
 namespace troupe::actors {
@@ -58,7 +60,17 @@ net::role role_named(std::string_view name) {
 }
 
 /// What one provider's model thought says nothing to another's, and is refused there where it is signed.
-net::message to_message(const context_message& m, std::string_view provider) {
+/// What a picture counts as, whatever its size: providers scale them down.
+constexpr std::uint64_t image_bytes = 6'000;
+
+void add_images(net::message& to, const std::optional<std::vector<run_image>>& images, const loaded_images& loaded) {
+    for (const auto& one : images.value_or(std::vector<run_image>{})) {
+        const auto found = loaded.find(one.blob);
+        to.images.push_back({one.media_type, found == loaded.end() ? std::string() : found->second});
+    }
+}
+
+net::message to_message(const context_message& m, std::string_view provider, const loaded_images& loaded) {
     net::message out;
     const bool theirs = m.provider.empty() || m.provider == provider || provider == every_provider;
     out.role = role_named(m.role);
@@ -69,6 +81,7 @@ net::message to_message(const context_message& m, std::string_view provider) {
     out.tool_name = m.tool_name;
     out.is_error = m.is_error;
     out.provider = m.provider;
+    add_images(out, m.images, loaded);
     for (const auto& call : m.tool_calls) {
         out.tool_calls.push_back({call.id, call.name, call.arguments});
     }
@@ -117,6 +130,9 @@ bool is_offered(const run_progress& p, std::string_view tool) {
     }
     if (tool == recall_tool_name) {
         return p.folded > 0;
+    }
+    if (tool == memory_tools::remember_name || tool == memory_tools::recall_name) {
+        return agent_with_limits(p).has_value();
     }
     if (const auto* found = find_tool(tool); found && found->organization && found->organization != p.organization) {
         return false;
@@ -174,8 +190,8 @@ std::string bounded_content(std::string content) {
 }
 
 std::uint64_t bytes_of(const context_message& m) {
-    auto bytes = message_overhead_bytes + m.content.size() + m.reasoning.size() + m.reasoning_state.size() +
-                 m.tool_call_id.size();
+    auto bytes = message_overhead_bytes + image_bytes * (m.images ? m.images->size() : 0) + m.content.size() +
+                 m.reasoning.size() + m.reasoning_state.size() + m.tool_call_id.size();
     for (const auto& call : m.tool_calls) {
         bytes += message_overhead_bytes + call.id.size() + call.name.size() + call.arguments.size();
     }
@@ -183,7 +199,8 @@ std::uint64_t bytes_of(const context_message& m) {
 }
 
 std::uint64_t estimate_input_tokens(const run_progress& p) {
-    auto bytes = p.context_bytes + instructions_of(p).size() + p.request.goal.size() + 2 * message_overhead_bytes;
+    auto bytes = p.context_bytes + instructions_of(p).size() + p.request.goal.size() + 2 * message_overhead_bytes +
+                 image_bytes * (p.request.images ? p.request.images->size() : 0);
     for (const auto& tool : declarations_of(p)) {
         bytes += tool.name.size() + tool.description.size() + tool.parameters.size();
     }
@@ -213,7 +230,21 @@ void order_results(std::vector<net::message>& messages) {
 
 } // namespace
 
-net::model_request request_of(const run_state& s, std::string_view provider) {
+std::vector<std::string_view> blobs_of(const run_state& s) {
+    std::vector<std::string_view> out;
+    const auto add = [&](const std::optional<std::vector<run_image>>& images) {
+        if (images) {
+            std::ranges::transform(*images, std::back_inserter(out), [](const run_image& i) { return i.blob; });
+        }
+    };
+    add(s.progress.request.images);
+    for (const auto& m : s.messages) {
+        add(m.images);
+    }
+    return out;
+}
+
+net::model_request request_of(const run_state& s, std::string_view provider, const loaded_images& loaded) {
     const auto& p = s.progress;
     net::model_request request;
     net::message instructions;
@@ -222,9 +253,10 @@ net::model_request request_of(const run_state& s, std::string_view provider) {
     net::message goal;
     goal.role = net::role::user;
     goal.content = p.request.goal;
+    add_images(goal, p.request.images, loaded);
     request.messages = {std::move(instructions), std::move(goal)};
     for (const auto& m : s.messages) {
-        request.messages.push_back(to_message(m, provider));
+        request.messages.push_back(to_message(m, provider, loaded));
     }
     order_results(request.messages);
     request.tools = declarations_of(p);

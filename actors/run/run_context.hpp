@@ -6,6 +6,8 @@
 #include "net/model/model.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +15,9 @@
 
 /// What the model is given, and what that will cost. Pure.
 namespace troupe::actors {
+
+/// Pictures in base64, by their blobs. Those that are not in it are sent without their bytes.
+using loaded_images = std::map<std::string, std::string, std::less<>>;
 
 /// Most that a model may write in one reply.
 inline constexpr std::uint32_t output_tokens_max = 8192;
@@ -52,6 +57,9 @@ std::int64_t cost_of(const model_price& price, std::uint64_t input_tokens, std::
 inline constexpr std::string_view every_provider = "*";
 
 /// The request of the open model call, to that provider; `model` is left to the caller.
-net::model_request request_of(const run_state& s, std::string_view provider = {});
+net::model_request request_of(const run_state& s, std::string_view provider = {}, const loaded_images& loaded = {});
+
+/// The blobs of all its pictures.
+std::vector<std::string_view> blobs_of(const run_state& s);
 
 } // namespace troupe::actors

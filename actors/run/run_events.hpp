@@ -2,9 +2,8 @@
 
 #include "actors/common/debts.hpp"
 #include "actors/common/upcast.hpp"
-#include "actors/run/create_run_v1.hpp"
-#include "actors/run/create_run_v2.hpp"
 #include "actors/run/run_commands.hpp"
+#include "actors/run/run_created_versions.hpp"
 #include "actors/run/run_parts.hpp"
 #include "schemas/agent_messages.hpp"
 #include "schemas/approval.hpp"
@@ -23,44 +22,18 @@
 /// model call is never written, so that a run of many calls grows linearly.
 namespace troupe::actors {
 
-namespace v1 {
-
 struct run_created : create_run {
+    static constexpr int version = 4;
+    using previous = v3::run_created;
     uuid organization;
 };
 BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
 
-} // namespace v1
-
-namespace v2 {
-
-struct run_created : create_run {
-    static constexpr int version = 2;
-    using previous = v1::run_created;
-    uuid organization;
-};
-BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
-
-} // namespace v2
-
-struct run_created : create_run {
-    static constexpr int version = 3;
-    using previous = v2::run_created;
-    uuid organization;
-};
-BOOST_DESCRIBE_STRUCT(run_created, (create_run), (organization))
-
-namespace v1 {
-
-inline auto upcast(const run_created& old) { return with_defaults<v2::run_created>(old); }
-
-} // namespace v1
-
-namespace v2 {
+namespace v3 {
 
 inline auto upcast(const run_created& old) { return with_defaults<troupe::actors::run_created>(old); }
 
-} // namespace v2
+} // namespace v3
 
 /// Beside `run_created`: where its past comes from.
 struct run_forked {
@@ -70,14 +43,28 @@ struct run_forked {
 };
 BOOST_DESCRIBE_STRUCT(run_forked, (), (run_id, step, message))
 
+namespace v1 {
+
+struct context_given {
+    std::uint32_t step = 0;
+    std::vector<v2::context_message> messages;
+};
+BOOST_DESCRIBE_STRUCT(context_given, (), (step, messages))
+
+} // namespace v1
+
 /// A part of that past: messages that the model is given before its own first reply.
 struct context_given {
+    static constexpr int version = 2;
+    using previous = v1::context_given;
     std::uint32_t step = 0; ///< After which the run goes on.
     std::vector<context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(context_given, (), (step, messages))
 
 namespace v1 {
+
+inline auto upcast(const context_given& old) { return with_defaults<troupe::actors::context_given>(old); }
 
 struct run_started {
     std::string model;
@@ -313,8 +300,23 @@ inline auto upcast(const tool_call_started& old) { return with_defaults<troupe::
 
 } // namespace v2
 
+namespace v1 {
+
+struct child_started {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    uuid run_id;
+    v3::create_run wish;
+    std::string rule;
+};
+BOOST_DESCRIBE_STRUCT(child_started, (), (step, call, run_id, wish, rule))
+
+} // namespace v1
+
 /// Intent of a call that another run does. What its limits are is taken from this one's until it has ended.
 struct child_started {
+    static constexpr int version = 2;
+    using previous = v1::child_started;
     std::uint32_t step = 0;
     std::uint32_t call = 0;
     uuid run_id;
@@ -322,6 +324,12 @@ struct child_started {
     std::string rule; ///< That a person had remembered, and that allowed it.
 };
 BOOST_DESCRIBE_STRUCT(child_started, (), (step, call, run_id, wish, rule))
+
+namespace v1 {
+
+inline auto upcast(const child_started& old) { return with_defaults<troupe::actors::child_started>(old); }
+
+} // namespace v1
 
 /// What it used counts as used by this run. What the model reads of it is in the `tool_call_finished` that follows.
 struct child_ended {
@@ -340,14 +348,34 @@ struct wait_started {
 };
 BOOST_DESCRIBE_STRUCT(wait_started, (), (step, call, due_at, rule))
 
+namespace v1 {
+
+struct handed_off {
+    std::uint32_t step = 0;
+    std::uint32_t call = 0;
+    uuid run_id;
+    v3::fork_run fork;
+};
+BOOST_DESCRIBE_STRUCT(handed_off, (), (step, call, run_id, fork))
+
+} // namespace v1
+
 /// The run ends here, and another agent's goes on from its last step.
 struct handed_off {
+    static constexpr int version = 2;
+    using previous = v1::handed_off;
     std::uint32_t step = 0;
     std::uint32_t call = 0;
     uuid run_id;
     fork_run fork;
 };
 BOOST_DESCRIBE_STRUCT(handed_off, (), (step, call, run_id, fork))
+
+namespace v1 {
+
+inline auto upcast(const handed_off& old) { return with_defaults<troupe::actors::handed_off>(old); }
+
+} // namespace v1
 
 /// `content` is what the model reads. Attempt 0: nothing was performed (a bad call, or an answered question).
 struct tool_call_finished {

@@ -71,6 +71,12 @@ context_entry entry_of(const net::message& m) {
                                   R"(,"arguments":)" + (arguments ? arguments->text : json::quoted(call.arguments)) +
                                   "}"});
     }
+    if (!m.images.empty()) {
+        auto& types = out.images.emplace();
+        for (const auto& image : m.images) {
+            types.push_back(image.media_type);
+        }
+    }
     return out;
 }
 

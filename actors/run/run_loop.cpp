@@ -68,6 +68,24 @@ std::optional<run_event> reserve(const run_progress& p, reservation& r) {
     return {};
 }
 
+/// Of what the organization and the agent may use.
+expected<void> take_of_the_day(const run_progress& p, const reservation& r, const runtime::context& context) {
+    const auto tokens = static_cast<std::int64_t>(r.tokens);
+    auto room = context.take("tokens", tokens);
+    if (room && r.cost_micros > 0) {
+        room = context.take("cost_micros", r.cost_micros);
+    }
+    const auto agent = agent_with_limits(p);
+    const auto own = p.request.limits_per_day.value_or(daily_limits{});
+    if (room && agent && own.tokens > 0) {
+        room = context.take_part(part_of_count("tokens", *agent), tokens, static_cast<std::int64_t>(own.tokens));
+    }
+    if (room && agent && own.cost_micros > 0) {
+        room = context.take_part(part_of_count("cost_micros", *agent), r.cost_micros, own.cost_micros);
+    }
+    return room;
+}
+
 run_event next_model_call(const run_progress& p, const runtime::context& context) {
     if (auto over = over_steps_or_time(p)) {
         return *over;
@@ -76,7 +94,7 @@ run_event next_model_call(const run_progress& p, const runtime::context& context
     if (auto over = reserve(p, r)) {
         return *over;
     }
-    if (auto room = context.take("tokens", static_cast<std::int64_t>(r.tokens)); !room) { // after the run's own budget
+    if (auto room = take_of_the_day(p, r, context); !room) { // after the run's own budget
         return run_failed{std::string(explain(room.error().code).name), room.error().detail};
     }
     const auto step = p.replied ? p.step + 1 : p.step;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/run/run_commands.hpp"
+#include "actors/run/run_context.hpp"
 #include "actors/run/run_events.hpp"
 #include "actors/run/run_state.hpp"
 #include "runtime/entity/entity.hpp"
@@ -58,6 +59,7 @@ struct run_model {
     static std::vector<usage_amount> uses(const state& after, const event&);
     /// What is reserved for the open model call.
     static std::vector<usage_amount> holds(const state&);
+    static std::vector<std::string_view> blobs(const state& s) { return blobs_of(s); }
     /// Collection "steps": `step_document` by its key; the outcome replaces the intent.
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
 };

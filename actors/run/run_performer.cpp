@@ -1,12 +1,13 @@
 #include "actors/run/run_performer.hpp"
 
+#include "actors/common/agent_lookup.hpp"
 #include "actors/kinds/kind.hpp"
-#include "actors/run/agent_lookup.hpp"
 #include "actors/run/context_fold.hpp"
 #include "actors/run/live_output.hpp"
 #include "actors/run/run_children.hpp"
 #include "actors/run/run_context.hpp"
 #include "actors/run/run_history.hpp"
+#include "actors/run/run_images.hpp"
 #include "actors/tool/tool.hpp"
 #include "schemas/base/log.hpp"
 #include "storage/log_reader.hpp"
@@ -39,6 +40,11 @@ commands one(const Command& c) {
 }
 
 std::string name_of(const problem& p) { return std::string(explain(p.code).name); }
+
+/// What its calls cost is held against a limit.
+bool counts_money(const create_run& wish) {
+    return wish.limits.cost_micros > 0 || (wish.limits_per_day && wish.limits_per_day->cost_micros > 0);
+}
 
 /// Trying the whole effect again later may help, and does no harm.
 bool is_transient(const problem& p) {
@@ -120,11 +126,11 @@ private:
         }
         begin_run begin{chosen->name, 0, services_.default_limits ? services_.default_limits() : budget{}, {}};
         const auto price = services_.price ? services_.price(chosen->name) : model_price{};
-        if (!price && p.request.limits.cost_micros > 0) {
-            return one(record_start_failure{
-                name_of(problem{code::invalid_request, {}}),
-                "The run has a limit of money, but the price of " + chosen->name +
-                    " is not known. Set model.prices in the configuration, or leave limits.cost_micros out."});
+        if (!price && counts_money(p.request)) {
+            return one(record_start_failure{name_of(problem{code::invalid_request, {}}),
+                                            "The run has a limit of money, but the price of " + chosen->name +
+                                                " is not known. Set model.prices in the configuration, or leave limits "
+                                                "of money (cost_micros) out."});
         }
         begin.price = price.value_or(model_price{});
         if (services_.rules) {
@@ -212,6 +218,10 @@ private:
         if (auto shorter = make_room(s, *chosen)) {
             return std::move(*shorter);
         }
+        const auto images = load_images(*services_.store, s);
+        if (!images) {
+            return one(failure(p, images.error(), false));
+        }
         // An id of its own: the answer to an earlier mark under the same effect must not look like ours.
         const auto marked =
             ctx.tell_self({std::string(wire_name<mark_model_call>::value), to_json(mark_model_call{p.step, p.attempt}),
@@ -220,7 +230,7 @@ private:
             log_for("run").info("{} does not call its model: {}", to_string(ctx.self()), marked.error().detail);
             return {};
         }
-        auto request = request_of(s, chosen->provider);
+        auto request = request_of(s, chosen->provider, *images);
         request.model = chosen->provider_name;
         request.reasoning = chosen->reasoning;
         request.context_tokens = chosen->context_tokens;
@@ -233,7 +243,7 @@ private:
             request.output_tokens_max = std::min(request.output_tokens_max, static_cast<std::uint32_t>(left));
         }
         request.caller = to_string(ctx.self().organization);
-        request.priced = p.request.limits.cost_micros > 0;
+        request.priced = counts_money(p.request);
         token_stream tokens(ctx, p.step, p.attempt);
         const auto reply =
             chosen->model->complete(request, ctx.stop(), [&](std::string_view text) { tokens.add(text); });
@@ -472,6 +482,10 @@ private:
         where.browsers = services_.browsers;
         where.processes = services_.processes;
         where.deployments = services_.deployments;
+        where.agent = agent_with_limits(p);
+        where.project_id = p.request.project_id;
+        where.store = services_.store;
+        where.ask = [&ctx](runtime::command c) { return ctx.ask(std::move(c)); };
         where.stop = ctx.stop();
         where.changed_elsewhere = [this, project = project_of(p, ctx), by = to_string(ctx.self()),
                                    since = p.started_at.value_or(p.created_at)](const std::string& path) {

@@ -122,7 +122,7 @@ public:
         context_.now = first.time;
         context_.principal = first.principal;
         context_.make_id = [this] { return next_id(); };
-        context_.quota = [this](std::string_view, std::int64_t) { return quota(); };
+        context_.quota = [this](std::string_view, std::int64_t, std::int64_t) { return quota(); };
         if (const auto* moved = find<work_time_moved>(recorded.events)) {
             context_.even_since = moved->since;
         }

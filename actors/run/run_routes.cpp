@@ -5,6 +5,7 @@
 #include "actors/common/routes.hpp"
 #include "actors/run/agent_wish.hpp"
 #include "actors/run/run_finish.hpp"
+#include "actors/run/run_images.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/tool/policies.hpp"
 #include "net/http/handlers.hpp"
@@ -14,6 +15,8 @@
 #include "schemas/run_messages.hpp"
 #include "storage/base.hpp"
 #include "storage/views.hpp"
+
+#include <fmt/format.h>
 
 #include <functional>
 #include <string>
@@ -76,7 +79,19 @@ expected<net::command_payload> create_payload(const runtime::services& s, const 
         return fits.error();
     }
     c.on_unknown = body->on_unknown.value_or(on_unknown);
-    return net::command_payload{std::string(wire_name<create_run>::value), to_json(c)};
+    if (body->images) {
+        auto kept = keep_images(*s.store, r.who.organization, *body->images, "/images");
+        if (!kept) {
+            return kept.error();
+        }
+        c.images = std::move(*kept);
+    }
+    auto payload = to_json(c);
+    if (payload.size() > limits::body_bytes_max) { // the body may be larger, for its pictures
+        return problem{code::payload_too_large,
+                       fmt::format("A run without its pictures has at most {} bytes.", limits::body_bytes_max)};
+    }
+    return net::command_payload{std::string(wire_name<create_run>::value), std::move(payload)};
 }
 
 expected<std::string> diff_of_run(const runtime::services& s, const working_folders& folders, const net::request& r) {
@@ -149,12 +164,13 @@ std::vector<route> life_routes(const runtime::services& s) {
              .summary = "Starts a run: an agent's work on one goal.",
              .tag = plural,
              .permission = "run:write",
-             .body = net::body_of<create_run_body>("create_run"),
+             .body = net::body_of<create_run_body>("create_run", images_body_bytes_max),
              .reply = document,
              .success = 201,
              .reply_headers = net::created_headers(),
              .run = net::create_entity(s, kind, plural, "create_run",
-                                       [&s](const net::request& r) { return create_payload(s, r); })},
+                                       [&s](const net::request& r) { return create_payload(s, r); }),
+             .blocks = net::blocks_on_contents(s)},
             {.verb = verb::get,
              .path = "/runs/{id}",
              .operation = "get_run",

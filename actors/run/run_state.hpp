@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/run/run_parts.hpp"
-#include "actors/run/run_state_v4.hpp"
+#include "actors/run/run_state_v5.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -68,19 +68,19 @@ BOOST_DESCRIBE_STRUCT(run_progress, (),
                        updated_at, output, unverified, allowed, tokens_permille, folded, organization_rules))
 
 struct run_state {
-    static constexpr int version = 5;
-    using previous = v4::run_state;
+    static constexpr int version = 6;
+    using previous = v5::run_state;
     run_progress progress;
     std::vector<context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
 
-namespace v4 {
+namespace v5 {
 
-/// No run started another one then.
+/// No run looked at pictures then.
 troupe::actors::run_state upcast(const run_state& old);
 
-} // namespace v4
+} // namespace v5
 
 inline bool exists(const run_progress& p) { return !p.id.is_nil(); }
 
@@ -91,6 +91,11 @@ inline bool has_ended(const run_progress& p) {
 /// An ended run whose last calls may have left something: a command that goes on without its node, files of commands.
 inline bool owes_clean_up(const run_progress& p) {
     return has_ended(p) && std::ranges::any_of(p.calls, [](const call_state& call) { return call.attempt > 0; });
+}
+
+/// The agent whose use by the day is counted by itself, if one's is.
+inline std::optional<uuid> agent_with_limits(const run_progress& p) {
+    return p.request.agent_kind == "agent" ? p.request.agent_id : std::nullopt;
 }
 
 /// "00003.001"; a model call is call 0.

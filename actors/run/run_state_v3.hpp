@@ -77,7 +77,7 @@ struct run_state {
     static constexpr int version = 3;
     using previous = v2::run_state;
     run_progress progress;
-    std::vector<context_message> messages;
+    std::vector<v2::context_message> messages;
 };
 BOOST_DESCRIBE_STRUCT(run_state, (), (progress, messages))
 

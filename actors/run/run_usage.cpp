@@ -9,12 +9,32 @@ namespace {
 
 using amounts = std::vector<usage_amount>;
 
+/// What counts against limits: of the organization, and of the agent by itself.
+void add_limited(amounts& to, const run_progress& p, std::string_view counts, std::int64_t amount) {
+    to.push_back({std::string(counts), amount});
+    if (const auto agent = agent_with_limits(p)) {
+        to.push_back({part_of_count(counts, *agent), amount});
+    }
+}
+
+amounts spent(const run_progress& p, std::int64_t tokens, std::int64_t cost_micros) {
+    amounts out;
+    add_limited(out, p, "tokens", tokens);
+    if (cost_micros != 0) {
+        add_limited(out, p, "cost_micros", cost_micros);
+        out.push_back({"cost_micros:" + p.model, cost_micros});
+    }
+    return out;
+}
+
 amounts lost(const run_progress& p, std::uint64_t tokens, std::int64_t cost_micros) {
     if (tokens == 0 && cost_micros == 0) {
         return {};
     }
     const auto count = static_cast<std::int64_t>(tokens);
-    return {{"tokens", count}, {"tokens_lost:" + p.model, count}, {"cost_micros:" + p.model, cost_micros}};
+    auto out = spent(p, count, cost_micros);
+    out.push_back({"tokens_lost:" + p.model, count});
+    return out;
 }
 
 /// A request that had left when the run ended: the provider may have done its work.
@@ -37,10 +57,10 @@ std::vector<usage_amount> run_model::uses(const state& after, const event& e) {
                               [&](const model_call_finished& x) {
                                   const auto in = static_cast<std::int64_t>(x.input_tokens);
                                   const auto out = static_cast<std::int64_t>(x.output_tokens);
-                                  return amounts{{"tokens", in + out},
-                                                 {"tokens_in:" + p.model, in},
-                                                 {"tokens_out:" + p.model, out},
-                                                 {"cost_micros:" + p.model, x.cost_micros}};
+                                  auto all = spent(p, in + out, x.cost_micros);
+                                  all.push_back({"tokens_in:" + p.model, in});
+                                  all.push_back({"tokens_out:" + p.model, out});
+                                  return all;
                               },
                               [&](const model_call_failed& x) { return lost(p, x.spent_tokens, x.spent_cost_micros); },
                               [&](const run_failed&) { return lost_at_end(p); },
@@ -51,8 +71,14 @@ std::vector<usage_amount> run_model::uses(const state& after, const event& e) {
 
 std::vector<usage_amount> run_model::holds(const state& s) {
     const auto& p = s.progress;
-    return !has_ended(p) && p.model_call ? amounts{{"tokens", static_cast<std::int64_t>(p.model_call->reserved_tokens)}}
-                                         : amounts{};
+    amounts out;
+    if (!has_ended(p) && p.model_call) {
+        add_limited(out, p, "tokens", static_cast<std::int64_t>(p.model_call->reserved_tokens));
+        if (p.model_call->reserved_cost_micros != 0) {
+            add_limited(out, p, "cost_micros", p.model_call->reserved_cost_micros);
+        }
+    }
+    return out;
 }
 
 } // namespace troupe::actors

@@ -55,6 +55,7 @@ run_document document_of(const run_progress& p, std::vector<waiting_for> waiting
     d.model = p.model;
     d.step = p.step;
     d.limits = p.limits;
+    d.images = p.request.images;
     d.used = p.used;
     d.waiting = std::move(waiting);
     d.result = p.result;

@@ -1,7 +1,9 @@
 #include "actors/kinds/browser/browser_tools.hpp"
 #include "actors/kinds/deployer/deploy_tools.hpp"
 #include "actors/kinds/kind_tools.hpp"
+#include "actors/tool/board_tools.hpp"
 #include "actors/tool/git_performers.hpp"
+#include "actors/tool/memory_tools.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
 #include "actors/tool/tool_performers.hpp"
@@ -105,6 +107,17 @@ constexpr row acting(std::string_view name, std::string_view description) {
     auto out = browsing<Arguments, perform>(name, description);
     out.info.safety = repeat_safety::once;
     return out;
+}
+
+/// Sends something to another entity under the call's key: a repeat does nothing more.
+template <class Arguments, tool_result (*perform)(const Arguments&, const tool_environment&)>
+constexpr row telling(std::string_view name, std::string_view description, std::string_view permission) {
+    return performed<Arguments, perform>({.name = name,
+                                          .description = description,
+                                          .safety = repeat_safety::idempotent,
+                                          .writes = false,
+                                          .needs_project = false,
+                                          .permission = permission});
 }
 
 template <class Arguments>
@@ -248,6 +261,23 @@ constexpr std::array rows = {
     answered_by_the_run<hand_off_arguments>(
         hand_off_tool_name,
         "Ends your work and lets an agent that there is go on with this conversation. Call it alone.", "agent"),
+    running<git_bisect_arguments, git_bisect>(
+        "git_bisect", "Finds the commit that broke something, with a command that tells good from bad. Works in a copy "
+                      "of the project's history."),
+    telling<list_agents_arguments, board_tools::list_agents>(
+        "list_agents", "Lists the agents that there are: what each can do, and what waits for it.", "read"),
+    telling<list_tasks_arguments, board_tools::list_tasks>(
+        "list_tasks", "Lists tasks of the board, newest first, or shows one with its result.", "read"),
+    telling<create_task_arguments, board_tools::create_task>(
+        "create_task",
+        "Puts a task on the board, on the same project, and gives it to an agent if you name one. Does "
+        "not wait for it.",
+        "task"),
+    telling<assign_task_arguments, board_tools::assign_task>("assign_task", "Gives a task to an agent.", "task"),
+    telling<remember_arguments, memory_tools::remember>(
+        memory_tools::remember_name, "Keeps a note for your later runs: a fact that is worth knowing then.", "memory"),
+    telling<recall_memory_arguments, memory_tools::recall>(
+        memory_tools::recall_name, "Shows the notes that you kept in this and in earlier runs.", "read"),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/model/model.hpp"
+#include "runtime/entity/entity.hpp"
 #include "runtime/process/sandbox.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/base/ids.hpp"
@@ -18,6 +19,10 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+namespace troupe::storage {
+class store;
+} // namespace troupe::storage
 
 /// The tools an agent may call: a table of declarations, and one function that performs a call. A program that embeds
 /// a node adds its own (`make_tool`, `application::start`).
@@ -90,6 +95,11 @@ struct tool_environment {
     browser_desk* browsers = nullptr;   ///< May be null: there are no browsers then.
     process_desk* processes = nullptr;  ///< May be null: there are no processes then.
     deploy_desk* deployments = nullptr; ///< May be null: nothing can be deployed.
+    std::optional<uuid> agent = {};     ///< Of the product, that works on it.
+    std::optional<uuid> project_id = {};
+    /// Sends a command to another entity and waits for the answer. May be empty.
+    std::function<runtime::reply(runtime::command)> ask = {};
+    const storage::store* store = nullptr; ///< Documents of the run's organization. May be null.
 };
 
 /// What the model reads back. A failing command is a result, not an error of the tool.

@@ -3,6 +3,7 @@
 #include "bin/cli/resolve.hpp"
 #include "bin/cli/show.hpp"
 #include "bin/cli/text.hpp"
+#include "schemas/memory.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -34,8 +35,15 @@ expected<std::string> settings_of(const arguments& args) {
     const auto tools = policies_of(args);
     const auto tasks = args.number("max-tasks", 1, 100);
     const auto steps = args.number("max-steps", 1, 10'000);
-    if (!tools || !tasks || !steps) {
-        return !tools ? tools.error() : !tasks ? tasks.error() : steps.error();
+    const auto day_tokens = args.number("tokens-per-day", 1, 1'000'000'000'000);
+    const auto day_cost = args.number("cost-per-day", 1, 1'000'000'000'000);
+    if (!tools) {
+        return tools.error();
+    }
+    for (const auto* number : {&tasks, &steps, &day_tokens, &day_cost}) {
+        if (!*number) {
+            return number->error();
+        }
     }
     auto instructions = args.value("instructions");
     if (instructions && instructions->starts_with("@")) {
@@ -70,6 +78,10 @@ expected<std::string> settings_of(const arguments& args) {
     }
     if (*steps) {
         w.raw_field("limits", fmt::format("{{\"steps\":{}}}", **steps));
+    }
+    if (*day_tokens || *day_cost) {
+        w.raw_field("limits_per_day",
+                    to_json(daily_limits{day_tokens->value_or(0), static_cast<std::int64_t>(day_cost->value_or(0))}));
     }
     w.end();
     return out;
@@ -168,6 +180,23 @@ expected<int> agent_delete(context& c) {
                  : expected<int>(found.error());
 }
 
+expected<int> agent_memory(context& c) {
+    const auto found = find_agent(c);
+    if (!found) {
+        return found.error();
+    }
+    return print_document<memory_document>(c, found->first->get(found->second + "/memory"), [&](const auto& memory) {
+        std::vector<std::vector<cell>> rows;
+        for (const auto& note : memory.notes) {
+            rows.push_back({{clean_line(note.key), tone::accent},
+                            {clean_line(note.text)},
+                            {to_string(note.updated_at).substr(0, 10), tone::faint}});
+        }
+        return rows.empty() ? std::string("It remembers nothing yet.\n")
+                            : table(c.out_screen(), {{"ABOUT"}, {"NOTE"}, {"SINCE"}}, rows);
+    });
+}
+
 grammar one_agent() { return {.operands = "AGENT", .operands_min = 1, .operands_max = 1}; }
 
 } // namespace
@@ -183,7 +212,9 @@ std::vector<command> agent_commands() {
                     {"capability", "C", "What it can do, for assignment.", 0, true},
                     {"tool", "RULE=POLICY", "allow, ask or deny calls, as in \"run_command(git *)=allow\".", 0, true},
                     {"max-tasks", "N", "Tasks at the same time."},
-                    {"max-steps", "N", "Model calls of a run at most."}},
+                    {"max-steps", "N", "Model calls of a run at most."},
+                    {"tokens-per-day", "N", "Tokens of all its runs in a day (UTC) at most."},
+                    {"cost-per-day", "N", "Millionths of the currency of all its runs in a day (UTC) at most."}},
           .operands = "NAME",
           .operands_min = 1,
           .operands_max = 1},
@@ -197,6 +228,8 @@ std::vector<command> agent_commands() {
          agent_list},
         {"agent kinds", "The kinds of agents, and what each is for.", {}, "troupe agent kinds", agent_kinds},
         {"agent show", "An agent's settings and state.", one_agent(), "troupe agent show scout", agent_show},
+        {"agent memory", "What an agent remembers from run to run.", one_agent(), "troupe agent memory scout",
+         agent_memory},
         {"agent start", "Let an agent work.", one_agent(), "troupe agent start scout", agent_start},
         {"agent stop", "Stop an agent: it starts no further task; what it works on goes on.", one_agent(),
          "troupe agent stop scout", agent_stop},

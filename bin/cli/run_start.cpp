@@ -4,6 +4,7 @@
 #include "bin/cli/find_project.hpp"
 #include "bin/cli/resolve.hpp"
 #include "bin/cli/watch.hpp"
+#include "schemas/base/cipher.hpp"
 #include "schemas/run.hpp"
 
 #include <fmt/format.h>
@@ -44,6 +45,24 @@ expected<std::optional<json::raw>> json_value_of(const arguments& args, std::str
                 : problem{code::invalid_request, fmt::format("--{} takes JSON: {}", name, read.error().detail)};
 }
 
+/// Pictures from files, in base64; the node looks at what they are.
+expected<std::optional<std::vector<image_body>>> images_of(const arguments& args) {
+    std::vector<image_body> out;
+    for (const auto& path : args.values("image")) {
+        std::ifstream in(path, std::ios::binary);
+        if (!in) {
+            return problem{code::invalid_request, fmt::format("{} cannot be read.", path)};
+        }
+        const std::string bytes(std::istreambuf_iterator<char>(in), {});
+        if (bytes.empty() || bytes.size() > image_bytes_max) {
+            return problem{code::invalid_request,
+                           fmt::format("{} has {} bytes: a picture has 1 to {}.", path, bytes.size(), image_bytes_max)};
+        }
+        out.push_back({to_base64(bytes)});
+    }
+    return out.empty() ? std::optional<std::vector<image_body>>() : std::optional(std::move(out));
+}
+
 expected<create_run_body> body_of(const arguments& args) {
     create_run_body body;
     body.goal = goal_of(args);
@@ -58,6 +77,11 @@ expected<create_run_body> body_of(const arguments& args) {
         }
         *into = std::move(*given);
     }
+    auto images = images_of(args);
+    if (!images) {
+        return images.error();
+    }
+    body.images = std::move(*images);
     const auto steps = args.number("max-steps", 1, steps_max);
     const auto tokens = args.number("max-tokens", 1, tokens_max);
     if (!steps || !tokens) {
@@ -151,6 +175,7 @@ command run_start_command() {
                             {"instructions", "TEXT", "System prompt, without an agent."},
                             {"kind", "KIND", "Kind of agent, without an agent: see troupe agent kinds."},
                             {"parameters", "JSON|@FILE", "What the kind works with, an object."},
+                            {"image", "FILE", "A picture that the model is to look at: PNG, JPEG, GIF, WebP.", 0, true},
                             {"result-schema", "JSON|@FILE", "JSON Schema of the output that it has to give."},
                             {"max-steps", "N", "Model calls at most."},
                             {"max-tokens", "N", "Tokens at most, input and output."},

@@ -17,15 +17,6 @@ namespace {
 
 // ---- requests
 
-/// In the alphabet and with the padding that Go's decoder insists on.
-std::string base64(std::string_view bytes) {
-    std::string out = to_base64url(bytes);
-    std::replace(out.begin(), out.end(), '-', '+');
-    std::replace(out.begin(), out.end(), '_', '/');
-    out.append((4 - out.size() % 4) % 4, '=');
-    return out;
-}
-
 /// The first key after all that begin with `prefix`.
 std::string end_of(std::string_view prefix) {
     assert(!prefix.empty() && static_cast<unsigned char>(prefix.back()) < 0xff);
@@ -36,19 +27,19 @@ std::string end_of(std::string_view prefix) {
 
 /// The members of an object that name the whole map.
 std::string whole_map(std::string_view prefix) {
-    return fmt::format(R"("key":"{}","range_end":"{}")", base64(prefix), base64(end_of(prefix)));
+    return fmt::format(R"("key":"{}","range_end":"{}")", to_base64(prefix), to_base64(end_of(prefix)));
 }
 
 std::string encode(std::string_view prefix, const cluster::condition& c) {
     return fmt::format(R"({{"key":"{}","target":"MOD","result":"EQUAL","mod_revision":"{}"}})",
-                       base64(std::string(prefix) + c.key), c.revision);
+                       to_base64(std::string(prefix) + c.key), c.revision);
 }
 
 std::string encode(std::string_view prefix, const cluster::change& c, std::uint64_t lease) {
-    const auto key = base64(std::string(prefix) + c.key);
+    const auto key = to_base64(std::string(prefix) + c.key);
     if (!c.value)
         return fmt::format(R"({{"request_delete_range":{{"key":"{}"}}}})", key);
-    return fmt::format(R"({{"request_put":{{"key":"{}","value":"{}","lease":"{}"}}}})", key, base64(*c.value),
+    return fmt::format(R"({{"request_put":{{"key":"{}","value":"{}","lease":"{}"}}}})", key, to_base64(*c.value),
                        c.leased ? lease : 0);
 }
 
@@ -223,7 +214,7 @@ request commit_transaction(std::string_view prefix, const cluster::transaction& 
                                       array_of(what.then, [&](const auto& c) { return encode(prefix, c, lease); }),
                                       array_of(what.when, [&](const auto& c) {
                                           return fmt::format(R"({{"request_range":{{"key":"{}"}}}})",
-                                                             base64(std::string(prefix) + c.key));
+                                                             to_base64(std::string(prefix) + c.key));
                                       }))};
 }
 

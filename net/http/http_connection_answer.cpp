@@ -110,12 +110,19 @@ void http_connection::run_stream() {
             return expected<stream_spec>(
                 problem{code::unavailable, "The part that serves this stream has ended without an answer.", {}, 1});
         });
-    const log_scope about(request_.id, request_.trace);
-    try {
-        route_->stream(request_, [promise](expected<stream_spec> spec) { promise->give(std::move(spec)); });
-    } catch (const std::exception& e) {
-        promise->give(defect("the handler of " + route_->operation, e));
+    const auto begin = [route = route_, promise](const request& r) {
+        const log_scope about(r.id, r.trace);
+        try {
+            route->stream(r, [promise](expected<stream_spec> spec) { promise->give(std::move(spec)); });
+        } catch (const std::exception& e) {
+            promise->give(defect("the handler of " + route->operation, e));
+        }
+    };
+    if (route_->blocks && route_->blocks()) {
+        edge_->workers->post([begin, handed = request_] { begin(handed); });
+        return;
     }
+    begin(request_);
 }
 
 void http_connection::answer(std::uint64_t number, response r) {

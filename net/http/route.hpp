@@ -171,7 +171,8 @@ struct route {
     std::string deprecated_since = {}; ///< "2026-11-21": answers carry `Deprecation`. Empty: it is not deprecated.
     std::string sunset = {};           ///< The day on which it goes: answers carry `Sunset`. Later than the other.
     handler run = {};
-    /// Whether `run` may block now: it is called on a thread of those for bodies then. Nothing: it never does.
+    /// Whether `run` and `stream` may block now: they are called on a thread of those for bodies then. Nothing: it
+    /// never does.
     std::function<bool()> blocks = {};
     receiver receive = {};      ///< The body goes to this sink while it arrives; `body` bounds it and says its type.
     stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.

@@ -117,9 +117,9 @@ constexpr property table[] = {
      .check = check_file},
     {.name = "plans.free",
      .member = &config::plans_free,
-     .doc =
-         "Limits of organizations on the plan `free`, by commas: agents, tasks_per_day, storage_bytes, tokens_per_day "
-         "(days of UTC); what is left out has no limit. A limit of one organization stands in its place.",
+     .doc = "Limits of organizations on the plan `free`, by commas: agents, tasks_per_day, storage_bytes, "
+            "tokens_per_day, cost_micros_per_day "
+            "(days of UTC); what is left out has no limit. A limit of one organization stands in its place.",
      .check = check_read<parse_quota_limits>},
     {.name = "plans.pro",
      .member = &config::plans_pro,

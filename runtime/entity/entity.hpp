@@ -81,8 +81,8 @@ struct context {
     /// Since then the node has been up, awake, and its clock was not set: a span of time that began earlier is no
     /// measure of work that was done.
     timestamp even_since = {};
-    /// See `take`; none: without limits.
-    std::function<expected<void>(std::string_view counts, std::int64_t amount)> quota = {};
+    /// See `take` and `take_part`; none: without limits. `limit`: of a part, else `no_quota`.
+    std::function<expected<void>(std::string_view counts, std::int64_t amount, std::int64_t limit)> quota = {};
     /// The replica that decides, and performs what follows: elsewhere nobody sees what it began outside of the journal.
     uuid node = {};
 
@@ -93,7 +93,11 @@ struct context {
     /// when they are committed (`uses`, `holds` of the model), and given back when they are not. `quota_exceeded`,
     /// `organization_suspended`.
     [[nodiscard]] expected<void> take(std::string_view counts, std::int64_t amount) const {
-        return quota ? quota(counts, amount) : expected<void>();
+        return quota ? quota(counts, amount, no_quota) : expected<void>();
+    }
+    /// As `take`, of a part (`part_of_count`) that has a limit of its own, 0 or more.
+    [[nodiscard]] expected<void> take_part(std::string_view counts, std::int64_t amount, std::int64_t limit) const {
+        return quota ? quota(counts, amount, limit) : expected<void>();
     }
 };
 

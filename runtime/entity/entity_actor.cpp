@@ -275,8 +275,8 @@ private:
         const auto now = record_time(services_, shard_);
         auto& claim = b.append->claim;
         const auto claimed = claim.size();
-        const auto quota = [&](std::string_view counts, std::int64_t amount) {
-            return services_.store->usage().take(claim, self_.organization, counts, amount, now);
+        const auto quota = [&](std::string_view counts, std::int64_t amount, std::int64_t limit) {
+            return services_.store->usage().take_part(claim, self_.organization, counts, amount, limit, now);
         };
         const auto features = services_.features.get();
         const runtime::context ctx{self_,

@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -113,6 +114,14 @@ std::string to_base64url(std::string_view data) {
     if (bit_count > 0) {
         out += digits[(bits << (6 - bit_count)) & 63];
     }
+    return out;
+}
+
+std::string to_base64(std::string_view data) {
+    auto out = to_base64url(data);
+    std::replace(out.begin(), out.end(), '-', '+');
+    std::replace(out.begin(), out.end(), '_', '/');
+    out.append((4 - out.size() % 4) % 4, '=');
     return out;
 }
 

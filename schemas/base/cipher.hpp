@@ -46,6 +46,8 @@ private:
     std::string text_;
 };
 
+/// With padding, as Go's decoder, data URLs and providers of models insist on.
+std::string to_base64(std::string_view bytes);
 /// URL-safe base64 without padding.
 std::string to_base64url(std::string_view bytes);
 /// Takes both alphabets, with or without padding; nothing for anything else.

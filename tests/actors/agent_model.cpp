@@ -400,12 +400,14 @@ BOOST_AUTO_TEST_CASE(what_was_never_created_is_not_there) {
 
 BOOST_AUTO_TEST_CASE(an_agent_holds_its_place_until_it_is_deleted) {
     entity<agent_model> a;
-    a.quota = [](std::string_view, std::int64_t) -> expected<void> { return problem{code::quota_exceeded, "full"}; };
+    a.quota = [](std::string_view, std::int64_t, std::int64_t) -> expected<void> {
+        return problem{code::quota_exceeded, "full"};
+    };
     create_agent c;
     c.name = "scout";
     BOOST_TEST((a.refused(c).code == code::quota_exceeded));
     BOOST_TEST(agent_model::holds(a.state()).empty());
-    a.quota = [](std::string_view what, std::int64_t amount) -> expected<void> {
+    a.quota = [](std::string_view what, std::int64_t amount, std::int64_t) -> expected<void> {
         BOOST_TEST(what == "agents");
         BOOST_TEST(amount == 1);
         return {};

@@ -151,7 +151,8 @@ public:
     timestamp now{1'800'000'000'000};
     timestamp even_since; ///< Of the context; by default there was never anything uneven.
     std::string principal = "key/tester";
-    std::function<expected<void>(std::string_view, std::int64_t)> quota; ///< Of the context; by default no limits.
+    std::function<expected<void>(std::string_view, std::int64_t, std::int64_t)>
+        quota; ///< Of the context; by default no limits.
 
 private:
     uuid id_;

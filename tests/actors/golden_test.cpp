@@ -13,6 +13,7 @@
 #include "actors/identity/organization_model.hpp"
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
+#include "actors/memory/memory_model.hpp"
 #include "actors/name/name_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/run/run_model.hpp"
@@ -35,7 +36,7 @@ namespace {
 using models = boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
                                     name_model, agent_model, task_model, project_model, approval_model, run_model,
                                     secret_model, keyring_model, erasure_model, refusal_model, sink_model,
-                                    cluster_model, compliance_model, settings_model>;
+                                    cluster_model, compliance_model, settings_model, memory_model>;
 
 template <class Visit>
 void each_model(Visit visit) {

@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(what_was_never_created_is_not_there) {
 BOOST_AUTO_TEST_CASE(files_take_what_they_grow_by_and_hold_their_bytes) {
     entity<project_model> p;
     std::int64_t left = 100;
-    p.quota = [&](std::string_view what, std::int64_t amount) -> expected<void> {
+    p.quota = [&](std::string_view what, std::int64_t amount, std::int64_t) -> expected<void> {
         BOOST_TEST(what == "storage_bytes");
         return amount <= left ? expected<void>() : problem{code::quota_exceeded, "full"};
     };

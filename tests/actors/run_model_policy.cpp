@@ -416,7 +416,7 @@ BOOST_AUTO_TEST_CASE(question_that_cannot_be_asked_fails_the_run_instead_of_wait
 BOOST_AUTO_TEST_CASE(a_model_call_reserves_tokens_of_the_organization_and_is_counted_by_what_it_used) {
     run r;
     std::int64_t asked = 0;
-    r.quota = [&](std::string_view what, std::int64_t amount) -> expected<void> {
+    r.quota = [&](std::string_view what, std::int64_t amount, std::int64_t) -> expected<void> {
         BOOST_TEST(what == "tokens");
         asked = amount;
         return {};
@@ -431,13 +431,48 @@ BOOST_AUTO_TEST_CASE(a_model_call_reserves_tokens_of_the_organization_and_is_cou
     const auto finished = the<model_call_finished>(r.accepted(reply(r, {finish_call()})));
     BOOST_TEST(run_model::holds(r.state()).empty());
     const std::vector<usage_amount> expected{
-        {"tokens", 120}, {"tokens_in:rehearsal", 100}, {"tokens_out:rehearsal", 20}, {"cost_micros:rehearsal", 0}};
+        {"tokens", 120}, {"tokens_in:rehearsal", 100}, {"tokens_out:rehearsal", 20}};
     BOOST_TEST((run_model::uses(r.state(), finished) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(limits_of_an_agents_day_are_taken_before_a_call_and_money_counts_for_all) {
+    run r;
+    std::map<std::string, std::pair<std::int64_t, std::int64_t>> asked;
+    r.quota = [&](std::string_view what, std::int64_t amount, std::int64_t limit) -> expected<void> {
+        asked[std::string(what)] = {amount, limit};
+        return {};
+    };
+    auto wanted = wish();
+    wanted.agent_id = id_of(77);
+    wanted.limits_per_day = daily_limits{50'000, 900};
+    r.accepted(wanted);
+    auto beginning = begin();
+    beginning.price = {1'000'000, 2'000'000};
+    r.accepted(beginning);
+    const auto& call = *r.state().progress.model_call;
+    const auto tokens = static_cast<std::int64_t>(call.reserved_tokens);
+    const auto cost = call.reserved_cost_micros;
+    BOOST_TEST(cost > tokens);
+    const auto of_agent = [](std::string_view what) { return part_of_count(what, id_of(77)); };
+    BOOST_TEST((asked["tokens"] == std::pair(tokens, no_quota)));
+    BOOST_TEST((asked["cost_micros"] == std::pair(cost, no_quota)));
+    BOOST_TEST((asked[of_agent("tokens")] == std::pair(tokens, std::int64_t{50'000})));
+    BOOST_TEST((asked[of_agent("cost_micros")] == std::pair(cost, std::int64_t{900})));
+    const std::vector<usage_amount> held{
+        {"tokens", tokens}, {of_agent("tokens"), tokens}, {"cost_micros", cost}, {of_agent("cost_micros"), cost}};
+    BOOST_TEST((run_model::holds(r.state()) == held));
+    r.accepted(mark_model_call{1, 1});
+    const auto finished = the<model_call_finished>(r.accepted(reply(r, {finish_call()})));
+    const auto used = run_model::uses(r.state(), finished);
+    for (const auto& [what, amount] : {std::pair(of_agent("tokens"), 120), std::pair(of_agent("cost_micros"), 140),
+                                       std::pair(std::string("cost_micros"), 140)}) {
+        BOOST_TEST((std::ranges::count(used, usage_amount{what, amount}) == 1), what);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_run_over_the_limit_of_its_organization_fails_as_one_over_its_budget) {
     run r;
-    r.quota = [](std::string_view, std::int64_t) -> expected<void> {
+    r.quota = [](std::string_view, std::int64_t, std::int64_t) -> expected<void> {
         return problem{code::quota_exceeded, "The plan allows 10 tokens."};
     };
     r.accepted(wish());
@@ -458,7 +493,7 @@ BOOST_AUTO_TEST_CASE(a_call_that_had_left_when_the_run_ended_counts_as_lost) {
     const auto end = the<run_cancelled>(sent.accepted(cancel_run{"enough"}));
     BOOST_TEST(run_model::holds(sent.state()).empty());
     const auto used = run_model::uses(sent.state(), end);
-    BOOST_REQUIRE(used.size() == 3u);
+    BOOST_REQUIRE(used.size() == 2u);
     BOOST_TEST((used[0] == usage_amount{"tokens", reserved}));
     BOOST_TEST((used[1] == usage_amount{"tokens_lost:rehearsal", reserved}));
 }

@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(budgets_and_a_start_that_fails) {
 BOOST_AUTO_TEST_CASE(a_quota_that_was_used_up) {
     auto all = started_run();
     all.does(mark_model_call{1, 1});
-    all.r.quota = [](std::string_view, std::int64_t) -> expected<void> {
+    all.r.quota = [](std::string_view, std::int64_t, std::int64_t) -> expected<void> {
         return problem{code::quota_exceeded, "all tokens of the day are used"};
     };
     all.does(reply(all.r, {read_call()})).does(result(all.r, 1));

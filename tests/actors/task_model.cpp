@@ -320,7 +320,7 @@ BOOST_AUTO_TEST_CASE(what_was_never_created_is_not_there) {
 BOOST_AUTO_TEST_CASE(a_task_takes_its_place_in_the_day_before_it_is_there_and_counts_once) {
     std::vector<std::string> asked;
     task t;
-    t.quota = [&](std::string_view what, std::int64_t amount) -> expected<void> {
+    t.quota = [&](std::string_view what, std::int64_t amount, std::int64_t) -> expected<void> {
         asked.push_back(std::string(what) + "/" + std::to_string(amount));
         return {};
     };
@@ -342,7 +342,9 @@ BOOST_AUTO_TEST_CASE(a_task_takes_its_place_in_the_day_before_it_is_there_and_co
 
 BOOST_AUTO_TEST_CASE(over_the_limit_no_task_is_made) {
     task t;
-    t.quota = [](std::string_view, std::int64_t) -> expected<void> { return problem{code::quota_exceeded, "full"}; };
+    t.quota = [](std::string_view, std::int64_t, std::int64_t) -> expected<void> {
+        return problem{code::quota_exceeded, "full"};
+    };
     BOOST_TEST((t.refused(body()).code == code::quota_exceeded));
 }
 

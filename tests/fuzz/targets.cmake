@@ -5,7 +5,7 @@ file(GLOB fuzzed_sources CONFIGURE_DEPENDS schemas/base/*.cpp schemas/*.cpp stor
 # clang 14 lacks what these need (aggregates in parentheses), and nothing here needs them.
 list(FILTER fuzzed_sources EXCLUDE REGEX "/(server|openapi|handlers|http_model)\\.cpp$")
 # Of the kinds only what is pure.
-list(FILTER fuzzed_sources EXCLUDE REGEX "/(run_tests|parse_errors|measure_code|scan_security|tester|debugger|code_generator|security_auditor)\\.cpp$")
+list(FILTER fuzzed_sources EXCLUDE REGEX "/(run_tests|git_bisect|parse_errors|measure_code|scan_security|tester|debugger|code_generator|security_auditor|orchestrator)\\.cpp$")
 add_library(troupe_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed_sources} runtime/bus/cursor.cpp runtime/bus/envelope.cpp
             runtime/bus/filter.cpp
             runtime/cluster/card.cpp runtime/cluster/frames.cpp runtime/cluster/link_session.cpp

@@ -6,6 +6,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 using namespace troupe;
 using namespace troupe::storage;
 using namespace troupe::test;
@@ -140,6 +144,34 @@ BOOST_AUTO_TEST_CASE(reservations_of_tokens_count_with_what_was_used) {
     BOOST_TEST(take(claim, "tokens", 10));
     commit(prepare(1, {{"tokens", 5}}, {{"tokens", -60}})); // settled for less
     BOOST_TEST(standing("tokens") == 45);
+}
+
+BOOST_AUTO_TEST_CASE(a_part_has_a_limit_of_its_own_and_many_at_once_cannot_get_beyond_it) {
+    const auto what = part_of_count("cost_micros", make_uuid());
+    commit(prepare(0, {{what, 10}}, {{what, 20}}));
+    std::atomic<int> taken = 0;
+    {
+        std::vector<usage_claim> claims(64);
+        std::vector<std::jthread> threads;
+        for (auto& claim : claims) {
+            threads.emplace_back(
+                [&] { taken += ledger().take_part(claim, organization, what, 7, 100, now).has_value() ? 1 : 0; });
+        }
+        threads.clear();
+        BOOST_TEST(taken == 10); // 30 and ten times 7 is 100
+        usage_claim other;
+        const auto refused = ledger().take_part(other, organization, what, 1, 100, now);
+        BOOST_TEST((refused.error().code == code::quota_exceeded));
+        BOOST_TEST(refused.error().retry_after_s.value() > 0u);
+        BOOST_TEST(ledger()
+                       .take_part(other, organization, what, 10, 100, now + day_ms)
+                       .has_value()); // of the day before counts what is held
+    }
+    open();
+    usage_claim again;
+    BOOST_TEST(!ledger().take_part(again, organization, what, 71, 100, now).has_value());
+    BOOST_TEST(ledger().take_part(again, organization, what, 70, 100, now).has_value());
+    BOOST_TEST(shown(today).most.empty()); // of what is only reserved there is no history
 }
 
 BOOST_AUTO_TEST_CASE(limits_are_read_again_when_they_were_forgotten) {

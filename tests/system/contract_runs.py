@@ -50,8 +50,18 @@ class RunHistoryContract:
         self.drive("decide_approval", 409, id=approval, body={"decision": "answer", "answer": "red"})
         self.drive("delegate_approval", 409, id=approval, body={"to": member})
 
+    def memory(self, agent):
+        self.drive("get_agent_memory", 200, id=agent)
+        self.drive("get_agent_memory", 404, id="nobody")
+        self.drive("put_agent_note", 200, id=agent, key="database", body=self.example("put_agent_note"))
+        self.drive("put_agent_note", 404, id="nobody", key="database", body={"text": "x"})
+        self.drive("put_agent_note", 422, id=agent, key="database", body={"text": ""}, lenient=True)
+        self.drive("delete_agent_note", 204, id=agent, key="database")
+        self.drive("delete_agent_note", 404, id=agent, key="database")
+
     def chat(self):
         self.drive("create_agent", 201, body={"name": "talker", "model": "rehearsal"})
+        self.memory("talker")
         self.drive("list_chat_models", 200)
         self.drive("list_chat_models", 401, key="wrong")
         asked = {"model": "talker", "messages": [{"role": "user", "content": "Do nothing."}]}

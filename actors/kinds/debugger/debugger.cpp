@@ -41,12 +41,13 @@ struct debugger_result {
 };
 BOOST_DESCRIBE_STRUCT(debugger_result, (), (error_analysis, suggested_fixes, fixed_code, confidence))
 
-constexpr std::array<std::string_view, 2> tools = {"parse_errors", "run_tests"};
+constexpr std::array<std::string_view, 3> tools = {"parse_errors", "run_tests", "git_bisect"};
 constexpr std::array<std::string_view, 1> verifying = {"run_tests"};
 
 constexpr std::string_view instructions = R"(You find out why software fails, and mend it. Work like this:
 1. Make it fail: run the tests or the command that fails. Give what it writes, or the log of the parameters, to
-   parse_errors; it names places, those in the project first.
+   parse_errors; it names places, those in the project first. When a revision is known that was good, git_bisect finds the
+   commit that broke it.
 2. Read these places. Form one explanation that fits all that was seen, and test it before you believe it.
 3. When you may change the project (auto_fix), make the smallest change that removes the cause, not the symptom; write a
    test that fails without it, in the style of the tests that are there; and call run_tests until it says that the work is

@@ -1,4 +1,4 @@
-#include "actors/run/agent_lookup.hpp"
+#include "actors/common/agent_lookup.hpp"
 
 #include "actors/common/stored.hpp"
 #include "schemas/name_messages.hpp"
