@@ -336,12 +336,10 @@ std::vector<route> server_endpoint::routes() {
                        "JSON, or a stream of messages.";
     post.body = message_type();
     post.reply = message_type();
-    post.reply->other_types = {"text/event-stream"};
     post.reply_headers = {"Mcp-Session-Id"};
     post.stream = [this](request r, server_outlet::show_function show) { impl_->post(std::move(r), std::move(show)); };
     auto get = made(verb::get, "get_mcp", "What a session's server says unasked, as a stream.");
-    get.reply = message_type();
-    get.reply->content_type = "text/event-stream";
+    post.streams = get.streams = [](const request&) { return true; }; // or what stands in for one
     get.stream = [this](const request& r, server_outlet::show_function show) { impl_->get(r, std::move(show)); };
     auto remove = made(verb::del, "delete_mcp", "End a session.");
     remove.success = 204;
