@@ -151,7 +151,19 @@ net::server_hooks application::impl::edge_hooks() {
         };
         hooks.sample = [t = traces.get()](std::string_view trace_id) { return t->sample(trace_id); };
     }
+    serve_mcp(hooks);
     return hooks;
+}
+
+/// The routes of all others, once more: as tools. What is wrong in them the edge refuses.
+void application::impl::serve_mcp(net::server_hooks& hooks) {
+    auto calls = inner_calls::make(hooks.routes, hooks.authorize, hooks.on_refused);
+    if (!calls) {
+        return;
+    }
+    served_mcp = std::make_unique<mcp_service>(std::move(*calls), hooks.bus, settings.edge_cors_origins);
+    auto own = served_mcp->routes();
+    std::move(own.begin(), own.end(), std::back_inserter(hooks.routes));
 }
 
 /// A restart takes the address that the first start got, though the configuration left the port open.

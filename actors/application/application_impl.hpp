@@ -12,6 +12,7 @@
 #include "actors/identity/admin_key.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/mcp/mcp_hub.hpp"
+#include "actors/mcp_server/mcp_service.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/cassette_player.hpp"
 #include "actors/provider/provider.hpp"
@@ -63,6 +64,7 @@ struct application::impl {
     std::vector<std::unique_ptr<audit_stream>> audit_streams;
     system_parts system;
     api_documents documents;
+    std::unique_ptr<mcp_service> served_mcp;
     present_edge edge;
     std::set<std::string> kinds; ///< Of entities.
     std::unique_ptr<cassette_desk> cassettes;
@@ -83,6 +85,7 @@ struct application::impl {
     expected<void> serve();
     [[nodiscard]] net::server_settings edge_settings() const;
     [[nodiscard]] net::server_hooks edge_hooks();
+    void serve_mcp(net::server_hooks& hooks);
     expected<std::shared_ptr<net::server>> start_edge(net::server_settings& s, net::server_hooks hooks);
     void show_io_threads(unsigned threads);
     expected<void> write_node_file(const std::string& url) const;

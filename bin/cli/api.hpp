@@ -106,6 +106,10 @@ public:
     expected<bool> stream(std::string_view path, std::stop_token stop, const std::function<void()>& on_open,
                           const std::function<bool(const stream_event&)>& on_event);
 
+    using fetcher = std::function<expected<net::client_response>(const net::client_request&)>;
+    /// Sends with the credentials, renewed when that helps. A refusal is a problem here.
+    expected<net::client_response> exchange(net::client_request request, const fetcher& fetch);
+
     /// A header of the last answer that was a refusal, by its lower-case name; empty: it had none.
     [[nodiscard]] std::string refusal_header(const std::string& name) const {
         const auto found = refusal_headers_.find(name);
@@ -120,9 +124,6 @@ public:
 private:
     expected<std::string> send(std::string_view method, std::string_view path, std::string_view body,
                                std::string_view content_type, std::string_view accept, std::string_view key = {});
-    using fetcher = std::function<expected<net::client_response>(const net::client_request&)>;
-    /// Sends with the credentials, renewed when that helps. A refusal is a problem here.
-    expected<net::client_response> exchange(net::client_request request, const fetcher& fetch);
     [[nodiscard]] bool renewable() const { return renew_ && where_.source == key_source::login; }
     expected<void> renew();
     connection where_;

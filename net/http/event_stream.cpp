@@ -47,6 +47,12 @@ event_stream::event_stream(std::shared_ptr<edge> e, io_thread& io)
 event_stream::~event_stream() {
     if (feed_)
         feed_->close();
+    tell_closed();
+}
+
+void event_stream::tell_closed() {
+    if (const auto closed = std::exchange(closed_, nullptr))
+        closed();
 }
 
 std::shared_ptr<event_stream> event_stream::self() {
@@ -64,12 +70,16 @@ expected<std::shared_ptr<event_stream>> event_stream::open(std::shared_ptr<edge>
         bus, live_feed::limits{settings.stream_queue_bytes_max, settings.stream_queue_events_max},
         live_feed::form{1, to_event, spec.form},
         [thread = io.shared_from_this(), stream = std::weak_ptr<connection>(out)] { thread->wake(stream); });
-    auto subscribed = out->feed_->subscribe("", {asked.who.organization, spec.channels, spec.since, spec.filter});
-    if (!subscribed)
-        return subscribed.error();
+    if (!spec.fed) {
+        auto subscribed = out->feed_->subscribe("", {asked.who.organization, spec.channels, spec.since, spec.filter});
+        if (!subscribed)
+            return subscribed.error();
+    }
     out->asked_ = std::move(asked);
-    out->own_ = static_cast<bool>(spec.form);
+    out->own_ = spec.form || spec.fed;
     out->broken_ = spec.broken;
+    out->fed_ = spec.fed;
+    out->closed_ = spec.closed;
     return out;
 }
 
@@ -81,6 +91,11 @@ void event_stream::start(edge_socket socket, std::string head) {
     heartbeat_at_ms_ = monotonic_ms() + edge_->settings.heartbeat_ms;
     io_.add(shared_from_this());
     read();
+    if (const auto fed = std::exchange(fed_, nullptr))
+        fed([feed = std::weak_ptr(feed_)](own_text text) {
+            const auto open = feed.lock();
+            return open && open->write(std::move(text));
+        });
     flush();
     if (edge_->draining)
         drain();
@@ -164,6 +179,7 @@ void event_stream::tick(std::int64_t now_ms) {
 void event_stream::drain() {
     if (ending_)
         return;
+    closed_ = nullptr; // whoever reads it has not turned away
     end_with(to_last_event("closed", "", "The node is stopping. Connect again."));
     flush();
 }
@@ -173,6 +189,7 @@ void event_stream::abort() {
         return;
     feed_->close();
     socket_.close();
+    tell_closed();
     io_.remove(this);
 }
 

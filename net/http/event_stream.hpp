@@ -6,6 +6,7 @@
 #include "net/http/outbox.hpp"
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -35,6 +36,7 @@ private:
     void read();
     void end_with(std::string last_event);
     void finish(std::string last_event);
+    void tell_closed();
 
     io_thread& io_;
     request asked_; // what opened it, without a body
@@ -42,6 +44,8 @@ private:
     std::shared_ptr<live_feed> feed_;
     outbox out_;
     std::string broken_;
+    std::function<void(stream_writer)> fed_; // to be handed the writer
+    std::function<void()> closed_;
     bool own_ = false; // it has a form of its own
     bool started_ = false;
     bool waiting_ = false; // for the socket to take more

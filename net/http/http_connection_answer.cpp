@@ -155,11 +155,14 @@ void http_connection::answer_stream(std::uint64_t number, expected<stream_spec> 
         spec = complete(std::move(*spec), request_);
     if (!spec)
         return write(to_response(spec.error(), request_));
+    if (spec->instead)
+        return hold_back(*spec->instead) ? void() : write(std::move(*spec->instead));
     auto stream = event_stream::open(edge_, io_, request_, *spec);
     if (!stream)
         return write(to_response(stream.error(), request_));
     response r;
     r.content_type = "text/event-stream";
+    r.headers = spec->headers;
     r.headers.emplace_back("X-Accel-Buffering", "no");
     close_after_ = true;
     auto head = head_of(r, true);

@@ -260,7 +260,12 @@ std::optional<response> http_connection::judge_stranger(const problem& why) {
         if (auto late = within(edge_->by_address.take(client_network(request_.address), now_us())))
             return late;
     }
-    return to_response(why, request_);
+    auto out = to_response(why, request_);
+    if (out.status == 401 && route_ != nullptr && route_->challenge) {
+        std::erase_if(out.headers, [](const auto& header) { return header.first == "WWW-Authenticate"; });
+        out.headers.emplace_back("WWW-Authenticate", route_->challenge(request_));
+    }
+    return out;
 }
 
 /// Neither the caller nor its organization may send more than its share.

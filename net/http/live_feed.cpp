@@ -120,6 +120,29 @@ void live_feed::queue(const std::shared_ptr<source>& s, const runtime::live_even
         wake_();
 }
 
+bool live_feed::write(own_text text) {
+    const auto bytes = text.bytes.size();
+    bool wake = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_ || dropped_ || ended_)
+            return false;
+        const bool full = queued() >= bounds_.events_max || queued_bytes_ + bytes > bounds_.bytes_max;
+        if (full && queued() > 0 && !text.last) { // what ends it is one more at most
+            drop();
+        } else {
+            queued_bytes_ += bytes;
+            queue_.push_back(
+                {nullptr, std::make_shared<const runtime::event_text>(runtime::event_text{{}, std::move(text.bytes)})});
+            ended_ = text.last;
+        }
+        wake = !std::exchange(awake_, true) || dropped_;
+    }
+    if (wake)
+        wake_();
+    return true;
+}
+
 /// With the mutex held.
 void live_feed::drop() {
     dropped_ = true;
@@ -212,6 +235,7 @@ void live_feed::close() {
         const std::lock_guard lock(mutex_);
         for (auto& [name, e] : sources_)
             e.state->open = false;
+        closed_ = true;
         forget_queue();
     }
     sources_.clear();

@@ -75,6 +75,9 @@ public:
     /// Whether the reader was too slow: `take` says where it can resume.
     [[nodiscard]] bool dropped() const;
 
+    /// Queues what does not come from the bus. From any thread. False: nothing is taken any more.
+    bool write(own_text text);
+
     /// Ends all subscriptions. No event is queued afterwards.
     void close();
 
@@ -94,7 +97,7 @@ private:
         }
     };
     struct item {
-        source* from; // is in `sources_` while anything of it is queued
+        source* from; // is in `sources_` while anything of it is queued; null: written
         std::shared_ptr<const runtime::event_text> text;
     };
     using subscription_ptr = std::unique_ptr<runtime::subscription>;
@@ -126,7 +129,8 @@ private:
     std::size_t queued_bytes_ = 0;
     bool awake_ = false; // the reader was woken and has not yet found the queue empty
     bool dropped_ = false;
-    bool ended_ = false; // the last text is queued
+    bool ended_ = false;  // the last text is queued
+    bool closed_ = false; // by its reader
     std::size_t lost_ = 0;
     bool any_paused_ = false;
 };

@@ -62,6 +62,8 @@ constexpr known_header known_headers[] = {
      R"("__Host-troupe-access=TOKEN; Path=/; Max-Age=900; HttpOnly; Secure; SameSite=Strict")"},
     {"Retry-After", "Seconds to wait before the next try.", R"({"type":"integer","minimum":0})", "1"},
     {"WWW-Authenticate", "How to prove who asks.", text_schema, R"("Bearer")"},
+    {"Mcp-Session-Id", "Of an answer to `initialize`: goes with all that follows.", text_schema,
+     R"("Yb0wVxVqVZ8mXyq3l2yq1o8m3H7h0p4cVn1tq6s9w2A")"},
     {"Accept-Ranges", "Ranges are counted in bytes.", text_schema, R"("bytes")"},
     {"Content-Range", "Which bytes, and of how many.", text_schema, R"("bytes 0-99/1234")"},
     {"Deprecation", "Since when the operation is deprecated (RFC 9745).", text_schema, R"("@1795219200")"},

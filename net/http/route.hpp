@@ -87,14 +87,21 @@ using handler = std::function<void(request, responder)>;
 /// Makes the sink of a body that is about to come, or refuses before anything of it is read. Must not block.
 using receiver = std::function<expected<std::shared_ptr<body_sink>>(const request&)>;
 
+/// Writes to the one reader of a stream. From any thread. False: the reader has gone, or was too slow.
+using stream_writer = std::function<bool(own_text)>;
+
 /// A live stream in place of one answer (`text/event-stream`).
 struct stream_spec {
-    std::vector<std::string> channels;
-    std::string since; ///< See `runtime::subscription_request`; the edge fills it from `Last-Event-ID` or `since`.
+    std::vector<std::string> channels = {};
+    std::string since = {}; ///< See `runtime::subscription_request`; the edge fills it from `Last-Event-ID` or `since`.
     runtime::event_filter filter = {}; ///< The edge fills it from `kind`, `entity` and `where`.
     own_form form = {};                ///< Instead of envelopes: for clients that speak another protocol.
     std::string broken = {};           ///< With a form: what a reader is sent last when the stream ends before its end.
     std::function<void()> opened = {}; ///< Called once all that comes from now on will be seen. Must not block.
+    std::function<void(stream_writer)> fed = {}; ///< In place of channels: is handed, once, what writes to the reader.
+    std::function<void()> closed = {};           ///< With `fed`: the reader has gone. Not when the node stops.
+    std::vector<std::pair<std::string, std::string>> headers = {}; ///< Of its answer, beside the usual ones.
+    std::optional<response> instead = {};                          ///< There is no stream: this is the answer.
 };
 /// Decides what a stream shows, or refuses. May answer later.
 using stream_handler = std::function<void(request, std::function<void(expected<stream_spec>)>)>;
@@ -178,6 +185,8 @@ struct route {
     stream_handler stream = {}; ///< Instead of, or beside `run`: chosen when the client accepts text/event-stream.
     /// Chooses by the request with its body instead. Nothing: by what the client accepts.
     std::function<bool(const request&)> streams = {};
+    /// What `WWW-Authenticate` says to a caller that is not known. Nothing: "Bearer".
+    std::function<std::string(const request&)> challenge = {};
     bool open = false;   ///< Changes something and asks for no permission: logging in.
     bool rooted = false; ///< Answers at the path itself, without base path (`/health`, `/metrics`).
 };

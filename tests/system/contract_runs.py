@@ -5,6 +5,7 @@ import shutil
 import uuid
 from pathlib import Path
 
+from tests.system.contract_mcp import McpServerContract
 from tests.system.node import poll
 
 SERVER = Path(__file__).resolve().parent / "mcp_server.py"
@@ -13,7 +14,7 @@ MODELS_AND_TOOLS = ("list_models", "list_providers", "list_agent_kinds", "list_t
 TAPE = '{"format":"troupe-cassette/1"}\n'
 
 
-class RunHistoryContract:
+class RunHistoryContract(McpServerContract):
     def model_and_server_flags(self):
         folder = self.work_folder("tapes")
         (folder / "tape.jsonl").write_text(TAPE)
@@ -68,6 +69,7 @@ class RunHistoryContract:
         self.drive("create_chat_completion", 200, body=asked)
         self.drive("create_chat_completion", 404, body={**asked, "model": "nobody"})
         self.drive("create_chat_completion", 422, body={"model": "talker"})
+        self.served_mcp()
 
     def servers(self):
         poll("its tools are there", lambda: self.direct.read("/mcp/tools")["items"])

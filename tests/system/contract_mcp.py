@@ -1,0 +1,30 @@
+"""The operations of the node as a server of the Model Context Protocol, for contract_test.py. What they do: mcp_server_test.py."""
+
+import http.client
+
+BOTH = {"Accept": "application/json, text/event-stream"}
+
+
+class McpServerContract:
+    def served_mcp(self):
+        for name in ("get_protected_resource", "get_mcp_protected_resource"):
+            self.drive(name, 200)
+        opening = {"jsonrpc": "2.0", "id": 1, "method": "initialize",
+                   "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}
+        session = self.drive("post_mcp", 200, body=opening, headers=BOTH).headers["mcp-session-id"]
+        self.drive("post_mcp", 401, body=opening, headers=BOTH, key="wrong")
+        self.drive("get_mcp", 401, headers={"Accept": "text/event-stream"}, key="wrong")
+        self.drive("delete_mcp", 401, headers={"Mcp-Session-Id": session}, key="wrong")
+        self.open_stream(session)
+        self.drive("delete_mcp", 204, headers={"Mcp-Session-Id": session})
+
+    def open_stream(self, session):
+        """A stream has no end: the node is asked itself, and only for the head of its answer."""
+        client = self.server.client(base="")
+        connection = http.client.HTTPConnection(client.host, client.port, timeout=30)
+        connection.request("GET", "/mcp", headers={"Authorization": f"Bearer {self.server.key}",
+                                                   "Accept": "text/event-stream", "Mcp-Session-Id": session})
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.getheader("Content-Type")), (200, "text/event-stream"))
+        connection.close()
+        self.done.add(("get_mcp", "200"))
