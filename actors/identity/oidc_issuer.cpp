@@ -1,6 +1,7 @@
 #include "actors/identity/oidc_issuer.hpp"
 
 #include "net/client/http_client.hpp"
+#include "net/client/oauth_wire.hpp"
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/log.hpp"
@@ -40,23 +41,6 @@ bool is_good_endpoint(std::string_view url, std::string_view issuer) {
     return printable && url.find('#') == url.npos && (url.starts_with("https://") || plain);
 }
 
-/// With padding, as HTTP wants it.
-std::string basic_of(const std::string& text) {
-    auto out = to_base64url(text);
-    std::ranges::replace(out, '-', '+');
-    std::ranges::replace(out, '_', '/');
-    out.append((4 - out.size() % 4) % 4, '=');
-    return "Basic " + out;
-}
-
-/// "invalid_grant" and the like; nothing else of an answer is repeated.
-std::string error_word(std::string_view json) {
-    const auto parsed = json::document::parse(json);
-    const auto word = parsed ? parsed->root().text_or("error") : std::string();
-    const bool plain = std::ranges::all_of(word, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
-    return plain && word.size() <= 64 ? word : std::string();
-}
-
 std::string trimmed(std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
         text.pop_back();
@@ -65,30 +49,6 @@ std::string trimmed(std::string text) {
 }
 
 } // namespace
-
-std::string form_encoded(std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                           c == '.' || c == '_' || c == '~';
-        if (plain) {
-            out += c;
-        } else {
-            out += {'%', digits[byte >> 4U], digits[byte & 15U]};
-        }
-    }
-    return out;
-}
-
-std::string form_of(const std::vector<std::pair<std::string, std::string>>& fields) {
-    std::string out;
-    for (const auto& [name, value] : fields) {
-        out += (out.empty() ? "" : "&") + form_encoded(name) + "=" + form_encoded(value);
-    }
-    return out;
-}
 
 expected<issuer_description> read_description(std::string_view json, std::string_view issuer) {
     const auto wrong = [](std::string why) { return problem{code::unavailable, std::move(why)}; };
@@ -223,7 +183,7 @@ expected<std::string> oidc_issuer::authorization_url(const authorization& a, std
         fields.emplace_back("max_age", std::to_string(std::max<std::int64_t>(1, a.max_age_ms / 1000)));
     }
     const auto& to = (*d)->authorization_endpoint;
-    return to + (to.find('?') == to.npos ? "?" : "&") + form_of(fields);
+    return net::with_query(to, fields);
 }
 
 /// Keys that the issuer changed are asked for when a token names one that is not known, though not for each such token.
@@ -293,15 +253,14 @@ expected<std::string> oidc_issuer::ask_for_tokens(const authorization_answer& a,
         if (d.secret_in_body) {
             fields.emplace_back("client_id", settings_.client_id);
             fields.emplace_back("client_secret", *secret);
-        } else { // RFC 6749, 2.3.1: both are encoded first
-            call.headers.emplace_back("Authorization",
-                                      basic_of(form_encoded(settings_.client_id) + ":" + form_encoded(*secret)));
+        } else {
+            call.headers.emplace_back("Authorization", net::basic_authorization(settings_.client_id, *secret));
         }
         wipe(*secret);
     } else {
         fields.emplace_back("client_id", settings_.client_id);
     }
-    call.body = form_of(fields);
+    call.body = net::form_of(fields);
     call.ca_file = settings_.ca_file.value_or("");
     call.connect_time_out_ms = connect_ms;
     call.time_out_ms = call_ms;
@@ -314,7 +273,7 @@ expected<std::string> oidc_issuer::ask_for_tokens(const authorization_answer& a,
     if (reply->status == 200) {
         return std::move(reply->body);
     }
-    const auto word = error_word(reply->body);
+    const auto word = net::oauth_error(reply->body);
     if (word == "invalid_grant") {
         return refused("the issuer does not accept this code (any more)");
     }

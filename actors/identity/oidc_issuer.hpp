@@ -104,9 +104,4 @@ private:
     std::int64_t unknown_until_ms_ = 0; ///< So long nobody asks again for a key that was not there.
 };
 
-/// As application/x-www-form-urlencoded wants it.
-std::string form_encoded(std::string_view text);
-/// "a=1&b=2"
-std::string form_of(const std::vector<std::pair<std::string, std::string>>& fields);
-
 } // namespace troupe::actors

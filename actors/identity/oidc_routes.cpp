@@ -7,6 +7,7 @@
 #include "actors/identity/oidc_state.hpp"
 #include "actors/identity/proof.hpp"
 #include "actors/identity/session_model.hpp"
+#include "net/client/oauth_wire.hpp"
 #include "schemas/base/network.hpp"
 
 #include <memory>
@@ -43,7 +44,7 @@ response redirection(std::string to) {
 }
 
 std::string with_parameter(const std::string& url, std::string_view name, std::string_view value) {
-    return url + (url.find('?') == url.npos ? "?" : "&") + std::string(name) + "=" + form_encoded(value);
+    return net::with_query(url, {{std::string(name), std::string(value)}});
 }
 
 problem too_busy() {
@@ -102,7 +103,7 @@ void send_there(identity& me, const request& r, oidc_issuer& issuer, const begin
                 std::function<response(const std::string& url)> show, const responder& respond) {
     const auto& key = me.keys->opaque_key();
     authorization a{b.attempt.redirect_uri, seal_attempt(key, b.attempt), nonce_of(key, b.attempt),
-                    challenge_of(verifier_of(key, b.attempt)), b.attempt.max_age_ms};
+                    net::pkce_challenge(verifier_of(key, b.attempt)), b.attempt.max_age_ms};
     const bool taken =
         me.issuers->run([&issuer, r, a = std::move(a), show = std::move(show), respond](const std::stop_token& stop) {
             const auto url = issuer.authorization_url(a, stop);

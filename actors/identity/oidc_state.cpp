@@ -59,8 +59,6 @@ std::string nonce_of(std::string_view key, const oidc_attempt& a) { return deriv
 
 std::string verifier_of(std::string_view key, const oidc_attempt& a) { return derived(key, "oidc verifier", a); }
 
-std::string challenge_of(std::string_view verifier) { return to_base64url(text_of(sha256(verifier))); }
-
 std::string check_of(std::string_view key, const oidc_attempt& a) {
     constexpr std::string_view letters = "BCDFGHJKLMNPQRSTVWXZ"; // none that make words
     const auto digest = hmac_sha256(key_for(key, "oidc check"), to_string(a.id));

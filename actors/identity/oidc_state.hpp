@@ -61,9 +61,8 @@ std::string seal_ticket(std::string_view key, const oidc_ticket& t);
 std::optional<oidc_ticket> open_ticket(std::string_view key, std::string_view text, timestamp now);
 
 std::string nonce_of(std::string_view key, const oidc_attempt& a);
-/// RFC 7636: 43 characters, and its S256 challenge.
+/// RFC 7636: 43 characters.
 std::string verifier_of(std::string_view key, const oidc_attempt& a);
-std::string challenge_of(std::string_view verifier);
 
 /// "BCDF-GHJK": a person compares it in two places, to see that the program's login is the one in the browser.
 std::string check_of(std::string_view key, const oidc_attempt& a);

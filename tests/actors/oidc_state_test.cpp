@@ -1,6 +1,7 @@
 #include "actors/identity/oidc_issuer.hpp"
 #include "actors/identity/oidc_state.hpp"
 
+#include "net/client/oauth_wire.hpp"
 #include "tests/actors/given.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -84,7 +85,7 @@ BOOST_AUTO_TEST_CASE(nonce_and_verifier_belong_to_one_attempt) {
     BOOST_TEST(check == check_of(key, attempt()));
     BOOST_TEST(check != check_of(key, other));
     // RFC 7636, appendix B.
-    BOOST_TEST(challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") ==
+    BOOST_TEST(net::pkce_challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") ==
                "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     BOOST_TEST(is_bound(attempt(), "b"));
     BOOST_TEST(!is_bound(attempt(), "c"));
@@ -153,7 +154,7 @@ BOOST_AUTO_TEST_CASE(what_an_issuer_does_not_offer_is_not_tried) {
 }
 
 BOOST_AUTO_TEST_CASE(forms_are_encoded) {
-    BOOST_TEST(form_of({{"a", "1 2&3"}, {"b", "ü=%"}}) == "a=1%202%263&b=%C3%BC%3D%25");
+    BOOST_TEST(net::form_of({{"a", "1 2&3"}, {"b", "ü=%"}}) == "a=1%202%263&b=%C3%BC%3D%25");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
