@@ -1,3 +1,5 @@
+#include <boost/test/unit_test.hpp>
+
 #include "tests/actors/kind_fixture.hpp"
 
 #include <fmt/format.h>
