@@ -3,6 +3,7 @@
 #include "actors/mcp_server/route_tools.hpp"
 #include "net/http/text.hpp"
 #include "schemas/base/cipher.hpp"
+#include "schemas/base/ids.hpp"
 
 #include <algorithm>
 #include <array>
@@ -241,7 +242,7 @@ struct held_subscription {
 std::shared_ptr<void> watch(inner_calls& calls, runtime::bus& bus, const net::request& caller, const std::string& uri,
                             const std::function<void()>& updated) {
     const auto at = find(uri);
-    if (!at || !at->file.empty() || !calls.may(caller.who, at->of->permission)) {
+    if (!at || !at->file.empty() || !parse_uuid(at->id) || !calls.may(caller.who, at->of->permission)) {
         return nullptr;
     }
     auto begun = bus.subscribe({caller.who.organization, {std::string(at->of->name) + "/" + at->id}, {}},

@@ -74,8 +74,14 @@ void call_tool(inner_calls& calls, runtime::bus* bus, const call_ptr& call) {
     const auto name = text_of(params.root(), "name");
     const auto arguments = arguments_of(params.root());
     const auto parsed = json::document::parse(arguments.text).value();
+    if (!call->state().empty()) { // only those ask that follow a run
+        return continue_run(calls, bus, call);
+    }
+    if (!call->answers().empty()) { // it would start a second run
+        return call->answer(rpc_error{net::mcp::rpc_invalid_params, "requestState is missing.", {}});
+    }
     if (name == "follow_run") {
-        return follow_run(calls, bus, call, text_of(parsed.root(), "id"), false);
+        return follow_run(calls, bus, call, {text_of(parsed.root(), "id")});
     }
     const bool creates = name == "create_run";
     const auto what = to_request(calls, name, creates ? without(arguments, "wait") : arguments);
@@ -87,7 +93,7 @@ void call_tool(inner_calls& calls, runtime::bus* bus, const call_ptr& call) {
     calls.ask(call->caller(), *what, [&calls, bus, call, waits](const net::response& answer) {
         if (waits && answer.status < 300) {
             const auto made = json::document::parse(answer.body);
-            return follow_run(calls, bus, call, made ? text_of(made->root(), "id") : "", true);
+            return follow_run(calls, bus, call, {made ? text_of(made->root(), "id") : "", true});
         }
         if (!answer.source) {
             return call->answer(to_tool_result(answer));

@@ -60,6 +60,39 @@ void flood(fake_bus& bus, timestamp at = system_now()) {
 
 BOOST_FIXTURE_TEST_SUITE(event_streams, server_fixture)
 
+BOOST_AUTO_TEST_CASE(a_handler_may_feed_a_stream_itself) {
+    server_fixture f;
+    auto client = open_stream(f, "/api/v1/fed/1", as_stream);
+    stream_writer write;
+    {
+        std::unique_lock lock(f.mutex);
+        f.changed.wait(lock, [&] { return f.writer != nullptr; });
+        write = f.writer;
+    }
+    BOOST_TEST(write({"data: one\n\n", false}));
+    BOOST_TEST(client->read_until("\n\n") == "data: one\n\n");
+    BOOST_TEST(write({"data: two\n\n", true}));
+    BOOST_TEST(client->read_until("\n\n") == "data: two\n\n");
+    BOOST_TEST(!write({"data: three\n\n", false})); // the second was the last
+    std::unique_lock lock(f.mutex);
+    f.changed.wait(lock, [&] { return f.gone; });
+}
+
+BOOST_AUTO_TEST_CASE(who_feeds_a_stream_hears_that_its_reader_has_gone) {
+    server_fixture f;
+    open_stream(f, "/api/v1/fed/1", as_stream).reset();
+    std::unique_lock lock(f.mutex);
+    f.changed.wait(lock, [&] { return f.gone; });
+}
+
+BOOST_AUTO_TEST_CASE(in_place_of_a_stream_there_may_be_an_answer) {
+    const server_fixture f;
+    BOOST_TEST(f.ask("GET", "/api/v1/fed/none").status == 409);
+    const auto stranger = f.ask("GET", "/api/v1/fed/1", {}, "");
+    BOOST_TEST(stranger.status == 401);
+    BOOST_TEST(stranger.header("www-authenticate") == "Bearer realm=\"fed\"");
+}
+
 BOOST_AUTO_TEST_CASE(the_past_comes_before_the_present) {
     bus.publish("runs/1", "1");
     bus.publish("runs/2", "2");

@@ -174,14 +174,38 @@ struct server_fixture {
                   .deprecated_since = "2026-11-21",
                   .sunset = "2027-05-21",
                   .run = [](request, responder answer) { answer({.body = "{}"}); }};
-        return {client, large,      page,  old,    hello,     echo, raw,   headers,
-                lost,   held_route, twice, throws, forbidden, live, socket};
+        route fed{.verb = verb::get,
+                  .path = "/fed/{id}",
+                  .operation = "fed",
+                  .permission = "live:read",
+                  .stream =
+                      [this](request r, std::function<void(expected<stream_spec>)> show) {
+                          stream_spec spec;
+                          if (r.param("id") == "none")
+                              spec.instead = response{.status = 409, .body = "{}"};
+                          spec.fed = [this](stream_writer w) {
+                              const std::lock_guard lock(mutex);
+                              writer = std::move(w);
+                              changed.notify_all();
+                          };
+                          spec.closed = [this] {
+                              const std::lock_guard lock(mutex);
+                              gone = true;
+                              changed.notify_all();
+                          };
+                          show(std::move(spec));
+                      },
+                  .challenge = [](const request&) { return "Bearer realm=\"fed\""; }};
+        return {fed,     client, large,      page,  old,    hello,     echo, raw,
+                headers, lost,   held_route, twice, throws, forbidden, live, socket};
     }
 
     fake_bus bus;
     std::mutex mutex;
     std::condition_variable changed;
     responder held;
+    stream_writer writer; ///< Of the stream at /fed.
+    bool gone = false;    ///< And whether its reader has gone.
     std::vector<std::string> failed;
     std::vector<std::pair<std::string, int>> requests;
     std::unique_ptr<server> edge; // last: its threads use the rest

@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 from tests.system.node import SECONDS_MAX, TROUPE, NodeTest, poll
+from tests.system.people_test import QUESTION
 
 BOTH = "application/json, text/event-stream"
 MODERN = "2026-07-28"
@@ -34,8 +35,8 @@ def events(answer):
 
 
 class McpServer(NodeTest):
-    def begin(self, *rules):
-        flags, self.model = self.script("s", json.dumps({"name": "s", "rules": list(rules) or [{"say": "done"}]}))
+    def begin(self, *rules, script=None):
+        flags, self.model = self.script("s", script or json.dumps({"name": "s", "rules": list(rules) or [{"say": "done"}]}))
         self.one = self.node(*flags).start()
         self.api = self.one.client()
 
@@ -57,6 +58,8 @@ class McpServer(NodeTest):
         raw = answer.read()
         self.assertEqual(answer.status, status, raw[:500])
         self.headers = answer.headers
+        if answer.headers["Content-Type"] == "text/event-stream":
+            return list(events(raw.splitlines()))[-1]
         return json.loads(raw) if raw else None
 
     def modern(self, method, params=None, status=200, **more):
@@ -170,6 +173,30 @@ class McpServer(NodeTest):
         answer.close()
         self.assertEqual(self.api.wait_run(run)["status"], "cancelled")
 
+    def test_what_a_run_asks_is_asked_of_the_client(self):
+        self.begin(script=QUESTION)
+        able = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+        wish = {"name": "create_run", "arguments": {"goal": "Ask", "model": self.model, "wait": True}}
+
+        def send(more):
+            asked = modern("tools/call", {**wish, **more}, meta=able)
+            return self.ask(asked, headers=modern_headers(asked))
+        wanted = send({})["result"]
+        self.assertEqual(wanted["resultType"], "input_required", wanted)
+        question = wanted["inputRequests"]["answer"]
+        self.assertEqual((question["method"], question["params"]["message"]), ("elicitation/create", "Which colour?"))
+        said = {"answer": {"action": "accept", "content": {"answer": "blue"}}}
+        self.assertEqual(send({"inputResponses": said})["error"]["code"], -32602)  # no second run without the state
+        done = send({"inputResponses": said, "requestState": wanted["requestState"]})["result"]["structuredContent"]
+        self.assertEqual((done["status"], done["result"]), ("succeeded", "It is blue."))
+        self.assertEqual(len(self.api.read("/runs")["items"]), 1)
+        # who cannot be asked is told that the run waits; so is who declines
+        waiting = self.tool("create_run", goal="Ask", model=self.model, wait=True)
+        self.assertEqual((waiting["status"], waiting["waiting"][0]["reason"]), ("waiting", "question"))
+        wanted = send({})["result"]
+        declined = send({"inputResponses": {"answer": {"action": "decline"}}, "requestState": wanted["requestState"]})
+        self.assertEqual(declined["result"]["structuredContent"]["status"], "waiting")
+
     def test_resources_are_read_and_followed(self):
         self.begin()
         task = self.api.create("/tasks", {"title": "Look"})
@@ -247,6 +274,21 @@ class McpServer(NodeTest):
         process.stdin.close()
         self.assertEqual(process.wait(SECONDS_MAX), 0)
         self.assertEqual(process.stdout.read(), "")
+
+    def test_stdio_asks_in_the_legacy_era(self):
+        self.begin(script=QUESTION)
+        process, say, hear = self.stdio()
+        say(message("initialize", {**OPENING, "capabilities": {"elicitation": {}}}))
+        hear()
+        say({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        say(message("tools/call", {"name": "create_run", "arguments": {"goal": "Ask", "model": self.model, "wait": True}}, 2))
+        question = hear()
+        self.assertEqual(question["method"], "elicitation/create")
+        say({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {"answer": "red"}}})
+        done = hear()
+        self.assertEqual((done["id"], done["result"]["structuredContent"]["result"]), (2, "It is red."))
+        process.stdin.close()
+        self.assertEqual(process.wait(SECONDS_MAX), 0)
 
     def test_stdio_cancels_and_outlives_the_node(self):
         self.begin({"call": [{"tool": "wait", "arguments": {"seconds": 600}}]})
