@@ -154,7 +154,7 @@ expected<oauth_client_id> client_for(const oauth_settings& s, const discovered& 
     return register_client(s, at.issuer, scopes, fetch);
 }
 
-expected<oauth_grant> ask_for_tokens(oauth_grant g, const token_request& r, const oauth_fetch& fetch) {
+expected<oauth_grant> ask_for_tokens(oauth_grant g, const token_request& r, const oauth_fetch& fetch, timestamp now) {
     client_request call;
     call.method = "POST";
     call.url = r.url;
@@ -165,7 +165,7 @@ expected<oauth_grant> ask_for_tokens(oauth_grant g, const token_request& r, cons
     if (!reply) {
         return reply.error();
     }
-    const auto taken = take_tokens(g, reply->status, reply->body, system_now());
+    const auto taken = take_tokens(g, reply->status, reply->body, now);
     wipe(reply->body);
     if (!taken) {
         return taken.error();
@@ -224,25 +224,25 @@ expected<authorization_request> begin_authorization(const oauth_settings& s, con
 }
 
 expected<oauth_grant> finish_authorization(const authorization_request& a, std::string_view query,
-                                           const oauth_fetch& fetch) {
+                                           const oauth_fetch& fetch, timestamp now) {
     const auto code = read_redirect(a, query);
     if (!code) {
         return code.error();
     }
     oauth_grant g{a.server_url, a.resource, a.redirect_uri, a.issuer, a.client, a.scopes, {}, {}, {}};
-    return ask_for_tokens(std::move(g), code_request(a, *code), fetch);
+    return ask_for_tokens(std::move(g), code_request(a, *code), fetch, now);
 }
 
-expected<oauth_grant> refresh_grant(oauth_grant g, const oauth_fetch& fetch) {
+expected<oauth_grant> refresh_grant(oauth_grant g, const oauth_fetch& fetch, timestamp now) {
     if (g.refresh_token.empty()) {
         return problem{code::invalid_credentials, "the authorization is over, and cannot be renewed by itself"};
     }
     const auto request = refresh_request(g);
-    return ask_for_tokens(std::move(g), request, fetch);
+    return ask_for_tokens(std::move(g), request, fetch, now);
 }
 
 expected<oauth_grant> grant_by_credentials(const oauth_settings& s, const auth_challenge& challenge,
-                                           const oauth_fetch& fetch) {
+                                           const oauth_fetch& fetch, timestamp now) {
     auto at = discover(s.server_url, challenge, nullptr, fetch);
     if (!at) {
         return at.error();
@@ -261,8 +261,12 @@ expected<oauth_grant> grant_by_credentials(const oauth_settings& s, const auth_c
                   {},
                   {},
                   {}};
+    return grant_again(std::move(g), fetch, now);
+}
+
+expected<oauth_grant> grant_again(oauth_grant g, const oauth_fetch& fetch, timestamp now) {
     const auto request = credentials_request(g);
-    return ask_for_tokens(std::move(g), request, fetch);
+    return ask_for_tokens(std::move(g), request, fetch, now);
 }
 
 } // namespace troupe::net::mcp

@@ -36,11 +36,13 @@ expected<authorization_request> begin_authorization(const oauth_settings& s, con
                                                     const oauth_grant* known, const oauth_fetch& fetch);
 /// With the query that the person's browser came back with.
 expected<oauth_grant> finish_authorization(const authorization_request& a, std::string_view query,
-                                           const oauth_fetch& fetch);
+                                           const oauth_fetch& fetch, timestamp now = system_now());
 /// A fresh access token. `invalid_credentials`: a person has to authorize again.
-expected<oauth_grant> refresh_grant(oauth_grant g, const oauth_fetch& fetch);
+expected<oauth_grant> refresh_grant(oauth_grant g, const oauth_fetch& fetch, timestamp now = system_now());
 /// The grant without a person: needs `client_id` and `client_secret`.
 expected<oauth_grant> grant_by_credentials(const oauth_settings& s, const auth_challenge& challenge,
-                                           const oauth_fetch& fetch);
+                                           const oauth_fetch& fetch, timestamp now = system_now());
+/// The same once more, at the authorization server of before.
+expected<oauth_grant> grant_again(oauth_grant g, const oauth_fetch& fetch, timestamp now = system_now());
 
 } // namespace troupe::net::mcp
