@@ -2,6 +2,7 @@
 
 #include "actors/tool/background_command.hpp"
 #include "net/line_splitter.hpp"
+#include "net/mcp/transport.hpp"
 #include "runtime/supervision/nudged.hpp"
 
 #include <cstddef>
@@ -17,7 +18,7 @@ namespace troupe::actors {
 
 /// A server as a command of the sandbox, with a message a line. What came waits to be taken; what does not fit into its
 /// input yet waits to be sent. Used by one thread, but for what the command's own thread notes.
-class mcp_connection {
+class mcp_connection final : public net::mcp::transport {
 public:
     static constexpr std::size_t line_bytes_max = 10 << 20;
     static constexpr std::size_t waiting_bytes_max = 32 << 20; ///< Of what came; beyond, the connection ends.
@@ -30,15 +31,14 @@ public:
                                                            std::function<void(std::string)> on_error_line);
 
     /// Ends the process with all that it started. Blocks for a moment.
-    ~mcp_connection();
+    ~mcp_connection() override;
 
-    std::vector<std::string> take_lines();
-    /// How it ended; none: it is at work.
-    [[nodiscard]] std::optional<std::string> ended() const;
+    std::vector<std::string> take_lines() override;
+    [[nodiscard]] std::optional<std::string> ended() const override;
 
-    void send(std::string_view line);
+    void send(std::string_view line) override;
     /// False: something is left, to be tried again in a moment.
-    bool flush();
+    bool flush() override;
 
 private:
     struct shared;

@@ -1,5 +1,7 @@
 #include "actors/mcp/mcp_desk.hpp"
 
+#include "net/mcp/http_headers.hpp"
+#include "net/mcp/http_transport.hpp"
 #include "net/mcp/session.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/ids.hpp"
@@ -96,6 +98,42 @@ struct mcp_desk::keeper {
 
     // ---- the process
 
+    expected<std::string> said_or_secret(const std::string& value) const {
+        return value.starts_with(secret_prefix) ? desk.parts_.find_secret(value.substr(secret_prefix.size()))
+                                                : expected<std::string>(value);
+    }
+
+    expected<std::unique_ptr<mcp::transport>> connect() {
+        return desk.settings_.url.empty() ? start_process() : connect_url();
+    }
+
+    /// The operator names the address: it is asked wherever it is, and redirects are not followed.
+    expected<std::unique_ptr<mcp::transport>> connect_url() {
+        mcp::http_transport_settings s;
+        s.url = desk.settings_.url;
+        for (const auto& [name, value] : desk.settings_.headers) {
+            auto found = said_or_secret(value);
+            if (!found) {
+                return problem{found.error().code, fmt::format("its header {}: {}", name, found.error().detail)};
+            }
+            s.headers.emplace_back(name, std::move(*found));
+        }
+        return mcp::make_http_transport(std::move(s), wake);
+    }
+
+    expected<std::unique_ptr<mcp::transport>> start_process() {
+        auto made = spec();
+        if (!made) {
+            return made.error();
+        }
+        auto* commands = desk.settings_.sandbox ? desk.parts_.confined : desk.parts_.free;
+        auto started =
+            mcp_connection::start(*commands, "mcp/" + desk.settings_.name + "/" + to_string(make_uuid()),
+                                  std::move(*made), desk.parts_.folder / ".input", wake,
+                                  [me = desk.shared_from_this()](std::string line) { me->note(std::move(line)); });
+        return started ? expected<std::unique_ptr<mcp::transport>>(std::move(*started)) : started.error();
+    }
+
     expected<runtime::command_spec> spec() const {
         const auto& s = desk.settings_;
         runtime::command_spec out;
@@ -105,8 +143,7 @@ struct mcp_desk::keeper {
         out.limits.time_ms = life_ms_max;
         out.limits.output_bytes = 64 << 10;
         for (const auto& [name, value] : s.environment) {
-            auto found = value.starts_with(secret_prefix) ? desk.parts_.find_secret(value.substr(secret_prefix.size()))
-                                                          : expected<std::string>(value);
+            auto found = said_or_secret(value);
             if (!found) {
                 return problem{found.error().code, fmt::format("its variable {}: {}", name, found.error().detail)};
             }
@@ -121,14 +158,7 @@ struct mcp_desk::keeper {
     }
 
     void begin(std::int64_t now_ms) {
-        auto made = spec();
-        auto* commands = desk.settings_.sandbox ? desk.parts_.confined : desk.parts_.free;
-        auto started =
-            made
-                ? mcp_connection::start(*commands, "mcp/" + desk.settings_.name + "/" + to_string(make_uuid()),
-                                        std::move(*made), desk.parts_.folder / ".input", wake,
-                                        [me = desk.shared_from_this()](std::string line) { me->note(std::move(line)); })
-                : expected<std::unique_ptr<mcp_connection>>(made.error());
+        auto started = connect();
         if (!started) {
             return fail(started.error().detail, now_ms);
         }
@@ -291,10 +321,22 @@ struct mcp_desk::keeper {
             return;
         }
         if (id) {
-            show_tools(listing->items());
+            show_tools(usable(listing->items()));
         }
         list_call = 0;
         listing.reset();
+    }
+
+    /// Without those that ask for headers which cannot be sent: the protocol wants them left out.
+    std::vector<mcp::tool> usable(std::vector<mcp::tool> found) const {
+        std::erase_if(found, [this](const mcp::tool& tool) {
+            const bool bad = !mcp::has_good_headers(tool.inputSchema);
+            if (bad) {
+                desk.note("[troupe] left out, for its x-mcp-header: " + tool.name);
+            }
+            return bad;
+        });
+        return found;
     }
 
     void show_tools(const std::vector<mcp::tool>& found) {
@@ -416,7 +458,7 @@ struct mcp_desk::keeper {
 
     mcp_desk& desk;
     const runtime::nudge wake;
-    std::unique_ptr<mcp_connection> connection;
+    std::unique_ptr<mcp::transport> connection;
     std::optional<mcp::client_session> session;
     std::map<mcp::call_id, std::uint64_t> tickets;
     std::optional<mcp::listing<mcp::tool>> listing;
@@ -443,8 +485,8 @@ struct mcp_desk::keeper {
 mcp_desk::mcp_desk(runtime::mcp_server settings, mcp_parts parts)
     : settings_(std::move(settings)), parts_(std::move(parts)) {
     shown_.id = settings_.name;
-    shown_.transport = "stdio";
-    shown_.sandbox = settings_.sandbox;
+    shown_.transport = settings_.url.empty() ? "stdio" : "http";
+    shown_.sandbox = settings_.url.empty() && settings_.sandbox;
 }
 
 runtime::nudged_part mcp_desk::part() {

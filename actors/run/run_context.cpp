@@ -234,7 +234,8 @@ std::vector<std::string_view> blobs_of(const run_state& s) {
     std::vector<std::string_view> out;
     const auto add = [&](const std::optional<std::vector<run_image>>& images) {
         if (images) {
-            std::ranges::transform(*images, std::back_inserter(out), [](const run_image& i) { return i.blob; });
+            std::ranges::transform(*images, std::back_inserter(out),
+                                   [](const run_image& i) -> std::string_view { return i.blob; });
         }
     };
     add(s.progress.request.images);

@@ -69,9 +69,12 @@ public:
     /// Feeds a piece; calls `on_event` for each event that is complete. False: a line or an event is over
     /// `line_bytes_max`; the parser is of no more use then.
     bool feed(std::string_view piece, const std::function<void(const sse_event&)>& on_event);
+    /// How long to wait before the stream is asked for again, as it said last.
+    [[nodiscard]] std::optional<std::int64_t> retry_ms() const { return retry_ms_; }
     static constexpr std::size_t line_bytes_max = 8 << 20;
 
 private:
+    std::optional<std::int64_t> retry_ms_;
     bool end_line(const std::function<void(const sse_event&)>& on_event);
 
     std::string line_;

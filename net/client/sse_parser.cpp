@@ -1,5 +1,6 @@
 #include "net/client/http_client.hpp"
 
+#include <charconv>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -69,6 +70,11 @@ bool sse_parser::end_line(const std::function<void(const sse_event&)>& on_event)
             current_.event = text;
         } else if (name == "id" && text.find('\0') == std::string_view::npos) {
             current_.id = text;
+        } else if (name == "retry") {
+            std::int64_t ms = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+            if (error == std::errc() && end == text.data() + text.size() && ms >= 0)
+                retry_ms_ = ms;
         }
     }
     line_.clear();

@@ -1,9 +1,11 @@
 #include "runtime/config/mcp_servers.hpp"
 
+#include "runtime/config/checks.hpp"
 #include "runtime/config/object_list.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace troupe::runtime {
@@ -21,12 +23,17 @@ struct written_server {
     json::raw sandbox;
     json::raw network;
     json::raw time_out_ms;
+    std::string url;
+    std::map<std::string, std::string> headers;
     static constexpr field_rule rules[] = {{.name = "name", .required = true, .min = 1, .max = 24},
-                                           {.name = "command", .required = true, .min = 1, .max = 100},
+                                           {.name = "command", .max = 100},
                                            {.name = "environment", .max = 50},
-                                           {.name = "idempotent", .max = 200}};
+                                           {.name = "idempotent", .max = 200},
+                                           {.name = "url", .max = 2000},
+                                           {.name = "headers", .max = 50}};
 };
-BOOST_DESCRIBE_STRUCT(written_server, (), (name, command, environment, idempotent, sandbox, network, time_out_ms))
+BOOST_DESCRIBE_STRUCT(written_server, (),
+                      (name, command, environment, idempotent, sandbox, network, time_out_ms, url, headers))
 
 struct written_servers {
     std::vector<written_server> items;
@@ -43,12 +50,35 @@ bool read_flag(const json::raw& written, bool otherwise, const std::string& at, 
     return written.is_null() ? otherwise : yes;
 }
 
+/// What a server at an address has no use for, or cannot have.
+void check_remote(const written_server& s, const std::string& at, std::vector<field_error>& wrong) {
+    if (s.url.find('@') != s.url.npos) { // it may hold a password
+        wrong.push_back({at + "/url", "holds a user name; use headers instead"});
+    } else if (const auto bad = check_url(s.url)) {
+        wrong.push_back({at + "/url", *bad});
+    }
+    const bool local = !s.command.empty() || !s.environment.empty() || !s.sandbox.is_null() || !s.network.is_null();
+    if (local) {
+        wrong.push_back({at + "/url", "goes without command, environment, sandbox and network"});
+    }
+    for (const auto& [name, value] : s.headers) {
+        const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-'; };
+        const bool named = !name.empty() && std::all_of(name.begin(), name.end(), plain);
+        if (!named || value.find_first_of(std::string_view("\r\n\0", 3)) != value.npos) {
+            wrong.push_back({at + "/headers/" + name, "is no header"});
+        }
+    }
+}
+
 mcp_server read_server(written_server s, const std::string& at, std::vector<field_error>& wrong) {
     if (!is_plain_name(s.name)) {
         wrong.push_back({at + "/name", "may have a-z, 0-9, - and _ only"});
     }
-    if (s.command.front().empty()) {
-        wrong.push_back({at + "/command", "needs a program"});
+    if (s.url.empty() && (s.command.empty() || s.command.front().empty())) {
+        wrong.push_back({at + "/command", "needs a program, or the server a url"});
+    }
+    if (!s.url.empty()) {
+        check_remote(s, at, wrong);
     }
     for (const auto& [name, value] : s.environment) { // the value may be a key
         if (name.empty() || name.find('=') != name.npos || value.find('\0') != value.npos) {
@@ -65,7 +95,9 @@ mcp_server read_server(written_server s, const std::string& at, std::vector<fiel
             std::move(s.idempotent),
             read_flag(s.sandbox, true, at + "/sandbox", wrong),
             read_flag(s.network, false, at + "/network", wrong),
-            time_out.value_or(mcp_server::time_out_ms_default)};
+            time_out.value_or(mcp_server::time_out_ms_default),
+            std::move(s.url),
+            std::move(s.headers)};
 }
 
 } // namespace

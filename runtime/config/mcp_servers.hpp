@@ -11,7 +11,7 @@
 
 namespace troupe::runtime {
 
-/// A server of the Model Context Protocol that the node starts, as `mcp.servers` lists it.
+/// A server of the Model Context Protocol that the node starts or is connected to, as `mcp.servers` lists it.
 struct mcp_server {
     std::string name;                                ///< [a-z0-9_-]+; tools are mcp_NAME_TOOL.
     std::vector<std::string> command;                ///< Speaks the protocol on its standard input and output.
@@ -20,6 +20,8 @@ struct mcp_server {
     bool sandbox = true;                             ///< False: with the node's own rights, files and network.
     bool network = false;                            ///< In the sandbox.
     std::uint32_t time_out_ms = time_out_ms_default; ///< Of one call.
+    std::string url = {};                            ///< In place of a command: over Streamable HTTP.
+    std::map<std::string, std::string> headers = {}; ///< With the URL. A value may be "secret:NAME".
     static constexpr std::uint32_t time_out_ms_default = 60'000;
 };
 

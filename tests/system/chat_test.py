@@ -105,7 +105,7 @@ class Chat(NodeTest):
                             ({"model": "scout", "messages": [{"role": "user", "content": "x"}], "n": 2}, "/n"),
                             ({"model": "scout", "messages": [{"role": "user", "content": "x"}], "tools": [{}]}, "/tools"),
                             ({"model": "scout", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
-                             "/messages/0/content/0"),
+                             "/messages/0/content/0/image_url/url"),
                             ({"model": "scout", "messages": [{"role": "robot", "content": "x"}]}, "/messages/0/role")):
             reply = self.api.post("/v1/chat/completions", body, base="")
             self.assertEqual((reply.status, reply.json["error"]["param"]), (422, place), (body, reply))

@@ -75,7 +75,7 @@ class OrchestratorTest(NodeTest):
         self.assertIn("worker: custom", done["error"])
 
     def test_others_have_these_tools_where_their_policies_name_them(self):
-        tools = {t["name"] for t in self.api.all("/tools")}
+        tools = {t["name"] for t in self.api.read("/tools")["items"]}
         self.assertLessEqual({"create_task", "assign_task", "list_tasks", "list_agents", "git_bisect", "remember"}, tools)
         plain = self.api.create("/runs", {"goal": "Share it out", "model": self.model})["id"]
         self.assertIn("list_agents", str(self.api.all(f"/runs/{plain}/steps")) + str(self.ended(plain)))

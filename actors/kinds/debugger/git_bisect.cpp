@@ -25,7 +25,7 @@ git clone -q --shared . "$base/work"
 cd "$base/work"
 git rev-parse -q --verify "$BISECT_GOOD^{commit}" >/dev/null || { echo "there is no revision $BISECT_GOOD" >&2; exit 125; }
 git rev-parse -q --verify "$BISECT_BAD^{commit}" >/dev/null || { echo "there is no revision $BISECT_BAD" >&2; exit 125; }
-git bisect start -q "$BISECT_BAD" "$BISECT_GOOD" --
+git bisect start "$BISECT_BAD" "$BISECT_GOOD" --
 git bisect run sh -c "$BISECT_COMMAND" || exit 125
 )sh";
 
