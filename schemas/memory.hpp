@@ -14,7 +14,7 @@ inline constexpr std::size_t memory_notes_max = 200;
 inline constexpr std::size_t note_bytes_max = 4'000;
 inline constexpr std::size_t note_key_bytes_max = 100;
 
-/// PUT /agents/{id}/memory/{key}
+/// PUT /agents/{id}/memory/{note}
 struct note_body {
     std::string text;
     static constexpr field_rule rules[] = {{.name = "text",

@@ -50,7 +50,7 @@ net::handler change(const runtime::services& s, std::string_view type, int statu
 
 std::string put_payload(const request& r) {
     const auto body = from_json<note_body>(r.body, strictness::input); // the edge has checked it
-    return to_json(put_note{std::string(r.param("key")), body ? body->text : std::string()});
+    return to_json(put_note{std::string(r.param("note")), body ? body->text : std::string()});
 }
 
 } // namespace
@@ -58,7 +58,7 @@ std::string put_payload(const request& r) {
 std::vector<net::route> memory_routes(const runtime::services& s) {
     const std::vector<net::query_parameter> which{
         {"id", "The agent's id or name.", R"({"type":"string"})", R"("scout")"},
-        {"key", "What the note is about.", R"({"type":"string","maxLength":100})", R"("database")"}};
+        {"note", "What the note is about.", R"({"type":"string","maxLength":100})", R"("database")"}};
     const std::vector<net::query_parameter> agent{which.front()};
     return {{.verb = verb::get,
              .path = "/agents/{id}/memory",
@@ -71,7 +71,7 @@ std::vector<net::route> memory_routes(const runtime::services& s) {
              .errors = {code::not_found},
              .run = [&s](const request& r, const responder& respond) { read(s, r, respond); }},
             {.verb = verb::put,
-             .path = "/agents/{id}/memory/{key}",
+             .path = "/agents/{id}/memory/{note}",
              .operation = "put_agent_note",
              .summary = "Has an agent remember something, in place of the note of that key.",
              .tag = "agents",
@@ -83,7 +83,7 @@ std::vector<net::route> memory_routes(const runtime::services& s) {
              .reply_headers = net::changed_headers(),
              .run = change(s, wire_name<put_note>::value, 200, put_payload)},
             {.verb = verb::del,
-             .path = "/agents/{id}/memory/{key}",
+             .path = "/agents/{id}/memory/{note}",
              .operation = "delete_agent_note",
              .summary = "Has an agent forget a note.",
              .tag = "agents",
@@ -93,7 +93,7 @@ std::vector<net::route> memory_routes(const runtime::services& s) {
              .errors = {code::not_found},
              .reply_headers = net::changed_headers(),
              .run = change(s, wire_name<remove_note>::value, 204,
-                           [](const request& r) { return to_json(remove_note{std::string(r.param("key"))}); })}};
+                           [](const request& r) { return to_json(remove_note{std::string(r.param("note"))}); })}};
 }
 
 } // namespace troupe::actors

@@ -38,7 +38,12 @@ void client_session::open(std::int64_t now_ms) {
         return;
     if (!settings_.probe)
         return initialize(now_ms);
+    probe(now_ms);
+}
+
+void client_session::probe(std::int64_t now_ms) {
     state_ = state::probing;
+    ++probes_;
     handshake_id_ = ++last_wire_id_;
     handshake_deadline_ms_ = deadline(now_ms, settings_.probe_time_out_ms);
     send_or_drop(rpc_request{handshake_id_, "server/discover", {R"({"_meta":{)" + modern_meta() + "}}"}});

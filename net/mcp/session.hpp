@@ -179,6 +179,7 @@ private:
     };
 
     // session.cpp: opening, calls, time, what is told and sent
+    void probe(std::int64_t now_ms);
     void initialize(std::int64_t now_ms);
     void become_open(era spoken, std::string version, const json::value& said);
     expected<call_id> begin(std::string_view method, const json::raw& params, std::int64_t now_ms, call_options options,
@@ -219,6 +220,7 @@ private:
     session_settings settings_;
     std::string client_info_;
     state state_ = state::idle;
+    int probes_ = 0;
     era era_ = era::modern;
     std::int64_t last_wire_id_ = 0;
     std::int64_t handshake_id_ = 0;

@@ -8,6 +8,21 @@ namespace troupe::net::mcp {
 
 namespace {
 
+constexpr std::int64_t unsupported_version = -32022;
+constexpr int probes_max = 2;
+
+/// It refuses the revision, and names it among those that it speaks.
+bool wants_modern(const rpc_error& e) {
+    const auto data = e.code == unsupported_version ? json::document::parse(e.data.text)
+                                                    : expected<json::document>(problem{code::not_found, {}});
+    const auto spoken =
+        data && data->root().type() == json::kind::object ? data->root().find("supported") : std::nullopt;
+    bool named = false;
+    if (spoken && spoken->type() == json::kind::array)
+        spoken->each_element([&](const json::value& v) { named = named || v.as_string() == modern_version; });
+    return named;
+}
+
 struct question_method {
     std::string_view method;
     std::string_view capability; ///< Of the client.
@@ -80,7 +95,7 @@ void client_session::take(const rpc_result& message, std::int64_t now_ms) {
 void client_session::take(const rpc_failure& message, std::int64_t now_ms) {
     const bool of_handshake = handshake_id_ != 0 && message.id && *message.id == rpc_id(handshake_id_);
     if (state_ == state::probing && (of_handshake || !message.id))
-        return initialize(now_ms);
+        return probes_ < probes_max && wants_modern(message.error) ? probe(now_ms) : initialize(now_ms);
     if (of_handshake)
         return fail({code::unavailable, "the MCP server refuses to begin: " + meaning_of(message.error).detail});
     if (const auto id = message.id ? call_of(*message.id) : std::nullopt)

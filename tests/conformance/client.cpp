@@ -197,7 +197,11 @@ int main(int argc, char** argv) {
     if (!call_wanted(c)) {
         for (const auto& t : tools) {
             if (has_good_headers(t.inputSchema)) {
-                const auto done = c.call("tools/call", named_params(t.name, arguments_for(t)));
+                // One scenario asks what came of a schema: it is echoed as it was read.
+                const auto arguments = t.name == "json_schema_echo"
+                                           ? json::raw{R"({"schema":)" + tools.front().inputSchema.text + "}"}
+                                           : arguments_for(t);
+                const auto done = c.call("tools/call", named_params(t.name, arguments));
                 std::cerr << t.name << ": " << (done ? done->text : done.error().detail) << "\n";
             }
         }

@@ -54,11 +54,11 @@ class RunHistoryContract(McpServerContract):
     def memory(self, agent):
         self.drive("get_agent_memory", 200, id=agent)
         self.drive("get_agent_memory", 404, id="nobody")
-        self.drive("put_agent_note", 200, id=agent, key="database", body=self.example("put_agent_note"))
-        self.drive("put_agent_note", 404, id="nobody", key="database", body={"text": "x"})
-        self.drive("put_agent_note", 422, id=agent, key="database", body={"text": ""}, lenient=True)
-        self.drive("delete_agent_note", 204, id=agent, key="database")
-        self.drive("delete_agent_note", 404, id=agent, key="database")
+        self.drive("put_agent_note", 200, id=agent, note="database", body=self.example("put_agent_note"))
+        self.drive("put_agent_note", 404, id="nobody", note="database", body={"text": "x"})
+        self.drive("put_agent_note", 422, id=agent, note="database", body={"text": ""}, lenient=True)
+        self.drive("delete_agent_note", 204, id=agent, note="database")
+        self.drive("delete_agent_note", 404, id=agent, note="database")
 
     def chat(self):
         self.drive("create_agent", 201, body={"name": "talker", "model": "rehearsal"})
