@@ -62,6 +62,24 @@ BOOST_AUTO_TEST_CASE(any_error_of_the_probe_leads_to_initialize) {
     BOOST_TEST(s.request().method == "initialize");
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_refuses_the_revision_and_names_it_is_asked_once_more) {
+    const auto refusal = [](mcp_session& s, const std::string& supported) {
+        s.say(rpc_failure{s.request().id, {-32022, "not that", {R"({"supported":[)" + supported + "]}"}}});
+        return s.request().method;
+    };
+    mcp_session s;
+    s.session.open(0);
+    BOOST_TEST(refusal(s, R"("2027-01-01","2026-07-28")") == "server/discover");
+    BOOST_TEST(s.session.is_probing());
+    mcp_session twice;
+    twice.session.open(0);
+    twice.say(rpc_failure{twice.request().id, {-32022, "no", {R"({"supported":["2026-07-28"]})"}}});
+    BOOST_TEST(refusal(twice, R"("2026-07-28")") == "initialize"); // it cannot go on like that for ever
+    mcp_session other;
+    other.session.open(0);
+    BOOST_TEST(refusal(other, R"("2025-11-25")") == "initialize");
+}
+
 BOOST_AUTO_TEST_CASE(a_probe_without_answer_leads_to_initialize) {
     mcp_session s({.probe_time_out_ms = 100});
     s.session.open(0);
