@@ -206,10 +206,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return servers.error();
     }
     me.free_sandbox = runtime::make_sandbox(runtime::sandbox_mode::none, commands, runner);
-    me.mcp = std::make_unique<mcp_hub>(
-        std::move(*servers),
-        mcp_parts{me.sandbox.get(), me.free_sandbox.get(), std::filesystem::absolute(settings.data) / "mcp", *secrets},
-        me.node->parts().store->who().default_organization);
+    me.mcp_access = tokens_for(*servers, me.token_parts());
+    me.mcp =
+        std::make_unique<mcp_hub>(std::move(*servers),
+                                  mcp_parts{me.sandbox.get(), me.free_sandbox.get(),
+                                            std::filesystem::absolute(settings.data) / "mcp", *secrets, me.mcp_access},
+                                  me.node->parts().store->who().default_organization);
     me.moved = std::make_unique<moved_commands>(*me.node, *me.sandbox);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
                                                          std::filesystem::absolute(settings.data) / "projects");

@@ -8,6 +8,7 @@
 #include "actors/approval/approval_routes.hpp"
 #include "actors/compliance/compliance_routes.hpp"
 #include "actors/erasure/erasure_routes.hpp"
+#include "actors/mcp/mcp_auth_routes.hpp"
 #include "actors/mcp/mcp_routes.hpp"
 #include "actors/memory/memory_routes.hpp"
 #include "actors/project/project_routes.hpp"
@@ -79,6 +80,7 @@ std::vector<net::route> application::impl::routes() {
                          cassette_routes(*cassettes),
                          tool_routes(),
                          mcp_routes(*mcp),
+                         mcp_auth_routes(mcp_access, mcp->organization()),
                          own_routes ? own_routes(parts) : std::vector<net::route>()}) {
         std::move(feature.begin(), feature.end(), std::back_inserter(out));
     }
@@ -153,6 +155,23 @@ net::server_hooks application::impl::edge_hooks() {
     }
     serve_mcp(hooks);
     return hooks;
+}
+
+/// Tokens for MCP servers are secrets of the default organization.
+mcp_token_parts application::impl::token_parts() {
+    mcp_token_parts out;
+    const auto whose = [this] { return node->parts().store->who().default_organization; };
+    out.find_secret = [this, whose](std::string_view name) { return vault->reveal(whose(), name); };
+    out.keep_secret = [this, whose](std::string_view name, std::string_view value) {
+        return vault->keep(whose(), name, value);
+    };
+    out.redirect_uri = [this] {
+        const auto now = edge.load();
+        const auto own =
+            settings.identity_public_url.empty() ? now ? now->url() : std::string() : settings.identity_public_url;
+        return own.empty() ? own : own + "/api/v1/mcp/oauth/callback";
+    };
+    return out;
 }
 
 /// The routes of all others, once more: as tools. What is wrong in them the edge refuses.

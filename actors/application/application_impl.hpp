@@ -52,6 +52,7 @@ struct application::impl {
     std::unique_ptr<runtime::sandbox> sandbox;
     std::unique_ptr<runtime::sandbox> free_sandbox; ///< For MCP servers that are to have the node's own rights.
     std::unique_ptr<run_desks> desks;
+    mcp_token_table mcp_access;
     std::unique_ptr<mcp_hub> mcp;
     std::unique_ptr<moved_commands> moved;
     std::unique_ptr<project_workspaces> workspaces;
@@ -86,6 +87,7 @@ struct application::impl {
     [[nodiscard]] net::server_settings edge_settings() const;
     [[nodiscard]] net::server_hooks edge_hooks();
     void serve_mcp(net::server_hooks& hooks);
+    [[nodiscard]] mcp_token_parts token_parts();
     expected<std::shared_ptr<net::server>> start_edge(net::server_settings& s, net::server_hooks hooks);
     void show_io_threads(unsigned threads);
     expected<void> write_node_file(const std::string& url) const;

@@ -118,6 +118,12 @@ struct mcp_desk::keeper {
             }
             s.headers.emplace_back(name, std::move(*found));
         }
+        if (const auto found = desk.parts_.tokens.find(desk.settings_.name); found != desk.parts_.tokens.end()) {
+            s.authorization = [tokens = found->second] { return tokens->authorization(); };
+            s.challenged = [tokens = found->second](int status, std::string_view asks, const auto& sent) {
+                return tokens->challenged(status, asks, sent);
+            };
+        }
         return mcp::make_http_transport(std::move(s), wake);
     }
 

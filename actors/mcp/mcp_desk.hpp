@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/mcp/mcp_connection.hpp"
+#include "actors/mcp/mcp_tokens.hpp"
 #include "net/mcp/messages.hpp"
 #include "runtime/config/mcp_servers.hpp"
 #include "runtime/process/sandbox.hpp"
@@ -29,6 +30,7 @@ struct mcp_parts {
     runtime::sandbox* free = nullptr; ///< For servers that are to have the node's own rights.
     std::filesystem::path folder;     ///< A folder below it for each server, which is all that it may write to.
     std::function<expected<std::string>(std::string_view name)> find_secret;
+    mcp_token_table tokens = {}; ///< Of servers that are reached over HTTP.
 };
 
 /// One server: an actor that keeps the connection to it, and the place where threads wait for its answers. The

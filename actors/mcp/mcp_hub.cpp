@@ -112,6 +112,13 @@ mcp_hub::mcp_hub(std::vector<runtime::mcp_server> servers, const mcp_parts& part
                 offer_tools(server, found);
             }
         };
+        if (const auto tokens = parts.tokens.find(name); tokens != parts.tokens.end()) {
+            tokens->second->on_authorized = [weak = std::weak_ptr(desk)] {
+                if (const auto server = weak.lock()) {
+                    server->restart();
+                }
+            };
+        }
         servers_.emplace(std::move(name), desk);
     }
 }

@@ -1,5 +1,6 @@
 #include "actors/mcp/mcp_tokens.hpp"
 
+#include "net/http/text.hpp"
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/log.hpp"
 
@@ -11,6 +12,12 @@
 namespace troupe::actors {
 
 namespace mcp = net::mcp;
+
+namespace {
+
+constexpr std::string_view secret_prefix = "secret:";
+
+} // namespace
 
 mcp_tokens::mcp_tokens(std::string server, mcp::oauth_settings settings, mcp_token_parts parts, bool by_credentials)
     : server_(std::move(server)),
@@ -114,7 +121,21 @@ expected<std::string> mcp_tokens::ask_person(const mcp::auth_challenge& challeng
             return mcp::authorization_url(waiting_->request);
         }
     }
-    auto begun = mcp::begin_authorization(settings_, challenge, now ? &*now : nullptr, fetch_);
+    auto settings = settings_;
+    if (parts_.redirect_uri) {
+        settings.redirect_uri = parts_.redirect_uri();
+    }
+    if (settings.client_secret.starts_with(secret_prefix)) {
+        auto found = parts_.find_secret(settings.client_secret.substr(secret_prefix.size()));
+        if (!found) {
+            return noted({found.error().code, "its client_secret: " + found.error().detail});
+        }
+        settings.client_secret = std::move(*found);
+    }
+    if (settings.redirect_uri.empty()) {
+        return problem{code::unavailable, "The node does not listen yet: ask again in a moment."};
+    }
+    auto begun = mcp::begin_authorization(settings, challenge, now ? &*now : nullptr, fetch_);
     if (!begun) {
         return noted(begun.error());
     }
@@ -259,6 +280,25 @@ problem mcp_tokens::noted(problem p) {
 std::optional<mcp::oauth_grant> mcp_tokens::grant() const {
     const std::scoped_lock lock(mutex_);
     return grant_;
+}
+
+mcp_token_table tokens_for(const std::vector<runtime::mcp_server>& servers, const mcp_token_parts& parts) {
+    mcp_token_table out;
+    for (const auto& server : servers) {
+        const bool says_itself = std::any_of(server.headers.begin(), server.headers.end(), [](const auto& header) {
+            return net::lower_case(header.first) == "authorization";
+        });
+        if (server.url.empty() || says_itself) {
+            continue;
+        }
+        mcp::oauth_settings settings;
+        settings.server_url = server.url;
+        settings.client_id = server.client_id;
+        settings.client_secret = server.client_secret;
+        settings.scopes = server.scopes;
+        out.emplace(server.name, std::make_shared<mcp_tokens>(server.name, std::move(settings), parts));
+    }
+    return out;
 }
 
 } // namespace troupe::actors

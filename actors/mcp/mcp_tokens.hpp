@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/mcp/oauth_client.hpp"
+#include "runtime/config/mcp_servers.hpp"
 #include "schemas/mcp_auth.hpp"
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace troupe::actors {
 
@@ -18,6 +20,8 @@ namespace troupe::actors {
 struct mcp_token_parts {
     std::function<expected<std::string>(std::string_view name)> find_secret; ///< `not_found`: there is none.
     std::function<expected<void>(std::string_view name, std::string_view value)> keep_secret;
+    /// Where browsers come back to, of the moment; empty: they cannot yet. None: as the settings say.
+    std::function<std::string()> redirect_uri = {};
     net::mcp::oauth_fetch fetch = {}; ///< None: `net::mcp::guarded_fetch` of the server.
     std::function<timestamp()> now = system_now;
 };
@@ -89,5 +93,8 @@ private:
 
 /// Those of all servers, by name.
 using mcp_token_table = std::map<std::string, std::shared_ptr<mcp_tokens>, std::less<>>;
+
+/// Of those that are reached over HTTP and whose headers do not say the authorization themselves.
+mcp_token_table tokens_for(const std::vector<runtime::mcp_server>& servers, const mcp_token_parts& parts);
 
 } // namespace troupe::actors

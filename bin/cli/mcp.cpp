@@ -2,10 +2,13 @@
 #include "bin/cli/commands.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/text.hpp"
+#include "schemas/mcp_auth.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 /// Servers of the Model Context Protocol that the node is connected to.
@@ -68,6 +71,46 @@ expected<int> mcp_list(context& c) {
     return print_document<server_list_document>(c, (*node)->get("/mcp/servers/installed"), [&](const auto& list) {
         return list.items.empty() ? std::string(none_words) : shown(c.out_screen(), list.items);
     });
+}
+
+/// Prints what to open, and waits until somebody did.
+expected<int> mcp_auth(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto path = path_of(c, "/auth");
+    if (c.args().has("forget")) {
+        return print_done(c, (*node)->remove(path), "Its tokens are forgotten.");
+    }
+    auto begun = (*node)->post(path, "");
+    if (!begun) {
+        return begun.error();
+    }
+    auto now = from_json<mcp_auth_document>(*begun, strictness::stored);
+    if (!now || !now->url) {
+        return now ? problem{code::conflict, "The server asks for no authorization."} : now.error();
+    }
+    c.print(fmt::format("Open this in a browser:\n\n  {}\n\n", *now->url));
+    if (c.args().has("detach")) {
+        return 0;
+    }
+    c.note("It waits until somebody did. Ctrl-C ends the waiting only.");
+    for (int unclear = 0; now->status != mcp_auth_status::authorized;) {
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+        const auto shown = (*node)->get(path);
+        now = shown ? from_json<mcp_auth_document>(*shown, strictness::stored)
+                    : expected<mcp_auth_document>(shown.error());
+        if (!now) {
+            return now.error();
+        }
+        unclear += now->url || now->status == mcp_auth_status::authorized ? 0 : 1; // the code is changed for a token
+        if (now->error || unclear > 20) {
+            return problem{code::unauthenticated, now->error.value_or("The authorization took too long.")};
+        }
+    }
+    c.print(fmt::format("The node is authorized at {}.\n", clean_line(now->issuer.value_or("the server"))));
+    return 0;
 }
 
 expected<int> mcp_tools(context& c) {
@@ -156,6 +199,14 @@ std::vector<command> mcp_commands() {
              {},
              "troupe mcp list",
              mcp_list},
+            {"mcp auth",
+             "Let the node in at a server that asks for OAuth: shows what to open, and waits.",
+             {.flags = {{"detach", "", "Only show what to open.", 'd'}, {"forget", "", "Forget its tokens."}},
+              .operands = "SERVER",
+              .operands_min = 1,
+              .operands_max = 1},
+             "troupe mcp auth far",
+             mcp_auth},
             {"mcp tools",
              "Their tools, as agents call them.",
              {.operands = "[SERVER]", .operands_max = 1},

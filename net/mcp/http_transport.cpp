@@ -25,6 +25,7 @@ constexpr int resumptions_max = 10;                   ///< Of one stream.
 constexpr std::int64_t retry_first_ms = 1'000;
 constexpr std::int64_t retry_ms_max = 30'000;
 constexpr std::size_t session_bytes_max = 1024;
+constexpr int attempts_max = 4; ///< With other tokens.
 
 /// One request whose answer comes on a thread of its own.
 struct post {
@@ -93,7 +94,8 @@ private:
     // On any thread.
     client_request request_for(const rpc_message* message, std::string text);
     void ask(const rpc_request& request, std::string text, const std::stop_token& stop);
-    expected<client_response> once(client_request call, exchange& e, const std::stop_token& stop);
+    expected<client_response> once(const client_request& call, exchange& e, const std::stop_token& stop);
+    expected<client_response> attempt(client_request call, exchange& e, const std::stop_token& stop);
     void take_head(const client_response& head);
     void take(std::string_view text, exchange& e);
     void refuse(const rpc_request& request, std::string why);
@@ -158,7 +160,7 @@ void http_transport::send_one(const std::string& text, const std::stop_token& st
         auto call = request_for(&message, text);
         call.time_out_ms = settings_.short_time_out_ms;
         exchange e;
-        (void)once(std::move(call), e, stop); // nothing is to be answered; a server that is away shows in the next call
+        (void)once(call, e, stop); // nothing is to be answered; a server that is away shows in the next call
     }
     if (cancels) {
         cancel(*told);
@@ -197,7 +199,7 @@ void http_transport::listen() {
             if (!e.last_event.empty()) {
                 call.headers.emplace_back("Last-Event-ID", e.last_event);
             }
-            const auto answer = once(std::move(call), e, stop);
+            const auto answer = once(call, e, stop);
             if (answer && answer->status / 100 == 4) {
                 return; // it has none
             }
@@ -260,7 +262,7 @@ void http_transport::ask(const rpc_request& request, std::string text, const std
         auto call = request_for(nullptr, {});
         call.headers.emplace_back("Accept", "text/event-stream");
         call.headers.emplace_back("Last-Event-ID", e.last_event);
-        answer = once(std::move(call), e, stop);
+        answer = once(call, e, stop);
         if (answer && answer->status / 100 == 4) {
             break;
         }
@@ -277,7 +279,33 @@ void http_transport::ask(const rpc_request& request, std::string text, const std
     }
 }
 
-expected<client_response> http_transport::once(client_request call, exchange& e, const std::stop_token& stop) {
+/// As often as an authorization changes something.
+expected<client_response> http_transport::once(const client_request& call, exchange& e, const std::stop_token& stop) {
+    for (int attempts = 1;; ++attempts) {
+        auto with_token = call;
+        auto token = settings_.authorization ? settings_.authorization()
+                                             : expected<std::optional<std::string>>(std::optional<std::string>());
+        if (!token) {
+            return token.error();
+        }
+        if (*token) {
+            with_token.headers.emplace_back("Authorization", **token);
+        }
+        auto answer = attempt(std::move(with_token), e, stop);
+        const bool refused = answer && (answer->status == 401 || answer->status == 403);
+        if (!refused || !settings_.challenged || e.answered || attempts == attempts_max) {
+            return answer;
+        }
+        const auto asks = answer->headers.find("www-authenticate");
+        if (auto better = settings_.challenged(
+                answer->status, asks == answer->headers.end() ? std::string_view() : asks->second, *token);
+            !better) {
+            return better.error();
+        }
+    }
+}
+
+expected<client_response> http_transport::attempt(client_request call, exchange& e, const std::stop_token& stop) {
     bool is_stream = false;
     bool fits = true;
     std::string body;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace troupe::runtime {
@@ -13,6 +14,15 @@ namespace troupe::runtime {
 namespace {
 
 constexpr std::uint32_t time_ms_max = 3'600'000;
+
+struct written_oauth {
+    std::string client_id;
+    std::string client_secret;
+    std::vector<std::string> scopes;
+    static constexpr field_rule rules[] = {
+        {.name = "client_id", .max = 2000}, {.name = "client_secret", .max = 2000}, {.name = "scopes", .max = 50}};
+};
+BOOST_DESCRIBE_STRUCT(written_oauth, (), (client_id, client_secret, scopes))
 
 /// As it is written: a file has numbers and truth values as text.
 struct written_server {
@@ -25,6 +35,7 @@ struct written_server {
     json::raw time_out_ms;
     std::string url;
     std::map<std::string, std::string> headers;
+    std::optional<written_oauth> oauth;
     static constexpr field_rule rules[] = {{.name = "name", .required = true, .min = 1, .max = 24},
                                            {.name = "command", .max = 100},
                                            {.name = "environment", .max = 50},
@@ -33,7 +44,7 @@ struct written_server {
                                            {.name = "headers", .max = 50}};
 };
 BOOST_DESCRIBE_STRUCT(written_server, (),
-                      (name, command, environment, idempotent, sandbox, network, time_out_ms, url, headers))
+                      (name, command, environment, idempotent, sandbox, network, time_out_ms, url, headers, oauth))
 
 struct written_servers {
     std::vector<written_server> items;
@@ -79,6 +90,8 @@ mcp_server read_server(written_server s, const std::string& at, std::vector<fiel
     }
     if (!s.url.empty()) {
         check_remote(s, at, wrong);
+    } else if (s.oauth) {
+        wrong.push_back({at + "/oauth", "goes with a url"});
     }
     for (const auto& [name, value] : s.environment) { // the value may be a key
         if (name.empty() || name.find('=') != name.npos || value.find('\0') != value.npos) {
@@ -97,7 +110,10 @@ mcp_server read_server(written_server s, const std::string& at, std::vector<fiel
             read_flag(s.network, false, at + "/network", wrong),
             time_out.value_or(mcp_server::time_out_ms_default),
             std::move(s.url),
-            std::move(s.headers)};
+            std::move(s.headers),
+            s.oauth ? std::move(s.oauth->client_id) : std::string(),
+            s.oauth ? std::move(s.oauth->client_secret) : std::string(),
+            s.oauth ? std::move(s.oauth->scopes) : std::vector<std::string>()};
 }
 
 } // namespace

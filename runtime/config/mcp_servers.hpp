@@ -22,6 +22,10 @@ struct mcp_server {
     std::uint32_t time_out_ms = time_out_ms_default; ///< Of one call.
     std::string url = {};                            ///< In place of a command: over Streamable HTTP.
     std::map<std::string, std::string> headers = {}; ///< With the URL. A value may be "secret:NAME".
+    /// Of a client that was registered beforehand; empty: the node registers itself where it has to.
+    std::string client_id = {};
+    std::string client_secret = {};       ///< May be "secret:NAME".
+    std::vector<std::string> scopes = {}; ///< Beside those that the server asks for.
     static constexpr std::uint32_t time_out_ms_default = 60'000;
 };
 

@@ -1,8 +1,17 @@
 """The operations of the node as a server of the Model Context Protocol, for contract_test.py. What they do: mcp_server_test.py."""
 
 import http.client
+import urllib.parse
+import urllib.request
 
 BOTH = {"Accept": "application/json, text/event-stream"}
+
+
+class Stay(urllib.request.HTTPErrorProcessor):
+    """A redirect is an answer."""
+
+    def http_response(self, request, response):
+        return response
 
 
 class McpServerContract:
@@ -17,6 +26,16 @@ class McpServerContract:
         self.drive("delete_mcp", 401, headers={"Mcp-Session-Id": session}, key="wrong")
         self.open_stream(session)
         self.drive("delete_mcp", 204, headers={"Mcp-Session-Id": session})
+
+    def let_in(self):
+        """At a server that asks for OAuth (tests/system/mcp_auth_test.py)."""
+        for operation in ("get_mcp_auth", "begin_mcp_auth", "forget_mcp_auth"):
+            self.drive(operation, 404, id="small")
+        self.drive("get_mcp_auth", 200, id="guarded")
+        url = self.drive("begin_mcp_auth", 200, id="guarded").json["url"]
+        back = urllib.request.build_opener(Stay).open(url, timeout=30).headers["Location"]
+        self.drive("finish_mcp_authorization", 200, query=dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query)))
+        self.drive("forget_mcp_auth", 200, id="guarded")
 
     def open_stream(self, session):
         """A stream has no end: the node is asked itself, and only for the head of its answer."""

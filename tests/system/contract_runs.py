@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from tests.system.contract_mcp import McpServerContract
+from tests.system.mcp_auth_test import Guarded
 from tests.system.node import poll
 
 SERVER = Path(__file__).resolve().parent / "mcp_server.py"
@@ -21,7 +22,11 @@ class RunHistoryContract(McpServerContract):
         server = self.folder / "data/mcp/small"
         server.mkdir(parents=True)
         shutil.copy(SERVER, server / "server.py")
-        servers = [{"name": "small", "command": ["python3", "server.py"]}]
+        self.guarded = Guarded()
+        self.addCleanup(self.guarded.server_close)
+        self.addCleanup(self.guarded.shutdown)
+        servers = [{"name": "small", "command": ["python3", "server.py"]},
+                   {"name": "guarded", "url": self.guarded.origin + "/mcp"}]
         return "--model.cassettes", folder, "--mcp.servers", json.dumps(servers)
 
     def run_history(self, run):

@@ -565,6 +565,7 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         self.servers()
         self.live(agent)
         self.secrets()
+        self.let_in()
         self.audit()
         self.backups()
         ada, grace = self.login()

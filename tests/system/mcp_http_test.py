@@ -157,7 +157,7 @@ class McpHttpTest(NodeTest):
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))
             port = nobody.getsockname()[1]
-            _, api = self.connected({"name": "closed", "url": server.url}, {"name": "away", "url": f"http://127.0.0.1:{port}/mcp"})
+            _, api = self.connected({"name": "closed", "url": server.url, "headers": {"Authorization": "Bearer wrong"}}, {"name": "away", "url": f"http://127.0.0.1:{port}/mcp"})
             closed = poll("the refusal", lambda: (lambda h: h if h["status"] == "error" else None)(self.health(api, "closed")))
             self.assertIn("401", closed["error"])
             away = poll("the error", lambda: (lambda h: h if h["status"] == "error" else None)(self.health(api, "away")))
