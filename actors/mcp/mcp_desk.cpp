@@ -185,7 +185,7 @@ struct mcp_desk::keeper {
 
     /// The connection is of no more use.
     void fail(const std::string& why, std::int64_t now_ms) {
-        if (session && session->is_probing()) {
+        if (session && session->is_probing() && desk.settings_.url.empty()) {
             probe = false; // it may have ended because it does not know the probe
         }
         if (now_ms - begun_ms > settled_ms) {

@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view meta_version = "io.modelcontextprotocol/protocolVersion";
 constexpr std::size_t header_bytes_max = 8 << 10;
 constexpr std::size_t headers_max = 32; ///< Of one tool.
+constexpr std::size_t tools_max = 20'000;
 
 const json::raw* params_of(const rpc_message& message) {
     if (const auto* request = std::get_if<rpc_request>(&message))
@@ -63,6 +64,8 @@ void custom_headers::learn(const json::raw& page) {
     const auto tools = parsed ? parsed->root().find("tools") : std::nullopt;
     if (!tools || tools->type() != json::kind::array)
         return;
+    if (by_tool_.size() > tools_max) // a server that renames them for ever
+        by_tool_.clear();
     tools->each_element([&](const json::value& tool) {
         const auto schema = tool.type() == json::kind::object ? tool.find("inputSchema") : std::nullopt;
         if (schema && schema->type() == json::kind::object)

@@ -24,6 +24,7 @@ constexpr std::size_t waiting_bytes_max = 32U << 20U; ///< Of what came, and of 
 constexpr int resumptions_max = 10;                   ///< Of one stream.
 constexpr std::int64_t retry_first_ms = 1'000;
 constexpr std::int64_t retry_ms_max = 30'000;
+constexpr std::int64_t listen_again_ms = 500; ///< At least, whatever the server says.
 constexpr std::size_t session_bytes_max = 1024;
 constexpr int attempts_max = 4; ///< With other tokens.
 
@@ -204,6 +205,7 @@ void http_transport::listen() {
                 return; // it has none
             }
             wait_ms = e.retry_ms.value_or(answer ? retry_first_ms : std::min(wait_ms * 2, retry_ms_max));
+            wait_ms = std::max(wait_ms, listen_again_ms);
             if (!pause(wait_ms, stop)) {
                 return;
             }
@@ -215,6 +217,11 @@ void http_transport::end_session() {
     auto call = request_for(nullptr, {});
     if (session_.empty()) {
         return;
+    }
+    if (settings_.authorization) {
+        if (const auto token = settings_.authorization(); token && *token) {
+            call.headers.emplace_back("Authorization", **token);
+        }
     }
     call.method = "DELETE";
     call.time_out_ms = settings_.short_time_out_ms;
@@ -272,6 +279,9 @@ void http_transport::ask(const rpc_request& request, std::string text, const std
     }
     if (!answer) {
         refuse(request, answer.error().detail);
+        if (answer.error().code == code::connection_failed) { // nobody is there, whatever is asked next
+            over(answer.error().detail);
+        }
     } else if (answer->status / 100 != 2) {
         refuse(request, fmt::format("the MCP server answers with status {}", answer->status));
     } else {
@@ -401,8 +411,11 @@ void http_transport::refuse(const rpc_request& request, std::string why) {
 }
 
 void http_transport::over(std::string why) {
-    const std::scoped_lock lock(mutex_);
-    ended_ = ended_.value_or(std::move(why));
+    {
+        const std::scoped_lock lock(mutex_);
+        ended_ = ended_.value_or(std::move(why));
+    }
+    on_change_();
 }
 
 bool http_transport::pause(std::int64_t ms, const std::stop_token& stop) {

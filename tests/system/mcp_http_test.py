@@ -130,10 +130,13 @@ class McpHttpTest(NodeTest):
         self.assertGreaterEqual(wrong.status, 400)
         # It comes back when the other node does.
         far.kill9()
-        poll("the loss is seen", lambda: self.execute(api, "mcp_far_list_tasks").status != 200)
+        poll("the loss is seen", lambda: self.execute(api, "mcp_far_list_tasks").status == 503)
+        lost = poll("it is said", lambda: (lambda h: h if h["status"] == "error" else None)(self.health(api, "far")))
+        self.assertGreaterEqual(lost["restarts"], 1)
         far.flags += ["--listen", far.url.removeprefix("http://")]  # the address that the other one knows
         far.start()
         poll("it works again", lambda: self.execute(api, "mcp_far_list_tasks").status == 200)
+        self.assertEqual(api.read("/mcp/servers/installed")["items"][0]["protocol_version"], "2026-07-28")
 
     def test_an_older_server_with_sessions_streams_and_a_key(self):
         server = self.server()
