@@ -85,11 +85,8 @@ class BudgetsTest(NodeTest):
         ids = self.start_many("hang", self.agent(cost_micros=limit))
         poll("calls that hang", lambda: len(self.provider.log("hang")) > 2)
         self.one.kill9()
-        asked = len(self.provider.log("hang"))
         self.one.start()
         self.api = self.one.client()
-        runs = [self.api.read(f"/runs/{i}") for i in ids]
-        self.assertTrue(any(r["status"] not in RUN_ENDS for r in runs) or asked > 0)
         for i in ids:
             self.api.request("POST", f"/runs/{i}/cancel", {"reason": "the test ends"})
         runs = self.ends(ids)
@@ -108,8 +105,8 @@ class BudgetsTest(NodeTest):
         self.assertIn("tokens of models a day", run["error"])
         wrong = self.api.request("POST", "/agents", {"name": "x", "limits_per_day": {"cost_micros": -1}})
         self.status(wrong, 422)
-        unpriced = self.api.create("/agents", {"name": "y", "model": "rehearsal", "limits_per_day": {"cost_micros": 5}})["id"]
-        run = self.api.wait_run(self.api.create("/runs", {"goal": "x", "agent_id": unpriced})["id"])
-        self.assertIn(run["status"], ("failed", "succeeded"))
+        unpriced = {"name": "y", "model": "openai/of-no-price", "limits_per_day": {"cost_micros": 5}}
+        run = self.api.create("/runs", {"goal": "x", "agent_id": self.api.create("/agents", unpriced)["id"]})["id"]
+        self.assertIn("model.prices", self.api.wait_run(run)["error"])
         shown = self.api.read(f"/agents/{agent}")["settings"]["limits_per_day"]
         self.assertEqual(shown, {"tokens": 12_000, "cost_micros": 0})
