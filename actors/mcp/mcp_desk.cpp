@@ -1,5 +1,6 @@
 #include "actors/mcp/mcp_desk.hpp"
 
+#include "actors/common/secret_value.hpp"
 #include "net/mcp/http_headers.hpp"
 #include "net/mcp/http_transport.hpp"
 #include "net/mcp/session.hpp"
@@ -36,7 +37,6 @@ constexpr std::int64_t answer_grace_ms = 30'000;
 constexpr std::int64_t life_ms_max = 10LL * 365 * 24 * 3'600'000;
 constexpr std::size_t lines_max = 500;
 constexpr std::size_t calls_max = 256;
-constexpr std::string_view secret_prefix = "secret:";
 
 } // namespace
 
@@ -98,11 +98,6 @@ struct mcp_desk::keeper {
 
     // ---- the process
 
-    expected<std::string> said_or_secret(const std::string& value) const {
-        return value.starts_with(secret_prefix) ? desk.parts_.find_secret(value.substr(secret_prefix.size()))
-                                                : expected<std::string>(value);
-    }
-
     expected<std::unique_ptr<mcp::transport>> connect() {
         return desk.settings_.url.empty() ? start_process() : connect_url();
     }
@@ -112,7 +107,7 @@ struct mcp_desk::keeper {
         mcp::http_transport_settings s;
         s.url = desk.settings_.url;
         for (const auto& [name, value] : desk.settings_.headers) {
-            auto found = said_or_secret(value);
+            auto found = read_value(value, desk.parts_.find_secret);
             if (!found) {
                 return problem{found.error().code, fmt::format("its header {}: {}", name, found.error().detail)};
             }
@@ -149,7 +144,7 @@ struct mcp_desk::keeper {
         out.limits.time_ms = life_ms_max;
         out.limits.output_bytes = 64 << 10;
         for (const auto& [name, value] : s.environment) {
-            auto found = said_or_secret(value);
+            auto found = read_value(value, desk.parts_.find_secret);
             if (!found) {
                 return problem{found.error().code, fmt::format("its variable {}: {}", name, found.error().detail)};
             }

@@ -1,5 +1,6 @@
 #include "actors/mcp/mcp_tokens.hpp"
 
+#include "actors/common/secret_value.hpp"
 #include "net/http/text.hpp"
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/log.hpp"
@@ -12,12 +13,6 @@
 namespace troupe::actors {
 
 namespace mcp = net::mcp;
-
-namespace {
-
-constexpr std::string_view secret_prefix = "secret:";
-
-} // namespace
 
 mcp_tokens::mcp_tokens(std::string server, mcp::oauth_settings settings, mcp_token_parts parts, bool by_credentials)
     : server_(std::move(server)),
@@ -125,13 +120,11 @@ expected<std::string> mcp_tokens::ask_person(const mcp::auth_challenge& challeng
     if (parts_.redirect_uri) {
         settings.redirect_uri = parts_.redirect_uri();
     }
-    if (settings.client_secret.starts_with(secret_prefix)) {
-        auto found = parts_.find_secret(settings.client_secret.substr(secret_prefix.size()));
-        if (!found) {
-            return noted({found.error().code, "its client_secret: " + found.error().detail});
-        }
-        settings.client_secret = std::move(*found);
+    auto secret = read_value(settings_.client_secret, parts_.find_secret);
+    if (!secret) {
+        return noted({secret.error().code, "its client_secret: " + secret.error().detail});
     }
+    settings.client_secret = std::move(*secret);
     if (settings.redirect_uri.empty()) {
         return problem{code::unavailable, "The node does not listen yet: ask again in a moment."};
     }

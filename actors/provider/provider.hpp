@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/common/secret_value.hpp"
 #include "actors/provider/provider_desk.hpp"
 #include "net/model/model.hpp"
 #include "runtime/config/model_providers.hpp"
@@ -18,9 +19,6 @@
 
 /// Which language models there are, by the names that agents, requests and configurations use.
 namespace troupe::actors {
-
-/// A value of the configuration that begins so is the name of a secret that the node keeps.
-inline constexpr std::string_view secret_prefix = "secret:";
 
 struct provider_settings {
     std::string default_model;   ///< A name as `model_registry::find` takes it; empty: see there.

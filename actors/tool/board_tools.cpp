@@ -19,9 +19,6 @@ constexpr std::size_t line_bytes_max = 300;
 
 const problem no_board{code::unavailable, "There is no board here."};
 
-/// The same for every attempt of one call: what it sends is done once.
-std::string key_of_call(const tool_environment& where) { return where.key.substr(0, where.key.rfind('/')); }
-
 runtime::command command_of(const tool_environment& where, const uuid& task, std::string_view type,
                             std::string payload) {
     runtime::command c;

@@ -51,7 +51,7 @@ tool_result remember(const remember_arguments& a, const tool_environment& where)
     runtime::command c;
     c.to = memory_address(where.run.organization, *where.agent);
     c.principal = "run/" + to_string(where.run.id);
-    c.id = where.key.substr(0, where.key.rfind('/')); // of the call, whatever its attempt
+    c.id = key_of_call(where);
     c.type = a.text.empty() ? wire_name<remove_note>::value : wire_name<put_note>::value;
     c.payload = a.text.empty() ? to_json(remove_note{a.key}) : to_json(put_note{a.key, a.text});
     const auto done = where.ask(std::move(c));

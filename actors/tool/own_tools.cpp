@@ -1,5 +1,6 @@
 #include "actors/tool/own_tools.hpp"
 
+#include "actors/common/secret_value.hpp"
 #include "actors/tool/tool_performers.hpp"
 #include "actors/tool/web_text.hpp"
 #include "net/client/http_client.hpp"
@@ -19,7 +20,6 @@ using runtime::own_tool_request;
 /// They travel in an environment variable, of which Linux takes 128 KiB.
 constexpr std::size_t arguments_bytes_max = 100'000;
 constexpr std::size_t reply_bytes_max = 1 << 20;
-constexpr std::string_view secret_prefix = "secret:";
 
 /// What the model sends, checked against the schema of the configuration.
 expected<void> check_own(const json_schema_check& schema, std::string_view arguments) {

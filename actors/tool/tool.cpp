@@ -92,6 +92,8 @@ tool_result perform_tool(std::string_view name, std::string_view arguments, cons
     }
 }
 
+std::string key_of_call(const tool_environment& where) { return where.key.substr(0, where.key.rfind('/')); }
+
 tool_result refuse(std::string why) {
     tool_result r;
     r.content = std::move(why);

@@ -32,6 +32,9 @@ tool_result stop(const process_stop_arguments& a, const tool_environment& where)
 
 } // namespace process_tools
 
+/// The same for every attempt of one call: what is sent to others under it is done once.
+std::string key_of_call(const tool_environment& where);
+
 /// Whether the content is not text: a NUL byte near its beginning, as git decides it.
 bool is_binary(std::string_view content);
 

@@ -9,7 +9,6 @@
 namespace troupe::net::mcp {
 namespace {
 
-constexpr std::string_view meta_version = "io.modelcontextprotocol/protocolVersion";
 constexpr std::size_t header_bytes_max = 8 << 10;
 constexpr std::size_t headers_max = 32; ///< Of one tool.
 constexpr std::size_t tools_max = 20'000;
@@ -105,16 +104,15 @@ void add_message_headers(const rpc_message& message, const custom_headers& custo
     const std::string_view method = request ? request->method : notification ? notification->method : "";
     if (!method.empty())
         to.emplace_back("Mcp-Method", method);
-    const bool is_read = method == "resources/read";
-    const bool is_call = method == "tools/call";
-    if (!request || (!is_read && !is_call && method != "prompts/get"))
+    const auto member = named_member(method);
+    if (!request || member.empty())
         return;
     const auto params = json::document::parse(request->params.text);
     if (!params)
         return;
-    const auto name = params->root().text_or(is_read ? "uri" : "name");
+    const auto name = params->root().text_or(member);
     to.emplace_back("Mcp-Name", as_header_value(name));
-    if (const auto arguments = is_call ? params->root().find("arguments") : std::nullopt;
+    if (const auto arguments = method == "tools/call" ? params->root().find("arguments") : std::nullopt;
         arguments && arguments->type() == json::kind::object)
         custom.add(name, *arguments, to);
 }
@@ -147,6 +145,21 @@ std::string as_header_value(std::string_view text) {
                        !text.starts_with("=?base64?") &&
                        std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
     return plain ? std::string(text) : "=?base64?" + to_base64(text.substr(0, header_bytes_max)) + "?=";
+}
+
+std::optional<std::string> read_header_value(std::string_view value) {
+    constexpr std::string_view begin = "=?base64?";
+    constexpr std::string_view end = "?=";
+    if (value.size() < begin.size() + end.size() || !value.starts_with(begin) || !value.ends_with(end))
+        return std::string(value);
+    const auto inner = value.substr(begin.size(), value.size() - begin.size() - end.size());
+    return inner.size() % 4 == 0 ? from_base64(inner) : std::nullopt;
+}
+
+std::string_view named_member(std::string_view method) {
+    if (method == "tools/call" || method == "prompts/get")
+        return "name";
+    return method == "resources/read" ? "uri" : "";
 }
 
 bool names_session(std::string_view body) { return lower_case(body).find("session") != std::string::npos; }

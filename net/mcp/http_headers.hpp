@@ -13,6 +13,9 @@
 /// What Streamable HTTP says of a message in headers. Pure.
 namespace troupe::net::mcp {
 
+/// The member of `_meta` by which a message of the modern era says its revision.
+inline constexpr std::string_view meta_version = "io.modelcontextprotocol/protocolVersion";
+
 /// Headers of arguments that a server asked for in the schemas of its tools (`x-mcp-header`), by tool.
 class custom_headers {
 public:
@@ -41,6 +44,10 @@ std::optional<rpc_id> cancelled_id(const rpc_notification& told);
 bool is_header_value(std::string_view text);
 /// The value itself, or in base64 where it could not stand in a header.
 std::string as_header_value(std::string_view text);
+/// The reverse. Nothing: its base64 is broken.
+std::optional<std::string> read_header_value(std::string_view value);
+/// What the header `Mcp-Name` repeats of the parameters of that method; empty: it has none.
+std::string_view named_member(std::string_view method);
 /// A refusal whose text is about the session.
 bool names_session(std::string_view body);
 

@@ -24,6 +24,11 @@ inline constexpr std::int64_t rpc_method_not_found = -32601;
 inline constexpr std::int64_t rpc_invalid_params = -32602;
 inline constexpr std::int64_t rpc_internal_error = -32603;
 inline constexpr std::int64_t rpc_resource_not_found = -32002;
+inline constexpr std::int64_t rpc_parse_error = -32700;
+inline constexpr std::int64_t rpc_invalid_request = -32600;
+inline constexpr std::int64_t rpc_header_mismatch = -32020; ///< This and what follows: of the modern era.
+inline constexpr std::int64_t rpc_missing_capability = -32021;
+inline constexpr std::int64_t rpc_unsupported_version = -32022;
 
 struct rpc_error {
     std::int64_t code = rpc_internal_error;

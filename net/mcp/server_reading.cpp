@@ -12,7 +12,6 @@ namespace troupe::net::mcp {
 
 namespace {
 
-constexpr std::string_view meta_version = "io.modelcontextprotocol/protocolVersion";
 constexpr std::string_view meta_capabilities = "io.modelcontextprotocol/clientCapabilities";
 constexpr std::string_view meta_log_level = "io.modelcontextprotocol/logLevel";
 
@@ -30,13 +29,6 @@ rpc_error invalid(std::string what) { return {rpc_invalid_params, "Invalid param
 
 rpc_error unknown_method(std::string_view method) {
     return {rpc_method_not_found, "Method not found: " + std::string(method), {}};
-}
-
-/// What the header `Mcp-Name` repeats.
-std::string_view named_member(std::string_view method) {
-    if (method == "tools/call" || method == "prompts/get")
-        return "name";
-    return method == "resources/read" ? "uri" : "";
 }
 
 /// What the methods need to be done at all; more is the owner's business.
@@ -75,28 +67,11 @@ std::optional<rpc_error> check_headers(const rpc_request& message, const json::v
 } // namespace
 
 bool is_modern(const rpc_message& message, std::optional<std::string_view> version_header) {
-    const json::raw* params = nullptr;
-    if (const auto* request = std::get_if<rpc_request>(&message))
-        params = &request->params;
-    else if (const auto* notification = std::get_if<rpc_notification>(&message))
-        params = &notification->params;
-    const auto parsed = params && !params->is_null() ? json::document::parse(params->text)
-                                                     : expected<json::document>(problem{code::not_found, {}});
-    const auto meta = parsed ? object_in(parsed->root(), "_meta") : std::nullopt;
-    if (meta && meta->find(meta_version))
+    if (is_modern_message(message))
         return true;
-    const bool opens = params != nullptr && std::holds_alternative<rpc_request>(message) &&
-                       std::get<rpc_request>(message).method == "initialize";
+    const auto* request = std::get_if<rpc_request>(&message);
+    const bool opens = request != nullptr && request->method == "initialize";
     return version_header == modern_version && !opens;
-}
-
-std::optional<std::string> read_header_value(std::string_view value) {
-    constexpr std::string_view begin = "=?base64?";
-    constexpr std::string_view end = "?=";
-    if (value.size() < begin.size() + end.size() || !value.starts_with(begin) || !value.ends_with(end))
-        return std::string(value);
-    const auto inner = value.substr(begin.size(), value.size() - begin.size() - end.size());
-    return inner.size() % 4 == 0 ? from_base64(inner) : std::nullopt;
 }
 
 void server_session::received(const std::vector<rpc_message>& messages, stream_id on, std::int64_t now_ms,

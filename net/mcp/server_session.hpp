@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/mcp/http_headers.hpp"
 #include "net/mcp/rpc.hpp"
 #include "net/mcp/session.hpp"
 #include "schemas/base/json.hpp"
@@ -20,13 +21,6 @@ namespace troupe::net::mcp {
 
 /// What is offered to clients that open a session; the first to those that ask for another.
 inline constexpr std::string_view served_versions[] = {"2025-11-25", "2025-06-18", "2025-03-26"};
-
-/// Codes of refusals that the modern era has beside those of JSON-RPC.
-inline constexpr std::int64_t rpc_parse_error = -32700;
-inline constexpr std::int64_t rpc_invalid_request = -32600;
-inline constexpr std::int64_t rpc_header_mismatch = -32020;
-inline constexpr std::int64_t rpc_missing_capability = -32021;
-inline constexpr std::int64_t rpc_unsupported_version = -32022;
 
 struct server_session_settings {
     std::string name = "troupe";
@@ -105,8 +99,6 @@ struct request_headers {
 
 /// Whether a message is of the modern era: it says its revision itself, or the header does.
 bool is_modern(const rpc_message& message, std::optional<std::string_view> version_header);
-/// A value of a header of the protocol, out of its base64 where it is in that. Nothing: that is broken.
-std::optional<std::string> read_header_value(std::string_view value);
 bool is_log_level(std::string_view level);
 
 /// One conversation with a client: in the legacy era what `initialize` opened; in the modern one, where each request

@@ -1,5 +1,7 @@
 #include "net/mcp/session.hpp"
 
+#include "net/mcp/http_headers.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -7,7 +9,6 @@ namespace troupe::net::mcp {
 
 namespace {
 
-constexpr std::string_view meta_version = "io.modelcontextprotocol/protocolVersion";
 constexpr std::string_view meta_client = "io.modelcontextprotocol/clientInfo";
 constexpr std::string_view meta_capabilities = "io.modelcontextprotocol/clientCapabilities";
 constexpr std::string_view meta_log_level = "io.modelcontextprotocol/logLevel";

@@ -8,13 +8,12 @@ namespace troupe::net::mcp {
 
 namespace {
 
-constexpr std::int64_t unsupported_version = -32022;
 constexpr int probes_max = 2;
 
 /// It refuses the revision, and names it among those that it speaks.
 bool wants_modern(const rpc_error& e) {
-    const auto data = e.code == unsupported_version ? json::document::parse(e.data.text)
-                                                    : expected<json::document>(problem{code::not_found, {}});
+    const auto data = e.code == rpc_unsupported_version ? json::document::parse(e.data.text)
+                                                        : expected<json::document>(problem{code::not_found, {}});
     const auto spoken =
         data && data->root().type() == json::kind::object ? data->root().find("supported") : std::nullopt;
     bool named = false;
