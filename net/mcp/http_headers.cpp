@@ -101,7 +101,9 @@ void add_message_headers(const rpc_message& message, const custom_headers& custo
     to.emplace_back("MCP-Protocol-Version", std::move(version));
     const auto* request = std::get_if<rpc_request>(&message);
     const auto* notification = std::get_if<rpc_notification>(&message);
-    const std::string_view method = request ? request->method : notification ? notification->method : "";
+    const std::string_view method = request        ? std::string_view(request->method)
+                                    : notification ? std::string_view(notification->method)
+                                                   : std::string_view();
     if (!method.empty())
         to.emplace_back("Mcp-Method", method);
     const auto member = named_member(method);
