@@ -3,6 +3,8 @@
 #include "schemas/agent.hpp"
 #include "schemas/base/described.hpp"
 
+#include <map>
+
 /// Tasks: what is to be done, on the board and in an agent's queue. With messages.
 namespace troupe {
 
@@ -22,6 +24,9 @@ struct create_task_body {
     std::optional<uuid> agent_id;
     std::optional<budget> limits;        ///< For the run that works on it; otherwise the agent's.
     std::optional<json::raw> parameters; ///< For the run, as its agent's kind takes them.
+    std::vector<uuid> assignees = {};
+    std::optional<uuid> parent_id = {};
+    std::vector<uuid> depends_on = {};
     static constexpr field_rule rules[] = {
         {.name = "title",
          .required = true,
@@ -38,10 +43,14 @@ struct create_task_body {
         {.name = "agent_id", .doc = "Who does it: queued at once."},
         {.name = "parameters",
          .doc = "An object, as the kind of the agent takes it (GET /agent-kinds); other kinds are told it as it is.",
-         .example = R"({"test_type":"unit"})"}};
+         .example = R"({"test_type":"unit"})"},
+        {.name = "assignees", .max = 50, .doc = "People whose task it is: ids of members."},
+        {.name = "parent_id", .doc = "The task that it is a part of."},
+        {.name = "depends_on", .max = 100, .doc = "Tasks that have to be done before an agent begins with it."}};
 };
 BOOST_DESCRIBE_STRUCT(create_task_body, (),
-                      (title, description, priority, labels, due, project_id, agent_id, limits, parameters))
+                      (title, description, priority, labels, due, project_id, agent_id, limits, parameters, assignees,
+                       parent_id, depends_on))
 
 /// PUT and PATCH /tasks/{id}
 struct update_task_body {
@@ -50,15 +59,23 @@ struct update_task_body {
     std::optional<task_priority> priority;
     std::optional<std::vector<std::string>> labels;
     std::optional<timestamp> due;
+    std::optional<std::vector<uuid>> assignees = {};
+    std::optional<uuid> parent_id = {}; ///< Nil: a part of none.
+    std::optional<std::vector<uuid>> depends_on = {};
     static constexpr field_rule rules[] = {
         {.name = "title",
          .min = 1,
          .max = 300,
          .doc = "What is to be done, in a line.",
          .example = "\"Fix the rounding of all sums\""},
-        {.name = "description", .max = 100000, .doc = "All that the agent has to know."}};
+        {.name = "description", .max = 100000, .doc = "All that the agent has to know."},
+        {.name = "labels", .max = 50, .doc = "Free labels."},
+        {.name = "assignees", .max = 50, .doc = "People whose task it is: ids of members."},
+        {.name = "parent_id", .doc = "The task that it is a part of; 00000000-0000-0000-0000-000000000000 for none."},
+        {.name = "depends_on", .max = 100, .doc = "Tasks that have to be done before an agent begins with it."}};
 };
-BOOST_DESCRIBE_STRUCT(update_task_body, (), (title, description, priority, labels, due))
+BOOST_DESCRIBE_STRUCT(update_task_body, (),
+                      (title, description, priority, labels, due, assignees, parent_id, depends_on))
 
 /// POST /tasks/{id}/assign
 struct assign_task_body {
@@ -70,10 +87,14 @@ BOOST_DESCRIBE_STRUCT(assign_task_body, (), (agent_id))
 /// POST /tasks/{id}/status
 struct move_task_body {
     task_status status = task_status::inbox;
+    std::optional<uuid> before = {};
+    std::optional<uuid> after = {};
     static constexpr field_rule rules[] = {
-        {.name = "status", .required = true, .doc = "The column to move it to.", .example = "\"in_progress\""}};
+        {.name = "status", .required = true, .doc = "The column to move it to.", .example = "\"in_progress\""},
+        {.name = "before", .doc = "The task of that column above which it is put; else it comes last."},
+        {.name = "after", .doc = "The task of that column below which it is put."}};
 };
-BOOST_DESCRIBE_STRUCT(move_task_body, (), (status))
+BOOST_DESCRIBE_STRUCT(move_task_body, (), (status, before, after))
 
 /// POST /tasks/{id}/messages
 struct add_message_body {
@@ -89,7 +110,50 @@ struct add_message_body {
 };
 BOOST_DESCRIBE_STRUCT(add_message_body, (), (content, type, reply_to))
 
+BOOST_DEFINE_ENUM_CLASS(mentioned_kind, user, agent)
+
+/// Who is meant by an @name in a text.
+struct mention {
+    mentioned_kind kind = mentioned_kind::user;
+    uuid id;
+    std::string name; ///< As it was written.
+
+    bool operator==(const mention&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(mention, (), (kind, id, name))
+
+/// PUT and PATCH /messages/{id}
+struct edit_message_body {
+    std::string content;
+    static constexpr field_rule rules[] = {{.name = "content",
+                                            .required = true,
+                                            .min = 1,
+                                            .max = 65536,
+                                            .doc = "Markdown.",
+                                            .example = "\"Please keep the old name, and its alias.\""}};
+};
+BOOST_DESCRIBE_STRUCT(edit_message_body, (), (content))
+
+/// POST /messages/{id}/reactions
+struct reaction_body {
+    std::string reaction;
+    bool remove = false;
+    static constexpr field_rule rules[] = {
+        {.name = "reaction", .required = true, .min = 1, .max = 32, .doc = "An emoji or a word.", .example = "\"👍\""},
+        {.name = "remove", .doc = "Take it back."}};
+};
+BOOST_DESCRIBE_STRUCT(reaction_body, (), (reaction, remove))
+
 // ---- documents
+
+/// How far the parts of a task are.
+struct subtask_counts {
+    std::uint64_t total = 0;
+    std::uint64_t done = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t cancelled = 0;
+};
+BOOST_DESCRIBE_STRUCT(subtask_counts, (), (total, done, failed, cancelled))
 
 /// GET /tasks/{id}
 struct task_document {
@@ -110,11 +174,33 @@ struct task_document {
     timestamp created_at;
     timestamp updated_at;
     std::optional<json::raw> parameters = {};
-    std::optional<json::raw> output = {}; ///< The structured part of the result.
+    std::optional<json::raw> output = {};              ///< The structured part of the result.
+    std::optional<std::string> key = {};               ///< "TASK-017": its number on the organization's board.
+    std::optional<std::vector<uuid>> assignees = {};   ///< People.
+    std::optional<uuid> parent_id = {};                ///< It is a part of that task.
+    std::optional<subtask_counts> subtasks = {};       ///< Its own parts.
+    std::optional<std::vector<uuid>> depends_on = {};  ///< These have to be done before an agent begins with it.
+    std::optional<std::vector<uuid>> waiting_for = {}; ///< Those of them that are not.
+    std::optional<std::string> rank = {};              ///< Within its column, compared bytewise.
 };
 BOOST_DESCRIBE_STRUCT(task_document, (),
                       (id, title, description, status, priority, labels, due, project_id, agent_id, run_id, result,
-                       error, messages, created_by, created_at, updated_at, parameters, output))
+                       error, messages, created_by, created_at, updated_at, parameters, output, key, assignees,
+                       parent_id, subtasks, depends_on, waiting_for, rank))
+
+/// A column of GET /board.
+struct board_column {
+    task_status status = task_status::inbox;
+    std::vector<task_document> tasks; ///< From the top.
+    bool more = false;                ///< There are more than were asked for.
+};
+BOOST_DESCRIBE_STRUCT(board_column, (), (status, tasks, more))
+
+/// GET /board
+struct board_document {
+    std::vector<board_column> columns;
+};
+BOOST_DESCRIBE_STRUCT(board_document, (), (columns))
 
 /// An item of GET /tasks/{id}/messages.
 struct message_document {
@@ -125,7 +211,13 @@ struct message_document {
     std::string content;
     std::optional<uuid> reply_to;
     timestamp created_at;
+    std::optional<std::vector<mention>> mentions = {};
+    std::optional<timestamp> edited_at = {};
+    std::optional<bool> deleted = {};                                              ///< Its author took it back.
+    std::optional<std::map<std::string, std::vector<std::string>>> reactions = {}; ///< By whom, by reaction.
 };
-BOOST_DESCRIBE_STRUCT(message_document, (), (id, task_id, author, type, content, reply_to, created_at))
+BOOST_DESCRIBE_STRUCT(message_document, (),
+                      (id, task_id, author, type, content, reply_to, created_at, mentions, edited_at, deleted,
+                       reactions))
 
 } // namespace troupe

@@ -2,6 +2,7 @@
 
 #include "schemas/base/described.hpp"
 #include "schemas/run.hpp"
+#include "schemas/task.hpp"
 
 /// Commands to a task (kind "task") from other features.
 namespace troupe {
@@ -32,8 +33,69 @@ struct return_task {
 };
 BOOST_DESCRIBE_STRUCT(return_task, (), (assignment, reason))
 
+/// From a person or an agent. `number`: as the board gave it for this task; 0: it has none.
+struct create_task : create_task_body {
+    static constexpr int version = 3;
+    std::uint64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(create_task, (create_task_body), (number))
+
+/// From a person or an agent: something is said. `mentions`: whom the route found behind the names in it.
+struct add_message : add_message_body {
+    static constexpr int version = 2;
+    std::vector<mention> mentions = {};
+};
+BOOST_DESCRIBE_STRUCT(add_message, (add_message_body), (mentions))
+
+/// From another task: it waits for this one to be done, or does no longer.
+struct note_dependent {
+    uuid task_id;
+    bool waits = true;
+};
+BOOST_DESCRIBE_STRUCT(note_dependent, (), (task_id, waits))
+
+/// From a task for which this one waits. `gone`: it was deleted, nobody waits for it any more.
+struct note_dependency {
+    uuid task_id;
+    bool done = false;
+    bool gone = false;
+};
+BOOST_DESCRIBE_STRUCT(note_dependency, (), (task_id, done, gone))
+
+/// From a part of this task: where it was and where it is now. Without `from` it is new, without `to` it is gone.
+struct note_subtask {
+    std::optional<task_status> from;
+    std::optional<task_status> to;
+};
+BOOST_DESCRIBE_STRUCT(note_subtask, (), (from, to))
+
+/// From a message of this task: somebody changed it, took it back or reacted to it.
+struct note_message_changed {
+    uuid message_id;
+};
+BOOST_DESCRIBE_STRUCT(note_message_changed, (), (message_id))
+
+/// To the board (kind "board", with the organization's id): the next number, for that task.
+struct take_task_number {
+    uuid task_id;
+};
+BOOST_DESCRIBE_STRUCT(take_task_number, (), (task_id))
+
+/// The board's answer.
+struct task_number {
+    std::uint64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(task_number, (), (number))
+
 } // namespace troupe
 
+TROUPE_NAMED(troupe::create_task)
+TROUPE_NAMED(troupe::add_message)
+TROUPE_NAMED(troupe::note_dependent)
+TROUPE_NAMED(troupe::note_dependency)
+TROUPE_NAMED(troupe::note_subtask)
+TROUPE_NAMED(troupe::note_message_changed)
+TROUPE_NAMED(troupe::take_task_number)
 TROUPE_NAMED(troupe::note_task_started)
 TROUPE_NAMED(troupe::note_task_finished)
 TROUPE_NAMED(troupe::return_task)

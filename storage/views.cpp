@@ -27,6 +27,8 @@ problem bad_cursor() {
             {{"cursor", "is not a cursor of this list"}}};
 }
 
+std::string bytes_of(const uuid& id) { return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()}; }
+
 uuid uuid_from(std::string_view bytes) {
     uuid id;
     std::copy_n(bytes.begin(), id.bytes.size(), id.bytes.begin());
@@ -207,6 +209,8 @@ expected<list_page> read_list(const store& s, const list_query& query) {
             return bad_cursor();
         }
         after = *place;
+    } else if (query.behind) {
+        after = query.behind->first + '\0' + bytes_of(query.behind->second);
     }
     merged_index index(s, query);
     index.start(after);

@@ -33,6 +33,8 @@ struct list_query {
     bool descending = true;
     std::size_t limit = 50;
     std::string cursor; ///< From the page before; empty: from the start.
+    /// Without a cursor: behind that place, (sort, id).
+    std::optional<std::pair<std::string, uuid>> behind = {};
     /// Further conditions on a document; those that fail are skipped. At most `scanned_max` are looked at per page.
     std::function<bool(const stored_document&)> keep;
     std::string kept; ///< What `keep` keeps, as text: a cursor is refused by a list with other conditions.

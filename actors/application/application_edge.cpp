@@ -11,6 +11,8 @@
 #include "actors/mcp/mcp_auth_routes.hpp"
 #include "actors/mcp/mcp_routes.hpp"
 #include "actors/memory/memory_routes.hpp"
+#include "actors/message/message_routes.hpp"
+#include "actors/notification/notification_routes.hpp"
 #include "actors/project/project_routes.hpp"
 #include "actors/provider/cassette_routes.hpp"
 #include "actors/provider/provider_routes.hpp"
@@ -58,6 +60,8 @@ std::vector<net::route> application::impl::routes() {
     auto& parts = node->parts();
     for (auto feature : {agent_routes(parts),
                          task_routes(parts),
+                         message_routes(parts),
+                         notification_routes(parts),
                          memory_routes(parts),
                          project_routes(parts),
                          approval_routes(parts,

@@ -12,11 +12,14 @@
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
 #include "actors/memory/memory_model.hpp"
+#include "actors/message/message_model.hpp"
 #include "actors/name/name_model.hpp"
+#include "actors/notification/inbox_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/secret/payload_keys.hpp"
 #include "actors/secret/secret_model.hpp"
 #include "actors/settings/settings_model.hpp"
+#include "actors/task/board_model.hpp"
 #include "actors/task/task_model.hpp"
 #include "storage/upgrade.hpp"
 
@@ -33,6 +36,9 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<name_model>());
     add(runtime::make_kind<agent_model>());
     add(runtime::make_kind<task_model>());
+    add(runtime::make_kind<board_model>());
+    add(runtime::make_kind<message_model>());
+    add(runtime::make_kind<inbox_model>());
     add(runtime::make_kind<memory_model>());
     add(runtime::make_kind<project_model>());
     add(runtime::make_kind<approval_model>());

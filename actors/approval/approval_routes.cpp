@@ -1,10 +1,9 @@
 #include "actors/approval/approval_routes.hpp"
 
+#include "actors/common/members.hpp"
 #include "actors/common/routes.hpp"
-#include "actors/common/stored.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/approval.hpp"
-#include "schemas/organization.hpp"
 
 #include <string>
 #include <utility>
@@ -20,15 +19,8 @@ net::to_command to_member(const runtime::services& s) {
         if (!body) {
             return body.error();
         }
-        const entity_address organization{system_organization, "organization", r.who.organization};
-        const auto member = read_stored<member_record>(*s.store, organization, members_collection, to_string(body->to));
-        if (!member) {
+        if (auto member = check_members(*s.store, r.who.organization, {body->to}, "/to"); !member) {
             return member.error();
-        }
-        if (!*member || (*member)->removed) {
-            return problem{code::invalid_request,
-                           "There is no member of this id. See GET /organizations/{id}/members.",
-                           {{"/to", "is no member"}}};
         }
         return net::command_payload{"delegate_approval", to_json(*body)};
     };

@@ -1,9 +1,11 @@
 #include "actors/task/task_model.hpp"
 
+#include "actors/common/message_ids.hpp"
 #include "actors/common/model.hpp"
 #include "actors/task/task_moves.hpp"
 #include "schemas/agent_messages.hpp"
 
+#include <algorithm>
 #include <type_traits>
 
 // Decisions. What follows from them is in task_state.cpp, what is shown in task_views.cpp.
@@ -17,22 +19,52 @@ bool exists(const task_state& s) { return !s.id.is_nil() && !s.deleted; }
 
 bool is_current(const task_state& s, std::uint32_t assignment) { return s.live && s.assignment == assignment; }
 
+bool has(const std::vector<uuid>& all, const uuid& id) { return std::ranges::find(all, id) != all.end(); }
+
+std::vector<uuid> without_repeats(std::vector<uuid> ids) {
+    std::vector<uuid> out;
+    for (const auto& id : ids) {
+        if (!has(out, id)) {
+            out.push_back(id);
+        }
+    }
+    return out;
+}
+
+/// A task is neither its own part nor waits for itself.
+expected<void> check_links(const uuid& self, const std::optional<uuid>& parent, const std::vector<uuid>& depends_on) {
+    if (parent == self) {
+        return problem{code::invalid_request, "A task cannot be a part of itself.", {{"/parent_id", "is the task"}}};
+    }
+    if (has(depends_on, self)) {
+        return problem{code::invalid_request, "A task cannot wait for itself.", {{"/depends_on", "holds the task"}}};
+    }
+    return {};
+}
+
 decision_result decide(const task_state& s, const create_task& c, const runtime::context& context) {
     if (!s.id.is_nil()) {
         return exists_already("task", context.self.id);
+    }
+    if (auto sound = check_links(context.self.id, c.parent_id, c.depends_on); !sound) {
+        return sound.error();
     }
     if (auto room = context.take("tasks", 1); !room) {
         return room.error();
     }
     events decided{task_created{context.self.organization, c.title, c.description, c.priority, c.labels, c.due,
-                                c.project_id, c.limits, c.parameters}};
+                                c.project_id, c.limits, c.parameters, c.number, without_repeats(c.assignees),
+                                c.parent_id, without_repeats(c.depends_on)}};
     if (c.agent_id) {
         decided.emplace_back(task_assigned{*c.agent_id});
     }
     return decided;
 }
 
-decision_result decide(const task_state& s, const update_task& c, const runtime::context&) {
+decision_result decide(const task_state& s, const update_task& c, const runtime::context& context) {
+    if (auto sound = check_links(context.self.id, c.parent_id, c.depends_on.value_or(std::vector<uuid>())); !sound) {
+        return sound.error();
+    }
     task_updated changed;
     bool any = false;
     const auto note = [&](auto& into, const auto& given, const auto& now) {
@@ -49,6 +81,12 @@ decision_result decide(const task_state& s, const update_task& c, const runtime:
         changed.due = c.due;
         any = true;
     }
+    const auto note_ids = [&](auto& into, const auto& given, const auto& now) {
+        note(into, given ? std::optional(without_repeats(*given)) : given, now);
+    };
+    note_ids(changed.assignees, c.assignees, s.assignees);
+    note_ids(changed.depends_on, c.depends_on, s.depends_on);
+    note(changed.parent_id, c.parent_id, s.parent_id.value_or(uuid{}));
     return any ? events{changed} : events{};
 }
 
@@ -63,24 +101,62 @@ decision_result decide(const task_state& s, const assign_task& c, const runtime:
 }
 
 decision_result decide(const task_state& s, const move_task& c, const runtime::context&) {
-    if (s.status == c.status) {
-        return events{};
+    events decided;
+    if (s.status != c.status) {
+        if (!may_move(s.status, c.status)) {
+            return move_refused(s.status, c.status);
+        }
+        if (c.status != task_status::assigned) {
+            decided.emplace_back(task_moved{s.status, c.status});
+        } else if (s.agent_id) {
+            decided.emplace_back(task_assigned{*s.agent_id});
+        } else {
+            return problem{code::conflict,
+                           "The task has no agent. Assign it with POST /tasks/" + to_string(s.id) + "/assign."};
+        }
     }
-    if (!may_move(s.status, c.status)) {
-        return move_refused(s.status, c.status);
+    if (!c.rank.empty() && c.rank != s.rank) {
+        decided.emplace_back(task_placed{c.rank});
     }
-    if (c.status != task_status::assigned) {
-        return events{task_moved{s.status, c.status}};
-    }
-    if (!s.agent_id) {
-        return problem{code::conflict,
-                       "The task has no agent. Assign it with POST /tasks/" + to_string(s.id) + "/assign."};
-    }
-    return events{task_assigned{*s.agent_id}};
+    return decided;
 }
 
-decision_result decide(const task_state&, const add_message& c, const runtime::context& context) {
-    return events{message_added{context.make_id(), std::string(context.principal), c.type, c.content, c.reply_to}};
+decision_result decide(const task_state& s, const retry_task&, const runtime::context&) {
+    using enum task_status;
+    if (s.status != failed && s.status != cancelled && s.status != blocked) {
+        return problem{code::conflict, "Only a task that failed, was cancelled or is blocked is tried once more; this "
+                                       "one is " +
+                                           std::string(detail::enum_name(s.status)) + "."};
+    }
+    return s.agent_id ? events{task_assigned{*s.agent_id}} : events{task_moved{s.status, inbox}};
+}
+
+decision_result decide(const task_state& s, const add_message& c, const runtime::context& context) {
+    if (const auto place = c.reply_to ? place_of_message(*c.reply_to) : std::nullopt;
+        place && (place->number > s.messages || message_id(context.self.id, place->number) != *c.reply_to)) {
+        return problem{code::invalid_request,
+                       "The message that this replies to is none of this task.",
+                       {{"/reply_to", "is no message of this task"}}};
+    }
+    return events{message_added{message_id(context.self.id, s.messages + 1), std::string(context.principal), c.type,
+                                c.content, c.reply_to, c.mentions}};
+}
+
+decision_result decide(const task_state&, const note_message_changed& c, const runtime::context&) {
+    return events{message_changed{c.message_id}};
+}
+
+decision_result decide(const task_state& s, const note_dependent& c, const runtime::context&) {
+    return has(s.dependents, c.task_id) == c.waits ? events{} : events{dependent_noted{c.task_id, c.waits}};
+}
+
+decision_result decide(const task_state& s, const note_dependency& c, const runtime::context&) {
+    const bool news = has(s.depends_on, c.task_id) && (c.gone || c.done == has(s.unmet, c.task_id));
+    return news && exists(s) ? events{dependency_noted{c.task_id, c.done, c.gone}} : events{};
+}
+
+decision_result decide(const task_state&, const note_subtask& c, const runtime::context&) {
+    return events{subtask_noted{c.from, c.to}};
 }
 
 decision_result decide(const task_state&, const delete_task&, const runtime::context&) {
@@ -122,6 +198,11 @@ std::uint32_t assignment_of(const debt& d) {
     return message ? message->assignment : 0;
 }
 
+/// Whether a task that is not there was asked to say when it is done.
+bool asked_in_vain(const task_state& s, const debt& d, const debt_settled& c) {
+    return !c.ok && d.type == wire_name<note_dependent>::value && has(s.depends_on, d.to);
+}
+
 decision_result decide(const task_state& s, const debt_settled& c, const runtime::context&) {
     const auto* paid = find_debt(s.owed, c.key);
     if (!paid) {
@@ -130,6 +211,8 @@ decision_result decide(const task_state& s, const debt_settled& c, const runtime
     events decided{cleared(*paid, c)};
     if (!c.ok && is_current(s, assignment_of(*paid))) {
         decided.emplace_back(task_returned{"The agent did not take the task: " + c.detail});
+    } else if (asked_in_vain(s, *paid, c)) {
+        decided.emplace_back(dependency_noted{paid->to, false, true});
     }
     return decided;
 }
@@ -137,7 +220,8 @@ decision_result decide(const task_state& s, const debt_settled& c, const runtime
 /// What an agent or the host reports is taken even after the end; it changes nothing that is shown.
 template <class Command>
 constexpr bool is_report = std::is_same_v<Command, note_task_started> || std::is_same_v<Command, note_task_finished> ||
-                           std::is_same_v<Command, return_task> || std::is_same_v<Command, debt_settled>;
+                           std::is_same_v<Command, return_task> || std::is_same_v<Command, note_dependency> ||
+                           std::is_same_v<Command, debt_settled>;
 
 } // namespace
 

@@ -2,7 +2,8 @@
 
 #include "actors/common/debts.hpp"
 #include "actors/common/upcast.hpp"
-#include "actors/task/task_v1.hpp"
+#include "actors/task/rank.hpp"
+#include "actors/task/task_v2.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/task.hpp"
@@ -18,22 +19,29 @@
 ///
 /// Each assignment has a number. While it is live, the agent has the task queued or in work and moves it; what the
 /// agent says of an older assignment is ignored. A move by a person ends the assignment: the agent is told to stop.
+///
+/// Tasks hang together by what they tell each other through their debts: a part tells its parent where it is, a task
+/// tells those that wait for it that it is done. Whether ways lead in a circle nobody can decide alone: the routes look
+/// before, and a circle that two requests closed at once shows as tasks that wait.
 namespace troupe::actors {
 
 // ---- commands of people; bodies of the API where they have one
 
-struct create_task : create_task_body {
+struct update_task : update_task_body {
     static constexpr int version = 2;
 };
-BOOST_DESCRIBE_STRUCT(create_task, (create_task_body), ())
-struct update_task : update_task_body {};
 BOOST_DESCRIBE_STRUCT(update_task, (update_task_body), ())
 struct assign_task : assign_task_body {};
 BOOST_DESCRIBE_STRUCT(assign_task, (assign_task_body), ())
-struct move_task : move_task_body {};
-BOOST_DESCRIBE_STRUCT(move_task, (move_task_body), ())
-struct add_message : add_message_body {};
-BOOST_DESCRIBE_STRUCT(add_message, (add_message_body), ())
+/// `rank`: where the route put it among those of its column; empty: behind all.
+struct move_task : move_task_body {
+    static constexpr int version = 2;
+    std::string rank = {};
+};
+BOOST_DESCRIBE_STRUCT(move_task, (move_task_body), (rank))
+/// Once more what failed, was cancelled or is blocked: by its agent, else by whoever takes it from the inbox.
+struct retry_task {};
+BOOST_DESCRIBE_STRUCT(retry_task, (), ())
 struct delete_task {};
 BOOST_DESCRIBE_STRUCT(delete_task, (), ())
 
@@ -41,8 +49,8 @@ BOOST_DESCRIBE_STRUCT(delete_task, (), ())
 
 /// Without an agent: an assignment is an event of its own.
 struct task_created {
-    static constexpr int version = 2;
-    using previous = v1::task_created;
+    static constexpr int version = 3;
+    using previous = v2::task_created;
     uuid organization;
     std::string title;
     std::string description;
@@ -52,11 +60,19 @@ struct task_created {
     std::optional<uuid> project_id;
     std::optional<budget> limits;
     std::optional<json::raw> parameters;
+    std::uint64_t number = 0; ///< On the board of its organization; 0: none.
+    std::vector<uuid> assignees = {};
+    std::optional<uuid> parent_id = {};
+    std::vector<uuid> depends_on = {};
 };
 BOOST_DESCRIBE_STRUCT(task_created, (),
-                      (organization, title, description, priority, labels, due, project_id, limits, parameters))
+                      (organization, title, description, priority, labels, due, project_id, limits, parameters, number,
+                       assignees, parent_id, depends_on))
 /// What changed.
-struct task_updated : update_task_body {};
+struct task_updated : update_task_body {
+    static constexpr int version = 2;
+    using previous = v1::task_updated;
+};
 BOOST_DESCRIBE_STRUCT(task_updated, (update_task_body), ())
 struct task_assigned {
     uuid agent_id;
@@ -68,14 +84,46 @@ struct task_moved {
     task_status to = task_status::inbox;
 };
 BOOST_DESCRIBE_STRUCT(task_moved, (), (from, to))
+/// Within its column.
+struct task_placed {
+    std::string rank;
+};
+BOOST_DESCRIBE_STRUCT(task_placed, (), (rank))
 struct message_added {
+    static constexpr int version = 2;
+    using previous = v1::message_added;
     uuid id;
     std::string author;
     message_type type = message_type::comment;
     std::string content;
     std::optional<uuid> reply_to;
+    std::vector<mention> mentions = {};
 };
-BOOST_DESCRIBE_STRUCT(message_added, (), (id, author, type, content, reply_to))
+BOOST_DESCRIBE_STRUCT(message_added, (), (id, author, type, content, reply_to, mentions))
+/// A message was edited, taken back or reacted to: see the message itself.
+struct message_changed {
+    uuid message_id;
+};
+BOOST_DESCRIBE_STRUCT(message_changed, (), (message_id))
+/// Another task waits for this one, or does no longer.
+struct dependent_noted {
+    uuid task_id;
+    bool waits = true;
+};
+BOOST_DESCRIBE_STRUCT(dependent_noted, (), (task_id, waits))
+/// A task for which this one waits is done, or not any more, or gone.
+struct dependency_noted {
+    uuid task_id;
+    bool done = false;
+    bool gone = false;
+};
+BOOST_DESCRIBE_STRUCT(dependency_noted, (), (task_id, done, gone))
+/// A part of this task came, went or moved.
+struct subtask_noted {
+    std::optional<task_status> from;
+    std::optional<task_status> to;
+};
+BOOST_DESCRIBE_STRUCT(subtask_noted, (), (from, to))
 struct task_deleted {};
 BOOST_DESCRIBE_STRUCT(task_deleted, (), ())
 /// The agent began.
@@ -103,8 +151,8 @@ BOOST_DESCRIBE_STRUCT(task_returned, (), (error))
 // ---- state
 
 struct task_state {
-    static constexpr int version = 2;
-    using previous = v1::task_state;
+    static constexpr int version = 3;
+    using previous = v2::task_state;
     uuid id;
     uuid organization;
     bool deleted = false;
@@ -129,33 +177,60 @@ struct task_state {
     debts owed;
     std::optional<json::raw> parameters;
     std::optional<json::raw> output;
+    std::uint64_t number = 0;
+    std::vector<uuid> assignees;
+    std::optional<uuid> parent_id;
+    std::vector<uuid> depends_on;
+    std::vector<uuid> unmet;      ///< Of those, the ones that are not done: no agent begins before.
+    std::vector<uuid> dependents; ///< They wait for this one.
+    subtask_counts subtasks;
+    std::string rank;
 };
 BOOST_DESCRIBE_STRUCT(task_state, (),
                       (id, organization, deleted, title, description, status, priority, labels, due, project_id, limits,
                        agent_id, assignment, live, run_id, result, error, messages, created_by, created_at, updated_at,
-                       owed, parameters, output))
+                       owed, parameters, output, number, assignees, parent_id, depends_on, unmet, dependents, subtasks,
+                       rank))
 
 namespace v1 {
 
-inline auto upcast(const task_created& old) { return with_defaults<troupe::actors::task_created>(old); }
+inline auto upcast(const task_created& old) { return with_defaults<v2::task_created>(old); }
+inline auto upcast(const task_updated& old) { return with_defaults<troupe::actors::task_updated>(old); }
+inline auto upcast(const message_added& old) { return with_defaults<troupe::actors::message_added>(old); }
 inline auto upcast(const work_finished& old) { return with_defaults<troupe::actors::work_finished>(old); }
-inline auto upcast(const task_state& old) { return with_defaults<troupe::actors::task_state>(old); }
+inline auto upcast(const task_state& old) { return with_defaults<v2::task_state>(old); }
 
 } // namespace v1
 
+namespace v2 {
+
+inline auto upcast(const task_created& old) { return with_defaults<troupe::actors::task_created>(old); }
+/// Within its column it stands where its creation puts it.
+inline auto upcast(const task_state& old) {
+    auto out = with_defaults<troupe::actors::task_state>(old);
+    out.rank = rank_of(out.created_at, 0);
+    return out;
+}
+
+} // namespace v2
+
 } // namespace troupe::actors
 
-TROUPE_NAMED(troupe::actors::create_task)
 TROUPE_NAMED(troupe::actors::update_task)
 TROUPE_NAMED(troupe::actors::assign_task)
 TROUPE_NAMED(troupe::actors::move_task)
-TROUPE_NAMED(troupe::actors::add_message)
+TROUPE_NAMED(troupe::actors::retry_task)
 TROUPE_NAMED(troupe::actors::delete_task)
 TROUPE_NAMED(troupe::actors::task_created)
 TROUPE_NAMED(troupe::actors::task_updated)
 TROUPE_NAMED(troupe::actors::task_assigned)
 TROUPE_NAMED(troupe::actors::task_moved)
+TROUPE_NAMED(troupe::actors::task_placed)
 TROUPE_NAMED(troupe::actors::message_added)
+TROUPE_NAMED(troupe::actors::message_changed)
+TROUPE_NAMED(troupe::actors::dependent_noted)
+TROUPE_NAMED(troupe::actors::dependency_noted)
+TROUPE_NAMED(troupe::actors::subtask_noted)
 TROUPE_NAMED(troupe::actors::task_deleted)
 TROUPE_NAMED(troupe::actors::work_started)
 TROUPE_NAMED(troupe::actors::work_finished)
@@ -166,16 +241,18 @@ namespace troupe::actors {
 struct task_model {
     static constexpr std::string_view kind = "task";
     using state = task_state;
-    using command = std::variant<create_task, update_task, assign_task, move_task, add_message, delete_task,
-                                 note_task_started, note_task_finished, return_task, debt_settled>;
-    using event = std::variant<task_created, task_updated, task_assigned, task_moved, message_added, task_deleted,
-                               work_started, work_finished, task_returned, debt_cleared>;
+    using command = std::variant<create_task, update_task, assign_task, move_task, retry_task, add_message, delete_task,
+                                 note_task_started, note_task_finished, return_task, note_dependent, note_dependency,
+                                 note_subtask, note_message_changed, debt_settled>;
+    using event = std::variant<task_created, task_updated, task_assigned, task_moved, task_placed, message_added,
+                               message_changed, task_deleted, work_started, work_finished, task_returned,
+                               dependent_noted, dependency_noted, subtask_noted, debt_cleared>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
-    /// Collection "messages": `message_document` by its zero-padded number.
+    /// Collection "messages": `message_document` by its zero-padded number; "replies/ID": those to that message.
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
     /// Tasks that were created.
     static std::vector<usage_amount> uses(const state& after, const event&);

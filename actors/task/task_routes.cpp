@@ -1,15 +1,20 @@
 #include "actors/task/task_routes.hpp"
 
+#include "actors/common/members.hpp"
 #include "actors/common/model.hpp"
 #include "actors/common/references.hpp"
 #include "actors/common/routes.hpp"
 #include "actors/common/stored.hpp"
+#include "actors/common/task_numbers.hpp"
 #include "actors/kinds/kind.hpp"
+#include "actors/task/task_board.hpp"
+#include "actors/task/task_links.hpp"
 #include "net/http/handlers.hpp"
-#include "schemas/task.hpp"
+#include "schemas/task_messages.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -22,6 +27,7 @@ using net::verb;
 
 const std::string kind = "task";
 const std::string plural = "tasks";
+const std::string key_filter{task_key_filter};
 
 /// Against the kind of the agent that is to work on it, before it is queued.
 expected<void> check_parameters_of(const runtime::services& s, const net::request& r, const create_task_body& body) {
@@ -35,53 +41,93 @@ expected<void> check_parameters_of(const runtime::services& s, const net::reques
     return check_parameters((*found)->settings.kind, body.parameters ? body.parameters->text : "{}");
 }
 
+/// All that a new task names is there.
+expected<void> check_creation(const runtime::services& s, const net::request& r, const create_task_body& body) {
+    auto named = check_named(s, r, "agent", body.agent_id);
+    named = named ? check_named(s, r, "project", body.project_id) : named;
+    named = named ? check_parameters_of(s, r, body) : named;
+    named = named ? check_members(*s.store, r.who.organization, body.assignees, "/assignees") : named;
+    return named ? check_task_links(s, r.who.organization, std::nullopt, body.parent_id, body.depends_on) : named;
+}
+
+using to_task = std::function<expected<create_task_body>(const net::request&)>;
+
+/// The board gives it a number first; then it is made. A repeated request gets the number that it had.
+net::handler create_numbered(const runtime::services& s, std::string operation, to_task make) {
+    return [&s, operation = std::move(operation), make = std::move(make)](net::request r, net::responder respond) {
+        auto body = make(r);
+        if (auto sound = body ? check_creation(s, r, *body) : expected<void>(body.error()); !sound) {
+            return respond(net::to_response(sound.error(), r));
+        }
+        const auto id = net::id_for_create(r, operation);
+        auto asked = number_command(r.who.organization, id, r.who.name);
+        asked.correlation = r.id;
+        asked.trace = r.trace;
+        asked.deadline_ms = r.deadline_ms;
+        s.submit(std::move(asked), [&s, id, r = std::move(r), body = std::move(*body),
+                                    respond = std::move(respond)](const runtime::reply& answer) mutable {
+            const auto number = number_in(answer);
+            auto c = number ? net::make_command(r, {r.who.organization, kind, id}, wire_name<create_task>::value,
+                                                to_json(create_task{std::move(body), *number}))
+                            : expected<runtime::command>(number.error());
+            if (!c) {
+                return respond(net::to_response(c.error(), r));
+            }
+            net::submit_and_answer(s, std::move(r), std::move(*c), 201, "/" + plural + "/" + to_string(id),
+                                   std::move(respond));
+        });
+    };
+}
+
+expected<create_task_body> task_in_body(const net::request& r) {
+    return from_json<create_task_body>(r.body, strictness::input);
+}
+
 /// POST /agents/{id}/tasks: the agent is the one of the path, by id or name.
-net::handler create_for_agent(const runtime::services& s) {
-    return [&s](net::request r, net::responder respond) {
-        auto agent = net::resolve_id(s, r, "agent", "name");
-        auto document = agent ? storage::read_document(*s.store, {r.who.organization, "agent", *agent})
-                              : expected<std::optional<storage::stored_document>>(agent.error());
+to_task task_for_agent(const runtime::services& s) {
+    return [&s](const net::request& r) -> expected<create_task_body> {
+        const auto agent = net::resolve_id(s, r, "agent", "name");
+        const auto document = agent ? storage::read_document(*s.store, {r.who.organization, "agent", *agent})
+                                    : expected<std::optional<storage::stored_document>>(agent.error());
         if (!document || !*document) {
-            respond(net::to_response(document ? no_such("agent", *agent) : document.error(), r));
-            return;
+            return document ? no_such("agent", *agent) : document.error();
         }
-        const auto with_agent = [&s, id = *agent](const net::request& from) -> expected<net::command_payload> {
-            auto body = from_json<create_task_body>(from.body, strictness::input);
-            if (!body) {
-                return body.error();
-            }
-            if (auto named = check_named(s, from, "project", body->project_id); !named) {
-                return named.error();
-            }
-            body->agent_id = id;
-            if (auto fits = check_parameters_of(s, from, *body); !fits) {
-                return fits.error();
-            }
-            return net::command_payload{"create_task", to_json(*body)};
-        };
-        net::create_entity(s, kind, plural, "create_agent_task", with_agent)(std::move(r), std::move(respond));
+        auto body = task_in_body(r);
+        if (body) {
+            body->agent_id = *agent;
+        }
+        return body;
     };
 }
 
-/// The project and the agent that a body names have to be there.
-template <class Body>
-net::to_command with_references(const runtime::services& s, net::to_command make) {
-    return [&s, make = std::move(make)](const net::request& r) -> expected<net::command_payload> {
-        const auto body = from_json<Body>(r.body, strictness::input);
-        if (!body) {
-            return body.error();
-        }
-        auto named = check_named(s, r, "agent", body->agent_id);
-        if constexpr (requires { body->project_id; }) {
-            named = named ? check_named(s, r, "project", body->project_id) : named;
-            named = named ? check_parameters_of(s, r, *body) : named;
-        }
-        return named ? make(r) : expected<net::command_payload>(named.error());
+/// The agent that a body names has to be there.
+net::to_command assigned(const runtime::services& s) {
+    return [&s](const net::request& r) -> expected<net::command_payload> {
+        const auto body = from_json<assign_task_body>(r.body, strictness::input);
+        const auto named = body ? check_named(s, r, "agent", body->agent_id) : expected<void>(body.error());
+        return named ? expected<net::command_payload>(net::command_payload{"assign_task", r.body}) : named.error();
     };
 }
 
-std::vector<route> board_routes(const runtime::services& s) {
-    const std::vector<std::string> filters{"agent_id", "project_id", "status"};
+/// People and other tasks that a body names have to be there.
+net::to_command updated(const runtime::services& s) {
+    return [&s](const net::request& r) -> expected<net::command_payload> {
+        const auto body = from_json<update_task_body>(r.body, strictness::input);
+        const auto id = body ? net::resolve_id(s, r, kind, task_key_filter) : expected<uuid>(body.error());
+        if (!id) {
+            return id.error();
+        }
+        auto named =
+            check_members(*s.store, r.who.organization, body->assignees.value_or(std::vector<uuid>()), "/assignees");
+        named = named ? check_task_links(s, r.who.organization, *id, body->parent_id,
+                                         body->depends_on.value_or(std::vector<uuid>()))
+                      : named;
+        return named ? expected<net::command_payload>(net::command_payload{"update_task", r.body}) : named.error();
+    };
+}
+
+std::vector<route> own_routes(const runtime::services& s) {
+    const std::vector<std::string> filters{"assignee", "agent_id", "project_id", "parent_id", "status"};
     const auto document = net::reply_of<task_document>("task");
     const auto change = [&](verb v, std::string path, std::string operation, std::string summary, net::body_type body,
                             net::to_command command) {
@@ -91,11 +137,12 @@ std::vector<route> board_routes(const runtime::services& s) {
                      .summary = std::move(summary),
                      .tag = plural,
                      .permission = "task:write",
+                     .in_path = {task_in_path()},
                      .body = std::move(body),
                      .reply = document,
                      .errors = {code::not_found, code::conflict, code::precondition_failed},
                      .reply_headers = net::changed_headers(),
-                     .run = net::change_entity(s, kind, std::move(command))};
+                     .run = net::change_entity(s, kind, std::move(command), 200, key_filter)};
     };
     return {
         {.verb = verb::get,
@@ -116,40 +163,37 @@ std::vector<route> board_routes(const runtime::services& s) {
          .body = net::body_of<create_task_body>("create_task"),
          .reply = document,
          .success = 201,
-         .errors = {code::quota_exceeded},
+         .errors = {code::quota_exceeded, code::limit_reached},
          .reply_headers = net::created_headers(),
-         .run = net::create_entity(s, kind, plural, "create_task",
-                                   with_references<create_task_body>(s, net::body_as("create_task")))},
+         .run = create_numbered(s, "create_task", task_in_body)},
         {.verb = verb::get,
          .path = "/tasks/{id}",
          .operation = "get_task",
          .summary = "Shows a task.",
          .tag = plural,
          .permission = "task:read",
+         .in_path = {task_in_path()},
          .reply = document,
          .errors = {code::not_found},
          .reply_headers = net::read_headers(),
-         .run = net::read_entity(s, kind)},
+         .run = net::read_entity(s, kind, key_filter)},
         change(verb::put, "/tasks/{id}", "update_task", "Replaces what is given.",
-               net::body_of<update_task_body>("update_task"), net::body_as("update_task")),
+               net::body_of<update_task_body>("update_task"), updated(s)),
         change(verb::patch, "/tasks/{id}", "patch_task", "Replaces what is given.",
-               net::body_of<update_task_body>("update_task"), net::body_as("update_task")),
+               net::body_of<update_task_body>("update_task"), updated(s)),
         change(verb::post, "/tasks/{id}/assign", "assign_task", "Gives the task to an agent, which queues it.",
-               net::body_of<assign_task_body>("assign_task"),
-               with_references<assign_task_body>(s, net::body_as("assign_task"))),
-        change(verb::post, "/tasks/{id}/status", "move_task",
-               "Moves the task over the board. An agent that works on it stops.",
-               net::body_of<move_task_body>("move_task"), net::body_as("move_task")),
+               net::body_of<assign_task_body>("assign_task"), assigned(s)),
         {.verb = verb::del,
          .path = "/tasks/{id}",
          .operation = "delete_task",
          .summary = "Deletes a task. An agent that works on it stops.",
          .tag = plural,
          .permission = "task:write",
+         .in_path = {task_in_path()},
          .success = 204,
          .errors = {code::not_found, code::precondition_failed},
          .reply_headers = net::changed_headers(),
-         .run = net::change_entity(s, kind, net::empty_command("delete_task"), 204)},
+         .run = net::change_entity(s, kind, net::empty_command("delete_task"), 204, key_filter)},
         {.verb = verb::post,
          .path = "/agents/{id}/tasks",
          .operation = "create_agent_task",
@@ -162,42 +206,15 @@ std::vector<route> board_routes(const runtime::services& s) {
          .success = 201,
          .errors = {code::not_found, code::quota_exceeded},
          .reply_headers = net::created_headers(),
-         .run = create_for_agent(s)},
-    };
-}
-
-std::vector<route> message_routes(const runtime::services& s) {
-    return {
-        {.verb = verb::get,
-         .path = "/tasks/{id}/messages",
-         .operation = "list_messages",
-         .summary = "Lists the messages of a task, oldest first.",
-         .tag = plural,
-         .permission = "task:read",
-         .query = net::page_parameters(),
-         .reply = page_of<message_document>("message_list"),
-         .errors = {code::not_found},
-         .run = net::list_items(s, kind, "messages")},
-        {.verb = verb::post,
-         .path = "/tasks/{id}/messages",
-         .operation = "add_message",
-         .summary = "Adds a message to a task.",
-         .tag = plural,
-         .permission = "task:write",
-         .body = net::body_of<add_message_body>("add_message"),
-         .reply = net::reply_of<message_document>("message"),
-         .success = 201,
-         .errors = {code::not_found},
-         .reply_headers = net::changed_headers(),
-         .run = net::change_entity(s, kind, net::body_as("add_message"), 201)},
+         .run = create_numbered(s, "create_agent_task", task_for_agent(s))},
     };
 }
 
 } // namespace
 
 std::vector<net::route> task_routes(const runtime::services& s) {
-    auto routes = board_routes(s);
-    std::ranges::move(message_routes(s), std::back_inserter(routes));
+    auto routes = own_routes(s);
+    std::ranges::move(board_routes(s), std::back_inserter(routes));
     return routes;
 }
 

@@ -1,7 +1,13 @@
 #include "actors/task/task_model.hpp"
 
+#include "actors/common/principals.hpp"
+#include "actors/common/task_numbers.hpp"
+#include "actors/common/text.hpp"
 #include "schemas/agent_messages.hpp"
+#include "schemas/notification_messages.hpp"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 // What follows from the events, and what is owed.
@@ -10,7 +16,42 @@ namespace {
 
 constexpr std::string_view agent_kind = "agent";
 
+constexpr std::string_view task_kind = "task";
+constexpr std::string_view inbox_kind = "inbox";
+constexpr std::size_t shown_bytes_max = 500; ///< Of a text in a notification.
+
+// ---- who is told
+
+std::string title_of(const task_state& s) { return s.number == 0 ? s.title : task_key(s.number) + " " + s.title; }
+
+/// Each once, but not whoever caused it.
+void tell(task_state& s, const std::set<uuid>& whom, notification_kind kind, std::string title, std::string_view text,
+          const std::optional<uuid>& message, std::string_view actor) {
+    const auto by = inbox_of(actor);
+    for (const auto& id : whom) {
+        if (by != id) {
+            owe(s.owed, inbox_kind, id,
+                notify{kind, s.priority, title, std::string(utf8_prefix(text, shown_bytes_max)), s.id, message,
+                       std::string(actor)});
+        }
+    }
+}
+
+/// Those whose task it is: its assignees, else who made it.
+std::set<uuid> owners_of(const task_state& s) {
+    std::set<uuid> out(s.assignees.begin(), s.assignees.end());
+    if (const auto creator = inbox_of(s.created_by); out.empty() && creator) {
+        out.insert(*creator);
+    }
+    return out;
+}
+
+// ---- the agent
+
 void owe_enqueue(task_state& s) {
+    if (!s.unmet.empty()) {
+        return; // with the last of them it is
+    }
     owe(s.owed, agent_kind, *s.agent_id,
         enqueue_task{s.id, s.assignment, s.title, s.description, s.priority, s.project_id, s.limits.value_or(budget{}),
                      s.parameters});
@@ -22,6 +63,88 @@ void end_assignment(task_state& s, std::string reason) {
         owe(s.owed, agent_kind, *s.agent_id, dequeue_task{s.id, s.assignment, std::move(reason)});
     }
 }
+
+/// With the agent, which does not have it while it waits for others.
+bool is_queued(const task_state& s) { return s.live && s.status == task_status::assigned; }
+
+/// It has to wait after all: the agent's queue gives it back. What it still says of it is about an older assignment.
+void hold(task_state& s) {
+    if (is_queued(s) && s.unmet.empty()) {
+        owe(s.owed, agent_kind, *s.agent_id, dequeue_task{s.id, s.assignment++, "The task has to wait for another."});
+    }
+}
+
+// ---- other tasks
+
+void owe_dependencies(task_state& s, bool done, bool gone) {
+    for (const auto& id : s.dependents) {
+        owe(s.owed, task_kind, id, note_dependency{s.id, done, gone});
+    }
+}
+
+void owe_parent(task_state& s, const std::optional<task_status>& from, const std::optional<task_status>& to) {
+    if (s.parent_id) {
+        owe(s.owed, task_kind, *s.parent_id, note_subtask{from, to});
+    }
+}
+
+/// All that comes with being in another column. It is put at its end.
+void set_status(task_state& s, task_status to, timestamp at) {
+    const auto from = std::exchange(s.status, to);
+    if (from == to) {
+        return;
+    }
+    s.rank = rank_of(at, s.number);
+    owe_parent(s, from, to);
+    if ((from == task_status::done) != (to == task_status::done)) {
+        owe_dependencies(s, to == task_status::done, false);
+    }
+}
+
+void wait_for(task_state& s, const uuid& other) {
+    hold(s);
+    s.unmet.push_back(other);
+}
+
+void wait_no_more(task_state& s, const uuid& other) {
+    if (std::erase(s.unmet, other) > 0 && s.unmet.empty() && is_queued(s)) {
+        owe_enqueue(s);
+    }
+}
+
+void set_dependencies(task_state& s, const std::vector<uuid>& now) {
+    const auto before = std::exchange(s.depends_on, now);
+    const auto in = [](const std::vector<uuid>& all, const uuid& id) { return std::ranges::count(all, id) > 0; };
+    for (const auto& id : now) {
+        if (!in(before, id)) {
+            wait_for(s, id);
+            owe(s.owed, task_kind, id, note_dependent{s.id, true});
+        }
+    }
+    for (const auto& id : before) {
+        if (!in(now, id)) {
+            wait_no_more(s, id);
+            owe(s.owed, task_kind, id, note_dependent{s.id, false});
+        }
+    }
+}
+
+void set_parent(task_state& s, const std::optional<uuid>& parent) {
+    owe_parent(s, s.status, std::nullopt);
+    s.parent_id = parent;
+    owe_parent(s, std::nullopt, s.status);
+}
+
+void set_assignees(task_state& s, const std::vector<uuid>& now, std::string_view actor) {
+    std::set<uuid> added(now.begin(), now.end());
+    for (const auto& id : s.assignees) {
+        added.erase(id);
+    }
+    s.assignees = now;
+    tell(s, added, notification_kind::assignment, "Yours now: " + title_of(s), s.description, std::nullopt, actor);
+}
+
+// ---- events
 
 void apply(task_state& s, const task_created& e, const runtime::event_context& at) {
     s.id = at.id;
@@ -36,9 +159,14 @@ void apply(task_state& s, const task_created& e, const runtime::event_context& a
     s.parameters = e.parameters;
     s.created_by = at.principal;
     s.created_at = at.time;
+    s.number = e.number;
+    s.rank = rank_of(at.time, s.number);
+    set_parent(s, e.parent_id);
+    set_dependencies(s, e.depends_on);
+    set_assignees(s, e.assignees, at.principal);
 }
 
-void apply(task_state& s, const task_updated& e, const runtime::event_context&) {
+void apply(task_state& s, const task_updated& e, const runtime::event_context& at) {
     s.title = e.title.value_or(s.title);
     s.description = e.description.value_or(s.description);
     s.priority = e.priority.value_or(s.priority);
@@ -47,12 +175,21 @@ void apply(task_state& s, const task_updated& e, const runtime::event_context&) 
     if (s.live && s.status == task_status::assigned && (e.title || e.description || e.priority)) {
         owe_enqueue(s); // the agent's queue has the old text or the old place
     }
+    if (e.depends_on) {
+        set_dependencies(s, *e.depends_on);
+    }
+    if (e.parent_id) {
+        set_parent(s, e.parent_id->is_nil() ? std::nullopt : e.parent_id);
+    }
+    if (e.assignees) {
+        set_assignees(s, *e.assignees, at.principal);
+    }
 }
 
-void apply(task_state& s, const task_assigned& e, const runtime::event_context&) {
+void apply(task_state& s, const task_assigned& e, const runtime::event_context& at) {
     end_assignment(s, "The task was assigned to another agent.");
     s.agent_id = e.agent_id;
-    s.status = task_status::assigned;
+    set_status(s, task_status::assigned, at.time);
     ++s.assignment;
     s.live = true;
     s.result.reset();
@@ -61,41 +198,110 @@ void apply(task_state& s, const task_assigned& e, const runtime::event_context&)
     owe_enqueue(s);
 }
 
-void apply(task_state& s, const task_moved& e, const runtime::event_context&) {
+void apply(task_state& s, const task_moved& e, const runtime::event_context& at) {
     end_assignment(s, "The task was moved to " + std::string(detail::enum_name(e.to)) + ".");
-    s.status = e.to;
+    set_status(s, e.to, at.time);
     s.error.reset();
     if (e.to == task_status::inbox) {
         s.agent_id.reset();
     }
 }
 
-void apply(task_state& s, const message_added&, const runtime::event_context&) { ++s.messages; }
+void apply(task_state& s, const task_placed& e, const runtime::event_context&) { s.rank = e.rank; }
+
+void apply(task_state& s, const message_added& e, const runtime::event_context& at) {
+    ++s.messages;
+    std::set<uuid> mentioned;
+    for (const auto& m : e.mentions) {
+        mentioned.insert(m.id);
+    }
+    tell(s, mentioned, notification_kind::mention, "You are mentioned in " + title_of(s), e.content, e.id,
+         at.principal);
+    if (e.type == message_type::question) {
+        auto asked = owners_of(s);
+        std::erase_if(asked, [&](const auto& id) { return mentioned.contains(id); });
+        tell(s, asked, notification_kind::question, "A question on " + title_of(s), e.content, e.id, at.principal);
+    }
+}
+
+void apply(task_state&, const message_changed&, const runtime::event_context&) {} // for those who watch the task
 
 void apply(task_state& s, const task_deleted&, const runtime::event_context&) {
     end_assignment(s, "The task was deleted.");
+    owe_parent(s, s.status, std::nullopt);
+    owe_dependencies(s, false, true);
+    for (const auto& id : s.depends_on) {
+        owe(s.owed, task_kind, id, note_dependent{s.id, false});
+    }
     s.deleted = true;
 }
 
-void apply(task_state& s, const work_started& e, const runtime::event_context&) {
-    s.status = task_status::in_progress;
+void apply(task_state& s, const work_started& e, const runtime::event_context& at) {
+    set_status(s, task_status::in_progress, at.time);
     s.run_id = e.run_id;
 }
 
-void apply(task_state& s, const work_finished& e, const runtime::event_context&) {
+void apply(task_state& s, const work_finished& e, const runtime::event_context& at) {
     s.live = false;
-    s.status = e.status;
+    set_status(s, e.status, at.time);
     s.run_id = e.run_id;
     s.result = e.result;
     s.output = e.output;
     s.error = e.error;
+    if (e.status == task_status::review) {
+        tell(s, owners_of(s), notification_kind::review, "Ready for review: " + title_of(s), e.result.value_or(""), {},
+             at.principal);
+    } else if (e.status == task_status::failed) {
+        tell(s, owners_of(s), notification_kind::failure, "Failed: " + title_of(s), e.error.value_or(""), {},
+             at.principal);
+    }
 }
 
-void apply(task_state& s, const task_returned& e, const runtime::event_context&) {
+void apply(task_state& s, const task_returned& e, const runtime::event_context& at) {
     s.live = false;
-    s.status = task_status::inbox;
+    set_status(s, task_status::inbox, at.time);
     s.agent_id.reset();
     s.error = e.error;
+    tell(s, owners_of(s), notification_kind::failure, "Back in the inbox: " + title_of(s), e.error, {}, at.principal);
+}
+
+void apply(task_state& s, const dependent_noted& e, const runtime::event_context&) {
+    if (!e.waits) {
+        std::erase(s.dependents, e.task_id);
+        return;
+    }
+    s.dependents.push_back(e.task_id);
+    owe(s.owed, task_kind, e.task_id, note_dependency{s.id, s.status == task_status::done, false});
+}
+
+void apply(task_state& s, const dependency_noted& e, const runtime::event_context&) {
+    if (e.gone) {
+        std::erase(s.depends_on, e.task_id);
+    }
+    if (e.gone || e.done) {
+        wait_no_more(s, e.task_id);
+    } else {
+        wait_for(s, e.task_id);
+    }
+}
+
+void apply(task_state& s, const subtask_noted& e, const runtime::event_context&) {
+    const auto count = [&](const std::optional<task_status>& where, bool more) {
+        const auto step = [more](std::uint64_t& n) { n = more ? n + 1 : n - (n > 0 ? 1 : 0); };
+        if (!where) {
+            return;
+        }
+        step(s.subtasks.total);
+        if (*where == task_status::done) {
+            step(s.subtasks.done);
+        } else if (*where == task_status::failed) {
+            step(s.subtasks.failed);
+        } else if (*where == task_status::cancelled) {
+            step(s.subtasks.cancelled);
+        }
+    };
+    count(e.from, false);
+    count(e.to, true);
 }
 
 void apply(task_state& s, const debt_cleared& e, const runtime::event_context&) { clear_debt(s.owed, e.number); }

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-/// What tasks stored once: without parameters and outputs. Never changes.
+/// What tasks stored once: without parameters and outputs, and without anything that ties them to others. Never
+/// changes.
 namespace troupe::actors::v1 {
 
 struct task_created {
@@ -29,6 +30,24 @@ struct work_finished {
     std::optional<std::string> error;
 };
 BOOST_DESCRIBE_STRUCT(work_finished, (), (run_id, status, result, error))
+
+struct task_updated {
+    std::optional<std::string> title;
+    std::optional<std::string> description;
+    std::optional<task_priority> priority;
+    std::optional<std::vector<std::string>> labels;
+    std::optional<timestamp> due;
+};
+BOOST_DESCRIBE_STRUCT(task_updated, (), (title, description, priority, labels, due))
+
+struct message_added {
+    uuid id;
+    std::string author;
+    message_type type = message_type::comment;
+    std::string content;
+    std::optional<uuid> reply_to;
+};
+BOOST_DESCRIBE_STRUCT(message_added, (), (id, author, type, content, reply_to))
 
 struct task_state {
     static constexpr int version = 1;

@@ -1,12 +1,40 @@
 #include "actors/task/task_model.hpp"
 
-#include <fmt/format.h>
+#include "actors/common/message_ids.hpp"
+#include "actors/common/task_numbers.hpp"
 
 namespace troupe::actors {
 namespace {
 
 message_document document_of(const task_state& s, const message_added& e) {
-    return {e.id, s.id, e.author, e.type, e.content, e.reply_to, s.updated_at};
+    message_document out{e.id, s.id, e.author, e.type, e.content, e.reply_to, s.updated_at};
+    if (!e.mentions.empty()) {
+        out.mentions = e.mentions;
+    }
+    return out;
+}
+
+template <class T>
+std::optional<std::vector<T>> unless_empty(const std::vector<T>& all) {
+    return all.empty() ? std::nullopt : std::optional(all);
+}
+
+task_document document_of(const task_state& s) {
+    task_document d{s.id,       s.title,      s.description, s.status,     s.priority,   s.labels,
+                    s.due,      s.project_id, s.agent_id,    s.run_id,     s.result,     s.error,
+                    s.messages, s.created_by, s.created_at,  s.updated_at, s.parameters, s.output};
+    if (s.number != 0) {
+        d.key = task_key(s.number);
+    }
+    if (s.subtasks.total != 0) {
+        d.subtasks = s.subtasks;
+    }
+    d.assignees = unless_empty(s.assignees);
+    d.parent_id = s.parent_id;
+    d.depends_on = unless_empty(s.depends_on);
+    d.waiting_for = unless_empty(s.unmet);
+    d.rank = s.rank;
+    return d;
 }
 
 } // namespace
@@ -16,22 +44,38 @@ runtime::entity_view task_model::view(const state& s, const runtime::view_contex
         return {.document = "", .keys = {}, .exists = false};
     }
     const auto sort = runtime::sort_key(s.created_at);
-    std::vector<runtime::index_key> keys{{"", sort}, {"status=" + std::string(detail::enum_name(s.status)), sort}};
+    const std::string status(detail::enum_name(s.status));
+    std::vector<runtime::index_key> keys{{"", sort}, {"status=" + status, sort}, {"board=" + status, s.rank}};
     if (s.agent_id) {
         keys.push_back({"agent_id=" + to_string(*s.agent_id), sort});
     }
     if (s.project_id) {
         keys.push_back({"project_id=" + to_string(*s.project_id), sort});
     }
-    return {to_json(task_document{s.id, s.title, s.description, s.status, s.priority, s.labels, s.due, s.project_id,
-                                  s.agent_id, s.run_id, s.result, s.error, s.messages, s.created_by, s.created_at,
-                                  s.updated_at, s.parameters, s.output}),
-            std::move(keys), true};
+    if (s.parent_id) {
+        keys.push_back({"parent_id=" + to_string(*s.parent_id), sort});
+    }
+    if (s.number != 0) {
+        keys.push_back({"key=" + task_key(s.number), sort});
+    }
+    if (s.messages > 0) {
+        keys.push_back({message_filter(s.id), sort});
+    }
+    for (const auto& id : s.assignees) {
+        keys.push_back({"assignee=" + to_string(id), sort});
+    }
+    return {to_json(document_of(s)), std::move(keys), true};
 }
 
 std::vector<runtime::item> task_model::items(const state& after, const event& e, const runtime::event_context&) {
     if (const auto* added = std::get_if<message_added>(&e)) {
-        return {{"messages", fmt::format("{:012}", after.messages), to_json(document_of(after, *added))}};
+        const auto key = message_key(after.messages);
+        const auto document = to_json(document_of(after, *added));
+        std::vector<runtime::item> out{{"messages", key, document}};
+        if (added->reply_to) {
+            out.push_back({"replies/" + to_string(*added->reply_to), key, document});
+        }
+        return out;
     }
     return {};
 }

@@ -2,8 +2,10 @@
 
 #include "actors/common/agent_lookup.hpp"
 #include "actors/common/stored.hpp"
+#include "actors/common/task_numbers.hpp"
 #include "actors/kinds/kind.hpp"
 #include "actors/tool/tool_performers.hpp"
+#include "schemas/task_messages.hpp"
 #include "storage/views.hpp"
 
 #include <fmt/format.h>
@@ -19,6 +21,8 @@ constexpr std::size_t line_bytes_max = 300;
 
 const problem no_board{code::unavailable, "There is no board here."};
 
+std::string principal_of(const tool_environment& where) { return "run/" + to_string(where.run.id); }
+
 runtime::command command_of(const tool_environment& where, const uuid& task, std::string_view type,
                             std::string payload) {
     runtime::command c;
@@ -26,7 +30,7 @@ runtime::command command_of(const tool_environment& where, const uuid& task, std
     c.type = type;
     c.payload = std::move(payload);
     c.id = key_of_call(where);
-    c.principal = "run/" + to_string(where.run.id);
+    c.principal = principal_of(where);
     return c;
 }
 
@@ -101,12 +105,16 @@ tool_result create_task(const create_task_arguments& a, const tool_environment& 
         wish.agent_id = agent->id;
     }
     const auto task = derive_uuid({"create_task", to_string(where.run.organization), key_of_call(where)});
-    const auto made = where.ask(command_of(where, task, "create_task", to_json(wish)));
+    const auto number = number_in(where.ask(number_command(where.run.organization, task, principal_of(where))));
+    if (!number) {
+        return refuse(number.error());
+    }
+    const auto made = where.ask(command_of(where, task, "create_task", to_json(troupe::create_task{wish, *number})));
     if (!made) {
         return refuse(made.error());
     }
-    return {.content = fmt::format("Task {} is {}. list_tasks tells how far it is.\n", to_string(task),
-                                   a.agent.empty() ? "in the inbox" : "given to " + a.agent),
+    return {.content = fmt::format("Task {} ({}) is {}. list_tasks tells how far it is.\n", to_string(task),
+                                   task_key(*number), a.agent.empty() ? "in the inbox" : "given to " + a.agent),
             .details = {details_of(task)}};
 }
 

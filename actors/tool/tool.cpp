@@ -113,14 +113,6 @@ bool is_binary(std::string_view content) {
     return content.substr(0, looked_at_bytes).find('\0') != std::string_view::npos;
 }
 
-std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) {
-    auto end = std::min(text.size(), bytes_max);
-    while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
-        --end;
-    }
-    return text.substr(0, end);
-}
-
 std::size_t count_lines(std::string_view text) {
     return static_cast<std::size_t>(std::ranges::count(text, '\n')) + (text.empty() || text.ends_with('\n') ? 0 : 1);
 }

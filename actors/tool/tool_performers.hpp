@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/common/text.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
 
@@ -50,8 +51,5 @@ std::optional<std::string> shown_lines(std::string_view text, std::size_t start_
 
 /// Text of a page: pages are data, whoever wrote them. Nobody outside can guess the mark that ends it.
 std::string from_outside(std::string_view url, std::string_view text);
-
-/// The largest prefix of at most `bytes_max` that ends at a whole UTF-8 character.
-std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max);
 
 } // namespace troupe::actors

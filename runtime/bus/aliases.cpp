@@ -13,7 +13,8 @@ namespace troupe::runtime {
 namespace {
 
 /// What belongs to the machinery and not to anybody's work.
-constexpr std::string_view unseen_kinds[] = {"name", "keyring", "session", "refusals", "audit_sink", "compliance"};
+constexpr std::string_view unseen_kinds[] = {"name",       "keyring",    "session", "refusals",
+                                             "audit_sink", "compliance", "board",   "inbox"};
 constexpr std::string_view status_types[] = {"agent_created", "agent_started", "agent_stopped", "agent_paused",
                                              "agent_resumed", "agent_deleted", "task_started",  "task_finished"};
 constexpr std::string_view ends[] = {"done", "cancelled", "failed"};

@@ -2,6 +2,7 @@
 #include "actors/agent/agent_routes.hpp"
 #include "actors/kinds/kind.hpp"
 #include "actors/name/name_model.hpp"
+#include "actors/task/board_model.hpp"
 #include "actors/task/task_model.hpp"
 #include "actors/tool/tool.hpp"
 #include "tests/actors/given.hpp"
@@ -19,6 +20,7 @@ struct board : mini_node {
         host<agent_model>();
         host<name_model>();
         host<task_model>();
+        host<board_model>();
         serve(agent_routes(services));
         where.run = {mini_node::organization, "run", id_of(9)};
         where.store = services.store;

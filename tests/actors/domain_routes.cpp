@@ -3,9 +3,14 @@
 #include "actors/approval/approval_model.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/kinds/kind.hpp"
+#include "actors/message/message_model.hpp"
+#include "actors/message/message_routes.hpp"
 #include "actors/name/name_model.hpp"
+#include "actors/notification/inbox_model.hpp"
+#include "actors/notification/notification_routes.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/project/project_routes.hpp"
+#include "actors/task/board_model.hpp"
 #include "actors/task/task_model.hpp"
 #include "actors/task/task_routes.hpp"
 #include "schemas/approval_messages.hpp"
@@ -29,10 +34,15 @@ struct node : mini_node {
         host<name_model>();
         host<agent_model>();
         host<task_model>();
+        host<board_model>();
+        host<message_model>();
+        host<inbox_model>();
         host<project_model>();
         host<approval_model>();
         serve(agent_routes(services));
         serve(task_routes(services));
+        serve(message_routes(services));
+        serve(notification_routes(services));
         serve(project_routes(services));
         serve(approval_routes(services, [this](const net::principal&, std::string_view permission) {
             return permission == "agent:write" && may_write_agents
@@ -125,8 +135,8 @@ BOOST_AUTO_TEST_CASE(every_operation_has_one_name_and_every_route_a_permission) 
             BOOST_TEST(operations.insert(route.operation).second, route.operation);
             BOOST_TEST(!route.permission.empty());
             BOOST_TEST(!!route.run);
-            BOOST_TEST(
-                (route.verb == get || route.verb == del || route.body || route.path.starts_with("/agents/{id}/")));
+            BOOST_TEST((route.verb == get || route.verb == del || route.body || route.path.ends_with("/cancel") ||
+                        route.path.ends_with("/retry") || route.path.starts_with("/agents/{id}/")));
         }
     }
 }

@@ -14,12 +14,15 @@
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
 #include "actors/memory/memory_model.hpp"
+#include "actors/message/message_model.hpp"
 #include "actors/name/name_model.hpp"
+#include "actors/notification/inbox_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/secret/keyring_model.hpp"
 #include "actors/secret/secret_model.hpp"
 #include "actors/settings/settings_model.hpp"
+#include "actors/task/board_model.hpp"
 #include "actors/task/task_model.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -33,10 +36,11 @@ namespace golden = troupe::test::golden;
 namespace {
 
 /// Every model of the product; a test finds one that is missing here.
-using models = boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
-                                    name_model, agent_model, task_model, project_model, approval_model, run_model,
-                                    secret_model, keyring_model, erasure_model, refusal_model, sink_model,
-                                    cluster_model, compliance_model, settings_model, memory_model>;
+using models =
+    boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
+                         name_model, agent_model, task_model, project_model, approval_model, run_model, secret_model,
+                         keyring_model, erasure_model, refusal_model, sink_model, cluster_model, compliance_model,
+                         settings_model, memory_model, board_model, message_model, inbox_model>;
 
 template <class Visit>
 void each_model(Visit visit) {

@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(created_task_is_in_the_inbox_and_owes_nothing) {
     BOOST_TEST((shown(t).status == inbox));
     BOOST_TEST(shown(t).created_by == "key/tester");
     BOOST_TEST(t.owed().empty());
-    BOOST_TEST(t.filters() == (texts{"", "status=inbox", "project_id=" + to_string(id_of(30))}),
+    BOOST_TEST(t.filters() == (texts{"", "status=inbox", "board=inbox", "project_id=" + to_string(id_of(30))}),
                boost::test_tools::per_element());
     BOOST_TEST((t.refused(body()).code == code::already_exists));
 }
@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(message_is_an_item_and_the_answer) {
     auto t = made();
     const auto before = to_json(t.state()).size();
     t.principal = "user/ada";
-    t.accepted(add_message{{"first", message_type::question, {}}});
+    t.accepted(add_message{{"first", message_type::comment, {}}});
     BOOST_TEST(t.items().at(0).collection == "messages");
     BOOST_TEST(t.items().at(0).key == "000000000001");
     BOOST_TEST(t.items().at(0).document == t.answer());

@@ -1,0 +1,79 @@
+"""The operations of the board, its messages and notifications, for contract_test.py. What they do: board_test.py."""
+
+from tests.system.node import poll
+
+NOBODY = "00000000-0000-7000-8000-000000000000"
+
+
+class BoardContract:
+    def tasks(self, agent, project):
+        made = self.drive("create_task", 201, body=self.example("create_task"))
+        task = made.json["id"]
+        self.assertEqual(made.headers["location"], f"/api/v1/tasks/{task}")
+        self.drive("create_task", 422, body={}, lenient=True)
+        self.drive("create_task", 422, body={"title": "t", "agent_id": NOBODY})
+        shown = self.drive("get_task", 200, id=task)
+        self.drive("get_task", 304, id=task, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_task", 404, id=NOBODY)
+        self.drive("list_tasks", 200, query={"status": "inbox", "project_id": project})
+        self.drive("list_tasks", 422, query={"limit": "9999"}, lenient=True)
+        for name in ("update_task", "patch_task"):
+            self.drive(name, 200, id=task, body=self.example(name))
+            self.drive(name, 422, id=task, body={"priority": "whenever"}, lenient=True)
+        self.drive("add_message", 201, id=task, body=self.example("add_message"))
+        self.drive("add_message", 404, id=NOBODY, body=self.example("add_message"))
+        self.drive("list_messages", 200, id=task)
+        self.drive("list_messages", 404, id=NOBODY)
+        self.drive("move_task", 409, id=task, body={"status": "done"})
+        self.drive("move_task", 200, id=task, body=self.example("move_task"))
+        self.drive("move_task", 422, id=task, body={"status": "nowhere"}, lenient=True)
+        self.drive("create_agent_task", 201, id=agent, body=self.example("create_agent_task"))
+        self.drive("create_agent_task", 404, id="nobody", body={"title": "t"})
+        self.board(task)
+        self.messages(task)
+        other = self.drive("create_task", 201, body={"title": "other"}).json["id"]
+        self.drive("assign_task", 200, id=other, body={"agent_id": agent})
+        self.drive("assign_task", 422, id=other, body={"agent_id": NOBODY})
+        self.drive("delete_task", 204, id=other)
+        self.drive("delete_task", 404, id=NOBODY)
+        self.drive("why", 200, kind="task", id=task)
+        self.drive("why", 404, kind="task", id=NOBODY)
+        self.notifications()
+
+    def board(self, task):
+        self.drive("get_board", 200)
+        self.drive("get_board", 422, query={"limit": "9999"}, lenient=True)
+        self.drive("cancel_task", 200, id=task)
+        self.drive("cancel_task", 404, id=NOBODY)
+        self.drive("retry_task", 200, id=task)
+        self.drive("retry_task", 409, id=task)
+        self.drive("retry_task", 404, id=NOBODY)
+
+    def messages(self, task):
+        said = self.drive("add_message", 201, id=task, body={"content": "Hello"}).json["id"]
+        self.drive("get_message", 200, id=said)
+        self.drive("get_message", 404, id=NOBODY)
+        self.drive("list_replies", 200, id=said)
+        self.drive("list_replies", 404, id=NOBODY)
+        for name in ("edit_message", "patch_message"):
+            self.drive(name, 200, id=said, body=self.example(name))
+            self.drive(name, 404, id=NOBODY, body=self.example(name))
+            self.drive(name, 422, id=said, body={"content": ""}, lenient=True)
+        self.drive("react", 200, id=said, body=self.example("react"))
+        self.drive("react", 404, id=NOBODY, body=self.example("react"))
+        self.drive("delete_message", 204, id=said)
+        self.drive("delete_message", 404, id=NOBODY)
+        self.drive("edit_message", 409, id=said, body={"content": "back"})
+
+    def notifications(self):
+        told = poll("the agent's work is told of", lambda: self.drive("list_notifications", 200).json["items"])
+        self.drive("read_notification", 200, id=told[0]["id"])
+        self.drive("list_notifications", 422, query={"limit": "0"}, lenient=True)
+        for name in ("get_notification_summary", "get_notification_preferences", "read_all_notifications"):
+            self.drive(name, 401, key="wrong")
+        self.drive("get_notification_summary", 200)
+        self.drive("read_notification", 404, id=NOBODY)
+        self.drive("read_all_notifications", 200)
+        self.drive("get_notification_preferences", 200)
+        self.drive("put_notification_preferences", 200, body=self.example("put_notification_preferences"))
+        self.drive("put_notification_preferences", 422, body={"muted": ["noise"]}, lenient=True)
