@@ -1,5 +1,6 @@
 #include "actors/application/application_impl.hpp"
 
+#include "actors/activity/activity_routes.hpp"
 #include "actors/agent/agent_routes.hpp"
 #include "actors/application/cluster_ways.hpp"
 #include "actors/application/edge_metrics.hpp"
@@ -61,6 +62,7 @@ std::vector<net::route> application::impl::routes() {
     for (auto feature : {agent_routes(parts),
                          task_routes(parts),
                          message_routes(parts),
+                         activity_routes(parts),
                          notification_routes(parts),
                          memory_routes(parts),
                          project_routes(parts),
