@@ -196,6 +196,26 @@ struct board_column {
 };
 BOOST_DESCRIBE_STRUCT(board_column, (), (status, tasks, more))
 
+/// GET and PUT /state/working-md
+struct working_document {
+    std::string content; ///< The text.
+    timestamp updated_at;
+};
+BOOST_DESCRIBE_STRUCT(working_document, (), (content, updated_at))
+
+/// PUT /state/working-md
+struct edit_working_body {
+    std::string content;
+    static constexpr field_rule rules[] = {
+        {.name = "content",
+         .required = true,
+         .min = 1,
+         .max = 1000000,
+         .doc = "The text as GET gave it, with what is to be another way: lines of tasks "
+                "under other columns, titles, @agents, and new lines without a key."}};
+};
+BOOST_DESCRIBE_STRUCT(edit_working_body, (), (content))
+
 /// GET /board
 struct board_document {
     std::vector<board_column> columns;

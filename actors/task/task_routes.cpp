@@ -9,6 +9,7 @@
 #include "actors/kinds/kind.hpp"
 #include "actors/task/task_board.hpp"
 #include "actors/task/task_links.hpp"
+#include "actors/task/working_routes.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/task_messages.hpp"
 #include "storage/views.hpp"
@@ -215,6 +216,7 @@ std::vector<route> own_routes(const runtime::services& s) {
 std::vector<net::route> task_routes(const runtime::services& s) {
     auto routes = own_routes(s);
     std::ranges::move(board_routes(s), std::back_inserter(routes));
+    std::ranges::move(working_routes(s), std::back_inserter(routes));
     return routes;
 }
 

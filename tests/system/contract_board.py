@@ -39,6 +39,9 @@ class BoardContract:
         self.drive("why", 200, kind="task", id=task)
         self.drive("why", 404, kind="task", id=NOBODY)
         self.notifications()
+        self.activities(task)
+        self.drive("list_agent_activities", 200, id=agent)
+        self.working_text()
 
     def board(self, task):
         self.drive("get_board", 200)
@@ -48,6 +51,19 @@ class BoardContract:
         self.drive("retry_task", 200, id=task)
         self.drive("retry_task", 409, id=task)
         self.drive("retry_task", 404, id=NOBODY)
+
+    def working_text(self):
+        shown = self.drive("get_working_text", 200).json
+        self.drive("get_working_text", 401, key="wrong")
+        self.drive("edit_working_text", 200, body={"content": shown["content"]})
+        self.drive("edit_working_text", 422, body={"content": "What?"})
+
+    def activities(self, task):
+        self.drive("list_activities", 200, query={"kind": "task"})
+        self.drive("list_activities", 422, query={"limit": "0"}, lenient=True)
+        self.drive("list_task_activities", 200, id=task)
+        self.drive("list_task_activities", 404, id=NOBODY)
+        self.drive("list_agent_activities", 404, id="nobody")
 
     def messages(self, task):
         said = self.drive("add_message", 201, id=task, body={"content": "Hello"}).json["id"]
