@@ -9,6 +9,7 @@
 #include "actors/compliance/compliance_routes.hpp"
 #include "actors/erasure/erasure_routes.hpp"
 #include "actors/mcp/mcp_auth_routes.hpp"
+#include "actors/mcp/mcp_offers_routes.hpp"
 #include "actors/mcp/mcp_routes.hpp"
 #include "actors/memory/memory_routes.hpp"
 #include "actors/project/project_routes.hpp"
@@ -80,6 +81,7 @@ std::vector<net::route> application::impl::routes() {
                          cassette_routes(*cassettes),
                          tool_routes(),
                          mcp_routes(*mcp),
+                         mcp_offers_routes(*mcp),
                          mcp_auth_routes(mcp_access, mcp->organization()),
                          own_routes ? own_routes(parts) : std::vector<net::route>()}) {
         std::move(feature.begin(), feature.end(), std::back_inserter(out));

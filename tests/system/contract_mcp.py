@@ -4,6 +4,8 @@ import http.client
 import urllib.parse
 import urllib.request
 
+from tests.system.node import poll
+
 BOTH = {"Accept": "application/json, text/event-stream"}
 
 
@@ -36,6 +38,23 @@ class McpServerContract:
         back = urllib.request.build_opener(Stay).open(url, timeout=30).headers["Location"]
         self.drive("finish_mcp_authorization", 200, query=dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query)))
         self.drive("forget_mcp_auth", 200, id="guarded")
+
+    def offered(self):
+        """Beside tools (tests/system/mcp_offers_test.py)."""
+        poll("its prompts are there", lambda: self.direct.read("/mcp/prompts")["items"])
+        for name in ("list_mcp_resources", "list_mcp_resource_templates", "list_mcp_prompts"):
+            self.drive(name, 200)
+            self.drive(name, 401, key="wrong")
+        for name in ("read_mcp_resource", "follow_mcp_resource", "unfollow_mcp_resource"):
+            self.drive(name, 200, id="small", body={"uri": "note://a"})
+            self.drive(name, 404, id="nobody", body={"uri": "note://a"})
+            self.drive(name, 422, id="small", body={"uri": ""}, lenient=True)
+        self.drive("get_mcp_prompt", 200, id="small", name="report", body={"arguments": {"city": "Bern"}})
+        self.drive("get_mcp_prompt", 422, id="small", name="report", body={})
+        self.drive("get_mcp_prompt", 404, id="nobody", name="report", body={})
+        self.drive("complete_mcp_argument", 200, id="small", body={"prompt": "report", "argument": "city", "value": "B"})
+        self.drive("complete_mcp_argument", 422, id="small", body={"argument": "city"})
+        self.drive("complete_mcp_argument", 404, id="nobody", body={"prompt": "report", "argument": "city"})
 
     def open_stream(self, session):
         """A stream has no end: the node is asked itself, and only for the head of its answer."""

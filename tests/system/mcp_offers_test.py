@@ -1,0 +1,81 @@
+"""What servers of the Model Context Protocol offer beside tools, in both eras, through the real program."""
+
+from tests.system.mcp_client_test import McpNode
+from tests.system.node import poll
+from tests.system.websocket import WebSocket
+
+TOOLS = 8  # of the server with --offers
+
+
+class McpOffers(McpNode):
+    def setUp(self):
+        super().setUp()
+        self.begin(("small", ["--offers"], {}), ("modern", ["--offers", "--modern"], {}))
+        for name in ("small", "modern"):
+            self.wait_tools(TOOLS, name)
+            poll("its lists are there", lambda name=name: len(self.items("/mcp/resources", name)) == 2 and self.items("/mcp/prompts", name)
+                 and self.items("/mcp/resource-templates", name))
+
+    def items(self, path, server):
+        return [i for i in self.api.read(path)["items"] if i["server"] == server]
+
+    def ask(self, server, what, body, status=200):
+        return self.status(self.api.post(f"/mcp/servers/{server}/{what}", body), status).json
+
+    def test_resources_prompts_and_completion(self):
+        for name in ("small", "modern"):
+            first = self.items("/mcp/resources", name)[0]
+            self.assertEqual(first, {"server": name, "uri": "note://a", "name": "A", "mime_type": "text/plain", "size": 5})
+            self.assertEqual(self.items("/mcp/resource-templates", name)[0]["uri_template"], "note://{name}")
+            self.assertEqual(self.ask(name, "resources/read", {"uri": "note://c"})["contents"][0]["text"], "This is note://c.")
+            prompt = self.items("/mcp/prompts", name)[0]
+            self.assertEqual([(a["name"], a["required"]) for a in prompt["arguments"]], [("city", True), ("day", False)])
+            said = self.ask(name, "prompts/report", {"arguments": {"city": "Bern"}})
+            self.assertEqual(said["messages"][0]["content"]["text"], "How is Bern?")
+            self.assertIn("which city?", self.ask(name, "prompts/report", {}, 422)["detail"])
+            self.ask(name, "prompts/report", {"arguments": []}, 422)
+            for of in ({"prompt": "report"}, {"uri_template": "note://{name}"}):
+                self.assertEqual(self.ask(name, "complete", {**of, "argument": "city", "value": "B"})["values"], ["Basel", "Bern", "Biel"])
+            self.ask(name, "complete", {"argument": "city"}, 422)
+        self.ask("small", "resources/read", {"uri": "else://x"}, 404)
+        self.ask("modern", "resources/read", {"uri": "else://x"}, 422)
+        self.ask("nobody", "resources/read", {"uri": "note://a"}, 404)
+        poll("the level is set", lambda: "[info] small: \"the level is set\"" in self.api.read("/mcp/servers/small/logs")["lines"])
+
+    def test_changes_are_told(self):
+        with WebSocket(self.one.url, self.one.key) as socket:
+            self.assertEqual(socket.subscribe("mcp")["op"], "subscribed")
+            for name in ("small", "modern"):
+                changed, grown = (("mcp_resource_updated", {"server": name, "uri": "note://a"}),
+                                  ("mcp_list_changed", {"server": name, "list": "resources"}))
+                self.assertEqual(self.ask(name, "resources/follow", {"uri": "note://a"})["uris"], ["note://a"])
+                self.run_tool(f"mcp_{name}_touch", uri="note://b")
+                self.run_tool(f"mcp_{name}_touch", uri="note://a")
+                self.assertEqual(self.next_of(socket), changed)
+                self.run_tool(f"mcp_{name}_more")
+                self.assertEqual(self.next_of(socket), grown)
+                self.assertEqual(len(self.items("/mcp/resources", name)), 3)
+                # It is followed on the next connection, too, until somebody ends that.
+                self.status(self.api.post(f"/mcp/servers/{name}/restart", {}), 200)
+                poll("it is back", lambda name=name: self.server(name)["health"]["status"] == "healthy")
+                self.assertEqual(self.next_of(socket), grown)
+                self.run_tool(f"mcp_{name}_touch", uri="note://a")
+                self.assertEqual(self.next_of(socket), changed)
+                self.assertEqual(self.ask(name, "resources/unfollow", {"uri": "note://a"})["uris"], [])
+                self.run_tool(f"mcp_{name}_touch", uri="note://a")
+                self.run_tool(f"mcp_{name}_more")
+                self.assertEqual(self.next_of(socket), grown)
+
+    def next_of(self, socket):
+        event = socket.read()
+        return event["kind"], event["data"]
+
+    def test_the_command_line(self):
+        self.assertIn("note://a", self.one.cli("mcp", "resources", "small").stdout)
+        self.assertIn("note://{name}", self.one.cli("mcp", "resources", "--templates").stdout)
+        self.assertIn("There is none.", self.one.cli("mcp", "resources", "other").stdout)
+        self.assertEqual(self.one.cli("mcp", "read", "small", "note://a").stdout, "This is note://a.\n")
+        self.assertIn("city=… [day=…]", self.one.cli("mcp", "prompts").stdout)
+        self.assertIn("How is Bern?", self.one.cli("mcp", "prompt", "modern", "report", "city=Bern").stdout)
+        self.assertEqual(self.one.cli("mcp", "prompt", "modern", "report", "Bern").returncode, 2)
+
