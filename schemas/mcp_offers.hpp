@@ -127,7 +127,18 @@ struct mcp_resource_updated {
 };
 BOOST_DESCRIBE_STRUCT(mcp_resource_updated, (), (server, uri))
 
+/// How far a call is that was given a name, as the server says.
+struct mcp_progress {
+    std::string call;
+    std::string tool;
+    double progress = 0;
+    std::optional<double> total;
+    std::string message;
+};
+BOOST_DESCRIBE_STRUCT(mcp_progress, (), (call, tool, progress, total, message))
+
 } // namespace troupe
 
 TROUPE_NAMED(troupe::mcp_list_changed)
 TROUPE_NAMED(troupe::mcp_resource_updated)
+TROUPE_NAMED(troupe::mcp_progress)

@@ -130,12 +130,14 @@ std::vector<net::live_channel> live_channels() {
                    "supervision",
                    "Parts of the node that start, fail and end.",
                    {{"changed", [] { return std::string(supervision_schema); }, true}}});
-    out.push_back({"mcp",
-                   "mcp",
-                   "Servers of the Model Context Protocol that offer something else than before, and resources of "
-                   "theirs that changed.",
-                   {{"mcp_list_changed", [] { return net::document_schema<mcp_list_changed>(); }, true},
-                    {"mcp_resource_updated", [] { return net::document_schema<mcp_resource_updated>(); }, true}}});
+    out.push_back(
+        {"mcp",
+         "mcp",
+         "Servers of the Model Context Protocol that offer something else than before, resources of theirs that "
+         "changed, and how far calls are that have a name.",
+         {{"mcp_list_changed", [] { return net::document_schema<mcp_list_changed>(); }, true},
+          {"mcp_progress", [] { return net::document_schema<mcp_progress>(); }, true},
+          {"mcp_resource_updated", [] { return net::document_schema<mcp_resource_updated>(); }, true}}});
     out.push_back(cluster_channel());
     out.push_back({"system_metrics",
                    "system_metrics",

@@ -43,10 +43,29 @@ void mcp_desk::note(std::string line) {
     }
 }
 
-expected<json::raw> mcp_desk::call(std::string_view method, const json::raw& params, const std::stop_token& stop) {
+bool mcp_desk::wait_for_answer(open_call& call, std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
+                               const progress_sink& on_progress) const {
+    const auto until = std::chrono::steady_clock::now() +
+                       std::chrono::milliseconds(std::int64_t{settings_.time_out_ms} + answer_grace_ms);
+    while (!call.answer && !stop.stop_requested()) {
+        if (!call.changed.wait_until(lock, stop, until, [&] { return call.answer || call.progress; })) {
+            break;
+        }
+        if (const auto news = std::exchange(call.progress, std::nullopt)) {
+            lock.unlock();
+            on_progress(*news);
+            lock.lock();
+        }
+    }
+    return call.answer || !stop.stop_requested();
+}
+
+expected<json::raw> mcp_desk::call(std::string_view method, const json::raw& params, const std::stop_token& stop,
+                                   const progress_sink& on_progress) {
     const auto call = std::make_shared<open_call>();
     call->method = method;
     call->params = params;
+    call->with_progress = static_cast<bool>(on_progress);
     std::unique_lock lock(mutex_);
     if (calls_.size() >= calls_max) {
         return problem{code::overloaded,
@@ -57,9 +76,7 @@ expected<json::raw> mcp_desk::call(std::string_view method, const json::raw& par
     to_send_.push_back(ticket);
     ++figures_->messages;
     wake();
-    const auto patience = std::chrono::milliseconds(std::int64_t{settings_.time_out_ms} + answer_grace_ms);
-    const bool stopped = !call->changed.wait_for(lock, stop, patience, [&] { return call->answer.has_value(); }) &&
-                         stop.stop_requested();
+    const bool stopped = !wait_for_answer(*call, lock, stop, on_progress);
     if (stopped) {
         call->unwanted = true;
         wake();

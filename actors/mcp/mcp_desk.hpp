@@ -44,8 +44,13 @@ class mcp_desk : public std::enable_shared_from_this<mcp_desk> {
 public:
     mcp_desk(runtime::mcp_server settings, mcp_parts parts);
 
-    /// One request. Blocks; `cancelled` when `stop` comes first. `unavailable` while there is no connection.
-    expected<json::raw> call(std::string_view method, const json::raw& params, const std::stop_token& stop);
+    /// How far a call is, as the server says: the last of what it said since the last time. In the caller's thread.
+    using progress_sink = std::function<void(const net::mcp::progressed&)>;
+
+    /// One request. Blocks; `cancelled` when `stop` comes first: the server is told. `unavailable` while there is no
+    /// connection.
+    expected<json::raw> call(std::string_view method, const json::raw& params, const std::stop_token& stop,
+                             const progress_sink& on_progress = {});
 
     [[nodiscard]] const runtime::mcp_server& settings() const { return settings_; }
     [[nodiscard]] mcp_server_document document() const;
@@ -76,6 +81,8 @@ private:
         std::string method;
         json::raw params;
         std::optional<expected<json::raw>> answer;
+        bool with_progress = false;
+        std::optional<net::mcp::progressed> progress; ///< That nobody looked at yet.
         bool unwanted = false;
         std::condition_variable_any changed;
     };
@@ -83,6 +90,9 @@ private:
     struct offers; ///< mcp_offers.hpp
 
     void wake(); ///< Under the mutex.
+    /// False: it was stopped. The lock is given back for the time of each `on_progress`.
+    bool wait_for_answer(open_call& call, std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
+                         const progress_sink& on_progress) const;
     void note(std::string line);
 
     const runtime::mcp_server settings_;

@@ -1,6 +1,7 @@
 #include "actors/common/secret_value.hpp"
 #include "actors/mcp/mcp_desk.hpp"
 #include "actors/mcp/mcp_offers.hpp"
+#include "actors/tool/tool_performers.hpp"
 #include "net/mcp/http_transport.hpp"
 #include "net/mcp/session.hpp"
 #include "schemas/base/clock.hpp"
@@ -31,6 +32,7 @@ constexpr std::int64_t flush_again_ms = 10;
 /// What nobody asked for, in so much time: a server that says more is a burden for all.
 constexpr std::uint64_t noise_max = 10'000;
 constexpr std::int64_t noise_ms = 10'000;
+constexpr std::size_t progress_bytes_max = 1'000; ///< Of its message.
 constexpr std::int64_t life_ms_max = 10LL * 365 * 24 * 3'600'000;
 
 } // namespace
@@ -281,8 +283,9 @@ struct mcp_desk::keeper {
                 continue;
             }
             auto& call = *found->second;
-            const auto id = session->call(call.method, call.params, now_ms,
-                                          {.time_out_ms = static_cast<std::int64_t>(desk.settings_.time_out_ms)});
+            const auto id = session->call(
+                call.method, call.params, now_ms,
+                {.time_out_ms = static_cast<std::int64_t>(desk.settings_.time_out_ms), .progress = call.with_progress});
             if (id) {
                 tickets[*id] = found->first;
             } else {
@@ -374,7 +377,17 @@ struct mcp_desk::keeper {
         desk.note(fmt::format("[{}] {}{}", e.level, e.logger.empty() ? "" : e.logger + ": ", e.data.text));
     }
     void on(mcp::failed& e, std::int64_t now_ms) { fail(e.why.detail, now_ms); }
-    void on(mcp::progressed&, std::int64_t) {}
+    void on(mcp::progressed& e, std::int64_t) {
+        ++notifications;
+        const auto ticket = tickets.find(e.call);
+        const std::scoped_lock lock(desk.mutex_);
+        const auto call = ticket == tickets.end() ? desk.calls_.end() : desk.calls_.find(ticket->second);
+        if (call != desk.calls_.end()) {
+            e.message = std::string(utf8_prefix(e.message, progress_bytes_max));
+            call->second->progress = std::move(e);
+            call->second->changed.notify_all();
+        }
+    }
     void on(mcp::resource_updated& e, std::int64_t) {
         ++notifications;
         offered.updated(e.uri);

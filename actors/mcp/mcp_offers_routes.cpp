@@ -2,10 +2,12 @@
 
 #include "actors/common/routes.hpp"
 #include "net/http/handlers.hpp"
+#include "net/http/stream_query.hpp"
 #include "schemas/mcp_offers.hpp"
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -151,6 +153,41 @@ expected<mcp_completion_document> complete(mcp_desk& desk, const request&, const
     return mcp_completion_document{std::move(all.values), all.total, all.hasMore};
 }
 
+net::route cancel_route(mcp_hub& hub) {
+    net::route out;
+    out.verb = verb::post;
+    out.path = "/mcp/calls/{id}/cancel";
+    out.operation = "cancel_mcp_call";
+    out.summary = "Cancels a call of a tool that was given a name; the server is told.";
+    out.tag = "mcp";
+    out.permission = "mcp:execute";
+    out.success = 204;
+    out.errors = {code::not_found};
+    out.run = [&hub](const request& r, const responder& respond) {
+        respond(sees(hub, r) && hub.calls.cancel(std::string(r.param("id")))
+                    ? response{204}
+                    : net::to_response({code::not_found, "There is no such call, or not any more."}, r));
+    };
+    return out;
+}
+
+net::route watch_route() {
+    net::route out;
+    out.verb = verb::get;
+    out.path = "/ws/mcp";
+    out.operation = "watch_mcp";
+    out.summary = "What becomes of the MCP servers and of calls that have a name, as it happens.";
+    out.description = "A WebSocket with this subscription; with another `Accept` than an upgrade, "
+                      "`text/event-stream`. See schemas/live_protocol.md.";
+    out.tag = "live";
+    out.permission = "mcp:read";
+    out.query = net::stream_parameters();
+    out.stream = [](const request&, const std::function<void(expected<net::stream_spec>)>& answer) {
+        answer(net::stream_spec{{"mcp"}, ""});
+    };
+    return out;
+}
+
 } // namespace
 
 std::vector<net::route> mcp_offers_routes(mcp_hub& hub) {
@@ -171,7 +208,9 @@ std::vector<net::route> mcp_offers_routes(mcp_hub& hub) {
         ask_route(hub, "prompts/{name}", "get_mcp_prompt", "A prompt of a server with its arguments filled in.",
                   get_prompt),
         ask_route(hub, "complete", "complete_mcp_argument",
-                  "What an argument of a prompt or of a template of resources may become.", complete)};
+                  "What an argument of a prompt or of a template of resources may become.", complete),
+        cancel_route(hub),
+        watch_route()};
 }
 
 } // namespace troupe::actors

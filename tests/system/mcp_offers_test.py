@@ -1,5 +1,7 @@
 """What servers of the Model Context Protocol offer beside tools, in both eras, through the real program."""
 
+import concurrent.futures
+
 from tests.system.mcp_client_test import McpNode
 from tests.system.node import poll
 from tests.system.websocket import WebSocket
@@ -10,7 +12,8 @@ TOOLS = 8  # of the server with --offers
 class McpOffers(McpNode):
     def setUp(self):
         super().setUp()
-        self.begin(("small", ["--offers"], {}), ("modern", ["--offers", "--modern"], {}))
+        slow = {"call": [{"tool": "mcp_small_slow", "arguments": {"seconds": 3}}]}
+        self.begin(("small", ["--offers"], {}), ("modern", ["--offers", "--modern"], {}), script=[slow])
         for name in ("small", "modern"):
             self.wait_tools(TOOLS, name)
             poll("its lists are there", lambda name=name: len(self.items("/mcp/resources", name)) == 2 and self.items("/mcp/prompts", name)
@@ -66,9 +69,42 @@ class McpOffers(McpNode):
                 self.run_tool(f"mcp_{name}_more")
                 self.assertEqual(self.next_of(socket), grown)
 
+    def test_progress_and_cancellation(self):
+        said = self.one.cli("mcp", "call", "mcp_small_slow", '{"seconds":0.1}')
+        self.assertEqual((said.stdout, said.returncode), ("at last\n", 0))
+        self.assertIn("1 of 2: halfway\n", said.stderr)
+        self.status(self.api.post("/mcp/calls/nobody/cancel", {}), 404)
+        for name in ("small", "modern"):
+            with WebSocket(self.one.url, self.one.key) as socket:
+                socket.subscribe("mcp")
+                with concurrent.futures.ThreadPoolExecutor(1) as other:
+                    api = self.one.client()
+                    answer = other.submit(api.post, f"/mcp/tools/mcp_{name}_slow/execute", {"arguments": {"seconds": 3}, "call": "mine"})
+                    event = {"call": "mine", "tool": f"mcp_{name}_slow", "progress": 1, "total": 2, "message": "halfway"}
+                    self.assertEqual(self.next_of(socket), ("mcp_progress", event))
+                    twice = self.api.post(f"/mcp/tools/mcp_{name}_slow/execute", {"arguments": {}, "call": "mine"})
+                    self.status(twice, 409, "conflict")
+                    self.status(self.api.post("/mcp/calls/mine/cancel", {}), 204)
+                    self.assertEqual(answer.result().code, "cancelled")
+            self.told_of_cancellation(name)
+
+    def told_of_cancellation(self, name):
+        poll("the server was told", lambda: "it was cancelled" in self.api.read(f"/mcp/servers/{name}/logs")["lines"])
+
     def next_of(self, socket):
         event = socket.read()
         return event["kind"], event["data"]
+
+    def test_a_cancelled_run_cancels_its_call(self):
+        run = self.api.create("/runs", {"goal": "x", "model": self.model})["id"]
+        with WebSocket(self.one.url, self.one.key) as socket:
+            socket.subscribe(f"runs/{run}", since="start")
+            while (event := socket.read())["kind"] != "output":
+                pass
+            self.assertEqual(event["data"]["text"], "[1/2] halfway\n")
+        self.status(self.api.post(f"/runs/{run}/cancel", {}), 200)
+        self.assertEqual(self.api.wait_run(run)["status"], "cancelled")
+        self.told_of_cancellation("small")
 
     def test_the_command_line(self):
         self.assertIn("note://a", self.one.cli("mcp", "resources", "small").stdout)

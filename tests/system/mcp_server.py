@@ -46,13 +46,15 @@ def text(words, **more):
     return {"content": [{"type": "text", "text": words}], **more}
 
 
-def call(name, arguments):
+def call(name, arguments, token=None):
     if name == "add":
         total = arguments["a"] + arguments["b"]
         return text(str(total), structuredContent={"sum": str(total) if kind == "lie" else total})
     if name == "fail":
         return text("It cannot be done.", isError=True)
     if name == "slow":
+        if token is not None:
+            send({"method": "notifications/progress", "params": {"progressToken": token, "progress": 1, "total": 2, "message": "halfway"}})
         time.sleep(arguments.get("seconds", 3))
         return text("at last")
     if name == "grow":
@@ -127,7 +129,7 @@ def answer(request):
             os._exit(3)
         if kind == "mute":
             return None
-        return {**call(params["name"], params.get("arguments", {})), **({"resultType": "complete"} if modern else {})}
+        return {**call(params["name"], params.get("arguments", {}), params.get("_meta", {}).get("progressToken")), **({"resultType": "complete"} if modern else {})}
     if method == "ping":
         return {}
     if method == "subscriptions/listen" and modern and offers:
@@ -158,6 +160,8 @@ if kind == "bytes":
     sys.stdout.flush()
 for line in sys.stdin:
     message = json.loads(line)
+    if message.get("method") == "notifications/cancelled":
+        print("it was cancelled", file=sys.stderr, flush=True)
     if "id" not in message or "method" not in message:
         continue
     if kind == "unknown":
