@@ -55,10 +55,16 @@ BOOST_DESCRIBE_STRUCT(mcp_tool_document, (), (id, server, name, description, inp
 /// POST /mcp/tools/{id}/execute
 struct execute_mcp_tool_body {
     json::raw arguments;
+    std::optional<std::string> call = {};
     static constexpr field_rule rules[] = {
-        {.name = "arguments", .doc = "An object that fits the tool's schema.", .example = R"({"a":1,"b":2})"}};
+        {.name = "arguments", .doc = "An object that fits the tool's schema.", .example = R"({"a":1,"b":2})"},
+        {.name = "call",
+         .min = 1,
+         .max = 100,
+         .doc = "A name for this call: its progress is shown under it on the live channel `mcp`, and POST "
+                "/mcp/calls/{id}/cancel cancels it."}};
 };
-BOOST_DESCRIBE_STRUCT(execute_mcp_tool_body, (), (arguments))
+BOOST_DESCRIBE_STRUCT(execute_mcp_tool_body, (), (arguments, call))
 
 /// What the tool answered. Its texts come from outside.
 struct mcp_result_document {

@@ -210,7 +210,16 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.mcp =
         std::make_unique<mcp_hub>(std::move(*servers),
                                   mcp_parts{me.sandbox.get(), me.free_sandbox.get(),
-                                            std::filesystem::absolute(settings.data) / "mcp", *secrets, me.mcp_access},
+                                            std::filesystem::absolute(settings.data) / "mcp", *secrets, me.mcp_access,
+                                            [&node = *me.node](std::string_view kind, std::string data) {
+                                                const auto& parts = node.parts();
+                                                parts.live->publish({{},
+                                                                     system_now(),
+                                                                     "mcp",
+                                                                     std::string(kind),
+                                                                     std::move(data),
+                                                                     parts.store->who().default_organization});
+                                            }},
                                   me.node->parts().store->who().default_organization);
     me.moved = std::make_unique<moved_commands>(*me.node, *me.sandbox);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,

@@ -10,6 +10,7 @@
 #include "actors/compliance/compliance_routes.hpp"
 #include "actors/erasure/erasure_routes.hpp"
 #include "actors/mcp/mcp_auth_routes.hpp"
+#include "actors/mcp/mcp_offers_routes.hpp"
 #include "actors/mcp/mcp_routes.hpp"
 #include "actors/memory/memory_routes.hpp"
 #include "actors/message/message_routes.hpp"
@@ -86,6 +87,7 @@ std::vector<net::route> application::impl::routes() {
                          cassette_routes(*cassettes),
                          tool_routes(),
                          mcp_routes(*mcp),
+                         mcp_offers_routes(*mcp),
                          mcp_auth_routes(mcp_access, mcp->organization()),
                          own_routes ? own_routes(parts) : std::vector<net::route>()}) {
         std::move(feature.begin(), feature.end(), std::back_inserter(out));

@@ -11,6 +11,7 @@
 #include "schemas/base/ids.hpp"
 #include "schemas/cluster.hpp"
 #include "schemas/dead_letter.hpp"
+#include "schemas/mcp_offers.hpp"
 #include "schemas/run.hpp"
 
 #include <algorithm>
@@ -63,10 +64,11 @@ struct named_channel {
     std::string_view name;
     std::string_view permission;
 };
-constexpr std::array<named_channel, 7> named{{
+constexpr std::array<named_channel, 8> named{{
     {"agent_status", "agent:read"},
     {"task_completion", "task:read"},
     {"activities", "event:read"},
+    {"mcp", "mcp:read"},
     {"supervision", "system:read"},
     {"cluster", "system:read"},
     {"system_metrics", "system:read"},
@@ -128,6 +130,14 @@ std::vector<net::live_channel> live_channels() {
                    "supervision",
                    "Parts of the node that start, fail and end.",
                    {{"changed", [] { return std::string(supervision_schema); }, true}}});
+    out.push_back(
+        {"mcp",
+         "mcp",
+         "Servers of the Model Context Protocol that offer something else than before, resources of theirs that "
+         "changed, and how far calls are that have a name.",
+         {{"mcp_list_changed", [] { return net::document_schema<mcp_list_changed>(); }, true},
+          {"mcp_progress", [] { return net::document_schema<mcp_progress>(); }, true},
+          {"mcp_resource_updated", [] { return net::document_schema<mcp_resource_updated>(); }, true}}});
     out.push_back(cluster_channel());
     out.push_back({"system_metrics",
                    "system_metrics",

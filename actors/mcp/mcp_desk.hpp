@@ -3,6 +3,7 @@
 #include "actors/mcp/mcp_connection.hpp"
 #include "actors/mcp/mcp_tokens.hpp"
 #include "net/mcp/messages.hpp"
+#include "net/mcp/session.hpp"
 #include "runtime/config/mcp_servers.hpp"
 #include "runtime/process/sandbox.hpp"
 #include "runtime/supervision/nudged.hpp"
@@ -17,9 +18,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace troupe::actors {
@@ -31,6 +34,8 @@ struct mcp_parts {
     std::filesystem::path folder;     ///< A folder below it for each server, which is all that it may write to.
     std::function<expected<std::string>(std::string_view name)> find_secret;
     mcp_token_table tokens = {}; ///< Of servers that are reached over HTTP.
+    /// What becomes of servers, on the live channel `mcp`; may be empty. From any thread.
+    std::function<void(std::string_view kind, std::string data)> publish = {};
 };
 
 /// One server: an actor that keeps the connection to it, and the place where threads wait for its answers. The
@@ -39,14 +44,28 @@ class mcp_desk : public std::enable_shared_from_this<mcp_desk> {
 public:
     mcp_desk(runtime::mcp_server settings, mcp_parts parts);
 
-    /// One request. Blocks; `cancelled` when `stop` comes first. `unavailable` while there is no connection.
-    expected<json::raw> call(std::string_view method, const json::raw& params, const std::stop_token& stop);
+    /// How far a call is, as the server says: the last of what it said since the last time. In the caller's thread.
+    using progress_sink = std::function<void(const net::mcp::progressed&)>;
+
+    /// One request. Blocks; `cancelled` when `stop` comes first: the server is told. `unavailable` while there is no
+    /// connection.
+    expected<json::raw> call(std::string_view method, const json::raw& params, const std::stop_token& stop,
+                             const progress_sink& on_progress = {});
 
     [[nodiscard]] const runtime::mcp_server& settings() const { return settings_; }
     [[nodiscard]] mcp_server_document document() const;
     [[nodiscard]] std::vector<std::string> logs() const;
-    /// Those of the last list that it gave, also while it is away.
-    [[nodiscard]] std::vector<net::mcp::tool> tools() const;
+    /// What it offers, as its last lists said, also while it is away: `tool`, `resource`, `resource_template`,
+    /// `prompt`.
+    template <class T>
+    [[nodiscard]] std::vector<T> list() const {
+        const std::scoped_lock lock(mutex_);
+        return std::get<std::vector<T>>(lists_);
+    }
+    /// The server is to tell when a resource changes, on each connection from now on, while the node runs. Blocks.
+    /// `conflict`: it cannot. Both return what is followed then.
+    expected<std::vector<std::string>> follow(const std::string& uri, const std::stop_token& stop);
+    std::vector<std::string> unfollow(const std::string& uri, const std::stop_token& stop);
     /// Called when the list of tools is another one, in the actor. Set before it starts.
     std::function<void(const std::vector<net::mcp::tool>&)> on_tools;
 
@@ -62,12 +81,18 @@ private:
         std::string method;
         json::raw params;
         std::optional<expected<json::raw>> answer;
+        bool with_progress = false;
+        std::optional<net::mcp::progressed> progress; ///< That nobody looked at yet.
         bool unwanted = false;
         std::condition_variable_any changed;
     };
-    struct keeper;
+    struct keeper; ///< mcp_keeper.cpp
+    struct offers; ///< mcp_offers.hpp
 
     void wake(); ///< Under the mutex.
+    /// False: it was stopped. The lock is given back for the time of each `on_progress`.
+    bool wait_for_answer(open_call& call, std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
+                         const progress_sink& on_progress) const;
     void note(std::string line);
 
     const runtime::mcp_server settings_;
@@ -82,7 +107,13 @@ private:
     std::uint64_t wanted_starts_ = 0; ///< Counts `restart`.
     mcp_server_document shown_;
     std::deque<std::string> lines_;
-    std::vector<net::mcp::tool> tools_;
+    std::tuple<std::vector<net::mcp::tool>, std::vector<net::mcp::resource>, std::vector<net::mcp::resource_template>,
+               std::vector<net::mcp::prompt>>
+        lists_;
+    std::optional<net::mcp::era> spoken_; ///< None: there was no connection yet.
+    bool can_follow_ = false;
+    std::set<std::string> followed_; ///< URIs.
+    std::uint64_t followed_changes_ = 0;
 };
 
 } // namespace troupe::actors

@@ -5,6 +5,7 @@
 #include "schemas/base/clock.hpp"
 #include "schemas/base/json_schema.hpp"
 #include "schemas/base/log.hpp"
+#include "schemas/mcp_offers.hpp"
 
 #include <fmt/format.h>
 
@@ -79,6 +80,11 @@ std::string text_of(const mcp_result_document& answer) {
     return out.empty() ? "nothing\n" : out;
 }
 
+std::string text_of(const mcp::progressed& p) {
+    return fmt::format("[{}{}]{}{}", p.progress, p.total ? fmt::format("/{}", *p.total) : "",
+                       p.message.empty() ? "" : " ", p.message);
+}
+
 tool_result shown(const expected<mcp_result_document>& answer, const mcp_tool& tool) {
     if (!answer) {
         return refuse(answer.error());
@@ -96,6 +102,14 @@ tool_result shown(const expected<mcp_result_document>& answer, const mcp_tool& t
     return r;
 }
 
+/// What a run's watchers see of a call's progress.
+mcp_desk::progress_sink shown_live(const tool_environment& where) {
+    if (!where.on_output) {
+        return {};
+    }
+    return [&where](const mcp::progressed& p) { where.on_output(false, text_of(p) + "\n"); };
+}
+
 bool is_idempotent(const runtime::mcp_server& s, const std::string& tool) {
     return std::ranges::any_of(s.idempotent, [&](const auto& name) { return name == "*" || name == tool; });
 }
@@ -103,7 +117,7 @@ bool is_idempotent(const runtime::mcp_server& s, const std::string& tool) {
 } // namespace
 
 mcp_hub::mcp_hub(std::vector<runtime::mcp_server> servers, const mcp_parts& parts, const uuid& organization)
-    : organization_(organization) {
+    : organization_(organization), publish_(parts.publish) {
     for (auto& settings : servers) {
         auto name = settings.name;
         const auto desk = std::make_shared<mcp_desk>(std::move(settings), parts);
@@ -168,7 +182,7 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
         };
         out.perform = [this, tool](std::string_view arguments, const tool_environment& where) {
             return where.run.organization == organization_ || where.run.id.is_nil()
-                       ? shown(execute(tool.id, arguments, where.stop), tool)
+                       ? shown(execute(tool.id, arguments, where.stop, shown_live(where)), tool)
                        : refuse(problem{code::not_found, "there is no such tool here"});
         };
         offered.push_back(std::move(out));
@@ -200,8 +214,8 @@ std::vector<mcp_usage_document> mcp_hub::usage() const {
     return out;
 }
 
-expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_view given,
-                                               const std::stop_token& stop) {
+expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_view given, const std::stop_token& stop,
+                                               const mcp_desk::progress_sink& on_progress) {
     const auto all = tools();
     const auto found = std::ranges::find(all, id, &mcp_tool::id);
     if (found == all.end()) {
@@ -212,8 +226,8 @@ expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_
         return good.error();
     }
     const auto began_ms = monotonic_ms();
-    const auto result =
-        found->server->call("tools/call", mcp::named_params(found->declared.name, {std::string(arguments)}), stop);
+    const auto result = found->server->call(
+        "tools/call", mcp::named_params(found->declared.name, {std::string(arguments)}), stop, on_progress);
     const auto read = result ? mcp::read_result<mcp::tool_result>(*result) : expected<mcp::tool_result>(result.error());
     auto good = expected<void>{};
     if (read && read->structuredContent && found->declared.outputSchema && !read->isError) {
@@ -238,6 +252,20 @@ expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_
                                                       found->declared.name, good.error().detail)};
     }
     return mcp_result_document{read->content, read->structuredContent, read->isError, took_ms};
+}
+
+expected<mcp_result_document> mcp_hub::execute_named(const std::string& call, std::string_view id,
+                                                     std::string_view arguments) {
+    const auto entry = calls.begin(call);
+    if (!entry) {
+        return entry.error();
+    }
+    return execute(id, arguments, (*entry)->stop(), [&](const mcp::progressed& p) {
+        if (publish_) {
+            publish_(wire_name<mcp_progress>::value,
+                     to_json(mcp_progress{call, std::string(id), p.progress, p.total, p.message}));
+        }
+    });
 }
 
 runtime::supervised_child mcp_hub::child(runtime::supervision_tree* tree) const {

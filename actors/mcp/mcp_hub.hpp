@@ -1,9 +1,11 @@
 #pragma once
 
+#include "actors/mcp/mcp_calls.hpp"
 #include "actors/mcp/mcp_desk.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/ids.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -38,7 +40,12 @@ public:
 
     /// Calls a tool. Arguments are held against its schema before they leave, what is structured against that of its
     /// output. Blocks. `not_found`, `tool_arguments_invalid`, `tool_failed`, and what `mcp_desk::call` refuses with.
-    expected<mcp_result_document> execute(std::string_view id, std::string_view arguments, const std::stop_token& stop);
+    expected<mcp_result_document> execute(std::string_view id, std::string_view arguments, const std::stop_token& stop,
+                                          const mcp_desk::progress_sink& on_progress = {});
+    /// The same under a name, by which it may be cancelled; its progress is published. `conflict`: the name is taken.
+    expected<mcp_result_document> execute_named(const std::string& call, std::string_view id,
+                                                std::string_view arguments);
+    mcp_calls calls; ///< That have a name.
 
     /// The supervisor of the connections.
     [[nodiscard]] runtime::supervised_child child(runtime::supervision_tree* tree) const;
@@ -64,6 +71,7 @@ private:
                                       const std::vector<mcp_tool>& taken) const;
 
     const uuid organization_;
+    const std::function<void(std::string_view kind, std::string data)> publish_;
     std::map<std::string, std::shared_ptr<mcp_desk>, std::less<>> servers_;
     mutable std::mutex mutex_;
     std::map<std::string, offer> offers_;    ///< By server.

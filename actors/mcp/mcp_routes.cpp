@@ -56,9 +56,12 @@ void execute(mcp_hub& hub, const request& r, const responder& respond) {
         return respond(net::to_response(body.error(), r));
     }
     const auto arguments = body->arguments.is_null() ? std::string("{}") : body->arguments.text;
-    const auto done = sees(hub, r) ? hub.execute(r.param("id"), arguments, {})
-                                   : expected<mcp_result_document>(problem{
-                                         code::not_found, fmt::format("There is no MCP tool \"{}\".", r.param("id"))});
+    if (!sees(hub, r)) {
+        return respond(
+            net::to_response({code::not_found, fmt::format("There is no MCP tool \"{}\".", r.param("id"))}, r));
+    }
+    const auto done = body->call ? hub.execute_named(*body->call, r.param("id"), arguments)
+                                 : hub.execute(r.param("id"), arguments, {});
     respond(done ? response{.body = to_json(*done)} : net::to_response(done.error(), r));
 }
 
@@ -153,7 +156,7 @@ std::vector<net::route> mcp_routes(mcp_hub& hub) {
              .permission = "mcp:execute",
              .body = net::body_of<execute_mcp_tool_body>("execute_mcp_tool"),
              .reply = net::reply_of<mcp_result_document>("mcp_result"),
-             .errors = {code::not_found, code::tool_arguments_invalid, code::tool_failed},
+             .errors = {code::not_found, code::conflict, code::tool_arguments_invalid, code::tool_failed},
              .run = [&hub](const request& r, const responder& respond) { execute(hub, r, respond); },
              .blocks = always},
             {.verb = verb::get,

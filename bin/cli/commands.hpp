@@ -104,6 +104,7 @@ std::vector<command> model_commands();
 std::vector<command> tool_commands();
 std::vector<command> cassette_commands();
 std::vector<command> mcp_commands();
+std::vector<command> mcp_offers_commands();
 std::vector<command> mcp_serve_commands();
 std::vector<command> secret_commands();
 std::vector<command> login_commands();

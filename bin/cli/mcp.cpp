@@ -1,5 +1,6 @@
 #include "schemas/mcp.hpp"
 #include "bin/cli/commands.hpp"
+#include "bin/cli/mcp_progress.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/text.hpp"
 #include "schemas/mcp_auth.hpp"
@@ -154,8 +155,7 @@ expected<int> mcp_call(context& c) {
     if (!arguments) {
         return c.usage({code::invalid_request, "The arguments are no JSON: " + arguments.error().detail});
     }
-    const auto answer = (*node)->post("/mcp/tools/" + encode_segment(c.args().operand(0)) + "/execute",
-                                      to_json(execute_mcp_tool_body{*arguments}));
+    const auto answer = call_with_progress(c, c.args().operand(0), *arguments);
     if (!answer) {
         return answer.error();
     }

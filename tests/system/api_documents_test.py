@@ -93,7 +93,7 @@ class Documents(NodeTest):
         found = node_tools.asyncapi(file)
         self.assertEqual([d for d in found["diagnostics"] if d["severity"] < 2], [])
         channels = {"/api/v1/ws", "runs/{id}", "tasks/{id}", "agents/{id}", "activities", "task_completion", "agent_status",
-                    "agents/{id}/logs", "supervision", "cluster", "system_metrics", "system_alerts"}
+                    "agents/{id}/logs", "supervision", "cluster", "mcp", "system_metrics", "system_alerts"}
         self.assertEqual(channels - set(found["channels"]), set())
         self.assertIn("runs.token", found["messages"])
 

@@ -25,7 +25,7 @@ class RunHistoryContract(McpServerContract):
         self.guarded = Guarded()
         self.addCleanup(self.guarded.server_close)
         self.addCleanup(self.guarded.shutdown)
-        servers = [{"name": "small", "command": ["python3", "server.py"]},
+        servers = [{"name": "small", "command": ["python3", "server.py", "--offers"]},
                    {"name": "guarded", "url": self.guarded.origin + "/mcp"}]
         return "--model.cassettes", folder, "--mcp.servers", json.dumps(servers)
 
@@ -87,6 +87,8 @@ class RunHistoryContract(McpServerContract):
         self.drive("execute_mcp_tool", 200, id="mcp_small_add", body={"arguments": {"a": 1, "b": 2}})
         self.drive("execute_mcp_tool", 422, id="mcp_small_add", body={"arguments": {"a": 1}})
         self.drive("execute_mcp_tool", 404, id="mcp_small_none", body={"arguments": {}})
+        self.offered()
+        self.cancelled()
         for name in ("stop_mcp_server", "start_mcp_server", "restart_mcp_server"):
             self.drive(name, 200, id="small")
             self.drive(name, 404, id="nobody")

@@ -12,7 +12,9 @@ from tests.system.node import NodeTest, poll
 SERVER = Path(__file__).resolve().parent / "mcp_server.py"
 
 
-class McpClient(NodeTest):
+class McpNode(NodeTest):
+    """A node with servers of tests/system/mcp_server.py."""
+
     def setUp(self):
         super().setUp()
         self.mark = uuid.uuid4().hex  # found in the command lines of what is at work
@@ -51,6 +53,8 @@ class McpClient(NodeTest):
                 found.append(int(folder.name))
         return found
 
+
+class McpClient(McpNode):
     def test_both_eras_give_their_tools(self):
         self.begin(("small", [], {"environment": {"WORD": "hello"}}), ("modern", ["--modern"], {}))
         for name, version in (("small", "2025-11-25"), ("modern", "2026-07-28")):

@@ -56,6 +56,18 @@ class McpNpmTest(NodeTest):
         one.kill9()
         poll("all are gone", lambda: not subprocess.run(["pgrep", "-f", str(self.files)], capture_output=True, check=False).stdout)
 
+    def test_resources_and_prompts(self):
+        _, api = self.serve(self.servers()[:1])
+        poll("its lists are there", lambda: api.read("/mcp/resources")["items"] and api.read("/mcp/prompts")["items"])
+        uri = api.read("/mcp/resources")["items"][0]["uri"]
+        read = self.status(api.post("/mcp/servers/everything/resources/read", {"uri": uri}), 200).json
+        self.assertEqual(read["contents"][0]["uri"], uri)
+        self.assertIn("demo://resource/dynamic/text/{resourceId}",
+                      [t["uri_template"] for t in api.read("/mcp/resource-templates")["items"]])
+        said = self.status(api.post("/mcp/servers/everything/prompts/args-prompt", {"arguments": {"city": "Bern"}}), 200).json
+        self.assertIn("Bern", said["messages"][0]["content"]["text"])
+        self.assertEqual(self.status(api.post("/mcp/servers/everything/resources/follow", {"uri": uri}), 200).json["uris"], [uri])
+
     def test_everything_over_streamable_http(self):
         program_of_server = subprocess.Popen([*program("everything"), "streamableHttp"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                              env={**node_tools.ENVIRONMENT, "PORT": "0"})

@@ -4,7 +4,8 @@
     mcp_server.py [--modern] [--misbehave KIND]
 
 It speaks 2025-11-25 (initialize), or with --modern 2026-07-28 (server/discover). Tools: add, fail, slow, grow (another
-tool appears), env, write, and what KIND says: flood (output without end), die (at the first call), mute (never answers
+tool appears), env, write. With --offers also resources (two pages of them), a template, prompts, completion, and the
+tools touch (a resource changes) and more (another resource appears). What KIND says: flood (output without end), die (at the first call), mute (never answers
 calls), twice (answers each call twice), unknown (answers ids nobody asked for first), lie (structured content that does
 not fit), long (a line of 11 MB), bytes (no UTF-8).
 """
@@ -25,6 +26,15 @@ TOOLS = [
     {"name": "grow", "description": "Adds a tool.", "inputSchema": {"type": "object"}},
     {"name": "env", "description": "Shows a variable.", "inputSchema": {"type": "object"}},
     {"name": "write", "description": "Writes a file.", "inputSchema": {"type": "object"}}]
+offers = "--offers" in sys.argv
+if offers:
+    TOOLS += [{"name": "touch", "inputSchema": {"type": "object"}}, {"name": "more", "inputSchema": {"type": "object"}}]
+RESOURCES = [{"uri": "note://a", "name": "A", "mimeType": "text/plain", "size": 5}, {"uri": "note://b", "name": "B", "description": "The second."}]
+TEMPLATES = [{"uriTemplate": "note://{name}", "name": "Any note", "mimeType": "text/plain"}]
+PROMPTS = [{"name": "report", "description": "Reports.", "arguments": [{"name": "city", "required": True}, {"name": "day"}]}]
+CAPABILITIES = {"tools": {"listChanged": True}, **({"resources": {"subscribe": True, "listChanged": True}, "prompts": {}, "completions": {}, "logging": {}}
+                                                   if offers else {})}
+followed, listener = set(), None  # the uris; the id of the request that listens
 
 
 def send(message):
@@ -36,13 +46,15 @@ def text(words, **more):
     return {"content": [{"type": "text", "text": words}], **more}
 
 
-def call(name, arguments):
+def call(name, arguments, token=None):
     if name == "add":
         total = arguments["a"] + arguments["b"]
         return text(str(total), structuredContent={"sum": str(total) if kind == "lie" else total})
     if name == "fail":
         return text("It cannot be done.", isError=True)
     if name == "slow":
+        if token is not None:
+            send({"method": "notifications/progress", "params": {"progressToken": token, "progress": 1, "total": 2, "message": "halfway"}})
         time.sleep(arguments.get("seconds", 3))
         return text("at last")
     if name == "grow":
@@ -55,16 +67,61 @@ def call(name, arguments):
         with open(arguments["path"], "a", encoding="utf-8") as out:
             out.write("written\n")
         return text(os.getcwd())
+    if name == "touch":
+        if arguments["uri"] in followed:
+            send({"method": "notifications/resources/updated", "params": of_listener({"uri": arguments["uri"]})})
+        return text("touched")
+    if name == "more":
+        RESOURCES.append({"uri": f"note://{len(RESOURCES)}", "name": "Another"})
+        send({"method": "notifications/resources/list_changed", "params": of_listener({})})
+        return text("more")
     return text(f"I am {name}.")
+
+
+def of_listener(params):
+    return {**params, "_meta": {"io.modelcontextprotocol/subscriptionId": listener}} if modern else params
+
+
+def offer(method, params):
+    """Of resources, prompts and completion; None: it is another method."""
+    global listener
+    uri = params.get("uri")
+    if method == "resources/list":  # one on each page
+        at = int(params.get("cursor", 0))
+        return {"resources": RESOURCES[at:at + 1], **({"nextCursor": str(at + 1)} if at + 1 < len(RESOURCES) else {})}
+    if method == "resources/templates/list":
+        return {"resourceTemplates": TEMPLATES}
+    if method == "resources/read":
+        if not uri.startswith("note://"):
+            return {"error": {"code": -32602 if modern else -32002, "message": f"there is no {uri}"}}
+        return {"contents": [{"uri": uri, "mimeType": "text/plain", "text": f"This is {uri}."}]}
+    if method == "resources/subscribe" and not modern:
+        followed.add(uri)
+        return {}
+    if method == "resources/unsubscribe" and not modern:
+        followed.discard(uri)
+        return {}
+    if method == "prompts/list":
+        return {"prompts": PROMPTS}
+    if method == "prompts/get":
+        if "city" not in params.get("arguments", {}):
+            return {"error": {"code": -32602, "message": "which city?"}}
+        return {"description": "Reports.", "messages": [{"role": "user", "content": {"type": "text", "text": f"How is {params['arguments']['city']}?"}}]}
+    if method == "completion/complete":
+        return {"completion": {"values": [c for c in ("Basel", "Bern", "Biel") if c.startswith(params["argument"]["value"])], "total": 3}}
+    if method == "logging/setLevel":
+        send({"method": "notifications/message", "params": {"level": params["level"], "logger": "small", "data": "the level is set"}})
+        return {}
+    return None
 
 
 def answer(request):
     method, params = request["method"], request.get("params", {})
     if method == "server/discover" and modern:
-        return {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {"listChanged": True}},
+        return {"supportedVersions": ["2026-07-28"], "capabilities": CAPABILITIES,
                 "serverInfo": {"name": "small", "version": "1"}, "resultType": "complete"}
     if method == "initialize" and not modern:
-        return {"protocolVersion": "2025-11-25", "capabilities": {"tools": {"listChanged": True}}, "serverInfo": {"name": "small", "version": "1"}}
+        return {"protocolVersion": "2025-11-25", "capabilities": CAPABILITIES, "serverInfo": {"name": "small", "version": "1"}}
     if method == "tools/list":
         return {"tools": TOOLS, **({"resultType": "complete"} if modern else {})}
     if method == "tools/call":
@@ -72,10 +129,24 @@ def answer(request):
             os._exit(3)
         if kind == "mute":
             return None
-        return {**call(params["name"], params.get("arguments", {})), **({"resultType": "complete"} if modern else {})}
+        return {**call(params["name"], params.get("arguments", {}), params.get("_meta", {}).get("progressToken")), **({"resultType": "complete"} if modern else {})}
     if method == "ping":
         return {}
+    if method == "subscriptions/listen" and modern and offers:
+        return listen(request["id"], params["notifications"])
+    given = offer(method, params) if offers else None
+    if given is not None:
+        return given if "error" in given or not modern else {**given, "resultType": "complete"}
     return {"error": {"code": -32601, "message": f"there is no {method}"}}
+
+
+def listen(id, wanted):
+    """It lasts: there is no answer."""
+    global listener
+    listener = id
+    followed.clear()
+    followed.update(wanted.get("resourceSubscriptions", []))
+    send({"method": "notifications/subscriptions/acknowledged", "params": of_listener({"notifications": wanted})})
 
 
 print("the small server is up", file=sys.stderr, flush=True)
@@ -89,6 +160,8 @@ if kind == "bytes":
     sys.stdout.flush()
 for line in sys.stdin:
     message = json.loads(line)
+    if message.get("method") == "notifications/cancelled":
+        print("it was cancelled", file=sys.stderr, flush=True)
     if "id" not in message or "method" not in message:
         continue
     if kind == "unknown":
