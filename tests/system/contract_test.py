@@ -11,6 +11,7 @@ import urllib.parse
 import uuid
 
 from tests.system import node_tools
+from tests.system.contract_board import BoardContract
 from tests.system.contract_governance import GovernanceContract
 from tests.system.contract_runs import MODELS_AND_TOOLS, RunHistoryContract
 from tests.system.contract_settings import SettingsContract
@@ -49,7 +50,7 @@ class Proxy:
         self.process.wait()
 
 
-class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, NodeTest):
+class ContractTest(BoardContract, GovernanceContract, RunHistoryContract, SettingsContract, NodeTest):
     def setUp(self):
         super().setUp()
         flags, self.model = self.script("question", QUESTION)
@@ -196,37 +197,6 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         self.drive("delete_project", 204, id=gone)
         self.drive("delete_project", 404, id=NOBODY)
         return project
-
-    def tasks(self, agent, project):
-        made = self.drive("create_task", 201, body=self.example("create_task"))
-        task = made.json["id"]
-        self.assertEqual(made.headers["location"], f"/api/v1/tasks/{task}")
-        self.drive("create_task", 422, body={}, lenient=True)
-        self.drive("create_task", 422, body={"title": "t", "agent_id": NOBODY})
-        shown = self.drive("get_task", 200, id=task)
-        self.drive("get_task", 304, id=task, headers={"If-None-Match": shown.headers["etag"]})
-        self.drive("get_task", 404, id=NOBODY)
-        self.drive("list_tasks", 200, query={"status": "inbox", "project_id": project})
-        self.drive("list_tasks", 422, query={"limit": "9999"}, lenient=True)
-        for name in ("update_task", "patch_task"):
-            self.drive(name, 200, id=task, body=self.example(name))
-            self.drive(name, 422, id=task, body={"priority": "whenever"}, lenient=True)
-        self.drive("add_message", 201, id=task, body=self.example("add_message"))
-        self.drive("add_message", 404, id=NOBODY, body=self.example("add_message"))
-        self.drive("list_messages", 200, id=task)
-        self.drive("list_messages", 404, id=NOBODY)
-        self.drive("move_task", 409, id=task, body={"status": "done"})
-        self.drive("move_task", 200, id=task, body=self.example("move_task"))
-        self.drive("move_task", 422, id=task, body={"status": "nowhere"}, lenient=True)
-        self.drive("create_agent_task", 201, id=agent, body=self.example("create_agent_task"))
-        self.drive("create_agent_task", 404, id="nobody", body={"title": "t"})
-        other = self.drive("create_task", 201, body={"title": "other"}).json["id"]
-        self.drive("assign_task", 200, id=other, body={"agent_id": agent})
-        self.drive("assign_task", 422, id=other, body={"agent_id": NOBODY})
-        self.drive("delete_task", 204, id=other)
-        self.drive("delete_task", 404, id=NOBODY)
-        self.drive("why", 200, kind="task", id=task)
-        self.drive("why", 404, kind="task", id=NOBODY)
 
     def runs(self, project):
         body = {"goal": "ask", "model": self.model, "project_id": project}
@@ -559,6 +529,7 @@ class ContractTest(GovernanceContract, RunHistoryContract, SettingsContract, Nod
         self.system()
         agent, project = self.agents(), self.projects()
         self.tasks(agent, project)
+        self.documents()
         self.runs(project)
         self.chat()
         self.cassettes()

@@ -1,0 +1,67 @@
+"""The operations of tasks and documents, for contract_test.py. What they do: people_test.py, documents_test.py."""
+
+import uuid
+
+NOBODY = str(uuid.uuid4())
+
+
+class BoardContract:
+    def tasks(self, agent, project):
+        made = self.drive("create_task", 201, body=self.example("create_task"))
+        task = made.json["id"]
+        self.assertEqual(made.headers["location"], f"/api/v1/tasks/{task}")
+        self.drive("create_task", 422, body={}, lenient=True)
+        self.drive("create_task", 422, body={"title": "t", "agent_id": NOBODY})
+        shown = self.drive("get_task", 200, id=task)
+        self.drive("get_task", 304, id=task, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_task", 404, id=NOBODY)
+        self.drive("list_tasks", 200, query={"status": "inbox", "project_id": project})
+        self.drive("list_tasks", 422, query={"limit": "9999"}, lenient=True)
+        for name in ("update_task", "patch_task"):
+            self.drive(name, 200, id=task, body=self.example(name))
+            self.drive(name, 422, id=task, body={"priority": "whenever"}, lenient=True)
+        self.drive("add_message", 201, id=task, body=self.example("add_message"))
+        self.drive("add_message", 404, id=NOBODY, body=self.example("add_message"))
+        self.drive("list_messages", 200, id=task)
+        self.drive("list_messages", 404, id=NOBODY)
+        self.drive("move_task", 409, id=task, body={"status": "done"})
+        self.drive("move_task", 200, id=task, body=self.example("move_task"))
+        self.drive("move_task", 422, id=task, body={"status": "nowhere"}, lenient=True)
+        self.drive("create_agent_task", 201, id=agent, body=self.example("create_agent_task"))
+        self.drive("create_agent_task", 404, id="nobody", body={"title": "t"})
+        other = self.drive("create_task", 201, body={"title": "other"}).json["id"]
+        self.drive("assign_task", 200, id=other, body={"agent_id": agent})
+        self.drive("assign_task", 422, id=other, body={"agent_id": NOBODY})
+        self.drive("delete_task", 204, id=other)
+        self.drive("delete_task", 404, id=NOBODY)
+        self.drive("why", 200, kind="task", id=task)
+        self.drive("why", 404, kind="task", id=NOBODY)
+
+    def documents(self):
+        made = self.drive("create_document", 201, body=self.example("create_document"))
+        document = made.json["id"]
+        self.assertEqual(made.headers["location"], f"/api/v1/documents/{document}")
+        self.drive("create_document", 422, body={}, lenient=True)
+        self.drive("create_document", 422, body={"title": "t", "task_id": NOBODY})
+        shown = self.drive("get_document", 200, id=document)
+        self.drive("get_document", 304, id=document, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("list_documents", 200, query={"type": "research", "label": "sums"})
+        self.drive("list_documents", 422, query={"type": "poem"}, lenient=True)
+        for name in ("update_document", "patch_document"):
+            self.drive(name, 200, id=document, body=self.example(name))
+            self.drive(name, 412, id=document, body={"title": "t"}, headers={"If-Match": '"77"'})
+        self.drive("list_document_versions", 200, id=document)
+        self.drive("get_document_version", 200, id=document, n="1")
+        self.drive("get_document_version", 404, id=document, n="77")
+        self.drive("diff_document", 200, id=document, query={"from": "1", "to": "2"})
+        self.drive("diff_document", 422, id=document, query={"from": "0"}, lenient=True)
+        self.drive("render_document", 200, id=document)
+        self.drive("restore_document", 200, id=document, body=self.example("restore_document"))
+        self.drive("restore_document", 404, id=document, body={"version": 77})
+        self.drive("share_document", 200, id=document, body=self.example("share_document"))
+        self.drive("share_document", 422, id=document, body={"access": "read", "user_ids": [NOBODY]})
+        for name in ("get_document", "list_document_versions", "diff_document", "render_document"):
+            self.drive(name, 404, id=NOBODY)
+        self.drive("delete_document", 412, id=document, headers={"If-Match": '"77"'})
+        self.drive("delete_document", 204, id=document)
+        self.drive("delete_document", 404, id=NOBODY)
