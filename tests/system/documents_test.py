@@ -260,3 +260,62 @@ class DocumentsTest(IdentityTest):
         self.status(theirs.post("/documents", {"title": "t", "template_id": document}), 422)
         self.status(ours.post(f"/documents/{document}/share", {"user_ids": [their_tokens["user"]["id"]], "access": "read"}), 422)
         self.assertEqual(ours.read(f"/documents/{document}")["content"], "x")
+
+    # ---- at the command line
+
+    def cli(self, *words, code=0, **more):
+        done = self.server.cli("doc", *words, **more)
+        self.assertEqual(done.returncode, code, (words, done.stdout[-600:], done.stderr[-600:]))
+        return done
+
+    def editor(self, script):
+        file = self.folder / "editor"
+        file.write_text("#!/bin/sh\n" + script)
+        file.chmod(0o755)
+        self.server.environment.update(VISUAL=str(file), TMPDIR=str(self.folder))
+
+    def test_documents_at_the_command_line(self):
+        self.server = self.node().start()
+        self.person(self.server, "ann@example.org", "member")
+        file = self.folder / "rounding.md"
+        file.write_text("# Rounding\n\nold\n")
+        self.assertIn("No documents", self.cli("list").stderr)
+        made = json.loads(self.cli("create", "How", "sums", "round", "--file", file, "--type", "research", "--label", "sums", "--json").stdout)
+        self.assertEqual((made["title"], made["type"], made["labels"]), ("How sums round", "research", ["sums"]))
+        self.cli("create", "From input", "--private", stdin="from input\n")
+        self.cli("create", "Report", "--template", stdin="{{month}} of {{year}}\n")
+        self.cli("create", "Report of May", "--from", "Report", "--value", "month=May", "--value", "year=2026", stdin="ignored")
+        self.assertIn("May of 2026\n", self.cli("show", "Report of May").stdout)
+        self.assertIn("/values/year", self.cli("create", "x", "--from", "Report", "--value", "month=May", code=1).stderr)
+        listed = self.cli("list").stdout
+        for text in ("How sums round", "private", "template"):
+            self.assertIn(text, listed)
+        self.assertNotIn("Report", self.cli("list", "--type", "research").stdout)
+        self.editor('sed -i s/old/new/ "$1"')
+        self.assertIn("2 of 16 bytes", self.cli("edit", "How sums round").stdout)
+        self.assertIn("Nothing was changed", self.cli("edit", "How sums round").stderr)
+        self.assertIn("-old\n+new\n", self.cli("diff", made["id"]).stdout)
+        self.assertEqual(self.cli("show", made["id"], "--version", 1).stdout, "# Rounding\n\nold\n")
+        self.cli("restore", made["id"], 1)
+        self.cli("restore", made["id"], 77, code=4)
+        self.cli("restore", made["id"], "one", code=2)
+        self.assertIn("as version 1", self.cli("versions", made["id"]).stdout)
+        self.assertEqual(self.cli("render", made["id"]).stdout, "<h1>Rounding</h1>\n<p>old</p>\n")
+        self.assertIn("(write)", self.cli("share", "From input", "--user", "ann@example.org", "--access", "write").stdout)
+        self.cli("share", "From input", code=2)
+        self.assertIn("organization (read)", self.cli("share", "From input", "--everyone").stdout)
+        self.cli("delete", "From input")
+        self.cli("show", "From input", code=4)
+
+    def test_an_edit_that_came_too_late_overwrites_nothing_and_is_not_lost(self):
+        self.server = self.node().start()
+        api = self.server.client()
+        document = self.make(api, content="mine\n")
+        change = f"curl -sf -X PUT -H 'Authorization: Bearer {self.server.key}' -H 'Content-Type: application/json' "
+        self.editor(f"{change} -d '{{\"content\":\"theirs\"}}' {self.server.url}/api/v1/documents/{document} >/dev/null && echo more >> \"$1\"\n")
+        told = self.cli("edit", document, code=1).stderr
+        self.assertEqual(api.read(f"/documents/{document}")["content"], "theirs")
+        kept = re.search(r"Your text is in (\S+\.md)\.", told)
+        self.assertIsNotNone(kept, told)
+        with open(kept[1], encoding="utf-8") as file:
+            self.assertEqual(file.read(), "mine\nmore\n")
