@@ -8,6 +8,7 @@
 #include "actors/application/live_routes.hpp"
 #include "actors/approval/approval_routes.hpp"
 #include "actors/compliance/compliance_routes.hpp"
+#include "actors/document/document_routes.hpp"
 #include "actors/erasure/erasure_routes.hpp"
 #include "actors/mcp/mcp_auth_routes.hpp"
 #include "actors/mcp/mcp_offers_routes.hpp"
@@ -55,41 +56,50 @@ BOOST_DESCRIBE_STRUCT(node_file, (), (url, pid, key_file, certificate_file))
 /// What open connections of an edge that is started anew have to end.
 constexpr std::int64_t edge_restart_drain_ms = 1000;
 
+/// A person is the same one with all of its keys.
+document_caller document_caller_of(const identity& who, const net::principal& caller) {
+    const auto& known = caller.credentials;
+    return {known && known->user ? "user/" + to_string(*known->user) : caller.name,
+            who.doors->authorize(caller, "document:manage").has_value()};
+}
+
 } // namespace
 
 std::vector<net::route> application::impl::routes() {
     std::vector<net::route> out = system_routes(system);
     auto& parts = node->parts();
-    for (auto feature : {agent_routes(parts),
-                         task_routes(parts),
-                         message_routes(parts),
-                         activity_routes(parts),
-                         notification_routes(parts),
-                         memory_routes(parts),
-                         project_routes(parts),
-                         approval_routes(parts,
-                                         [this](const net::principal&caller, std::string_view permission) {
-                                             return who->doors->authorize(caller, permission);
-                                         }),
-                         run_routes(parts, *workspaces),
-                         run_history_routes(parts),
-                         chat_routes(parts),
-                         backup_routes(parts),
-                         secret_routes(parts, *vault),
-                         audit_routes(*audit),
-                         identity_routes(*who),
-                         usage_routes(parts),
-                         settings_routes(settings_of),
-                         live_routes(parts),
-                         compliance_routes(parts),
-                         erasure_routes(parts),
-                         provider_routes(models),
-                         cassette_routes(*cassettes),
-                         tool_routes(),
-                         mcp_routes(*mcp),
-                         mcp_offers_routes(*mcp),
-                         mcp_auth_routes(mcp_access, mcp->organization()),
-                         own_routes ? own_routes(parts) : std::vector<net::route>()}) {
+    for (auto feature :
+         {agent_routes(parts),
+          task_routes(parts),
+          message_routes(parts),
+          activity_routes(parts),
+          notification_routes(parts),
+          memory_routes(parts),
+          document_routes(parts, [this](const net::principal&caller) { return document_caller_of(*who, caller); }),
+          project_routes(parts),
+          approval_routes(parts,
+                          [this](const net::principal&caller, std::string_view permission) {
+                              return who->doors->authorize(caller, permission);
+                          }),
+          run_routes(parts, *workspaces),
+          run_history_routes(parts),
+          chat_routes(parts),
+          backup_routes(parts),
+          secret_routes(parts, *vault),
+          audit_routes(*audit),
+          identity_routes(*who),
+          usage_routes(parts),
+          settings_routes(settings_of),
+          live_routes(parts),
+          compliance_routes(parts),
+          erasure_routes(parts),
+          provider_routes(models),
+          cassette_routes(*cassettes),
+          tool_routes(),
+          mcp_routes(*mcp),
+          mcp_offers_routes(*mcp),
+          mcp_auth_routes(mcp_access, mcp->organization()),
+          own_routes ? own_routes(parts) : std::vector<net::route>()}) {
         std::move(feature.begin(), feature.end(), std::back_inserter(out));
     }
     return out;

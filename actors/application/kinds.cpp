@@ -5,6 +5,7 @@
 #include "actors/audit/refusal_model.hpp"
 #include "actors/audit/sink_model.hpp"
 #include "actors/cluster/cluster_model.hpp"
+#include "actors/document/document_model.hpp"
 #include "actors/erasure/erasure_performer.hpp"
 #include "actors/identity/api_key_model.hpp"
 #include "actors/identity/linked_identity_model.hpp"
@@ -40,6 +41,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<message_model>());
     add(runtime::make_kind<inbox_model>());
     add(runtime::make_kind<memory_model>());
+    add(runtime::make_kind<document_model>());
     add(runtime::make_kind<project_model>());
     add(runtime::make_kind<approval_model>());
     add(runtime::make_kind<run_model>(std::move(run_performer)));

@@ -33,7 +33,8 @@ void show(const runtime::services& s, const request& r, const responder& respond
     }
     auto text = render(*state);
     const auto accept = r.header("accept").value_or("");
-    if (accept.find("text/markdown") != std::string::npos || accept.find("text/plain") != std::string::npos) {
+    const auto wants = [&](std::string_view type) { return accept.find(type) != std::string::npos; };
+    if (!wants("application/json") && (wants("text/markdown") || wants("text/plain"))) {
         return respond({.body = std::move(text), .content_type = markdown});
     }
     respond({.body = to_json(working_document{std::move(text), state->updated})});

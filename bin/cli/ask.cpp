@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <termios.h>
@@ -92,6 +94,33 @@ std::optional<std::string> ask_unseen(const std::string& prompt) {
     std::fputs(prompt.c_str(), stderr);
     const unseen_input hidden;
     return read_line();
+}
+
+void edited_text::remove() const { ::unlink(path.c_str()); }
+
+expected<edited_text> edit_text(std::string_view text, std::string_view ending) {
+    const char* visual = std::getenv("VISUAL");
+    const char* editor = visual && *visual ? visual : std::getenv("EDITOR");
+    const auto folder = std::getenv("TMPDIR");
+    edited_text out;
+    out.path = std::string(folder && *folder ? folder : "/tmp") + "/troupe-XXXXXX" + std::string(ending);
+    const int file = ::mkstemps(out.path.data(), static_cast<int>(ending.size()));
+    if (file < 0) {
+        return problem{code::internal, fmt::format("{} cannot be written: check TMPDIR.", out.path)};
+    }
+    ::close(file);
+    const bool written = (std::ofstream(out.path, std::ios::binary) << text).flush().good();
+    // The path is ours and holds no quotes; the editor is the user's own command line.
+    const int status =
+        written ? std::system(fmt::format("{} '{}'", editor && *editor ? editor : "vi", out.path).c_str()) : 0;
+    std::ifstream in(out.path, std::ios::binary);
+    out.text.assign(std::istreambuf_iterator<char>(in), {});
+    if (!written || !in.is_open() || status != 0) {
+        out.remove();
+        return written ? problem{code::cancelled, "The editor ended with an error: nothing was changed."}
+                       : problem{code::internal, fmt::format("{} cannot be written: check TMPDIR.", out.path)};
+    }
+    return out;
 }
 
 expected<std::string> text_of(context& c, const std::string& file) {

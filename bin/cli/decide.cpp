@@ -1,14 +1,12 @@
 #include "bin/cli/decide.hpp"
 
+#include "bin/cli/ask.hpp"
 #include "bin/cli/text.hpp"
 #include "schemas/base/described.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <poll.h>
 #include <unistd.h>
 #include <utility>
@@ -63,26 +61,13 @@ line_result read_line(std::string& line, const std::stop_token& stop, const std:
 }
 
 /// The arguments as the person left them in an editor.
-expected<json::raw> edited(const json::raw& arguments) {
-    const char* visual = std::getenv("VISUAL");
-    const char* editor = visual && *visual ? visual : std::getenv("EDITOR");
-    const auto folder = std::getenv("TMPDIR");
-    std::string path = std::string(folder && *folder ? folder : "/tmp") + "/troupe-arguments-XXXXXX.json";
-    const int file = ::mkstemps(path.data(), 5);
-    if (file < 0) {
-        return problem{code::internal, fmt::format("{} cannot be written: check TMPDIR.", path)};
+expected<json::raw> edited_arguments(const json::raw& arguments) {
+    auto edited = edit_text(arguments.text + "\n", ".json");
+    if (!edited) {
+        return edited.error();
     }
-    ::close(file);
-    std::ofstream(path) << arguments.text << "\n";
-    // The path is ours and holds no quotes; the editor is the user's own command line.
-    const int status = std::system(fmt::format("{} '{}'", editor && *editor ? editor : "vi", path).c_str());
-    std::ifstream in(path);
-    const std::string text((std::istreambuf_iterator<char>(in)), {});
-    ::unlink(path.c_str());
-    if (status != 0) {
-        return problem{code::cancelled, "The editor ended with an error: nothing was changed."};
-    }
-    return json::make_raw(text);
+    edited->remove();
+    return json::make_raw(edited->text);
 }
 
 std::string question_for(const approval_document& a) {
@@ -116,7 +101,7 @@ expected<std::optional<decide_approval_body>> meaning_of(context& c, const appro
                      std::nullopt});
     }
     if (first == 'e') {
-        auto arguments = edited(a.arguments);
+        auto arguments = edited_arguments(a.arguments);
         if (!arguments) {
             c.print(problem_text(arguments.error(), c.out_screen()));
             return body();

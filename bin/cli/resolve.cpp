@@ -3,6 +3,7 @@
 #include "schemas/agent.hpp"
 #include "schemas/approval.hpp"
 #include "schemas/auth.hpp"
+#include "schemas/document.hpp"
 #include "schemas/name_messages.hpp"
 #include "schemas/organization.hpp"
 #include "schemas/project.hpp"
@@ -58,7 +59,10 @@ expected<uuid> resolve(api& node, std::string_view what, std::string_view path, 
 
 /// Which command lists them.
 std::string list_command(std::string_view what) {
-    return what == "session" ? "sessions" : what == "invitation" ? "org invitations" : fmt::format("{} list", what);
+    return what == "session"      ? "sessions"
+           : what == "document"   ? "doc list"
+           : what == "invitation" ? "org invitations"
+                                  : fmt::format("{} list", what);
 }
 
 } // namespace
@@ -125,6 +129,11 @@ expected<uuid> resolve_run(api& node, std::string_view word) {
 
 expected<uuid> resolve_task(api& node, std::string_view word) {
     return resolve<task_document>(node, "task", "/tasks", word, [](const task_document& t) { return t.title; });
+}
+
+expected<uuid> resolve_document(api& node, std::string_view word) {
+    return resolve<document_document>(node, "document", "/documents", word,
+                                      [](const document_document& d) { return d.title; });
 }
 
 expected<uuid> resolve_agent(api& node, std::string_view word) {

@@ -7,6 +7,7 @@
 #include "actors/audit/sink_model.hpp"
 #include "actors/cluster/cluster_model.hpp"
 #include "actors/compliance/compliance_model.hpp"
+#include "actors/document/document_model.hpp"
 #include "actors/erasure/erasure_model.hpp"
 #include "actors/identity/api_key_model.hpp"
 #include "actors/identity/linked_identity_model.hpp"
@@ -40,7 +41,7 @@ using models =
     boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
                          name_model, agent_model, task_model, project_model, approval_model, run_model, secret_model,
                          keyring_model, erasure_model, refusal_model, sink_model, cluster_model, compliance_model,
-                         settings_model, memory_model, board_model, message_model, inbox_model>;
+                         settings_model, memory_model, board_model, message_model, inbox_model, document_model>;
 
 template <class Visit>
 void each_model(Visit visit) {

@@ -1,4 +1,5 @@
-"""The operations of the board, its messages and notifications, for contract_test.py. What they do: board_test.py."""
+"""The operations of the board, messages, notifications and documents, for contract_test.py. What they do: board_test.py,
+documents_test.py."""
 
 from tests.system.node import poll
 
@@ -93,3 +94,32 @@ class BoardContract:
         self.drive("get_notification_preferences", 200)
         self.drive("put_notification_preferences", 200, body=self.example("put_notification_preferences"))
         self.drive("put_notification_preferences", 422, body={"muted": ["noise"]}, lenient=True)
+
+    def documents(self):
+        made = self.drive("create_document", 201, body=self.example("create_document"))
+        document = made.json["id"]
+        self.assertEqual(made.headers["location"], f"/api/v1/documents/{document}")
+        self.drive("create_document", 422, body={}, lenient=True)
+        self.drive("create_document", 422, body={"title": "t", "task_id": NOBODY})
+        shown = self.drive("get_document", 200, id=document)
+        self.drive("get_document", 304, id=document, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("list_documents", 200, query={"type": "research", "label": "sums"})
+        self.drive("list_documents", 422, query={"type": "poem"}, lenient=True)
+        for name in ("update_document", "patch_document"):
+            self.drive(name, 200, id=document, body=self.example(name))
+            self.drive(name, 412, id=document, body={"title": "t"}, headers={"If-Match": '"77"'})
+        self.drive("list_document_versions", 200, id=document)
+        self.drive("get_document_version", 200, id=document, n="1")
+        self.drive("get_document_version", 404, id=document, n="77")
+        self.drive("diff_document", 200, id=document, query={"from": "1", "to": "2"})
+        self.drive("diff_document", 422, id=document, query={"from": "0"}, lenient=True)
+        self.drive("render_document", 200, id=document)
+        self.drive("restore_document", 200, id=document, body=self.example("restore_document"))
+        self.drive("restore_document", 404, id=document, body={"version": 77})
+        self.drive("share_document", 200, id=document, body=self.example("share_document"))
+        self.drive("share_document", 422, id=document, body={"access": "read", "user_ids": [NOBODY]})
+        for name in ("get_document", "list_document_versions", "diff_document", "render_document"):
+            self.drive(name, 404, id=NOBODY)
+        self.drive("delete_document", 412, id=document, headers={"If-Match": '"77"'})
+        self.drive("delete_document", 204, id=document)
+        self.drive("delete_document", 404, id=NOBODY)

@@ -529,6 +529,7 @@ class ContractTest(BoardContract, GovernanceContract, RunHistoryContract, Settin
         self.system()
         agent, project = self.agents(), self.projects()
         self.tasks(agent, project)
+        self.documents()
         self.runs(project)
         self.chat()
         self.cassettes()
