@@ -118,7 +118,8 @@ struct hub::state : std::enable_shared_from_this<hub::state> {
     }
 
     static live_event event_of(const storage::record& r, const std::string& channel, bool is_own, std::string cursor) {
-        return {std::move(cursor), r.time, channel, r.type, is_own ? r.payload : described(r), r.entity.organization};
+        return {std::move(cursor),    r.time, channel, r.type, is_own ? std::string(shown_payload(r)) : described(r),
+                r.entity.organization};
     }
 
     /// Delivers a record to one subscriber if it is new to it and on its channels. The caller holds `s.delivering`.

@@ -1,5 +1,6 @@
 #include "runtime/bus/pages.hpp"
 
+#include "runtime/bus/shown.hpp"
 #include "schemas/base/described.hpp"
 #include "storage/base.hpp"
 #include "storage/log_reader.hpp"
@@ -110,8 +111,9 @@ expected<event_page> read_once(const storage::store& s, const cursor_codec& curs
             } else if (!opened) {
                 return opened.error();
             }
-            out.envelopes.push_back(to_envelope({cursors.encode(feed.positions()), (*r)->time,
-                                                 own_channel((*r)->entity), (*r)->type, (*r)->payload, organization}));
+            out.envelopes.push_back(
+                to_envelope({cursors.encode(feed.positions()), (*r)->time, own_channel((*r)->entity), (*r)->type,
+                             std::string(shown_payload(**r)), organization}));
         }
     }
     if (!feed.at_end()) {

@@ -1,11 +1,16 @@
 #include "runtime/bus/shown.hpp"
 
 #include "schemas/base/described.hpp"
+#include "schemas/private_events.hpp"
 
 #include <algorithm>
 #include <string_view>
 
 namespace troupe::runtime {
+
+std::string_view shown_payload(const storage::record& r) {
+    return has_private_events(r.entity.kind) ? std::string_view("{}") : std::string_view(r.payload);
+}
 
 std::string described(const storage::record& r) {
     std::string out;
@@ -13,13 +18,13 @@ std::string described(const storage::record& r) {
     w.field("entity", r.entity.kind + "/" + to_string(r.entity.id))
         .field("version", r.entity_seq)
         .field("principal", r.principal);
-    w.field("correlation", r.correlation).raw_field("event", r.payload);
+    w.field("correlation", r.correlation).raw_field("event", shown_payload(r));
     w.end();
     return out;
 }
 
 bool passes(const event_filter& filter, const storage::record& r) {
-    return filter.empty() || filter.shows(r.type, to_string(r.entity.id), r.payload);
+    return filter.empty() || filter.shows(r.type, to_string(r.entity.id), shown_payload(r));
 }
 
 bool passes(const event_filter& filter, const live_event& e) {

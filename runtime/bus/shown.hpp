@@ -6,10 +6,13 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 /// How an event looks on a channel, and who wants it. Pure; private to the hub.
 namespace troupe::runtime {
 
+/// The members of an event that anybody may see: none of a kind with private events.
+std::string_view shown_payload(const storage::record& r);
 /// What an event shows on a channel of many entities: its members, and where it belongs.
 std::string described(const storage::record& r);
 /// A live-only event on a channel of many entities.

@@ -13,7 +13,7 @@ add_library(troupe_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed_sources} runtime/bus/
             net/client/sse_parser.cpp net/line_splitter.cpp net/client/oauth_wire.cpp net/mcp/messages.cpp net/mcp/oauth.cpp net/mcp/oauth_grant.cpp net/mcp/rpc.cpp net/mcp/session.cpp net/mcp/session_reading.cpp
             net/mcp/server_session.cpp net/mcp/server_reading.cpp net/mcp/http_headers.cpp
             net/etcd/etcd_session.cpp net/etcd/etcd_wire.cpp actors/identity/id_token.cpp
-            actors/kinds/scanned_text.cpp actors/tool/glob.cpp actors/tool/patch.cpp actors/tool/patch_parser.cpp actors/tool/html_text.cpp
+            actors/common/markdown.cpp actors/kinds/scanned_text.cpp actors/tool/glob.cpp actors/tool/patch.cpp actors/tool/patch_parser.cpp actors/tool/html_text.cpp
             actors/tool/charset.cpp actors/provider/cassette.cpp
             actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp runtime/process/proxy_request.cpp
             tests/fuzz/entry.cpp tests/fuzz/wire.cpp)
@@ -22,7 +22,8 @@ target_compile_options(troupe_fuzzed PUBLIC -fsanitize=fuzzer-no-link,address,un
 # Else an expression of a rehearsal that explodes takes seconds under sanitizers, and nearly all time goes there.
 target_compile_definitions(troupe_fuzzed PRIVATE BOOST_REGEX_MAX_STATE_COUNT=100000)
 target_link_libraries(troupe_fuzzed PUBLIC troupe_options OpenSSL::SSL OpenSSL::Crypto simdjson::simdjson RocksDB::rocksdb-shared
-                      ZLIB::ZLIB ${XXHASH_LIBRARY} ${GIT2_LIBRARY} ${SODIUM_LIBRARY} yaml-cpp Boost::url LibXml2::LibXml2)
+                      ZLIB::ZLIB ${XXHASH_LIBRARY} ${GIT2_LIBRARY} ${SODIUM_LIBRARY} yaml-cpp Boost::url LibXml2::LibXml2
+                      ${CMARK_EXTENSIONS_LIBRARY} ${CMARK_LIBRARY})
 
 add_custom_target(fuzz)
 file(GLOB fuzz_targets CONFIGURE_DEPENDS tests/fuzz/*_target.cpp)

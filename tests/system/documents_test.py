@@ -6,7 +6,7 @@ import re
 import uuid
 
 from tests.system.identity_test import IdentityTest
-from tests.system.node import REPOSITORY
+from tests.system.node import REPOSITORY, stream
 
 ELEMENTS = set("a blockquote br code del em h1 h2 h3 h4 h5 h6 hr input li ol p pre strong table tbody td th thead tr ul".split())
 ATTRIBUTES = {"a": {"href", "rel", "title"}, "code": {"class"}, "td": {"align"}, "th": {"align"}, "ol": {"start"},
@@ -234,6 +234,25 @@ class DocumentsTest(IdentityTest):
         self.status(eve.put(f"/documents/{open_one}", {"content": "u"}), 403)
         bob.ok("PUT", f"/documents/{open_one}", {"content": "by bob"})
         boss.ok("DELETE", f"/documents/{secret}")
+
+    def test_events_say_nothing_of_what_is_private(self):
+        node = self.node().start()
+        ann, _ = self.person(node, "ann@example.org", "member")
+        bob, _ = self.person(node, "bob@example.org", "member")
+        document = self.make(ann, "a plan for nobody else", content="c", visibility="private", labels=["hush"])
+        ann.ok("PATCH", f"/documents/{document}", {"title": "another plan"})
+        events = [e for e in bob.all("/events") if e["channel"] == f"documents/{document}"]
+        self.assertEqual([(e["kind"], e["data"]) for e in events], [(f"document_{k}", {}) for k in ("created", "written", "updated")])
+        bob.create("/tasks", {"title": "another plan"})
+        for where in ("", "&where=title=another%20plan"):
+            seen = []
+            for event in stream(node.url, bob.key, "/ws/activities?since=start" + where):
+                seen.append(event)
+                if event["event"] == "task_created":
+                    break
+            documents = [e for e in seen if e["event"].startswith("document_")]
+            self.assertEqual(len(documents), 0 if where else 3)
+            self.assertNotIn("plan", json.dumps(documents))
 
     def test_pages_of_what_is_open_and_what_is_private_are_one_list(self):
         node = self.node().start()
