@@ -62,11 +62,15 @@ public:
         const std::scoped_lock lock(mutex_);
         return std::get<std::vector<T>>(lists_);
     }
+    [[nodiscard]] bool has_resources() const {
+        const std::scoped_lock lock(mutex_);
+        return has_resources_;
+    }
     /// The server is to tell when a resource changes, on each connection from now on, while the node runs. Blocks.
     /// `conflict`: it cannot. Both return what is followed then.
     expected<std::vector<std::string>> follow(const std::string& uri, const std::stop_token& stop);
     std::vector<std::string> unfollow(const std::string& uri, const std::stop_token& stop);
-    /// Called when the list of tools is another one, in the actor. Set before it starts.
+    /// Called when the list of tools, or `has_resources`, is another one, in the actor. Set before it starts.
     std::function<void(const std::vector<net::mcp::tool>&)> on_tools;
 
     void start();
@@ -112,6 +116,7 @@ private:
         lists_;
     std::optional<net::mcp::era> spoken_; ///< None: there was no connection yet.
     bool can_follow_ = false;
+    bool has_resources_ = false;
     std::set<std::string> followed_; ///< URIs.
     std::uint64_t followed_changes_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "actors/mcp/mcp_hub.hpp"
 
+#include "actors/mcp/mcp_resource_tool.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_performers.hpp"
 #include "schemas/base/clock.hpp"
@@ -186,6 +187,9 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
                        : refuse(problem{code::not_found, "there is no such tool here"});
         };
         offered.push_back(std::move(out));
+    }
+    if (server->has_resources()) {
+        offered.push_back(resource_tool(server, free_id(settings.name, "read_resource", mine.tools), organization_));
     }
     auto added = add_tools(std::move(offered));
     if (added) {

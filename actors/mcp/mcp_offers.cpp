@@ -68,9 +68,16 @@ void mcp_desk::offers::open(const mcp::opened& e, mcp::client_session& session, 
     if (!modern && can_follow) {
         follow_again(session, now_ms);
     }
-    const std::scoped_lock lock(desk.mutex_);
-    desk.spoken_ = e.spoken;
-    desk.can_follow_ = can_follow;
+    bool other = false;
+    {
+        const std::scoped_lock lock(desk.mutex_);
+        desk.spoken_ = e.spoken;
+        desk.can_follow_ = can_follow;
+        other = std::exchange(desk.has_resources_, resources.is_offered()) != resources.is_offered();
+    }
+    if (other && desk.on_tools) {
+        desk.on_tools(desk.list<mcp::tool>());
+    }
 }
 
 void mcp_desk::offers::close() {

@@ -12,8 +12,11 @@ TOOLS = 8  # of the server with --offers
 class McpOffers(McpNode):
     def setUp(self):
         super().setUp()
-        slow = {"call": [{"tool": "mcp_small_slow", "arguments": {"seconds": 3}}]}
-        self.begin(("small", ["--offers"], {}), ("modern", ["--offers", "--modern"], {}), script=[slow])
+        slow = {"when": {"goal_contains": "Wait"}, "call": [{"tool": "mcp_small_slow", "arguments": {"seconds": 3}}]}
+        reads = [{"when": {"step": n}, "call": [{"tool": "mcp_small_read_resource", "arguments": a}]}
+                 for n, a in enumerate(({}, {"uri": "note://a"}, {"uri": "else://x"}), 1)]
+        done = {"call": [{"tool": "finish", "arguments": {"result": "Done."}}]}
+        self.begin(("small", ["--offers"], {}), ("modern", ["--offers", "--modern"], {}), script=[slow, *reads, done])
         for name in ("small", "modern"):
             self.wait_tools(TOOLS, name)
             poll("its lists are there", lambda name=name: len(self.items("/mcp/resources", name)) == 2 and self.items("/mcp/prompts", name)
@@ -96,7 +99,7 @@ class McpOffers(McpNode):
         return event["kind"], event["data"]
 
     def test_a_cancelled_run_cancels_its_call(self):
-        run = self.api.create("/runs", {"goal": "x", "model": self.model})["id"]
+        run = self.api.create("/runs", {"goal": "Wait.", "model": self.model})["id"]
         with WebSocket(self.one.url, self.one.key) as socket:
             socket.subscribe(f"runs/{run}", since="start")
             while (event := socket.read())["kind"] != "output":
@@ -105,6 +108,14 @@ class McpOffers(McpNode):
         self.status(self.api.post(f"/runs/{run}/cancel", {}), 200)
         self.assertEqual(self.api.wait_run(run)["status"], "cancelled")
         self.told_of_cancellation("small")
+
+    def test_agents_list_and_read_resources(self):
+        run = self.api.create("/runs", {"goal": "Read.", "model": self.model})["id"]
+        self.assertEqual(self.api.wait_run(run)["status"], "succeeded")
+        said = [s["content"] for s in self.api.all(f"/runs/{run}/steps") if s.get("tool") == "mcp_small_read_resource"]
+        for words, content in zip(("note://{name}", "This is note://a.", "there is no else://x"), said, strict=True):
+            self.assertIn(words, content)
+        self.assertIn("comes from the MCP server small", said[1])
 
     def test_the_command_line(self):
         self.assertIn("note://a", self.one.cli("mcp", "resources", "small").stdout)
