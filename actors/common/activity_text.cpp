@@ -64,7 +64,9 @@ const std::map<std::string_view, std::string_view> phrases{
     {"file_deleted", "deleted {path} in {self}"},
     {"approval_opened", "asked for a decision"},
     {"approval_decided", "decided: {decision}"},
-    {"document_created", "wrote {self}"},
+    {"document_created", "made {self}"},
+    {"document_written", "wrote {self}"},
+    {"document_shared", "shared {self}"},
     {"document_updated", "changed {self}"},
     {"document_deleted", "deleted {self}"},
 };
