@@ -128,7 +128,7 @@ net::to_command updated(const runtime::services& s) {
 }
 
 std::vector<route> own_routes(const runtime::services& s) {
-    const std::vector<std::string> filters{"assignee", "agent_id", "project_id", "parent_id", "status"};
+    const std::vector<std::string> filters{"key", "assignee", "agent_id", "project_id", "parent_id", "status"};
     const auto document = net::reply_of<task_document>("task");
     const auto change = [&](verb v, std::string path, std::string operation, std::string summary, net::body_type body,
                             net::to_command command) {

@@ -96,6 +96,7 @@ std::vector<command> trouble_commands();
 std::vector<command> project_commands();
 std::vector<command> agent_commands();
 std::vector<command> task_commands();
+std::vector<command> board_commands();
 std::vector<command> doc_commands();
 std::vector<command> run_commands();
 std::vector<command> run_history_commands();

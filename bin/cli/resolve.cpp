@@ -1,5 +1,7 @@
 #include "bin/cli/resolve.hpp"
 
+#include "actors/common/task_numbers.hpp"
+
 #include "schemas/agent.hpp"
 #include "schemas/approval.hpp"
 #include "schemas/auth.hpp"
@@ -128,6 +130,13 @@ expected<uuid> resolve_run(api& node, std::string_view word) {
 }
 
 expected<uuid> resolve_task(api& node, std::string_view word) {
+    if (const auto number = actors::task_number_in(word)) {
+        const auto found = node.list<task_document>("/tasks", {{"key", actors::task_key(*number)}}, 1);
+        return !found ? expected<uuid>(found.error())
+               : found->items.empty()
+                   ? expected<uuid>(problem{code::not_found, fmt::format("There is no task {}.", word)})
+                   : expected<uuid>(found->items.front().id);
+    }
     return resolve<task_document>(node, "task", "/tasks", word, [](const task_document& t) { return t.title; });
 }
 

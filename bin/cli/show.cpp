@@ -194,7 +194,7 @@ std::string show_tasks(const screen& s, const std::vector<task_document>& tasks,
     std::vector<std::vector<cell>> rows;
     for (const auto& t : tasks) {
         const bool pressing = t.priority == task_priority::urgent || t.priority == task_priority::high;
-        rows.push_back({{short_id(t.id, length), tone::accent},
+        rows.push_back({{t.key.value_or(short_id(t.id, length)), tone::accent},
                         status_cell(t.status),
                         {word_of(t.priority), pressing ? tone::warn : tone::faint},
                         {t.title},
@@ -205,13 +205,34 @@ std::string show_tasks(const screen& s, const std::vector<task_document>& tasks,
         s, {{"TASK"}, {"STATUS"}, {"PRIORITY"}, {"TITLE", false, true, 12}, {"AGENT", false, true}, {"CHANGED"}}, rows);
 }
 
+namespace {
+
+std::vector<std::string> ids_of(const std::optional<std::vector<uuid>>& ids) {
+    std::vector<std::string> out;
+    for (const auto& id : ids.value_or(std::vector<uuid>())) {
+        out.push_back(to_string(id));
+    }
+    return out;
+}
+
+std::string parts_of(const task_document& t) {
+    return t.subtasks ? fmt::format("{} of {} done", t.subtasks->done, t.subtasks->total) : "";
+}
+
+} // namespace
+
 std::string show_task(const screen& s, const task_document& t, timestamp now) {
     return details(s, {{"task", {t.title, tone::strong}},
+                       {"key", {t.key.value_or(""), tone::accent}},
                        {"id", {to_string(t.id), tone::accent}},
                        {"status", status_cell(t.status)},
                        {"priority", {word_of(t.priority)}},
                        {"labels", {joined(t.labels)}},
                        {"due", time_field(t.due, now)},
+                       {"people", {joined(ids_of(t.assignees))}},
+                       {"part of", id_field(t.parent_id)},
+                       {"parts", {parts_of(t)}},
+                       {"waits for", {joined(ids_of(t.waiting_for)), tone::warn}},
                        {"agent", id_field(t.agent_id)},
                        {"project", id_field(t.project_id)},
                        {"run", id_field(t.run_id)},

@@ -35,6 +35,59 @@ auto shown_task(context& c) {
     return [&c](const task_document& t) { return show_task(c.out_screen(), t, c.now()); };
 }
 
+/// The ids of tasks that a flag names.
+expected<std::vector<uuid>> tasks_of(api& node, const std::vector<std::string>& words) {
+    std::vector<uuid> out;
+    for (const auto& word : words) {
+        const auto id = resolve_task(node, word);
+        if (!id) {
+            return id.error();
+        }
+        out.push_back(*id);
+    }
+    return out;
+}
+
+/// Parent, dependencies and people, as `task create` and `task edit` take them.
+template <class Body>
+expected<void> take_links(context& c, api& node, Body& body) {
+    if (const auto word = c.args().value("parent")) {
+        const auto parent = *word == "none" ? expected<uuid>(uuid{}) : resolve_task(node, *word);
+        if (!parent) {
+            return parent.error();
+        }
+        body.parent_id = *parent;
+    }
+    if (const auto words = c.args().values("depends-on"); !words.empty()) {
+        auto tasks = words == std::vector<std::string>{"none"} ? expected<std::vector<uuid>>(std::vector<uuid>())
+                                                               : tasks_of(node, words);
+        if (!tasks) {
+            return tasks.error();
+        }
+        body.depends_on = std::move(*tasks);
+    }
+    if (const auto words = c.args().values("assignee"); !words.empty()) {
+        std::vector<uuid> people;
+        for (const auto& word : words) {
+            const auto user = resolve_user(node, word);
+            if (!user) {
+                return user.error();
+            }
+            people.push_back(*user);
+        }
+        body.assignees = std::move(people);
+    }
+    return {};
+}
+
+std::vector<flag> with_links(std::vector<flag> flags) {
+    const std::vector<flag> links{{"parent", "TASK", "The task that it is a part of."},
+                                  {"depends-on", "TASK", "Has to be done before an agent begins.", 0, true},
+                                  {"assignee", "EMAIL|ID", "A member whose task it is.", 0, true}};
+    flags.insert(flags.end(), links.begin(), links.end());
+    return flags;
+}
+
 expected<int> task_create(context& c) {
     create_task_body body;
     body.title = c.args().text_from(0);
@@ -69,8 +122,42 @@ expected<int> task_create(context& c) {
         }
         body.project_id = project->id;
     }
+    if (auto taken = take_links(c, **node, body); !taken) {
+        return taken.error();
+    }
     return print_document<task_document>(c, (*node)->post("/tasks", to_json(body)), shown_task(c));
 }
+
+expected<int> task_edit(context& c) {
+    const auto task = find_task(c);
+    if (!task) {
+        return task.error();
+    }
+    update_task_body body;
+    body.title = c.args().value("title");
+    body.description = c.args().value("description");
+    if (const auto word = c.args().value("priority")) {
+        body.priority = detail::enum_value<task_priority>(*word);
+        if (!body.priority) {
+            return c.usage({code::invalid_request, "--priority takes low, medium, high or urgent."});
+        }
+    }
+    if (const auto labels = c.args().values("label"); !labels.empty()) {
+        body.labels = labels;
+    }
+    if (auto taken = take_links(c, *task->node, body); !taken) {
+        return taken.error();
+    }
+    return print_document<task_document>(c, task->node->put(task->path(), to_json(body)), shown_task(c));
+}
+
+expected<int> task_post(context& c, std::string_view what) {
+    const auto task = find_task(c);
+    return task ? print_document<task_document>(c, task->node->post(task->path(what), ""), shown_task(c))
+                : expected<int>(task.error());
+}
+expected<int> task_cancel(context& c) { return task_post(c, "/cancel"); }
+expected<int> task_retry(context& c) { return task_post(c, "/retry"); }
 
 expected<int> task_list(context& c) {
     query_list query{{"status", c.args().value_or("status", "")}};
@@ -102,9 +189,20 @@ expected<int> task_move(context& c) {
         return c.usage({code::invalid_request, fmt::format("\"{}\" is no status: {}.", c.args().operand(1), statuses)});
     }
     const auto task = find_task(c);
-    return task ? print_document<task_document>(
-                      c, task->node->post(task->path("/status"), to_json(move_task_body{*status})), shown_task(c))
-                : expected<int>(task.error());
+    if (!task) {
+        return task.error();
+    }
+    move_task_body body{*status};
+    for (const auto& [flag, place] : {std::pair("before", &body.before), std::pair("after", &body.after)}) {
+        if (const auto word = c.args().value(flag)) {
+            const auto other = resolve_task(*task->node, *word);
+            if (!other) {
+                return other.error();
+            }
+            *place = *other;
+        }
+    }
+    return print_document<task_document>(c, task->node->post(task->path("/status"), to_json(body)), shown_task(c));
 }
 
 expected<int> task_assign(context& c) {
@@ -156,16 +254,17 @@ std::vector<command> task_commands() {
     return {
         {"task create",
          "Make a task; with --agent it is queued for work at once.",
-         {.flags = {{"agent", "NAME", "Who does it."},
-                    {"project", "DIR|ID|NAME", "Files to work on.", 'p'},
-                    {"description", "TEXT", "All that the agent has to know."},
-                    {"priority", "P", "low, medium, high or urgent."},
-                    {"label", "L", "A label.", 0, true},
-                    {"due", "TIME", "When it has to be done."}},
+         {.flags = with_links({{"agent", "NAME", "Who does it."},
+                               {"project", "DIR|ID|NAME", "Files to work on.", 'p'},
+                               {"description", "TEXT", "All that the agent has to know."},
+                               {"priority", "P", "low, medium, high or urgent."},
+                               {"label", "L", "A label.", 0, true},
+                               {"due", "TIME", "When it has to be done."}}),
           .operands = "TITLE",
           .operands_min = 1,
           .operands_max = any_number},
          "troupe task create Write the release notes\n"
+         "troupe task create --depends-on TASK-017 --parent TASK-003 Test it\n"
          "troupe task create --agent scout --project . --priority high \"Find the slow query\"",
          task_create},
         {"task list",
@@ -175,16 +274,35 @@ std::vector<command> task_commands() {
                     limit_flag()}},
          "troupe task list --status in_progress",
          task_list},
-        {"task show", "All about a task.", one_task(), "troupe task show 018f3c1e-7d2a", task_show},
+        {"task show", "All about a task.", one_task(), "troupe task show TASK-017", task_show},
         {"task move",
          "Move a task to another column of the board.",
-         {.operands = "TASK STATUS", .operands_min = 2, .operands_max = 2},
-         "troupe task move 018f3c1e-7d2a done",
+         {.flags = {{"before", "TASK", "Above this one of the column."}, {"after", "TASK", "Below this one."}},
+          .operands = "TASK STATUS",
+          .operands_min = 2,
+          .operands_max = 2},
+         "troupe task move TASK-017 done\n"
+         "troupe task move TASK-017 inbox --before TASK-003",
          task_move},
+        {"task edit",
+         "Change a task; what is not given stays.",
+         {.flags = with_links({{"title", "TEXT", "What is to be done, in a line."},
+                               {"description", "TEXT", "All that the agent has to know."},
+                               {"priority", "P", "low, medium, high or urgent."},
+                               {"label", "L", "A label; those given replace all.", 0, true}}),
+          .operands = "TASK",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe task edit TASK-017 --priority high --depends-on none",
+         task_edit},
+        {"task cancel", "Cancel a task. An agent that works on it stops.", one_task(), "troupe task cancel TASK-017",
+         task_cancel},
+        {"task retry", "Try a task once more that failed, was cancelled or is blocked.", one_task(),
+         "troupe task retry TASK-017", task_retry},
         {"task assign",
          "Give a task to an agent.",
          {.operands = "TASK AGENT", .operands_min = 2, .operands_max = 2},
-         "troupe task assign 018f3c1e-7d2a scout",
+         "troupe task assign TASK-017 scout",
          task_assign},
         {"task comment",
          "Say something on a task.",
@@ -192,14 +310,14 @@ std::vector<command> task_commands() {
           .operands = "TASK TEXT",
           .operands_min = 2,
           .operands_max = any_number},
-         "troupe task comment 018f3c1e-7d2a \"Please use the new API\"",
+         "troupe task comment TASK-017 \"Please use the new API\"",
          task_comment},
         {"task messages",
          "What was said on a task.",
          {.flags = {limit_flag()}, .operands = "TASK", .operands_min = 1, .operands_max = 1},
-         "troupe task messages 018f3c1e-7d2a",
+         "troupe task messages TASK-017",
          task_messages},
-        {"task delete", "Delete a task.", one_task(), "troupe task delete 018f3c1e-7d2a", task_delete},
+        {"task delete", "Delete a task.", one_task(), "troupe task delete TASK-017", task_delete},
     };
 }
 

@@ -1,0 +1,187 @@
+#include "bin/cli/ask.hpp"
+#include "bin/cli/board_text.hpp"
+#include "bin/cli/find_project.hpp"
+#include "bin/cli/live_view.hpp"
+#include "bin/cli/print.hpp"
+#include "bin/cli/resolve.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+/// The board, the text of it, what happens on it, and what one was told.
+namespace troupe::cli {
+namespace {
+
+constexpr std::int64_t redraw_ms = 1000;
+
+expected<int> board(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    query_list query;
+    if (const auto word = c.args().value("project")) {
+        const auto project = find_project(**node, *word, c.search().working_folder);
+        if (!project) {
+            return project.error();
+        }
+        query.emplace_back("project_id", to_string(project->id));
+    }
+    const auto path = with_query("/board", query);
+    if (!c.args().has("watch") || c.json() || !c.out_screen().interactive) {
+        return print_document<board_document>(c, (*node)->get(path),
+                                              [&](const auto& b) { return show_board(c.out_screen(), b); });
+    }
+    return show_live(c, redraw_ms, [&]() -> expected<std::string> {
+        const auto shown = (*node)->get_as<board_document>(path);
+        return shown ? expected<std::string>(show_board(c.out_screen(), *shown)) : shown.error();
+    });
+}
+
+expected<int> working_show(context& c) {
+    auto node = c.node();
+    return node ? print_document<working_document>(c, (*node)->get("/state/working-md"),
+                                                   [](const auto& w) { return w.content; })
+                : expected<int>(node.error());
+}
+
+expected<int> put_working(context& c, api& node, const std::string& text) {
+    return print_document<working_document>(c, node.put("/state/working-md", to_json(edit_working_body{text})),
+                                            [](const auto& w) { return w.content; });
+}
+
+/// What others do meanwhile is merged; where both changed the same, the text stays in its file.
+expected<int> working_edit(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    if (const auto file = c.args().value("file")) {
+        const auto text = text_of(c, *file);
+        return text ? put_working(c, **node, *text) : expected<int>(text.error());
+    }
+    const auto shown = (*node)->get_as<working_document>("/state/working-md");
+    auto edited = shown ? edit_text(shown->content, ".md") : expected<edited_text>(shown.error());
+    if (!edited) {
+        return edited.error();
+    }
+    if (edited->text == shown->content) {
+        edited->remove();
+        c.note("Nothing was changed.");
+        return 0;
+    }
+    const auto done = put_working(c, **node, edited->text);
+    if (!done) {
+        c.note(fmt::format("Your text is in {0}. Change it and send it with `troupe working-md edit --file {0}`.",
+                           edited->path));
+        return done;
+    }
+    edited->remove();
+    return done;
+}
+
+expected<int> activity(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    std::string path = "/activities";
+    if (const auto word = c.args().value("task")) {
+        const auto task = resolve_task(**node, *word);
+        if (!task) {
+            return task.error();
+        }
+        path += "/task/" + to_string(*task);
+    } else if (const auto name = c.args().value("agent")) {
+        const auto agent = resolve_agent(**node, *name);
+        if (!agent) {
+            return agent.error();
+        }
+        path += "/agent/" + to_string(*agent);
+    }
+    return print_list<activity_document>(
+        c, path, {{"q", c.args().text_from(0)}, {"severity", c.args().value_or("severity", "")}},
+        "Nothing happened that fits.", [&](const auto& all) { return show_activities(c.out_screen(), all, c.now()); });
+}
+
+expected<int> notify_list(context& c) {
+    return print_list<notification_document>(
+        c, "/notifications", {{"unread", c.args().has("all") ? "" : "true"}},
+        c.args().has("all") ? "You were told nothing." : "Nothing new. See older ones with --all.",
+        [&](const auto& told) { return show_notifications(c.out_screen(), told, c.now()); });
+}
+
+expected<int> notify_read(context& c) {
+    auto node = c.node();
+    return node ? print_done(c, (*node)->post("/notifications/mark-all-read", ""), "All are read.")
+                : expected<int>(node.error());
+}
+
+expected<int> notify_mute(context& c) {
+    auto node = c.node();
+    const auto now = node ? (*node)->get_as<notification_preferences>("/notifications/preferences")
+                          : expected<notification_preferences>(node.error());
+    if (!now) {
+        return now.error();
+    }
+    auto wanted = *now;
+    wanted.muted.clear();
+    for (const auto& word : c.args().operands()) {
+        const auto kind = detail::enum_value<notification_kind>(word);
+        if (!kind) {
+            return c.usage(
+                {code::invalid_request,
+                 fmt::format("\"{}\" is no kind: mention, assignment, review, failure, question or alert.", word)});
+        }
+        wanted.muted.push_back(*kind);
+    }
+    return print_done(c, (*node)->put("/notifications/preferences", to_json(wanted)),
+                      wanted.muted.empty() ? "You are told of everything." : "You are not told of these any more.");
+}
+
+} // namespace
+
+std::vector<command> board_commands() {
+    return {
+        {"board",
+         "The board: tasks by column, as they were ordered.",
+         {.flags = {{"project", "DIR|ID|NAME", "Only tasks of this project.", 'p'},
+                    {"watch", "", "Draw it again until Ctrl-C, on a terminal.", 'w'}}},
+         "troupe board --watch",
+         board},
+        {"working-md show",
+         "The board as a text, with agents and what happened last.",
+         {},
+         "troupe working-md show > WORKING.md",
+         working_show},
+        {"working-md edit",
+         "Change the board as a text in your editor: move lines, give them to @agents, write new ones.",
+         {.flags = {{"file", "FILE", "Take the changed text from there; - is standard input."}}},
+         "troupe working-md edit\ntroupe working-md edit --file WORKING.md",
+         working_edit},
+        {"activity",
+         "What happened, newest first, as lines.",
+         {.flags = {{"task", "TASK", "Only to this task."},
+                    {"agent", "NAME", "Only to this agent."},
+                    {"severity", "S", "info, warning or error."},
+                    limit_flag()},
+          .operands = "[WORDS]",
+          .operands_max = any_number},
+         "troupe activity --task TASK-017\ntroupe activity moved",
+         activity},
+        {"notify list",
+         "What you were told and have not read.",
+         {.flags = {{"all", "", "Also what you have read."}, limit_flag()}},
+         "troupe notify list",
+         notify_list},
+        {"notify read", "Mark all as read.", {}, "troupe notify read", notify_read},
+        {"notify mute",
+         "Kinds that you do not want to be told of; none: everything is told.",
+         {.operands = "[KIND...]", .operands_max = any_number},
+         "troupe notify mute review",
+         notify_mute},
+    };
+}
+
+} // namespace troupe::cli
