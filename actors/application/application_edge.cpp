@@ -2,6 +2,8 @@
 
 #include "actors/activity/activity_routes.hpp"
 #include "actors/agent/agent_routes.hpp"
+#include "actors/agent/report_routes.hpp"
+#include "actors/agent/version_routes.hpp"
 #include "actors/application/cluster_ways.hpp"
 #include "actors/application/edge_metrics.hpp"
 #include "actors/application/live_channels.hpp"
@@ -70,6 +72,8 @@ std::vector<net::route> application::impl::routes() {
     auto& parts = node->parts();
     for (auto feature :
          {agent_routes(parts),
+          agent_version_routes(parts),
+          agent_report_routes(parts),
           task_routes(parts),
           message_routes(parts),
           activity_routes(parts),

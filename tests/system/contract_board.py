@@ -42,6 +42,9 @@ class BoardContract:
         self.notifications()
         self.activities(task)
         self.drive("list_agent_activities", 200, id=agent)
+        for name in ("get_agent_metrics", "list_agent_logs", "list_agent_runs", "list_agent_tasks"):
+            self.drive(name, 200, id=agent)
+            self.drive(name, 404, id="nobody")
         self.working_text()
 
     def board(self, task):

@@ -160,6 +160,10 @@ class ContractTest(BoardContract, GovernanceContract, RunHistoryContract, Settin
             self.drive(name, 200, id=agent, body=self.example(name))
             self.drive(name, 412, id=agent, body={"role": "r"}, headers={"If-Match": '"1"'})
             self.drive(name, 404, id=NOBODY, body={})
+        versions = self.drive("list_agent_versions", 200, id=agent, query={"limit": "1"}).json["items"]
+        self.drive("list_agent_versions", 404, id=NOBODY)
+        self.drive("get_agent_version", 200, id=agent, version=str(versions[0]["number"]))
+        self.drive("get_agent_version", 404, id=agent, version="999")
         for verb in ("pause", "resume", "stop", "start", "heartbeat"):
             self.drive(f"{verb}_agent", 200, id=agent)
             self.drive(f"{verb}_agent", 404, id=NOBODY)
