@@ -198,9 +198,10 @@ std::uint32_t assignment_of(const debt& d) {
     return message ? message->assignment : 0;
 }
 
-/// Whether a task that is not there was asked to say when it is done.
+/// Whether a task that is not there was asked to say when it is done. After another refusal it is waited for: a person
+/// sees it, and can take it out.
 bool asked_in_vain(const task_state& s, const debt& d, const debt_settled& c) {
-    return !c.ok && d.type == wire_name<note_dependent>::value && has(s.depends_on, d.to);
+    return !c.ok && c.code == "not_found" && d.type == wire_name<note_dependent>::value && has(s.depends_on, d.to);
 }
 
 decision_result decide(const task_state& s, const debt_settled& c, const runtime::context&) {

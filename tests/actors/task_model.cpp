@@ -274,6 +274,38 @@ BOOST_AUTO_TEST_CASE(moving_back_to_assigned_queues_it_again) {
     BOOST_TEST(!shown(t).error);
 }
 
+BOOST_AUTO_TEST_CASE(a_queued_task_that_has_to_wait_is_taken_back_and_given_again) {
+    auto t = queued();
+    const auto other = id_of(40);
+    update_task waits;
+    waits.depends_on = std::vector{other};
+    t.accepted(waits);
+    BOOST_TEST(t.sent<dequeue_task>("dequeue_task/2").second.assignment == 1u);
+    BOOST_TEST(t.sent<note_dependent>("note_dependent/3").second.waits);
+    BOOST_TEST((shown(t).status == assigned));
+    BOOST_TEST(t.accepted(note_task_started{run, 1}).empty()); // that was of the older assignment
+    t.accepted(settled("dequeue_task/2"));
+    t.accepted(settled("note_dependent/3"));
+    t.accepted(note_dependency{other, true, false});
+    const auto given = t.owed();
+    BOOST_TEST_REQUIRE(given.size() == 1u);
+    BOOST_TEST(t.sent<enqueue_task>(given.front()).second.assignment == 2u);
+    BOOST_TEST(t.accepted(note_dependency{other, true, false}).empty());
+    t.accepted(note_task_started{run, 2});
+    BOOST_TEST((shown(t).status == in_progress));
+}
+
+BOOST_AUTO_TEST_CASE(only_what_is_not_there_is_waited_for_no_more) {
+    for (const auto& [code, waiting] : {std::pair("not_found", false), std::pair("quarantined", true)}) {
+        auto c = body();
+        c.depends_on = {id_of(40)};
+        task t;
+        t.accepted(c);
+        t.accepted(debt_settled{{"note_dependent/1", false, code, "", {}}});
+        BOOST_TEST(shown(t).waiting_for.has_value() == waiting);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(message_is_an_item_and_the_answer) {
     auto t = made();
     const auto before = to_json(t.state()).size();
