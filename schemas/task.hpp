@@ -3,6 +3,8 @@
 #include "schemas/agent.hpp"
 #include "schemas/base/described.hpp"
 
+#include <array>
+#include <cstddef>
 #include <map>
 
 /// Tasks: what is to be done, on the board and in an agent's queue. With messages.
@@ -83,6 +85,50 @@ struct assign_task_body {
     static constexpr field_rule rules[] = {{.name = "agent_id", .required = true, .doc = "Who does it."}};
 };
 BOOST_DESCRIBE_STRUCT(assign_task_body, (), (agent_id))
+
+/// The rules of a base with one more.
+template <std::size_t Count>
+constexpr std::array<field_rule, Count + 1> with_rule(const field_rule (&base)[Count], const field_rule& more) {
+    std::array<field_rule, Count + 1> out;
+    for (std::size_t i = 0; i < Count; ++i) {
+        out[i] = base[i];
+    }
+    out[Count] = more;
+    return out;
+}
+
+/// What an agent that is chosen has to be able to do; as a member of POST /tasks and POST /tasks/{id}/assign.
+inline constexpr field_rule capabilities_rule{.name = "capabilities",
+                                              .max = 20,
+                                              .doc = "In place of an agent: the best of those that can do all of this "
+                                                     "gets it. GET /tasks/{id}/candidates tells who that is and why.",
+                                              .example = "[\"python\"]"};
+
+/// The body of POST /tasks as people send it.
+struct create_task_request : create_task_body {
+    std::vector<std::string> capabilities = {};
+    static constexpr auto rules = with_rule(create_task_body::rules, capabilities_rule);
+};
+BOOST_DESCRIBE_STRUCT(create_task_request, (create_task_body), (capabilities))
+
+/// The body of POST /tasks/{id}/assign as people send it.
+struct assign_task_request {
+    std::optional<uuid> agent_id;
+    std::vector<std::string> capabilities = {};
+    static constexpr field_rule rules[] = {
+        {.name = "agent_id", .doc = "Who does it; without one the best of all that can is chosen."}, capabilities_rule};
+};
+BOOST_DESCRIBE_STRUCT(assign_task_request, (), (agent_id, capabilities))
+
+/// An item of GET /tasks/{id}/candidates, the best first.
+struct assignment_candidate {
+    uuid agent_id;
+    std::string name;
+    bool able = false;                ///< Can do all that is asked for, and works.
+    std::int64_t score = 0;           ///< 0 to 100; of those that are not able 0.
+    std::vector<std::string> reasons; ///< What it is made of.
+};
+BOOST_DESCRIBE_STRUCT(assignment_candidate, (), (agent_id, name, able, score, reasons))
 
 /// POST /tasks/{id}/status
 struct move_task_body {

@@ -7,6 +7,7 @@
 #include "actors/common/stored.hpp"
 #include "actors/common/task_numbers.hpp"
 #include "actors/kinds/kind.hpp"
+#include "actors/task/assignment.hpp"
 #include "actors/task/task_board.hpp"
 #include "actors/task/task_links.hpp"
 #include "actors/task/working_routes.hpp"
@@ -51,13 +52,37 @@ expected<void> check_creation(const runtime::services& s, const net::request& r,
     return named ? check_task_links(s, r.who.organization, std::nullopt, body.parent_id, body.depends_on) : named;
 }
 
-using to_task = std::function<expected<create_task_body>(const net::request&)>;
+/// A task to be made, with the reasons for its agent where that was chosen.
+struct wanted_task {
+    create_task_body body;
+    std::string reasons = {};
+};
+using to_task = std::function<expected<wanted_task>(const net::request&)>;
+
+/// Answers, and says on the task why it was given to its agent, for whoever asks later; not for a repeated request.
+/// Should the message fail, the task is given all the same.
+net::responder with_reasons(const runtime::services& s, const net::request& r, const uuid& task, std::string reasons,
+                            net::responder respond) {
+    if (reasons.empty()) {
+        return respond;
+    }
+    add_message said;
+    said.content = std::move(reasons);
+    said.type = message_type::status_update;
+    auto c = net::caller_command(r, {r.who.organization, kind, task}, wire_name<add_message>::value, to_json(said));
+    return [&s, c = std::move(c), respond = std::move(respond)](net::response answer) mutable {
+        if (net::version_made(answer)) {
+            s.submit(std::move(c), [](const runtime::reply&) {});
+        }
+        respond(std::move(answer));
+    };
+}
 
 /// The board gives it a number first; then it is made. A repeated request gets the number that it had.
 net::handler create_numbered(const runtime::services& s, std::string operation, to_task make) {
     return [&s, operation = std::move(operation), make = std::move(make)](net::request r, net::responder respond) {
-        auto body = make(r);
-        if (auto sound = body ? check_creation(s, r, *body) : expected<void>(body.error()); !sound) {
+        auto wanted = make(r);
+        if (auto sound = wanted ? check_creation(s, r, wanted->body) : expected<void>(wanted.error()); !sound) {
             return respond(net::to_response(sound.error(), r));
         }
         const auto id = net::id_for_create(r, operation);
@@ -65,49 +90,113 @@ net::handler create_numbered(const runtime::services& s, std::string operation, 
         asked.correlation = r.id;
         asked.trace = r.trace;
         asked.deadline_ms = r.deadline_ms;
-        s.submit(std::move(asked), [&s, id, r = std::move(r), body = std::move(*body),
+        s.submit(std::move(asked), [&s, id, r = std::move(r), wanted = std::move(*wanted),
                                     respond = std::move(respond)](const runtime::reply& answer) mutable {
             const auto number = number_in(answer);
             auto c = number ? net::make_command(r, {r.who.organization, kind, id}, wire_name<create_task>::value,
-                                                to_json(create_task{std::move(body), *number}))
+                                                to_json(create_task{std::move(wanted.body), *number}))
                             : expected<runtime::command>(number.error());
             if (!c) {
                 return respond(net::to_response(c.error(), r));
             }
+            auto told = with_reasons(s, r, id, std::move(wanted.reasons), std::move(respond));
             net::submit_and_answer(s, std::move(r), std::move(*c), 201, "/" + plural + "/" + to_string(id),
-                                   std::move(respond));
+                                   std::move(told));
         });
     };
 }
 
-expected<create_task_body> task_in_body(const net::request& r) {
-    return from_json<create_task_body>(r.body, strictness::input);
+/// POST /tasks: with capabilities in place of an agent, that is chosen.
+to_task task_in_body(const runtime::services& s) {
+    return [&s](const net::request& r) -> expected<wanted_task> {
+        auto body = from_json<create_task_request>(r.body, strictness::input);
+        if (!body) {
+            return body.error();
+        }
+        wanted_task out{std::move(*body)};
+        if (!body->capabilities.empty() && !out.body.agent_id) {
+            const auto chosen = choose_agent(s, r.who.organization, body->capabilities);
+            if (!chosen) {
+                return chosen.error();
+            }
+            out.body.agent_id = chosen->agent_id;
+            out.reasons = explain(*chosen);
+        }
+        return out;
+    };
 }
 
 /// POST /agents/{id}/tasks: the agent is the one of the path, by id or name.
 to_task task_for_agent(const runtime::services& s) {
-    return [&s](const net::request& r) -> expected<create_task_body> {
+    return [&s](const net::request& r) -> expected<wanted_task> {
         const auto agent = net::resolve_id(s, r, "agent", "name");
         const auto document = agent ? storage::read_document(*s.store, {r.who.organization, "agent", *agent})
                                     : expected<std::optional<storage::stored_document>>(agent.error());
         if (!document || !*document) {
             return document ? no_such("agent", *agent) : document.error();
         }
-        auto body = task_in_body(r);
-        if (body) {
-            body->agent_id = *agent;
+        auto body = from_json<create_task_body>(r.body, strictness::input);
+        if (!body) {
+            return body.error();
         }
-        return body;
+        body->agent_id = *agent;
+        return wanted_task{std::move(*body)};
     };
 }
 
-/// The agent that a body names has to be there.
-net::to_command assigned(const runtime::services& s) {
-    return [&s](const net::request& r) -> expected<net::command_payload> {
-        const auto body = from_json<assign_task_body>(r.body, strictness::input);
-        const auto named = body ? check_named(s, r, "agent", body->agent_id) : expected<void>(body.error());
-        return named ? expected<net::command_payload>(net::command_payload{"assign_task", r.body}) : named.error();
+/// The agent that a body names has to be there; without one the best is chosen.
+net::handler assign(const runtime::services& s) {
+    return [&s](net::request r, net::responder respond) {
+        const auto refuse = [&](const problem& p) { respond(net::to_response(p, r)); };
+        const auto body = from_json<assign_task_request>(r.body, strictness::input);
+        const auto id = body ? net::resolve_id(s, r, kind, task_key_filter) : expected<uuid>(body.error());
+        if (!id) {
+            return refuse(id.error());
+        }
+        auto agent = body->agent_id;
+        std::string reasons;
+        if (!agent) {
+            const auto chosen = choose_agent(s, r.who.organization, body->capabilities);
+            if (!chosen) {
+                return refuse(chosen.error());
+            }
+            agent = chosen->agent_id;
+            reasons = explain(*chosen);
+        } else if (auto named = check_named(s, r, "agent", agent); !named) {
+            return refuse(named.error());
+        }
+        auto c =
+            net::make_command(r, {r.who.organization, kind, *id}, "assign_task", to_json(assign_task_body{*agent}));
+        if (!c) {
+            return refuse(c.error());
+        }
+        auto told = with_reasons(s, r, *id, std::move(reasons), std::move(respond));
+        net::submit_and_answer(s, std::move(r), std::move(*c), 200, {}, std::move(told));
     };
+}
+
+void list_candidates(const runtime::services& s, const net::request& r, const net::responder& respond) {
+    const auto id = net::resolve_id(s, r, kind, task_key_filter);
+    const auto task = id ? read_stored<task_document>(*s.store, {r.who.organization, kind, *id})
+                         : expected<std::optional<task_document>>(id.error());
+    if (!task || !*task) {
+        return respond(net::to_response(task ? no_such("task", *id) : task.error(), r));
+    }
+    std::vector<std::string> capabilities;
+    for (std::string_view rest = r.query_value("capabilities").value_or(""); !rest.empty();) {
+        const auto comma = std::min(rest.find(','), rest.size());
+        capabilities.emplace_back(rest.substr(0, comma));
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+    const auto found = find_candidates(s, r.who.organization, capabilities);
+    if (!found) {
+        return respond(net::to_response(found.error(), r));
+    }
+    std::vector<std::string> items;
+    for (const auto& one : *found) {
+        items.push_back(to_json(one));
+    }
+    respond({.body = net::list_body(items, std::nullopt)});
 }
 
 /// People and other tasks that a body names have to be there.
@@ -158,15 +247,15 @@ std::vector<route> own_routes(const runtime::services& s) {
         {.verb = verb::post,
          .path = "/tasks",
          .operation = "create_task",
-         .summary = "Creates a task; with an agent it is queued for work at once.",
+         .summary = "Creates a task; with an agent, or what one has to be able to do, it is queued for work at once.",
          .tag = plural,
          .permission = "task:write",
-         .body = net::body_of<create_task_body>("create_task"),
+         .body = net::body_of<create_task_request>("create_task"),
          .reply = document,
          .success = 201,
-         .errors = {code::quota_exceeded, code::limit_reached},
+         .errors = {code::conflict, code::quota_exceeded, code::limit_reached},
          .reply_headers = net::created_headers(),
-         .run = create_numbered(s, "create_task", task_in_body)},
+         .run = create_numbered(s, "create_task", task_in_body(s))},
         {.verb = verb::get,
          .path = "/tasks/{id}",
          .operation = "get_task",
@@ -182,8 +271,31 @@ std::vector<route> own_routes(const runtime::services& s) {
                net::body_of<update_task_body>("update_task"), updated(s)),
         change(verb::patch, "/tasks/{id}", "patch_task", "Replaces what is given.",
                net::body_of<update_task_body>("update_task"), updated(s)),
-        change(verb::post, "/tasks/{id}/assign", "assign_task", "Gives the task to an agent, which queues it.",
-               net::body_of<assign_task_body>("assign_task"), assigned(s)),
+        {.verb = verb::post,
+         .path = "/tasks/{id}/assign",
+         .operation = "assign_task",
+         .summary = "Gives the task to an agent, which queues it: the one that is named, or the best that can do it.",
+         .tag = plural,
+         .permission = "task:write",
+         .in_path = {task_in_path()},
+         .body = net::body_of<assign_task_request>("assign_task"),
+         .reply = document,
+         .errors = {code::not_found, code::conflict, code::precondition_failed},
+         .reply_headers = net::changed_headers(),
+         .run = assign(s)},
+        {.verb = verb::get,
+         .path = "/tasks/{id}/candidates",
+         .operation = "list_candidates",
+         .summary =
+             "Who could do the task, the best first, with the reasons: capabilities, free places, what became of "
+             "earlier tasks.",
+         .tag = plural,
+         .permission = "task:read",
+         .query = {{"capabilities", "What is needed, with commas between.", R"({"type":"string"})", R"("python,sql")"}},
+         .in_path = {task_in_path()},
+         .reply = page_of<assignment_candidate>("candidate_list"),
+         .errors = {code::not_found},
+         .run = [&s](const net::request& r, const net::responder& respond) { list_candidates(s, r, respond); }},
         {.verb = verb::del,
          .path = "/tasks/{id}",
          .operation = "delete_task",

@@ -244,6 +244,16 @@ std::string show_task(const screen& s, const task_document& t, timestamp now) {
                        {"result", {t.result.value_or("")}}});
 }
 
+std::string show_candidates(const screen& s, const std::vector<assignment_candidate>& candidates) {
+    std::vector<std::vector<cell>> rows;
+    for (const auto& one : candidates) {
+        rows.push_back({{one.name, one.able ? tone::accent : tone::faint},
+                        {one.able ? std::to_string(one.score) : "-"},
+                        {joined(one.reasons), one.able ? tone::plain : tone::faint}});
+    }
+    return table(s, {{"AGENT", false, true}, {"SCORE", true}, {"WHY", false, true, 20}}, rows);
+}
+
 std::string show_messages(const screen& s, const std::vector<message_document>& messages, timestamp now) {
     std::string out;
     for (const auto& m : messages) {

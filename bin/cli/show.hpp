@@ -21,6 +21,7 @@ std::string show_agents(const screen& s, const std::vector<agent_document>& agen
 std::string show_agent(const screen& s, const agent_document& agent, timestamp now);
 std::string show_tasks(const screen& s, const std::vector<task_document>& tasks, timestamp now);
 std::string show_task(const screen& s, const task_document& task, timestamp now);
+std::string show_candidates(const screen& s, const std::vector<assignment_candidate>& candidates);
 std::string show_messages(const screen& s, const std::vector<message_document>& messages, timestamp now);
 std::string show_projects(const screen& s, const std::vector<project_document>& projects, timestamp now);
 std::string show_project(const screen& s, const project_document& project, timestamp now);

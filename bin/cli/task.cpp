@@ -89,8 +89,9 @@ std::vector<flag> with_links(std::vector<flag> flags) {
 }
 
 expected<int> task_create(context& c) {
-    create_task_body body;
+    create_task_request body;
     body.title = c.args().text_from(0);
+    body.capabilities = c.args().values("capability");
     body.description = c.args().value_or("description", "");
     body.labels = c.args().values("label");
     const auto priority = detail::enum_value<task_priority>(c.args().value_or("priority", "medium"));
@@ -210,12 +211,28 @@ expected<int> task_assign(context& c) {
     if (!task) {
         return task.error();
     }
-    const auto agent = resolve_agent(*task->node, c.args().operand(1));
-    if (!agent) {
-        return agent.error();
+    assign_task_request body;
+    body.capabilities = c.args().values("capability");
+    if (c.args().operands().size() > 1) {
+        const auto agent = resolve_agent(*task->node, c.args().operand(1));
+        if (!agent) {
+            return agent.error();
+        }
+        body.agent_id = *agent;
     }
-    return print_document<task_document>(c, task->node->post(task->path("/assign"), to_json(assign_task_body{*agent})),
-                                         shown_task(c));
+    return print_document<task_document>(c, task->node->post(task->path("/assign"), to_json(body)), shown_task(c));
+}
+
+expected<int> task_candidates(context& c) {
+    const auto task = find_task(c);
+    if (!task) {
+        return task.error();
+    }
+    return print_list<assignment_candidate>(
+        c, task->path("/candidates"),
+        {{"capabilities", fmt::format("{}", fmt::join(c.args().values("capability"), ","))}},
+        "There are no agents. Make one with `troupe agent create NAME`.",
+        [&](const auto& all) { return show_candidates(c.out_screen(), all); });
 }
 
 expected<int> task_comment(context& c) {
@@ -254,12 +271,14 @@ std::vector<command> task_commands() {
     return {
         {"task create",
          "Make a task; with --agent it is queued for work at once.",
-         {.flags = with_links({{"agent", "NAME", "Who does it."},
-                               {"project", "DIR|ID|NAME", "Files to work on.", 'p'},
-                               {"description", "TEXT", "All that the agent has to know."},
-                               {"priority", "P", "low, medium, high or urgent."},
-                               {"label", "L", "A label.", 0, true},
-                               {"due", "TIME", "When it has to be done."}}),
+         {.flags =
+              with_links({{"agent", "NAME", "Who does it."},
+                          {"capability", "WORD", "In place of an agent: the best of those that can do it.", 0, true},
+                          {"project", "DIR|ID|NAME", "Files to work on.", 'p'},
+                          {"description", "TEXT", "All that the agent has to know."},
+                          {"priority", "P", "low, medium, high or urgent."},
+                          {"label", "L", "A label.", 0, true},
+                          {"due", "TIME", "When it has to be done."}}),
           .operands = "TITLE",
           .operands_min = 1,
           .operands_max = any_number},
@@ -300,10 +319,22 @@ std::vector<command> task_commands() {
         {"task retry", "Try a task once more that failed, was cancelled or is blocked.", one_task(),
          "troupe task retry TASK-017", task_retry},
         {"task assign",
-         "Give a task to an agent.",
-         {.operands = "TASK AGENT", .operands_min = 2, .operands_max = 2},
-         "troupe task assign TASK-017 scout",
+         "Give a task to an agent; without one the best is chosen.",
+         {.flags = {{"capability", "WORD", "What the chosen one has to be able to do.", 0, true}},
+          .operands = "TASK [AGENT]",
+          .operands_min = 1,
+          .operands_max = 2},
+         "troupe task assign TASK-017 scout\n"
+         "troupe task assign TASK-017 --capability python",
          task_assign},
+        {"task candidates",
+         "Who could do a task, the best first, and why.",
+         {.flags = {{"capability", "WORD", "What is needed.", 0, true}, limit_flag()},
+          .operands = "TASK",
+          .operands_min = 1,
+          .operands_max = 1},
+         "troupe task candidates TASK-017 --capability python",
+         task_candidates},
         {"task comment",
          "Say something on a task.",
          {.flags = {{"type", "TYPE", "comment, status_update, question or answer."}},

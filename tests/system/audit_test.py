@@ -232,7 +232,7 @@ class AuditStreamTest(IdentityTest):
             size, data = data.split(b" ", 1)
             messages.append(data[:int(size)].decode())
             data = data[int(size):]
-        message = next(m for m in messages if task in m)
+        message = next(m for m in messages if task in m and "task_created" in m)
         self.assertRegex(message, r"^<109>1 \d{4}-\d\d-\d\dT\S+Z \S+ troupe - task_created - \{")
         self.assertEqual(json.loads(message[message.index("{"):])["details"]["title"], "logged")
 

@@ -65,6 +65,23 @@ class BoardTest(NodeTest):
         self.one.stop()
         self.check_disk(self.one)
 
+    def test_the_best_agent_is_chosen_and_it_is_said_why(self):
+        for name, capabilities in (("snake", ["python", "sql"]), ("gopher", ["go"]), ("second", ["python"])):
+            self.api.create("/agents", {"name": name, "capabilities": capabilities, "model": "rehearsal"})
+            self.status(self.api.post(f"/agents/{name}/pause"), 200) if name == "second" else None
+        task = self.task("query", capabilities=["SQL"])
+        self.assertEqual(task["agent_id"], self.api.read("/agents/snake")["id"])
+        said = poll("why is said", lambda: self.api.all(f"/tasks/{task['key']}/messages"))
+        self.assertRegex(said[0]["content"], r"Given to snake \(score 80\): has SQL; 1 of 1 places free")
+        refused = self.status(self.api.post("/tasks", {"title": "fly", "capabilities": ["flying"]}), 409)
+        self.assertIn("snake lacks flying", refused.json["detail"])
+        other = self.task("later")
+        names = [c["name"] for c in self.api.read(f"/tasks/{other['key']}/candidates?capabilities=python")["items"]]
+        self.assertEqual(names, ["snake", "gopher", "second"])
+        self.status(self.api.post(f"/tasks/{other['key']}/assign", {"capabilities": ["go"]}), 200)
+        self.assertEqual(self.api.read(f"/tasks/{other['key']}")["agent_id"], self.api.read("/agents/gopher")["id"])
+        self.assertNotIn("fly", [t["title"] for t in self.api.all("/tasks")])
+
     def test_messages_are_kept_edited_and_told_of(self):
         self.api.create("/agents", {"name": "scout"})
         task = self.task("talk")

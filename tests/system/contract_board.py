@@ -8,7 +8,7 @@ NOBODY = "00000000-0000-7000-8000-000000000000"
 
 class BoardContract:
     def tasks(self, agent, project):
-        made = self.drive("create_task", 201, body=self.example("create_task"))
+        made = self.drive("create_task", 201, body={**self.example("create_task"), "capabilities": []})  # nobody begins yet
         task = made.json["id"]
         self.assertEqual(made.headers["location"], f"/api/v1/tasks/{task}")
         self.drive("create_task", 422, body={}, lenient=True)
@@ -35,6 +35,10 @@ class BoardContract:
         other = self.drive("create_task", 201, body={"title": "other"}).json["id"]
         self.drive("assign_task", 200, id=other, body={"agent_id": agent})
         self.drive("assign_task", 422, id=other, body={"agent_id": NOBODY})
+        self.drive("assign_task", 409, id=other, body={"capabilities": ["flying"]})
+        self.drive("create_task", 409, body={"title": "up", "capabilities": ["flying"]})
+        self.drive("list_candidates", 200, id=other, query={"capabilities": "python"})
+        self.drive("list_candidates", 404, id=NOBODY)
         self.drive("delete_task", 204, id=other)
         self.drive("delete_task", 404, id=NOBODY)
         self.drive("why", 200, kind="task", id=task)
