@@ -147,21 +147,23 @@ net::handler create(identity& me) {
         if (!c) {
             return respond(net::to_response(c.error(), r));
         }
-        me.services.submit(std::move(*c), [r, respond, key, id, place = std::move(*place)](const runtime::reply& made) {
-            auto shown = made ? from_json<api_key_document>(made->document, strictness::stored)
-                              : expected<api_key_document>(made.error());
-            if (!shown) {
-                return respond(net::to_response(shown.error(), r));
-            }
-            created_api_key_document d;
-            static_cast<api_key_document&>(d) = std::move(*shown);
-            d.key = key;
-            net::response out{201, to_json(d)};
-            out.headers.emplace_back("ETag", "\"" + std::to_string(made->version) + "\"");
-            out.headers.emplace_back("Location", "/api/v1/api-keys/" + to_string(id));
-            out.headers.emplace_back("Cache-Control", "no-store");
-            respond(std::move(out));
-        });
+        me.services.submit(
+            std::move(*c), [r, respond, key, id, place = std::move(*place)](const runtime::reply& made) mutable {
+                place.reset(); // the key is there to be counted; whoever hears of it may ask for the next one
+                auto shown = made ? from_json<api_key_document>(made->document, strictness::stored)
+                                  : expected<api_key_document>(made.error());
+                if (!shown) {
+                    return respond(net::to_response(shown.error(), r));
+                }
+                created_api_key_document d;
+                static_cast<api_key_document&>(d) = std::move(*shown);
+                d.key = key;
+                net::response out{201, to_json(d)};
+                out.headers.emplace_back("ETag", "\"" + std::to_string(made->version) + "\"");
+                out.headers.emplace_back("Location", "/api/v1/api-keys/" + to_string(id));
+                out.headers.emplace_back("Cache-Control", "no-store");
+                respond(std::move(out));
+            });
     };
 }
 

@@ -46,6 +46,23 @@ storage::list_query column_of(const request& r, task_status status, std::size_t 
     return query;
 }
 
+/// Tasks of earlier builds have no place: the newest of the column, behind the others.
+expected<std::vector<storage::stored_document>> read_unplaced(const runtime::services& s, const request& r,
+                                                              task_status status, std::size_t limit) {
+    if (limit == 0) {
+        return std::vector<storage::stored_document>();
+    }
+    auto query = column_of(r, status, limit);
+    query.filter = "status=" + std::string(detail::enum_name(status));
+    query.descending = true;
+    query.keep = [in_project = query.keep](const storage::stored_document& d) {
+        const auto document = json::document::parse(d.json);
+        return document && !document->root().find("rank") && (!in_project || in_project(d));
+    };
+    auto page = storage::read_list(*s.store, query);
+    return page ? expected<std::vector<storage::stored_document>>(std::move(page->items)) : page.error();
+}
+
 void read_board(const runtime::services& s, const request& r, const responder& respond) {
     const auto limit = r.query_value("limit") ? net::page_limit(r) : expected<std::size_t>(column_default);
     if (!limit) {
@@ -59,9 +76,15 @@ void read_board(const runtime::services& s, const request& r, const responder& r
         if (!page) {
             return respond(net::to_response(page.error(), r));
         }
+        const auto others = read_unplaced(s, r, status, *limit - page->items.size());
+        if (!others) {
+            return respond(net::to_response(others.error(), r));
+        }
         std::string tasks = "[";
-        for (const auto& task : page->items) {
-            tasks += (tasks.size() > 1 ? "," : "") + task.json;
+        for (const auto* some : {&page->items, &*others}) {
+            for (const auto& task : *some) {
+                tasks += (tasks.size() > 1 ? "," : "") + task.json;
+            }
         }
         columns += fmt::format(R"({}{{"status":"{}","tasks":{}],"more":{}}})", columns.size() > 1 ? "," : "",
                                detail::enum_name(status), tasks, page->next_cursor.has_value());

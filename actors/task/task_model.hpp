@@ -184,7 +184,7 @@ struct task_state {
     std::vector<uuid> unmet;      ///< Of those, the ones that are not done: no agent begins before.
     std::vector<uuid> dependents; ///< They wait for this one.
     subtask_counts subtasks;
-    std::string rank;
+    std::string rank; ///< Empty: it has no number, and nobody put it anywhere; it stands behind the others.
 };
 BOOST_DESCRIBE_STRUCT(task_state, (),
                       (id, organization, deleted, title, description, status, priority, labels, due, project_id, limits,
@@ -205,12 +205,7 @@ inline auto upcast(const task_state& old) { return with_defaults<v2::task_state>
 namespace v2 {
 
 inline auto upcast(const task_created& old) { return with_defaults<troupe::actors::task_created>(old); }
-/// Within its column it stands where its creation puts it.
-inline auto upcast(const task_state& old) {
-    auto out = with_defaults<troupe::actors::task_state>(old);
-    out.rank = rank_of(out.created_at, 0);
-    return out;
-}
+inline auto upcast(const task_state& old) { return with_defaults<troupe::actors::task_state>(old); }
 
 } // namespace v2
 

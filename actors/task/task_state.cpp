@@ -88,13 +88,16 @@ void owe_parent(task_state& s, const std::optional<task_status>& from, const std
     }
 }
 
+/// Tasks of earlier builds, which have no number, show what they always did: so their rows stay as they are.
+void put_last(task_state& s, timestamp at) { s.rank = s.number == 0 ? "" : rank_of(at, s.number); }
+
 /// All that comes with being in another column. It is put at its end.
 void set_status(task_state& s, task_status to, timestamp at) {
     const auto from = std::exchange(s.status, to);
     if (from == to) {
         return;
     }
-    s.rank = rank_of(at, s.number);
+    put_last(s, at);
     owe_parent(s, from, to);
     if ((from == task_status::done) != (to == task_status::done)) {
         owe_dependencies(s, to == task_status::done, false);
@@ -160,7 +163,7 @@ void apply(task_state& s, const task_created& e, const runtime::event_context& a
     s.created_by = at.principal;
     s.created_at = at.time;
     s.number = e.number;
-    s.rank = rank_of(at.time, s.number);
+    put_last(s, at.time);
     set_parent(s, e.parent_id);
     set_dependencies(s, e.depends_on);
     set_assignees(s, e.assignees, at.principal);

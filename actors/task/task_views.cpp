@@ -33,7 +33,9 @@ task_document document_of(const task_state& s) {
     d.parent_id = s.parent_id;
     d.depends_on = unless_empty(s.depends_on);
     d.waiting_for = unless_empty(s.unmet);
-    d.rank = s.rank;
+    if (!s.rank.empty()) {
+        d.rank = s.rank;
+    }
     return d;
 }
 
@@ -45,7 +47,10 @@ runtime::entity_view task_model::view(const state& s, const runtime::view_contex
     }
     const auto sort = runtime::sort_key(s.created_at);
     const std::string status(detail::enum_name(s.status));
-    std::vector<runtime::index_key> keys{{"", sort}, {"status=" + status, sort}, {"board=" + status, s.rank}};
+    std::vector<runtime::index_key> keys{{"", sort}, {"status=" + status, sort}};
+    if (!s.rank.empty()) {
+        keys.push_back({"board=" + status, s.rank});
+    }
     if (s.agent_id) {
         keys.push_back({"agent_id=" + to_string(*s.agent_id), sort});
     }
@@ -58,7 +63,7 @@ runtime::entity_view task_model::view(const state& s, const runtime::view_contex
     if (s.number != 0) {
         keys.push_back({"key=" + task_key(s.number), sort});
     }
-    if (s.messages > 0) {
+    if (s.messages > 0 && s.number != 0) {
         keys.push_back({message_filter(s.id), sort});
     }
     for (const auto& id : s.assignees) {

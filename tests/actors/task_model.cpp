@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(created_task_is_in_the_inbox_and_owes_nothing) {
     BOOST_TEST((shown(t).status == inbox));
     BOOST_TEST(shown(t).created_by == "key/tester");
     BOOST_TEST(t.owed().empty());
-    BOOST_TEST(t.filters() == (texts{"", "status=inbox", "board=inbox", "project_id=" + to_string(id_of(30))}),
+    BOOST_TEST(t.filters() == (texts{"", "status=inbox", "project_id=" + to_string(id_of(30))}),
                boost::test_tools::per_element());
     BOOST_TEST((t.refused(body()).code == code::already_exists));
 }

@@ -339,7 +339,7 @@ class DamageTest(NodeTest):
             said = node.log.read_text(errors="replace").splitlines()[-3:]
             node.forget()
             self.assertEqual(code, 1, said)
-            self.assertRegex("\n".join(said), "(?i)damage|corrupt|checksum|lost")
+            self.assertRegex("\n".join(said), "(?i)damage|corrupt|checksum|lost|does not fit")
             verified = node.cli("journal", "verify", "--data", node.directory, "--json")
             self.assertNotEqual(verified.returncode, 0, "start-up refuses it, verify does not")
             return "refused"
