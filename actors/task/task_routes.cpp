@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -188,12 +189,14 @@ void list_candidates(const runtime::services& s, const net::request& r, const ne
         capabilities.emplace_back(rest.substr(0, comma));
         rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
-    const auto found = find_candidates(s, r.who.organization, capabilities);
+    const auto limit = net::page_limit(r);
+    const auto found = limit ? find_candidates(s, r.who.organization, capabilities)
+                             : expected<std::vector<assignment_candidate>>(limit.error());
     if (!found) {
         return respond(net::to_response(found.error(), r));
     }
     std::vector<std::string> items;
-    for (const auto& one : *found) {
+    for (const auto& one : std::span(*found).first(std::min(*limit, found->size()))) {
         items.push_back(to_json(one));
     }
     respond({.body = net::list_body(items, std::nullopt)});
@@ -291,7 +294,8 @@ std::vector<route> own_routes(const runtime::services& s) {
              "earlier tasks.",
          .tag = plural,
          .permission = "task:read",
-         .query = {{"capabilities", "What is needed, with commas between.", R"({"type":"string"})", R"("python,sql")"}},
+         .query = {{"capabilities", "What is needed, with commas between.", R"({"type":"string"})", R"("python,sql")"},
+                   net::page_parameters().front()},
          .in_path = {task_in_path()},
          .reply = page_of<assignment_candidate>("candidate_list"),
          .errors = {code::not_found},

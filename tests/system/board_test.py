@@ -78,6 +78,7 @@ class BoardTest(NodeTest):
         other = self.task("later")
         names = [c["name"] for c in self.api.read(f"/tasks/{other['key']}/candidates?capabilities=python")["items"]]
         self.assertEqual(names, ["snake", "gopher", "second"])
+        self.assertIn("snake", self.one.cli("task", "candidates", other["key"], "--limit", "1").stdout)
         self.status(self.api.post(f"/tasks/{other['key']}/assign", {"capabilities": ["go"]}), 200)
         self.assertEqual(self.api.read(f"/tasks/{other['key']}")["agent_id"], self.api.read("/agents/gopher")["id"])
         self.assertNotIn("fly", [t["title"] for t in self.api.all("/tasks")])

@@ -147,7 +147,7 @@ class DrainTest(NodeTest):
         node = self.node().start()
         events = node.stream("/events?since=start")
         node.client().create("/tasks", {"title": "x"})
-        self.assertEqual(next(events)["event"], "task_created")
+        self.assertTrue(any(e["event"] == "task_created" for e in events))  # and what the board gave its number with
         self.assertEqual(node.stop(), 0)
         self.assertEqual([e["event"] for e in events][-1:], ["closed"])
 
