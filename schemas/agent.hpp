@@ -57,6 +57,51 @@ struct daily_limits {
 };
 BOOST_DESCRIBE_STRUCT(daily_limits, (), (tokens, cost_micros))
 
+/// When an agent has to show that it is there.
+struct heartbeat_terms {
+    std::int64_t interval_ms = 0;  ///< 0: never.
+    bool external = false;         ///< Who works for it outside beats: POST /agents/{id}/heartbeat. Else the node does.
+    std::uint32_t missed_max = 3;  ///< So many in a row, and it is in error: what waits for it goes to others.
+    std::string instructions = {}; ///< What it does at each, as a run of its own. Empty: only what is in its queue.
+    static constexpr field_rule rules[] = {
+        {.name = "interval_ms",
+         .min = 0,
+         .max = 7LL * 24 * 3600 * 1000,
+         .doc = "Milliseconds, 1000 or more; 0: never.",
+         .example = "30000"},
+        {.name = "external",
+         .doc =
+             "Its program beats with POST /agents/{id}/heartbeat, and missed beats are noticed. Else the node does."},
+        {.name = "missed_max", .min = 1, .max = 1000, .doc = "So many missed in a row put it in error."},
+        {.name = "instructions",
+         .max = 10000,
+         .doc = "What it does at each heartbeat while it has nothing else to do. Empty: only what is in its queue.",
+         .example = "\"Look whether a task waits for an answer, and say what holds you up.\""}};
+};
+BOOST_DESCRIBE_STRUCT(heartbeat_terms, (), (interval_ms, external, missed_max, instructions))
+
+/// How often a task that fails is tried again by its agent.
+struct retry_terms {
+    std::uint32_t attempts = 1;       ///< All together.
+    std::int64_t backoff_ms = 10'000; ///< Before the second; doubled for each further one, up to an hour.
+    static constexpr field_rule rules[] = {
+        {.name = "attempts", .min = 1, .max = 20, .doc = "How often it is tried, all together.", .example = "3"},
+        {.name = "backoff_ms",
+         .min = 0,
+         .max = 3600LL * 1000,
+         .doc = "Milliseconds before the second attempt; doubled for each further one, up to an hour."}};
+};
+BOOST_DESCRIBE_STRUCT(retry_terms, (), (attempts, backoff_ms))
+
+/// Of `queue_timeout_ms`, wherever it stands.
+inline constexpr field_rule queue_timeout_rule{
+    .name = "queue_timeout_ms",
+    .min = 0,
+    .max = 30LL * 24 * 3600 * 1000,
+    .doc = "A task that waited so long in its queue goes to another agent that can do it, else to the inbox. 0: it "
+           "waits for as long as it takes.",
+    .example = "3600000"};
+
 /// How an agent works. The same members in bodies, events and documents.
 struct agent_settings {
     std::string name;
@@ -72,7 +117,11 @@ struct agent_settings {
     json::raw custom_parameters;
     std::optional<approval_terms> approvals;
     std::optional<daily_limits> limits_per_day; ///< Of runs that begin from now on.
+    std::optional<heartbeat_terms> heartbeat = {};
+    std::optional<retry_terms> retry = {};
+    std::optional<std::int64_t> queue_timeout_ms = {};
     static constexpr field_rule rules[] = {
+        queue_timeout_rule,
         {.name = "name",
          .required = true,
          .min = 1,
@@ -96,7 +145,7 @@ struct agent_settings {
 };
 BOOST_DESCRIBE_STRUCT(agent_settings, (),
                       (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks,
-                       on_unknown, custom_parameters, approvals, limits_per_day))
+                       on_unknown, custom_parameters, approvals, limits_per_day, heartbeat, retry, queue_timeout_ms))
 
 /// PUT and PATCH /agents/{id}: what is given is replaced.
 struct update_agent_body {
@@ -113,7 +162,11 @@ struct update_agent_body {
     std::optional<json::raw> custom_parameters;
     std::optional<approval_terms> approvals;
     std::optional<daily_limits> limits_per_day; ///< Of runs that begin from now on.
+    std::optional<heartbeat_terms> heartbeat = {};
+    std::optional<retry_terms> retry = {};
+    std::optional<std::int64_t> queue_timeout_ms = {};
     static constexpr field_rule rules[] = {
+        queue_timeout_rule,
         {.name = "name", .min = 1, .max = 100, .doc = "Unique in the organization."},
         {.name = "kind", .min = 1, .max = 64, .doc = "Agent kind."},
         {.name = "role",
@@ -132,7 +185,7 @@ struct update_agent_body {
 };
 BOOST_DESCRIBE_STRUCT(update_agent_body, (),
                       (name, kind, role, capabilities, instructions, model, tools, limits, max_concurrent_tasks,
-                       on_unknown, custom_parameters, approvals, limits_per_day))
+                       on_unknown, custom_parameters, approvals, limits_per_day, heartbeat, retry, queue_timeout_ms))
 
 /// An item of GET /agent-kinds.
 struct agent_kind_document {
@@ -164,10 +217,13 @@ struct agent_document {
     timestamp created_at;
     timestamp updated_at;
     std::optional<timestamp> heartbeat_at;
-    std::optional<std::string> error; ///< Why the status is `error`, and what to do.
+    std::optional<std::string> error;                    ///< Why the status is `error`, and what to do.
+    std::optional<timestamp> heartbeat_due = {};         ///< The next one, where it has an interval.
+    std::optional<std::uint64_t> heartbeats = {};        ///< So far.
+    std::optional<std::uint32_t> heartbeats_missed = {}; ///< In a row.
 };
 BOOST_DESCRIBE_STRUCT(agent_document, (),
                       (id, session_key, settings, status, paused, running, queued, completed, failed, created_by,
-                       created_at, updated_at, heartbeat_at, error))
+                       created_at, updated_at, heartbeat_at, error, heartbeat_due, heartbeats, heartbeats_missed))
 
 } // namespace troupe

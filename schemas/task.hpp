@@ -228,11 +228,15 @@ struct task_document {
     std::optional<std::vector<uuid>> depends_on = {};  ///< These have to be done before an agent begins with it.
     std::optional<std::vector<uuid>> waiting_for = {}; ///< Those of them that are not.
     std::optional<std::string> rank = {};              ///< Within its column, compared bytewise.
+    std::optional<std::vector<std::string>> capabilities = {}; ///< What whoever does it has to be able to do.
+    std::optional<uuid> goal_id = {};                          ///< It was made for that goal.
+    std::optional<std::uint32_t> attempts = {};                ///< Of its agent that failed.
+    std::optional<timestamp> again_at = {};                    ///< When its agent tries it again.
 };
 BOOST_DESCRIBE_STRUCT(task_document, (),
                       (id, title, description, status, priority, labels, due, project_id, agent_id, run_id, result,
                        error, messages, created_by, created_at, updated_at, parameters, output, key, assignees,
-                       parent_id, subtasks, depends_on, waiting_for, rank))
+                       parent_id, subtasks, depends_on, waiting_for, rank, capabilities, goal_id, attempts, again_at))
 
 /// A column of GET /board.
 struct board_column {

@@ -33,12 +33,25 @@ struct return_task {
 };
 BOOST_DESCRIBE_STRUCT(return_task, (), (assignment, reason))
 
-/// From a person or an agent. `number`: as the board gave it for this task; 0: it has none.
-struct create_task : create_task_body {
-    static constexpr int version = 3;
-    std::uint64_t number = 0;
+/// From the agent: an attempt failed, or was broken off, and it wants the task again at `again_at`.
+struct note_task_attempt {
+    uuid run_id;
+    std::uint32_t assignment = 0;
+    std::uint32_t attempts = 0; ///< That failed so far.
+    timestamp again_at;
+    std::string error;
 };
-BOOST_DESCRIBE_STRUCT(create_task, (create_task_body), (number))
+BOOST_DESCRIBE_STRUCT(note_task_attempt, (), (run_id, assignment, attempts, again_at, error))
+
+/// From a person or an agent. `number`: as the board gave it for this task; 0: it has none. `capabilities`: what
+/// whoever does it has to be able to do, should its agent fail. `goal_id`: it is told what becomes of the task.
+struct create_task : create_task_body {
+    static constexpr int version = 4;
+    std::uint64_t number = 0;
+    std::vector<std::string> capabilities = {};
+    std::optional<uuid> goal_id = {};
+};
+BOOST_DESCRIBE_STRUCT(create_task, (create_task_body), (number, capabilities, goal_id))
 
 /// From a person or an agent: something is said. `mentions`: whom the route found behind the names in it.
 struct add_message : add_message_body {
@@ -46,6 +59,14 @@ struct add_message : add_message_body {
     std::vector<mention> mentions = {};
 };
 BOOST_DESCRIBE_STRUCT(add_message, (add_message_body), (mentions))
+
+/// From its goal: what it made of the agent's result. Nothing happens where the task cannot go there from where it is
+/// by now.
+struct settle_task {
+    task_status status = task_status::done;
+    std::string reason; ///< Said on the task.
+};
+BOOST_DESCRIBE_STRUCT(settle_task, (), (status, reason))
 
 /// From another task: it waits for this one to be done, or does no longer.
 struct note_dependent {
@@ -89,6 +110,8 @@ BOOST_DESCRIBE_STRUCT(task_number, (), (number))
 
 } // namespace troupe
 
+TROUPE_NAMED(troupe::note_task_attempt)
+TROUPE_NAMED(troupe::settle_task)
 TROUPE_NAMED(troupe::create_task)
 TROUPE_NAMED(troupe::add_message)
 TROUPE_NAMED(troupe::note_dependent)

@@ -29,10 +29,41 @@ void start_queued(events& decided, const agent_state& s, std::size_t places, con
     }
 }
 
+/// The first wait, doubled for each attempt that failed after the first.
+std::int64_t backoff_ms(const retry_terms& terms, std::uint32_t failed) {
+    constexpr std::int64_t longest_ms = 3600LL * 1000;
+    auto wait = terms.backoff_ms;
+    for (std::uint32_t i = 1; i < failed && wait < longest_ms; ++i) {
+        wait *= 2;
+    }
+    return std::min(wait, longest_ms);
+}
+
+/// Whether the task is tried again after this end, and when.
+std::optional<attempt_ended> next_attempt(const agent_state& s, const run_ended& end, timestamp now) {
+    const auto& ended = s.running.at(to_string(end.run_id));
+    const auto before = s.attempts.find(to_string(ended.task_id));
+    const auto failed = before == s.attempts.end() ? 0 : before->second;
+    if (std::ranges::count(s.restarting, end.run_id) > 0 && end.status == run_status::cancelled) {
+        return attempt_ended{ended.task_id, end.run_id, failed, now, "The agent was restarted."};
+    }
+    const auto terms = s.settings.retry.value_or(retry_terms{});
+    if (!exists(s) || ended.cancelling || end.status != run_status::failed || failed + 1 >= terms.attempts) {
+        return std::nullopt;
+    }
+    return attempt_ended{ended.task_id, end.run_id, failed + 1, now + backoff_ms(terms, failed + 1),
+                         end.error.value_or("")};
+}
+
 /// The end of a run, and what it makes room for.
 events finish(const agent_state& s, const run_ended& end, const runtime::context& context) {
     const auto& ended = s.running.at(to_string(end.run_id));
-    events decided{task_finished{ended.task_id, end.run_id, end.status, end.result, end.error, end.output}};
+    events decided;
+    if (auto again = next_attempt(s, end, context.now)) {
+        decided.emplace_back(std::move(*again));
+    } else {
+        decided.emplace_back(task_finished{ended.task_id, end.run_id, end.status, end.result, end.error, end.output});
+    }
     start_queued(
         decided, s,
         free_places(s.running.size() - 1, s.settings.max_concurrent_tasks, exists(s) && !s.stopped && !s.paused),
@@ -64,6 +95,9 @@ agent_settings merged(agent_settings settings, const update_agent_body& given) {
     };
     replace_optional(settings.approvals, given.approvals);
     replace_optional(settings.limits_per_day, given.limits_per_day);
+    replace_optional(settings.heartbeat, given.heartbeat);
+    replace_optional(settings.retry, given.retry);
+    replace_optional(settings.queue_timeout_ms, given.queue_timeout_ms);
     return settings;
 }
 
@@ -80,8 +114,7 @@ decision_result decide(const agent_state& s, const create_agent& c, const runtim
     return events{agent_created{context.self.organization, c}};
 }
 
-decision_result decide(const agent_state& s, const update_agent& c, const runtime::context& context) {
-    auto settings = merged(s.settings, c);
+decision_result with_settings(const agent_state& s, agent_settings settings, const runtime::context& context) {
     if (auto ok = check_agent_settings(settings); !ok) {
         return ok.error();
     }
@@ -91,6 +124,66 @@ decision_result decide(const agent_state& s, const update_agent& c, const runtim
     const auto places = free_places(s.running.size(), settings.max_concurrent_tasks, !s.stopped && !s.paused);
     events decided{agent_updated{std::move(settings)}};
     start_queued(decided, s, places, context);
+    return decided;
+}
+
+decision_result decide(const agent_state& s, const update_agent& c, const runtime::context& context) {
+    return with_settings(s, merged(s.settings, c), context);
+}
+
+decision_result decide(const agent_state& s, const restore_agent& c, const runtime::context& context) {
+    return with_settings(s, c.settings, context);
+}
+
+decision_result decide(const agent_state& s, const restart_agent&, const runtime::context& context) {
+    events decided{agent_restarted{}};
+    start_queued(decided, s, free_places(s.running.size(), s.settings.max_concurrent_tasks, true), context);
+    return decided;
+}
+
+/// Beats that were due while nobody was there, the node or the whole cluster.
+std::uint32_t beats_slept_through(const heartbeat_terms& terms, timestamp due, timestamp now) {
+    const auto late = std::max<std::int64_t>(now - due, 0);
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(late / terms.interval_ms, 1'000'000));
+}
+
+/// All that waits for an agent that does not answer goes back.
+void give_back_queue(events& decided, const agent_state& s, const std::string& reason) {
+    for (const auto& [key, task] : s.queue) {
+        decided.emplace_back(task_given_back{task.task_id, reason});
+    }
+}
+
+decision_result decide(const agent_state& s, const heartbeat_due& c, const runtime::context& context) {
+    if (s.beat_due != c.due || !s.settings.heartbeat) {
+        return events{};
+    }
+    const auto& terms = *s.settings.heartbeat;
+    if (terms.external) {
+        events decided{heartbeat_missed{s.beats_missed + 1}};
+        if (s.beats_missed + 1 == terms.missed_max) {
+            give_back_queue(decided, s, "The agent '" + s.settings.name + "' gave no sign of life.");
+        }
+        return decided;
+    }
+    const bool idle = s.running.empty() && s.queue.empty() && !s.beat_run && !s.paused;
+    agent_beat beat{beats_slept_through(terms, c.due, context.now), {}};
+    if (idle && !terms.instructions.empty()) {
+        beat.run_id = context.make_id();
+    }
+    return events{beat};
+}
+
+decision_result decide(const agent_state& s, const queue_due& c, const runtime::context&) {
+    events decided;
+    const auto wait_ms = s.settings.queue_timeout_ms.value_or(0);
+    for (const auto& [task, since] : s.waiting_since) {
+        if (wait_ms > 0 && since + wait_ms <= c.due) {
+            decided.emplace_back(task_given_back{*parse_uuid(task), "It waited in the queue of agent '" +
+                                                                        s.settings.name + "' for longer than " +
+                                                                        std::to_string(wait_ms) + " ms."});
+        }
+    }
     return decided;
 }
 
@@ -169,14 +262,15 @@ decision_result decide(const agent_state& s, const dequeue_task& c, const runtim
 }
 
 decision_result decide(const agent_state& s, const run_ended& c, const runtime::context& context) {
-    if (!s.running.contains(to_string(c.run_id))) {
+    const bool at_heartbeat = s.beat_run == c.run_id;
+    if (!at_heartbeat && !s.running.contains(to_string(c.run_id))) {
         return events{};
     }
     if (c.status != run_status::succeeded && c.status != run_status::failed && c.status != run_status::cancelled) {
         return problem{
             code::invalid_request, "A run ends as succeeded, failed or cancelled.", {{"/status", "is no end"}}};
     }
-    return finish(s, c, context);
+    return at_heartbeat ? events{beat_run_ended{c.run_id, c.status}} : finish(s, c, context);
 }
 
 decision_result decide(const agent_state& s, const remember_rule& c, const runtime::context&) {
@@ -199,6 +293,8 @@ decision_result decide(const agent_state& s, const debt_settled& c, const runtim
         auto ended =
             finish(s, {paid->to, {}, run_status::failed, {}, "The run could not be created: " + c.detail}, context);
         std::ranges::move(ended, std::back_inserter(decided));
+    } else if (!c.ok && paid->type == wire_name<create_run>::value && s.beat_run == paid->to) {
+        decided.emplace_back(beat_run_ended{paid->to, run_status::failed});
     }
     return decided;
 }
@@ -231,6 +327,11 @@ expected<void> check_agent_settings(const agent_settings& settings) {
     }
     if (settings.approvals && settings.approvals->expires_after_ms < 0) {
         return bad("/approvals/expires_after_ms", "An approval cannot expire before it is asked for. 0 is never.");
+    }
+    constexpr std::int64_t interval_ms_min = 1000;
+    if (settings.heartbeat && settings.heartbeat->interval_ms != 0 &&
+        settings.heartbeat->interval_ms < interval_ms_min) {
+        return bad("/heartbeat/interval_ms", "A heartbeat is each 1000 ms at most, or 0 for never.");
     }
     return check_policies(settings.tools);
 }

@@ -1,6 +1,7 @@
 #include "actors/agent/agent_routes.hpp"
 
 #include "actors/agent/agent_model.hpp"
+#include "actors/common/capabilities.hpp"
 #include "actors/common/model.hpp"
 #include "actors/common/names.hpp"
 #include "actors/common/routes.hpp"
@@ -46,6 +47,25 @@ void with_name(const runtime::services& s, net::request r, std::string name, uui
             release(s, r, wanted, 0, [respond, answer = std::move(answer)] { respond(answer); });
         });
     });
+}
+
+/// What a list is asked for beyond name and status.
+bool is_wanted(const net::request& r, std::string_view document) {
+    const auto a = from_json<agent_document>(document, strictness::stored);
+    if (!a) {
+        return false;
+    }
+    const auto same = [&](std::string_view name, const std::string& value) {
+        const auto given = r.query_value(name);
+        return !given || fold_name(std::string(*given)) == fold_name(value);
+    };
+    const auto places = a->settings.max_concurrent_tasks;
+    const bool is_free = a->status != agent_status::offline && a->status != agent_status::error && !a->paused &&
+                         a->queued.empty() && a->running.size() < places;
+    const auto free = r.query_value("free");
+    return same("kind", a->settings.kind) && same("role", a->settings.role) &&
+           (!free || is_free == (*free == "true")) &&
+           has_all(a->settings.capabilities, r.query_value("capability").value_or(""));
 }
 
 std::string name_in(const storage::stored_document& agent) {
@@ -163,6 +183,12 @@ route lifecycle(const runtime::services& s, const std::string& verb_name, std::s
 
 std::vector<net::route> agent_routes(const runtime::services& s) {
     const std::vector<std::string> filters{"name", "status"};
+    auto shown = net::list_parameters(filters, {{"status", json_schema<agent_status>()}});
+    shown.push_back({"capability", "Only those that can do this; several with commas between: all of it.",
+                     R"({"type":"string"})", R"("python,sql")"});
+    shown.push_back({"kind", "Only those of this kind."});
+    shown.push_back({"role", "Only those in this role."});
+    shown.push_back({"free", "Only those with a free place and nothing that waits.", R"({"type":"boolean"})"});
     const auto document = net::reply_of<agent_document>("agent");
     const auto update_route = [&](verb v, std::string operation) {
         return route{.verb = v,
@@ -185,9 +211,9 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
          .summary = "Lists agents, newest first.",
          .tag = plural,
          .permission = "agent:read",
-         .query = net::list_parameters(filters, {{"status", json_schema<agent_status>()}}),
+         .query = shown,
          .reply = page_of<agent_document>("agent_list"),
-         .run = net::list_entities(s, kind, filters)},
+         .run = net::list_entities(s, kind, filters, {{"capability", "kind", "role", "free"}, is_wanted})},
         {.verb = verb::post,
          .path = "/agents",
          .operation = "create_agent",
@@ -236,6 +262,10 @@ std::vector<net::route> agent_routes(const runtime::services& s) {
         lifecycle(s, "stop", "Stops an agent: what runs goes on, nothing new starts, it shows as offline."),
         lifecycle(s, "pause", "Pauses an agent: what runs goes on, nothing new starts."),
         lifecycle(s, "resume", "Resumes a paused agent."),
+        lifecycle(
+            s, "restart",
+            "Restarts an agent: what it works on is broken off and begun anew, and it works again if it was stopped "
+            "or paused."),
         lifecycle(s, "heartbeat", "Notes that the agent is alive.", "agent:heartbeat"),
     };
 }

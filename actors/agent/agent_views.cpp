@@ -6,11 +6,16 @@
 namespace troupe::actors {
 namespace {
 
+/// It is to show that it is there, and did not.
+bool is_silent(const agent_state& s) {
+    return s.settings.heartbeat && s.settings.heartbeat->external && s.beats_missed >= s.settings.heartbeat->missed_max;
+}
+
 agent_status status_of(const agent_state& s) {
     if (s.stopped) {
         return agent_status::offline;
     }
-    if (s.error) {
+    if (s.error || is_silent(s)) {
         return agent_status::error;
     }
     if (!s.running.empty()) {
@@ -46,6 +51,15 @@ agent_document document_of(const agent_state& s) {
     d.updated_at = s.updated_at;
     d.heartbeat_at = s.heartbeat_at;
     d.error = s.error;
+    if (!d.error && is_silent(s)) {
+        d.error = "It missed " + std::to_string(s.beats_missed) + " heartbeats. See whether its program runs; POST " +
+                  "/agents/{id}/heartbeat shows that it does.";
+    }
+    d.heartbeat_due = s.beat_due;
+    if (s.settings.heartbeat) {
+        d.heartbeats = s.beats;
+        d.heartbeats_missed = s.beats_missed;
+    }
     return d;
 }
 

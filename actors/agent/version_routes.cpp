@@ -101,18 +101,74 @@ expected<std::string> list(const runtime::services& s, const request& r) {
     return net::list_body(items, next);
 }
 
-expected<std::string> show(const runtime::services& s, const request& r) {
-    const auto all = versions_of(s, r);
-    if (!all) {
-        return all.error();
-    }
-    const auto number = number_in(r.param("version"));
-    const auto found = std::find_if(all->begin(), all->end(), [&](const auto& one) { return one.number == number; });
-    if (found == all->end()) {
-        return problem{code::not_found, "The agent has no configuration " + std::string(r.param("version")) +
+expected<agent_version_document> find(const versions& all, std::string_view number) {
+    const auto wanted = number_in(number);
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.number == wanted; });
+    if (found == all.end()) {
+        return problem{code::not_found, "The agent has no configuration " + std::string(number) +
                                             ". GET /agents/{id}/versions lists those that there are."};
     }
-    return to_json(*found);
+    return *found;
+}
+
+expected<agent_version_document> named_version(const runtime::services& s, const request& r) {
+    const auto all = versions_of(s, r);
+    return all ? find(*all, r.param("version")) : all.error();
+}
+
+expected<std::string> show(const runtime::services& s, const request& r) {
+    const auto found = named_version(s, r);
+    return found ? expected<std::string>(to_json(*found)) : found.error();
+}
+
+json::raw as_raw(std::string text) { return {std::move(text)}; } // of a value that was just written
+
+/// Member by member; an absent one is null.
+std::vector<settings_change> changes_between(const agent_settings& from, const agent_settings& to) {
+    std::vector<settings_change> out;
+    boost::mp11::mp_for_each<detail::members_of<agent_settings>>([&](auto member) {
+        auto before = to_json(from.*member.pointer);
+        auto after = to_json(to.*member.pointer);
+        if (before != after) {
+            out.push_back({member.name, as_raw(std::move(before)), as_raw(std::move(after))});
+        }
+    });
+    return out;
+}
+
+/// From the version in the path to the one of `?to=`, by default the newest.
+expected<std::string> diff(const runtime::services& s, const request& r) {
+    const auto all = versions_of(s, r);
+    const auto from = all ? find(*all, r.param("version")) : expected<agent_version_document>(all.error());
+    const auto other = r.query_value("to");
+    const auto to = !from   ? expected<agent_version_document>(from.error())
+                    : other ? find(*all, *other)
+                            : expected<agent_version_document>(all->back());
+    if (!to) {
+        return to.error();
+    }
+    return to_json(agent_diff_document{from->number, to->number, changes_between(from->settings, to->settings)});
+}
+
+/// All settings as they were, but for the name: that may be another agent's by now.
+net::handler restore(const runtime::services& s) {
+    return [&s](request r, responder respond) {
+        const auto refuse = [&](const problem& p) { respond(net::to_response(p, r)); };
+        const auto id = net::resolve_id(s, r, kind, "name");
+        const auto all = id ? versions_of(s, r) : expected<versions>(id.error());
+        const auto found = all ? find(*all, r.param("version")) : expected<agent_version_document>(all.error());
+        if (!found) {
+            return refuse(found.error());
+        }
+        restore_agent wanted{found->settings};
+        wanted.settings.name = all->back().settings.name;
+        auto c =
+            net::make_command(r, {r.who.organization, kind, *id}, wire_name<restore_agent>::value, to_json(wanted));
+        if (!c) {
+            return refuse(c.error());
+        }
+        net::submit_and_answer(s, std::move(r), std::move(*c), 200, {}, std::move(respond));
+    };
 }
 
 net::handler answer(const runtime::services& s,
@@ -127,6 +183,7 @@ net::handler answer(const runtime::services& s,
 
 std::vector<net::route> agent_version_routes(const runtime::services& s) {
     const net::query_parameter agent{"id", "The agent's id or name.", R"({"type":"string"})", R"("scout")"};
+    const net::query_parameter version{"version", "The number.", R"({"type":"string"})", R"("1")"};
     const auto always = [] { return true; }; // a whole history is read
     return {
         {.verb = verb::get,
@@ -148,10 +205,34 @@ std::vector<net::route> agent_version_routes(const runtime::services& s) {
          .summary = "One configuration that an agent had, by its number.",
          .tag = "agents",
          .permission = "agent:read",
-         .in_path = {agent, {"version", "The number.", R"({"type":"string"})", R"("1")"}},
+         .in_path = {agent, version},
          .reply = net::reply_of<agent_version_document>("agent_version"),
          .errors = {code::not_found},
          .run = answer(s, show),
+         .blocks = always},
+        {.verb = verb::get,
+         .path = "/agents/{id}/versions/{version}/diff",
+         .operation = "diff_agent_versions",
+         .summary = "What differs between two configurations of an agent, setting by setting.",
+         .tag = "agents",
+         .permission = "agent:read",
+         .query = {{"to", "The number of the other one; by default the newest.", R"({"type":"string"})", R"("7")"}},
+         .in_path = {agent, version},
+         .reply = net::reply_of<agent_diff_document>("agent_diff"),
+         .errors = {code::not_found},
+         .run = answer(s, diff),
+         .blocks = always},
+        {.verb = verb::post,
+         .path = "/agents/{id}/versions/{version}/restore",
+         .operation = "restore_agent_version",
+         .summary = "Gives an agent the settings that it had, all but its name. A new version is made of it.",
+         .tag = "agents",
+         .permission = "agent:write",
+         .in_path = {agent, version},
+         .reply = net::reply_of<agent_document>("agent"),
+         .errors = {code::not_found, code::precondition_failed},
+         .reply_headers = net::changed_headers(),
+         .run = restore(s),
          .blocks = always}};
 }
 

@@ -8,6 +8,8 @@
 #include "actors/application/settings_links.hpp"
 #include "actors/compliance/compliance_performer.hpp"
 #include "actors/erasure/erasure_performer.hpp"
+#include "actors/goal/goal_performer.hpp"
+#include "actors/task/another_agent.hpp"
 #include "actors/tool/configured_tools.hpp"
 #include "net/object_store/s3.hpp"
 #include "runtime/backup/backup_desk.hpp"
@@ -261,10 +263,11 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         perform = me.traces->traced(std::move(perform));
     }
     auto& parts = me.node->parts();
-    auto kinds = all_kinds(entity_kinds(std::move(perform), make_keyring_performer(*me.vault, parts),
-                                        make_compliance_performer(parts),
-                                        make_erasure_performer({&parts, me.workspaces.get(), commands})),
-                           std::move(own.kinds));
+    auto kinds = all_kinds(
+        entity_kinds({std::move(perform), make_keyring_performer(*me.vault, parts), make_compliance_performer(parts),
+                      make_erasure_performer({&parts, me.workspaces.get(), commands}), make_task_performer(parts),
+                      make_goal_performer(parts)}),
+        std::move(own.kinds));
     if (auto prepared = kinds ? prepare_contents(parts, *kinds) : kinds.error(); !prepared) {
         return prepared.error();
     }

@@ -12,6 +12,7 @@
 #include "actors/compliance/compliance_routes.hpp"
 #include "actors/document/document_routes.hpp"
 #include "actors/erasure/erasure_routes.hpp"
+#include "actors/goal/goal_routes.hpp"
 #include "actors/mcp/mcp_auth_routes.hpp"
 #include "actors/mcp/mcp_offers_routes.hpp"
 #include "actors/mcp/mcp_routes.hpp"
@@ -75,6 +76,7 @@ std::vector<net::route> application::impl::routes() {
           agent_version_routes(parts),
           agent_report_routes(parts),
           task_routes(parts),
+          goal_routes(parts),
           message_routes(parts),
           activity_routes(parts),
           notification_routes(parts),

@@ -21,33 +21,30 @@
 #include "actors/secret/secret_model.hpp"
 #include "actors/settings/settings_model.hpp"
 #include "actors/task/board_model.hpp"
-#include "actors/task/task_model.hpp"
 #include "storage/upgrade.hpp"
 
 #include <utility>
 
 namespace troupe::actors {
 
-runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer,
-                                    runtime::performer_of<keyring_model> keyring_performer,
-                                    runtime::performer_of<compliance_model> compliance_performer,
-                                    runtime::performer_of<erasure_model> erasure_performer) {
+runtime::kind_registry entity_kinds(kind_performers perform) {
     runtime::kind_registry out;
     const auto add = [&](runtime::entity_kind kind) { out.emplace(kind.name, std::move(kind)); };
     add(runtime::make_kind<name_model>());
     add(runtime::make_kind<agent_model>());
-    add(runtime::make_kind<task_model>());
+    add(runtime::make_kind<task_model>(std::move(perform.task)));
     add(runtime::make_kind<board_model>());
+    add(runtime::make_kind<goal_model>(std::move(perform.goal)));
     add(runtime::make_kind<message_model>());
     add(runtime::make_kind<inbox_model>());
     add(runtime::make_kind<memory_model>());
     add(runtime::make_kind<document_model>());
     add(runtime::make_kind<project_model>());
     add(runtime::make_kind<approval_model>());
-    add(runtime::make_kind<run_model>(std::move(run_performer)));
+    add(runtime::make_kind<run_model>(std::move(perform.run)));
     add(runtime::make_kind<secret_model>());
-    add(runtime::make_kind<keyring_model>(std::move(keyring_performer)));
-    add(runtime::make_kind<erasure_model>(std::move(erasure_performer)));
+    add(runtime::make_kind<keyring_model>(std::move(perform.keyring)));
+    add(runtime::make_kind<erasure_model>(std::move(perform.erasure)));
     add(runtime::make_kind<refusal_model>());
     add(runtime::make_kind<sink_model>());
     add(runtime::make_kind<cluster_model>());
@@ -56,7 +53,7 @@ runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_perform
     add(runtime::make_kind<api_key_model>());
     add(runtime::make_kind<linked_identity_model>());
     add(runtime::make_kind<organization_model>());
-    add(runtime::make_kind<compliance_model>(std::move(compliance_performer)));
+    add(runtime::make_kind<compliance_model>(std::move(perform.compliance)));
     add(runtime::make_kind<settings_model>());
     return out;
 }

@@ -2,19 +2,27 @@
 
 #include "actors/compliance/compliance_model.hpp"
 #include "actors/erasure/erasure_model.hpp"
+#include "actors/goal/goal_model.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/secret/keyring_model.hpp"
+#include "actors/task/task_model.hpp"
 #include "runtime/entity/kind.hpp"
 #include "runtime/services.hpp"
 
 namespace troupe::actors {
 
-/// Every entity kind of the product. Without performers (for rebuilds of views) runs, rotations, evaluations and
-/// erasures do nothing.
-runtime::kind_registry entity_kinds(runtime::performer_of<run_model> run_performer,
-                                    runtime::performer_of<keyring_model> keyring_performer = {},
-                                    runtime::performer_of<compliance_model> compliance_performer = {},
-                                    runtime::performer_of<erasure_model> erasure_performer = {});
+/// What kinds do outside of their entities. Without (for rebuilds of views) they do nothing.
+struct kind_performers {
+    runtime::performer_of<run_model> run = {};
+    runtime::performer_of<keyring_model> keyring = {};
+    runtime::performer_of<compliance_model> compliance = {};
+    runtime::performer_of<erasure_model> erasure = {};
+    runtime::performer_of<task_model> task = {};
+    runtime::performer_of<goal_model> goal = {};
+};
+
+/// Every entity kind of the product.
+runtime::kind_registry entity_kinds(kind_performers perform);
 
 /// What has to be done with stored contents before a node starts: rows of older versions are sealed, and what a kill or
 /// a restore left of an erasure goes.

@@ -21,7 +21,8 @@ const std::set<std::string_view> machinery_kinds{"name",       "keyring", "sessi
 const std::set<std::string_view> machinery_events{
     "debt_cleared",    "agent_heartbeat",  "task_placed",     "dependent_noted", "dependency_noted", "subtask_noted",
     "message_touched", "task_queued",      "task_dequeued",   "work_time_moved", "run_cleaned_up",   "model_call_sent",
-    "context_given",   "reservation_made", "message_changed", "attempt_counted", "name_confirmed"};
+    "context_given",   "reservation_made", "message_changed", "attempt_counted", "name_confirmed",   "agent_beat",
+    "beat_run_ended",  "goal_task_moved",  "goal_task_made",  "attempt_begun"};
 
 /// Behind the actor; with "=" in front it is a sentence without one. `{self}` is the entity, `{member}` a member of the
 /// event, `{kind:member}` what it names.
@@ -36,6 +37,17 @@ const std::map<std::string_view, std::string_view> phrases{
     {"message_edited", "changed a message: {content}"},
     {"message_deleted", "took a message back"},
     {"reaction_changed", "reacted with {reaction}"},
+    {"attempt_failed", "={self} failed and is tried again: {error}"},
+    {"no_other_agent", "=nobody else can do {self}"},
+    {"goal_created", "set the goal {self}"},
+    {"goal_planned", "={self} is broken down into tasks"},
+    {"planning_failed", "={self} could not be broken down: {error}"},
+    {"goal_stalled", "={self} stands still"},
+    {"goal_cancelled", "gave up {self}"},
+    {"agent_restarted", "restarted {self}"},
+    {"heartbeat_missed", "={self} gave no sign of life"},
+    {"task_given_back", "={self} gave {task:task_id} back: {reason}"},
+    {"attempt_ended", "={self} could not end {task:task_id} and will try again"},
     {"work_started", "began to work on {self}"},
     {"work_finished", "ended the work on {self}: {status}"},
     {"agent_created", "made {self}"},

@@ -54,7 +54,7 @@ decision_result decide(const task_state& s, const create_task& c, const runtime:
     }
     events decided{task_created{context.self.organization, c.title, c.description, c.priority, c.labels, c.due,
                                 c.project_id, c.limits, c.parameters, c.number, without_repeats(c.assignees),
-                                c.parent_id, without_repeats(c.depends_on)}};
+                                c.parent_id, without_repeats(c.depends_on), c.capabilities, c.goal_id}};
     if (c.agent_id) {
         decided.emplace_back(task_assigned{*c.agent_id});
     }
@@ -185,6 +185,39 @@ decision_result decide(const task_state& s, const note_task_finished& c, const r
                : events{};
 }
 
+decision_result decide(const task_state& s, const note_task_attempt& c, const runtime::context&) {
+    return is_current(s, c.assignment) ? events{attempt_failed{c.run_id, c.attempts, c.again_at, c.error}} : events{};
+}
+
+decision_result decide(const task_state& s, const attempt_due& c, const runtime::context&) {
+    return is_current(s, c.assignment) && s.again_at ? events{attempt_begun{}} : events{};
+}
+
+decision_result decide(const task_state& s, const settle_task& c, const runtime::context& context) {
+    if (!may_move(s.status, c.status)) {
+        return events{};
+    }
+    events decided{task_moved{s.status, c.status}};
+    if (!c.reason.empty()) {
+        decided.emplace_back(message_added{message_id(context.self.id, s.messages + 1), std::string(context.principal),
+                                           message_type::status_update, c.reason, std::nullopt});
+    }
+    return decided;
+}
+
+/// Found by its own look for another agent; late when somebody chose one meanwhile.
+decision_result decide(const task_state& s, const another_agent& c, const runtime::context& context) {
+    if (!s.looking || s.assignment != c.assignment) {
+        return events{};
+    }
+    if (!c.agent_id) {
+        return events{no_other_agent{c.reasons}};
+    }
+    return events{task_assigned{*c.agent_id},
+                  message_added{message_id(context.self.id, s.messages + 1), "task/" + to_string(s.id),
+                                message_type::status_update, c.reasons, std::nullopt}};
+}
+
 decision_result decide(const task_state& s, const return_task& c, const runtime::context&) {
     return is_current(s, c.assignment) ? events{task_returned{c.reason}} : events{};
 }
@@ -222,6 +255,8 @@ decision_result decide(const task_state& s, const debt_settled& c, const runtime
 template <class Command>
 constexpr bool is_report = std::is_same_v<Command, note_task_started> || std::is_same_v<Command, note_task_finished> ||
                            std::is_same_v<Command, return_task> || std::is_same_v<Command, note_dependency> ||
+                           std::is_same_v<Command, note_task_attempt> || std::is_same_v<Command, settle_task> ||
+                           std::is_same_v<Command, attempt_due> || std::is_same_v<Command, another_agent> ||
                            std::is_same_v<Command, debt_settled>;
 
 } // namespace

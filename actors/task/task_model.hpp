@@ -3,7 +3,7 @@
 #include "actors/common/debts.hpp"
 #include "actors/common/upcast.hpp"
 #include "actors/task/rank.hpp"
-#include "actors/task/task_v2.hpp"
+#include "actors/task/task_v3.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/task.hpp"
@@ -44,13 +44,25 @@ struct retry_task {};
 BOOST_DESCRIBE_STRUCT(retry_task, (), ())
 struct delete_task {};
 BOOST_DESCRIBE_STRUCT(delete_task, (), ())
+/// Of its own alarm: the time of an assignment's next attempt has come.
+struct attempt_due {
+    std::uint32_t assignment = 0;
+};
+BOOST_DESCRIBE_STRUCT(attempt_due, (), (assignment))
+/// Of its own look for another agent. Without one nobody can do it just now.
+struct another_agent {
+    std::uint32_t assignment = 0; ///< The one that ended.
+    std::optional<uuid> agent_id;
+    std::string reasons;
+};
+BOOST_DESCRIBE_STRUCT(another_agent, (), (assignment, agent_id, reasons))
 
 // ---- events
 
 /// Without an agent: an assignment is an event of its own.
 struct task_created {
-    static constexpr int version = 3;
-    using previous = v2::task_created;
+    static constexpr int version = 4;
+    using previous = v3::task_created;
     uuid organization;
     std::string title;
     std::string description;
@@ -64,10 +76,12 @@ struct task_created {
     std::vector<uuid> assignees = {};
     std::optional<uuid> parent_id = {};
     std::vector<uuid> depends_on = {};
+    std::vector<std::string> capabilities = {};
+    std::optional<uuid> goal_id = {};
 };
 BOOST_DESCRIBE_STRUCT(task_created, (),
                       (organization, title, description, priority, labels, due, project_id, limits, parameters, number,
-                       assignees, parent_id, depends_on))
+                       assignees, parent_id, depends_on, capabilities, goal_id))
 /// What changed.
 struct task_updated : update_task_body {
     static constexpr int version = 2;
@@ -147,12 +161,27 @@ struct task_returned {
     std::string error;
 };
 BOOST_DESCRIBE_STRUCT(task_returned, (), (error))
+/// The agent's run failed, or was broken off; the agent gets the task again at `again_at`.
+struct attempt_failed {
+    uuid run_id;
+    std::uint32_t attempts = 0;
+    timestamp again_at;
+    std::string error;
+};
+BOOST_DESCRIBE_STRUCT(attempt_failed, (), (run_id, attempts, again_at, error))
+struct attempt_begun {};
+BOOST_DESCRIBE_STRUCT(attempt_begun, (), ())
+/// Nobody else can do it: people are asked.
+struct no_other_agent {
+    std::string reasons;
+};
+BOOST_DESCRIBE_STRUCT(no_other_agent, (), (reasons))
 
 // ---- state
 
 struct task_state {
-    static constexpr int version = 3;
-    using previous = v2::task_state;
+    static constexpr int version = 4;
+    using previous = v3::task_state;
     uuid id;
     uuid organization;
     bool deleted = false;
@@ -185,12 +214,18 @@ struct task_state {
     std::vector<uuid> dependents; ///< They wait for this one.
     subtask_counts subtasks;
     std::string rank; ///< Empty: it has no number, and nobody put it anywhere; it stands behind the others.
+    std::vector<std::string> capabilities; ///< With any, another agent that has them takes over from one that fails.
+    std::optional<uuid> goal_id;
+    std::uint32_t attempts = 0; ///< Of this assignment that failed.
+    std::optional<timestamp> again_at;
+    std::vector<uuid> tried; ///< Agents that failed at it since somebody chose one.
+    bool looking = false;    ///< For another agent.
 };
 BOOST_DESCRIBE_STRUCT(task_state, (),
                       (id, organization, deleted, title, description, status, priority, labels, due, project_id, limits,
                        agent_id, assignment, live, run_id, result, error, messages, created_by, created_at, updated_at,
                        owed, parameters, output, number, assignees, parent_id, depends_on, unmet, dependents, subtasks,
-                       rank))
+                       rank, capabilities, goal_id, attempts, again_at, tried, looking))
 
 namespace v1 {
 
@@ -202,12 +237,12 @@ inline auto upcast(const task_state& old) { return with_defaults<v2::task_state>
 
 } // namespace v1
 
-namespace v2 {
+namespace v3 {
 
 inline auto upcast(const task_created& old) { return with_defaults<troupe::actors::task_created>(old); }
 inline auto upcast(const task_state& old) { return with_defaults<troupe::actors::task_state>(old); }
 
-} // namespace v2
+} // namespace v3
 
 } // namespace troupe::actors
 
@@ -216,6 +251,11 @@ TROUPE_NAMED(troupe::actors::assign_task)
 TROUPE_NAMED(troupe::actors::move_task)
 TROUPE_NAMED(troupe::actors::retry_task)
 TROUPE_NAMED(troupe::actors::delete_task)
+TROUPE_NAMED(troupe::actors::attempt_due)
+TROUPE_NAMED(troupe::actors::another_agent)
+TROUPE_NAMED(troupe::actors::attempt_failed)
+TROUPE_NAMED(troupe::actors::attempt_begun)
+TROUPE_NAMED(troupe::actors::no_other_agent)
 TROUPE_NAMED(troupe::actors::task_created)
 TROUPE_NAMED(troupe::actors::task_updated)
 TROUPE_NAMED(troupe::actors::task_assigned)
@@ -236,12 +276,14 @@ namespace troupe::actors {
 struct task_model {
     static constexpr std::string_view kind = "task";
     using state = task_state;
-    using command = std::variant<create_task, update_task, assign_task, move_task, retry_task, add_message, delete_task,
-                                 note_task_started, note_task_finished, return_task, note_dependent, note_dependency,
-                                 note_subtask, note_message_changed, debt_settled>;
-    using event = std::variant<task_created, task_updated, task_assigned, task_moved, task_placed, message_added,
-                               message_changed, task_deleted, work_started, work_finished, task_returned,
-                               dependent_noted, dependency_noted, subtask_noted, debt_cleared>;
+    using command =
+        std::variant<create_task, update_task, assign_task, move_task, retry_task, add_message, delete_task,
+                     note_task_started, note_task_finished, return_task, note_dependent, note_dependency, note_subtask,
+                     note_message_changed, debt_settled, note_task_attempt, settle_task, attempt_due, another_agent>;
+    using event =
+        std::variant<task_created, task_updated, task_assigned, task_moved, task_placed, message_added, message_changed,
+                     task_deleted, work_started, work_finished, task_returned, dependent_noted, dependency_noted,
+                     subtask_noted, debt_cleared, attempt_failed, attempt_begun, no_other_agent>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);

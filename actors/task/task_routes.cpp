@@ -1,5 +1,7 @@
 #include "actors/task/task_routes.hpp"
 
+#include "actors/common/assignment.hpp"
+#include "actors/common/capabilities.hpp"
 #include "actors/common/members.hpp"
 #include "actors/common/model.hpp"
 #include "actors/common/references.hpp"
@@ -7,7 +9,6 @@
 #include "actors/common/stored.hpp"
 #include "actors/common/task_numbers.hpp"
 #include "actors/kinds/kind.hpp"
-#include "actors/task/assignment.hpp"
 #include "actors/task/task_board.hpp"
 #include "actors/task/task_links.hpp"
 #include "actors/task/working_routes.hpp"
@@ -57,6 +58,7 @@ expected<void> check_creation(const runtime::services& s, const net::request& r,
 struct wanted_task {
     create_task_body body;
     std::string reasons = {};
+    std::vector<std::string> capabilities = {};
 };
 using to_task = std::function<expected<wanted_task>(const net::request&)>;
 
@@ -94,8 +96,9 @@ net::handler create_numbered(const runtime::services& s, std::string operation, 
         s.submit(std::move(asked), [&s, id, r = std::move(r), wanted = std::move(*wanted),
                                     respond = std::move(respond)](const runtime::reply& answer) mutable {
             const auto number = number_in(answer);
-            auto c = number ? net::make_command(r, {r.who.organization, kind, id}, wire_name<create_task>::value,
-                                                to_json(create_task{std::move(wanted.body), *number}))
+            auto c = number ? net::make_command(
+                                  r, {r.who.organization, kind, id}, wire_name<create_task>::value,
+                                  to_json(create_task{std::move(wanted.body), *number, std::move(wanted.capabilities)}))
                             : expected<runtime::command>(number.error());
             if (!c) {
                 return respond(net::to_response(c.error(), r));
@@ -123,6 +126,7 @@ to_task task_in_body(const runtime::services& s) {
             out.body.agent_id = chosen->agent_id;
             out.reasons = explain(*chosen);
         }
+        out.capabilities = std::move(body->capabilities);
         return out;
     };
 }
@@ -183,12 +187,7 @@ void list_candidates(const runtime::services& s, const net::request& r, const ne
     if (!task || !*task) {
         return respond(net::to_response(task ? no_such("task", *id) : task.error(), r));
     }
-    std::vector<std::string> capabilities;
-    for (std::string_view rest = r.query_value("capabilities").value_or(""); !rest.empty();) {
-        const auto comma = std::min(rest.find(','), rest.size());
-        capabilities.emplace_back(rest.substr(0, comma));
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
+    const auto capabilities = capabilities_in(r.query_value("capabilities").value_or(""));
     const auto limit = net::page_limit(r);
     const auto found = limit ? find_candidates(s, r.who.organization, capabilities)
                              : expected<std::vector<assignment_candidate>>(limit.error());
@@ -220,7 +219,8 @@ net::to_command updated(const runtime::services& s) {
 }
 
 std::vector<route> own_routes(const runtime::services& s) {
-    const std::vector<std::string> filters{"key", "assignee", "agent_id", "project_id", "parent_id", "status"};
+    const std::vector<std::string> filters{"key",       "assignee", "agent_id", "project_id",
+                                           "parent_id", "goal_id",  "status"};
     const auto document = net::reply_of<task_document>("task");
     const auto change = [&](verb v, std::string path, std::string operation, std::string summary, net::body_type body,
                             net::to_command command) {

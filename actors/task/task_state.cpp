@@ -4,6 +4,7 @@
 #include "actors/common/task_numbers.hpp"
 #include "actors/common/text.hpp"
 #include "schemas/agent_messages.hpp"
+#include "schemas/goal_messages.hpp"
 #include "schemas/notification_messages.hpp"
 
 #include <algorithm>
@@ -18,6 +19,8 @@ constexpr std::string_view agent_kind = "agent";
 
 constexpr std::string_view task_kind = "task";
 constexpr std::string_view inbox_kind = "inbox";
+constexpr std::string_view goal_kind = "goal";
+constexpr std::size_t tried_max = 3;         ///< Agents that a task goes through by itself.
 constexpr std::size_t shown_bytes_max = 500; ///< Of a text in a notification.
 
 // ---- who is told
@@ -49,16 +52,24 @@ std::set<uuid> owners_of(const task_state& s) {
 // ---- the agent
 
 void owe_enqueue(task_state& s) {
-    if (!s.unmet.empty()) {
-        return; // with the last of them it is
+    if (!s.unmet.empty() || s.again_at) {
+        return; // with the last of them, or at that time, it is
     }
     owe(s.owed, agent_kind, *s.agent_id,
         enqueue_task{s.id, s.assignment, s.title, s.description, s.priority, s.project_id, s.limits.value_or(budget{}),
                      s.parameters});
 }
 
+/// Whether another agent is looked for, now that this one failed or gave it back.
+void look_for_another(task_state& s) {
+    s.tried.push_back(*s.agent_id);
+    s.looking = !s.capabilities.empty() && s.tried.size() < tried_max;
+}
+
 /// The agent has nothing to do with it any more, and is told so.
 void end_assignment(task_state& s, std::string reason) {
+    s.attempts = 0;
+    s.again_at.reset();
     if (std::exchange(s.live, false)) {
         owe(s.owed, agent_kind, *s.agent_id, dequeue_task{s.id, s.assignment, std::move(reason)});
     }
@@ -88,6 +99,13 @@ void owe_parent(task_state& s, const std::optional<task_status>& from, const std
     }
 }
 
+/// What it was made for hears where it is. Of a task that another agent will try, no more than that it is assigned.
+void owe_goal(task_state& s, const std::optional<task_status>& to) {
+    if (s.goal_id) {
+        owe(s.owed, goal_kind, *s.goal_id, note_goal_task{s.id, to, s.result, s.error, s.output});
+    }
+}
+
 /// Tasks of earlier builds, which have no number, show what they always did: so their rows stay as they are.
 void put_last(task_state& s, timestamp at) { s.rank = s.number == 0 ? "" : rank_of(at, s.number); }
 
@@ -99,6 +117,7 @@ void set_status(task_state& s, task_status to, timestamp at) {
     }
     put_last(s, at);
     owe_parent(s, from, to);
+    owe_goal(s, to);
     if ((from == task_status::done) != (to == task_status::done)) {
         owe_dependencies(s, to == task_status::done, false);
     }
@@ -163,6 +182,8 @@ void apply(task_state& s, const task_created& e, const runtime::event_context& a
     s.created_by = at.principal;
     s.created_at = at.time;
     s.number = e.number;
+    s.capabilities = e.capabilities;
+    s.goal_id = e.goal_id;
     put_last(s, at.time);
     set_parent(s, e.parent_id);
     set_dependencies(s, e.depends_on);
@@ -192,19 +213,24 @@ void apply(task_state& s, const task_updated& e, const runtime::event_context& a
 void apply(task_state& s, const task_assigned& e, const runtime::event_context& at) {
     end_assignment(s, "The task was assigned to another agent.");
     s.agent_id = e.agent_id;
-    set_status(s, task_status::assigned, at.time);
+    if (!s.looking) {
+        s.tried.clear(); // somebody chose: all may try again
+    }
+    s.looking = false;
     ++s.assignment;
     s.live = true;
     s.result.reset();
     s.output.reset();
     s.error.reset();
+    set_status(s, task_status::assigned, at.time);
     owe_enqueue(s);
 }
 
 void apply(task_state& s, const task_moved& e, const runtime::event_context& at) {
     end_assignment(s, "The task was moved to " + std::string(detail::enum_name(e.to)) + ".");
-    set_status(s, e.to, at.time);
+    s.looking = false;
     s.error.reset();
+    set_status(s, e.to, at.time);
     if (e.to == task_status::inbox) {
         s.agent_id.reset();
     }
@@ -231,7 +257,9 @@ void apply(task_state&, const message_changed&, const runtime::event_context&) {
 
 void apply(task_state& s, const task_deleted&, const runtime::event_context&) {
     end_assignment(s, "The task was deleted.");
+    s.looking = false;
     owe_parent(s, s.status, std::nullopt);
+    owe_goal(s, std::nullopt);
     owe_dependencies(s, false, true);
     for (const auto& id : s.depends_on) {
         owe(s.owed, task_kind, id, note_dependent{s.id, false});
@@ -246,11 +274,14 @@ void apply(task_state& s, const work_started& e, const runtime::event_context& a
 
 void apply(task_state& s, const work_finished& e, const runtime::event_context& at) {
     s.live = false;
-    set_status(s, e.status, at.time);
     s.run_id = e.run_id;
     s.result = e.result;
     s.output = e.output;
     s.error = e.error;
+    if (e.status == task_status::failed) {
+        look_for_another(s);
+    }
+    set_status(s, e.status, at.time);
     if (e.status == task_status::review) {
         tell(s, owners_of(s), notification_kind::review, "Ready for review: " + title_of(s), e.result.value_or(""), {},
              at.principal);
@@ -262,10 +293,34 @@ void apply(task_state& s, const work_finished& e, const runtime::event_context& 
 
 void apply(task_state& s, const task_returned& e, const runtime::event_context& at) {
     s.live = false;
-    set_status(s, task_status::inbox, at.time);
+    s.attempts = 0;
+    s.again_at.reset();
+    look_for_another(s);
     s.agent_id.reset();
     s.error = e.error;
+    set_status(s, task_status::inbox, at.time);
+    if (s.looking) {
+        return; // it is told when nobody else can
+    }
     tell(s, owners_of(s), notification_kind::failure, "Back in the inbox: " + title_of(s), e.error, {}, at.principal);
+}
+
+void apply(task_state& s, const attempt_failed& e, const runtime::event_context& at) {
+    s.run_id = e.run_id;
+    s.attempts = e.attempts;
+    s.error = e.error;
+    s.again_at = e.again_at;
+    set_status(s, task_status::assigned, at.time);
+}
+
+void apply(task_state& s, const attempt_begun&, const runtime::event_context&) {
+    s.again_at.reset();
+    owe_enqueue(s);
+}
+
+void apply(task_state& s, const no_other_agent& e, const runtime::event_context& at) {
+    s.looking = false;
+    tell(s, owners_of(s), notification_kind::alert, "Nobody else can do " + title_of(s), e.reasons, {}, at.principal);
 }
 
 void apply(task_state& s, const dependent_noted& e, const runtime::event_context&) {
@@ -317,6 +372,16 @@ task_state task_model::apply(state s, const event& e, const runtime::event_conte
     return s;
 }
 
-std::vector<runtime::effect> task_model::resume(const state& s) { return effects_of(s.owed, s.organization); }
+std::vector<runtime::effect> task_model::resume(const state& s) {
+    auto out = effects_of(s.owed, s.organization);
+    if (s.again_at) {
+        out.emplace_back(runtime::timer_effect{"attempt", *s.again_at, std::string(wire_name<attempt_due>::value),
+                                               to_json(attempt_due{s.assignment})});
+    }
+    if (s.looking) {
+        out.emplace_back(runtime::perform_effect{"another_agent/" + std::to_string(s.assignment), "another_agent"});
+    }
+    return out;
+}
 
 } // namespace troupe::actors

@@ -36,6 +36,12 @@ task_document document_of(const task_state& s) {
     if (!s.rank.empty()) {
         d.rank = s.rank;
     }
+    d.capabilities = unless_empty(s.capabilities);
+    d.goal_id = s.goal_id;
+    if (s.attempts != 0) {
+        d.attempts = s.attempts;
+    }
+    d.again_at = s.again_at;
     return d;
 }
 
@@ -59,6 +65,9 @@ runtime::entity_view task_model::view(const state& s, const runtime::view_contex
     }
     if (s.parent_id) {
         keys.push_back({"parent_id=" + to_string(*s.parent_id), sort});
+    }
+    if (s.goal_id) {
+        keys.push_back({"goal_id=" + to_string(*s.goal_id), sort});
     }
     if (s.number != 0) {
         keys.push_back({"key=" + task_key(s.number), sort});

@@ -3,6 +3,7 @@
 #include "bin/cli/resolve.hpp"
 #include "bin/cli/show.hpp"
 #include "bin/cli/text.hpp"
+#include "schemas/agent_version.hpp"
 #include "schemas/memory.hpp"
 
 #include <fmt/format.h>
@@ -40,7 +41,10 @@ expected<std::string> settings_of(const arguments& args) {
     if (!tools) {
         return tools.error();
     }
-    for (const auto* number : {&tasks, &steps, &day_tokens, &day_cost}) {
+    const auto beat = args.number("heartbeat", 1, 604'800);
+    const auto attempts = args.number("attempts", 1, 20);
+    const auto wait = args.number("queue-timeout", 1, 2'592'000);
+    for (const auto* number : {&tasks, &steps, &day_tokens, &day_cost, &beat, &attempts, &wait}) {
         if (!*number) {
             return number->error();
         }
@@ -82,6 +86,19 @@ expected<std::string> settings_of(const arguments& args) {
     if (*day_tokens || *day_cost) {
         w.raw_field("limits_per_day",
                     to_json(daily_limits{day_tokens->value_or(0), static_cast<std::int64_t>(day_cost->value_or(0))}));
+    }
+    if (*beat) {
+        heartbeat_terms terms;
+        terms.interval_ms = static_cast<std::int64_t>(**beat) * 1000;
+        terms.external = args.has("external-heartbeat");
+        terms.instructions = args.value("at-heartbeat").value_or("");
+        w.raw_field("heartbeat", to_json(terms));
+    }
+    if (*attempts) {
+        w.raw_field("retry", fmt::format("{{\"attempts\":{}}}", **attempts));
+    }
+    if (*wait) {
+        w.field("queue_timeout_ms", static_cast<std::int64_t>(**wait) * 1000);
     }
     w.end();
     return out;
@@ -172,6 +189,55 @@ expected<int> agent_start(context& c) { return agent_do(c, "start"); }
 expected<int> agent_stop(context& c) { return agent_do(c, "stop"); }
 expected<int> agent_pause(context& c) { return agent_do(c, "pause"); }
 expected<int> agent_resume(context& c) { return agent_do(c, "resume"); }
+expected<int> agent_restart(context& c) { return agent_do(c, "restart"); }
+expected<int> agent_heartbeat(context& c) { return agent_do(c, "heartbeat"); }
+
+expected<int> agent_versions(context& c) {
+    const auto found = find_agent(c);
+    if (!found) {
+        return found.error();
+    }
+    return print_list<agent_version_document>(
+        c, found->second + "/versions", {}, "No versions.", [&](const auto& versions) {
+            std::vector<std::vector<cell>> rows;
+            for (const auto& one : versions) {
+                rows.push_back({{std::to_string(one.number), tone::accent},
+                                {to_string(one.at).substr(0, 19)},
+                                {clean_line(one.by)},
+                                {clean_line(one.settings.model), tone::faint}});
+            }
+            return table(c.out_screen(), {{"VERSION"}, {"SINCE"}, {"BY"}, {"MODEL"}}, rows);
+        });
+}
+
+expected<int> agent_diff(context& c) {
+    const auto found = find_agent(c);
+    if (!found) {
+        return found.error();
+    }
+    auto path = fmt::format("{}/versions/{}/diff", found->second, encode_segment(c.args().operand(1)));
+    if (c.args().operands().size() > 2) {
+        path += "?to=" + encode_segment(c.args().operand(2));
+    }
+    return print_document<agent_diff_document>(c, found->first->get(path), [&](const auto& diff) {
+        std::string out;
+        for (const auto& change : diff.changes) {
+            out += fmt::format("{}\n  - {}\n  + {}\n", change.member, clean_line(change.from.text),
+                               clean_line(change.to.text));
+        }
+        return out.empty() ? std::string("They are the same.\n") : out;
+    });
+}
+
+expected<int> agent_restore(context& c) {
+    const auto found = find_agent(c);
+    if (!found) {
+        return found.error();
+    }
+    const auto path = fmt::format("{}/versions/{}/restore", found->second, encode_segment(c.args().operand(1)));
+    return print_document<agent_document>(c, found->first->post(path, ""),
+                                          [&](const auto& a) { return show_agent(c.out_screen(), a, c.now()); });
+}
 
 expected<int> agent_delete(context& c) {
     const auto found = find_agent(c);
@@ -213,6 +279,11 @@ std::vector<command> agent_commands() {
                     {"tool", "RULE=POLICY", "allow, ask or deny calls, as in \"run_command(git *)=allow\".", 0, true},
                     {"max-tasks", "N", "Tasks at the same time."},
                     {"max-steps", "N", "Model calls of a run at most."},
+                    {"heartbeat", "SECONDS", "It shows that it is there so often; the node beats for it."},
+                    {"external-heartbeat", "", "Its own program beats; when it does not, its work goes to others."},
+                    {"at-heartbeat", "TEXT", "What it does at each heartbeat while it has nothing else to do."},
+                    {"attempts", "N", "How often a task that fails is tried, all together."},
+                    {"queue-timeout", "SECONDS", "A task that waits so long goes to another agent, or the inbox."},
                     {"tokens-per-day", "N", "Tokens of all its runs in a day (UTC) at most."},
                     {"cost-per-day", "N", "Millionths of the currency of all its runs in a day (UTC) at most."}},
           .operands = "NAME",
@@ -236,6 +307,25 @@ std::vector<command> agent_commands() {
         {"agent pause", "Let an agent finish its work and take no new task.", one_agent(), "troupe agent pause scout",
          agent_pause},
         {"agent resume", "Let a paused agent go on.", one_agent(), "troupe agent resume scout", agent_resume},
+        {"agent restart", "Break off what an agent works on and begin it anew; it works again if it was stopped.",
+         one_agent(), "troupe agent restart scout", agent_restart},
+        {"agent heartbeat", "Note that an agent is there.", one_agent(), "troupe agent heartbeat scout",
+         agent_heartbeat},
+        {"agent versions",
+         "The configurations that an agent had.",
+         {.flags = {limit_flag()}, .operands = "AGENT", .operands_min = 1, .operands_max = 1},
+         "troupe agent versions scout",
+         agent_versions},
+        {"agent diff",
+         "What differs between two configurations of an agent.",
+         {.operands = "AGENT VERSION [VERSION]", .operands_min = 2, .operands_max = 3},
+         "troupe agent diff scout 1",
+         agent_diff},
+        {"agent restore",
+         "Give an agent the settings of an earlier version, all but its name.",
+         {.operands = "AGENT VERSION", .operands_min = 2, .operands_max = 2},
+         "troupe agent restore scout 1",
+         agent_restore},
         {"agent delete", "Delete an agent.", one_agent(), "troupe agent delete scout", agent_delete},
     };
 }

@@ -98,6 +98,7 @@ std::vector<command> agent_commands();
 std::vector<command> task_commands();
 std::vector<command> board_commands();
 std::vector<command> doc_commands();
+std::vector<command> goal_commands();
 std::vector<command> run_commands();
 std::vector<command> run_history_commands();
 std::vector<command> approval_commands();

@@ -6,6 +6,7 @@
 #include "schemas/approval.hpp"
 #include "schemas/auth.hpp"
 #include "schemas/document.hpp"
+#include "schemas/goal.hpp"
 #include "schemas/name_messages.hpp"
 #include "schemas/organization.hpp"
 #include "schemas/project.hpp"
@@ -143,6 +144,10 @@ expected<uuid> resolve_task(api& node, std::string_view word) {
 expected<uuid> resolve_document(api& node, std::string_view word) {
     return resolve<document_document>(node, "document", "/documents", word,
                                       [](const document_document& d) { return d.title; });
+}
+
+expected<uuid> resolve_goal(api& node, std::string_view word) {
+    return resolve<goal_document>(node, "goal", "/goals", word, [](const goal_document& g) { return g.title; });
 }
 
 expected<uuid> resolve_agent(api& node, std::string_view word) {

@@ -32,6 +32,7 @@ std::string short_id(const uuid& id, std::size_t length = 13);
 expected<uuid> resolve_run(api& node, std::string_view word);
 expected<uuid> resolve_task(api& node, std::string_view word);
 expected<uuid> resolve_document(api& node, std::string_view word);
+expected<uuid> resolve_goal(api& node, std::string_view word);
 expected<uuid> resolve_agent(api& node, std::string_view word);
 expected<uuid> resolve_project(api& node, std::string_view word);
 expected<uuid> resolve_approval(api& node, std::string_view word);

@@ -336,9 +336,32 @@ expected<storage::list_query> query_of(const request& r, const std::string& kind
 
 } // namespace
 
-handler list_entities(const runtime::services& s, std::string kind, std::vector<std::string> filters) {
-    return [&s, kind, filters](request r, responder respond) {
+namespace {
+
+/// Puts further conditions beside those that the query has.
+void keep_also(storage::list_query& query, const request& r, const further_filters& more) {
+    const bool asked = std::any_of(more.names.begin(), more.names.end(), [&](const auto& name) {
+        const auto value = r.query_value(name);
+        query.kept += value ? name + "=" + std::string(*value) + "\n" : "";
+        return value.has_value();
+    });
+    if (!asked) {
+        return;
+    }
+    query.keep = [&r, &more, before = std::move(query.keep)](const storage::stored_document& d) {
+        return (!before || before(d)) && more.keep(r, d.json);
+    };
+}
+
+} // namespace
+
+handler list_entities(const runtime::services& s, std::string kind, std::vector<std::string> filters,
+                      further_filters more) {
+    return [&s, kind, filters, more](request r, responder respond) {
         auto query = query_of(r, kind, filters);
+        if (query) {
+            keep_also(*query, r, more);
+        }
         auto page = query ? storage::read_list(*s.store, *query) : expected<storage::list_page>(query.error());
         if (!page) {
             respond(to_response(page.error(), r));

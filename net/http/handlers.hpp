@@ -74,9 +74,16 @@ to_command empty_command(std::string type);
 /// GET of the document `{id}`, with ETag; `If-None-Match` gives 304.
 handler read_entity(const runtime::services& s, std::string kind, std::string name_filter = {});
 
+/// Parameters of a list that no index knows: documents are looked at one by one.
+struct further_filters {
+    std::vector<std::string> names;
+    std::function<bool(const request&, std::string_view document)> keep = {}; ///< Asked when one of them is given.
+};
+
 /// GET of a list: ?limit=&cursor=&sort=created_at|-created_at and equality filters, one of which is read from the index
 /// (the first that is given), the others from the documents.
-handler list_entities(const runtime::services& s, std::string kind, std::vector<std::string> filters);
+handler list_entities(const runtime::services& s, std::string kind, std::vector<std::string> filters,
+                      further_filters more = {});
 /// The query parameters that `list_entities` reads, for the route's declaration.
 /// `schemas`: of filters that take no free text, as {"status", json_schema<task_status>()}.
 std::vector<query_parameter> list_parameters(const std::vector<std::string>& filters,

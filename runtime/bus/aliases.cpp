@@ -23,7 +23,7 @@ std::string if_shown(bool shown, std::string_view channel) { return shown ? std:
 
 bool is_activity(const seen_event& e) {
     return !e.live_only && std::ranges::find(unseen_kinds, e.entity.kind) == std::end(unseen_kinds) &&
-           e.kind != "agent_heartbeat";
+           e.kind != "agent_heartbeat" && e.kind != "agent_beat";
 }
 
 bool changes_agent_status(const seen_event& e) {

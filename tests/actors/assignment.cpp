@@ -1,4 +1,4 @@
-#include "actors/task/assignment.hpp"
+#include "actors/common/assignment.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -9,6 +9,7 @@
 #include "actors/compliance/compliance_model.hpp"
 #include "actors/document/document_model.hpp"
 #include "actors/erasure/erasure_model.hpp"
+#include "actors/goal/goal_model.hpp"
 #include "actors/identity/api_key_model.hpp"
 #include "actors/identity/linked_identity_model.hpp"
 #include "actors/identity/organization_model.hpp"
@@ -37,11 +38,11 @@ namespace golden = troupe::test::golden;
 namespace {
 
 /// Every model of the product; a test finds one that is missing here.
-using models =
-    boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
-                         name_model, agent_model, task_model, project_model, approval_model, run_model, secret_model,
-                         keyring_model, erasure_model, refusal_model, sink_model, cluster_model, compliance_model,
-                         settings_model, memory_model, board_model, message_model, inbox_model, document_model>;
+using models = boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
+                                    name_model, agent_model, task_model, project_model, approval_model, run_model,
+                                    secret_model, keyring_model, erasure_model, refusal_model, sink_model,
+                                    cluster_model, compliance_model, settings_model, memory_model, board_model,
+                                    message_model, inbox_model, document_model, goal_model>;
 
 template <class Visit>
 void each_model(Visit visit) {

@@ -50,6 +50,26 @@ class BoardContract:
             self.drive(name, 200, id=agent)
             self.drive(name, 404, id="nobody")
         self.working_text()
+        self.goals()
+
+    def goals(self):
+        goal = self.drive("create_goal", 201, body={"title": "Up", "from_template": "feature"}).json["id"]
+        self.drive("create_goal", 422, body={"title": "Up", "roadmap": "nothing"})
+        self.drive("list_goals", 200, query={"status": "active"})
+        self.drive("list_goals", 422, query={"limit": "9999"}, lenient=True)
+        self.drive("get_goal", 200, id=goal)
+        self.drive("get_goal", 404, id=NOBODY)
+        self.drive("plan_goal", 200, body={"roadmap": "- [ ] Parse dates"})
+        self.drive("plan_goal", 422, body={"roadmap": "nothing"})
+        self.drive("cancel_goal", 200, id=goal)
+        self.drive("cancel_goal", 404, id=NOBODY)
+        tags = []
+
+        def rests():  # its tasks tell it that they are cancelled
+            tags.append(self.drive("get_goal", 200, id=goal).headers["etag"])
+            return len(tags) > 9 and len(set(tags[-10:])) == 1
+        poll("nothing more happens to it", rests)
+        self.drive("get_goal", 304, id=goal, headers={"If-None-Match": tags[-1]})
 
     def board(self, task):
         self.drive("get_board", 200)

@@ -164,7 +164,11 @@ class ContractTest(BoardContract, GovernanceContract, RunHistoryContract, Settin
         self.drive("list_agent_versions", 404, id=NOBODY)
         self.drive("get_agent_version", 200, id=agent, version=str(versions[0]["number"]))
         self.drive("get_agent_version", 404, id=agent, version="999")
-        for verb in ("pause", "resume", "stop", "start", "heartbeat"):
+        self.drive("diff_agent_versions", 200, id=agent, version=str(versions[0]["number"]))
+        self.drive("diff_agent_versions", 404, id=agent, version="999")
+        self.drive("restore_agent_version", 200, id=agent, version=str(versions[0]["number"]))
+        self.drive("restore_agent_version", 404, id=agent, version="999")
+        for verb in ("pause", "resume", "stop", "start", "restart", "heartbeat"):
             self.drive(f"{verb}_agent", 200, id=agent)
             self.drive(f"{verb}_agent", 404, id=NOBODY)
         gone = self.drive("create_agent", 201, body={"name": "gone"}).json["id"]

@@ -46,7 +46,7 @@ class PermissionsTest(IdentityTest):
                         operation.get("security") == []
 
     def test_every_operation_with_every_role(self):
-        node = self.node().start()
+        node = self.node("--limits.address_per_second", "100000", "--limits.address_burst", "100000").start()  # each is asked without a key
         acme, other = self.organization(node, "Acme"), self.organization(node, "Other")
         keys = {}
         for role in ROLES:

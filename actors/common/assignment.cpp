@@ -1,6 +1,6 @@
-#include "actors/task/assignment.hpp"
+#include "actors/common/assignment.hpp"
 
-#include "schemas/name_messages.hpp"
+#include "actors/common/capabilities.hpp"
 #include "storage/views.hpp"
 
 #include <fmt/format.h>
@@ -18,16 +18,11 @@ constexpr std::int64_t places_weight = 50;
 constexpr std::int64_t success_weight = 40;
 constexpr std::int64_t idle_weight = 10;
 
-bool has(const agent_document& a, const std::string& capability) {
-    return std::ranges::any_of(a.settings.capabilities,
-                               [&](const auto& one) { return fold_name(one) == fold_name(capability); });
-}
-
 /// Why it cannot; empty: it can.
 std::string obstacle(const agent_document& a, const std::vector<std::string>& capabilities) {
     std::vector<std::string> missing;
     for (const auto& wanted : capabilities) {
-        if (!has(a, wanted)) {
+        if (!has_capability(a.settings.capabilities, wanted)) {
             missing.push_back(wanted);
         }
     }
