@@ -10,6 +10,7 @@
 #include "actors/erasure/erasure_performer.hpp"
 #include "actors/goal/goal_performer.hpp"
 #include "actors/task/another_agent.hpp"
+#include "actors/task/board_file.hpp"
 #include "actors/tool/configured_tools.hpp"
 #include "net/object_store/s3.hpp"
 #include "runtime/backup/backup_desk.hpp"
@@ -318,6 +319,15 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     };
     if (auto shown = me.node->supervise({"live", "live_figures", show_figures}); !shown) {
         return shown.error();
+    }
+    if (!settings.board_file.empty()) {
+        const auto write_board = [&me](const runtime::part_failed&) {
+            return expected<std::shared_ptr<void>>(
+                std::make_shared<board_file>(me.node->parts(), std::filesystem::absolute(me.settings.board_file)));
+        };
+        if (auto shown = me.node->supervise({"board", "board_file", write_board}); !shown) {
+            return shown.error();
+        }
     }
     for (auto& placed : own.placed) {
         if (auto taken = me.node->place(std::move(placed)); !taken) {

@@ -68,12 +68,11 @@ constexpr int tries_max = 20;
 /// it, and says what was done before it.
 class edit : public std::enable_shared_from_this<edit> {
 public:
-    edit(const runtime::services& s, request r, responder respond)
-        : services_(s), request_(std::move(r)), respond_(std::move(respond)) {}
+    edit(const runtime::services& s, request r, std::string text, std::function<void(expected<void>)> done)
+        : services_(s), request_(std::move(r)), text_(std::move(text)), done_(std::move(done)) {}
 
     void begin() {
-        const auto body = from_json<edit_working_body>(request_.body, strictness::input);
-        auto edited = body ? parse_working(body->content) : expected<working_text>(body.error());
+        auto edited = parse_working(text_);
         if (!edited) {
             return refuse(edited.error());
         }
@@ -103,7 +102,7 @@ public:
     }
 
 private:
-    void refuse(const problem& p) { respond_(net::to_response(p, request_)); }
+    void refuse(const problem& p) { done_(p); }
 
     static problem at_line(code c, std::size_t line, const std::string& why) {
         return {c, fmt::format("Nothing was changed. Line {}: {}", line, why), {{fmt::format("/lines/{}", line), why}}};
@@ -187,7 +186,7 @@ private:
 
     void next(std::size_t at) {
         if (at == commands_.size()) {
-            return show(services_, request_, respond_);
+            return done_({});
         }
         const auto& c = commands_[at].command;
         if (c.type != wire_name<create_task>::value) {
@@ -209,11 +208,12 @@ private:
 
     void send(std::size_t at, runtime::command c) {
         services_.submit(std::move(c), [self = shared_from_this(), at](const runtime::reply& answer) {
-            if (!answer) {
+            const auto& done = self->commands_[at];
+            const bool creates = done.command.type == wire_name<create_task>::value;
+            if (!answer && !(creates && answer.error().code == code::already_exists)) { // by this edit, before a crash
                 return self->stop(at, answer.error());
             }
-            const auto& done = self->commands_[at];
-            if (done.command.type == wire_name<create_task>::value) {
+            if (creates) {
                 self->created_.insert(done.line);
             }
             ++self->made_;
@@ -235,7 +235,8 @@ private:
 
     const runtime::services& services_;
     request request_;
-    responder respond_;
+    std::string text_;
+    std::function<void(expected<void>)> done_;
     std::map<std::string, uuid> agents_; ///< By session key.
     std::vector<line_command> commands_;
     std::set<std::size_t> created_; ///< Lines of new tasks that are made.
@@ -243,7 +244,25 @@ private:
     int tries_ = 0;
 };
 
+void put(const runtime::services& s, const request& r, const responder& respond) {
+    const auto body = from_json<edit_working_body>(r.body, strictness::input);
+    if (!body) {
+        return respond(net::to_response(body.error(), r));
+    }
+    edit_working(s, r, body->content, [&s, r, respond](const expected<void>& done) {
+        if (!done) {
+            return respond(net::to_response(done.error(), r));
+        }
+        show(s, r, respond);
+    });
+}
+
 } // namespace
+
+void edit_working(const runtime::services& s, net::request r, std::string text,
+                  std::function<void(expected<void>)> done) {
+    std::make_shared<edit>(s, std::move(r), std::move(text), std::move(done))->begin();
+}
 
 std::vector<net::route> working_routes(const runtime::services& s) {
     auto shown = net::reply_of<working_document>("working_text");
@@ -271,8 +290,7 @@ std::vector<net::route> working_routes(const runtime::services& s) {
              .body = net::body_of<edit_working_body>("edit_working_text", 2 << 20),
              .reply = shown,
              .errors = {code::conflict},
-             .run = [&s](request r,
-                         responder respond) { std::make_shared<edit>(s, std::move(r), std::move(respond))->begin(); },
+             .run = [&s](const request& r, const responder& respond) { put(s, r, respond); },
              .blocks = always}};
 }
 
