@@ -19,13 +19,12 @@ std::string id_term(std::string_view id) { return "#" + std::string(id); }
 std::string filter_term(std::string_view filter) { return "=" + std::string(filter); }
 std::string prefix_term(std::string_view prefix) { return "*" + std::string(prefix); }
 
-/// What Xapian throws, as a problem.
+/// What Xapian throws, as a problem. Without an error of the system it did not like what it read.
 problem problem_of(const Xapian::Error& e) {
     const std::string_view type = e.get_type();
-    const auto damaged = type == "DatabaseCorruptError" || type == "DatabaseOpeningError" ||
-                         type == "DatabaseVersionError" || type == "DatabaseNotFoundError" || type == "RangeError" ||
-                         type == "FeatureUnavailableError" || type == "SerialisationError";
-    return {damaged ? code::journal_damaged : code::storage_failed,
+    const bool missing = type == "DatabaseOpeningError" || type == "DatabaseNotFoundError";
+    const bool of_disk = type == "DatabaseLockError" || e.get_error_string() != nullptr;
+    return {missing || !of_disk ? code::journal_damaged : code::storage_failed,
             "the search index: " + std::string(type) + ": " + e.get_msg()};
 }
 

@@ -30,8 +30,8 @@ problem no_message(std::string_view id) {
 /// As it was said.
 expected<message_document> find_said(const runtime::services& s, const request& r) {
     const auto id = parse_uuid(r.param("id"));
-    auto found =
-        id ? find_said(*s.store, r.who.organization, *id) : expected<std::optional<message_document>>(std::nullopt);
+    auto found = id ? actors::find_said(*s.store, r.who.organization, *id)
+                    : expected<std::optional<message_document>>(std::nullopt);
     if (!found) {
         return found.error();
     }

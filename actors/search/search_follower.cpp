@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <map>
 #include <thread>
 #include <utility>
@@ -200,8 +201,7 @@ struct search_follower::impl {
     expected<storage::text_index*> build(const uuid& organization, const std::stop_token& stop) {
         const auto began = std::chrono::steady_clock::now();
         open.erase(organization);
-        std::error_code failed;
-        std::filesystem::remove_all(desk.folder_of(organization), failed);
+        remove_folder(organization);
         auto hide = desk.hiding(organization, true);
         auto index = hide ? storage::text_index::open(desk.folder_of(organization), *hide)
                           : expected<std::unique_ptr<storage::text_index>>(hide.error());
@@ -312,13 +312,25 @@ struct search_follower::impl {
     }
 
     expected<void> commit() {
-        for (auto& [organization, index] : open) {
-            if (auto done = index->commit(); !done) {
+        uncommitted = 0;
+        for (auto one = open.begin(); one != open.end();) {
+            auto done = one->second->commit();
+            if (!done && done.error().code != code::journal_damaged) {
                 return done;
             }
+            const auto organization = one->first;
+            one = done ? std::next(one) : open.erase(one);
+            if (!done) { // removed at once: also after a kill it is made again
+                remove_folder(organization);
+                desk.ask_rebuild(organization);
+            }
         }
-        uncommitted = 0;
         return {};
+    }
+
+    void remove_folder(const uuid& organization) {
+        std::error_code failed;
+        std::filesystem::remove_all(desk.folder_of(organization), failed);
     }
 
     /// With its key an organization loses its index.
