@@ -324,6 +324,8 @@ expected<void> node::supervise_actor(supervised_child child) {
     return added.get_future().get();
 }
 
+void node::release_actor(std::string id) { remove_child(impl_->root, std::move(id)); }
+
 cluster::placed_children* node::impl::placed() const {
     const std::lock_guard lock(placing);
     return member ? &member->placed() : lone_placed ? &lone_placed->children() : nullptr;

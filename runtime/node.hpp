@@ -74,6 +74,8 @@ public:
     expected<void> supervise(supervised_part part);
     /// The same for an actor or a supervisor with its own children; waits until it was told to start.
     expected<void> supervise_actor(supervised_child child);
+    /// Ends what came under supervision by `supervise_actor`, by its id. Returns at once.
+    void release_actor(std::string id);
 
     /// Children that run at one node of the cluster, whichever; at a node alone, here. Between `start` and `stop`; at
     /// all nodes that may run them, with the same names. `invalid_request` names what makes no sense, `already_exists`

@@ -9,6 +9,8 @@
 #include "actors/compliance/compliance_performer.hpp"
 #include "actors/erasure/erasure_performer.hpp"
 #include "actors/goal/goal_performer.hpp"
+#include "actors/mcp/installation_keeper.hpp"
+#include "actors/mcp/installation_performer.hpp"
 #include "actors/task/another_agent.hpp"
 #include "actors/task/board_file.hpp"
 #include "actors/tool/configured_tools.hpp"
@@ -16,7 +18,9 @@
 #include "runtime/backup/backup_desk.hpp"
 #include "runtime/metrics/metrics.hpp"
 #include "runtime/process/network_grant.hpp"
+#include "runtime/supervision/nudged.hpp"
 #include "runtime/supervision/stall_watch.hpp"
+#include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/log.hpp"
 
@@ -224,6 +228,15 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
                                                                      parts.store->who().default_organization});
                                             }},
                                   me.node->parts().store->who().default_organization);
+    me.registries = std::make_unique<mcp_registries>(settings.mcp_registries, settings.mcp_catalogue,
+                                                     std::filesystem::absolute(settings.data) / "mcp-registries");
+    me.mcp->adopt = [&me](runtime::nudged_part part) {
+        const auto id = part.id;
+        if (const auto done = me.node->supervise_actor(runtime::nudged_child(std::move(part))); !done) {
+            log_for("mcp").error("{} cannot be started: {}", id, done.error().detail);
+        }
+    };
+    me.mcp->release = [&me](std::string id) { me.node->release_actor(std::move(id)); };
     me.moved = std::make_unique<moved_commands>(*me.node, *me.sandbox);
     me.workspaces = std::make_unique<project_workspaces>(*me.node->parts().store,
                                                          std::filesystem::absolute(settings.data) / "projects");
@@ -267,7 +280,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     auto kinds = all_kinds(
         entity_kinds({std::move(perform), make_keyring_performer(*me.vault, parts), make_compliance_performer(parts),
                       make_erasure_performer({&parts, me.workspaces.get(), commands}), make_task_performer(parts),
-                      make_goal_performer(parts)}),
+                      make_goal_performer(parts),
+                      make_installation_performer(*me.free_sandbox, std::filesystem::absolute(settings.data) / "mcp")}),
         std::move(own.kinds));
     if (auto prepared = kinds ? prepare_contents(parts, *kinds) : kinds.error(); !prepared) {
         return prepared.error();
@@ -326,6 +340,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     };
     if (auto followed = me.node->supervise({"search", "search_follower", follow}); !followed) {
         return followed.error();
+    }
+    const auto keep_installed = [&me](const runtime::part_failed&) {
+        return expected<std::shared_ptr<void>>(std::make_shared<installation_keeper>(me.node->parts(), *me.mcp));
+    };
+    if (auto kept = me.node->supervise({"installed", "mcp_installations", keep_installed}); !kept) {
+        return kept.error();
     }
     if (!settings.board_file.empty()) {
         const auto write_board = [&me](const runtime::part_failed&) {

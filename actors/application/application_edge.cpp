@@ -14,6 +14,7 @@
 #include "actors/erasure/erasure_routes.hpp"
 #include "actors/goal/goal_routes.hpp"
 #include "actors/mcp/mcp_auth_routes.hpp"
+#include "actors/mcp/mcp_catalogue_routes.hpp"
 #include "actors/mcp/mcp_offers_routes.hpp"
 #include "actors/mcp/mcp_routes.hpp"
 #include "actors/memory/memory_routes.hpp"
@@ -109,6 +110,7 @@ std::vector<net::route> application::impl::routes() {
           tool_routes(),
           mcp_routes(*mcp),
           mcp_offers_routes(*mcp),
+          mcp_catalogue_routes(parts, *mcp, *registries, mcp->configured()),
           mcp_auth_routes(mcp_access, mcp->organization()),
           own_routes ? own_routes(parts) : std::vector<net::route>()}) {
         std::move(feature.begin(), feature.end(), std::back_inserter(out));

@@ -12,6 +12,7 @@
 #include "actors/identity/admin_key.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/mcp/mcp_hub.hpp"
+#include "actors/mcp/mcp_registries.hpp"
 #include "actors/mcp_server/mcp_service.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/cassette_player.hpp"
@@ -55,6 +56,7 @@ struct application::impl {
     std::unique_ptr<run_desks> desks;
     mcp_token_table mcp_access;
     std::unique_ptr<mcp_hub> mcp;
+    std::unique_ptr<mcp_registries> registries;
     std::unique_ptr<moved_commands> moved;
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;

@@ -35,6 +35,7 @@ runtime::kind_registry entity_kinds(kind_performers perform) {
     add(runtime::make_kind<task_model>(std::move(perform.task)));
     add(runtime::make_kind<board_model>());
     add(runtime::make_kind<goal_model>(std::move(perform.goal)));
+    add(runtime::make_kind<installation_model>(std::move(perform.installation)));
     add(runtime::make_kind<message_model>());
     add(runtime::make_kind<inbox_model>());
     add(runtime::make_kind<memory_model>());

@@ -3,6 +3,7 @@
 #include "actors/compliance/compliance_model.hpp"
 #include "actors/erasure/erasure_model.hpp"
 #include "actors/goal/goal_model.hpp"
+#include "actors/mcp/installation_model.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/secret/keyring_model.hpp"
 #include "actors/task/task_model.hpp"
@@ -19,6 +20,7 @@ struct kind_performers {
     runtime::performer_of<erasure_model> erasure = {};
     runtime::performer_of<task_model> task = {};
     runtime::performer_of<goal_model> goal = {};
+    runtime::performer_of<installation_model> installation = {};
 };
 
 /// Every entity kind of the product.

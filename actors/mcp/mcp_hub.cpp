@@ -118,24 +118,67 @@ bool is_idempotent(const runtime::mcp_server& s, const std::string& tool) {
 } // namespace
 
 mcp_hub::mcp_hub(std::vector<runtime::mcp_server> servers, const mcp_parts& parts, const uuid& organization)
-    : organization_(organization), publish_(parts.publish) {
+    : organization_(organization), parts_(parts), publish_(parts.publish) {
     for (auto& settings : servers) {
         auto name = settings.name;
-        const auto desk = std::make_shared<mcp_desk>(std::move(settings), parts);
-        desk->on_tools = [this, weak = std::weak_ptr(desk)](const std::vector<mcp::tool>& found) {
+        configured_.push_back(name);
+        servers_.emplace(std::move(name), make_desk(std::move(settings)));
+    }
+}
+
+std::shared_ptr<mcp_desk> mcp_hub::make_desk(runtime::mcp_server settings) {
+    const auto name = settings.name;
+    auto desk = std::make_shared<mcp_desk>(std::move(settings), parts_);
+    desk->on_tools = [this, weak = std::weak_ptr(desk)](const std::vector<mcp::tool>& found) {
+        if (const auto server = weak.lock()) {
+            offer_tools(server, found);
+        }
+    };
+    if (const auto tokens = parts_.tokens.find(name); tokens != parts_.tokens.end()) {
+        tokens->second->on_authorized = [weak = std::weak_ptr(desk)] {
             if (const auto server = weak.lock()) {
-                offer_tools(server, found);
+                server->restart();
             }
         };
-        if (const auto tokens = parts.tokens.find(name); tokens != parts.tokens.end()) {
-            tokens->second->on_authorized = [weak = std::weak_ptr(desk)] {
-                if (const auto server = weak.lock()) {
-                    server->restart();
-                }
-            };
-        }
-        servers_.emplace(std::move(name), desk);
     }
+    return desk;
+}
+
+mcp_hub::desks mcp_hub::servers() const {
+    const std::scoped_lock lock(mutex_);
+    return servers_;
+}
+
+void mcp_hub::add(runtime::mcp_server settings) {
+    const auto name = settings.name;
+    remove(name);
+    const auto desk = make_desk(std::move(settings));
+    auto part = desk->part();
+    {
+        const std::scoped_lock lock(mutex_);
+        servers_[name] = desk;
+        part.id = fmt::format("mcp_{}_{}", name, ++adopted_);
+        actors_[name] = part.id;
+    }
+    adopt(std::move(part));
+}
+
+void mcp_hub::remove(const std::string& name) {
+    std::shared_ptr<mcp_desk> gone;
+    std::string actor;
+    {
+        const std::scoped_lock lock(mutex_);
+        const auto found = servers_.find(name);
+        if (found == servers_.end()) {
+            return;
+        }
+        gone = found->second;
+        servers_.erase(found);
+        offers_.erase(name);
+        actor = std::exchange(actors_[name], "");
+    }
+    gone->stop();
+    release(actor);
 }
 
 mcp_hub::~mcp_hub() = default;
@@ -158,6 +201,9 @@ std::string mcp_hub::free_id(std::string_view server, std::string_view tool, con
 void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::vector<mcp::tool>& found) {
     const std::scoped_lock lock(mutex_);
     const auto& settings = server->settings();
+    if (const auto now = servers_.find(settings.name); now == servers_.end() || now->second != server) {
+        return; // it was taken away, or another one has its place
+    }
     auto& mine = offers_[settings.name];
     if (++mine.changes > changes_max) {
         log_for("mcp").error("{} has changed its tools {} times: later changes are not taken before the node is "

@@ -32,9 +32,18 @@ public:
     mcp_hub(const mcp_hub&) = delete;
 
     [[nodiscard]] const uuid& organization() const { return organization_; }
-    [[nodiscard]] const std::map<std::string, std::shared_ptr<mcp_desk>, std::less<>>& servers() const {
-        return servers_;
-    }
+    using desks = std::map<std::string, std::shared_ptr<mcp_desk>, std::less<>>;
+    /// As they are now.
+    [[nodiscard]] desks servers() const;
+    /// Names of those that the node's configuration has.
+    [[nodiscard]] const std::vector<std::string>& configured() const { return configured_; }
+    /// One more, in place of one of that name; its actor comes under `adopt`.
+    void add(runtime::mcp_server settings);
+    /// Ends it; its tools go.
+    void remove(const std::string& name);
+    /// How actors of servers that come later get their supervisor, and lose it. Set before the first comes.
+    std::function<void(runtime::nudged_part)> adopt;
+    std::function<void(std::string id)> release;
     [[nodiscard]] std::vector<mcp_tool> tools() const;
     [[nodiscard]] std::vector<mcp_usage_document> usage() const;
 
@@ -70,10 +79,16 @@ private:
     [[nodiscard]] std::string free_id(std::string_view server, std::string_view tool,
                                       const std::vector<mcp_tool>& taken) const;
 
+    std::shared_ptr<mcp_desk> make_desk(runtime::mcp_server settings);
+
     const uuid organization_;
+    const mcp_parts parts_;
+    std::vector<std::string> configured_;
     const std::function<void(std::string_view kind, std::string data)> publish_;
-    std::map<std::string, std::shared_ptr<mcp_desk>, std::less<>> servers_;
     mutable std::mutex mutex_;
+    desks servers_;
+    std::map<std::string, std::string> actors_; ///< Of servers that came later, by name: ids that never come again.
+    std::uint64_t adopted_ = 0;
     std::map<std::string, offer> offers_;    ///< By server.
     std::map<std::string, figures> figures_; ///< By tool.
 };

@@ -84,8 +84,9 @@ net::route ask_route(const mcp_hub& hub, std::string path, std::string operation
     out.errors = {code::not_found, code::conflict, code::tool_arguments_invalid, code::tool_failed, code::unavailable};
     out.blocks = [] { return true; };
     out.run = [&hub, ask](const request& r, const responder& respond) {
-        const auto found = hub.servers().find(r.param("id"));
-        if (found == hub.servers().end() || !sees(hub, r)) {
+        const auto all = hub.servers();
+        const auto found = all.find(r.param("id"));
+        if (found == all.end() || !sees(hub, r)) {
             return respond(net::to_response(
                 {code::not_found,
                  fmt::format("There is no MCP server \"{}\". See GET /mcp/servers/installed.", r.param("id"))},

@@ -34,8 +34,9 @@ response list_of(const std::vector<Document>& documents) {
 bool sees(const mcp_hub& hub, const request& r) { return r.who.organization == hub.organization(); }
 
 expected<std::shared_ptr<mcp_desk>> server_of(const mcp_hub& hub, const request& r) {
-    const auto found = hub.servers().find(r.param("id"));
-    if (found == hub.servers().end() || !sees(hub, r)) {
+    const auto all = hub.servers();
+    const auto found = all.find(r.param("id"));
+    if (found == all.end() || !sees(hub, r)) {
         return problem{code::not_found,
                        fmt::format("There is no MCP server \"{}\". See GET /mcp/servers/installed.", r.param("id"))};
     }

@@ -1,6 +1,7 @@
 #include "actors/mcp_server/inner_calls.hpp"
 
 #include "net/http/failure.hpp"
+#include "net/http/text.hpp"
 #include "schemas/base/clock.hpp"
 
 #include <fmt/format.h>
@@ -15,19 +16,6 @@ namespace {
 /// As the edge waits for a handler.
 constexpr std::int64_t time_out_ms = 30'000;
 
-std::string percent_encoded(std::string_view text, bool keeps_slashes) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~' || (c == '/' && keeps_slashes)) {
-            out += c;
-        } else {
-            out += fmt::format("%{:02X}", byte);
-        }
-    }
-    return out;
-}
-
 /// "/projects/018f…/files/a/b.txt" of "/projects/{id}/files/{path}".
 expected<std::string> path_of(const net::route& to, const std::map<std::string, std::string>& params) {
     std::string out;
@@ -40,7 +28,7 @@ expected<std::string> path_of(const net::route& to, const std::map<std::string, 
                 code::invalid_request, fmt::format("{}: is missing", name), {{std::string(name), "is missing"}}};
         }
         out += rest.substr(0, open);
-        out += percent_encoded(given->second, name == "path");
+        out += net::percent_encode(given->second, name == "path" ? "/" : "");
         rest.remove_prefix(open + name.size() + 2);
     }
     return out + std::string(rest);
@@ -49,7 +37,7 @@ expected<std::string> path_of(const net::route& to, const std::map<std::string, 
 std::string query_of(const std::map<std::string, std::string>& values) {
     std::string out;
     for (const auto& [name, value] : values) {
-        out += fmt::format("{}{}={}", out.empty() ? "" : "&", name, percent_encoded(value, false));
+        out += fmt::format("{}{}={}", out.empty() ? "" : "&", name, net::percent_encode(value));
     }
     return out;
 }

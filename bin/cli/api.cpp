@@ -1,5 +1,7 @@
 #include "bin/cli/api.hpp"
 
+#include "net/http/text.hpp"
+
 #include "schemas/base/clock.hpp"
 #include "schemas/base/ids.hpp"
 #include "schemas/base/limits.hpp"
@@ -16,18 +18,6 @@ namespace {
 
 /// Silence after which a stream counts as lost; the node sends comments more often.
 constexpr std::int64_t stream_idle_ms = 60'000;
-
-std::string encode(std::string_view text, std::string_view kept) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-                           (byte >= 'A' && byte <= 'Z') || std::string_view("-._~").find(c) != std::string_view::npos ||
-                           kept.find(c) != std::string_view::npos;
-        plain ? void(out += c) : void(out += fmt::format("%{:02X}", byte));
-    }
-    return out;
-}
 
 /// The problem of an answer; what is no problem+json is judged by its status.
 problem problem_of(const net::client_response& answer) {
@@ -65,8 +55,8 @@ void speak_to(const connection& where, net::client_request& request) {
 
 } // namespace
 
-std::string encode_segment(std::string_view text) { return encode(text, ""); }
-std::string encode_path(std::string_view path) { return encode(path, "/"); }
+std::string encode_segment(std::string_view text) { return net::percent_encode(text); }
+std::string encode_path(std::string_view path) { return net::percent_encode(path, "/"); }
 
 std::string with_query(std::string_view path, const query_list& query) {
     std::string out(path);

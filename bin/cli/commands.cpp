@@ -193,7 +193,8 @@ const std::vector<command>& all_commands() {
                            backup_commands(),   journal_commands(),      erase_commands(),
                            local_commands(),    bench_commands(),        cluster_commands(),
                            model_commands(),    tool_commands(),         cassette_commands(),
-                           mcp_commands(),      mcp_offers_commands(),   mcp_serve_commands()}) {
+                           mcp_commands(),      mcp_offers_commands(),   mcp_catalogue_commands(),
+                           mcp_serve_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;

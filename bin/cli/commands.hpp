@@ -108,6 +108,7 @@ std::vector<command> tool_commands();
 std::vector<command> cassette_commands();
 std::vector<command> mcp_commands();
 std::vector<command> mcp_offers_commands();
+std::vector<command> mcp_catalogue_commands();
 std::vector<command> mcp_serve_commands();
 std::vector<command> secret_commands();
 std::vector<command> login_commands();

@@ -14,6 +14,9 @@ bool is_utf8(std::string_view text);
 /// NUL or other control character, and for what is not UTF-8 afterwards. `plus_is_space` is for queries.
 expected<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
 
+/// The other way, for one segment or value: all but letters, digits, "-._~" and what `kept` has.
+std::string percent_encode(std::string_view text, std::string_view kept = {});
+
 /// ASCII only.
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 std::string lower_case(std::string_view text);

@@ -126,15 +126,6 @@ struct config {
     std::string mcp_registries = "https://registry.modelcontextprotocol.io";
     std::string mcp_catalogue;
 
-    std::string notifications_smtp_url;
-    std::string notifications_smtp_from;
-    std::string notifications_smtp_user;
-    std::string notifications_smtp_password;
-    std::string notifications_smtp_ca_file;
-    std::string notifications_webhook_allow;
-    std::string notifications_templates;
-    std::int64_t notifications_batch_ms = 60'000;
-
     std::string board_file;
 
     std::string model_default;

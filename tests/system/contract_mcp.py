@@ -57,6 +57,27 @@ class McpServerContract:
         self.drive("complete_mcp_argument", 422, id="small", body={"argument": "city"})
         self.drive("complete_mcp_argument", 404, id="nobody", body={"prompt": "report", "argument": "city"})
 
+    def catalogue(self):
+        """What can be installed (tests/system/mcp_catalogue_test.py)."""
+        self.drive("list_available_mcp_servers", 200, query={"search": "far"})
+        self.drive("list_available_mcp_servers", 422, query={"cursor": "none"})
+        wish = {"name": "io.example/far", "values": {"X-Key": "secret:FAR"}}
+        self.drive("install_mcp_server", 201, body=wish)
+        self.drive("install_mcp_server", 404, body={"name": "io.example/unknown"})
+        self.drive("install_mcp_server", 409, body={**wish, "id": "small"})
+        self.drive("install_mcp_server", 422, body={"name": "io.example/far"})
+        self.drive("get_mcp_installation", 200, id="far")
+        self.drive("configure_mcp_server", 200, body={"id": "far", "enabled": True})
+        self.drive("configure_mcp_server", 404, body={"id": "nobody"})
+        for name in ("enable_mcp_server", "disable_mcp_server"):
+            self.drive(name, 200, id="far")
+        self.drive("upgrade_mcp_server", 200, id="far", body={"version": "1.0.0"})
+        self.drive("upgrade_mcp_server", 404, id="nobody", body={})
+        for name in ("enable_mcp_server", "disable_mcp_server", "get_mcp_installation", "uninstall_mcp_server"):
+            self.drive(name, 404, id="nobody")
+            self.drive(name, 409, id="small")
+        self.drive("uninstall_mcp_server", 204, id="far")
+
     def cancelled(self):
         self.open_stream("watch_mcp", "/api/v1/ws/mcp")
         self.drive("watch_mcp", 401, key="wrong")

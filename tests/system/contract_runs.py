@@ -88,6 +88,7 @@ class RunHistoryContract(McpServerContract):
         self.drive("execute_mcp_tool", 422, id="mcp_small_add", body={"arguments": {"a": 1}})
         self.drive("execute_mcp_tool", 404, id="mcp_small_none", body={"arguments": {}})
         self.offered()
+        self.catalogue()
         self.cancelled()
         for name in ("stop_mcp_server", "start_mcp_server", "restart_mcp_server"):
             self.drive(name, 200, id="small")

@@ -15,6 +15,7 @@ from tests.system.contract_board import BoardContract
 from tests.system.contract_governance import GovernanceContract
 from tests.system.contract_runs import MODELS_AND_TOOLS, RunHistoryContract
 from tests.system.contract_settings import SettingsContract
+from tests.system.mcp_catalogue_test import FAR, Registry
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, totp
 from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
 from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port, link_in, query_of
@@ -57,10 +58,13 @@ class ContractTest(BoardContract, GovernanceContract, RunHistoryContract, Settin
         address = f"127.0.0.1:{free_port()}"
         self.issuer = Issuer(self.folder, f"http://{address}")
         self.addCleanup(self.issuer.stop)
+        registry = Registry([FAR])
+        self.addCleanup(registry.stop)
         providers = [{"name": "acme", "issuer": self.issuer.start().url, "client_id": "troupe", "organization": "default",
                       "client_secret": "env:ACME_SECRET", "role": "member"}]
         self.server = self.node(*flags, "--identity.registration", "open", "--listen", address, "--identity.public_url",
-                                f"http://{address}", "--identity.oidc", json.dumps(providers), *self.model_and_server_flags(),
+                                f"http://{address}", "--identity.oidc", json.dumps(providers), "--mcp.registries", registry.url,
+                                *self.model_and_server_flags(),
                                 environment={"ACME_SECRET": SECRET}).start()
         self.direct = self.server.client()
         self.document = self.direct.read("/openapi.json")
