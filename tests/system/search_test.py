@@ -3,10 +3,11 @@
 import shutil
 from urllib.parse import quote
 
-from tests.system.node import NodeTest, poll
+from tests.system.identity_test import IdentityTest
+from tests.system.node import poll
 
 
-class SearchTest(NodeTest):
+class SearchTest(IdentityTest):
     def setUp(self):
         super().setUp()
         self.one = self.node("--sandbox", "none").start()
@@ -125,3 +126,32 @@ class SearchTest(NodeTest):
                 kept = file.read_bytes().lower()
                 for word in (b"hippo", b"rhino"):
                     self.assertNotIn(word, kept, file)
+
+    def seen(self, api, q):
+        return [item["id"] for item in api.read(f"/search?q={q}")["items"]]
+
+    def test_others_find_nothing_of_an_organization_and_of_private_documents(self):
+        there = self.organization(self.one, "Other", slug="other")
+        other, _ = self.person(self.one, "olga@example.org", organization="other")
+        ann, ann_tokens = self.person(self.one, "ann@example.org", "member")
+        bob, bob_tokens = self.person(self.one, "bob@example.org", "member")
+        boss, _ = self.person(self.one, "boss@example.org", "admin")
+        here = self.task("An ocelot")
+        theirs = other.create("/tasks", {"title": "An ocelot of theirs"})
+        secret = ann.create("/documents", {"title": "Ocelot", "content": "hush", "visibility": "private"})["id"]
+        self.found("ocelot", here["id"], secret)
+        poll("the other one is found", lambda: self.seen(other, "ocelot") == [theirs["id"]])
+        self.assertEqual(self.seen(bob, "ocelot"), [here["id"]])
+        self.assertEqual(set(self.seen(ann, "ocelot")), {here["id"], secret})
+        self.assertEqual(set(self.seen(boss, "ocelot")), {here["id"], secret})
+        ann.ok("POST", f"/documents/{secret}/share", {"user_ids": [bob_tokens["user"]["id"]], "access": "read"})
+        self.assertEqual(set(self.seen(bob, "ocelot")), {here["id"], secret})
+        key = boss.create("/api-keys", {"name": "tasks", "scopes": ["task:read"]})["key"]
+        only_tasks = self.one.client(key=key)
+        self.assertEqual(self.seen(only_tasks, "ocelot"), [here["id"]])
+        self.status(only_tasks.get("/search?q=ocelot&type=document"), 403, "forbidden")
+        folder = self.one.directory / "search" / there["id"]
+        self.assertTrue(folder.exists())
+        self.status(other.delete(f"/organizations/{there['id']}?confirm=other"), 202)
+        poll("its index is removed", lambda: not folder.exists())
+        self.assertEqual(set(self.seen(boss, "ocelot")), {here["id"], secret})
