@@ -1,8 +1,12 @@
 #include "schemas/document_messages.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace troupe {
+
+std::string document_version_key(std::uint64_t number) { return fmt::format("{:012}", number); }
 
 document_access access_of(const document_caller& caller, const std::string& created_by,
                           document_access organization_access, const std::vector<document_share>& shared_with) {

@@ -16,6 +16,8 @@ namespace troupe {
 inline constexpr std::string_view document_kind = "document";
 /// Versions by zero-padded number.
 inline constexpr std::string_view document_versions_collection = "versions";
+/// The key of a version there.
+std::string document_version_key(std::uint64_t number);
 
 /// In whose name: a person, whatever key it uses, or an agent.
 struct document_caller {

@@ -321,6 +321,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     me.who = std::move(*who);
     me.settings_of = link_settings(me.node->parts(), *me.vault, *me.who);
     me.audit = std::make_unique<audit_desk>(me.node->parts());
+    me.search = std::make_unique<search_desk>(me.node->parts(), std::filesystem::absolute(settings.data) / "search");
     me.refused = std::make_unique<refusals>(me.node->parts());
     if (auto passed = me.pass_audit_on(); !passed) {
         return passed.error();
@@ -339,6 +340,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     };
     if (auto kept = me.node->supervise({"installed", "mcp_installations", keep_installed}); !kept) {
         return kept.error();
+    }
+    const auto follow = [&me](const runtime::part_failed&) {
+        return expected<std::shared_ptr<void>>(std::make_shared<search_follower>(*me.search));
+    };
+    if (auto followed = me.node->supervise({"search", "search_follower", follow}); !followed) {
+        return followed.error();
     }
     if (!settings.board_file.empty()) {
         const auto write_board = [&me](const runtime::part_failed&) {

@@ -26,6 +26,7 @@
 #include "actors/run/chat_routes.hpp"
 #include "actors/run/history_routes.hpp"
 #include "actors/run/run_routes.hpp"
+#include "actors/search/search_routes.hpp"
 #include "actors/secret/secret_routes.hpp"
 #include "actors/system/backup_routes.hpp"
 #include "actors/task/task_routes.hpp"
@@ -94,6 +95,10 @@ std::vector<net::route> application::impl::routes() {
           backup_routes(parts),
           secret_routes(parts, *vault),
           audit_routes(*audit),
+          search_routes(*search, {[this](const net::principal&caller, std::string_view permission) {
+                                      return who->doors->authorize(caller, permission);
+                                  },
+                                  [this](const net::principal&caller) { return document_caller_of(*who, caller); }}),
           identity_routes(*who),
           usage_routes(parts),
           settings_routes(settings_of),

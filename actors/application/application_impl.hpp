@@ -18,6 +18,7 @@
 #include "actors/provider/cassette_player.hpp"
 #include "actors/provider/provider.hpp"
 #include "actors/run/run_performer.hpp"
+#include "actors/search/search_desk.hpp"
 #include "actors/secret/secret_vault.hpp"
 #include "actors/settings/settings_routes.hpp"
 #include "actors/system/system_routes.hpp"
@@ -63,6 +64,7 @@ struct application::impl {
     std::unique_ptr<identity> who;
     settings_parts settings_of;
     std::unique_ptr<audit_desk> audit;
+    std::unique_ptr<search_desk> search;
     std::unique_ptr<refusals> refused;
     std::vector<std::unique_ptr<audit_stream>> audit_streams;
     system_parts system;

@@ -269,6 +269,4 @@ std::uint64_t oldest_document_version(std::uint64_t newest) {
     return newest > document_versions_max ? newest - document_versions_max + 1 : 1;
 }
 
-std::string document_version_key(std::uint64_t number) { return fmt::format("{:012}", number); }
-
 } // namespace troupe::actors

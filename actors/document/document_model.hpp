@@ -117,7 +117,5 @@ struct document_model {
 
 /// The number of the oldest version that is kept, of a document with versions up to `newest`.
 std::uint64_t oldest_document_version(std::uint64_t newest);
-/// The key of a version in its collection.
-std::string document_version_key(std::uint64_t number);
 
 } // namespace troupe::actors

@@ -96,22 +96,6 @@ void apply(message_state& s, const debt_cleared& e, const runtime::event_context
 
 } // namespace
 
-message_document with_overlay(message_document said, const message_overlay& over) {
-    if (over.deleted) {
-        said.content.clear();
-        said.mentions.reset();
-        said.deleted = true;
-    } else if (over.content) {
-        said.content = *over.content;
-        said.mentions = over.mentions;
-    }
-    said.edited_at = over.edited_at;
-    if (!over.reactions.empty()) {
-        said.reactions = over.reactions;
-    }
-    return said;
-}
-
 expected<std::vector<message_model::event>> message_model::decide(const state& s, const command& c,
                                                                   const runtime::context& context) {
     return std::visit(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/common/debts.hpp"
+#include "actors/common/messages.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/task_messages.hpp"
@@ -82,19 +83,6 @@ struct message_state {
 };
 BOOST_DESCRIBE_STRUCT(message_state, (),
                       (id, organization, said, content, mentions, deleted, edited_at, reactions, owed))
-
-/// The stored document: what lies over the message as it was said.
-struct message_overlay {
-    std::optional<std::string> content;
-    std::optional<std::vector<mention>> mentions;
-    std::optional<timestamp> edited_at;
-    bool deleted = false;
-    std::map<std::string, std::vector<std::string>> reactions;
-};
-BOOST_DESCRIBE_STRUCT(message_overlay, (), (content, mentions, edited_at, deleted, reactions))
-
-/// The message as it is now.
-message_document with_overlay(message_document said, const message_overlay& over);
 
 struct message_model {
     static constexpr std::string_view kind = "message";

@@ -1,9 +1,8 @@
 #include "actors/message/message_routes.hpp"
 
 #include "actors/common/members.hpp"
-#include "actors/common/message_ids.hpp"
+#include "actors/common/messages.hpp"
 #include "actors/common/routes.hpp"
-#include "actors/common/stored.hpp"
 #include "actors/message/message_model.hpp"
 #include "net/http/handlers.hpp"
 #include "storage/views.hpp"
@@ -21,7 +20,6 @@ using net::verb;
 const std::string kind{message_model::kind};
 const std::string task_kind = "task";
 const std::string tag = "messages";
-constexpr std::string_view collection = "messages";
 
 problem no_message(std::string_view id) {
     return {code::not_found, "There is no message '" + std::string(id) + "'. See GET /tasks/{id}/messages."};
@@ -29,40 +27,15 @@ problem no_message(std::string_view id) {
 
 // ---- reading
 
-expected<message_document> as_it_is_now(const runtime::services& s, const uuid& organization, message_document said) {
-    const auto over = read_stored<message_overlay>(*s.store, {organization, kind, said.id});
-    if (!over) {
-        return over.error();
-    }
-    return *over ? with_overlay(std::move(said), **over) : std::move(said);
-}
-
 /// As it was said.
 expected<message_document> find_said(const runtime::services& s, const request& r) {
     const auto id = parse_uuid(r.param("id"));
-    const auto place = id ? place_of_message(*id) : std::nullopt;
-    if (!place) {
-        return no_message(r.param("id"));
+    auto found = id ? actors::find_said(*s.store, r.who.organization, *id)
+                    : expected<std::optional<message_document>>(std::nullopt);
+    if (!found) {
+        return found.error();
     }
-    storage::list_query query;
-    query.organization = r.who.organization;
-    query.kind = task_kind;
-    query.filter = place->filter;
-    const auto tasks = storage::read_list(*s.store, query);
-    if (!tasks) {
-        return tasks.error();
-    }
-    for (const auto& task : tasks->items) {
-        auto found = read_stored<message_document>(*s.store, {r.who.organization, task_kind, task.id}, collection,
-                                                   message_key(place->number));
-        if (!found) {
-            return found.error();
-        }
-        if (*found && (*found)->id == *id) {
-            return std::move(**found);
-        }
-    }
-    return no_message(r.param("id"));
+    return *found ? expected<message_document>(std::move(**found)) : no_message(r.param("id"));
 }
 
 /// A page of a task's messages, as they are now.
@@ -78,7 +51,7 @@ void list(const runtime::services& s, const request& r, const responder& respond
     std::vector<std::string> items;
     for (const auto& json : page->items) {
         auto said = from_json<message_document>(json, strictness::stored);
-        auto now = said ? as_it_is_now(s, r.who.organization, std::move(*said)) : said;
+        auto now = said ? as_it_is_now(*s.store, r.who.organization, std::move(*said)) : said;
         if (!now) {
             return respond(net::to_response(now.error(), r));
         }
@@ -95,7 +68,7 @@ void list_of_task(const runtime::services& s, const request& r, const responder&
         const problem none{code::not_found, "There is no task '" + std::string(r.param("id")) + "'."};
         return respond(net::to_response(task ? none : task.error(), r));
     }
-    list(s, r, respond, {r.who.organization, task_kind, *id}, std::string(collection));
+    list(s, r, respond, {r.who.organization, task_kind, *id}, std::string(messages_collection));
 }
 
 void list_replies(const runtime::services& s, const request& r, const responder& respond) {
@@ -108,7 +81,7 @@ void list_replies(const runtime::services& s, const request& r, const responder&
 
 void read_one(const runtime::services& s, const request& r, const responder& respond) {
     auto said = find_said(s, r);
-    const auto now = said ? as_it_is_now(s, r.who.organization, std::move(*said)) : said;
+    const auto now = said ? as_it_is_now(*s.store, r.who.organization, std::move(*said)) : said;
     respond(now ? net::response{.body = to_json(*now)} : net::to_response(now.error(), r));
 }
 

@@ -105,6 +105,32 @@ expected<int> activity(context& c) {
         "Nothing happened that fits.", [&](const auto& all) { return show_activities(c.out_screen(), all, c.now()); });
 }
 
+expected<int> search(context& c) {
+    std::string task;
+    if (const auto word = c.args().value("task")) {
+        auto node = c.node();
+        const auto found = node ? resolve_task(**node, *word) : expected<uuid>(node.error());
+        if (!found) {
+            return found.error();
+        }
+        task = to_string(*found);
+    }
+    return print_list<search_item>(c, "/search",
+                                   {{"q", c.args().text_from(0)},
+                                    {"type", c.args().value_or("type", "")},
+                                    {"status", c.args().value_or("status", "")},
+                                    {"author", c.args().value_or("author", "")},
+                                    {"task", task}},
+                                   "Nothing has these words.",
+                                   [&](const auto& found) { return show_found(c.out_screen(), found, c.now()); });
+}
+
+expected<int> rebuild_search(context& c) {
+    auto node = c.node();
+    return node ? print_done(c, (*node)->post("/search/rebuild", ""), "The index is being made anew.")
+                : expected<int>(node.error());
+}
+
 expected<int> notify_list(context& c) {
     return print_list<notification_document>(
         c, "/notifications", {{"unread", c.args().has("all") ? "" : "true"}},
@@ -170,6 +196,22 @@ std::vector<command> board_commands() {
           .operands_max = any_number},
          "troupe activity --task TASK-017\ntroupe activity moved",
          activity},
+        {"search",
+         "Find tasks, messages, documents and runs by their words.",
+         {.flags = {{"type", "T", "task, message, document or run."},
+                    {"status", "S", "Tasks and runs that are so."},
+                    {"author", "WHO", "As user/ID, key/ID or agent/ID."},
+                    {"task", "TASK", "What belongs to this task."},
+                    limit_flag()},
+          .operands = "WORDS",
+          .operands_max = any_number},
+         "troupe search rounding of sums\ntroupe search '\"negative sums\" -tests round*' --type task",
+         search},
+        {"search-index rebuild",
+         "Make the search index of the organization anew.",
+         {},
+         "troupe search-index rebuild",
+         rebuild_search},
         {"notify list",
          "What you were told and have not read.",
          {.flags = {{"all", "", "Also what you have read."}, limit_flag()}},

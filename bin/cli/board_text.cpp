@@ -146,4 +146,20 @@ std::string show_notifications(const screen& s, const std::vector<notification_d
     return table(s, {{""}, {"WHEN"}, {"KIND"}, {"TITLE", false, true, 20}, {"TEXT", false, true, 10}}, rows);
 }
 
+std::string show_found(const screen& s, const std::vector<search_item>& found, timestamp now) {
+    std::vector<std::vector<cell>> rows;
+    for (const auto& one : found) {
+        std::string snippet;
+        for (const auto& piece : one.snippet) {
+            snippet += piece.text;
+        }
+        rows.push_back({{std::string(detail::enum_name(one.type)), tone::accent},
+                        {one.key.value_or(to_string(one.id)), tone::plain},
+                        {relative_time(one.created_at, now), tone::faint},
+                        {one.title, tone::strong},
+                        {snippet, tone::faint}});
+    }
+    return table(s, {{"TYPE"}, {"WHICH"}, {"MADE"}, {"TITLE", false, true, 20}, {"TEXT", false, true, 20}}, rows);
+}
+
 } // namespace troupe::cli

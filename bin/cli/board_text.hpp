@@ -3,6 +3,7 @@
 #include "bin/cli/terminal.hpp"
 #include "schemas/activity.hpp"
 #include "schemas/notification.hpp"
+#include "schemas/search.hpp"
 #include "schemas/task.hpp"
 
 #include <string>
@@ -16,5 +17,7 @@ std::string show_board(const screen& s, const board_document& board);
 
 std::string show_activities(const screen& s, const std::vector<activity_document>& activities, timestamp now);
 std::string show_notifications(const screen& s, const std::vector<notification_document>& told, timestamp now);
+/// What was found, the best first.
+std::string show_found(const screen& s, const std::vector<search_item>& found, timestamp now);
 
 } // namespace troupe::cli

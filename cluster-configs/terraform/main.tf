@@ -51,7 +51,7 @@ locals {
     "bubblewrap", "ca-certificates", "curl",
     "libboost-url1.81.0", "libbz2-1.0", "libcaf-core0.17",
     "libcmark-gfm-extensions0.29.0.gfm.6", "libcmark-gfm0.29.0.gfm.6", "libfmt9", "libgit2-1.5", "libhpdf-2.3.0", "libjemalloc2", "liblz4-1",
-    "libqrencode4", "libseccomp2", "libsimdjson14", "libsnappy1v5", "libsodium23", "libspdlog1.10", "libssl3", "libstdc++6", "libxml2",
+    "libqrencode4", "libseccomp2", "libsimdjson14", "libsnappy1v5", "libsodium23", "libspdlog1.10", "libssl3", "libstdc++6", "libxml2", "libxapian30",
     "libxxhash0", "libyaml-cpp0.7", "libzstd1", "zlib1g",
   ]
 }

@@ -23,7 +23,7 @@ target_compile_options(troupe_fuzzed PUBLIC -fsanitize=fuzzer-no-link,address,un
 target_compile_definitions(troupe_fuzzed PRIVATE BOOST_REGEX_MAX_STATE_COUNT=100000)
 target_link_libraries(troupe_fuzzed PUBLIC troupe_options OpenSSL::SSL OpenSSL::Crypto simdjson::simdjson RocksDB::rocksdb-shared
                       ZLIB::ZLIB ${XXHASH_LIBRARY} ${GIT2_LIBRARY} ${SODIUM_LIBRARY} yaml-cpp Boost::url LibXml2::LibXml2
-                      ${CMARK_EXTENSIONS_LIBRARY} ${CMARK_LIBRARY})
+                      ${CMARK_EXTENSIONS_LIBRARY} ${CMARK_LIBRARY} ${XAPIAN_LIBRARY})
 
 add_custom_target(fuzz)
 file(GLOB fuzz_targets CONFIGURE_DEPENDS tests/fuzz/*_target.cpp)

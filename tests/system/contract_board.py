@@ -51,6 +51,10 @@ class BoardContract:
             self.drive(name, 404, id="nobody")
         self.working_text()
         self.goals()
+        self.drive("search", 200, query={"q": "rounding", "type": "task"})
+        self.drive("search", 422, query={"q": "\"open"}, lenient=True)
+        self.drive("rebuild_search", 202)
+        self.drive("rebuild_search", 401, key="wrong")
 
     def goals(self):
         goal = self.drive("create_goal", 201, body={"title": "Up", "from_template": "feature"}).json["id"]

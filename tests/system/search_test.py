@@ -1,0 +1,127 @@
+"""Search: tasks, messages, documents and runs are found by their words, by those who may read them, also after a kill."""
+
+import shutil
+from urllib.parse import quote
+
+from tests.system.node import NodeTest, poll
+
+
+class SearchTest(NodeTest):
+    def setUp(self):
+        super().setUp()
+        self.one = self.node("--sandbox", "none").start()
+        self.api = self.one.client()
+
+    def again(self, *, meanwhile=None):
+        self.one.kill9()
+        if meanwhile:
+            meanwhile()
+        self.one.start()
+        self.api = self.one.client()
+
+    def find(self, q, **more):
+        query = "".join(f"&{name}={quote(str(value))}" for name, value in more.items())
+        return self.api.read(f"/search?q={quote(q)}{query}")["items"]
+
+    def ids(self, q, **more):
+        return [item["id"] for item in self.find(q, **more)]
+
+    def found(self, q, *ids, **more):
+        poll(f"{q} finds {ids}", lambda: sorted(self.ids(q, **more)) == sorted(ids))
+
+    def task(self, title, **more):
+        return self.api.create("/tasks", {"title": title, **more})
+
+    def say(self, task, text):
+        return self.api.create(f"/tasks/{task['id']}/messages", {"content": text})
+
+    def test_words_of_tasks_messages_documents_and_runs_are_found_as_they_are_now(self):
+        task = self.task("Fix the rounding of sums", description="Halves go wrong, see the walrus.")
+        said = self.say(task, "The walrus prefers bananas.")
+        document = self.api.create("/documents", {"title": "Notes", "content": "# Walrus\n\nLives in the *sea*."})
+        self.found("walrus", task["id"], said["id"], document["id"])
+        self.found("rounded sum", task["id"])  # in any form
+        self.found('"prefers bananas"', said["id"])
+        self.found('"bananas prefers"')
+        self.found("walrus -bananas", task["id"], document["id"])
+        self.found("banan*", said["id"])
+        self.found("TASK-001", task["id"])
+        self.found("walrus", said["id"], type="message")
+        self.found("walrus", task["id"], status="inbox")
+        self.found("walrus", task["id"], said["id"], task=task["id"])
+        self.found("walrus", until="2020-01-01T00:00:00Z")
+        shown = self.find("walrus", type="document")[0]
+        self.assertEqual((shown["type"], shown["title"], shown["url"]), ("document", "Notes", f"/documents/{document['id']}"))
+        self.assertIn({"text": "Walrus", "match": True}, shown["snippet"])
+        self.status(self.api.put(f"/messages/{said['id']}", {"content": "The seal prefers pears."}), 200)
+        self.found("pears", said["id"])
+        self.found("bananas")
+        self.status(self.api.put(f"/documents/{document['id']}", {"content": "Of otters."}), 200)
+        self.found("otters", document["id"])
+        self.found("sea")
+        self.status(self.api.delete(f"/messages/{said['id']}"), 204)
+        self.found("pears")
+        self.say(task, "Otters again.")
+        self.found("otter", document["id"], *[m["id"] for m in self.api.all(f"/tasks/{task['id']}/messages")][-1:])
+        self.status(self.api.delete(f"/tasks/{task['id']}"), 204)
+        self.found("otter", document["id"])
+        self.status(self.api.delete(f"/documents/{document['id']}"), 204)
+        self.found("otter")
+
+    def test_runs_are_found_by_goal_and_result(self):
+        flags, model = self.script("done", 'rules:\n  - call: [{tool: finish, arguments: {result: "A porcupine."}}]\n')
+        self.one.stop()
+        self.one = self.node("--sandbox", "none", *flags).start()
+        self.api = self.one.client()
+        run = self.api.create("/runs", {"goal": "Which animal has quills?", "model": model})
+        self.found("quills", run["id"], type="run")
+        self.found("porcupine", run["id"], status="succeeded")
+
+    def test_a_title_counts_for_more_and_pages_follow_each_other(self):
+        body = self.task("Something else", description="In the text there is a zebra, once.")
+        title = self.task("The zebra", description="Of another thing that is long enough to weigh.")
+        self.found("zebra", body["id"], title["id"])
+        self.assertEqual(self.ids("zebra"), [title["id"], body["id"]])
+        first = self.api.read("/search?q=zebra&limit=1")
+        rest = self.api.read(f"/search?q=zebra&limit=1&cursor={first['next_cursor']}")
+        self.assertEqual([i["id"] for i in first["items"] + rest["items"]], [title["id"], body["id"]])
+        self.assertIsNone(rest["next_cursor"])
+
+    def test_bad_questions_are_refused_with_the_place(self):
+        for q in ("", "   ", "-only", '"open', "a*b", "ab*", "toolongforit*", "x " * 40, "y" * 1001):
+            reply = self.api.get(f"/search?q={quote(q)}")
+            self.assertIn(reply.status, (400, 422), q)
+        self.assertIn("q, at byte 4", self.api.get("/search?q=abc%22").json["detail"])
+        for more in ("type=user", "since=now", "cursor=zzz", "limit=0"):
+            self.assertIn(self.api.get(f"/search?q=a&{more}").status, (400, 422), more)
+
+    def test_a_kill_loses_nothing_and_a_damaged_or_missing_index_is_made_again(self):
+        kept = self.task("The first giraffe")
+        self.found("giraffe", kept["id"])
+        more = [self.task(f"Giraffe {n}")["id"] for n in range(50)]
+        self.again()
+        self.found("giraffe", kept["id"], *more, limit=200)
+        index = self.one.directory / "search"
+        folder = next(p for p in index.iterdir() if p.is_dir())
+
+        def damage():
+            for file in folder.glob("*.glass"):
+                file.write_bytes(b"\0" * 8192)
+        self.again(meanwhile=damage)
+        self.found("giraffe", kept["id"], *more, limit=200)
+        self.again(meanwhile=lambda: shutil.rmtree(folder))
+        self.found("giraffe", kept["id"], *more, limit=200)
+        self.again(meanwhile=lambda: shutil.rmtree(index))
+        self.found("giraffe", kept["id"], *more, limit=200)
+        self.status(self.api.post("/search/rebuild"), 202)
+        self.found("giraffe", kept["id"], *more, limit=200)
+
+    def test_nothing_of_the_texts_is_on_disk(self):
+        task = self.task("Hippopotamus", description="rhinoceros")
+        self.found("rhinoceros", task["id"])
+        self.one.stop()
+        for file in (self.one.directory / "search").rglob("*"):
+            if file.is_file():
+                kept = file.read_bytes().lower()
+                for word in (b"hippo", b"rhino"):
+                    self.assertNotIn(word, kept, file)
