@@ -335,17 +335,17 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (auto shown = me.node->supervise({"live", "live_figures", show_figures}); !shown) {
         return shown.error();
     }
-    const auto follow = [&me](const runtime::part_failed&) {
-        return expected<std::shared_ptr<void>>(std::make_shared<search_follower>(*me.search));
-    };
-    if (auto followed = me.node->supervise({"search", "search_follower", follow}); !followed) {
-        return followed.error();
-    }
     const auto keep_installed = [&me](const runtime::part_failed&) {
         return expected<std::shared_ptr<void>>(std::make_shared<installation_keeper>(me.node->parts(), *me.mcp));
     };
     if (auto kept = me.node->supervise({"installed", "mcp_installations", keep_installed}); !kept) {
         return kept.error();
+    }
+    const auto follow = [&me](const runtime::part_failed&) {
+        return expected<std::shared_ptr<void>>(std::make_shared<search_follower>(*me.search));
+    };
+    if (auto followed = me.node->supervise({"search", "search_follower", follow}); !followed) {
+        return followed.error();
     }
     if (!settings.board_file.empty()) {
         const auto write_board = [&me](const runtime::part_failed&) {
