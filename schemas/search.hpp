@@ -19,9 +19,9 @@ BOOST_DEFINE_ENUM_CLASS(search_type, task, message, document, run)
 
 inline constexpr std::size_t search_bytes_max = 1000;
 inline constexpr std::size_t search_clauses_max = 32;
-/// Beginnings of words are in the index by themselves, so that no question is slow.
+/// Beginnings of words are in the index by themselves.
 inline constexpr std::size_t search_prefix_min = 3;
-inline constexpr std::size_t search_prefix_max = 8;
+inline constexpr std::size_t search_prefix_max = 16;
 
 enum class clause_kind : std::uint8_t { word, phrase, prefix };
 

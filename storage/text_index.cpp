@@ -2,16 +2,19 @@
 
 #include <xapian.h>
 
+#include <algorithm>
 #include <map>
-#include <set>
+#include <unordered_set>
 
 namespace troupe::storage {
 namespace {
 
 constexpr Xapian::valueno time_slot = 0;
 constexpr Xapian::termcount title_weight = 5;
-constexpr Xapian::termcount gap = 100; ///< No phrase reaches from the title into the body.
-constexpr int tries = 5;               ///< Of a reader that a writer overtook.
+constexpr Xapian::termcount gap = 100;      ///< No phrase reaches from the title into the body.
+constexpr std::size_t known_max = 200'000;  ///< Words of which it is remembered that their beginnings are known.
+constexpr std::size_t beginning_max = 1000; ///< Words that one beginning is looked up as.
+constexpr int tries = 5;                    ///< Of a reader that a writer overtook.
 
 // What a term is, before it is hidden: words as TermGenerator makes them (stems begin with Z), the others with marks
 // that no word has.
@@ -55,7 +58,13 @@ Xapian::TermGenerator make_generator() {
     return out;
 }
 
-/// The beginnings of a word that are asked for with a *.
+/// Whether a word is found by its beginning. Numbers and ids are not: without end they begin alike.
+bool has_beginnings(const std::string& word) {
+    return !word.starts_with('Z') &&
+           std::none_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// The beginnings of a word that may be asked for with a *, and the whole of it.
 template <class Visit>
 void each_prefix(const std::string& word, Visit visit) {
     std::size_t length = 0;
@@ -99,9 +108,14 @@ words words_of(std::string_view text) {
     return out;
 }
 
+/// Out of the maker of a query.
+struct too_many_words {
+    std::string beginning;
+};
+
 class query_maker {
 public:
-    explicit query_maker(const hide_word& hide) : hide_(hide) {}
+    query_maker(const hide_word& hide, const Xapian::Database& database) : hide_(hide), database_(database) {}
 
     [[nodiscard]] Xapian::Query make(const text_query& q) const {
         Xapian::Query out;
@@ -154,7 +168,7 @@ private:
             }
         }
         if (clause.kind == clause_kind::prefix) {
-            return term(prefix_term(lower(clause.text)));
+            return beginning(clause.text);
         }
         if (clause.kind == clause_kind::word && all.size() == 1 && found.stems.size() == 1) {
             return term(found.stems.front());
@@ -166,7 +180,21 @@ private:
                         : Xapian::Query(Xapian::Query::OP_AND, all.begin(), all.end());
     }
 
+    [[nodiscard]] Xapian::Query beginning(const std::string& text) const {
+        const auto known_as = hide_(prefix_term(lower(text)));
+        std::vector<std::string> all;
+        for (auto word = database_.synonyms_begin(known_as); word != database_.synonyms_end(known_as); ++word) {
+            if (all.size() == beginning_max) {
+                throw too_many_words{text};
+            }
+            all.push_back(*word);
+        }
+        return all.empty() ? Xapian::Query::MatchNothing
+                           : Xapian::Query(Xapian::Query::OP_SYNONYM, all.begin(), all.end());
+    }
+
     const hide_word& hide_;
+    const Xapian::Database& database_;
 };
 
 } // namespace
@@ -178,6 +206,19 @@ struct text_index::impl {
     hide_word hide;
     Xapian::WritableDatabase database;
     Xapian::TermGenerator generator = make_generator();
+    std::unordered_set<std::string> known; ///< Words whose beginnings are in the index.
+
+    /// Words are looked up by their beginnings in a list of the index, as what Xapian calls synonyms.
+    void learn(const std::string& word, const std::string& hidden) {
+        if (!has_beginnings(word) || known.contains(word)) {
+            return;
+        }
+        each_prefix(word, [&](std::string_view prefix) { database.add_synonym(hide(prefix_term(prefix)), hidden); });
+        if (known.size() >= known_max) {
+            known.clear();
+        }
+        known.insert(word);
+    }
 
     /// The words as they are, in memory only, then hidden.
     Xapian::Document make(const indexed_text& text) {
@@ -188,7 +229,6 @@ struct text_index::impl {
         generator.increase_termpos(gap);
         generator.index_text(text.body.substr(0, indexed_bytes_max));
         Xapian::Document out;
-        std::set<std::string> prefixes;
         for (auto t = plain.termlist_begin(); t != plain.termlist_end(); ++t) {
             const std::string word = *t;
             const auto hidden = hide(word);
@@ -196,12 +236,7 @@ struct text_index::impl {
             for (auto p = t.positionlist_begin(); p != t.positionlist_end(); ++p) {
                 out.add_posting(hidden, *p, 0);
             }
-            if (!word.starts_with('Z')) {
-                each_prefix(word, [&](std::string_view prefix) { prefixes.emplace(prefix); });
-            }
-        }
-        for (const auto& prefix : prefixes) {
-            out.add_boolean_term(hide(prefix_term(prefix)));
+            learn(word, hidden);
         }
         for (const auto& filter : text.filters) {
             out.add_boolean_term(hide(filter_term(filter)));
@@ -269,7 +304,7 @@ expected<std::vector<text_hit>> search_index(const std::filesystem::path& folder
             try {
                 const Xapian::Database database(folder.string());
                 Xapian::Enquire enquire(database);
-                enquire.set_query(query_maker(hide).make(query));
+                enquire.set_query(query_maker(hide, database).make(query));
                 enquire.set_docid_order(Xapian::Enquire::DESCENDING);
                 const auto found = enquire.get_mset(static_cast<Xapian::doccount>(query.offset),
                                                     static_cast<Xapian::doccount>(query.limit));
@@ -278,6 +313,9 @@ expected<std::vector<text_hit>> search_index(const std::filesystem::path& folder
                     out.push_back({hit.get_document().get_data(), hit.get_weight()});
                 }
                 return out;
+            } catch (const too_many_words& e) {
+                auto what = "too many words begin with " + e.beginning + ": give more of it";
+                return problem{code::invalid_request, "q: " + what, {{"q", what}}};
             } catch (const Xapian::DatabaseModifiedError&) { // two commits meanwhile: from the newest again
                 if (n == tries) {
                     return problem{code::overloaded, "The search index changes too fast; try again."};

@@ -1,5 +1,6 @@
 #include "actors/search/search_desk.hpp"
 
+#include "schemas/base/cipher.hpp"
 #include "storage/sealing.hpp"
 #include "storage/text_index.hpp"
 
@@ -9,7 +10,9 @@
 namespace troupe::actors {
 namespace {
 
-constexpr std::size_t hidden_bytes = 16; ///< Of a hidden word: 64 bits as hex digits.
+/// Of a hidden word, which stands once for each text: 64 bits, so that two words of an organization are hardly ever
+/// one.
+constexpr std::size_t hidden_bytes = 8;
 
 } // namespace
 
@@ -30,8 +33,10 @@ expected<storage::hide_word> search_desk::hiding(const uuid& organization, bool 
     if (services_.store->keys() == nullptr) {
         return storage::hide_word([](std::string_view plain) { return std::string(plain); });
     }
-    return storage::hide_word(
-        [names = std::move(*names)](std::string_view plain) { return names(plain).substr(0, hidden_bytes); });
+    return storage::hide_word([names = std::move(*names)](std::string_view plain) {
+        const auto hidden = from_hex(names(plain));
+        return hidden ? hidden->substr(0, hidden_bytes) : std::string(plain); // without a key: of no text
+    });
 }
 
 void search_desk::ask_rebuild(const uuid& organization) {

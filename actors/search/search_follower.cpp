@@ -33,7 +33,7 @@ BOOST_DESCRIBE_STRUCT(search_position, (), (format, replica, seqs, times))
 
 namespace {
 
-constexpr std::uint32_t format_now = 1; ///< Raised when texts are cut into words another way.
+constexpr std::uint32_t format_now = 3; ///< Raised when texts are cut into words, or words hidden, another way.
 constexpr std::chrono::milliseconds look_every{400};
 constexpr std::chrono::seconds note_every{10};
 constexpr std::size_t lines_max = 2000; ///< Of a shard in one round.

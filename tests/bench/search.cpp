@@ -2,6 +2,7 @@
 // Usage: bench_search [--data DIR] [--tasks N] [--messages N] [--questions N]
 
 #include "actors/search/search_desk.hpp"
+#include "actors/secret/secret_vault.hpp"
 #include "tests/bench/bench.hpp"
 
 #include <chrono>
@@ -110,6 +111,8 @@ void run(const std::filesystem::path& data, std::size_t tasks, std::size_t messa
     runtime::config settings;
     settings.data = (data / "node").string();
     auto& node = open_node(settings);
+    const auto vault = actors::secret_vault::open(node.parts(), settings); // with it words are hidden
+    need(vault);
     actors::search_desk desk(node.parts(), data / "search");
     const auto organization = node.parts().store->who().default_organization;
     const auto hide = desk.hiding(organization, true);

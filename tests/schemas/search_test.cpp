@@ -42,8 +42,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_asked_is_refused_with_its_place) {
     BOOST_TEST(shown("one \"\"") == "q, at byte 5: there is no word");
     BOOST_TEST(shown("one *") == "q, at byte 5: there is no word");
     BOOST_TEST(shown("one t*o") == "q, at byte 5: a * can only end a word");
-    BOOST_TEST(shown("ab*") == "q, at byte 1: before a * there have to be 3 to 8 characters");
-    BOOST_TEST(shown("ninechars*") == "q, at byte 1: before a * there have to be 3 to 8 characters");
+    BOOST_TEST(shown("ab*") == "q, at byte 1: before a * there have to be 3 to 16 characters");
+    BOOST_TEST(shown("seventeenlettersx*") == "q, at byte 1: before a * there have to be 3 to 16 characters");
 }
 
 BOOST_AUTO_TEST_CASE(questions_are_bounded) {

@@ -58,7 +58,9 @@ BOOST_AUTO_TEST_CASE(words_in_any_form_phrases_and_beginnings_are_found) {
     BOOST_TEST(found("toward -\"toward zero\"") == "b");
     BOOST_TEST(found("noth*") == "b");
     BOOST_TEST(found("not*") == "b");
+    BOOST_TEST(found("nothing*") == "b");
     BOOST_TEST(found("nothings*") == "");
+    BOOST_TEST(found("zer* -round*") == "b");
     BOOST_TEST(found("missing") == "");
     BOOST_TEST(found("...") == "");
 }
@@ -72,6 +74,25 @@ BOOST_AUTO_TEST_CASE(words_of_languages_without_blanks_are_found) {
     BOOST_TEST(found("größe") == "b");
     BOOST_TEST(found("GRÖSSE") == "");
     BOOST_TEST(found("grö*") == "b");
+}
+
+BOOST_AUTO_TEST_CASE(a_beginning_of_too_many_words_is_refused_and_numbers_have_none) {
+    std::string body;
+    for (char a = 'a'; a <= 'z'; ++a) {
+        for (char b = 'a'; b <= 'z'; ++b) {
+            body += std::string("abc") + a + b + " abc" + a + b + "x ";
+        }
+    }
+    put("a", "", body + "12345 abc123");
+    BOOST_REQUIRE(index->commit());
+    text_query q;
+    q.clauses = *parse_search("abc*");
+    const auto refused = search_index(place.path / "i", hidden, q);
+    BOOST_REQUIRE(!refused);
+    BOOST_TEST(refused.error().detail == "q: too many words begin with abc: give more of it");
+    BOOST_TEST(found("abcd*") == "a");
+    BOOST_TEST(found("123*") == "");
+    BOOST_TEST(found("12345") == "a");
 }
 
 BOOST_AUTO_TEST_CASE(a_title_counts_for_more_than_a_body) {
