@@ -3,10 +3,11 @@
 import shutil
 from urllib.parse import quote
 
-from tests.system.node import NodeTest, poll
+from tests.system.identity_test import IdentityTest
+from tests.system.node import poll
 
 
-class SearchTest(NodeTest):
+class SearchTest(IdentityTest):
     def setUp(self):
         super().setUp()
         self.one = self.node("--sandbox", "none").start()
@@ -28,6 +29,15 @@ class SearchTest(NodeTest):
 
     def found(self, q, *ids, **more):
         poll(f"{q} finds {ids}", lambda: sorted(self.ids(q, **more)) == sorted(ids))
+
+    def found_again(self, q, *ids):
+        """Also when the index is damaged, which is said until it is made anew."""
+        def same():
+            reply = self.api.get(f"/search?q={quote(q)}&limit=200")
+            if reply.status == 503:
+                return False
+            return sorted(item["id"] for item in self.status(reply, 200).json["items"]) == sorted(ids)
+        poll(f"{q} finds {len(ids)} again", same)
 
     def task(self, title, **more):
         return self.api.create("/tasks", {"title": title, **more})
@@ -108,13 +118,13 @@ class SearchTest(NodeTest):
             for file in folder.glob("*.glass"):
                 file.write_bytes(b"\0" * 8192)
         self.again(meanwhile=damage)
-        self.found("giraffe", kept["id"], *more, limit=200)
+        self.found_again("giraffe", kept["id"], *more)
         self.again(meanwhile=lambda: shutil.rmtree(folder))
-        self.found("giraffe", kept["id"], *more, limit=200)
+        self.found_again("giraffe", kept["id"], *more)
         self.again(meanwhile=lambda: shutil.rmtree(index))
-        self.found("giraffe", kept["id"], *more, limit=200)
+        self.found_again("giraffe", kept["id"], *more)
         self.status(self.api.post("/search/rebuild"), 202)
-        self.found("giraffe", kept["id"], *more, limit=200)
+        self.found_again("giraffe", kept["id"], *more)
 
     def test_nothing_of_the_texts_is_on_disk(self):
         task = self.task("Hippopotamus", description="rhinoceros")
@@ -125,3 +135,32 @@ class SearchTest(NodeTest):
                 kept = file.read_bytes().lower()
                 for word in (b"hippo", b"rhino"):
                     self.assertNotIn(word, kept, file)
+
+    def seen(self, api, q):
+        return [item["id"] for item in api.read(f"/search?q={q}")["items"]]
+
+    def test_others_find_nothing_of_an_organization_and_of_private_documents(self):
+        there = self.organization(self.one, "Other", slug="other")
+        other, _ = self.person(self.one, "olga@example.org", organization="other")
+        ann, ann_tokens = self.person(self.one, "ann@example.org", "member")
+        bob, bob_tokens = self.person(self.one, "bob@example.org", "member")
+        boss, _ = self.person(self.one, "boss@example.org", "admin")
+        here = self.task("An ocelot")
+        theirs = other.create("/tasks", {"title": "An ocelot of theirs"})
+        secret = ann.create("/documents", {"title": "Ocelot", "content": "hush", "visibility": "private"})["id"]
+        self.found("ocelot", here["id"], secret)
+        poll("the other one is found", lambda: self.seen(other, "ocelot") == [theirs["id"]])
+        self.assertEqual(self.seen(bob, "ocelot"), [here["id"]])
+        self.assertEqual(set(self.seen(ann, "ocelot")), {here["id"], secret})
+        self.assertEqual(set(self.seen(boss, "ocelot")), {here["id"], secret})
+        ann.ok("POST", f"/documents/{secret}/share", {"user_ids": [bob_tokens["user"]["id"]], "access": "read"})
+        self.assertEqual(set(self.seen(bob, "ocelot")), {here["id"], secret})
+        key = boss.create("/api-keys", {"name": "tasks", "scopes": ["task:read"]})["key"]
+        only_tasks = self.one.client(key=key)
+        self.assertEqual(self.seen(only_tasks, "ocelot"), [here["id"]])
+        self.status(only_tasks.get("/search?q=ocelot&type=document"), 403, "forbidden")
+        folder = self.one.directory / "search" / there["id"]
+        self.assertTrue(folder.exists())
+        self.status(other.delete(f"/organizations/{there['id']}?confirm=other"), 202)
+        poll("its index is removed", lambda: not folder.exists())
+        self.assertEqual(set(self.seen(boss, "ocelot")), {here["id"], secret})
