@@ -49,8 +49,11 @@ struct mcp_tool_document {
     json::raw input_schema;
     std::optional<json::raw> output_schema;
     std::optional<json::raw> annotations; ///< What the server says of it; nobody relies on it.
+    /// It says something else of itself than when it was accepted: agents do not see it, and nobody calls it.
+    std::optional<bool> changed = {};
 };
-BOOST_DESCRIBE_STRUCT(mcp_tool_document, (), (id, server, name, description, input_schema, output_schema, annotations))
+BOOST_DESCRIBE_STRUCT(mcp_tool_document, (),
+                      (id, server, name, description, input_schema, output_schema, annotations, changed))
 
 /// POST /mcp/tools/{id}/execute
 struct execute_mcp_tool_body {

@@ -118,7 +118,7 @@ bool is_idempotent(const runtime::mcp_server& s, const std::string& tool) {
 } // namespace
 
 mcp_hub::mcp_hub(std::vector<runtime::mcp_server> servers, const mcp_parts& parts, const uuid& organization)
-    : organization_(organization), parts_(parts), publish_(parts.publish) {
+    : organization_(organization), parts_(parts), publish_(parts.publish), pins_(parts.folder / ".tools.json") {
     for (auto& settings : servers) {
         auto name = settings.name;
         configured_.push_back(name);
@@ -216,7 +216,11 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
     std::vector<custom_tool> offered;
     for (const auto& declared : found) {
         mine.tools.push_back({free_id(settings.name, declared.name, mine.tools), server, declared});
-        const auto& tool = mine.tools.back();
+        auto& tool = mine.tools.back();
+        tool.changed = is_changed(tool);
+        if (tool.changed) {
+            continue; // what it says now comes before no model
+        }
         custom_tool out;
         out.name = tool.id;
         out.description = declared.description.value_or(declared.title.value_or(declared.name));
@@ -227,7 +231,7 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
         out.check = [declared](std::string_view arguments) {
             return check_arguments(declared, or_empty_object(arguments));
         };
-        out.perform = [this, tool](std::string_view arguments, const tool_environment& where) {
+        out.perform = [this, tool = mine.tools.back()](std::string_view arguments, const tool_environment& where) {
             return where.run.organization == organization_ || where.run.id.is_nil()
                        ? shown(execute(tool.id, arguments, where.stop, shown_live(where)), tool)
                        : refuse(problem{code::not_found, "there is no such tool here"});
@@ -237,12 +241,49 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
     if (server->has_resources()) {
         offered.push_back(resource_tool(server, free_id(settings.name, "read_resource", mine.tools), organization_));
     }
+    keep_pins();
     auto added = add_tools(std::move(offered));
     if (added) {
         mine.in_table = std::move(*added);
     } else {
         log_for("mcp").error("the tools of {} cannot be offered: {}", settings.name, added.error().detail);
     }
+}
+
+bool mcp_hub::is_changed(const mcp_tool& tool) {
+    if (pins_.is_known(tool.id, tool.declared)) {
+        return false;
+    }
+    log_for("mcp").warn(
+        "{}: the tool {} says something else of itself than when it was accepted. Look at it, then: troupe "
+        "mcp accept {}",
+        tool.server->settings().name, tool.declared.name, tool.id);
+    return true;
+}
+
+void mcp_hub::keep_pins() {
+    if (const auto kept = pins_.save(); !kept) {
+        log_for("mcp").error("what tools say of themselves cannot be noted: {}", kept.error().detail);
+    }
+}
+
+expected<mcp_tool> mcp_hub::accept(std::string_view id) {
+    const auto all = tools();
+    const auto found = std::ranges::find(all, id, &mcp_tool::id);
+    if (found == all.end()) {
+        return problem{code::not_found, fmt::format("There is no MCP tool \"{}\". See GET /mcp/tools.", id)};
+    }
+    {
+        const std::scoped_lock lock(mutex_);
+        pins_.accept(found->id, found->declared);
+        if (auto kept = pins_.save(); !kept) {
+            return kept.error();
+        }
+    }
+    offer_tools(found->server, found->server->list<mcp::tool>());
+    auto now = *found;
+    now.changed = false;
+    return now;
 }
 
 std::vector<mcp_tool> mcp_hub::tools() const {
@@ -270,6 +311,13 @@ expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_
     const auto found = std::ranges::find(all, id, &mcp_tool::id);
     if (found == all.end()) {
         return problem{code::not_found, fmt::format("There is no MCP tool \"{}\". See GET /mcp/tools.", id)};
+    }
+    if (found->changed) {
+        return problem{
+            code::conflict,
+            fmt::format("The tool {} says something else of itself than when it was accepted. Look at it with "
+                        "GET /mcp/tools; POST /mcp/tools/{}/accept accepts it.",
+                        id, id)};
     }
     const auto arguments = or_empty_object(given);
     if (auto good = check_arguments(found->declared, arguments); !good) {

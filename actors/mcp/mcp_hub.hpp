@@ -2,6 +2,7 @@
 
 #include "actors/mcp/mcp_calls.hpp"
 #include "actors/mcp/mcp_desk.hpp"
+#include "actors/mcp/mcp_pins.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/ids.hpp"
 
@@ -21,6 +22,7 @@ struct mcp_tool {
     std::string id; ///< mcp_SERVER_TOOL, as a-z, 0-9 and _, at most 64.
     std::shared_ptr<mcp_desk> server;
     net::mcp::tool declared;
+    bool changed = false; ///< It says something else of itself than when it was accepted: nobody calls it.
 };
 
 /// All servers of a node, and their tools in the table of tools (actors/tool). They are the default organization's:
@@ -45,6 +47,8 @@ public:
     std::function<void(runtime::nudged_part)> adopt;
     std::function<void(std::string id)> release;
     [[nodiscard]] std::vector<mcp_tool> tools() const;
+    /// A person has looked at what a tool says of itself now. `not_found`, and what keeps it from being noted.
+    expected<mcp_tool> accept(std::string_view id);
     [[nodiscard]] std::vector<mcp_usage_document> usage() const;
 
     /// Calls a tool. Arguments are held against its schema before they leave, what is structured against that of its
@@ -76,6 +80,9 @@ private:
     };
 
     void offer_tools(const std::shared_ptr<mcp_desk>& server, const std::vector<net::mcp::tool>& found);
+    /// Whether it is as it was accepted; under the mutex.
+    [[nodiscard]] bool is_changed(const mcp_tool& tool);
+    void keep_pins();
     [[nodiscard]] std::string free_id(std::string_view server, std::string_view tool,
                                       const std::vector<mcp_tool>& taken) const;
 
@@ -89,6 +96,7 @@ private:
     desks servers_;
     std::map<std::string, std::string> actors_; ///< Of servers that came later, by name: ids that never come again.
     std::uint64_t adopted_ = 0;
+    mcp_pins pins_;
     std::map<std::string, offer> offers_;    ///< By server.
     std::map<std::string, figures> figures_; ///< By tool.
 };

@@ -66,13 +66,31 @@ void execute(mcp_hub& hub, const request& r, const responder& respond) {
     respond(done ? response{.body = to_json(*done)} : net::to_response(done.error(), r));
 }
 
+mcp_tool_document shown(const mcp_tool& t) {
+    return {t.id,
+            t.server->settings().name,
+            t.declared.name,
+            t.declared.description.value_or(""),
+            t.declared.inputSchema,
+            t.declared.outputSchema,
+            t.declared.annotations,
+            t.changed ? std::optional(true) : std::nullopt};
+}
+
 std::vector<mcp_tool_document> shown(const std::vector<mcp_tool>& tools) {
     std::vector<mcp_tool_document> out;
     for (const auto& t : tools) {
-        out.push_back({t.id, t.server->settings().name, t.declared.name, t.declared.description.value_or(""),
-                       t.declared.inputSchema, t.declared.outputSchema, t.declared.annotations});
+        out.push_back(shown(t));
     }
     return out;
+}
+
+void accept(mcp_hub& hub, const request& r, const responder& respond) {
+    const auto done =
+        sees(hub, r)
+            ? hub.accept(r.param("id"))
+            : expected<mcp_tool>(problem{code::not_found, fmt::format("There is no MCP tool \"{}\".", r.param("id"))});
+    respond(done ? response{.body = to_json(shown(*done))} : net::to_response(done.error(), r));
 }
 
 std::vector<mcp_server_document> servers_of(const mcp_hub& hub) {
@@ -159,6 +177,16 @@ std::vector<net::route> mcp_routes(mcp_hub& hub) {
              .reply = net::reply_of<mcp_result_document>("mcp_result"),
              .errors = {code::not_found, code::conflict, code::tool_arguments_invalid, code::tool_failed},
              .run = [&hub](const request& r, const responder& respond) { execute(hub, r, respond); },
+             .blocks = always},
+            {.verb = verb::post,
+             .path = "/mcp/tools/{id}/accept",
+             .operation = "accept_mcp_tool",
+             .summary = "Accepts what a tool says of itself now, after somebody has looked at it: agents see it again.",
+             .tag = tag,
+             .permission = "system:admin",
+             .reply = net::reply_of<mcp_tool_document>("mcp_tool"),
+             .errors = {code::not_found},
+             .run = [&hub](const request& r, const responder& respond) { accept(hub, r, respond); },
              .blocks = always},
             {.verb = verb::get,
              .path = "/mcp/usage",

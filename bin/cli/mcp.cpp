@@ -124,11 +124,25 @@ expected<int> mcp_tools(context& c) {
         std::vector<std::vector<cell>> rows;
         for (const auto& t : list.items) {
             if (wanted.empty() || t.server == wanted) {
-                rows.push_back({{t.id, tone::accent}, {t.server}, {t.description, tone::faint}});
+                rows.push_back({{t.id, tone::accent},
+                                {t.server},
+                                {t.changed ? "changed" : "", tone::warn},
+                                {t.description, tone::faint}});
             }
         }
         return rows.empty() ? std::string("There is no tool.\n")
-                            : table(c.out_screen(), {{"TOOL"}, {"SERVER"}, {"WHAT", false, true, 24}}, rows);
+                            : table(c.out_screen(), {{"TOOL"}, {"SERVER"}, {""}, {"WHAT", false, true, 24}}, rows);
+    });
+}
+
+expected<int> mcp_accept(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto path = "/mcp/tools/" + encode_segment(c.args().operand(0)) + "/accept";
+    return print_document<mcp_tool_document>(c, (*node)->post(path, ""), [](const auto& t) {
+        return fmt::format("{} is accepted as it is now: {}\n", clean_line(t.id), clean_line(t.description));
     });
 }
 
@@ -212,6 +226,11 @@ std::vector<command> mcp_commands() {
              {.operands = "[SERVER]", .operands_max = 1},
              "troupe mcp tools files",
              mcp_tools},
+            {"mcp accept",
+             "Accept what a tool says of itself now: it changed since it was first seen, and agents do not see it.",
+             {.operands = "TOOL", .operands_min = 1, .operands_max = 1},
+             "troupe mcp accept mcp_files_read",
+             mcp_accept},
             {"mcp call",
              "Call a tool with arguments as JSON.",
              {.operands = "TOOL [JSON]", .operands_min = 1, .operands_max = any_number},

@@ -9,15 +9,19 @@ Usage: board.py [--build DIR] [--data DIR] [--tasks N] [--seconds N]     (bin/be
   move           POST /tasks/{id}/status: within a column, in front of another task
   message        POST /tasks/{id}/messages; message_mention: with an @name in it
   activities     GET /activities, the newest 50 of all that happened
+  search         GET /search over all tasks: a rare word, a common one, and a phrase; once the index has all of them
+  heartbeats     N agents of --agents whose heartbeat is due every 30 s: what the node's processor does in a minute
 """
 
 import argparse
+import http.client
 import json
 import pathlib
 import shutil
 import tempfile
+import time
 
-from run import Failed, Node, drive, say
+from run import Failed, Meter, Node, drive, emit, resident_mb, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -37,12 +41,43 @@ def fill(node, folder, count, seconds):
     return made, [task["id"] for task in json.loads(text)["items"]]
 
 
+def searches(node, folder, seconds, count):
+    began = time.monotonic()
+    last = f"/api/v1/search?q=%22Task+{count - 1}%22"
+    while True:  # the index follows the journal
+        status, text = node.ask("GET", "/api/v1/search?q=last")
+        if status == 200 and json.loads(text)["items"]:
+            break
+        time.sleep(0.2)
+    say(f"the index has all after {time.monotonic() - began:.1f} s more")
+    for words, path in (("rare", "/api/v1/search?q=last"), ("common", "/api/v1/search?q=task"), ("phrase", last)):
+        drive("search", node, folder, "GET", [path], 1, seconds, words=words, tasks=count)
+
+
+def heartbeats(node, agents, interval_ms=30_000):
+    kept = http.client.HTTPConnection(node.host, timeout=30)
+    for n in range(agents):
+        body = json.dumps({"name": f"a{n}", "heartbeat": {"interval_ms": interval_ms}})
+        status, text = node.ask("POST", "/api/v1/agents", body, kept)
+        if status != 201:
+            raise Failed(f"POST /agents answered {status}: {text[:300]!r}")
+    say(f"{agents} agents")
+    time.sleep(interval_ms / 1000)  # all have begun
+    meter = Meter(node.pid)
+    time.sleep(2 * interval_ms / 1000)
+    took = time.monotonic() - meter.began
+    emit("heartbeats", agents=agents, interval_ms=interval_ms, processor_percent=round(100 * meter.process_s() / took, 1),
+         rss_mb=resident_mb(node.pid), foreign_cores=meter.foreign_cores())
+    kept.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent.parent / "build" / "release")
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--agents", type=int, default=10_000)
     options = parser.parse_args()
     folder = options.data or pathlib.Path(tempfile.mkdtemp(prefix="troupe-bench-"))
     try:
@@ -63,8 +98,11 @@ def main():
             run("move", "POST", [p + "/status" for p in paths[1:]], 16,
                 json.dumps({"status": "inbox", "before": ids[0]}))
             run("message", "POST", [p + "/messages" for p in paths], 64, json.dumps({"content": "x" * 200}))
+            searches(node, folder, options.seconds, count)
             run("message_mention", "POST", [p + "/messages" for p in paths], 64,
                 json.dumps({"content": "Look, @scout: " + "x" * 186}))
+        with Node(options.build / "troupe", folder / "agents") as node:
+            heartbeats(node, options.agents)
     finally:
         if not options.data:
             shutil.rmtree(folder, ignore_errors=True)

@@ -87,6 +87,8 @@ class RunHistoryContract(McpServerContract):
         self.drive("execute_mcp_tool", 200, id="mcp_small_add", body={"arguments": {"a": 1, "b": 2}})
         self.drive("execute_mcp_tool", 422, id="mcp_small_add", body={"arguments": {"a": 1}})
         self.drive("execute_mcp_tool", 404, id="mcp_small_none", body={"arguments": {}})
+        self.drive("accept_mcp_tool", 200, id="mcp_small_add")
+        self.drive("accept_mcp_tool", 404, id="mcp_small_none")
         self.offered()
         self.catalogue()
         self.cancelled()

@@ -54,6 +54,37 @@ class McpNode(NodeTest):
         return found
 
 
+class ChangedTools(McpNode):
+    def test_a_tool_that_says_something_else_is_nobodys_before_it_is_accepted(self):
+        self.begin(("small", [], {}), script=[{"when": {"tools_available": ["mcp_small_add"]}, "say": "I have it."}, {"say": "I have it not."}])
+        self.wait_tools(6)
+        folder = self.folder / "data" / "mcp" / "small"
+
+        def changed():
+            return [t["id"] for t in self.api.read("/mcp/tools")["items"] if t.get("changed")]
+
+        def has():
+            run = self.api.create("/runs", {"goal": "x", "model": self.model})["id"]
+            return poll("it ends", lambda: self.api.read(f"/runs/{run}").get("result"))
+        self.assertEqual((changed(), has()), ([], "I have it."))
+        (folder / "other").write_text("")
+        self.status(self.api.post("/mcp/servers/small/restart"), 200)
+        poll("it is noticed", lambda: changed() == ["mcp_small_add"])
+        self.assertIn("accept", self.run_tool("mcp_small_add", 409, a=1, b=2)["detail"])
+        self.assertEqual(has(), "I have it not.")
+        self.run_tool("mcp_small_env", name="X")  # the others are as they were
+        self.one.kill9()
+        self.one.start()
+        self.api = self.one.client()
+        poll("it is remembered", lambda: changed() == ["mcp_small_add"])
+        self.assertIn("changed", self.one.cli("mcp", "tools").stdout)
+        accepted = self.one.cli("mcp", "accept", "mcp_small_add")
+        self.assertEqual(accepted.returncode, 0, accepted)
+        self.assertEqual((changed(), has()), ([], "I have it."))
+        self.assertEqual(self.run_tool("mcp_small_add", a=1, b=2)["content"][0]["text"], "3")
+        self.status(self.api.post("/mcp/tools/unknown/accept"), 404)
+
+
 class McpClient(McpNode):
     def test_both_eras_give_their_tools(self):
         self.begin(("small", [], {"environment": {"WORD": "hello"}}), ("modern", ["--modern"], {}))
