@@ -156,29 +156,30 @@ void search(search_desk& desk, const search_callers& callers, const request& r, 
 
 std::vector<net::route> search_routes(search_desk& desk, search_callers callers) {
     const auto shared = std::make_shared<const search_callers>(std::move(callers));
-    return {{.verb = verb::get,
-             .path = "/search",
-             .operation = "search",
-             .summary = "Finds tasks, messages, documents and runs by their words, the best first. What was changed is "
-                        "found within a second.",
-             .tag = tag,
-             .permission = "task:read",
-             .query = parameters(),
-             .reply = page_of<search_item>("search_result"),
-             .errors = {code::unavailable, code::overloaded},
-             .run = [&desk, shared](const request& r, const responder& respond) { search(desk, *shared, r, respond); },
-             .blocks = [] { return true; }},
-            {.verb = verb::post,
-             .path = "/search/rebuild",
-             .operation = "rebuild_search",
-             .summary = "Makes the organization's search index anew; meanwhile less is found.",
-             .tag = tag,
-             .permission = "organization:write",
-             .success = 202,
-             .run = [&desk](const request& r, const responder& respond) {
-                 desk.ask_rebuild(r.who.organization);
-                 respond({.status = 202});
-             }}};
+    return {
+        {.verb = verb::get,
+         .path = "/search",
+         .operation = "search",
+         .summary = "Finds tasks, messages, documents and runs by their words, the best first. What was changed is "
+                    "found within a second.",
+         .tag = tag,
+         .permission = "task:read",
+         .query = parameters(),
+         .reply = page_of<search_item>("search_result"),
+         .errors = {code::unavailable, code::overloaded},
+         .run = [&desk, shared](const request& r, const responder& respond) { search(desk, *shared, r, respond); },
+         .blocks = [] { return true; }},
+        {.verb = verb::post,
+         .path = "/search/rebuild",
+         .operation = "rebuild_search",
+         .summary = "Makes the organization's search index anew, at the node that is asked; meanwhile less is found.",
+         .tag = tag,
+         .permission = "organization:write",
+         .success = 202,
+         .run = [&desk](const request& r, const responder& respond) {
+             desk.ask_rebuild(r.who.organization);
+             respond({.status = 202});
+         }}};
 }
 
 } // namespace troupe::actors
