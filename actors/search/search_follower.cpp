@@ -18,7 +18,8 @@
 #include <thread>
 #include <utility>
 
-// It follows the audit log, which names every record and is never cut before it was written. What is noted of how far
+// It follows the audit log, which names every record and is never cut; what a checkpoint of another node brings has its
+// lines, too. What is noted of how far
 // it came is never ahead of the indexes: after a kill some entities are put once more, and a text that is put twice is
 // there once.
 
@@ -365,10 +366,6 @@ struct search_follower::impl {
         for (bool more = true; more && !stop.stop_requested();) {
             std::set<entity_address> changed_ones;
             const auto read = read_lines(changed_ones);
-            if (!read && read.error().code == code::not_found) {
-                log_for("search").warn("{}; the search indexes are made anew", read.error().detail);
-                return start_anew(stop);
-            }
             auto done = read ? expected<void>() : expected<void>(read.error());
             for (auto one = changed_ones.begin(); done && one != changed_ones.end(); ++one) {
                 done = follow(*one, stop);
@@ -382,7 +379,7 @@ struct search_follower::impl {
         return note(false);
     }
 
-    /// True: there may be more. `not_found` when lines are missing that nobody has followed.
+    /// True: there may be more.
     expected<bool> read_lines(std::set<entity_address>& out) {
         bool more = false;
         for (std::uint32_t shard = 0; shard < positions.size(); ++shard) {
@@ -396,11 +393,6 @@ struct search_follower::impl {
             }
             more = more || lines->size() == lines_max;
             for (const auto& line : *lines) {
-                if (line.seq != at.seq + 1) {
-                    return problem{code::not_found, "shard " + std::to_string(shard) +
-                                                        ": the audit log has no line of record " +
-                                                        std::to_string(at.seq + 1)};
-                }
                 at = {line.seq, line.time};
                 moved = true;
                 if (std::ranges::find(kinds, line.entity.kind) != std::end(kinds)) {

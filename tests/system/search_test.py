@@ -3,6 +3,7 @@
 import shutil
 from urllib.parse import quote
 
+from tests.system.cluster import ClusterTest
 from tests.system.identity_test import IdentityTest
 from tests.system.node import poll
 
@@ -164,3 +165,20 @@ class SearchTest(IdentityTest):
         self.status(other.delete(f"/organizations/{there['id']}?confirm=other"), 202)
         poll("its index is removed", lambda: not folder.exists())
         self.assertEqual(set(self.seen(boss, "ocelot")), {here["id"], secret})
+
+
+class SearchInClusterTest(ClusterTest):
+    def test_every_node_finds_what_any_was_told_also_when_it_was_dead_meanwhile(self):
+        nodes = self.start_all()
+        ids = [nodes[n % 3].client().create("/tasks", {"title": f"Pelican {n}"})["id"] for n in range(6)]
+
+        def all_found(node, count):
+            found = [i["id"] for i in node.client().read("/search?q=pelican&limit=200")["items"]]
+            return sorted(found) == sorted(ids) and len(found) == count
+        for node in nodes:
+            poll(f"{node.name} finds all", lambda node=node: all_found(node, 6))
+        nodes[2].kill9()
+        ids += [nodes[n % 2].client().create("/tasks", {"title": f"Pelican {n}"})["id"] for n in range(6, 12)]
+        nodes[2].start()
+        for node in nodes:
+            poll(f"{node.name} finds all", lambda node=node: all_found(node, 12))
