@@ -139,6 +139,8 @@ struct mcp_installation_document {
     std::string created_by;
     timestamp created_at;
     timestamp updated_at;
+    static constexpr field_rule rules[] = {
+        {.name = "values", .doc = "What it takes, by name.", .example = R"({"API_KEY":"secret:WEATHER"})"}};
 };
 BOOST_DESCRIBE_STRUCT(mcp_installation_document, (),
                       (id, name, version, status, enabled, package, values, idempotent, network, command,
