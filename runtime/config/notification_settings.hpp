@@ -19,7 +19,7 @@ struct notification_settings {
     std::string smtp_user;
     std::string smtp_password; ///< Or "secret:NAME", a secret of the default organization.
     std::string smtp_ca_file;
-    fetch_policy webhook_allow; ///< Off: no webhooks.
+    fetch_policy webhook_allow;      ///< Off: no webhooks.
     std::filesystem::path templates; ///< Empty: the built-in ones.
     std::int64_t batch_ms = 60'000;
     std::int64_t retry_ms = 30'000; ///< Before the second attempt; then twice as long each time.
