@@ -192,6 +192,17 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return me.vault->reveal(me.node->parts().store->who().default_organization, name);
     };
     me.node = std::move(*node);
+    const node_secrets own_secrets{[&me](std::string_view name) { return me.vault->reveal(system_organization, name); },
+                                   [&me](std::string_view name, std::string_view value) {
+                                       return me.vault->keep(system_organization, name, value);
+                                   },
+                                   *secrets};
+    auto notifications = notification_desk::open(settings, *me.node->parts().store,
+                                                 {own_secrets.reveal, own_secrets.keep, own_secrets.configured});
+    if (!notifications) {
+        return notifications.error();
+    }
+    me.notifications = std::move(*notifications);
     me.key = std::move(*key);
     me.own_routes = std::move(own.routes);
     me.own_tools = std::move(*tools);
@@ -281,7 +292,8 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         entity_kinds({std::move(perform), make_keyring_performer(*me.vault, parts), make_compliance_performer(parts),
                       make_erasure_performer({&parts, me.workspaces.get(), commands}), make_task_performer(parts),
                       make_goal_performer(parts),
-                      make_installation_performer(*me.free_sandbox, std::filesystem::absolute(settings.data) / "mcp")}),
+                      make_installation_performer(*me.free_sandbox, std::filesystem::absolute(settings.data) / "mcp"),
+                      make_inbox_performer(*me.notifications)}),
         std::move(own.kinds));
     if (auto prepared = kinds ? prepare_contents(parts, *kinds) : kinds.error(); !prepared) {
         return prepared.error();
@@ -309,11 +321,9 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
         return reached.error();
     }
     me.vault->rewrap_after_start();
-    const node_secrets own_secrets{[&me](std::string_view name) { return me.vault->reveal(system_organization, name); },
-                                   [&me](std::string_view name, std::string_view value) {
-                                       return me.vault->keep(system_organization, name, value);
-                                   },
-                                   *secrets};
+    if (auto prepared = me.notifications->prepare(); !prepared) {
+        return prepared.error();
+    }
     auto who = identity::open(me.node->parts(), own_secrets, *me.key);
     if (!who) {
         return who.error();

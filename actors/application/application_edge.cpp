@@ -81,7 +81,7 @@ std::vector<net::route> application::impl::routes() {
           goal_routes(parts),
           message_routes(parts),
           activity_routes(parts),
-          notification_routes(parts),
+          notification_routes(parts, *notifications),
           memory_routes(parts),
           document_routes(parts, [this](const net::principal&caller) { return document_caller_of(*who, caller); }),
           project_routes(parts),

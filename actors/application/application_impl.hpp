@@ -14,6 +14,7 @@
 #include "actors/mcp/mcp_hub.hpp"
 #include "actors/mcp/mcp_registries.hpp"
 #include "actors/mcp_server/mcp_service.hpp"
+#include "actors/notification/notification_desk.hpp"
 #include "actors/project/project_workspaces.hpp"
 #include "actors/provider/cassette_player.hpp"
 #include "actors/provider/provider.hpp"
@@ -61,6 +62,7 @@ struct application::impl {
     std::unique_ptr<project_workspaces> workspaces;
     std::optional<admin_key> key;
     std::unique_ptr<secret_vault> vault;
+    std::unique_ptr<notification_desk> notifications;
     std::unique_ptr<identity> who;
     settings_parts settings_of;
     std::unique_ptr<audit_desk> audit;

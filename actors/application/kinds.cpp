@@ -15,7 +15,6 @@
 #include "actors/memory/memory_model.hpp"
 #include "actors/message/message_model.hpp"
 #include "actors/name/name_model.hpp"
-#include "actors/notification/inbox_model.hpp"
 #include "actors/project/project_model.hpp"
 #include "actors/secret/payload_keys.hpp"
 #include "actors/secret/secret_model.hpp"
@@ -37,7 +36,7 @@ runtime::kind_registry entity_kinds(kind_performers perform) {
     add(runtime::make_kind<goal_model>(std::move(perform.goal)));
     add(runtime::make_kind<installation_model>(std::move(perform.installation)));
     add(runtime::make_kind<message_model>());
-    add(runtime::make_kind<inbox_model>());
+    add(runtime::make_kind<inbox_model>(std::move(perform.inbox)));
     add(runtime::make_kind<memory_model>());
     add(runtime::make_kind<document_model>());
     add(runtime::make_kind<project_model>());

@@ -4,6 +4,7 @@
 #include "actors/erasure/erasure_model.hpp"
 #include "actors/goal/goal_model.hpp"
 #include "actors/mcp/installation_model.hpp"
+#include "actors/notification/inbox_model.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/secret/keyring_model.hpp"
 #include "actors/task/task_model.hpp"
@@ -21,6 +22,7 @@ struct kind_performers {
     runtime::performer_of<task_model> task = {};
     runtime::performer_of<goal_model> goal = {};
     runtime::performer_of<installation_model> installation = {};
+    runtime::performer_of<inbox_model> inbox = {};
 };
 
 /// Every entity kind of the product.

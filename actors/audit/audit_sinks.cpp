@@ -1,7 +1,8 @@
 #include "actors/audit/audit_stream.hpp"
+
+#include "actors/common/webhook.hpp"
 #include "net/client/http_client.hpp"
 #include "net/client/syslog.hpp"
-#include "schemas/base/cipher.hpp"
 
 #include <utility>
 
@@ -84,11 +85,6 @@ std::string passed_json(const passed_line& line) {
     out.insert(1, "\"organization_id\":" + json::quoted(to_string(line.organization_id)) +
                       ",\"shard\":" + std::to_string(line.shard) + ",");
     return out;
-}
-
-std::string webhook_signature(std::string_view secret, std::int64_t seconds, std::string_view body) {
-    const auto mac = hmac_sha256(secret, std::to_string(seconds) + "." + std::string(body));
-    return "t=" + std::to_string(seconds) + ",v1=" + to_hex({reinterpret_cast<const char*>(mac.data()), mac.size()});
 }
 
 std::string to_syslog(const passed_line& line, std::string_view host) {

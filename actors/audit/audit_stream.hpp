@@ -33,7 +33,7 @@ public:
 };
 
 /// POSTs {"lines": […]} to an http(s) URL. Any 2xx takes them. With a secret the header `Troupe-Signature` is
-/// "t=SECONDS,v1=HEX", HEX the HMAC-SHA-256 of "SECONDS.BODY" under it.
+/// as `webhook_signature` makes it.
 std::unique_ptr<audit_sink> make_webhook_sink(std::string url, std::function<expected<std::string>()> secret);
 
 /// To a syslog server (net/client/syslog.hpp): a message a line, JSON its text. What the network loses after it was
@@ -42,8 +42,6 @@ expected<std::unique_ptr<audit_sink>> make_syslog_sink(const std::string& place)
 
 /// JSON of a line: the entry with its organization and shard.
 std::string passed_json(const passed_line& line);
-/// "t=…,v1=…"
-std::string webhook_signature(std::string_view secret, std::int64_t seconds, std::string_view body);
 /// An RFC 5424 message of that host.
 std::string to_syslog(const passed_line& line, std::string_view host);
 

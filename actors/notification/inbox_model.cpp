@@ -120,7 +120,7 @@ decision_result decide(const inbox_state& s, const delivery_due& c, const runtim
     close_mail();
     for (const auto& p : s.parcels) {
         if (p.status == parcel_status::waiting && p.at <= now) {
-            out.emplace_back(attempt_begun{p.id, false});
+            out.emplace_back(parcel_resumed{p.id, false});
         }
     }
     return out;
@@ -132,7 +132,7 @@ bool is_urgent(const inbox_state& s, const parcel& p) {
     });
 }
 
-decision_result decide(const inbox_state& s, const note_attempt& c, const runtime::context& context) {
+decision_result decide(const inbox_state& s, const note_parcel& c, const runtime::context& context) {
     const auto* p = find_parcel(s, c.id);
     if (p == nullptr || p->status != parcel_status::due || p->attempts != c.attempt) {
         return events{};
@@ -149,7 +149,7 @@ decision_result decide(const inbox_state& s, const note_attempt& c, const runtim
         return out;
     }
     const auto due = context.now + c.retry_ms;
-    return events{attempt_failed{c.id, c.error, is_urgent(s, *p) ? due : after_quiet(s.preferences.quiet, due)}};
+    return events{parcel_delayed{c.id, c.error, is_urgent(s, *p) ? due : after_quiet(s.preferences.quiet, due)}};
 }
 
 expected<void> is_dead_letter(const inbox_state& s, const uuid& id) {
@@ -162,7 +162,7 @@ expected<void> is_dead_letter(const inbox_state& s, const uuid& id) {
 
 decision_result decide(const inbox_state& s, const retry_parcel& c, const runtime::context&) {
     const auto known = is_dead_letter(s, c.id);
-    return known ? decision_result(events{attempt_begun{c.id, true}}) : known.error();
+    return known ? decision_result(events{parcel_resumed{c.id, true}}) : known.error();
 }
 
 decision_result decide(const inbox_state& s, const drop_parcel& c, const runtime::context&) {
@@ -172,7 +172,10 @@ decision_result decide(const inbox_state& s, const drop_parcel& c, const runtime
 
 // What follows.
 
-parcel* parcel_of(inbox_state& s, const uuid& id) { return const_cast<parcel*>(find_parcel(s, id)); }
+parcel* parcel_of(inbox_state& s, const uuid& id) {
+    const auto found = std::ranges::find(s.parcels, id, &parcel::id);
+    return found == s.parcels.end() ? nullptr : &*found;
+}
 
 /// Each way of a notification that a parcel is on.
 template <class Change>
@@ -225,7 +228,7 @@ void apply(inbox_state& s, const parcel_packed& e, const runtime::event_context&
     change_ways(s, s.parcels.back(), [&](notification_delivery& d) { d.delivery_id = e.id; });
 }
 
-void apply(inbox_state& s, const attempt_begun& e, const runtime::event_context&) {
+void apply(inbox_state& s, const parcel_resumed& e, const runtime::event_context&) {
     if (auto* p = parcel_of(s, e.id)) {
         p->status = parcel_status::due;
         p->attempts_max = e.anew ? p->attempts + delivery_attempts_max : p->attempts_max;
@@ -245,7 +248,7 @@ void end_attempt(inbox_state& s, parcel& p, parcel_status status, timestamp at, 
     });
 }
 
-void apply(inbox_state& s, const attempt_failed& e, const runtime::event_context&) {
+void apply(inbox_state& s, const parcel_delayed& e, const runtime::event_context&) {
     if (auto* p = parcel_of(s, e.id)) {
         end_attempt(s, *p, parcel_status::waiting, e.due, e.error);
     }
@@ -306,8 +309,8 @@ notification_document document_of(const uuid& inbox, const notice& n) {
 std::optional<uuid> parcel_told_of(const inbox_model::event& e) {
     return std::visit(
         []<class Event>(const Event& each) -> std::optional<uuid> {
-            if constexpr (std::is_same_v<Event, attempt_failed> || std::is_same_v<Event, parcel_given_up> ||
-                          std::is_same_v<Event, parcel_delivered> || std::is_same_v<Event, attempt_begun>) {
+            if constexpr (std::is_same_v<Event, parcel_delayed> || std::is_same_v<Event, parcel_given_up> ||
+                          std::is_same_v<Event, parcel_delivered> || std::is_same_v<Event, parcel_resumed>) {
                 return each.id;
             } else {
                 return std::nullopt;
@@ -341,7 +344,7 @@ std::vector<runtime::effect> inbox_model::resume(const state& s) {
         } else if (p.status == parcel_status::due && std::ranges::count(busy, p.channel) == 0) {
             busy.push_back(p.channel); // one after the other: whoever gets them is not flooded
             out.emplace_back(runtime::perform_effect{"deliver/" + to_string(p.id) + "/" + std::to_string(p.attempts),
-                                                     "deliver", to_json(attempt_begun{p.id})});
+                                                     "deliver", to_json(parcel_resumed{p.id})});
         }
     }
     for (const auto& n : s.notices) {

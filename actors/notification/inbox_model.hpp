@@ -60,7 +60,7 @@ struct delivery_due {
 };
 BOOST_DESCRIBE_STRUCT(delivery_due, (), (due))
 /// Of its performer: how an attempt ended.
-struct note_attempt {
+struct note_parcel {
     uuid id;
     std::uint32_t attempt = 0;
     bool ok = false;
@@ -68,7 +68,7 @@ struct note_attempt {
     std::string error;
     std::int64_t retry_ms = 0;
 };
-BOOST_DESCRIBE_STRUCT(note_attempt, (), (id, attempt, ok, for_good, error, retry_ms))
+BOOST_DESCRIBE_STRUCT(note_parcel, (), (id, attempt, ok, for_good, error, retry_ms))
 
 /// A channel that it has to take.
 struct planned_way {
@@ -108,17 +108,17 @@ struct parcel_packed {
 };
 BOOST_DESCRIBE_STRUCT(parcel_packed, (), (id, channel, notices))
 /// Another attempt begins; `anew`: somebody asked for it, and there are as many again.
-struct attempt_begun {
+struct parcel_resumed {
     uuid id;
     bool anew = false;
 };
-BOOST_DESCRIBE_STRUCT(attempt_begun, (), (id, anew))
-struct attempt_failed {
+BOOST_DESCRIBE_STRUCT(parcel_resumed, (), (id, anew))
+struct parcel_delayed {
     uuid id;
     std::string error;
     timestamp due; ///< Of the next one.
 };
-BOOST_DESCRIBE_STRUCT(attempt_failed, (), (id, error, due))
+BOOST_DESCRIBE_STRUCT(parcel_delayed, (), (id, error, due))
 struct parcel_delivered {
     uuid id;
 };
@@ -192,9 +192,9 @@ struct inbox_model {
     static constexpr std::string_view kind = "inbox";
     using state = inbox_state;
     using command = std::variant<notify, mark_read, mark_all_read, set_preferences, retry_parcel, drop_parcel,
-                                 delivery_due, note_attempt>;
-    using event = std::variant<notified, notification_read, all_read, preferences_set, parcel_packed, attempt_begun,
-                               attempt_failed, parcel_delivered, parcel_given_up, parcel_dropped>;
+                                 delivery_due, note_parcel>;
+    using event = std::variant<notified, notification_read, all_read, preferences_set, parcel_packed, parcel_resumed,
+                               parcel_delayed, parcel_delivered, parcel_given_up, parcel_dropped>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
@@ -222,10 +222,10 @@ TROUPE_NAMED(troupe::actors::preferences_set)
 TROUPE_NAMED(troupe::actors::retry_parcel)
 TROUPE_NAMED(troupe::actors::drop_parcel)
 TROUPE_NAMED(troupe::actors::delivery_due)
-TROUPE_NAMED(troupe::actors::note_attempt)
+TROUPE_NAMED(troupe::actors::note_parcel)
 TROUPE_NAMED(troupe::actors::parcel_packed)
-TROUPE_NAMED(troupe::actors::attempt_begun)
-TROUPE_NAMED(troupe::actors::attempt_failed)
+TROUPE_NAMED(troupe::actors::parcel_resumed)
+TROUPE_NAMED(troupe::actors::parcel_delayed)
 TROUPE_NAMED(troupe::actors::parcel_delivered)
 TROUPE_NAMED(troupe::actors::parcel_given_up)
 TROUPE_NAMED(troupe::actors::parcel_dropped)

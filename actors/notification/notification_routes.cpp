@@ -152,12 +152,59 @@ expected<net::command_payload> one_read(const request& r) {
     return net::command_payload{"mark_read", to_json(mark_read{place->number})};
 }
 
+/// What the node can do of it.
+expected<net::command_payload> wanted_preferences(const request& r, const notification_desk& desk) {
+    const auto wanted = from_json<notification_preferences>(r.body, strictness::input);
+    const auto possible = wanted ? desk.check(*wanted, r.who.name) : expected<void>(wanted.error());
+    return possible ? expected<net::command_payload>({"set_preferences", to_json(desk.completed(*wanted))})
+                    : possible.error();
+}
+
+template <class Command>
+expected<net::command_payload> for_parcel(std::string_view type, const request& r) {
+    const auto id = parse_uuid(r.param("id"));
+    return id ? expected<net::command_payload>({std::string(type), to_json(Command{*id})})
+              : problem{code::not_found, "There is no dead letter '" + std::string(r.param("id")) +
+                                             "'. See GET /notifications/dead-letters."};
+}
+
+/// There are never more than `undelivered_max`: newest first, by how many were shown.
+void list_undelivered(const runtime::services& s, const request& r, const responder& respond) {
+    const auto inbox = own_inbox(r);
+    const auto limit = inbox ? net::page_limit(r) : expected<std::size_t>(inbox.error());
+    const auto view = limit ? read_inbox(s, *inbox) : expected<inbox_view>(limit.error());
+    const auto cursor = r.query_value("cursor");
+    const auto skipped = !view    ? expected<std::uint64_t>(view.error())
+                         : cursor ? number_in_cursor(*cursor)
+                                  : expected<std::uint64_t>(0);
+    if (!skipped) {
+        return respond(net::to_response(skipped.error(), r));
+    }
+    const auto all = view->undelivered.value_or(std::vector<undelivered_document>{});
+    std::vector<std::string> items;
+    for (auto at = *skipped; at < all.size() && items.size() < *limit; ++at) {
+        items.push_back(to_json(all[all.size() - 1 - at]));
+    }
+    const auto end = *skipped + items.size();
+    respond(net::response{
+        .body = net::list_body(items, end < all.size() ? std::optional(std::to_string(end)) : std::nullopt)});
+}
+
+void show_secret(const runtime::services& s, const notification_desk& desk, const request& r,
+                 const responder& respond) {
+    const auto inbox = own_inbox(r);
+    const auto view = inbox ? read_inbox(s, *inbox) : expected<inbox_view>(inbox.error());
+    const auto secret = view ? desk.webhook_secret(*inbox, view->preferences) : expected<std::string>(view.error());
+    respond(secret ? net::response{.body = to_json(webhook_secret_document{*secret})}
+                   : net::to_response(secret.error(), r));
+}
+
 std::string summary(const inbox_view& v) { return to_json(summary_of(v)); }
 std::string preferences(const inbox_view& v) { return to_json(v.preferences); }
 
 } // namespace
 
-std::vector<net::route> notification_routes(const runtime::services& s) {
+std::vector<net::route> notification_routes(const runtime::services& s, const notification_desk& desk) {
     const auto route = [](verb v, std::string path, std::string operation, std::string text, net::body_type reply,
                           net::handler run) {
         return net::route{.verb = v,
@@ -190,8 +237,29 @@ std::vector<net::route> notification_routes(const runtime::services& s) {
                         "What you want to be told.", preferred, read(s, preferences)));
     out.push_back(route(verb::put, "/notifications/preferences", "put_notification_preferences",
                         "Says what you want to be told.", preferred,
-                        change(s, net::body_as("set_preferences"), preferences)));
+                        change(
+                            s, [&desk](const request& r) { return wanted_preferences(r, desk); }, preferences)));
     out.back().body = net::body_of<notification_preferences>("notification_preferences");
+    out.push_back(route(verb::get, "/notifications/webhook-secret", "get_webhook_secret",
+                        "With what your webhooks are signed (`Troupe-Signature`).",
+                        net::reply_of<webhook_secret_document>("webhook_secret"),
+                        [&s, &desk](const request& r, const responder& respond) { show_secret(s, desk, r, respond); }));
+    out.back().permission = "self:write"; // who has it can make up notifications
+    out.push_back(route(verb::get, "/notifications/dead-letters", "list_notification_dead_letters",
+                        "Lists what could not be delivered by e-mail or webhook, newest first.",
+                        page_of<undelivered_document>("notification_dead_letter_list"),
+                        [&s](const request& r, const responder& respond) { list_undelivered(s, r, respond); }));
+    out.back().query = net::page_parameters();
+    out.push_back(route(verb::post, "/notifications/dead-letters/{id}/retry", "retry_notification_dead_letter",
+                        "Has it delivered again.", summarized,
+                        change(
+                            s, [](const request& r) { return for_parcel<retry_parcel>("retry_parcel", r); }, summary)));
+    out.back().errors.push_back(code::not_found);
+    out.push_back(route(verb::del, "/notifications/dead-letters/{id}", "delete_notification_dead_letter",
+                        "Gives it up for good.", summarized,
+                        change(
+                            s, [](const request& r) { return for_parcel<drop_parcel>("drop_parcel", r); }, summary)));
+    out.back().errors.push_back(code::not_found);
     return out;
 }
 

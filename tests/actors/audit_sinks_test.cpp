@@ -1,4 +1,5 @@
 #include "actors/audit/audit_stream.hpp"
+#include "actors/common/webhook.hpp"
 
 #include <boost/test/unit_test.hpp>
 
