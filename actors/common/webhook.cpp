@@ -1,7 +1,7 @@
 #include "actors/common/webhook.hpp"
 
 #include "schemas/base/cipher.hpp"
-#include "schemas/base/sha256.hpp"
+#include "schemas/base/ids.hpp"
 
 namespace troupe::actors {
 

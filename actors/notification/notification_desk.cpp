@@ -212,7 +212,7 @@ expected<void> notification_desk::post(const entity_address& inbox, const inbox_
 }
 
 note_parcel notification_desk::deliver(const entity_address& inbox, const inbox_state& state, const parcel& p,
-                                        const std::stop_token& stop) const {
+                                       const std::stop_token& stop) const {
     const auto done =
         p.channel == notification_channel::email ? mail(inbox, state, p, stop) : post(inbox, state, p, stop);
     if (done) {

@@ -44,7 +44,7 @@ public:
 
     /// One attempt; blocks until it has ended.
     [[nodiscard]] note_parcel deliver(const entity_address& inbox, const inbox_state& state, const parcel& p,
-                                       const std::stop_token& stop) const;
+                                      const std::stop_token& stop) const;
 
 private:
     notification_desk(const runtime::config& settings, const storage::store& s, notification_secrets secrets)

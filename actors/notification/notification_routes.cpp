@@ -156,14 +156,15 @@ expected<net::command_payload> one_read(const request& r) {
 expected<net::command_payload> wanted_preferences(const request& r, const notification_desk& desk) {
     const auto wanted = from_json<notification_preferences>(r.body, strictness::input);
     const auto possible = wanted ? desk.check(*wanted, r.who.name) : expected<void>(wanted.error());
-    return possible ? expected<net::command_payload>({"set_preferences", to_json(desk.completed(*wanted))})
+    return possible ? expected<net::command_payload>(
+                          net::command_payload{"set_preferences", to_json(desk.completed(*wanted))})
                     : possible.error();
 }
 
 template <class Command>
 expected<net::command_payload> for_parcel(std::string_view type, const request& r) {
     const auto id = parse_uuid(r.param("id"));
-    return id ? expected<net::command_payload>({std::string(type), to_json(Command{*id})})
+    return id ? expected<net::command_payload>(net::command_payload{std::string(type), to_json(Command{*id})})
               : problem{code::not_found, "There is no dead letter '" + std::string(r.param("id")) +
                                              "'. See GET /notifications/dead-letters."};
 }

@@ -42,7 +42,7 @@ struct node : mini_node {
         serve(agent_routes(services));
         serve(task_routes(services));
         serve(message_routes(services));
-        serve(notification_routes(services));
+        serve(notification_routes(services, *desk));
         serve(project_routes(services));
         serve(approval_routes(services, [this](const net::principal&, std::string_view permission) {
             return permission == "agent:write" && may_write_agents
@@ -52,6 +52,17 @@ struct node : mini_node {
     }
 
     bool may_write_agents = false;
+    troupe::test::temporary_directory data; ///< Of a node whose operator set nothing up.
+    std::unique_ptr<notification_desk> desk = *notification_desk::open(
+        [this] {
+            runtime::config out;
+            out.data = data.path;
+            return out;
+        }(),
+        *services.store,
+        {[](std::string_view) -> expected<std::string> { return std::string("key"); },
+         [](std::string_view, std::string_view) { return expected<void>(); },
+         [](std::string_view) -> expected<std::string> { return std::string(); }});
 
     template <class Document>
     Document read(const net::response& r) {

@@ -71,4 +71,11 @@ BOOST_AUTO_TEST_CASE(what_nobody_reads_is_bounded) {
     BOOST_TEST(s.total == unread_max + 5);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_stored_without_channels_is_unread_in_the_list) {
+    const auto old = read_stored<notified>(1, R"({"what":{"kind":"mention","title":"t"}})");
+    BOOST_TEST_REQUIRE(old.has_value());
+    BOOST_TEST(old->unread);
+    BOOST_TEST(old->ways.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -12,7 +12,7 @@ add_library(troupe_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed_sources} runtime/bus/
             runtime/process/sandbox.cpp runtime/process/network_grant.cpp runtime/supervision/stall_watch.cpp runtime/supervision/tree.cpp
             net/client/sse_parser.cpp net/line_splitter.cpp net/client/oauth_wire.cpp net/mcp/messages.cpp net/mcp/oauth.cpp net/mcp/oauth_grant.cpp net/mcp/rpc.cpp net/mcp/session.cpp net/mcp/session_reading.cpp
             net/mcp/server_session.cpp net/mcp/server_reading.cpp net/mcp/http_headers.cpp
-            net/etcd/etcd_session.cpp net/etcd/etcd_wire.cpp actors/identity/id_token.cpp
+            net/etcd/etcd_session.cpp net/etcd/etcd_wire.cpp net/smtp/smtp_session.cpp net/smtp/mime_message.cpp actors/identity/id_token.cpp
             actors/common/markdown.cpp actors/kinds/scanned_text.cpp actors/tool/glob.cpp actors/tool/patch.cpp actors/tool/patch_parser.cpp actors/tool/html_text.cpp
             actors/tool/charset.cpp actors/provider/cassette.cpp
             actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp runtime/process/proxy_request.cpp
