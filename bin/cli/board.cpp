@@ -9,7 +9,7 @@
 
 #include <utility>
 
-/// The board, the text of it, what happens on it, and what one was told.
+/// The board, the text of it, and what happens on it.
 namespace troupe::cli {
 namespace {
 
@@ -131,41 +131,6 @@ expected<int> rebuild_search(context& c) {
                 : expected<int>(node.error());
 }
 
-expected<int> notify_list(context& c) {
-    return print_list<notification_document>(
-        c, "/notifications", {{"unread", c.args().has("all") ? "" : "true"}},
-        c.args().has("all") ? "You were told nothing." : "Nothing new. See older ones with --all.",
-        [&](const auto& told) { return show_notifications(c.out_screen(), told, c.now()); });
-}
-
-expected<int> notify_read(context& c) {
-    auto node = c.node();
-    return node ? print_done(c, (*node)->post("/notifications/mark-all-read", ""), "All are read.")
-                : expected<int>(node.error());
-}
-
-expected<int> notify_mute(context& c) {
-    auto node = c.node();
-    const auto now = node ? (*node)->get_as<notification_preferences>("/notifications/preferences")
-                          : expected<notification_preferences>(node.error());
-    if (!now) {
-        return now.error();
-    }
-    auto wanted = *now;
-    wanted.muted.clear();
-    for (const auto& word : c.args().operands()) {
-        const auto kind = detail::enum_value<notification_kind>(word);
-        if (!kind) {
-            return c.usage(
-                {code::invalid_request,
-                 fmt::format("\"{}\" is no kind: mention, assignment, review, failure, question or alert.", word)});
-        }
-        wanted.muted.push_back(*kind);
-    }
-    return print_done(c, (*node)->put("/notifications/preferences", to_json(wanted)),
-                      wanted.muted.empty() ? "You are told of everything." : "You are not told of these any more.");
-}
-
 } // namespace
 
 std::vector<command> board_commands() {
@@ -212,17 +177,6 @@ std::vector<command> board_commands() {
          {},
          "troupe search-index rebuild",
          rebuild_search},
-        {"notify list",
-         "What you were told and have not read.",
-         {.flags = {{"all", "", "Also what you have read."}, limit_flag()}},
-         "troupe notify list",
-         notify_list},
-        {"notify read", "Mark all as read.", {}, "troupe notify read", notify_read},
-        {"notify mute",
-         "Kinds that you do not want to be told of; none: everything is told.",
-         {.operands = "[KIND...]", .operands_max = any_number},
-         "troupe notify mute review",
-         notify_mute},
     };
 }
 

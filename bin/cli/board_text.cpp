@@ -146,6 +146,18 @@ std::string show_notifications(const screen& s, const std::vector<notification_d
     return table(s, {{""}, {"WHEN"}, {"KIND"}, {"TITLE", false, true, 20}, {"TEXT", false, true, 10}}, rows);
 }
 
+std::string show_undelivered(const screen& s, const std::vector<undelivered_document>& all, timestamp now) {
+    std::vector<std::vector<cell>> rows;
+    for (const auto& one : all) {
+        rows.push_back({{to_string(one.id), tone::strong},
+                        {std::string(detail::enum_name(one.channel)), tone::plain},
+                        {relative_time(one.failed_at, now), tone::faint},
+                        {std::to_string(one.attempts), tone::plain},
+                        {one.error, tone::bad}});
+    }
+    return table(s, {{"ID"}, {"CHANNEL"}, {"GIVEN UP"}, {"ATTEMPTS", true}, {"WHY", false, true, 20}}, rows);
+}
+
 std::string show_found(const screen& s, const std::vector<search_item>& found, timestamp now) {
     std::vector<std::vector<cell>> rows;
     for (const auto& one : found) {

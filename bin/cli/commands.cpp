@@ -182,19 +182,19 @@ void context::find_node_again() {
 const std::vector<command>& all_commands() {
     static const std::vector<command> rows = [] {
         std::vector<command> all;
-        for (auto group : {serve_row(),         status_commands(),       trouble_commands(),
-                           run_commands(),      run_history_commands(),  approval_commands(),
-                           agent_commands(),    task_commands(),         board_commands(),
-                           doc_commands(),      goal_commands(),         project_commands(),
-                           login_commands(),    mfa_commands(),          compliance_commands(),
-                           user_commands(),     organization_commands(), usage_commands(),
-                           settings_commands(), role_commands(),         key_commands(),
-                           audit_commands(),    secret_commands(),       event_commands(),
-                           backup_commands(),   journal_commands(),      erase_commands(),
-                           local_commands(),    bench_commands(),        cluster_commands(),
-                           model_commands(),    tool_commands(),         cassette_commands(),
-                           mcp_commands(),      mcp_offers_commands(),   mcp_catalogue_commands(),
-                           mcp_serve_commands()}) {
+        for (auto group : {serve_row(),          status_commands(),       trouble_commands(),
+                           run_commands(),       run_history_commands(),  approval_commands(),
+                           agent_commands(),     task_commands(),         board_commands(),
+                           doc_commands(),       goal_commands(),         project_commands(),
+                           login_commands(),     mfa_commands(),          compliance_commands(),
+                           user_commands(),      organization_commands(), usage_commands(),
+                           settings_commands(),  role_commands(),         key_commands(),
+                           audit_commands(),     secret_commands(),       event_commands(),
+                           backup_commands(),    journal_commands(),      erase_commands(),
+                           local_commands(),     bench_commands(),        cluster_commands(),
+                           model_commands(),     tool_commands(),         cassette_commands(),
+                           mcp_commands(),       mcp_offers_commands(),   mcp_catalogue_commands(),
+                           mcp_serve_commands(), notify_commands()}) {
             std::ranges::move(group, std::back_inserter(all));
         }
         return all;

@@ -97,6 +97,7 @@ std::vector<command> project_commands();
 std::vector<command> agent_commands();
 std::vector<command> task_commands();
 std::vector<command> board_commands();
+std::vector<command> notify_commands();
 std::vector<command> doc_commands();
 std::vector<command> goal_commands();
 std::vector<command> run_commands();
