@@ -44,8 +44,8 @@ struct smtp_mail {
 
 struct smtp_login {
     std::string client_name = "localhost"; ///< What it calls itself.
-    std::string user;                      ///< Empty: it does not log in.
-    std::string password;
+    std::string user = {};                 ///< Empty: it does not log in.
+    std::string password = {};
     bool is_secured = false;  ///< The connection has TLS from the start.
     bool trusts_wire = false; ///< The password may go over a connection without TLS: it does not leave the machine.
 };

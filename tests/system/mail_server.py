@@ -29,6 +29,8 @@ class MailServer:
         said = self.process.stdout.readline()
         watchdog.cancel()
         if not said.startswith("ready "):
+            self.process.wait(SECONDS_MAX)
+            self.process.stdout.close()
             raise AssertionError(f"the mail server did not start: {said!r}")
         self.port, self.mails = int(said.split()[1]), []
         self.reader = threading.Thread(target=self.read)
