@@ -37,7 +37,7 @@ struct notification_document {
     std::string actor; ///< Who caused it: `user/…`, `key/…`, `run/…`, `node`.
     timestamp created_at;
     bool read = false; ///< In the list: what becomes of an e-mail nobody knows.
-    std::optional<std::vector<notification_delivery>> deliveries;
+    std::optional<std::vector<notification_delivery>> deliveries = {};
 };
 BOOST_DESCRIBE_STRUCT(notification_document, (),
                       (id, kind, priority, title, text, task_id, message_id, actor, created_at, read, deliveries))
@@ -67,13 +67,13 @@ BOOST_DESCRIBE_STRUCT(quiet_hours, (), (start, end, offset))
 struct notification_preferences {
     std::vector<notification_kind> muted; ///< Never kept.
     task_priority at_least = task_priority::low;
-    std::optional<std::vector<notification_channel>> channels;
-    std::optional<std::vector<kind_channels>> by_kind;
-    std::optional<quiet_hours> quiet;
-    std::optional<std::int64_t> batch_ms;
-    std::optional<std::string> email;
-    std::optional<std::string> webhook_url;
-    std::optional<std::uint32_t> webhook_secret_number;
+    std::optional<std::vector<notification_channel>> channels = {};
+    std::optional<std::vector<kind_channels>> by_kind = {};
+    std::optional<quiet_hours> quiet = {};
+    std::optional<std::int64_t> batch_ms = {};
+    std::optional<std::string> email = {};
+    std::optional<std::string> webhook_url = {};
+    std::optional<std::uint32_t> webhook_secret_number = {};
     static constexpr field_rule rules[] = {
         {.name = "muted", .max = 10, .doc = "Kinds that are not kept.", .example = "[\"review\"]"},
         {.name = "at_least", .doc = "What matters less is not kept, except mentions."},

@@ -82,7 +82,7 @@ struct notified {
     using previous = v1::notified;
     notify what;
     bool unread = true;
-    std::vector<planned_way> ways;
+    std::vector<planned_way> ways = {};
 };
 BOOST_DESCRIBE_STRUCT(notified, (), (what, unread, ways))
 struct notification_read {

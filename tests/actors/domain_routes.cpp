@@ -16,6 +16,7 @@
 #include "schemas/approval_messages.hpp"
 #include "schemas/run_messages.hpp"
 #include "tests/actors/mini_node.hpp"
+#include "tests/actors/notification_fixture.hpp"
 #include "tests/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -52,17 +53,7 @@ struct node : mini_node {
     }
 
     bool may_write_agents = false;
-    troupe::test::temporary_directory data; ///< Of a node whose operator set nothing up.
-    std::unique_ptr<notification_desk> desk = *notification_desk::open(
-        [this] {
-            runtime::config out;
-            out.data = data.path;
-            return out;
-        }(),
-        *services.store,
-        {[](std::string_view) -> expected<std::string> { return std::string("key"); },
-         [](std::string_view, std::string_view) { return expected<void>(); },
-         [](std::string_view) -> expected<std::string> { return std::string(); }});
+    plain_desk desk{*services.store};
 
     template <class Document>
     Document read(const net::response& r) {

@@ -1,6 +1,7 @@
 #include "actors/notification/inbox_model.hpp"
 
 #include "actors/common/message_ids.hpp"
+#include "schemas/base/versions.hpp"
 #include "tests/actors/given.hpp"
 
 #include <boost/test/unit_test.hpp>

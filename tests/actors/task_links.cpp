@@ -8,6 +8,7 @@
 #include "actors/task/task_routes.hpp"
 #include "storage/views.hpp"
 #include "tests/actors/mini_node.hpp"
+#include "tests/actors/notification_fixture.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -33,8 +34,10 @@ struct board : mini_node {
         host<inbox_model>();
         serve(task_routes(services));
         serve(message_routes(services));
-        serve(notification_routes(services));
+        serve(notification_routes(services, *desk));
     }
+
+    plain_desk desk{*services.store};
 
     template <class Document>
     Document read(const net::response& r) {

@@ -125,6 +125,13 @@ class BoardContract:
         self.drive("get_notification_preferences", 200)
         self.drive("put_notification_preferences", 200, body=self.example("put_notification_preferences"))
         self.drive("put_notification_preferences", 422, body={"muted": ["noise"]}, lenient=True)
+        self.drive("put_notification_preferences", 422, body={"channels": ["email"]})
+        self.drive("get_webhook_secret", 200)
+        self.drive("get_webhook_secret", 401, key="wrong")
+        self.drive("list_notification_dead_letters", 200)
+        self.drive("list_notification_dead_letters", 422, query={"limit": "0"}, lenient=True)
+        for name in ("retry_notification_dead_letter", "delete_notification_dead_letter"):
+            self.drive(name, 404, id=NOBODY)
 
     def documents(self):
         made = self.drive("create_document", 201, body=self.example("create_document"))
