@@ -31,6 +31,7 @@ expected<std::string> fill(std::string_view text, const values& given) {
     for (int number = 1; !text.empty(); ++number) {
         auto line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(text.size(), line.size() + 1));
+        line.remove_suffix(line.ends_with('\r') ? 1 : 0);
         std::string filled;
         bool had_value = false;
         for (auto at = line.find("{{"); at != std::string_view::npos; at = line.find("{{")) {
@@ -48,7 +49,7 @@ expected<std::string> fill(std::string_view text, const values& given) {
             line.remove_prefix(end + 2);
         }
         filled += line;
-        if (!had_value || filled.find_first_not_of(" \t\r") != std::string::npos) {
+        if (!had_value || filled.find_first_not_of(" \t") != std::string::npos) {
             out += filled + "\n";
         }
     }
@@ -93,7 +94,8 @@ expected<void> mail_templates::set(const std::string& name, std::string_view tex
     }
     constexpr std::string_view mark = "Subject: ";
     const auto end = text.find('\n');
-    const auto first = text.substr(0, end);
+    auto first = text.substr(0, end);
+    first.remove_suffix(first.ends_with('\r') ? 1 : 0);
     if (!first.starts_with(mark) || first.size() == mark.size()) {
         return problem{code::config_invalid, "1: has to begin with 'Subject: '"};
     }
