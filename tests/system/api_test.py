@@ -22,7 +22,7 @@ class ApiTest(NodeTest):
         cls.shared.setUp()
         cls.addClassCleanup(cls.shared.tidy)
         flags, cls.model = cls.shared.script("answer", ANSWER)
-        cls.server = cls.shared.node(*flags).start()
+        cls.server = cls.shared.node("--mcp.registries", "", *flags).start()
 
     def setUp(self):
         super().setUp()

@@ -92,7 +92,10 @@ class Client:
             try:
                 if self.connection is None:
                     self.connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
-                self.connection.request(method, url, raw, sent)
+                try:
+                    self.connection.request(method, url, raw, sent)
+                except BrokenPipeError:
+                    pass  # the node has answered before it had all, and reads no more: the answer is there
                 answer = self.connection.getresponse()
                 return Reply(answer.status, headers_of(answer), answer.read())
             except (http.client.HTTPException, OSError):
