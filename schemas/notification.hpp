@@ -101,7 +101,7 @@ struct notification_preferences {
 BOOST_DESCRIBE_STRUCT(notification_preferences, (),
                       (muted, at_least, channels, by_kind, quiet, batch_ms, email, webhook_url, webhook_secret_number))
 
-/// An item of GET /notifications/dead-letters: what was tried as often as it is tried, or will never be taken.
+/// An item of GET /notification-dead-letters: what was tried as often as it is tried, or will never be taken.
 struct undelivered_document {
     uuid id;
     notification_channel channel = notification_channel::email;

@@ -157,7 +157,7 @@ expected<void> is_dead_letter(const inbox_state& s, const uuid& id) {
     return p != nullptr && p->status == parcel_status::given_up
                ? expected<void>()
                : problem{code::not_found,
-                         "There is no dead letter " + to_string(id) + ". See GET /notifications/dead-letters."};
+                         "There is no dead letter " + to_string(id) + ". See GET /notification-dead-letters."};
 }
 
 decision_result decide(const inbox_state& s, const retry_parcel& c, const runtime::context&) {

@@ -166,7 +166,7 @@ expected<net::command_payload> for_parcel(std::string_view type, const request& 
     const auto id = parse_uuid(r.param("id"));
     return id ? expected<net::command_payload>(net::command_payload{std::string(type), to_json(Command{*id})})
               : problem{code::not_found, "There is no dead letter '" + std::string(r.param("id")) +
-                                             "'. See GET /notifications/dead-letters."};
+                                             "'. See GET /notification-dead-letters."};
 }
 
 /// There are never more than `undelivered_max`: newest first, by how many were shown.
@@ -246,17 +246,17 @@ std::vector<net::route> notification_routes(const runtime::services& s, const no
                         net::reply_of<webhook_secret_document>("webhook_secret"),
                         [&s, &desk](const request& r, const responder& respond) { show_secret(s, desk, r, respond); }));
     out.back().permission = "self:write"; // who has it can make up notifications
-    out.push_back(route(verb::get, "/notifications/dead-letters", "list_notification_dead_letters",
+    out.push_back(route(verb::get, "/notification-dead-letters", "list_notification_dead_letters",
                         "Lists what could not be delivered by e-mail or webhook, newest first.",
                         page_of<undelivered_document>("notification_dead_letter_list"),
                         [&s](const request& r, const responder& respond) { list_undelivered(s, r, respond); }));
     out.back().query = net::page_parameters();
-    out.push_back(route(verb::post, "/notifications/dead-letters/{id}/retry", "retry_notification_dead_letter",
+    out.push_back(route(verb::post, "/notification-dead-letters/{id}/retry", "retry_notification_dead_letter",
                         "Has it delivered again.", summarized,
                         change(
                             s, [](const request& r) { return for_parcel<retry_parcel>("retry_parcel", r); }, summary)));
     out.back().errors.push_back(code::not_found);
-    out.push_back(route(verb::del, "/notifications/dead-letters/{id}", "delete_notification_dead_letter",
+    out.push_back(route(verb::del, "/notification-dead-letters/{id}", "delete_notification_dead_letter",
                         "Gives it up for good.", summarized,
                         change(
                             s, [](const request& r) { return for_parcel<drop_parcel>("drop_parcel", r); }, summary)));

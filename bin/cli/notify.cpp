@@ -198,20 +198,20 @@ expected<int> notify_secret(context& c) {
 
 expected<int> dead_letters(context& c) {
     return print_list<undelivered_document>(
-        c, "/notifications/dead-letters", {}, "All that left the node was delivered, or still may be.",
+        c, "/notification-dead-letters", {}, "All that left the node was delivered, or still may be.",
         [&](const auto& all) { return show_undelivered(c.out_screen(), all, c.now()); });
 }
 
 expected<int> retry_dead_letter(context& c) {
     auto node = c.node();
-    return node ? print_done(c, (*node)->post("/notifications/dead-letters/" + c.args().operand(0) + "/retry", ""),
+    return node ? print_done(c, (*node)->post("/notification-dead-letters/" + c.args().operand(0) + "/retry", ""),
                              "It is delivered again.")
                 : expected<int>(node.error());
 }
 
 expected<int> drop_dead_letter(context& c) {
     auto node = c.node();
-    return node ? print_done(c, (*node)->remove("/notifications/dead-letters/" + c.args().operand(0)), "It is dropped.")
+    return node ? print_done(c, (*node)->remove("/notification-dead-letters/" + c.args().operand(0)), "It is dropped.")
                 : expected<int>(node.error());
 }
 

@@ -1,6 +1,7 @@
 """The operations of the board, messages, notifications and documents, for contract_test.py. What they do: board_test.py,
 documents_test.py."""
 
+from tests.system.mail_server import HookServer
 from tests.system.node import poll
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
@@ -43,7 +44,7 @@ class BoardContract:
         self.drive("delete_task", 404, id=NOBODY)
         self.drive("why", 200, kind="task", id=task)
         self.drive("why", 404, kind="task", id=NOBODY)
-        self.notifications()
+        self.notifications(agent)
         self.activities(task)
         self.drive("list_agent_activities", 200, id=agent)
         for name in ("get_agent_metrics", "list_agent_logs", "list_agent_runs", "list_agent_tasks"):
@@ -113,7 +114,7 @@ class BoardContract:
         self.drive("delete_message", 404, id=NOBODY)
         self.drive("edit_message", 409, id=said, body={"content": "back"})
 
-    def notifications(self):
+    def notifications(self, agent):
         told = poll("the agent's work is told of", lambda: self.drive("list_notifications", 200).json["items"])
         self.drive("read_notification", 200, id=told[0]["id"])
         self.drive("list_notifications", 422, query={"limit": "0"}, lenient=True)
@@ -132,6 +133,17 @@ class BoardContract:
         self.drive("list_notification_dead_letters", 422, query={"limit": "0"}, lenient=True)
         for name in ("retry_notification_dead_letter", "delete_notification_dead_letter"):
             self.drive(name, 404, id=NOBODY)
+        hooks = HookServer()
+        self.addCleanup(hooks.stop)
+        hooks.status = 410  # it wants none, ever
+        self.drive("put_notification_preferences", 200, body={"channels": ["webhook"], "webhook_url": hooks.url})
+        self.direct.create(f"/agents/{agent}/tasks", {"title": "told of"})
+
+        def given_up():
+            return poll("it is given up", lambda: self.drive("list_notification_dead_letters", 200).json["items"])[0]["id"]
+        self.drive("retry_notification_dead_letter", 200, id=given_up())
+        self.drive("delete_notification_dead_letter", 200, id=given_up())
+        self.drive("put_notification_preferences", 200, body={})
 
     def documents(self):
         made = self.drive("create_document", 201, body=self.example("create_document"))

@@ -65,7 +65,10 @@ class ContractTest(BoardContract, GovernanceContract, RunHistoryContract, Settin
         self.server = self.node(*flags, "--identity.registration", "open", "--listen", address, "--identity.public_url",
                                 f"http://{address}", "--identity.oidc", json.dumps(providers), "--mcp.registries", registry.url,
                                 *self.model_and_server_flags(),
-                                environment={"ACME_SECRET": SECRET}).start()
+                                environment={"ACME_SECRET": SECRET})
+        self.server.directory.mkdir(exist_ok=True)
+        self.server.directory.joinpath("notifications.json").write_text('{"webhook_allow": "127.0.0.0/8"}')
+        self.server.start()
         self.direct = self.server.client()
         self.document = self.direct.read("/openapi.json")
         file = self.folder / "openapi.json"

@@ -44,7 +44,10 @@ class DeliveryTest(NodeTest):
         return self.status(self.api.put("/notifications/preferences", wanted), status).json
 
     def give(self, title, priority="medium"):
-        return self.admin.create("/tasks", {"title": title, "priority": priority, "assignees": [self.ada]})
+        """And she is told."""
+        task = self.admin.create("/tasks", {"title": title, "priority": priority, "assignees": [self.ada]})
+        poll("she is told", lambda: [n for n in self.api.all("/notifications") if n.get("task_id") == task["id"]])
+        return task
 
     def hooks(self):
         made = HookServer()
@@ -125,30 +128,30 @@ class Webhooks(DeliveryTest):
         self.begin(webhook_allow="127.0.0.0/8")
         self.prefer(channels=["webhook"], webhook_url=hooks.url)
         self.give("t")
-        dead = poll("it is given up", lambda: self.api.all("/notifications/dead-letters"))[0]
+        dead = poll("it is given up", lambda: self.api.all("/notification-dead-letters"))[0]
         self.assertEqual((dead["attempts"], dead["channel"], dead["error"]), (8, "webhook", "It answered 302."))
         self.assertEqual([(path, h["Troupe-Delivery"]) for path, h, _ in hooks.posts], [("/hook", dead["id"])] * 8)
         self.assertEqual(self.delivery()["status"], "failed")
         self.again()
-        self.assertEqual(self.api.all("/notifications/dead-letters"), [dead])
+        self.assertEqual(self.api.all("/notification-dead-letters"), [dead])
         hooks.status = 204
-        self.status(self.api.post(f"/notifications/dead-letters/{dead['id']}/retry"), 200)
+        self.status(self.api.post(f"/notification-dead-letters/{dead['id']}/retry"), 200)
         self.assertEqual(self.wait_delivered()["attempts"], 9)
-        self.assertEqual(self.api.all("/notifications/dead-letters"), [])
-        self.status(self.api.post(f"/notifications/dead-letters/{dead['id']}/retry"), 404)
+        self.assertEqual(self.api.all("/notification-dead-letters"), [])
+        self.status(self.api.post(f"/notification-dead-letters/{dead['id']}/retry"), 404)
         hooks.status = 410  # for good, at once
         self.give("u")
-        dead = poll("it is given up", lambda: self.api.all("/notifications/dead-letters"))[0]
+        dead = poll("it is given up", lambda: self.api.all("/notification-dead-letters"))[0]
         self.assertEqual(dead["attempts"], 1)
-        self.status(self.api.delete(f"/notifications/dead-letters/{dead['id']}"), 200)
-        self.assertEqual(self.api.all("/notifications/dead-letters"), [])
+        self.status(self.api.delete(f"/notification-dead-letters/{dead['id']}"), 200)
+        self.assertEqual(self.api.all("/notification-dead-letters"), [])
 
     def test_addresses_that_are_not_allowed_are_not_asked(self):
         hooks = self.hooks()
         self.begin(webhook_allow="public")
         self.prefer(channels=["webhook"], webhook_url=hooks.url)
         self.give("t")
-        dead = poll("it is given up", lambda: self.api.all("/notifications/dead-letters"))[0]
+        dead = poll("it is given up", lambda: self.api.all("/notification-dead-letters"))[0]
         self.assertEqual(dead["attempts"], 1)
         self.assertIn("not allowed", dead["error"])
         self.assertEqual(hooks.posts, [])
@@ -161,7 +164,6 @@ class Mails(DeliveryTest):
         self.prefer(channels=["in_app", "email"])
         for title in ("First", "Zweite größere Aufgabe"):
             self.give(title)
-        poll("they are told", lambda: len(self.api.all("/notifications")) == 2)
         self.give("Now", "urgent")
         for at in range(3):
             self.wait_delivered(at)
@@ -192,7 +194,7 @@ class Mails(DeliveryTest):
         self.assertEqual({read_mail(mail)["Message-ID"] for mail in server.mails}, {f"<{self.delivery()['delivery_id']}@node.example>"})
         server.refuse(mail=550)
         self.give("u")
-        dead = poll("it is given up", lambda: self.api.all("/notifications/dead-letters"))[0]
+        dead = poll("it is given up", lambda: self.api.all("/notification-dead-letters"))[0]
         self.assertEqual(dead["attempts"], 1)
         self.assertIn("550", dead["error"])
         self.assertEqual(self.one.stop(), 0)
