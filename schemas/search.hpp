@@ -13,7 +13,10 @@
 /// Full-text search: what is asked and what is answered.
 namespace troupe {
 
-BOOST_DEFINE_ENUM_CLASS(search_type, task, message, document, run)
+BOOST_DEFINE_ENUM_CLASS(search_type, task, message, document, run, chat)
+
+inline constexpr search_type search_types[] = {search_type::task, search_type::message, search_type::document,
+                                               search_type::run, search_type::chat};
 
 // ---- the question
 

@@ -72,6 +72,7 @@ struct update_task_body {
          .example = "\"Fix the rounding of all sums\""},
         {.name = "description", .max = 100000, .doc = "All that the agent has to know."},
         {.name = "labels", .max = 50, .doc = "Free labels."},
+        {.name = "due", .doc = "When it has to be done; null: at no time."},
         {.name = "assignees", .max = 50, .doc = "People whose task it is: ids of members."},
         {.name = "parent_id", .doc = "The task that it is a part of; 00000000-0000-0000-0000-000000000000 for none."},
         {.name = "depends_on", .max = 100, .doc = "Tasks that have to be done before an agent begins with it."}};
@@ -147,14 +148,34 @@ struct add_message_body {
     std::string content;
     message_type type = message_type::comment;
     std::optional<uuid> reply_to;
-    static constexpr field_rule rules[] = {{.name = "content",
-                                            .required = true,
-                                            .min = 1,
-                                            .max = 65536,
-                                            .doc = "Markdown.",
-                                            .example = "\"Please keep the old name.\""}};
+    std::vector<std::uint64_t> attachments = {};
+    static constexpr field_rule rules[] = {
+        {.name = "content",
+         .required = true,
+         .min = 1,
+         .max = 65536,
+         .doc = "Markdown.",
+         .example = "\"Please keep the old name.\""},
+        {.name = "attachments",
+         .max = 20,
+         .doc = "Files of the task that this is about: their numbers, of GET /tasks/{id}/attachments.",
+         .example = "[]"}};
 };
-BOOST_DESCRIBE_STRUCT(add_message_body, (), (content, type, reply_to))
+BOOST_DESCRIBE_STRUCT(add_message_body, (), (content, type, reply_to, attachments))
+
+/// A file of a task: an item of GET /tasks/{id}/attachments.
+struct attachment_document {
+    std::uint64_t number = 0;
+    std::string name;
+    std::string media_type; ///< As its first bytes say; what is not known is application/octet-stream.
+    std::uint64_t bytes = 0;
+    std::string sha256;
+    std::string created_by;
+    timestamp created_at;
+
+    bool operator==(const attachment_document&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(attachment_document, (), (number, name, media_type, bytes, sha256, created_by, created_at))
 
 BOOST_DEFINE_ENUM_CLASS(mentioned_kind, user, agent)
 
@@ -285,9 +306,10 @@ struct message_document {
     std::optional<timestamp> edited_at = {};
     std::optional<bool> deleted = {};                                              ///< Its author took it back.
     std::optional<std::map<std::string, std::vector<std::string>>> reactions = {}; ///< By whom, by reaction.
+    std::optional<std::vector<attachment_document>> attachments = {};              ///< As they were when it was said.
 };
 BOOST_DESCRIBE_STRUCT(message_document, (),
                       (id, task_id, author, type, content, reply_to, created_at, mentions, edited_at, deleted,
-                       reactions))
+                       reactions, attachments))
 
 } // namespace troupe

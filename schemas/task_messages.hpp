@@ -55,7 +55,7 @@ BOOST_DESCRIBE_STRUCT(create_task, (create_task_body), (number, capabilities, go
 
 /// From a person or an agent: something is said. `mentions`: whom the route found behind the names in it.
 struct add_message : add_message_body {
-    static constexpr int version = 2;
+    static constexpr int version = 3;
     std::vector<mention> mentions = {};
 };
 BOOST_DESCRIBE_STRUCT(add_message, (add_message_body), (mentions))

@@ -6,11 +6,13 @@
 #include "actors/application/live_figures.hpp"
 #include "actors/application/node_metrics.hpp"
 #include "actors/application/settings_links.hpp"
+#include "actors/chat/chat_performer.hpp"
 #include "actors/compliance/compliance_performer.hpp"
 #include "actors/erasure/erasure_performer.hpp"
 #include "actors/goal/goal_performer.hpp"
 #include "actors/mcp/installation_keeper.hpp"
 #include "actors/mcp/installation_performer.hpp"
+#include "actors/run/answer_run.hpp"
 #include "actors/task/another_agent.hpp"
 #include "actors/task/board_file.hpp"
 #include "actors/tool/configured_tools.hpp"
@@ -293,7 +295,7 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
                       make_erasure_performer({&parts, me.workspaces.get(), commands}), make_task_performer(parts),
                       make_goal_performer(parts),
                       make_installation_performer(*me.free_sandbox, std::filesystem::absolute(settings.data) / "mcp"),
-                      make_inbox_performer(*me.notifications)}),
+                      make_inbox_performer(*me.notifications), make_chat_performer(parts, make_answer_run)}),
         std::move(own.kinds));
     if (auto prepared = kinds ? prepare_contents(parts, *kinds) : kinds.error(); !prepared) {
         return prepared.error();

@@ -9,6 +9,7 @@
 #include "actors/application/live_channels.hpp"
 #include "actors/application/live_routes.hpp"
 #include "actors/approval/approval_routes.hpp"
+#include "actors/chat/talk_routes.hpp"
 #include "actors/compliance/compliance_routes.hpp"
 #include "actors/document/document_routes.hpp"
 #include "actors/erasure/erasure_routes.hpp"
@@ -80,6 +81,7 @@ std::vector<net::route> application::impl::routes() {
           task_routes(parts),
           goal_routes(parts),
           message_routes(parts),
+          talk_routes(parts),
           activity_routes(parts),
           notification_routes(parts, *notifications),
           memory_routes(parts),

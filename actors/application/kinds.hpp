@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/chat/chat_model.hpp"
 #include "actors/compliance/compliance_model.hpp"
 #include "actors/erasure/erasure_model.hpp"
 #include "actors/goal/goal_model.hpp"
@@ -23,6 +24,7 @@ struct kind_performers {
     runtime::performer_of<goal_model> goal = {};
     runtime::performer_of<installation_model> installation = {};
     runtime::performer_of<inbox_model> inbox = {};
+    runtime::performer_of<chat_model> chat = {};
 };
 
 /// Every entity kind of the product.

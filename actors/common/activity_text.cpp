@@ -22,7 +22,7 @@ const std::set<std::string_view> machinery_events{
     "debt_cleared",    "agent_heartbeat",  "task_placed",     "dependent_noted", "dependency_noted", "subtask_noted",
     "message_touched", "task_queued",      "task_dequeued",   "work_time_moved", "run_cleaned_up",   "model_call_sent",
     "context_given",   "reservation_made", "message_changed", "attempt_counted", "name_confirmed",   "agent_beat",
-    "beat_run_ended",  "goal_task_moved",  "goal_task_made",  "attempt_begun"};
+    "beat_run_ended",  "goal_task_moved",  "goal_task_made",  "attempt_begun",   "answer_wanted",    "answer_begun"};
 
 /// Behind the actor; with "=" in front it is a sentence without one. `{self}` is the entity, `{member}` a member of the
 /// event, `{kind:member}` what it names.
@@ -39,6 +39,12 @@ const std::map<std::string_view, std::string_view> phrases{
     {"reaction_changed", "reacted with {reaction}"},
     {"attempt_failed", "={self} failed and is tried again: {error}"},
     {"no_other_agent", "=nobody else can do {self}"},
+    {"chat_created", "began the chat {self}"},
+    {"chat_renamed", "renamed a chat: {title}"},
+    {"chat_said", "wrote in {self}: {content}"},
+    {"chat_answered", "={self} has an answer"},
+    {"answer_stopped", "stopped an answer in {self}"},
+    {"chat_deleted", "deleted {self}"},
     {"goal_created", "set the goal {self}"},
     {"goal_planned", "={self} is broken down into tasks"},
     {"planning_failed", "={self} could not be broken down: {error}"},

@@ -25,6 +25,16 @@ inline net::handler in_system(net::handler run) {
     };
 }
 
+/// For a 204 to a command that answers with a document all the same.
+inline net::responder without_body(net::responder respond) {
+    return [respond = std::move(respond)](net::response answer) {
+        if (answer.status < 400) {
+            answer.body.clear();
+        }
+        respond(std::move(answer));
+    };
+}
+
 /// A page of described documents.
 template <class Document>
 net::body_type page_of(std::string name) {

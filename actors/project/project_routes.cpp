@@ -1,18 +1,18 @@
 #include "actors/project/project_routes.hpp"
 
+#include "actors/common/media_type.hpp"
 #include "actors/common/model.hpp"
 #include "actors/common/routes.hpp"
+#include "actors/common/upload.hpp"
 #include "actors/project/project_model.hpp"
 #include "net/http/content.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/base/limits.hpp"
 #include "storage/blobs.hpp"
 #include "storage/store.hpp"
-#include "storage/usage.hpp"
 #include "storage/views.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -29,8 +29,6 @@ using net::verb;
 
 const std::string kind{project_model::kind};
 const std::string plural = "projects";
-/// So much of a content is looked at to tell text from other bytes.
-constexpr std::uint64_t content_type_bytes = 8 * limits::kib;
 
 bool is_within(const std::filesystem::path& inner, const std::filesystem::path& outer) {
     return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
@@ -86,25 +84,19 @@ expected<file_document> find_file(const runtime::services& s, const entity_addre
 
 std::string etag_of(const file_document& file) { return "\"" + file.sha256 + "\""; }
 
-/// As far as its beginning tells.
-std::string content_type_of(std::string_view beginning) {
-    const bool text = beginning.find('\0') == std::string_view::npos;
-    return text ? "text/plain; charset=utf-8" : "application/octet-stream";
-}
-
 net::handler read_file(const runtime::services& s) {
     return [&s](net::request r, net::responder respond) {
         const auto id = net::resolve_id(s, r, kind);
         auto file = id ? find_file(s, {r.who.organization, kind, *id}, std::string(r.param("path")))
                        : expected<file_document>(id.error());
         const auto beginning =
-            file ? storage::read_blob_piece(*s.store, r.who.organization, file->sha256, 0, content_type_bytes)
+            file ? storage::read_blob_piece(*s.store, r.who.organization, file->sha256, 0, media_type_bytes)
                  : expected<std::string>(file.error());
         if (!beginning) {
             respond(net::to_response(beginning.error(), r));
             return;
         }
-        net::content out{file->bytes, etag_of(*file), content_type_of(*beginning), nullptr};
+        net::content out{file->bytes, etag_of(*file), text_type(*beginning), nullptr};
         out.read = [&s, organization = r.who.organization, name = file->sha256](std::uint64_t offset,
                                                                                 std::uint64_t bytes_max) {
             return storage::read_blob_piece(*s.store, organization, name, offset, bytes_max);
@@ -174,17 +166,7 @@ expected<void> check_room(const runtime::services& s, const entity_address& proj
     const auto before =
         item && *item ? from_json<file_document>(**item, strictness::stored) : expected<file_document>(file_document{});
     const auto more = static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(before ? before->bytes : 0);
-    storage::usage_claim given_back;
-    return more > 0 ? s.store->usage().take(given_back, project.organization, "storage_bytes", more, system_now())
-                    : expected<void>();
-}
-
-/// As its header says; one that does not say has at least a byte.
-std::uint64_t content_length(const net::request& r) {
-    const auto text = r.header("content-length").value_or("1");
-    std::uint64_t out = 1;
-    std::from_chars(text.data(), text.data() + text.size(), out);
-    return out;
+    return actors::check_room(s, project.organization, more);
 }
 
 net::handler create_file(const runtime::services& s) {
@@ -208,22 +190,6 @@ net::handler create_file(const runtime::services& s) {
     };
 }
 
-/// A file's content on its way into the store.
-struct upload final : net::body_sink {
-    upload(storage::store& s, const uuid& organization) : content(s, organization) {}
-    expected<void> take(std::string_view piece) override { return content.append(piece); }
-    expected<void> finish() override {
-        auto stored = content.finish();
-        if (!stored) {
-            return stored.error();
-        }
-        sha256 = std::move(*stored);
-        return {};
-    }
-    storage::blob_writer content;
-    std::string sha256;
-};
-
 expected<std::optional<bool>> executable_of(const net::request& r) {
     const auto text = r.query_value("executable");
     if (text && text != "true" && text != "false") {
@@ -239,8 +205,8 @@ net::receiver receive_file(const runtime::services& s) {
         const auto executable = executable_of(r);
         const auto owner =
             executable ? find_owner(s, r, std::string(r.param("path"))) : expected<entity_address>(executable.error());
-        const auto space = owner ? s.store->check_space(s.store->free_bytes_min()) : expected<void>(owner.error());
-        const auto room = space ? check_room(s, *owner, std::string(r.param("path")), content_length(r)) : space;
+        const auto room = owner ? check_room(s, *owner, std::string(r.param("path")), content_length(r))
+                                : expected<void>(owner.error());
         if (!room) {
             return room.error();
         }
@@ -270,13 +236,7 @@ net::handler delete_file_handler(const runtime::services& s) {
             return net::command_payload{std::string(wire_name<delete_file>::value),
                                         to_json(delete_file{std::string(from.param("path")), expect})};
         };
-        auto answered = [respond](net::response answer) {
-            if (answer.status < 400) {
-                answer.body.clear();
-            }
-            respond(std::move(answer));
-        };
-        net::change_entity(s, kind, payload, 204)(std::move(r), std::move(answered));
+        net::change_entity(s, kind, payload, 204)(std::move(r), without_body(std::move(respond)));
     };
 }
 

@@ -268,6 +268,13 @@ void apply(run_progress& p, const approval_resolved& e, const event_context& at)
     }
 }
 
+/// The chat that it answers in.
+std::optional<uuid> chat_of(const create_run& wish) {
+    constexpr std::string_view mark = "chat/";
+    return wish.created_by.starts_with(mark) ? parse_uuid(std::string_view(wish.created_by).substr(mark.size()))
+                                             : std::nullopt;
+}
+
 /// The calls stay as they are until they are cleaned up; `resume` looks at the status first.
 void end(run_progress& p, run_status status, const event_context& at, std::string_view why) {
     p.status = status;
@@ -288,6 +295,9 @@ void end(run_progress& p, run_status status, const event_context& at, std::strin
     }
     if (p.request.agent_id && (p.request.task_id || p.request.agent_kind != "agent")) {
         owe(p.owed, p.request.agent_kind, *p.request.agent_id, news);
+    }
+    if (const auto chat = chat_of(p.request)) {
+        owe(p.owed, "chat", *chat, news);
     }
 }
 

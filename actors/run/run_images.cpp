@@ -1,5 +1,6 @@
 #include "actors/run/run_images.hpp"
 
+#include "actors/common/media_type.hpp"
 #include "schemas/base/cipher.hpp"
 #include "storage/blobs.hpp"
 
@@ -32,23 +33,6 @@ expected<run_image> keep_image(storage::store& s, const uuid& organization, cons
 }
 
 } // namespace
-
-std::optional<std::string_view> image_type(std::string_view bytes) {
-    using namespace std::string_view_literals;
-    if (bytes.starts_with("\x89PNG\r\n\x1a\n"sv)) {
-        return "image/png";
-    }
-    if (bytes.starts_with("\xff\xd8\xff"sv)) {
-        return "image/jpeg";
-    }
-    if (bytes.starts_with("GIF87a"sv) || bytes.starts_with("GIF89a"sv)) {
-        return "image/gif";
-    }
-    if (bytes.starts_with("RIFF"sv) && bytes.size() > 12 && bytes.substr(8, 4) == "WEBP"sv) {
-        return "image/webp";
-    }
-    return std::nullopt;
-}
 
 expected<std::vector<run_image>> keep_images(storage::store& s, const uuid& organization,
                                              const std::vector<image_body>& given, const std::string& pointer) {

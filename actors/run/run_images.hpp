@@ -18,9 +18,6 @@ namespace troupe::actors {
 /// Of a request that may bring some.
 inline constexpr std::size_t images_body_bytes_max = 16 << 20;
 
-/// The media type of a PNG, JPEG, GIF or WebP, by its first bytes.
-std::optional<std::string_view> image_type(std::string_view bytes);
-
 /// Stores them. `pointer` is where they stand in the request: problems name the place. Blocks on the disk.
 expected<std::vector<run_image>> keep_images(storage::store& s, const uuid& organization,
                                              const std::vector<image_body>& given, const std::string& pointer);

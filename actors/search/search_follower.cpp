@@ -44,7 +44,7 @@ constexpr std::size_t open_max = 32;    ///< Indexes that are held open.
 constexpr std::size_t texts_per_commit = 20'000;
 constexpr std::size_t position_bytes_max = 1 << 20;
 constexpr std::string_view whole = "whole"; ///< Noted in an index that has all there was when it was made.
-constexpr std::string_view kinds[] = {"task", "message", "document", "run"};
+constexpr std::string_view kinds[] = {"task", "message", "document", "run", "chat"};
 
 } // namespace
 
@@ -215,7 +215,7 @@ struct search_follower::impl {
         }
         auto& me = *open.emplace(organization, std::move(*index)).first->second;
         std::size_t texts = 0;
-        for (const auto type : {search_type::task, search_type::document, search_type::run}) {
+        for (const auto type : {search_type::task, search_type::document, search_type::run, search_type::chat}) {
             storage::list_query query;
             query.organization = organization;
             query.kind = std::string(detail::enum_name(type));
@@ -408,7 +408,7 @@ struct search_follower::impl {
         if (!index) {
             return index.error().code == code::erased ? expected<void>() : expected<void>(index.error());
         }
-        for (const auto type : {search_type::task, search_type::message, search_type::document, search_type::run}) {
+        for (const auto type : search_types) {
             if (a.kind == detail::enum_name(type)) {
                 const auto done = refresh(**index, a.organization, type, a.id);
                 if (!done && done.error().code == code::journal_damaged &&

@@ -21,7 +21,6 @@ using net::verb;
 const std::string tag = "search";
 /// Deeper nobody reads: the question has to say more.
 constexpr std::size_t offset_max = 10'000;
-constexpr search_type types[] = {search_type::task, search_type::message, search_type::document, search_type::run};
 
 problem bad(const std::string& name, std::string what) {
     return {code::invalid_request, name + " " + what, {{name, std::move(what)}}};
@@ -54,6 +53,7 @@ std::string permission_of(search_type type) {
         return "run:read";
     case search_type::task:
     case search_type::message:
+    case search_type::chat:
         break;
     }
     return "task:read";
@@ -82,7 +82,7 @@ expected<std::vector<std::string>> types_in(const request& r, const search_calle
     const auto wanted = r.query_value("type");
     std::vector<std::string> out;
     std::optional<problem> refused;
-    for (const auto type : types) {
+    for (const auto type : search_types) {
         const std::string name(detail::enum_name(type));
         if (wanted && *wanted != name) {
             continue;
@@ -95,7 +95,7 @@ expected<std::vector<std::string>> types_in(const request& r, const search_calle
         }
     }
     if (out.empty()) {
-        return refused ? *refused : bad("type", "can be task, message, document or run");
+        return refused ? *refused : bad("type", "can be task, message, document, run or chat");
     }
     return out;
 }

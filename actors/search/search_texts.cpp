@@ -3,16 +3,19 @@
 #include "actors/common/messages.hpp"
 #include "actors/common/stored.hpp"
 #include "actors/common/text.hpp"
+#include "schemas/chat.hpp"
 #include "schemas/document_messages.hpp"
 #include "schemas/run.hpp"
 #include "storage/blobs.hpp"
+#include "storage/views.hpp"
 
 #include <utility>
 
 namespace troupe::actors {
 namespace {
 
-constexpr std::size_t title_bytes_max = 200; ///< Of what has none of its own.
+constexpr std::size_t title_bytes_max = 200;       ///< Of what has none of its own.
+constexpr std::size_t chat_bytes_max = 256 * 1024; ///< Of what was said in a chat.
 
 std::string name_of(search_type type) { return std::string(detail::enum_name(type)); }
 
@@ -83,6 +86,31 @@ found_text text_of(const run_document& r) {
     return out;
 }
 
+/// With what was said, the newest first, as far as there is room.
+expected<std::optional<found_text>> text_of(const storage::store& s, const entity_address& a, const chat_document& c) {
+    std::string body;
+    storage::item_query query{a, "messages", true, 200, {}};
+    for (bool more = true; more && body.size() < chat_bytes_max;) {
+        const auto page = storage::read_items(s, query);
+        if (!page) {
+            return page.error();
+        }
+        for (const auto& json : page->items) {
+            const auto said = from_json<chat_message>(json, strictness::stored);
+            if (!said) {
+                return said.error();
+            }
+            add_part(body, said->content);
+        }
+        more = page->next_cursor.has_value();
+        query.cursor = page->next_cursor.value_or("");
+    }
+    auto out = begin_text(search_type::chat, c.id, c.title, std::move(body), c.created_by, c.created_at);
+    add_task(out, c.task_id);
+    add_project(out, c.project_id);
+    return std::optional(std::move(out));
+}
+
 /// With its newest content.
 expected<std::optional<found_text>> text_of(const storage::store& s, const entity_address& a, document_document d) {
     const auto newest =
@@ -111,7 +139,7 @@ std::string text_id(search_type type, const uuid& id) { return name_of(type) + "
 std::optional<std::pair<search_type, uuid>> parse_text_id(std::string_view text) {
     const auto slash = text.find('/');
     const auto id = slash == std::string_view::npos ? std::nullopt : parse_uuid(text.substr(slash + 1));
-    for (const auto type : {search_type::task, search_type::message, search_type::document, search_type::run}) {
+    for (const auto type : search_types) {
         if (id && text.substr(0, slash) == name_of(type)) {
             return std::pair(type, *id);
         }
@@ -154,6 +182,13 @@ expected<std::optional<found_text>> read_text(const storage::store& s, const uui
     }
     if (type == search_type::run) {
         return as_text(read_stored<run_document>(s, a));
+    }
+    if (type == search_type::chat) {
+        const auto chat = read_stored<chat_document>(s, a);
+        if (!chat || !*chat) {
+            return chat ? expected<std::optional<found_text>>(std::nullopt) : chat.error();
+        }
+        return text_of(s, a, **chat);
     }
     auto found = read_stored<document_document>(s, a);
     if (!found || !*found) {

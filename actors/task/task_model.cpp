@@ -4,6 +4,9 @@
 #include "actors/common/model.hpp"
 #include "actors/task/task_moves.hpp"
 #include "schemas/agent_messages.hpp"
+#include "storage/blob_hash.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <type_traits>
@@ -81,6 +84,9 @@ decision_result decide(const task_state& s, const update_task& c, const runtime:
         changed.due = c.due;
         any = true;
     }
+    if (c.no_due && !c.due && s.due) {
+        changed.no_due = any = true;
+    }
     const auto note_ids = [&](auto& into, const auto& given, const auto& now) {
         note(into, given ? std::optional(without_repeats(*given)) : given, now);
     };
@@ -131,7 +137,53 @@ decision_result decide(const task_state& s, const retry_task&, const runtime::co
     return s.agent_id ? events{task_assigned{*s.agent_id}} : events{task_moved{s.status, inbox}};
 }
 
+const attachment_document* find_attachment(const task_state& s, std::uint64_t number) {
+    const auto found = std::ranges::find(s.attachments, number, &attachment_document::number);
+    return found == s.attachments.end() ? nullptr : &*found;
+}
+
+/// The files that a message is about.
+expected<std::vector<attachment_document>> attachments_of(const task_state& s, const add_message& c) {
+    std::vector<attachment_document> out;
+    for (std::size_t i = 0; i < c.attachments.size(); ++i) {
+        const auto* found = find_attachment(s, c.attachments[i]);
+        if (!found || std::ranges::count(c.attachments, c.attachments[i]) > 1) {
+            return problem{code::invalid_request,
+                           fmt::format("The task has no attachment {}, or it is named twice.", c.attachments[i]),
+                           {{fmt::format("/attachments/{}", i), "is no attachment of this task, or is there twice"}}};
+        }
+        out.push_back(*found);
+    }
+    return out;
+}
+
+decision_result decide(const task_state& s, const attach_file& c, const runtime::context& context) {
+    if (s.attachments.size() >= attachments_max) {
+        return problem{code::conflict,
+                       fmt::format("A task has at most {} attachments. Remove one first.", attachments_max)};
+    }
+    if (!storage::blob_hash_of(c.sha256)) {
+        return problem{code::invalid_request, "The hash of a content has 64 lower-case hexadecimal digits."};
+    }
+    const auto bytes = static_cast<std::int64_t>(c.bytes);
+    if (auto room = bytes > 0 ? context.take("storage_bytes", bytes) : expected<void>(); !room) {
+        return room.error();
+    }
+    return events{file_attached{c, s.attached + 1}};
+}
+
+decision_result decide(const task_state& s, const remove_attachment& c, const runtime::context&) {
+    if (!find_attachment(s, c.number)) {
+        return problem{code::not_found, fmt::format("The task has no attachment {}.", c.number)};
+    }
+    return events{attachment_removed{c.number}};
+}
+
 decision_result decide(const task_state& s, const add_message& c, const runtime::context& context) {
+    auto attachments = attachments_of(s, c);
+    if (!attachments) {
+        return attachments.error();
+    }
     if (const auto place = c.reply_to ? place_of_message(*c.reply_to) : std::nullopt;
         place && (place->number > s.messages || message_id(context.self.id, place->number) != *c.reply_to)) {
         return problem{code::invalid_request,
@@ -139,7 +191,7 @@ decision_result decide(const task_state& s, const add_message& c, const runtime:
                        {{"/reply_to", "is no message of this task"}}};
     }
     return events{message_added{message_id(context.self.id, s.messages + 1), std::string(context.principal), c.type,
-                                c.content, c.reply_to, c.mentions}};
+                                c.content, c.reply_to, c.mentions, std::move(*attachments)}};
 }
 
 decision_result decide(const task_state&, const note_message_changed& c, const runtime::context&) {
@@ -278,6 +330,22 @@ expected<std::vector<task_model::event>> task_model::decide(const state& s, cons
             return actors::decide(s, each, context);
         },
         c);
+}
+
+std::vector<std::string_view> task_model::blobs(const state& s) {
+    std::vector<std::string_view> out;
+    for (const auto& one : s.attachments) {
+        out.emplace_back(one.sha256);
+    }
+    return out;
+}
+
+std::vector<usage_amount> task_model::holds(const state& s) {
+    std::int64_t bytes = 0;
+    for (const auto& one : s.attachments) {
+        bytes += static_cast<std::int64_t>(one.bytes);
+    }
+    return bytes > 0 ? std::vector{usage_amount{"storage_bytes", bytes}} : std::vector<usage_amount>{};
 }
 
 std::vector<usage_amount> task_model::uses(const state&, const event& e) {

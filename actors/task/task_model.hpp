@@ -3,7 +3,7 @@
 #include "actors/common/debts.hpp"
 #include "actors/common/upcast.hpp"
 #include "actors/task/rank.hpp"
-#include "actors/task/task_v3.hpp"
+#include "actors/task/task_v4.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/base/described.hpp"
 #include "schemas/task.hpp"
@@ -27,10 +27,12 @@ namespace troupe::actors {
 
 // ---- commands of people; bodies of the API where they have one
 
+/// `no_due`: it has to be done at no time any more.
 struct update_task : update_task_body {
-    static constexpr int version = 2;
+    static constexpr int version = 3;
+    bool no_due = false;
 };
-BOOST_DESCRIBE_STRUCT(update_task, (update_task_body), ())
+BOOST_DESCRIBE_STRUCT(update_task, (update_task_body), (no_due))
 struct assign_task : assign_task_body {};
 BOOST_DESCRIBE_STRUCT(assign_task, (assign_task_body), ())
 /// `rank`: where the route put it among those of its column; empty: behind all.
@@ -42,6 +44,18 @@ BOOST_DESCRIBE_STRUCT(move_task, (move_task_body), (rank))
 /// Once more what failed, was cancelled or is blocked: by its agent, else by whoever takes it from the inbox.
 struct retry_task {};
 BOOST_DESCRIBE_STRUCT(retry_task, (), ())
+/// A file whose content is stored already.
+struct attach_file {
+    std::string name;
+    std::string media_type;
+    std::uint64_t bytes = 0;
+    std::string sha256;
+};
+BOOST_DESCRIBE_STRUCT(attach_file, (), (name, media_type, bytes, sha256))
+struct remove_attachment {
+    std::uint64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(remove_attachment, (), (number))
 struct delete_task {};
 BOOST_DESCRIBE_STRUCT(delete_task, (), ())
 /// Of its own alarm: the time of an assignment's next attempt has come.
@@ -84,10 +98,11 @@ BOOST_DESCRIBE_STRUCT(task_created, (),
                        assignees, parent_id, depends_on, capabilities, goal_id))
 /// What changed.
 struct task_updated : update_task_body {
-    static constexpr int version = 2;
-    using previous = v1::task_updated;
+    static constexpr int version = 3;
+    using previous = v4::task_updated;
+    bool no_due = false;
 };
-BOOST_DESCRIBE_STRUCT(task_updated, (update_task_body), ())
+BOOST_DESCRIBE_STRUCT(task_updated, (update_task_body), (no_due))
 struct task_assigned {
     uuid agent_id;
 };
@@ -104,16 +119,25 @@ struct task_placed {
 };
 BOOST_DESCRIBE_STRUCT(task_placed, (), (rank))
 struct message_added {
-    static constexpr int version = 2;
-    using previous = v1::message_added;
+    static constexpr int version = 3;
+    using previous = v4::message_added;
     uuid id;
     std::string author;
     message_type type = message_type::comment;
     std::string content;
     std::optional<uuid> reply_to;
     std::vector<mention> mentions = {};
+    std::vector<attachment_document> attachments = {};
 };
-BOOST_DESCRIBE_STRUCT(message_added, (), (id, author, type, content, reply_to, mentions))
+BOOST_DESCRIBE_STRUCT(message_added, (), (id, author, type, content, reply_to, mentions, attachments))
+struct file_attached : attach_file {
+    std::uint64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(file_attached, (attach_file), (number))
+struct attachment_removed {
+    std::uint64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(attachment_removed, (), (number))
 /// A message was edited, taken back or reacted to: see the message itself.
 struct message_changed {
     uuid message_id;
@@ -179,9 +203,12 @@ BOOST_DESCRIBE_STRUCT(no_other_agent, (), (reasons))
 
 // ---- state
 
+inline constexpr std::size_t attachments_max = 100; ///< Of a task.
+inline constexpr std::string_view attachments_collection = "attachments";
+
 struct task_state {
-    static constexpr int version = 4;
-    using previous = v3::task_state;
+    static constexpr int version = 5;
+    using previous = v4::task_state;
     uuid id;
     uuid organization;
     bool deleted = false;
@@ -220,18 +247,18 @@ struct task_state {
     std::optional<timestamp> again_at;
     std::vector<uuid> tried; ///< Agents that failed at it since somebody chose one.
     bool looking = false;    ///< For another agent.
+    std::vector<attachment_document> attachments;
+    std::uint64_t attached = 0; ///< The number of the newest one, also when it was removed.
 };
 BOOST_DESCRIBE_STRUCT(task_state, (),
                       (id, organization, deleted, title, description, status, priority, labels, due, project_id, limits,
                        agent_id, assignment, live, run_id, result, error, messages, created_by, created_at, updated_at,
                        owed, parameters, output, number, assignees, parent_id, depends_on, unmet, dependents, subtasks,
-                       rank, capabilities, goal_id, attempts, again_at, tried, looking))
+                       rank, capabilities, goal_id, attempts, again_at, tried, looking, attachments, attached))
 
 namespace v1 {
 
 inline auto upcast(const task_created& old) { return with_defaults<v2::task_created>(old); }
-inline auto upcast(const task_updated& old) { return with_defaults<troupe::actors::task_updated>(old); }
-inline auto upcast(const message_added& old) { return with_defaults<troupe::actors::message_added>(old); }
 inline auto upcast(const work_finished& old) { return with_defaults<troupe::actors::work_finished>(old); }
 inline auto upcast(const task_state& old) { return with_defaults<v2::task_state>(old); }
 
@@ -240,9 +267,16 @@ inline auto upcast(const task_state& old) { return with_defaults<v2::task_state>
 namespace v3 {
 
 inline auto upcast(const task_created& old) { return with_defaults<troupe::actors::task_created>(old); }
-inline auto upcast(const task_state& old) { return with_defaults<troupe::actors::task_state>(old); }
 
 } // namespace v3
+
+namespace v4 {
+
+inline auto upcast(const task_updated& old) { return with_defaults<troupe::actors::task_updated>(old); }
+inline auto upcast(const message_added& old) { return with_defaults<troupe::actors::message_added>(old); }
+inline auto upcast(const task_state& old) { return with_defaults<troupe::actors::task_state>(old); }
+
+} // namespace v4
 
 } // namespace troupe::actors
 
@@ -250,6 +284,8 @@ TROUPE_NAMED(troupe::actors::update_task)
 TROUPE_NAMED(troupe::actors::assign_task)
 TROUPE_NAMED(troupe::actors::move_task)
 TROUPE_NAMED(troupe::actors::retry_task)
+TROUPE_NAMED(troupe::actors::attach_file)
+TROUPE_NAMED(troupe::actors::remove_attachment)
 TROUPE_NAMED(troupe::actors::delete_task)
 TROUPE_NAMED(troupe::actors::attempt_due)
 TROUPE_NAMED(troupe::actors::another_agent)
@@ -263,6 +299,8 @@ TROUPE_NAMED(troupe::actors::task_moved)
 TROUPE_NAMED(troupe::actors::task_placed)
 TROUPE_NAMED(troupe::actors::message_added)
 TROUPE_NAMED(troupe::actors::message_changed)
+TROUPE_NAMED(troupe::actors::file_attached)
+TROUPE_NAMED(troupe::actors::attachment_removed)
 TROUPE_NAMED(troupe::actors::dependent_noted)
 TROUPE_NAMED(troupe::actors::dependency_noted)
 TROUPE_NAMED(troupe::actors::subtask_noted)
@@ -276,24 +314,28 @@ namespace troupe::actors {
 struct task_model {
     static constexpr std::string_view kind = "task";
     using state = task_state;
-    using command =
-        std::variant<create_task, update_task, assign_task, move_task, retry_task, add_message, delete_task,
-                     note_task_started, note_task_finished, return_task, note_dependent, note_dependency, note_subtask,
-                     note_message_changed, debt_settled, note_task_attempt, settle_task, attempt_due, another_agent>;
-    using event =
-        std::variant<task_created, task_updated, task_assigned, task_moved, task_placed, message_added, message_changed,
-                     task_deleted, work_started, work_finished, task_returned, dependent_noted, dependency_noted,
-                     subtask_noted, debt_cleared, attempt_failed, attempt_begun, no_other_agent>;
+    using command = std::variant<create_task, update_task, assign_task, move_task, retry_task, add_message, delete_task,
+                                 note_task_started, note_task_finished, return_task, note_dependent, note_dependency,
+                                 note_subtask, note_message_changed, debt_settled, note_task_attempt, settle_task,
+                                 attempt_due, another_agent, attach_file, remove_attachment>;
+    using event = std::variant<task_created, task_updated, task_assigned, task_moved, task_placed, message_added,
+                               message_changed, task_deleted, work_started, work_finished, task_returned,
+                               dependent_noted, dependency_noted, subtask_noted, debt_cleared, attempt_failed,
+                               attempt_begun, no_other_agent, file_attached, attachment_removed>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
     static std::vector<runtime::effect> resume(const state&);
     static runtime::entity_view view(const state&, const runtime::view_context&);
-    /// Collection "messages": `message_document` by its zero-padded number; "replies/ID": those to that message.
+    /// Collection "messages": `message_document` by its zero-padded number; "replies/ID": those to that message;
+    /// "attachments": `attachment_document`, likewise.
     static std::vector<runtime::item> items(const state& after, const event&, const runtime::event_context&);
     /// Tasks that were created.
     static std::vector<usage_amount> uses(const state& after, const event&);
-    /// The message of a `message_added`, else the task's document.
+    /// Contents of its attachments, and how large they are.
+    static std::vector<std::string_view> blobs(const state&);
+    static std::vector<usage_amount> holds(const state&);
+    /// The message of a `message_added`, the attachment of a `file_attached`, else the task's document.
     static std::string answer(const state& after, const std::vector<event>&, const runtime::view_context&);
 };
 

@@ -9,8 +9,10 @@
 #include "actors/common/stored.hpp"
 #include "actors/common/task_numbers.hpp"
 #include "actors/kinds/kind.hpp"
+#include "actors/task/attachment_routes.hpp"
 #include "actors/task/task_board.hpp"
 #include "actors/task/task_links.hpp"
+#include "actors/task/task_model.hpp"
 #include "actors/task/working_routes.hpp"
 #include "net/http/handlers.hpp"
 #include "schemas/task_messages.hpp"
@@ -201,6 +203,25 @@ void list_candidates(const runtime::services& s, const net::request& r, const ne
     respond({.body = net::list_body(items, std::nullopt)});
 }
 
+/// Whether a body says that it is to be without that member: null, where leaving it out means "as it was".
+bool is_null_in(const std::string& body, std::string_view member) {
+    const auto parsed = json::document::parse(body);
+    const auto found = parsed ? parsed->root().find(member) : std::nullopt;
+    return found && found->type() == json::kind::null;
+}
+
+/// Of a body whose member may be null.
+net::body_type with_null(net::body_type body, const std::string& member) {
+    body.schema = [schema = std::move(body.schema), begins = json::quoted(member) + R"(:{"type":"string")"] {
+        auto out = schema();
+        if (const auto at = out.find(begins); at != std::string::npos) {
+            out.insert(at + begins.size() - 8, "[").insert(at + begins.size() + 1, R"(,"null"])");
+        }
+        return out;
+    };
+    return body;
+}
+
 /// People and other tasks that a body names have to be there.
 net::to_command updated(const runtime::services& s) {
     return [&s](const net::request& r) -> expected<net::command_payload> {
@@ -214,7 +235,12 @@ net::to_command updated(const runtime::services& s) {
         named = named ? check_task_links(s, r.who.organization, *id, body->parent_id,
                                          body->depends_on.value_or(std::vector<uuid>()))
                       : named;
-        return named ? expected<net::command_payload>(net::command_payload{"update_task", r.body}) : named.error();
+        if (!named) {
+            return named.error();
+        }
+        update_task c{*body};
+        c.no_due = is_null_in(r.body, "due");
+        return net::command_payload{std::string(wire_name<update_task>::value), to_json(c)};
     };
 }
 
@@ -271,9 +297,9 @@ std::vector<route> own_routes(const runtime::services& s) {
          .reply_headers = net::read_headers(),
          .run = net::read_entity(s, kind, key_filter)},
         change(verb::put, "/tasks/{id}", "update_task", "Replaces what is given.",
-               net::body_of<update_task_body>("update_task"), updated(s)),
+               with_null(net::body_of<update_task_body>("update_task"), "due"), updated(s)),
         change(verb::patch, "/tasks/{id}", "patch_task", "Replaces what is given.",
-               net::body_of<update_task_body>("update_task"), updated(s)),
+               with_null(net::body_of<update_task_body>("update_task"), "due"), updated(s)),
         {.verb = verb::post,
          .path = "/tasks/{id}/assign",
          .operation = "assign_task",
@@ -333,6 +359,7 @@ std::vector<net::route> task_routes(const runtime::services& s) {
     auto routes = own_routes(s);
     std::ranges::move(board_routes(s), std::back_inserter(routes));
     std::ranges::move(working_routes(s), std::back_inserter(routes));
+    std::ranges::move(attachment_routes(s), std::back_inserter(routes));
     return routes;
 }
 

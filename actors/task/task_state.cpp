@@ -195,7 +195,7 @@ void apply(task_state& s, const task_updated& e, const runtime::event_context& a
     s.description = e.description.value_or(s.description);
     s.priority = e.priority.value_or(s.priority);
     s.labels = e.labels.value_or(s.labels);
-    s.due = e.due ? e.due : s.due;
+    s.due = e.due || e.no_due ? e.due : s.due;
     if (s.live && s.status == task_status::assigned && (e.title || e.description || e.priority)) {
         owe_enqueue(s); // the agent's queue has the old text or the old place
     }
@@ -253,6 +253,15 @@ void apply(task_state& s, const message_added& e, const runtime::event_context& 
     }
 }
 
+void apply(task_state& s, const file_attached& e, const runtime::event_context& at) {
+    s.attached = e.number;
+    s.attachments.push_back({e.number, e.name, e.media_type, e.bytes, e.sha256, std::string(at.principal), at.time});
+}
+
+void apply(task_state& s, const attachment_removed& e, const runtime::event_context&) {
+    std::erase_if(s.attachments, [&](const attachment_document& a) { return a.number == e.number; });
+}
+
 void apply(task_state&, const message_changed&, const runtime::event_context&) {} // for those who watch the task
 
 void apply(task_state& s, const task_deleted&, const runtime::event_context&) {
@@ -264,6 +273,7 @@ void apply(task_state& s, const task_deleted&, const runtime::event_context&) {
     for (const auto& id : s.depends_on) {
         owe(s.owed, task_kind, id, note_dependent{s.id, false});
     }
+    s.attachments.clear();
     s.deleted = true;
 }
 

@@ -11,6 +11,9 @@ message_document document_of(const task_state& s, const message_added& e) {
     if (!e.mentions.empty()) {
         out.mentions = e.mentions;
     }
+    if (!e.attachments.empty()) {
+        out.attachments = e.attachments;
+    }
     return out;
 }
 
@@ -91,6 +94,13 @@ std::vector<runtime::item> task_model::items(const state& after, const event& e,
         }
         return out;
     }
+    const std::string attachments(attachments_collection);
+    if (const auto* attached = std::get_if<file_attached>(&e)) {
+        return {{attachments, message_key(attached->number), to_json(after.attachments.back())}};
+    }
+    if (const auto* removed = std::get_if<attachment_removed>(&e)) {
+        return {{attachments, message_key(removed->number), ""}};
+    }
     return {};
 }
 
@@ -99,6 +109,9 @@ std::string task_model::answer(const state& after, const std::vector<event>& eve
     if (events.size() == 1) {
         if (const auto* added = std::get_if<message_added>(&events.front())) {
             return to_json(document_of(after, *added));
+        }
+        if (std::holds_alternative<file_attached>(events.front())) {
+            return to_json(after.attachments.back());
         }
     }
     return view(after, context).document;

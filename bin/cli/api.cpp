@@ -102,8 +102,17 @@ expected<std::string> api::post(std::string_view path, std::string_view body, st
 }
 
 expected<std::string> api::put(std::string_view path, net::body_source body, std::string_view content_type) {
+    return send("PUT", path, std::move(body), content_type);
+}
+
+expected<std::string> api::upload(std::string_view path, net::body_source body, std::string_view content_type) {
+    return send("POST", path, std::move(body), content_type);
+}
+
+expected<std::string> api::send(std::string_view method, std::string_view path, net::body_source body,
+                                std::string_view content_type) {
     net::client_request request;
-    request.method = "PUT";
+    request.method = method;
     request.url = where_.url + std::string(base_path) + std::string(path);
     request.source = std::move(body);
     request.time_out_ms = 0; // as long as it moves

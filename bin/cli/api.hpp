@@ -64,6 +64,8 @@ public:
     expected<std::string> post(std::string_view path, std::string_view body, std::string_view key = {});
     /// The body goes as the source gives it; the body of the answer.
     expected<std::string> put(std::string_view path, net::body_source body, std::string_view content_type);
+    /// The same with POST, which is sent once.
+    expected<std::string> upload(std::string_view path, net::body_source body, std::string_view content_type);
     /// The same with a JSON text.
     expected<std::string> put(std::string_view path, std::string_view json);
     expected<std::string> patch(std::string_view path, std::string_view json);
@@ -122,6 +124,8 @@ public:
     void leave_organization() { where_.organization.clear(); }
 
 private:
+    expected<std::string> send(std::string_view method, std::string_view path, net::body_source body,
+                               std::string_view content_type);
     expected<std::string> send(std::string_view method, std::string_view path, std::string_view body,
                                std::string_view content_type, std::string_view accept, std::string_view key = {});
     [[nodiscard]] bool renewable() const { return renew_ && where_.source == key_source::login; }

@@ -163,7 +163,7 @@ std::vector<command> board_commands() {
          activity},
         {"search",
          "Find tasks, messages, documents and runs by their words.",
-         {.flags = {{"type", "T", "task, message, document or run."},
+         {.flags = {{"type", "T", "task, message, document, run or chat."},
                     {"status", "S", "Tasks and runs that are so."},
                     {"author", "WHO", "As user/ID, key/ID or agent/ID."},
                     {"task", "TASK", "What belongs to this task."},

@@ -96,6 +96,8 @@ std::vector<command> trouble_commands();
 std::vector<command> project_commands();
 std::vector<command> agent_commands();
 std::vector<command> task_commands();
+std::vector<command> attachment_commands();
+std::vector<command> chat_commands();
 std::vector<command> board_commands();
 std::vector<command> notify_commands();
 std::vector<command> doc_commands();

@@ -5,6 +5,7 @@
 #include "schemas/agent.hpp"
 #include "schemas/approval.hpp"
 #include "schemas/auth.hpp"
+#include "schemas/chat.hpp"
 #include "schemas/document.hpp"
 #include "schemas/goal.hpp"
 #include "schemas/name_messages.hpp"
@@ -148,6 +149,10 @@ expected<uuid> resolve_document(api& node, std::string_view word) {
 
 expected<uuid> resolve_goal(api& node, std::string_view word) {
     return resolve<goal_document>(node, "goal", "/goals", word, [](const goal_document& g) { return g.title; });
+}
+
+expected<uuid> resolve_chat(api& node, std::string_view word) {
+    return resolve<chat_document>(node, "chat", "/chats", word, [](const chat_document& c) { return c.title; });
 }
 
 expected<uuid> resolve_agent(api& node, std::string_view word) {

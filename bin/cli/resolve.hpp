@@ -33,6 +33,7 @@ expected<uuid> resolve_run(api& node, std::string_view word);
 expected<uuid> resolve_task(api& node, std::string_view word);
 expected<uuid> resolve_document(api& node, std::string_view word);
 expected<uuid> resolve_goal(api& node, std::string_view word);
+expected<uuid> resolve_chat(api& node, std::string_view word);
 expected<uuid> resolve_agent(api& node, std::string_view word);
 expected<uuid> resolve_project(api& node, std::string_view word);
 expected<uuid> resolve_approval(api& node, std::string_view word);

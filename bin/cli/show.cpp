@@ -262,6 +262,12 @@ std::string show_messages(const screen& s, const std::vector<message_document>& 
         for (const auto& line : wrap(clean(m.content), s.width > 2 ? s.width - 2 : 0)) {
             out += (line.empty() ? "" : "  ") + line + "\n";
         }
+        for (const auto& file : m.attachments.value_or(std::vector<attachment_document>())) {
+            out +=
+                paint(s, tone::faint,
+                      fmt::format("  file {}: {} ({})", file.number, clean_line(file.name), bytes_text(file.bytes))) +
+                "\n";
+        }
     }
     return out;
 }

@@ -1,4 +1,5 @@
 #include "schemas/task.hpp"
+#include "bin/cli/attachment.hpp"
 #include "bin/cli/find_project.hpp"
 #include "bin/cli/print.hpp"
 #include "bin/cli/resolve.hpp"
@@ -13,23 +14,6 @@ namespace troupe::cli {
 namespace {
 
 constexpr std::string_view statuses = "inbox, assigned, in_progress, review, done, blocked, cancelled or failed";
-
-struct named_task {
-    api* node = nullptr;
-    uuid id;
-    [[nodiscard]] std::string path(std::string_view rest = "") const {
-        return "/tasks/" + to_string(id) + std::string(rest);
-    }
-};
-
-expected<named_task> find_task(context& c) {
-    auto node = c.node();
-    if (!node) {
-        return node.error();
-    }
-    const auto id = resolve_task(**node, c.args().operand(0));
-    return id ? expected<named_task>(named_task{*node, *id}) : expected<named_task>(id.error());
-}
 
 auto shown_task(context& c) {
     return [&c](const task_document& t) { return show_task(c.out_screen(), t, c.now()); };
@@ -88,6 +72,10 @@ std::vector<flag> with_links(std::vector<flag> flags) {
     return flags;
 }
 
+std::optional<timestamp> time_in(const std::string& text) {
+    return parse_timestamp(text.size() == 10 ? text + "T00:00:00Z" : text);
+}
+
 expected<int> task_create(context& c) {
     create_task_request body;
     body.title = c.args().text_from(0);
@@ -100,7 +88,7 @@ expected<int> task_create(context& c) {
     }
     body.priority = *priority;
     if (const auto due = c.args().value("due")) {
-        body.due = parse_timestamp(due->size() == 10 ? *due + "T00:00:00Z" : *due);
+        body.due = time_in(*due);
         if (!body.due) {
             return c.usage({code::invalid_request, "--due takes a date (2026-12-24) or an RFC 3339 time."});
         }
@@ -146,10 +134,21 @@ expected<int> task_edit(context& c) {
     if (const auto labels = c.args().values("label"); !labels.empty()) {
         body.labels = labels;
     }
+    const auto due = c.args().value("due");
+    if (due && *due != "none") {
+        body.due = time_in(*due);
+        if (!body.due) {
+            return c.usage({code::invalid_request, "--due takes a date (2026-12-24), an RFC 3339 time, or none."});
+        }
+    }
     if (auto taken = take_links(c, *task->node, body); !taken) {
         return taken.error();
     }
-    return print_document<task_document>(c, task->node->put(task->path(), to_json(body)), shown_task(c));
+    auto json = to_json(body);
+    if (due == "none") {
+        json.insert(1, json == "{}" ? R"("due":null)" : R"("due":null,)");
+    }
+    return print_document<task_document>(c, task->node->put(task->path(), json), shown_task(c));
 }
 
 expected<int> task_post(context& c, std::string_view what) {
@@ -244,7 +243,11 @@ expected<int> task_comment(context& c) {
     if (!task) {
         return task.error();
     }
-    const add_message_body body{c.args().text_from(1), *type, std::nullopt};
+    auto attached = attach_files(c, *task, c.args().values("attach"));
+    if (!attached) {
+        return attached.error();
+    }
+    const add_message_body body{c.args().text_from(1), *type, std::nullopt, std::move(*attached)};
     return print_done(c, task->node->post(task->path("/messages"), to_json(body)), "Said.");
 }
 
@@ -308,7 +311,8 @@ std::vector<command> task_commands() {
          {.flags = with_links({{"title", "TEXT", "What is to be done, in a line."},
                                {"description", "TEXT", "All that the agent has to know."},
                                {"priority", "P", "low, medium, high or urgent."},
-                               {"label", "L", "A label; those given replace all.", 0, true}}),
+                               {"label", "L", "A label; those given replace all.", 0, true},
+                               {"due", "TIME", "When it has to be done; none: at no time."}}),
           .operands = "TASK",
           .operands_min = 1,
           .operands_max = 1},
@@ -337,7 +341,8 @@ std::vector<command> task_commands() {
          task_candidates},
         {"task comment",
          "Say something on a task.",
-         {.flags = {{"type", "TYPE", "comment, status_update, question or answer."}},
+         {.flags = {{"type", "TYPE", "comment, status_update, question or answer."},
+                    {"attach", "FILE", "Put to the task, and named by what is said.", 0, true}},
           .operands = "TASK TEXT",
           .operands_min = 2,
           .operands_max = any_number},

@@ -51,11 +51,11 @@ public:
     [[nodiscard]] std::uint64_t count(std::string_view module, std::string_view level) const;
     static constexpr std::array<std::string_view, 2> levels{"error", "critical"};
     /// All names that this program logs under; those of programs that embed a node count as "other".
-    static constexpr std::array<std::string_view, 31> modules{
-        "access",  "audit",       "backup",    "blobs",  "bus",     "cluster",  "compliance", "config",
-        "edge",    "entity",      "erasure",   "etcd",   "goal",    "identity", "mcp",        "notification",
-        "process", "project",     "retention", "run",    "runtime", "sandbox",  "search",     "secrets",
-        "storage", "supervision", "task",      "timers", "traces",  "usage",    "other"};
+    static constexpr std::array<std::string_view, 32> modules{
+        "access",       "audit",   "backup",      "blobs",     "bus",    "chat",    "cluster",  "compliance",
+        "config",       "edge",    "entity",      "erasure",   "etcd",   "goal",    "identity", "mcp",
+        "notification", "process", "project",     "retention", "run",    "runtime", "sandbox",  "search",
+        "secrets",      "storage", "supervision", "task",      "timers", "traces",  "usage",    "other"};
 
 private:
     const std::size_t kept_max_;

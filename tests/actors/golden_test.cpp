@@ -5,6 +5,7 @@
 #include "actors/approval/approval_model.hpp"
 #include "actors/audit/refusal_model.hpp"
 #include "actors/audit/sink_model.hpp"
+#include "actors/chat/chat_model.hpp"
 #include "actors/cluster/cluster_model.hpp"
 #include "actors/compliance/compliance_model.hpp"
 #include "actors/document/document_model.hpp"
@@ -39,11 +40,12 @@ namespace golden = troupe::test::golden;
 namespace {
 
 /// Every model of the product; a test finds one that is missing here.
-using models = boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
-                                    name_model, agent_model, task_model, project_model, approval_model, run_model,
-                                    secret_model, keyring_model, erasure_model, refusal_model, sink_model,
-                                    cluster_model, compliance_model, settings_model, memory_model, board_model,
-                                    message_model, inbox_model, document_model, goal_model, installation_model>;
+using models =
+    boost::mp11::mp_list<user_model, session_model, api_key_model, linked_identity_model, organization_model,
+                         name_model, agent_model, task_model, project_model, approval_model, run_model, secret_model,
+                         keyring_model, erasure_model, refusal_model, sink_model, cluster_model, compliance_model,
+                         settings_model, memory_model, board_model, message_model, inbox_model, document_model,
+                         goal_model, installation_model, chat_model>;
 
 template <class Visit>
 void each_model(Visit visit) {

@@ -33,6 +33,7 @@ class BoardContract:
         self.drive("create_agent_task", 404, id="nobody", body={"title": "t"})
         self.board(task)
         self.messages(task)
+        self.attachments(task)
         other = self.drive("create_task", 201, body={"title": "other"}).json["id"]
         self.drive("assign_task", 200, id=other, body={"agent_id": agent})
         self.drive("assign_task", 422, id=other, body={"agent_id": NOBODY})
@@ -52,10 +53,24 @@ class BoardContract:
             self.drive(name, 404, id="nobody")
         self.working_text()
         self.goals()
+        self.chats()
         self.drive("search", 200, query={"q": "rounding", "type": "task"})
         self.drive("search", 422, query={"q": "\"open"}, lenient=True)
         self.drive("rebuild_search", 202)
         self.drive("rebuild_search", 401, key="wrong")
+
+    def attachments(self, task):
+        self.drive("attach_file", 201, id=task, raw=b"0123456789", query={"name": "a.bin"})
+        self.drive("attach_file", 422, id=task, raw=b"0", query={"name": "a/b"})
+        self.drive("list_attachments", 200, id=task)
+        self.drive("list_attachments", 404, id=NOBODY)
+        shown = self.drive("get_attachment", 200, id=task, n="1")
+        self.drive("get_attachment", 206, id=task, n="1", headers={"Range": "bytes=2-4"})
+        self.drive("get_attachment", 416, id=task, n="1", headers={"Range": "bytes=77-"})
+        self.drive("get_attachment", 304, id=task, n="1", headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_attachment", 404, id=task, n="7")
+        self.drive("remove_attachment", 204, id=task, n="1")
+        self.drive("remove_attachment", 404, id=task, n="1")
 
     def goals(self):
         goal = self.drive("create_goal", 201, body={"title": "Up", "from_template": "feature"}).json["id"]
@@ -173,3 +188,26 @@ class BoardContract:
         self.drive("delete_document", 412, id=document, headers={"If-Match": '"77"'})
         self.drive("delete_document", 204, id=document)
         self.drive("delete_document", 404, id=NOBODY)
+
+    def chats(self):
+        agent = self.direct.create("/agents", {"name": "asker", "model": self.model})["id"]  # it asks people, and waits
+        chat = self.drive("create_chat", 201, body={"title": "Sums", "agent_id": agent}).json["id"]
+        self.drive("create_chat", 422, body={"title": "t", "agent_id": NOBODY})
+        self.drive("list_chats", 200, query={"agent_id": agent})
+        self.drive("list_chats", 422, query={"limit": "9999"}, lenient=True)
+        self.drive("say", 201, id=chat, body=self.example("say"))
+        self.drive("say", 404, id=NOBODY, body=self.example("say"))
+        self.drive("stop_chat_answer", 200, id=chat)
+        self.drive("stop_chat_answer", 409, id=chat)
+        shown = self.drive("get_chat", 200, id=chat)
+        self.drive("get_chat", 304, id=chat, headers={"If-None-Match": shown.headers["etag"]})
+        self.drive("get_chat", 404, id=NOBODY)
+        self.drive("list_chat_messages", 200, id=chat)
+        self.drive("list_chat_messages", 404, id=NOBODY)
+        self.drive("export_chat", 200, id=chat, query={"format": "json"})
+        self.drive("export_chat", 404, id=NOBODY)
+        for name in ("update_chat", "patch_chat"):
+            self.drive(name, 200, id=chat, body=self.example(name))
+            self.drive(name, 404, id=NOBODY, body=self.example(name))
+        self.drive("delete_chat", 204, id=chat)
+        self.drive("delete_chat", 404, id=chat)
