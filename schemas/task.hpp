@@ -287,6 +287,23 @@ struct edit_working_body {
 };
 BOOST_DESCRIBE_STRUCT(edit_working_body, (), (content))
 
+/// An item of GET /state/working-md/history.
+struct working_change_document {
+    timestamp at;
+    std::string by;
+    std::string text;
+    uuid task_id;
+};
+BOOST_DESCRIBE_STRUCT(working_change_document, (), (at, by, text, task_id))
+
+/// POST /state/working-md/restore
+struct restore_working_body {
+    timestamp at;
+    static constexpr field_rule rules[] = {
+        {.name = "at", .required = true, .doc = "When.", .example = "\"2026-01-31T12:00:00.000Z\""}};
+};
+BOOST_DESCRIBE_STRUCT(restore_working_body, (), (at))
+
 /// GET /board
 struct board_document {
     std::vector<board_column> columns;

@@ -2,7 +2,7 @@
 
 #include "actors/common/waiting.hpp"
 #include "actors/task/working_board.hpp"
-#include "actors/task/working_routes.hpp"
+#include "actors/task/working_edit.hpp"
 #include "schemas/base/durable_file.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/task.hpp"

@@ -40,6 +40,26 @@ std::span<const task_status> moves_from(task_status from) {
 
 bool may_move(task_status from, task_status to) { return std::ranges::count(moves_from(from), to) > 0; }
 
+std::vector<task_status> way_to(task_status from, task_status to) {
+    std::vector<std::vector<task_status>> open{{from}}; // ways, the shortest first
+    std::vector<task_status> seen{from};
+    for (std::size_t i = 0; i < open.size(); ++i) {
+        const auto way = open[i];
+        if (way.back() == to) {
+            return {way.begin() + 1, way.end()};
+        }
+        for (const auto next : moves_from(way.back())) {
+            const bool quiet = next != assigned && next != cancelled && next != failed && next != done;
+            if ((next == to || quiet) && std::ranges::count(seen, next) == 0) {
+                seen.push_back(next);
+                open.push_back(way);
+                open.back().push_back(next);
+            }
+        }
+    }
+    return {};
+}
+
 problem move_refused(task_status from, task_status to) {
     std::string names;
     for (const auto allowed : moves_from(from)) {

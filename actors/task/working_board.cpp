@@ -165,6 +165,7 @@ bool is_ended(task_status s) { return s == done || s == failed || s == cancelled
 struct past_task {
     working_task task;
     bool there = false; ///< At that time; else it is as it came.
+    std::string rank = {};
 };
 
 /// The task as it was at that time.
@@ -184,9 +185,9 @@ expected<past_task> read_past(const storage::store& s, const uuid& organization,
         return {};
     });
     if (!read) { // retention cut its history: then nobody changed it lately
-        return read.error().code == code::not_found ? expected<past_task>(past_task{now.task, true}) : read.error();
+        return read.error().code == code::not_found ? expected<past_task>(past_task{now.task, true, {}}) : read.error();
     }
-    past_task out{now.task, state.created_at <= at};
+    past_task out{now.task, state.created_at <= at, state.rank};
     out.task.status = state.status;
     out.task.agent = state.status == inbox ? "" : names.of(state.agent_id);
     out.task.title = working_title(state.title, state.status);
@@ -217,6 +218,31 @@ expected<working_state> read_working(const runtime::services& s, const uuid& org
     out.agents = std::move(*agents);
     for (const auto& one : recent->items) {
         out.recent.push_back(clock_of(one.at) + " - " + one.text);
+    }
+    return out;
+}
+
+expected<working_state> read_working_past(const runtime::services& s, const uuid& organization, timestamp at) {
+    agent_names names(*s.store, organization);
+    const auto tasks = read_tasks(*s.store, organization, names);
+    if (!tasks) {
+        return tasks.error();
+    }
+    working_state out;
+    out.updated = at;
+    out.more = tasks->more;
+    std::multimap<std::string, working_task> by_rank; // as they stood in their columns
+    for (const auto& now : tasks->tasks) {
+        auto past = read_past(*s.store, organization, now, at, names);
+        if (!past) {
+            return past.error();
+        }
+        if (past->there) {
+            by_rank.emplace(std::move(past->rank), std::move(past->task));
+        }
+    }
+    for (auto& [rank, task] : by_rank) {
+        out.tasks.push_back(std::move(task));
     }
     return out;
 }

@@ -10,6 +10,9 @@ namespace troupe::actors {
 /// is in it, so that an edit is never held against a state that nobody saw.
 expected<working_state> read_working(const runtime::services& s, const uuid& organization);
 
+/// The tasks that it shows now as they were then, without agents and what happened; no longer than history is kept.
+expected<working_state> read_working_past(const runtime::services& s, const uuid& organization, timestamp at);
+
 /// A task of now, and where it is.
 struct placed_task {
     uuid id;

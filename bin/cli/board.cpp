@@ -41,8 +41,32 @@ expected<int> board(context& c) {
 
 expected<int> working_show(context& c) {
     auto node = c.node();
-    return node ? print_document<working_document>(c, (*node)->get("/state/working-md"),
-                                                   [](const auto& w) { return w.content; })
+    return node ? print_document<working_document>(
+                      c, (*node)->get(with_query("/state/working-md", {{"at", c.args().value_or("at", "")}})),
+                      [](const auto& w) { return w.content; })
+                : expected<int>(node.error());
+}
+
+expected<int> working_history(context& c) {
+    return print_list<working_change_document>(
+        c, "/state/working-md/history", {}, "Nothing has changed yet.", [&](const auto& all) {
+            std::vector<std::vector<cell>> rows;
+            for (const auto& one : all) {
+                rows.push_back({{to_string(one.at), tone::accent}, {one.text}});
+            }
+            return table(c.out_screen(), {{"AT"}, {"WHAT", false, true, 20}}, rows);
+        });
+}
+
+expected<int> working_restore(context& c) {
+    const auto at = parse_timestamp(c.args().operand(0));
+    if (!at) {
+        return c.usage({code::invalid_request, "TIME is an RFC 3339 time: `troupe working-md history` shows some."});
+    }
+    auto node = c.node();
+    return node ? print_document<working_document>(
+                      c, (*node)->post("/state/working-md/restore", to_json(restore_working_body{*at})),
+                      [](const auto& w) { return w.content; })
                 : expected<int>(node.error());
 }
 
@@ -143,9 +167,19 @@ std::vector<command> board_commands() {
          board},
         {"working-md show",
          "The board as a text, with agents and what happened last.",
-         {},
+         {.flags = {{"at", "TIME", "As its tasks were then."}}},
          "troupe working-md show > WORKING.md",
          working_show},
+        {"working-md history",
+         "What changed WORKING.md, newest first.",
+         {.flags = {limit_flag()}},
+         "troupe working-md history",
+         working_history},
+        {"working-md restore",
+         "Bring the tasks back to what they were at a time.",
+         {.operands = "TIME", .operands_min = 1, .operands_max = 1},
+         "troupe working-md restore 2026-11-23T12:00:00.000Z",
+         working_restore},
         {"working-md edit",
          "Change the board as a text in your editor: move lines, give them to @agents, write new ones.",
          {.flags = {{"file", "FILE", "Take the changed text from there; - is standard input."}}},
@@ -162,7 +196,7 @@ std::vector<command> board_commands() {
          "troupe activity --task TASK-017\ntroupe activity moved",
          activity},
         {"search",
-         "Find tasks, messages, documents and runs by their words.",
+         "Find tasks, messages, documents, runs and chats by their words.",
          {.flags = {{"type", "T", "task, message, document, run or chat."},
                     {"status", "S", "Tasks and runs that are so."},
                     {"author", "WHO", "As user/ID, key/ID or agent/ID."},

@@ -380,4 +380,23 @@ BOOST_AUTO_TEST_CASE(over_the_limit_no_task_is_made) {
     BOOST_TEST((t.refused(body()).code == code::quota_exceeded));
 }
 
+BOOST_AUTO_TEST_CASE(there_is_a_quiet_way_between_any_two_columns) {
+    using enum task_status;
+    constexpr task_status all[] = {inbox, assigned, in_progress, review, done, blocked, cancelled, failed};
+    for (const auto from : all) {
+        for (const auto to : all) {
+            const auto way = way_to(from, to);
+            BOOST_TEST((from == to || !way.empty()), detail::enum_name(from)
+                                                         << " to " << detail::enum_name(to) << " has no way");
+            auto at = from;
+            for (const auto next : way) {
+                BOOST_TEST(may_move(at, next));
+                BOOST_TEST((next == to || (next != assigned && next != cancelled && next != done && next != failed)));
+                at = next;
+            }
+            BOOST_TEST((at == to));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

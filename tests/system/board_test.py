@@ -163,6 +163,38 @@ class BoardTest(NodeTest):
         shown = self.api.read("/state/working-md")
         return shown["updated_at"] > max(t["updated_at"] for t in self.api.all("/tasks"))
 
+    def test_the_text_of_an_earlier_time_is_shown_and_restored(self):
+        for title in ("one", "two", "three"):
+            self.task(title)
+        self.move("TASK-002", "in_progress")
+        poll("it is long ago", self.settled)
+        then = self.api.read("/state/working-md")
+        at = then["updated_at"]
+        self.api.ok("PUT", "/tasks/TASK-001", {"title": "uno"})
+        self.move("TASK-002", "review")
+        self.move("TASK-002", "done")
+        self.move("TASK-003", "cancelled")
+        self.task("four")
+        self.again()
+        tasks = lambda text: text[text.index("### INBOX"):text.index("## Recent")]
+        past = self.api.read(f"/state/working-md?at={at}")
+        self.assertEqual(tasks(past["content"]), tasks(then["content"]))
+        lines = self.api.read("/state/working-md/history?limit=50")["items"]
+        self.assertEqual(len(lines), 9)  # 4 made, 4 moved, 1 retitled
+        self.assertIn("done", lines[2]["text"])
+        self.assertEqual([line["at"] for line in lines], sorted((line["at"] for line in lines), reverse=True))
+        self.status(self.api.post("/state/working-md/restore", {"at": at}), 200)
+        now = {t["key"]: (t["title"], t["status"]) for t in self.api.all("/tasks")}
+        self.assertEqual(now, {"TASK-001": ("one", "inbox"), "TASK-002": ("two", "in_progress"), "TASK-003": ("three", "inbox"),
+                               "TASK-004": ("four", "inbox")})
+        self.status(self.api.post("/state/working-md/restore", {"at": at}), 200)  # again: nothing is left to do
+        self.assertEqual(len(self.api.read("/state/working-md/history?limit=50")["items"]), 9 + 4)
+        self.status(self.api.get("/state/working-md?at=then"), 422)
+        self.assertIn("one", self.one.cli("working-md", "show", "--at", at).stdout)
+        self.assertIn("TASK-002", self.one.cli("working-md", "history").stdout)
+        self.assertEqual(self.one.cli("working-md", "restore", at).returncode, 0)
+        self.assertEqual(self.one.cli("working-md", "restore", "then").returncode, 2)
+
     def test_fifty_editors_at_once_lose_nothing(self):
         for n in range(50):
             self.task(f"task {n:02}")

@@ -105,6 +105,11 @@ class BoardContract:
         self.drive("get_working_text", 401, key="wrong")
         self.drive("edit_working_text", 200, body={"content": shown["content"]})
         self.drive("edit_working_text", 422, body={"content": "What?"})
+        self.drive("get_working_text", 200, query={"at": "2026-01-31T12:00:00.000Z"})
+        when = self.drive("list_working_history", 200, query={"limit": "5"}).json["items"][0]["at"]
+        self.drive("list_working_history", 422, query={"limit": "0"}, lenient=True)
+        self.drive("restore_working_text", 200, body={"at": when})
+        self.drive("restore_working_text", 422, body={"at": "then"}, lenient=True)
 
     def activities(self, task):
         self.drive("list_activities", 200, query={"kind": "task"})
