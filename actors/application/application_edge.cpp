@@ -186,6 +186,7 @@ net::server_hooks application::impl::edge_hooks() {
         };
         hooks.sample = [t = traces.get()](std::string_view trace_id) { return t->sample(trace_id); };
     }
+    serve_a2a(hooks);
     serve_mcp(hooks);
     return hooks;
 }
@@ -205,6 +206,17 @@ mcp_token_parts application::impl::token_parts() {
         return own.empty() ? own : own + "/api/v1/mcp/oauth/callback";
     };
     return out;
+}
+
+/// Agents, as those of others call them.
+void application::impl::serve_a2a(net::server_hooks& hooks) {
+    auto calls = inner_calls::make(hooks.routes, hooks.authorize, hooks.on_refused);
+    if (!calls) {
+        return;
+    }
+    served_a2a = std::make_unique<a2a_service>(std::move(*calls), hooks.bus, settings.identity_public_url);
+    auto own = served_a2a->routes();
+    std::move(own.begin(), own.end(), std::back_inserter(hooks.routes));
 }
 
 /// The routes of all others, once more: as tools. What is wrong in them the edge refuses.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/a2a/a2a_service.hpp"
 #include "actors/application/about_api.hpp"
 #include "actors/application/application.hpp"
 #include "actors/application/moved_commands.hpp"
@@ -71,6 +72,7 @@ struct application::impl {
     std::vector<std::unique_ptr<audit_stream>> audit_streams;
     system_parts system;
     api_documents documents;
+    std::unique_ptr<a2a_service> served_a2a;
     std::unique_ptr<mcp_service> served_mcp;
     present_edge edge;
     std::set<std::string> kinds; ///< Of entities.
@@ -93,6 +95,7 @@ struct application::impl {
     [[nodiscard]] net::server_settings edge_settings() const;
     [[nodiscard]] net::server_hooks edge_hooks();
     void serve_mcp(net::server_hooks& hooks);
+    void serve_a2a(net::server_hooks& hooks);
     [[nodiscard]] mcp_token_parts token_parts();
     expected<std::shared_ptr<net::server>> start_edge(net::server_settings& s, net::server_hooks hooks);
     void show_io_threads(unsigned threads);

@@ -1,4 +1,4 @@
-#include "actors/mcp_server/inner_calls.hpp"
+#include "actors/common/inner_calls.hpp"
 
 #include "net/http/failure.hpp"
 #include "net/http/text.hpp"
@@ -117,6 +117,9 @@ expected<net::request> inner_calls::prepare(const net::request& caller, const in
     out.body = what.body;
     if (const auto program = caller.header("user-agent")) {
         out.headers.emplace("user-agent", *program);
+    }
+    if (!what.key.empty()) {
+        out.headers.emplace("idempotency-key", what.key);
     }
     out.who = caller.who;
     out.address = caller.address;

@@ -21,6 +21,7 @@ struct inner_request {
     std::map<std::string, std::string> params = {}; ///< Of the path.
     std::map<std::string, std::string> query = {};
     std::string body = {};
+    std::string key = {}; ///< `Idempotency-Key`; empty: none.
 };
 
 /// Calls operations of the HTTP API from inside the node, for callers that came another way: by the same declarations,

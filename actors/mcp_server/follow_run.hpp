@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/mcp_server/inner_calls.hpp"
+#include "actors/common/inner_calls.hpp"
 #include "net/mcp/server_endpoint.hpp"
 #include "runtime/bus/bus.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/mcp_server/inner_calls.hpp"
+#include "actors/common/inner_calls.hpp"
 #include "net/http/route.hpp"
 #include "net/mcp/messages.hpp"
 #include "schemas/base/json.hpp"

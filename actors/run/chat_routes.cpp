@@ -1,5 +1,6 @@
 #include "actors/run/chat_routes.hpp"
 
+#include "actors/common/ended_subscriptions.hpp"
 #include "actors/run/agent_wish.hpp"
 #include "actors/run/chat.hpp"
 #include "actors/run/run_images.hpp"
@@ -115,24 +116,6 @@ runtime::subscription_request events_of(const net::request& r, const uuid& run) 
 }
 
 // ---- one answer
-
-/// Subscriptions that have done their work: they cannot end inside of what they call.
-class ended_subscriptions {
-public:
-    void add(std::unique_ptr<runtime::subscription> one) {
-        const std::lock_guard lock(mutex_);
-        all_.push_back(std::move(one));
-    }
-    void clear() {
-        std::vector<std::unique_ptr<runtime::subscription>> over;
-        const std::lock_guard lock(mutex_);
-        over.swap(all_);
-    }
-
-private:
-    std::mutex mutex_;
-    std::vector<std::unique_ptr<runtime::subscription>> all_;
-};
 
 /// Waits for the end of a run, and answers. When the request's time is over before, the edge has answered.
 class pending_answer : public std::enable_shared_from_this<pending_answer> {

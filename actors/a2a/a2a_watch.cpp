@@ -1,0 +1,75 @@
+#include "actors/a2a/a2a_watch.hpp"
+
+#include "actors/common/ended_subscriptions.hpp"
+
+#include <utility>
+
+namespace troupe::actors {
+namespace {
+
+/// They cannot end inside of what they call: the next one that begins clears them away.
+ended_subscriptions& ended() {
+    static ended_subscriptions all;
+    return all;
+}
+
+} // namespace
+
+expected<void> a2a_watch::begin(runtime::bus& live, const uuid& organization, const std::string& task,
+                                const read_function& read) {
+    ended().clear();
+    auto subscribed = live.subscribe({organization, {"tasks/" + task}, "", {}},
+                                     [self = shared_from_this()](const runtime::live_event& e) { self->take(e); });
+    if (!subscribed) {
+        return subscribed.error();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        task_.id = task;
+        subscription_ = std::move(*subscribed);
+    }
+    read([self = shared_from_this()](const task_document& now) { self->take(now); });
+    return {};
+}
+
+void a2a_watch::stop() {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    if (subscription_) {
+        ended().add(std::move(subscription_));
+    }
+}
+
+void a2a_watch::take(const runtime::live_event& e) {
+    std::unique_lock lock(mutex_);
+    if (over_ || e.ts < task_.at) {
+        return; // what was read had it
+    }
+    const auto updates = task_.take(e.kind, e.data, e.ts);
+    if (begun_ && !updates.empty()) {
+        lock.unlock();
+        show(updates);
+    }
+}
+
+void a2a_watch::take(const task_document& read) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (over_ || begun_) {
+            return;
+        }
+        if (read.updated_at >= task_.at) {
+            task_ = a2a_task_of(read);
+        }
+        begun_ = true;
+    }
+    show({R"({"task":)" + task_.json() + "}"});
+}
+
+void a2a_watch::show(const std::vector<std::string>& updates) {
+    if (!show_(task_, updates) || is_terminal(task_.state)) {
+        stop();
+    }
+}
+
+} // namespace troupe::actors
