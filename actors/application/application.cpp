@@ -1,5 +1,6 @@
 #include "actors/application/application_impl.hpp"
 
+#include "actors/a2a/remote_agents.hpp"
 #include "actors/application/cluster_ways.hpp"
 #include "actors/application/configured_models.hpp"
 #include "actors/application/kinds.hpp"
@@ -27,6 +28,7 @@
 #include "schemas/base/log.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace troupe::actors {
@@ -148,8 +150,13 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (!models) {
         return models.error();
     }
-    auto tools = add_configured_tools(settings, std::move(own.tools),
-                                      [secrets](std::string_view name) { return (*secrets)(name); });
+    const auto find_secret = [secrets](std::string_view name) { return (*secrets)(name); };
+    auto elsewhere = remote_agent_tools(std::filesystem::path(settings.data) / "agents.json", find_secret);
+    if (!elsewhere) {
+        return elsewhere.error();
+    }
+    std::ranges::move(*elsewhere, std::back_inserter(own.tools));
+    auto tools = add_configured_tools(settings, std::move(own.tools), find_secret);
     if (!tools) {
         return tools.error();
     }

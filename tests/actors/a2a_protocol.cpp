@@ -1,4 +1,5 @@
 #include "actors/a2a/a2a_protocol.hpp"
+#include "actors/a2a/remote_agents.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -112,6 +113,23 @@ BOOST_AUTO_TEST_CASE(cards_say_what_agents_can_and_where_they_are) {
     BOOST_TEST(card.root().text_or("name") == "scout \"x\"");
     BOOST_TEST(card.root().find("skills")->size() == 2U);
     BOOST_TEST(std::string(*card.root().pointer("/supportedInterfaces/0/url")->as_string()) == "http://here/a2a");
+}
+
+BOOST_AUTO_TEST_CASE(the_operators_agents_are_read_and_what_is_wrong_is_named) {
+    const auto good =
+        parse_remote_agents(R"({"agents":[{"name":"oracle","url":"https://o.example/a/","key":"secret:O"}]})");
+    BOOST_REQUIRE(good);
+    BOOST_TEST(good->front().key == "secret:O");
+    for (const auto& [text, place] :
+         {std::pair(R"({})", "/agents"),
+          std::pair(R"({"agents":[{"name":"Or acle","url":"https://o"}]})", "/agents/0/name"),
+          std::pair(R"({"agents":[{"name":"a","url":"ftp://o.example"}]})", "/agents/0/url"),
+          std::pair(R"({"agents":[{"name":"a","url":"http://o"},{"name":"a","url":"http://o"}]})", "/agents/1/name"),
+          std::pair(R"({"agents":[{"name":"a","url":"http://o","kee":"x"}]})", "/agents/0/kee")}) {
+        const auto wrong = parse_remote_agents(text);
+        BOOST_REQUIRE_MESSAGE(!wrong, text);
+        BOOST_TEST(wrong.error().detail.find(place) != std::string::npos, wrong.error().detail);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

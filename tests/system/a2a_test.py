@@ -16,6 +16,16 @@ rules:
   - when: {goal_contains: sum}
     call: [{tool: finish, arguments: {result: "It is 42."}}]
 """
+ASKING = """
+delay_ms: 2
+rules:
+  - when: {last_tool: ask_oracle}
+    call: [{tool: finish, arguments: {result: "${result}"}}]
+  - when: {goal_contains: oracle}
+    call: [{tool: ask_oracle, arguments: {message: "the sum"}}]
+  - when: {goal_contains: nobody}
+    call: [{tool: ask_oracle, arguments: {message: "what nobody knows"}}]
+"""
 SUBMITTED, WORKING, COMPLETED, FAILED, CANCELED, ASKS, REJECTED = 1, 2, 3, 4, 5, 6, 7
 
 
@@ -128,3 +138,38 @@ class A2aTest(IdentityTest):
         self.assertEqual(self.code("GetTask", {"id": mine}, api=eve), -32001)
         elsewhere = self.api.create("/tasks", {"title": "x", "agent_id": self.api.create("/agents", {"name": "second"})["id"]})["id"]
         self.assertEqual(self.code("GetTask", {"id": elsewhere}), -32001)  # it is another agent's
+
+    def asking(self, **oracle):
+        """Another node, whose agents ask this one's."""
+        flags, model = self.script("asking", ASKING)
+        other = self.node("--sandbox", "none", *flags, name="other")
+        other.directory.mkdir()
+        one = {"name": "oracle", "url": f"{self.one.url}/api/v1/agents/scout/", "key": "secret:ORACLE", "description": "It sums.", **oracle}
+        other.directory.joinpath("agents.json").write_text(json.dumps({"agents": [one]}))
+        other.start()
+        api = other.client()
+        api.ok("PUT", "/secrets/ORACLE", {"value": self.one.key})
+        return other, api, model
+
+    def test_an_agent_asks_one_of_another_node(self):
+        other, api, model = self.asking()
+        run = api.wait_run(api.create("/runs", {"goal": "ask the oracle", "model": model})["id"])
+        self.assertEqual((run["status"], run["result"].strip()), ("succeeded", "It is 42."))
+        self.assertEqual([t["title"] for t in self.api.all("/tasks")], ["the sum"])
+        steps = api.all(f"/runs/{run['id']}/steps")
+        self.assertEqual([s["tool"] for s in steps if s.get("tool") == "ask_oracle"], ["ask_oracle"])
+        failed = api.wait_run(api.create("/runs", {"goal": "nobody knows", "model": model})["id"])
+        self.assertIn("TASK_STATE_FAILED", failed["result"])
+        self.assertEqual(other.stop(), 0)
+        self.assertNotIn(self.one.key, other.log.read_text())
+        self.check_disk(other)
+
+    def test_agents_elsewhere_that_are_not_there_or_wrong_say_so(self):
+        other, api, model = self.asking(url="http://127.0.0.1:1/agents/x/")
+        run = api.wait_run(api.create("/runs", {"goal": "ask the oracle", "model": model})["id"])
+        self.assertIn("oracle: ", run["result"])
+        other.stop()
+        other.directory.joinpath("agents.json").write_text('{"agents":[{"name":"Or acle","url":"http://x"}]}')
+        status, said = other.refused()
+        self.assertNotEqual(status, 0)
+        self.assertIn("agents.json: /agents/0/name", said)
