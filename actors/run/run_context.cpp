@@ -6,6 +6,7 @@
 #include "actors/run/run_finish.hpp"
 #include "actors/tool/memory_tools.hpp"
 #include "actors/tool/policies.hpp"
+#include "actors/tool/task_tools.hpp"
 #include "actors/tool/tool.hpp"
 
 #include <algorithm>
@@ -133,6 +134,9 @@ bool is_offered(const run_progress& p, std::string_view tool) {
     }
     if (tool == memory_tools::remember_name || tool == memory_tools::recall_name) {
         return agent_with_limits(p).has_value();
+    }
+    if (task_tools::is_one(tool)) {
+        return p.request.task_id.has_value();
     }
     if (const auto* found = find_tool(tool); found && found->organization && found->organization != p.organization) {
         return false;

@@ -4,6 +4,7 @@
 #include "actors/tool/board_tools.hpp"
 #include "actors/tool/git_performers.hpp"
 #include "actors/tool/memory_tools.hpp"
+#include "actors/tool/task_tools.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_arguments.hpp"
 #include "actors/tool/tool_performers.hpp"
@@ -278,6 +279,13 @@ constexpr std::array rows = {
         memory_tools::remember_name, "Keeps a note for your later runs: a fact that is worth knowing then.", "memory"),
     telling<recall_memory_arguments, memory_tools::recall>(
         memory_tools::recall_name, "Shows the notes that you kept in this and in earlier runs.", "read"),
+    telling<read_task_arguments, task_tools::read>(
+        task_tools::read_name, "Shows the task that you work on: what people said on it, and its attachments.", "read"),
+    telling<read_attachment_arguments, task_tools::attachment>(
+        task_tools::attachment_name, "Reads an attachment of the task that you work on, if it is text.", "read"),
+    telling<say_on_task_arguments, task_tools::say>(
+        task_tools::say_name,
+        "Says something on the task that you work on, for the people who follow it. Does not wait.", "task"),
     answered_by_the_run<ask_human_arguments>("ask_human", "Asks a person, and waits for the answer.", "human"),
     answered_by_the_run<finish_arguments>(
         "finish", "Ends the work with a result. Call it when the goal is reached or cannot be reached.", "read"),

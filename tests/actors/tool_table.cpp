@@ -9,7 +9,7 @@ using namespace troupe::actors::test;
 BOOST_AUTO_TEST_SUITE(tool_table)
 
 BOOST_AUTO_TEST_CASE(every_tool_has_a_schema_that_is_json_and_a_description) {
-    BOOST_TEST(all_tools().size() == 53u);
+    BOOST_TEST(all_tools().size() == 56u);
     for (const auto& tool : all_tools()) {
         const auto schema = json::document::parse(tool.schema());
         BOOST_REQUIRE_MESSAGE(schema, tool.name);

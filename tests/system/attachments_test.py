@@ -7,6 +7,20 @@ from tests.system.node import poll
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 PAGE = b"<html><script>alert(document.domain)</script></html>"
+READER = """
+delay_ms: 2
+rules:
+  - when: {last_tool: say_on_task}
+    call: [{tool: finish, arguments: {result: "Read."}}]
+  - when: {last_tool: read_attachment, last_result_contains: "no text"}
+    call: [{tool: say_on_task, arguments: {text: "It says: walrus."}}]
+  - when: {last_tool: read_attachment, last_result_contains: walrus}
+    call: [{tool: read_attachment, arguments: {number: 2}}]
+  - when: {last_tool: read_task, last_result_contains: "please hurry"}
+    call: [{tool: read_attachment, arguments: {number: 1}}]
+  - when: {step: 1}
+    call: [{tool: read_task, arguments: {}}]
+"""
 RAW = {"Content-Type": "application/octet-stream"}
 
 
@@ -120,3 +134,19 @@ class AttachmentsTest(IdentityTest):
         self.one.kill9()
         self.one.start()
         self.assertNotIn("due", self.one.client().read(f"/tasks/{self.task}"))
+
+    def test_an_agent_reads_what_people_said_and_put_there_and_answers(self):
+        flags, model = self.script("reader", READER)
+        self.begin("--sandbox", "none", *flags)
+        self.attach("notes.txt", b"the walrus lives")
+        self.attach("pixel.png", PNG)
+        self.api.create(f"/tasks/{self.task}/messages", {"content": "please hurry"})
+        agent = self.api.create("/agents", {"name": "scout", "model": model})["id"]
+        self.status(self.api.post(f"/tasks/{self.task}/assign", {"agent_id": agent}), 200)
+        done = poll("it is read", lambda: [t for t in [self.api.read(f"/tasks/{self.task}")] if t["status"] in ("review", "failed")])[0]
+        self.assertEqual((done["status"], done.get("result")), ("review", "Read."), done)
+        said = self.api.all(f"/tasks/{self.task}/messages")
+        self.assertEqual([(m["author"], m["type"], m["content"]) for m in said],
+                         [("key/admin", "comment", "please hurry"), (f"agent/{agent}", "status_update", "It says: walrus.")])
+        alone = self.api.create("/runs", {"goal": "x", "model": model})["id"]
+        self.assertNotEqual(self.api.wait_run(alone).get("result"), "Read.")  # without a task there is nothing to read
