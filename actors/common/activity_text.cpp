@@ -34,6 +34,8 @@ const std::map<std::string_view, std::string_view> phrases{
     {"task_deleted", "deleted {self}"},
     {"task_returned", "put {self} back into the inbox: {error}"},
     {"message_added", "wrote on {self}: {content}"},
+    {"file_attached", "put {name} to {self}"},
+    {"attachment_removed", "removed a file of {self}"},
     {"message_edited", "changed a message: {content}"},
     {"message_deleted", "took a message back"},
     {"reaction_changed", "reacted with {reaction}"},

@@ -5,6 +5,7 @@
 #include "bin/cli/print.hpp"
 #include "bin/cli/resolve.hpp"
 #include "bin/cli/text.hpp"
+#include "schemas/agent.hpp"
 
 #include <fmt/format.h>
 
@@ -50,23 +51,34 @@ std::string show_chats(context& c, const std::vector<chat_document>& chats) {
                  rows);
 }
 
-std::string show_chat(context& c, const chat_document& chat) {
+/// How the agent of a chat is called; its id where it is not there any more.
+std::string name_of_agent(api& node, const chat_document& chat) {
+    if (!chat.agent_id) {
+        return {};
+    }
+    const auto agent = node.get_as<agent_document>("/agents/" + to_string(*chat.agent_id));
+    return agent ? agent->settings.name : to_string(*chat.agent_id);
+}
+
+std::string show_chat(context& c, api& node, const chat_document& chat) {
     const auto id_or_none = [](const std::optional<uuid>& id) { return id ? to_string(*id) : std::string(); };
     return details(c.out_screen(),
                    {{"chat", {chat.title, tone::strong}},
                     {"id", {to_string(chat.id), tone::accent}},
-                    {"agent", {id_or_none(chat.agent_id)}},
+                    {"agent", {name_of_agent(node, chat)}},
                     {"task", {id_or_none(chat.task_id)}},
                     {"project", {id_or_none(chat.project_id)}},
                     {"answering run", {id_or_none(chat.answering_run_id), tone::good}},
                     {"begun", {fmt::format("{} by {}", relative_time(chat.created_at, c.now()), chat.created_by)}}});
 }
 
-std::string show_said(context& c, const std::vector<chat_message>& messages) {
+/// `agent`: how that of the chat is called.
+std::string show_said(context& c, const std::string& agent, const std::vector<chat_message>& messages) {
     const auto& s = c.out_screen();
     std::string out;
     for (const auto& m : messages) {
-        out += (out.empty() ? "" : "\n") + paint(s, tone::strong, clean_line(m.author)) + " " +
+        const auto author = m.author.starts_with("agent/") ? agent : m.author;
+        out += (out.empty() ? "" : "\n") + paint(s, tone::strong, clean_line(author)) + " " +
                paint(s, tone::faint, relative_time(m.created_at, c.now())) + "\n";
         const auto text = m.error ? "No answer: " + *m.error : m.content;
         for (const auto& line : wrap(clean(text), s.width > 2 ? s.width - 2 : 0)) {
@@ -105,7 +117,7 @@ expected<int> chat_new(context& c) {
         body.project_id = project->id;
     }
     return print_document<chat_document>(c, (*node)->post("/chats", to_json(body)),
-                                         [&](const chat_document& chat) { return show_chat(c, chat); });
+                                         [&](const chat_document& chat) { return show_chat(c, **node, chat); });
 }
 
 expected<int> chat_list(context& c) {
@@ -115,13 +127,22 @@ expected<int> chat_list(context& c) {
 
 expected<int> chat_show(context& c) {
     const auto chat = find_chat(c);
-    return chat ? print_list<chat_message>(c, chat->path("/messages"), {}, "Nobody has said anything yet.",
-                                           [&](const auto& messages) { return show_said(c, messages); })
-                : expected<int>(chat.error());
+    const auto about = chat ? chat->node->get_as<chat_document>(chat->path()) : expected<chat_document>(chat.error());
+    if (!about) {
+        return about.error();
+    }
+    return print_list<chat_message>(
+        c, chat->path("/messages"), {}, "Nobody has said anything yet.",
+        [&](const auto& messages) { return show_said(c, name_of_agent(*chat->node, *about), messages); });
 }
 
+struct heard {
+    std::string agent; ///< How it is called.
+    std::vector<chat_message> messages;
+};
+
 /// What was said after that message, once nobody answers any more.
-expected<std::vector<chat_message>> wait_for_answer(const named_chat& chat, std::uint64_t after) {
+expected<heard> wait_for_answer(const named_chat& chat, std::uint64_t after) {
     const interrupt by;
     for (;;) {
         const auto now = chat.node->get_as<chat_document>(chat.path());
@@ -134,7 +155,7 @@ expected<std::vector<chat_message>> wait_for_answer(const named_chat& chat, std:
                 return all.error();
             }
             std::erase_if(all->items, [&](const chat_message& m) { return m.number <= after; });
-            return std::move(all->items);
+            return heard{name_of_agent(*chat.node, *now), std::move(all->items)};
         }
         if (!by.sleep(look_every_ms)) {
             return problem{code::cancelled, "The answer is still being made. See it later with `troupe chat show`."};
@@ -159,8 +180,9 @@ expected<int> chat_say(context& c) {
     if (!answers) {
         return answers.error();
     }
-    answers->empty() ? c.note("Said.") : c.print(show_said(c, *answers));
-    return !answers->empty() && answers->back().error ? 1 : 0;
+    const auto& all = answers->messages;
+    all.empty() ? c.note("Said.") : c.print(show_said(c, answers->agent, all));
+    return !all.empty() && all.back().error ? 1 : 0;
 }
 
 expected<int> chat_stop(context& c) {
@@ -173,7 +195,7 @@ expected<int> chat_rename(context& c) {
     const auto chat = find_chat(c);
     return chat ? print_document<chat_document>(
                       c, chat->node->put(chat->path(), to_json(update_chat_body{c.args().text_from(1)})),
-                      [&](const chat_document& now) { return show_chat(c, now); })
+                      [&](const chat_document& now) { return show_chat(c, *chat->node, now); })
                 : expected<int>(chat.error());
 }
 
