@@ -139,11 +139,7 @@ void find_question(const call& c, const task_document& task,
 
 void answer_with(const call& c, const task_document& task, bool wrapped) {
     find_question(c, task, [c, task, wrapped](const std::optional<approval_document>& question) {
-        auto shown = a2a_task_of(task);
-        if (question) {
-            shown.state = a2a_state::input_required;
-            shown.note = question->text;
-        }
+        const auto shown = a2a_task_of(task, question);
         c->end.result(wrapped ? R"({"task":)" + shown.json() + "}" : shown.json());
     });
 }
@@ -204,16 +200,24 @@ void take_message(const call& c, const a2a_message& message, const with_task& th
 }
 
 /// From now to its end; nothing where it cannot be followed, which the caller is told.
-std::shared_ptr<a2a_watch> watch(const call& c, const task_document& task, a2a_watch::show_function show) {
+/// `continued`: its run was just answered, and may not have heard of it yet.
+std::shared_ptr<a2a_watch> watch(const call& c, const task_document& task, bool continued,
+                                 a2a_watch::show_function show) {
     auto out = std::make_shared<a2a_watch>(std::move(show));
     const auto id = to_string(task.id);
-    const auto begun = out->begin(*c->parts.live, c->caller.who.organization, id, [c, id, task](const auto& take) {
-        c->ask({.operation = "get_task", .params = {{"id", id}}}, [take, task](const net::response& answer) {
-            const auto now = answer.status == 200 ? from_json<task_document>(answer.body, strictness::stored)
-                                                  : expected<task_document>(problem{});
-            take(now ? *now : task);
-        });
-    });
+    const bool questions = !continued && c->parts.calls->may(c->caller.who, "approval:read").has_value();
+    const auto read = [c, id, task, continued](const auto& take) {
+        c->ask({.operation = "get_task", .params = {{"id", id}}},
+               [c, take, task, continued](const net::response& answer) {
+                   const auto now = answer.status == 200 ? from_json<task_document>(answer.body, strictness::stored)
+                                                         : expected<task_document>(problem{});
+                   if (!now || continued) {
+                       return take(a2a_task_of(now ? *now : task));
+                   }
+                   find_question(c, *now, [take, now](const auto& question) { take(a2a_task_of(*now, question)); });
+               });
+    };
+    const auto begun = out->begin(*c->parts.live, c->caller.who.organization, id, questions, read);
     if (!begun) {
         c->end.fail({rpc::rpc_internal_error, begun.error().detail, {}});
         return nullptr;
@@ -233,11 +237,12 @@ void send_message(const call& c) {
         if (message.at_once || is_terminal(shown.state)) {
             return continued ? c->end.result(R"({"task":)" + shown.json() + "}") : answer_with(c, task, true);
         }
-        watch(c, task, [c](const a2a_task& now, const std::vector<std::string>&) {
-            if (is_terminal(now.state)) {
+        watch(c, task, continued, [c](const a2a_task& now, const std::vector<std::string>&) {
+            const bool over = is_terminal(now.state) || now.asks();
+            if (over) {
                 c->end.result(R"({"task":)" + now.json() + "}");
             }
-            return true;
+            return !over;
         });
     });
 }
@@ -384,8 +389,8 @@ net::stream_spec stream_a2a(a2a_parts& p, const net::request& r) {
             write({event(answer.status == 200 ? answer.body : written(rpc_id, why)), true});
         };
         const auto c = std::make_shared<call_state>(call_state{p, r, what, {what.id, refused}});
-        const auto follow = [c, write, watching](const task_document& task) {
-            watching->put(watch(c, task, [write, id = c->what.id](const a2a_task& now, const auto& updates) {
+        const auto follow = [c, write, watching, continued = !message.task.empty()](const task_document& task) {
+            watching->put(watch(c, task, continued, [write, id = c->what.id](const a2a_task& now, const auto& updates) {
                 std::string bytes;
                 for (const auto& one : updates) {
                     bytes += event(written(id, one));

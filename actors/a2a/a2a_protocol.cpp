@@ -104,8 +104,38 @@ std::string a2a_task::json() const {
     return out + all + "]}";
 }
 
-std::vector<std::string> a2a_task::take(std::string_view kind, std::string_view data, timestamp when) {
+bool a2a_task::take_question(std::string_view kind, std::string_view data, std::string_view channel) {
+    if (kind == "approval_opened") {
+        const auto parsed = json::document::parse(data);
+        const auto request = parsed ? parsed->root().find("request") : std::nullopt;
+        const bool mine = request && state == a2a_state::working && !run.empty() && request->text_or("run_id") == run &&
+                          request->text_or("reason") == "question";
+        if (mine) {
+            question = channel;
+            state = a2a_state::input_required;
+            note = request->text_or("text");
+        }
+        return mine;
+    }
+    const bool over = !question.empty() && channel == question;
+    if (over) {
+        question.clear();
+        note.clear();
+        state = state == a2a_state::input_required ? a2a_state::working : state;
+    }
+    return over;
+}
+
+std::vector<std::string> a2a_task::take(std::string_view kind, std::string_view data, timestamp when,
+                                        std::string_view channel) {
     const auto before = state;
+    if (channel.starts_with("approvals/")) {
+        if (!take_question(kind, data, channel) || state == before) {
+            return {};
+        }
+        at = when;
+        return {R"({"statusUpdate":{)" + ids_json(*this) + R"(,"status":)" + status_json(*this) + "}}"};
+    }
     const auto parsed = json::document::parse(data);
     const auto text = [&](std::string_view name) { return parsed ? parsed->root().text_or(name) : std::string(); };
     const auto status_in = [&](std::string_view name) {
@@ -117,6 +147,7 @@ std::vector<std::string> a2a_task::take(std::string_view kind, std::string_view 
         state = a2a_state::submitted;
     } else if (kind == "work_started") {
         state = a2a_state::working;
+        run = text("run_id");
     } else if (kind == "work_finished") {
         state = status_in("status");
         note = text("error");
@@ -153,6 +184,7 @@ std::vector<std::string> a2a_task::take(std::string_view kind, std::string_view 
 
 a2a_task a2a_task_of(const task_document& t) {
     a2a_task out{to_string(t.id), state_of(t.status), {}, {}, {}, t.updated_at};
+    out.run = t.run_id ? to_string(*t.run_id) : std::string();
     if (is_returned(t)) {
         out.state = a2a_state::rejected;
     }
@@ -162,6 +194,16 @@ a2a_task a2a_task_of(const task_document& t) {
     if (out.state == a2a_state::completed) {
         out.result = t.result;
         out.output = t.output;
+    }
+    return out;
+}
+
+a2a_task a2a_task_of(const task_document& t, const std::optional<approval_document>& question) {
+    auto out = a2a_task_of(t);
+    if (question && out.state == a2a_state::working) {
+        out.state = a2a_state::input_required;
+        out.note = question->text;
+        out.question = "approvals/" + to_string(question->id);
     }
     return out;
 }

@@ -2,6 +2,7 @@
 
 #include "net/mcp/rpc.hpp"
 #include "schemas/agent.hpp"
+#include "schemas/approval.hpp"
 #include "schemas/base/json.hpp"
 #include "schemas/base/problem.hpp"
 #include "schemas/task.hpp"
@@ -39,15 +40,25 @@ struct a2a_task {
     std::optional<std::string> result;
     std::optional<json::raw> output;
     timestamp at;
+    std::string run = {};      ///< That works on it.
+    std::string question = {}; ///< The channel of what it asks a person; empty: it asks nothing.
 
     /// `{"id":…,"status":…,"artifacts":…}`
     [[nodiscard]] std::string json() const;
-    /// What an event of the task's journal changes, as members of a stream: `{"statusUpdate":…}`. Nothing: it shows no
-    /// difference.
-    std::vector<std::string> take(std::string_view kind, std::string_view data, timestamp when);
+    /// What an event of the task's journal, or of an approval that its run waits for, changes, as members of a stream:
+    /// `{"statusUpdate":…}`. Nothing: it shows no difference.
+    std::vector<std::string> take(std::string_view kind, std::string_view data, timestamp when,
+                                  std::string_view channel = {});
+    /// Whether it waits for the caller.
+    [[nodiscard]] bool asks() const { return state == a2a_state::input_required; }
+
+private:
+    bool take_question(std::string_view kind, std::string_view data, std::string_view channel);
 };
 
 a2a_task a2a_task_of(const task_document& t);
+/// While its run asks that.
+a2a_task a2a_task_of(const task_document& t, const std::optional<approval_document>& question);
 
 /// What somebody sends to an agent.
 struct a2a_message {

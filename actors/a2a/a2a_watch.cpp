@@ -15,10 +15,14 @@ ended_subscriptions& ended() {
 
 } // namespace
 
-expected<void> a2a_watch::begin(runtime::bus& live, const uuid& organization, const std::string& task,
+expected<void> a2a_watch::begin(runtime::bus& live, const uuid& organization, const std::string& task, bool questions,
                                 const read_function& read) {
     ended().clear();
-    auto subscribed = live.subscribe({organization, {"tasks/" + task}, "", {}},
+    std::vector<std::string> channels{"tasks/" + task};
+    if (questions) {
+        channels.emplace_back("approvals/*");
+    }
+    auto subscribed = live.subscribe({organization, std::move(channels), "", {}},
                                      [self = shared_from_this()](const runtime::live_event& e) { self->take(e); });
     if (!subscribed) {
         return subscribed.error();
@@ -28,7 +32,7 @@ expected<void> a2a_watch::begin(runtime::bus& live, const uuid& organization, co
         task_.id = task;
         subscription_ = std::move(*subscribed);
     }
-    read([self = shared_from_this()](const task_document& now) { self->take(now); });
+    read([self = shared_from_this()](const a2a_task& now) { self->take(now); });
     return {};
 }
 
@@ -45,21 +49,21 @@ void a2a_watch::take(const runtime::live_event& e) {
     if (over_ || e.ts < task_.at) {
         return; // what was read had it
     }
-    const auto updates = task_.take(e.kind, e.data, e.ts);
+    const auto updates = task_.take(e.kind, e.data, e.ts, e.channel);
     if (begun_ && !updates.empty()) {
         lock.unlock();
         show(updates);
     }
 }
 
-void a2a_watch::take(const task_document& read) {
+void a2a_watch::take(const a2a_task& read) {
     {
         const std::lock_guard lock(mutex_);
         if (over_ || begun_) {
             return;
         }
-        if (read.updated_at >= task_.at) {
-            task_ = a2a_task_of(read);
+        if (read.at >= task_.at) {
+            task_ = read;
         }
         begun_ = true;
     }

@@ -17,19 +17,19 @@ public:
     /// What is new, as members of a stream; first all of the task. From any thread, one call at a time. False: no more.
     using show_function = std::function<bool(const a2a_task& now, const std::vector<std::string>& updates)>;
     /// Reads the task, and hands it on, or does nothing.
-    using read_function = std::function<void(std::function<void(const task_document&)>)>;
+    using read_function = std::function<void(std::function<void(const a2a_task&)>)>;
 
     explicit a2a_watch(show_function show) : show_(std::move(show)) {}
 
-    /// It is read after it is listened to, so that nothing is missed between.
-    expected<void> begin(runtime::bus& live, const uuid& organization, const std::string& task,
+    /// It is read after it is listened to, so that nothing is missed between. `questions`: what its run asks is shown.
+    expected<void> begin(runtime::bus& live, const uuid& organization, const std::string& task, bool questions,
                          const read_function& read);
     /// Nothing is shown any more. From any thread, also from inside of `show`.
     void stop();
 
 private:
     void take(const runtime::live_event& e);
-    void take(const task_document& read);
+    void take(const a2a_task& read);
     void show(const std::vector<std::string>& updates);
 
     show_function show_;

@@ -289,10 +289,13 @@ expected<std::vector<remote_agent>> parse_remote_agents(std::string_view text) {
 expected<std::vector<custom_tool>>
 remote_agent_tools(const std::filesystem::path& file,
                    std::function<expected<std::string>(std::string_view name)> find_secret) {
+    std::error_code nothing; // a data directory that cannot be one is not for here to judge
+    if (!std::filesystem::exists(file, nothing)) {
+        return std::vector<custom_tool>();
+    }
     const auto text = read_whole_file(file, file_bytes_max);
     if (!text) {
-        return text.error().code == code::not_found ? expected<std::vector<custom_tool>>(std::vector<custom_tool>())
-                                                    : text.error();
+        return text.error();
     }
     auto agents = parse_remote_agents(*text);
     if (!agents) {

@@ -84,6 +84,25 @@ BOOST_AUTO_TEST_CASE(failures_say_why) {
     BOOST_TEST((back.state == a2a_state::rejected));
 }
 
+BOOST_AUTO_TEST_CASE(questions_of_its_own_run_are_shown_until_they_are_answered) {
+    auto task = a2a_task_of(a_task(task_status::assigned));
+    const auto asked = [&](const std::string& run, const std::string& reason) {
+        return task.take("approval_opened",
+                         R"({"request":{"run_id":")" + run + R"(","reason":")" + reason + R"(","text":"Which?"}})", {3},
+                         "approvals/1");
+    };
+    BOOST_TEST(asked("r", "question").empty()); // nobody works on it
+    BOOST_REQUIRE(task.take("work_started", R"({"run_id":"r"})", {2}).size() == 1U);
+    BOOST_TEST(asked("other", "question").empty());
+    BOOST_TEST(asked("r", "approval").empty());
+    BOOST_REQUIRE(asked("r", "question").size() == 1U);
+    BOOST_TEST(task.asks());
+    BOOST_TEST(task.note == "Which?");
+    BOOST_TEST(task.take("approval_decided", "{}", {4}, "approvals/2").empty());
+    BOOST_REQUIRE(task.take("approval_decided", "{}", {4}, "approvals/1").size() == 1U);
+    BOOST_TEST((task.state == a2a_state::working));
+}
+
 BOOST_AUTO_TEST_CASE(messages_are_read_and_what_is_wrong_is_named) {
     const auto good = read_a2a_message(
         R"({"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"Do\nit"},{"data":{"n":1}}]},)"

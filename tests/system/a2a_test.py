@@ -1,5 +1,6 @@
 """Agents as others call them by A2A 1.0: with the stock SDK of npm, and by hand."""
 
+import concurrent.futures
 import json
 
 from tests.system import node_tools
@@ -91,6 +92,20 @@ class A2aTest(IdentityTest):
         self.assertEqual((followed[0]["$case"], followed[0]["value"]["status"]["state"], len(followed)), ("task", COMPLETED, 1))
         refused = self.sdk({"do": "send", "text": "And?", "task": task})["steps"][0]
         self.assertEqual(refused["name"], "UnsupportedOperationError")
+
+    def test_a_question_ends_what_waits_and_shows_in_streams(self):
+        waited, = self.sdk({"do": "send", "text": "ask me"})["steps"]
+        self.assertEqual((waited["status"]["state"], waited["status"]["message"]["parts"][0]["content"]["value"]), (ASKS, "Which colour?"))
+        self.call("CancelTask", {"id": waited["id"]})  # the agent does one thing at a time
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            streamed = pool.submit(self.sdk, {"do": "stream", "text": "ask me, too"})
+            task = poll("it asks", lambda: [t["id"] for t in self.call("ListTasks", {})["result"]["tasks"] if t["id"] != waited["id"]])[0]
+            self.asked(task)
+            answered = self.sdk({"do": "send", "text": "Red.", "task": task})["steps"][0]
+            events = streamed.result()["steps"][0]
+        self.assertEqual(answered["status"]["state"], COMPLETED)
+        states = [e["value"]["status"]["state"] for e in events if e["$case"] in ("statusUpdate", "task")]
+        self.assertEqual(states[-3:], [ASKS, WORKING, COMPLETED])
 
     def test_a_message_that_is_sent_again_makes_one_task_also_after_a_kill(self):
         params = {**self.message("the sum", "again"), "configuration": {"returnImmediately": True}}
