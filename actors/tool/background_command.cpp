@@ -55,6 +55,7 @@ expected<std::unique_ptr<background_command>> background_command::start(runtime:
 }
 
 background_command::~background_command() {
+    input_.reset(); // with the runner's end of it, a command that reads it sees its end first
     if (thread_.joinable()) {
         thread_ = {}; // asks it to stop, and waits
         commands_.forget(key_);

@@ -29,7 +29,8 @@ public:
                                                                runtime::command_spec spec, listener l,
                                                                const std::filesystem::path& input_folder = {});
 
-    /// Ends it with all its processes; nothing is left of it, here or on the disk, when this returns.
+    /// Ends it with all its processes; nothing is left of it, here or on the disk, when this returns. One that reads
+    /// has two seconds to go by itself (bin/runner: `farewell`).
     ~background_command();
     background_command(const background_command&) = delete;
 

@@ -126,6 +126,7 @@ struct child_plan {
     std::string folder; ///< Where it starts; bubblewrap changes the folder by itself.
     bool own_session = false;
     unique_fd input;              ///< What it reads.
+    unique_fd input_keeper;       ///< Stays here: as long as it is open, what it reads has no end.
     unique_fd filter;             ///< Of system calls; none without bubblewrap.
     unique_fd names;              ///< What is /etc/hosts in a network of its own.
     std::optional<proxy> way_out; ///< None where no host is granted.
@@ -191,23 +192,25 @@ expected<proxy> start_proxy(const runtime::runner_spec& spec) {
     return proxy::start(std::move(hosts));
 }
 
-/// For writing, too: a pipe that others come to and leave again has no end. It does not wait for them.
-expected<unique_fd> open_input(const std::string& pipe) {
-    unique_fd opened(pipe.empty() ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
-                                  : ::open(pipe.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!opened) {
+/// A pipe is opened for writing, too: it waits for nobody, and has no end when others come to it and leave again.
+expected<void> open_input(child_plan& plan, const std::string& pipe) {
+    if (!pipe.empty()) {
+        plan.input_keeper = unique_fd(::open(pipe.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    }
+    plan.input =
+        unique_fd(::open(pipe.empty() ? "/dev/null" : pipe.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!plan.input || (!pipe.empty() && !plan.input_keeper)) {
         return problem{code::unavailable, "cannot open " + pipe + ": " + std::strerror(errno)};
     }
-    return opened;
+    ::fcntl(plan.input.get(), F_SETFL, ::fcntl(plan.input.get(), F_GETFL) & ~O_NONBLOCK);
+    return {};
 }
 
 /// What the child is to hold, beside its pipes. The problem means: not started.
 expected<void> equip(child_plan& plan, const runtime::runner_spec& spec) {
-    auto input = open_input(spec.input);
-    if (!input) {
-        return input.error();
+    if (auto opened = open_input(plan, spec.input); !opened) {
+        return opened;
     }
-    plan.input = std::move(*input);
     if (spec.mode != runtime::sandbox_mode::bubblewrap) {
         return {};
     }
@@ -289,17 +292,52 @@ struct streams {
     }
 };
 
+/// How a command that is told to end and reads what the node says gets to go by itself: its input ends, then it gets
+/// SIGTERM (in bubblewrap nothing reaches it), then it has had its time. Any other command has none.
+class farewell {
+public:
+    farewell(unique_fd input_keeper, pid_t leader) : input_keeper_(std::move(input_keeper)), leader_(leader) {}
+
+    [[nodiscard]] bool has_begun() const { return began_ms_.has_value(); }
+
+    /// Told at each turn once it is to end.
+    bool is_over(std::int64_t now_ms) {
+        if (!input_keeper_ && !began_ms_) {
+            return true;
+        }
+        if (!began_ms_) {
+            began_ms_ = now_ms;
+            input_keeper_.reset();
+        }
+        if (!terminated_ && now_ms - *began_ms_ >= step_ms) {
+            terminated_ = true;
+            ::kill(-leader_, SIGTERM);
+        }
+        return now_ms - *began_ms_ >= 2 * step_ms;
+    }
+
+private:
+    static constexpr std::int64_t step_ms = 1000;
+    unique_fd input_keeper_;
+    pid_t leader_;
+    std::optional<std::int64_t> began_ms_;
+    bool terminated_ = false;
+};
+
 /// Until the leader ends, or has to. The wait status, and the reason in `result`.
-int watch(pid_t leader, std::int64_t deadline_ms, bounds_watch& bounds, const unique_fd& signals, streams& s,
-          node_link& node, const runtime::runner_spec& spec, runtime::command_result& result) {
+int watch(pid_t leader, farewell& last, std::int64_t deadline_ms, bounds_watch& bounds, const unique_fd& signals,
+          streams& s, node_link& node, const runtime::runner_spec& spec, runtime::command_result& result) {
+    bool ordered = false;
     for (;;) {
         const auto now_ms = monotonic_ms();
         const auto left = deadline_ms - now_ms;
         result.timed_out = left <= 0;
-        result.cancelled = !result.timed_out && (told_to_end(signals) || node.cancel_ordered() ||
-                                                 (spec.ends_with_node && node.node_is_gone()));
+        ordered = told_to_end(signals) || node.cancel_ordered() || ordered;
+        result.cancelled =
+            !result.timed_out && ((ordered && last.is_over(now_ms)) || (spec.ends_with_node && node.node_is_gone()));
         if (const auto status = reap(leader)) {
-            result.timed_out = result.cancelled = false;
+            result.timed_out = false;
+            result.cancelled = last.has_begun();
             return *status;
         }
         if (!result.timed_out && !result.cancelled) {
@@ -415,6 +453,7 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
                     .folder = wrapped ? "" : spec.project + "/" + spec.working_directory,
                     .own_session = !wrapped,
                     .input = {},
+                    .input_keeper = {},
                     .filter = {},
                     .names = {},
                     .way_out = {}};
@@ -440,7 +479,8 @@ outcome supervise(const runtime::runner_spec& spec, const std::string& self, con
     }
     outcome o;
     bounds_watch bounds(spec.project, spec.limits, wrapped ? own_processes : 0, plan.way_out ? plan.way_out->pid() : 0);
-    const auto status = watch(leader, began_ms + spec.limits.time_ms, bounds, signals, s, node, spec, o.result);
+    farewell last(std::move(plan.input_keeper), leader);
+    const auto status = watch(leader, last, began_ms + spec.limits.time_ms, bounds, signals, s, node, spec, o.result);
     end_descendants(leader);
     s.drain(node, std::numeric_limits<std::size_t>::max()); // Nobody is left to write.
     o.result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

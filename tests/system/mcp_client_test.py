@@ -19,7 +19,7 @@ class McpNode(NodeTest):
         super().setUp()
         self.mark = uuid.uuid4().hex  # found in the command lines of what is at work
 
-    def begin(self, *servers, script=None):
+    def begin(self, *servers, script=None, extra=()):
         data = self.folder / "data"
         listed = []
         for name, flags, more in servers:
@@ -30,7 +30,7 @@ class McpNode(NodeTest):
         config = self.folder / "troupe.yaml"
         config.write_text(json.dumps({"mcp": {"servers": listed}}))
         flags, self.model = self.script("s", json.dumps({"name": "s", "rules": script or [{"say": "x"}]}))
-        self.one = self.node("--config", config, *flags).start()
+        self.one = self.node("--config", config, *flags, *extra).start()
         self.api = self.one.client()
 
     def server(self, name="small"):
@@ -52,6 +52,39 @@ class McpNode(NodeTest):
             if self.mark.encode() in words and words.startswith(b"python3"):
                 found.append(int(folder.name))
         return found
+
+
+class Ends(McpNode):
+    """Its input ends, then SIGTERM, then no more time."""
+
+    def ended(self, name="small"):
+        file = self.folder / "data" / "mcp" / name / "ended"
+        return file.read_text().split("\n")[:-1] if file.exists() else []
+
+    def test_servers_see_the_end_of_their_input_and_go_by_themselves(self):
+        self.begin(("small", [], {}))
+        self.wait_tools(6)
+        self.status(self.api.post("/mcp/servers/small/restart"), 200)
+        poll("it went by itself", lambda: self.ended() == ["by itself"])
+        self.wait_tools(6)
+        self.assertEqual(self.one.stop(), 0)
+        self.assertEqual(self.ended(), ["by itself"] * 2)
+        self.assertEqual(self.at_work(), [])
+
+    def test_those_that_do_not_are_told_and_then_ended(self):
+        self.begin(("small", ["--misbehave", "deaf"], {}), extra=("--sandbox", "none"))
+        self.wait_tools(6)
+        self.assertEqual(self.one.stop(), 0)
+        self.assertEqual(self.ended(), ["told"])
+        self.begin_again_in_a_sandbox()
+        self.assertEqual(self.ended(), ["told"])  # no signal reaches it there
+        self.assertEqual(self.at_work(), [])
+
+    def begin_again_in_a_sandbox(self):
+        other = self.node("--config", self.folder / "troupe.yaml").start()
+        self.api = other.client()
+        self.wait_tools(6)
+        self.assertEqual(other.stop(), 0)
 
 
 class ChangedTools(McpNode):

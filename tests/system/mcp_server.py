@@ -7,11 +7,12 @@ It speaks 2025-11-25 (initialize), or with --modern 2026-07-28 (server/discover)
 tool appears), env, write. With --offers also resources (two pages of them), a template, prompts, completion, and the
 tools touch (a resource changes) and more (another resource appears). What KIND says: flood (output without end), die (at the first call), mute (never answers
 calls), twice (answers each call twice), unknown (answers ids nobody asked for first), lie (structured content that does
-not fit), long (a line of 11 MB), bytes (no UTF-8).
+not fit), long (a line of 11 MB), bytes (no UTF-8), deaf (goes on when its input ends). It notes in the file "ended" how it ended.
 """
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -174,3 +175,9 @@ for line in sys.stdin:
         send(reply)
         if kind == "twice":
             send(reply)
+if kind == "deaf":
+    signal.signal(signal.SIGTERM, lambda *_: (open("ended", "a").write("told\n"), os._exit(0)))
+    while True:
+        signal.pause()
+with open("ended", "a") as file:
+    file.write("by itself\n")
