@@ -180,6 +180,7 @@ class SubAgents(NodeTest):
         self.assertIn("There is no agent 'nobody'. There are: scout.", call[0]["content"])
         other = call[1]["child_run_id"]
         self.assertEqual(done["result"], f"Handed off. The agent Scout goes on in run {other}.")
+        poll("the other run is there", lambda: self.api.get(f"/runs/{other}").status == 200)  # it is told after the end of this one
         after = self.ended(other)
         self.assertEqual((after["status"], after["result"], after["agent_id"]), ("succeeded", "I went on.", agent), after)
         self.assertEqual(after["forked_from"], {"run_id": run, "step": 3})
