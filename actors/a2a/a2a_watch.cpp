@@ -38,6 +38,10 @@ expected<void> a2a_watch::begin(runtime::bus& live, const uuid& organization, co
 
 void a2a_watch::stop() {
     const std::lock_guard lock(mutex_);
+    end();
+}
+
+void a2a_watch::end() {
     over_ = true;
     if (subscription_) {
         ended().add(std::move(subscription_));
@@ -49,31 +53,42 @@ void a2a_watch::take(const runtime::live_event& e) {
     if (over_ || e.ts < task_.at) {
         return; // what was read had it
     }
-    const auto updates = task_.take(e.kind, e.data, e.ts, e.channel);
+    auto updates = task_.take(e.kind, e.data, e.ts, e.channel);
     if (begun_ && !updates.empty()) {
-        lock.unlock();
-        show(updates);
+        show(lock, std::move(updates));
     }
 }
 
 void a2a_watch::take(const a2a_task& read) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (over_ || begun_) {
-            return;
-        }
-        if (read.at >= task_.at) {
-            task_ = read;
-        }
-        begun_ = true;
+    std::unique_lock lock(mutex_);
+    if (over_ || begun_) {
+        return;
     }
-    show({R"({"task":)" + task_.json() + "}"});
+    if (read.at >= task_.at) {
+        task_ = read;
+    }
+    begun_ = true;
+    show(lock, {R"({"task":)" + task_.json() + "}"});
 }
 
-void a2a_watch::show(const std::vector<std::string>& updates) {
-    if (!show_(task_, updates) || is_terminal(task_.state)) {
-        stop();
+/// Who comes while another thread shows leaves it to that one: so they are shown one at a time, and in their order.
+void a2a_watch::show(std::unique_lock<std::mutex>& lock, std::vector<std::string> updates) {
+    waiting_.emplace_back(task_, std::move(updates));
+    if (showing_) {
+        return;
     }
+    showing_ = true;
+    while (!over_ && !waiting_.empty()) {
+        const auto next = std::move(waiting_.front());
+        waiting_.pop_front();
+        lock.unlock();
+        const bool more = show_(next.first, next.second) && !is_terminal(next.first.state);
+        lock.lock();
+        if (!more) {
+            end();
+        }
+    }
+    showing_ = false;
 }
 
 } // namespace troupe::actors

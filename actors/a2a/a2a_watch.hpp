@@ -3,10 +3,12 @@
 #include "actors/a2a/a2a_protocol.hpp"
 #include "runtime/bus/bus.hpp"
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troupe::actors {
@@ -30,13 +32,16 @@ public:
 private:
     void take(const runtime::live_event& e);
     void take(const a2a_task& read);
-    void show(const std::vector<std::string>& updates);
+    void show(std::unique_lock<std::mutex>& lock, std::vector<std::string> updates);
+    void end();
 
     show_function show_;
     std::mutex mutex_;
     a2a_task task_;
     bool begun_ = false;
+    bool showing_ = false;
     bool over_ = false;
+    std::deque<std::pair<a2a_task, std::vector<std::string>>> waiting_; ///< To be shown, each with the task as it was.
     std::unique_ptr<runtime::subscription> subscription_;
 };
 

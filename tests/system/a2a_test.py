@@ -93,6 +93,21 @@ class A2aTest(IdentityTest):
         refused = self.sdk({"do": "send", "text": "And?", "task": task})["steps"][0]
         self.assertEqual(refused["name"], "UnsupportedOperationError")
 
+    def test_a_stream_that_a_kill_broke_off_is_taken_up_again_to_its_end(self):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            broken = pool.submit(self.sdk, {"do": "stream", "text": "ask me"})
+            task = poll("there is a task", lambda: [t["id"] for t in self.call("ListTasks", {})["result"]["tasks"]])[0]
+            self.asked(task)
+            self.again()
+            self.assertNotIn(f'"state": {COMPLETED}', json.dumps(broken.result()))
+            self.asked(task)
+            followed = pool.submit(self.sdk, {"do": "follow", "task": task})
+            self.sdk({"do": "send", "text": "Green.", "task": task})
+            events = followed.result()["steps"][0]
+        shown = [e["value"] for e in events if e["$case"] in ("statusUpdate", "task")]
+        self.assertEqual((events[0]["$case"], shown[-1]["status"]["state"]), ("task", COMPLETED))
+        self.assertEqual(len(self.api.all("/tasks")), 1)
+
     def test_a_question_ends_what_waits_and_shows_in_streams(self):
         waited, = self.sdk({"do": "send", "text": "ask me"})["steps"]
         self.assertEqual((waited["status"]["state"], waited["status"]["message"]["parts"][0]["content"]["value"]), (ASKS, "Which colour?"))
