@@ -3,6 +3,7 @@
 #include "actors/a2a/a2a_protocol.hpp"
 #include "actors/a2a/a2a_watch.hpp"
 #include "schemas/approval.hpp"
+#include "schemas/base/clock.hpp"
 #include "schemas/run.hpp"
 
 #include <algorithm>
@@ -237,13 +238,16 @@ void send_message(const call& c) {
         if (message.at_once || is_terminal(shown.state)) {
             return continued ? c->end.result(R"({"task":)" + shown.json() + "}") : answer_with(c, task, true);
         }
-        watch(c, task, continued, [c](const a2a_task& now, const std::vector<std::string>&) {
+        const auto watching = watch(c, task, continued, [c](const a2a_task& now, const std::vector<std::string>&) {
             const bool over = is_terminal(now.state) || now.asks();
             if (over) {
                 c->end.result(R"({"task":)" + now.json() + "}");
             }
             return !over;
         });
+        if (watching) {
+            c->parts.keep_until(c->caller.deadline_ms, watching);
+        }
     });
 }
 
@@ -276,6 +280,13 @@ void cancel_task(const call& c) {
 /// A page of the agent's tasks, newest first.
 void list_tasks(const call& c) {
     const auto params = json::document::parse(c->what.params);
+    for (const auto* filter : {"contextId", "status", "statusTimestampAfter"}) {
+        const auto given = params ? params->root().text_or(filter) : std::string();
+        if (!given.empty() && given != "TASK_STATE_UNSPECIFIED") {
+            return c->end.fail(
+                {a2a_unsupported_operation, std::string("/") + filter + ": tasks are not chosen by it here.", {}});
+        }
+    }
     const auto size = params ? params->root().int_or("pageSize", page_default) : std::int64_t{page_default};
     const auto limit = std::to_string(std::clamp<std::int64_t>(size, 1, page_max));
     const auto cursor = params ? params->root().text_or("pageToken") : std::string();
@@ -348,6 +359,20 @@ net::stream_spec only(net::response answer) {
 }
 
 } // namespace
+
+void a2a_parts::keep_until(std::int64_t deadline_ms, const std::shared_ptr<a2a_watch>& one) {
+    const auto now_ms = monotonic_ms();
+    const std::lock_guard lock(mutex_);
+    std::erase_if(waiting_, [&](const auto& other) {
+        const auto watching = other.second.lock();
+        const bool over = !watching || (other.first > 0 && other.first < now_ms);
+        if (watching && over) {
+            watching->stop();
+        }
+        return over;
+    });
+    waiting_.emplace_back(deadline_ms, one);
+}
 
 void answer_a2a(a2a_parts& p, const net::request& r, const net::responder& respond) {
     auto read = read_request(r);

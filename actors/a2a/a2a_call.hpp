@@ -4,15 +4,28 @@
 #include "net/http/route.hpp"
 #include "runtime/bus/bus.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 /// One request of the A2A protocol, from its JSON-RPC to operations of the API and back.
 namespace troupe::actors {
 
+class a2a_watch;
+
 struct a2a_parts {
     std::unique_ptr<inner_calls> calls;
     runtime::bus* live = nullptr;
+
+    /// A watch whose caller waits until then. Those whose callers do not any more are stopped.
+    void keep_until(std::int64_t deadline_ms, const std::shared_ptr<a2a_watch>& one);
+
+private:
+    std::mutex mutex_;
+    std::vector<std::pair<std::int64_t, std::weak_ptr<a2a_watch>>> waiting_;
 };
 
 /// Answers a request that is no stream. SendMessage waits for the task's end unless it is not to.

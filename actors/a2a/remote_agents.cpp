@@ -1,6 +1,7 @@
 #include "actors/a2a/remote_agents.hpp"
 
 #include "actors/common/secret_value.hpp"
+#include "actors/common/text.hpp"
 #include "net/client/http_client.hpp"
 #include "net/mcp/rpc.hpp"
 #include "schemas/base/clock.hpp"
@@ -123,7 +124,10 @@ public:
             if (!rest(stop_)) {
                 return problem{code::cancelled, "the call was stopped"};
             }
-            answer = call("GetTask", R"({"id":)" + json::quoted(id) + "}");
+            const auto next = call("GetTask", R"({"id":)" + json::quoted(id) + "}");
+            if (next || next.error().code == code::tool_failed) { // else it is away, and may come back
+                answer = next;
+            }
         }
     }
 
@@ -250,7 +254,7 @@ custom_tool tool_of(remote_agent with, std::function<expected<std::string>(std::
             bool sent = false;
             const auto said = talk(with, std::move(*key), where.stop).ask(a.message, id, sent);
             if (said) {
-                return {.content = said->substr(0, tool_content_bytes_max)};
+                return {.content = std::string(utf8_prefix(*said, tool_content_bytes_max))};
             }
             auto failed = refuse(with.name + ": " + said.error().detail);
             failed.unknown = sent && said.error().code != code::tool_failed;

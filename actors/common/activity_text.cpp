@@ -19,10 +19,11 @@ constexpr std::size_t value_bytes_max = 160;
 const std::set<std::string_view> machinery_kinds{"name",       "keyring", "session", "refusals", "audit_sink",
                                                  "compliance", "board",   "inbox",   "account"};
 const std::set<std::string_view> machinery_events{
-    "debt_cleared",    "agent_heartbeat",  "task_placed",     "dependent_noted", "dependency_noted", "subtask_noted",
-    "message_touched", "task_queued",      "task_dequeued",   "work_time_moved", "run_cleaned_up",   "model_call_sent",
-    "context_given",   "reservation_made", "message_changed", "attempt_counted", "name_confirmed",   "agent_beat",
-    "beat_run_ended",  "goal_task_moved",  "goal_task_made",  "attempt_begun",   "answer_wanted",    "answer_begun"};
+    "debt_cleared",    "agent_heartbeat", "task_placed",   "dependent_noted",  "dependency_noted",
+    "subtask_noted",   "message_touched", "task_queued",   "task_dequeued",    "work_time_moved",
+    "run_cleaned_up",  "model_call_sent", "context_given", "reservation_made", "message_changed",
+    "attempt_counted", "name_confirmed",  "agent_beat",    "beat_run_ended",   "goal_task_moved",
+    "goal_task_made",  "attempt_begun",   "answer_wanted", "answer_begun",     "links_checked"};
 
 /// Behind the actor; with "=" in front it is a sentence without one. `{self}` is the entity, `{member}` a member of the
 /// event, `{kind:member}` what it names.

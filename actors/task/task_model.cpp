@@ -257,6 +257,30 @@ decision_result decide(const task_state& s, const settle_task& c, const runtime:
     return decided;
 }
 
+decision_result decide(const task_state& s, const note_links_checked& c, const runtime::context& context) {
+    if (c.number != s.links_tied || s.links_checked == s.links_tied) {
+        return events{}; // it was tied anew: that is looked at by itself
+    }
+    events decided{links_checked{c.number}};
+    if (c.depends_on.empty() && !c.parent) {
+        return decided;
+    }
+    task_updated without;
+    if (!c.depends_on.empty()) {
+        auto left = s.depends_on;
+        std::erase_if(left, [&](const uuid& id) { return has(c.depends_on, id); });
+        without.depends_on = std::move(left);
+    }
+    if (c.parent) {
+        without.parent_id = uuid{};
+    }
+    decided.emplace_back(std::move(without));
+    decided.emplace_back(message_added{
+        message_id(context.self.id, s.messages + 1), "task/" + to_string(s.id), message_type::status_update,
+        "Taken back, because it closed a circle with what somebody did at the same moment: " + c.way, std::nullopt});
+    return decided;
+}
+
 /// Found by its own look for another agent; late when somebody chose one meanwhile.
 decision_result decide(const task_state& s, const another_agent& c, const runtime::context& context) {
     if (!s.looking || s.assignment != c.assignment) {
@@ -309,7 +333,7 @@ constexpr bool is_report = std::is_same_v<Command, note_task_started> || std::is
                            std::is_same_v<Command, return_task> || std::is_same_v<Command, note_dependency> ||
                            std::is_same_v<Command, note_task_attempt> || std::is_same_v<Command, settle_task> ||
                            std::is_same_v<Command, attempt_due> || std::is_same_v<Command, another_agent> ||
-                           std::is_same_v<Command, debt_settled>;
+                           std::is_same_v<Command, note_links_checked> || std::is_same_v<Command, debt_settled>;
 
 } // namespace
 

@@ -22,7 +22,8 @@
 ///
 /// Tasks hang together by what they tell each other through their debts: a part tells its parent where it is, a task
 /// tells those that wait for it that it is done. Whether ways lead in a circle nobody can decide alone: the routes look
-/// before, and a circle that two requests closed at once shows as tasks that wait.
+/// before, and the task looks once more when it was tied to others. Of two requests that closed a circle together, the
+/// one that is seen last sees both, and takes its ties back.
 namespace troupe::actors {
 
 // ---- commands of people; bodies of the API where they have one
@@ -44,6 +45,15 @@ BOOST_DESCRIBE_STRUCT(move_task, (move_task_body), (rank))
 /// Once more what failed, was cancelled or is blocked: by its agent, else by whoever takes it from the inbox.
 struct retry_task {};
 BOOST_DESCRIBE_STRUCT(retry_task, (), ())
+/// Of its own look, after it was tied to others: which of these ties close a circle that another request, at the same
+/// moment, closed the other half of.
+struct note_links_checked {
+    std::uint32_t number = 0; ///< As `task_state::links_tied` was.
+    std::vector<uuid> depends_on;
+    bool parent = false;
+    std::string way; ///< For people.
+};
+BOOST_DESCRIBE_STRUCT(note_links_checked, (), (number, depends_on, parent, way))
 /// A file whose content is stored already.
 struct attach_file {
     std::string name;
@@ -138,6 +148,10 @@ struct attachment_removed {
     std::uint64_t number = 0;
 };
 BOOST_DESCRIBE_STRUCT(attachment_removed, (), (number))
+struct links_checked {
+    std::uint32_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(links_checked, (), (number))
 /// A message was edited, taken back or reacted to: see the message itself.
 struct message_changed {
     uuid message_id;
@@ -248,13 +262,16 @@ struct task_state {
     std::vector<uuid> tried; ///< Agents that failed at it since somebody chose one.
     bool looking = false;    ///< For another agent.
     std::vector<attachment_document> attachments;
-    std::uint64_t attached = 0; ///< The number of the newest one, also when it was removed.
+    std::uint64_t attached = 0;      ///< The number of the newest one, also when it was removed.
+    std::uint32_t links_tied = 0;    ///< Changes that tied it to others.
+    std::uint32_t links_checked = 0; ///< Of these, those of which it is known that they closed no circle.
 };
 BOOST_DESCRIBE_STRUCT(task_state, (),
                       (id, organization, deleted, title, description, status, priority, labels, due, project_id, limits,
                        agent_id, assignment, live, run_id, result, error, messages, created_by, created_at, updated_at,
                        owed, parameters, output, number, assignees, parent_id, depends_on, unmet, dependents, subtasks,
-                       rank, capabilities, goal_id, attempts, again_at, tried, looking, attachments, attached))
+                       rank, capabilities, goal_id, attempts, again_at, tried, looking, attachments, attached,
+                       links_tied, links_checked))
 
 namespace v1 {
 
@@ -284,6 +301,7 @@ TROUPE_NAMED(troupe::actors::update_task)
 TROUPE_NAMED(troupe::actors::assign_task)
 TROUPE_NAMED(troupe::actors::move_task)
 TROUPE_NAMED(troupe::actors::retry_task)
+TROUPE_NAMED(troupe::actors::note_links_checked)
 TROUPE_NAMED(troupe::actors::attach_file)
 TROUPE_NAMED(troupe::actors::remove_attachment)
 TROUPE_NAMED(troupe::actors::delete_task)
@@ -301,6 +319,7 @@ TROUPE_NAMED(troupe::actors::message_added)
 TROUPE_NAMED(troupe::actors::message_changed)
 TROUPE_NAMED(troupe::actors::file_attached)
 TROUPE_NAMED(troupe::actors::attachment_removed)
+TROUPE_NAMED(troupe::actors::links_checked)
 TROUPE_NAMED(troupe::actors::dependent_noted)
 TROUPE_NAMED(troupe::actors::dependency_noted)
 TROUPE_NAMED(troupe::actors::subtask_noted)
@@ -317,11 +336,11 @@ struct task_model {
     using command = std::variant<create_task, update_task, assign_task, move_task, retry_task, add_message, delete_task,
                                  note_task_started, note_task_finished, return_task, note_dependent, note_dependency,
                                  note_subtask, note_message_changed, debt_settled, note_task_attempt, settle_task,
-                                 attempt_due, another_agent, attach_file, remove_attachment>;
+                                 attempt_due, another_agent, attach_file, remove_attachment, note_links_checked>;
     using event = std::variant<task_created, task_updated, task_assigned, task_moved, task_placed, message_added,
                                message_changed, task_deleted, work_started, work_finished, task_returned,
                                dependent_noted, dependency_noted, subtask_noted, debt_cleared, attempt_failed,
-                               attempt_begun, no_other_agent, file_attached, attachment_removed>;
+                               attempt_begun, no_other_agent, file_attached, attachment_removed, links_checked>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);

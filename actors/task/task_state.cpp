@@ -199,6 +199,10 @@ void apply(task_state& s, const task_updated& e, const runtime::event_context& a
     if (s.live && s.status == task_status::assigned && (e.title || e.description || e.priority)) {
         owe_enqueue(s); // the agent's queue has the old text or the old place
     }
+    const bool more = e.depends_on && std::ranges::any_of(*e.depends_on, [&](const uuid& id) {
+                          return std::ranges::count(s.depends_on, id) == 0;
+                      });
+    s.links_tied += more || (e.parent_id && !e.parent_id->is_nil()) ? 1 : 0;
     if (e.depends_on) {
         set_dependencies(s, *e.depends_on);
     }
@@ -261,6 +265,8 @@ void apply(task_state& s, const file_attached& e, const runtime::event_context& 
 void apply(task_state& s, const attachment_removed& e, const runtime::event_context&) {
     std::erase_if(s.attachments, [&](const attachment_document& a) { return a.number == e.number; });
 }
+
+void apply(task_state& s, const links_checked& e, const runtime::event_context&) { s.links_checked = e.number; }
 
 void apply(task_state&, const message_changed&, const runtime::event_context&) {} // for those who watch the task
 
@@ -387,6 +393,9 @@ std::vector<runtime::effect> task_model::resume(const state& s) {
     if (s.again_at) {
         out.emplace_back(runtime::timer_effect{"attempt", *s.again_at, std::string(wire_name<attempt_due>::value),
                                                to_json(attempt_due{s.assignment})});
+    }
+    if (s.links_checked != s.links_tied && !s.deleted) {
+        out.emplace_back(runtime::perform_effect{"check_links/" + std::to_string(s.links_tied), "check_links"});
     }
     if (s.looking) {
         out.emplace_back(runtime::perform_effect{"another_agent/" + std::to_string(s.assignment), "another_agent"});

@@ -1,5 +1,5 @@
-#include "actors/task/another_agent.hpp"
 #include "actors/task/task_model.hpp"
+#include "actors/task/task_performer.hpp"
 #include "schemas/agent_messages.hpp"
 #include "schemas/goal_messages.hpp"
 #include "tests/actors/given.hpp"

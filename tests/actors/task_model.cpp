@@ -286,6 +286,7 @@ BOOST_AUTO_TEST_CASE(a_queued_task_that_has_to_wait_is_taken_back_and_given_agai
     BOOST_TEST(t.accepted(note_task_started{run, 1}).empty()); // that was of the older assignment
     t.accepted(settled("dequeue_task/2"));
     t.accepted(settled("note_dependent/3"));
+    t.accepted(note_links_checked{1, {}, false, ""});
     t.accepted(note_dependency{other, true, false});
     const auto given = t.owed();
     BOOST_TEST_REQUIRE(given.size() == 1u);
@@ -397,6 +398,37 @@ BOOST_AUTO_TEST_CASE(there_is_a_quiet_way_between_any_two_columns) {
             BOOST_TEST((at == to));
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(ties_are_checked_once_more_and_those_that_close_a_circle_are_taken_back) {
+    entity<task_model> task;
+    create_task made;
+    made.title = "t";
+    made.depends_on = {id_of(5)};
+    BOOST_REQUIRE(task.when(made));
+    const auto looks = [&] {
+        const auto all = task_model::resume(task.state());
+        return std::ranges::count_if(all, [](const runtime::effect& e) {
+            const auto* perform = std::get_if<runtime::perform_effect>(&e);
+            return perform != nullptr && perform->type == "check_links";
+        });
+    };
+    BOOST_TEST(looks() == 0); // to a new one nothing leads
+    update_task tied;
+    tied.depends_on = {id_of(5), id_of(6)};
+    tied.parent_id = id_of(7);
+    BOOST_REQUIRE(task.when(tied));
+    BOOST_TEST(looks() == 1);
+    BOOST_TEST(task.when(note_links_checked{0, {id_of(6)}, false, "late"})->empty());
+    BOOST_REQUIRE(task.when(note_links_checked{1, {id_of(6)}, true, "a waits for b"}));
+    BOOST_TEST(looks() == 0);
+    BOOST_TEST(task.state().depends_on.size() == 1U);
+    BOOST_TEST(!task.state().parent_id);
+    BOOST_TEST(task.state().messages == 1U);
+    update_task less;
+    less.depends_on = std::vector<uuid>{};
+    BOOST_REQUIRE(task.when(less));
+    BOOST_TEST(looks() == 0); // what is taken away closes nothing
 }
 
 BOOST_AUTO_TEST_SUITE_END()

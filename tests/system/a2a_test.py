@@ -149,6 +149,7 @@ class A2aTest(IdentityTest):
         self.assertEqual(self.code("GetTask", {}), -32602)
         self.assertEqual(self.code("CreateTaskPushNotificationConfig", {}), -32003)
         self.assertEqual(self.code("GetExtendedAgentCard", {}), -32007)
+        self.assertEqual(self.code("ListTasks", {"status": "TASK_STATE_WORKING"}), -32004)
         self.assertEqual(self.code("DoIt", {}), -32601)
         self.assertEqual(self.code("GetTask", {"id": "x"}, **{"A2A-Version": "0.3"}), -32009)
         self.assertEqual(self.status(self.api.post("/agents/scout/a2a", {"jsonrpc": "1.0"}), 200).json["error"]["code"], -32600)

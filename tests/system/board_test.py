@@ -163,6 +163,29 @@ class BoardTest(NodeTest):
         shown = self.api.read("/state/working-md")
         return shown["updated_at"] > max(t["updated_at"] for t in self.api.all("/tasks"))
 
+    def test_circles_that_two_requests_close_at_once_are_broken(self):
+        pairs = [(self.task(f"a{n}")["id"], self.task(f"b{n}")["id"]) for n in range(20)]
+
+        def tie(task, other, member):
+            client = self.one.client()
+            reply = client.request("PATCH", f"/tasks/{task}", {member: [other] if member == "depends_on" else other})
+            client.close()
+            self.assertIn(reply.status, (200, 409), reply)
+            return reply.status
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            done = [pool.submit(tie, *args, ("depends_on", "parent_id")[n % 2]) for n, (a, b) in enumerate(pairs) for args in ((a, b), (b, a))]
+            taken = [f.result() for f in done]
+        both = [n for n in range(len(pairs)) if taken[2 * n] == taken[2 * n + 1] == 200]
+
+        def whole():
+            shown = {t["id"]: t for t in self.api.all("/tasks")}
+            return not any(b in shown[a].get("depends_on", []) and a in shown[b].get("depends_on", []) or
+                           shown[a].get("parent_id") == b and shown[b].get("parent_id") == a for a, b in pairs)
+        poll("no circle is left", whole)
+        for n in both:  # and it is said
+            said = [m["content"] for task in pairs[n] for m in self.api.all(f"/tasks/{task}/messages")]
+            self.assertTrue(any("closed a circle" in text for text in said), said)
+
     def test_the_text_of_an_earlier_time_is_shown_and_restored(self):
         for title in ("one", "two", "three"):
             self.task(title)

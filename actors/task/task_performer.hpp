@@ -9,7 +9,8 @@
 
 namespace troupe::actors {
 
-/// The performer of tasks: looks for the best agent that has what a task needs and did not try it yet. `s` outlives it.
+/// The performer of tasks: looks for the best agent that has what a task needs and did not try it yet, and whether ties
+/// to other tasks close a circle. `s` outlives it.
 runtime::performer_of<task_model> make_task_performer(const runtime::services& s);
 
 /// The first that is able and was not tried. Pure.
