@@ -1,7 +1,7 @@
 #include "storage/merged_index.hpp"
 
-#include "storage/sealing.hpp"
 #include "storage/keys.hpp"
+#include "storage/sealing.hpp"
 
 #include <rocksdb/db.h>
 
