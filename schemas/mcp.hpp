@@ -78,18 +78,6 @@ struct mcp_result_document {
 };
 BOOST_DESCRIBE_STRUCT(mcp_result_document, (), (content, structured_content, is_error, duration_ms))
 
-/// An item of GET /mcp/usage: since the node started.
-struct mcp_usage_document {
-    std::string tool; ///< Its id.
-    std::uint64_t calls = 0;
-    std::uint64_t errors = 0;   ///< Without those of the tool itself.
-    std::uint64_t failures = 0; ///< The tool said that it failed.
-    std::int64_t mean_ms = 0;
-    std::int64_t max_ms = 0;
-    std::uint64_t bytes = 0; ///< Of answers.
-};
-BOOST_DESCRIBE_STRUCT(mcp_usage_document, (), (tool, calls, errors, failures, mean_ms, max_ms, bytes))
-
 /// GET /mcp/servers/{id}/logs
 struct mcp_logs_document {
     std::vector<std::string> lines; ///< The last of what it wrote to its standard error, and of its connection.

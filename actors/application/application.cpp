@@ -13,6 +13,7 @@
 #include "actors/goal/goal_performer.hpp"
 #include "actors/mcp/installation_keeper.hpp"
 #include "actors/mcp/installation_performer.hpp"
+#include "actors/mcp/mcp_usage_keeper.hpp"
 #include "actors/run/answer_run.hpp"
 #include "actors/task/board_file.hpp"
 #include "actors/task/task_performer.hpp"
@@ -360,6 +361,12 @@ expected<std::unique_ptr<application>> application::start(const runtime::config&
     if (auto kept = me.node->supervise({"installed", "mcp_installations", keep_installed}); !kept) {
         return kept.error();
     }
+    const auto keep_usage = [&me](const runtime::part_failed&) {
+        return expected<std::shared_ptr<void>>(std::make_shared<mcp_usage_keeper>(me.node->parts(), *me.mcp));
+    };
+    if (auto kept = me.node->supervise({"mcp_usage", "mcp_usage", keep_usage}); !kept) {
+        return kept.error();
+    }
     const auto follow = [&me](const runtime::part_failed&) {
         return expected<std::shared_ptr<void>>(std::make_shared<search_follower>(*me.search));
     };
@@ -429,6 +436,9 @@ void application::stop(std::int64_t deadline_ms) {
         std::filesystem::remove(std::filesystem::path(me.settings.data) / "node.json", ignored);
     }
     me.edge_entries.clear();
+    if (const auto stored = me.mcp ? store_mcp_usage(me.node->parts(), *me.mcp) : expected<void>(); !stored) {
+        log_for("mcp").warn("the newest of what MCP tools were used for is lost: {}", stored.error().detail);
+    }
     me.refused.reset(); // it journals what it has
     me.audit_streams.clear();
     me.audit.reset();

@@ -18,6 +18,7 @@
 #include "actors/mcp/mcp_catalogue_routes.hpp"
 #include "actors/mcp/mcp_offers_routes.hpp"
 #include "actors/mcp/mcp_routes.hpp"
+#include "actors/mcp/mcp_usage_routes.hpp"
 #include "actors/memory/memory_routes.hpp"
 #include "actors/message/message_routes.hpp"
 #include "actors/notification/notification_routes.hpp"
@@ -111,6 +112,7 @@ std::vector<net::route> application::impl::routes() {
           cassette_routes(*cassettes),
           tool_routes(),
           mcp_routes(*mcp),
+          mcp_usage_routes(parts, *mcp),
           mcp_offers_routes(*mcp),
           mcp_catalogue_routes(parts, *mcp, *registries, mcp->configured()),
           mcp_auth_routes(mcp_access, mcp->organization()),

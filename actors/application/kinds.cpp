@@ -35,6 +35,7 @@ runtime::kind_registry entity_kinds(kind_performers perform) {
     add(runtime::make_kind<board_model>());
     add(runtime::make_kind<goal_model>(std::move(perform.goal)));
     add(runtime::make_kind<installation_model>(std::move(perform.installation)));
+    add(runtime::make_kind<mcp_usage_model>());
     add(runtime::make_kind<message_model>());
     add(runtime::make_kind<chat_model>(std::move(perform.chat)));
     add(runtime::make_kind<inbox_model>(std::move(perform.inbox)));

@@ -5,6 +5,7 @@
 #include "actors/erasure/erasure_model.hpp"
 #include "actors/goal/goal_model.hpp"
 #include "actors/mcp/installation_model.hpp"
+#include "actors/mcp/mcp_usage_model.hpp"
 #include "actors/notification/inbox_model.hpp"
 #include "actors/run/run_model.hpp"
 #include "actors/secret/keyring_model.hpp"

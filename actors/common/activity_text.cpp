@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t value_bytes_max = 160;
 
 const std::set<std::string_view> machinery_kinds{"name",       "keyring", "session", "refusals", "audit_sink",
-                                                 "compliance", "board",   "inbox",   "account"};
+                                                 "compliance", "board",   "inbox",   "account",  "mcp_usage"};
 const std::set<std::string_view> machinery_events{
     "debt_cleared",    "agent_heartbeat", "task_placed",   "dependent_noted",  "dependency_noted",
     "subtask_noted",   "message_touched", "task_queued",   "task_dequeued",    "work_time_moved",

@@ -9,6 +9,7 @@
 #include "schemas/base/json_schema.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/mcp_offers.hpp"
+#include "schemas/quota.hpp"
 
 #include <fmt/format.h>
 
@@ -24,6 +25,7 @@ namespace {
 constexpr std::size_t id_bytes_max = 64;
 /// Of one server's list while the node runs: each takes memory for good, since runs may look at tools of before.
 constexpr std::size_t changes_max = 500;
+constexpr std::size_t waiting_days_max = 100; ///< Handed over in vain; then it is counted on.
 constexpr std::string_view permission = "mcp";
 
 std::string as_word(std::string_view text) {
@@ -269,7 +271,8 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
         out.perform = [this, tool = mine.tools.back()](std::string_view arguments, const tool_environment& where) {
             return where.run.organization == organization_ || where.run.id.is_nil()
                        ? shown(execute(tool.id, arguments, where.stop,
-                                       {shown_live(where), ask_person(where, tool.server->settings().name, tool.id)}),
+                                       {shown_live(where), ask_person(where, tool.server->settings().name, tool.id)},
+                                       where.agent),
                                tool)
                        : refuse(problem{code::not_found, "there is no such tool here"});
         };
@@ -333,18 +336,30 @@ std::vector<mcp_tool> mcp_hub::tools() const {
     return out;
 }
 
-std::vector<mcp_usage_document> mcp_hub::usage() const {
-    const std::scoped_lock lock(mutex_);
-    std::vector<mcp_usage_document> out;
-    for (const auto& [tool, f] : figures_) {
-        out.push_back({tool, f.calls, f.errors, f.failures,
-                       f.calls > 0 ? f.total_ms / static_cast<std::int64_t>(f.calls) : 0, f.max_ms, f.bytes});
+expected<void> mcp_hub::hand_over_usage(const std::function<expected<void>(const counted_day&)>& store) {
+    const std::scoped_lock one_at_a_time(usage_mutex_);
+    if (to_hand_over_.size() < waiting_days_max) {
+        const std::scoped_lock lock(mutex_);
+        for (auto& [name, row] : counted_) {
+            const auto& day = std::get<0>(name);
+            if (to_hand_over_.empty() || to_hand_over_.back().day != day) {
+                to_hand_over_.push_back({make_uuid(), day, {}});
+            }
+            to_hand_over_.back().rows.push_back(std::move(row));
+        }
+        counted_.clear();
     }
-    return out;
+    while (!to_hand_over_.empty()) {
+        if (auto done = store(to_hand_over_.front()); !done) {
+            return done;
+        }
+        to_hand_over_.erase(to_hand_over_.begin());
+    }
+    return {};
 }
 
 expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_view given, const std::stop_token& stop,
-                                               const mcp_call_sinks& sinks) {
+                                               const mcp_call_sinks& sinks, const std::optional<uuid>& agent) {
     const auto all = tools();
     const auto found = std::ranges::find(all, id, &mcp_tool::id);
     if (found == all.end()) {
@@ -372,13 +387,10 @@ expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_
     const auto took_ms = monotonic_ms() - began_ms;
     {
         const std::scoped_lock lock(mutex_);
-        auto& f = figures_[found->id];
-        ++f.calls;
-        f.errors += read && good ? 0 : 1;
-        f.failures += read && read->isError ? 1 : 0;
-        f.total_ms += took_ms;
-        f.max_ms = std::max(f.max_ms, took_ms);
-        f.bytes += result ? result->text.size() : 0;
+        auto& row = counted_[{day_text(day_of(system_now())), found->id, agent}];
+        row.tool = found->id;
+        row.agent_id = agent;
+        count_call(row, took_ms, !read || !good, read && read->isError, result ? result->text.size() : 0);
     }
     if (!read) {
         return read.error();

@@ -5,14 +5,17 @@
 #include "actors/mcp/mcp_pins.hpp"
 #include "runtime/supervision/supervisor_actor.hpp"
 #include "schemas/base/ids.hpp"
+#include "schemas/mcp_usage.hpp"
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace troupe::actors {
@@ -51,12 +54,20 @@ public:
     [[nodiscard]] std::vector<mcp_tool> tools() const;
     /// A person has looked at what a tool says of itself now. `not_found`, and what keeps it from being noted.
     expected<mcp_tool> accept(std::string_view id);
-    [[nodiscard]] std::vector<mcp_usage_document> usage() const;
+    /// What was counted of one day and is to be stored, under an id of its own.
+    struct counted_day {
+        uuid id;
+        std::string day;
+        std::vector<mcp_usage_row> rows;
+    };
+    /// Gives what was counted to `store`, one after the other; what it cannot take is given again the next time, under
+    /// the same id. Blocks.
+    expected<void> hand_over_usage(const std::function<expected<void>(const counted_day&)>& store);
 
     /// Calls a tool. Arguments are held against its schema before they leave, what is structured against that of its
     /// output. Blocks. `not_found`, `tool_arguments_invalid`, `tool_failed`, and what `mcp_desk::call` refuses with.
     expected<mcp_result_document> execute(std::string_view id, std::string_view arguments, const std::stop_token& stop,
-                                          const mcp_call_sinks& sinks = {});
+                                          const mcp_call_sinks& sinks = {}, const std::optional<uuid>& agent = {});
     /// The same under a name, by which it may be cancelled; its progress is published. `conflict`: the name is taken.
     expected<mcp_result_document> execute_named(const std::string& call, std::string_view id,
                                                 std::string_view arguments);
@@ -66,14 +77,6 @@ public:
     [[nodiscard]] runtime::supervised_child child(runtime::supervision_tree* tree) const;
 
 private:
-    struct figures {
-        std::uint64_t calls = 0;
-        std::uint64_t errors = 0;
-        std::uint64_t failures = 0;
-        std::int64_t total_ms = 0;
-        std::int64_t max_ms = 0;
-        std::uint64_t bytes = 0;
-    };
     /// What a server has in the table of tools.
     struct offer {
         std::vector<mcp_tool> tools;
@@ -103,8 +106,11 @@ private:
     std::map<std::string, std::string> actors_; ///< Of servers that came later, by name: ids that never come again.
     std::uint64_t adopted_ = 0;
     mcp_pins pins_;
-    std::map<std::string, offer> offers_;    ///< By server.
-    std::map<std::string, figures> figures_; ///< By tool.
+    std::map<std::string, offer> offers_;                                           ///< By server.
+    using counted_name = std::tuple<std::string, std::string, std::optional<uuid>>; ///< Day, tool, agent.
+    std::map<counted_name, mcp_usage_row> counted_;                                 ///< Since it was handed over.
+    std::mutex usage_mutex_; ///< Held over `store`; before the other one.
+    std::vector<counted_day> to_hand_over_;
 };
 
 } // namespace troupe::actors

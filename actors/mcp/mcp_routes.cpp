@@ -187,17 +187,7 @@ std::vector<net::route> mcp_routes(mcp_hub& hub) {
              .reply = net::reply_of<mcp_tool_document>("mcp_tool"),
              .errors = {code::not_found},
              .run = [&hub](const request& r, const responder& respond) { accept(hub, r, respond); },
-             .blocks = always},
-            {.verb = verb::get,
-             .path = "/mcp/usage",
-             .operation = "list_mcp_usage",
-             .summary = "How often the tools were called, and how that went, since the node started.",
-             .tag = tag,
-             .permission = "mcp:read",
-             .reply = page_of<mcp_usage_document>("mcp_usage"),
-             .run = [&hub](const request& r, const responder& respond) {
-                 respond(list_of(sees(hub, r) ? hub.usage() : std::vector<mcp_usage_document>()));
-             }}};
+             .blocks = always}};
 }
 
 } // namespace troupe::actors

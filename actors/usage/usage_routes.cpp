@@ -1,5 +1,6 @@
 #include "actors/usage/usage_routes.hpp"
 
+#include "actors/common/day_range.hpp"
 #include "actors/usage/usage_report.hpp"
 #include "runtime/config/prices.hpp"
 #include "schemas/quota.hpp"
@@ -16,9 +17,6 @@ namespace {
 using net::request;
 using net::responder;
 using net::verb;
-
-constexpr std::uint32_t days_default = 30;
-constexpr std::uint32_t days_max = 366;
 
 expected<organization_document> organization_of(const runtime::services& s, const request& r) {
     const auto found = storage::read_document(*s.store, {system_organization, "organization", r.who.organization});
@@ -52,35 +50,19 @@ expected<limits_document> limits_of(const runtime::services& s, const request& r
     return out;
 }
 
-/// A day of the query, or what stands for it.
-expected<std::uint32_t> day_in(const request& r, std::string_view name, std::uint32_t otherwise) {
-    const auto text = r.query_value(name);
-    const auto day = text ? parse_day(*text) : std::optional(otherwise);
-    return day ? expected<std::uint32_t>(*day)
-               : problem{code::invalid_request,
-                         "`" + std::string(name) + "` is a day, as 2026-11-21",
-                         {{std::string(name), "is no day"}}};
-}
-
 expected<usage_document> usage_of(const runtime::services& s, const request& r) {
-    const auto today = day_of(system_now());
-    const auto to = day_in(r, "to", today);
-    const auto from = to ? day_in(r, "from", *to - std::min(*to, days_default - 1)) : to;
-    if (!from) {
-        return from.error();
-    }
-    if (*from > *to || *to - *from >= days_max) {
-        return problem{code::invalid_request,
-                       "`from` is not after `to`, and at most " + std::to_string(days_max) + " days are shown at once",
-                       {{"from", "does not fit `to`"}}};
+    const auto days = days_in(r);
+    if (!days) {
+        return days.error();
     }
     const auto of = organization_of(s, r);
-    const auto counted = of ? storage::read_usage(*s.store, of->id, *from, *to)
+    const auto counted = of ? storage::read_usage(*s.store, of->id, days->from, days->to)
                             : expected<std::map<std::uint32_t, storage::usage_of_day>>(of.error());
     if (!counted) {
         return counted.error();
     }
-    usage_document out{of->id, day_text(*from), day_text(*to), s.settings->plans_currency, {}, {}};
+    usage_document out{of->id, day_text(days->from), day_text(days->to), s.settings->plans_currency, {}, {}};
+    const auto today = day_of(system_now());
     for (const auto& [day, usage] : *counted) {
         usage_day_document shown{figures_of(day > today ? storage::usage_of_day{} : usage), day_text(day)};
         add_figures(out.total, shown);
@@ -137,7 +119,6 @@ net::handler show_invoice(const runtime::services& s) {
 std::vector<net::route> usage_routes(const runtime::services& s) {
     const std::string tag = "organizations";
     const net::query_parameter organization{"id", "Id or slug.", R"({"type":"string"})", R"("acme")"};
-    const std::string day = R"({"type":"string","format":"date"})";
     auto invoice = net::reply_of<invoice_document>("invoice");
     invoice.other_types = {"text/csv"};
     return {
@@ -161,7 +142,7 @@ std::vector<net::route> usage_routes(const runtime::services& s) {
                         "change any more.",
          .tag = tag,
          .permission = "usage:read",
-         .query = {{"from", "The first day.", day, R"("2026-11-01")"}, {"to", "The last day.", day, R"("2026-11-30")"}},
+         .query = day_parameters(),
          .in_path = {organization},
          .reply = net::reply_of<usage_document>("usage"),
          .errors = {code::not_found},

@@ -4,6 +4,7 @@
 #include "bin/cli/print.hpp"
 #include "bin/cli/text.hpp"
 #include "schemas/mcp_auth.hpp"
+#include "schemas/mcp_usage.hpp"
 
 #include <fmt/format.h>
 
@@ -25,6 +26,11 @@ struct tool_list_document {
     std::vector<mcp_tool_document> items;
 };
 BOOST_DESCRIBE_STRUCT(tool_list_document, (), (items))
+
+struct usage_list_document {
+    std::vector<mcp_usage_document> items;
+};
+BOOST_DESCRIBE_STRUCT(usage_list_document, (), (items))
 
 constexpr std::string_view none_words = "There is no server. See mcp.servers in the configuration.\n";
 
@@ -135,6 +141,44 @@ expected<int> mcp_tools(context& c) {
     });
 }
 
+expected<int> mcp_usage(context& c) {
+    auto node = c.node();
+    if (!node) {
+        return node.error();
+    }
+    const auto path = with_query("/mcp/usage", {{"by", c.args().value_or("by", "")},
+                                                {"from", c.args().value_or("from", "")},
+                                                {"to", c.args().value_or("to", "")}});
+    return print_document<usage_list_document>(c, (*node)->get(path), [&](auto list) {
+        std::vector<std::vector<cell>> rows;
+        for (const auto& u : list.items) {
+            const auto name = u.tool       ? *u.tool
+                              : u.agent_id ? to_string(*u.agent_id)
+                              : u.day      ? *u.day
+                                           : std::string("no agent");
+            rows.push_back({{name, tone::accent},
+                            {std::to_string(u.calls)},
+                            {std::to_string(u.errors), u.errors > 0 ? tone::warn : tone::faint},
+                            {std::to_string(u.failures), u.failures > 0 ? tone::warn : tone::faint},
+                            {fmt::format("{} ms", u.p50_ms)},
+                            {fmt::format("{} ms", u.p95_ms)},
+                            {fmt::format("{} ms", u.p99_ms)},
+                            {bytes_text(u.bytes)}});
+        }
+        return rows.empty() ? std::string("No tool of a server was called.\n")
+                            : table(c.out_screen(),
+                                    {{"WHAT"},
+                                     {"CALLS", true},
+                                     {"ERRORS", true},
+                                     {"FAILED", true},
+                                     {"P50", true},
+                                     {"P95", true},
+                                     {"P99", true},
+                                     {"ANSWERS", true}},
+                                    rows);
+    });
+}
+
 expected<int> mcp_accept(context& c) {
     auto node = c.node();
     if (!node) {
@@ -226,6 +270,13 @@ std::vector<command> mcp_commands() {
              {.operands = "[SERVER]", .operands_max = 1},
              "troupe mcp tools files",
              mcp_tools},
+            {"mcp usage",
+             "How often their tools were called, how that went and how long it took.",
+             {.flags = {{"by", "WHAT", "tool (the default), agent or day."},
+                        {"from", "DAY", "The first day, as 2026-11-21; 30 days when left out."},
+                        {"to", "DAY", "The last day."}}},
+             "troupe mcp usage --by agent --from 2026-11-01",
+             mcp_usage},
             {"mcp accept",
              "Accept what a tool says of itself now: it changed since it was first seen, and agents do not see it.",
              {.operands = "TOOL", .operands_min = 1, .operands_max = 1},

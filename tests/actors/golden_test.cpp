@@ -17,6 +17,7 @@
 #include "actors/identity/session_model.hpp"
 #include "actors/identity/user_model.hpp"
 #include "actors/mcp/installation_model.hpp"
+#include "actors/mcp/mcp_usage_model.hpp"
 #include "actors/memory/memory_model.hpp"
 #include "actors/message/message_model.hpp"
 #include "actors/name/name_model.hpp"
@@ -45,7 +46,7 @@ using models =
                          name_model, agent_model, task_model, project_model, approval_model, run_model, secret_model,
                          keyring_model, erasure_model, refusal_model, sink_model, cluster_model, compliance_model,
                          settings_model, memory_model, board_model, message_model, inbox_model, document_model,
-                         goal_model, installation_model, chat_model>;
+                         goal_model, installation_model, chat_model, mcp_usage_model>;
 
 template <class Visit>
 void each_model(Visit visit) {

@@ -140,6 +140,40 @@ class McpClient(McpNode):
         usage = {u["tool"]: u for u in self.api.read("/mcp/usage")["items"]}
         self.assertEqual((usage["mcp_small_add"]["calls"], usage["mcp_small_fail"]["failures"]), (1, 1), usage)
 
+    def test_what_tools_were_used_for_is_kept_by_tool_agent_and_day(self):
+        self.begin(("small", [], {}), script=[{"when": {"step": 1}, "call": [{"tool": "mcp_small_slow", "arguments": {"seconds": 0.2}}]}, {"say": "x"}])
+        self.wait_tools(6)
+        agent = self.api.create("/agents", {"name": "scout"})["id"]
+        self.api.wait_run(self.api.create("/runs", {"goal": "x", "model": self.model, "agent_id": agent})["id"])
+        for n in range(3):
+            self.run_tool("mcp_small_add", a=n, b=1)
+
+        def usage(by, more=""):
+            return self.api.read(f"/mcp/usage?by={by}{more}")["items"]
+        before = usage("tool")
+        self.assertEqual([(u["tool"], u["calls"]) for u in before], [("mcp_small_add", 3), ("mcp_small_slow", 1)])
+        slow = before[1]
+        self.assertTrue(200 <= slow["p50_ms"] == slow["p99_ms"] <= slow["max_ms"], slow)
+        self.one.kill9()  # what was shown is stored
+        self.one.start()
+        self.api = self.one.client()
+        self.assertEqual(usage("tool"), before)
+        self.wait_tools(6)
+        self.run_tool("mcp_small_add", a=1, b=1)
+        self.assertEqual(self.one.stop(), 0)  # what was counted last is stored then
+        self.one.start()
+        self.api = self.one.client()
+        self.assertEqual([(u.get("agent_id"), u["calls"]) for u in usage("agent")], [(None, 4), (agent, 1)])
+        days = usage("day")
+        self.assertEqual(sum(u["calls"] for u in days), 5, days)
+        self.assertRegex(days[0]["day"], r"^\d{4}-\d\d-\d\d$")
+        self.assertEqual(usage("tool", "&from=2020-01-01&to=2020-02-01"), [])
+        for wrong in ("by=colour", "from=yesterday", "from=2026-02-01&to=2026-01-01", "from=2020-01-01&to=2026-01-01"):
+            self.status(self.api.get(f"/mcp/usage?{wrong}"), 422, "invalid_request")
+        shown = self.one.cli("mcp", "usage").stdout
+        self.assertRegex(shown, r"mcp_small_add +4 +0 +0 ")
+        self.assertIn(agent, self.one.cli("mcp", "usage", "--by", "agent").stdout)
+
     def test_the_command_line_lists_calls_and_ends(self):
         self.begin(("small", [], {}))
         self.wait_tools(6)
