@@ -79,10 +79,8 @@ std::vector<net::route> application::impl::routes() {
           agent_version_routes(parts),
           agent_report_routes(parts),
           task_routes(parts),
-          goal_routes(parts,
-                      [this](const net::principal&caller, std::string_view permission) {
-                          return who->doors->authorize(caller, permission);
-                      }),
+          goal_routes(parts, [this](const net::principal&caller,
+                                    std::string_view permission) { return who->doors->authorize(caller, permission); }),
           message_routes(parts),
           talk_routes(parts),
           activity_routes(parts),
