@@ -61,14 +61,15 @@ struct cluster_document {
     std::uint32_t shards_closed = 0; ///< That take no commands now: no leader, or no majority of their copies.
     std::uint32_t shards_moving = 0; ///< Whose leader or copies are not yet where they belong.
     std::int64_t lease_left_ms = 0;  ///< Of this node at the coordinator; 0: it has none.
+    bool contents_complete = true;   ///< This node has the bytes of all files that its copies name, as it last looked.
     std::vector<cluster_node_document> nodes;
     std::vector<placed_child_document> placed; ///< By supervisor and child.
     std::vector<std::string> features;         ///< That are on: a program that does not know them cannot join.
     std::vector<waiting_feature_document> features_waiting; ///< That the program of the asked node knows besides.
 };
 BOOST_DESCRIBE_STRUCT(cluster_document, (),
-                      (id, node, status, copies, shards, shards_closed, shards_moving, lease_left_ms, nodes, placed,
-                       features, features_waiting))
+                      (id, node, status, copies, shards, shards_closed, shards_moving, lease_left_ms, contents_complete,
+                       nodes, placed, features, features_waiting))
 
 /// An item of GET /cluster/shards.
 struct cluster_shard_document {

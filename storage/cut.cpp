@@ -99,6 +99,7 @@ public:
             done = write();
         }
         if (done) {
+            db_.heads->touch(shard_);
             store_.set_applied(shard_, last_kept);
         }
         return done ? expected<std::uint64_t>(records) : expected<std::uint64_t>(done.error());

@@ -61,6 +61,7 @@ public:
     expected<void> write() {
         const auto status = store_.db().db->Write({}, &batch_); // a repeat goes on where a crash has ended it
         batch_.Clear();
+        store_.db().heads->touch();
         return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot remove rows"));
     }
     [[nodiscard]] std::uint64_t count() const { return count_; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "schemas/base/problem.hpp"
+#include "storage/list_heads.hpp"
 #include "storage/store.hpp"
 
 #include <rocksdb/compaction_filter.h>
@@ -21,9 +22,10 @@ struct rocks {
     rocksdb::ColumnFamilyHandle* log = nullptr;
     rocksdb::ColumnFamilyHandle* derived = nullptr;
     rocksdb::ColumnFamilyHandle* blobs = nullptr;
-    blob_peers* peers = nullptr; ///< See `attach_blob_peers`.
-    std::mutex audit_mutex;      ///< Reading where the audit log of a shard ends and writing on is one step.
-    std::mutex blobs_mutex;      ///< Of marks: looking at one and acting on it is one step. Never held over more.
+    blob_peers* peers = nullptr;       ///< See `attach_blob_peers`.
+    std::unique_ptr<list_heads> heads; ///< Whoever writes rows of an index touches its shard there.
+    std::mutex audit_mutex;            ///< Reading where the audit log of a shard ends and writing on is one step.
+    std::mutex blobs_mutex;            ///< Of marks: looking at one and acting on it is one step. Never held over more.
 
     rocks() = default;
     rocks(const rocks&) = delete;

@@ -270,7 +270,8 @@ struct shard_logs::impl {
     // ---- the disk
 
     expected<void> sync() {
-        for (const auto shard : std::exchange(merged, {})) {
+        const auto written = std::exchange(merged, {});
+        for (const auto shard : written) {
             auto& l = logs[shard];
             if (const auto last = l.self.core().log().last().seq; last >= l.marked + applied_mark_step) {
                 l.applied = last; // with this very write
@@ -283,6 +284,9 @@ struct shard_logs::impl {
             return to_problem(status, "cannot write the journal");
         }
         batch.Clear();
+        for (const auto shard : written) {
+            from.db().heads->touch(shard);
+        }
         for (const auto shard : std::exchange(unsynced, {})) {
             if (const auto write = std::exchange(logs[shard].write, 0); write != 0) {
                 static_cast<void>(drive(shard, [&](member& self, actions& out) { self.persisted(write, out); }));
@@ -319,6 +323,7 @@ struct shard_logs::impl {
             }
         }
         for (const auto shard : shards) {
+            from.db().heads->touch(shard);
             from.set_applied(shard, logs[shard].applied);
             announce(logs[shard]);
         }
@@ -493,6 +498,7 @@ expected<bool> shard_logs::install(checkpoint_staging& whole) {
         me.end(began.error());
         return began.error();
     }
+    me.from.db().heads->touch(l.shard);
     me.from.set_applied(l.shard, l.applied);
     me.events.emplace_back(checkpoint_installed{l.shard});
     me.perform(l, out, {});

@@ -367,6 +367,7 @@ expected<std::unique_ptr<store>> store::open(const store_options& options) {
     if (auto whole = check_tails(*out); !whole) {
         return whole.error();
     }
+    out->rocks_->heads = std::make_unique<list_heads>(who->shards);
     out->applied_ = std::vector<std::atomic<std::uint64_t>>(who->shards);
     for (std::uint32_t shard = 0; shard < who->shards; ++shard) {
         const auto applied = find_applied(*out, shard);

@@ -3,6 +3,7 @@
 #include "storage/bytes.hpp"
 #include "storage/items.hpp"
 #include "storage/keys.hpp"
+#include "storage/merged_index.hpp"
 #include "storage/rocks.hpp"
 #include "storage/sealing.hpp"
 #include "storage/tables.hpp"
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <queue>
 
 namespace troupe::storage {
 
@@ -127,80 +127,6 @@ expected<std::optional<stored_document>> read_document(const store& s, const ent
     return std::optional(stored_document{a.id, row->version, std::move(row->json)});
 }
 
-namespace {
-
-/// One iterator that visits all shards of an index in (sort, id) order: a heap holds the next position of each shard.
-class merged_index {
-public:
-    merged_index(const store& s, const list_query& query)
-        : store_(s), query_(query), filter_(index_names::for_reading(s, query.organization)(query.filter)) {
-        rocksdb::ReadOptions options;
-        options.total_order_seek = true;
-        iterator_.reset(s.db().db->NewIterator(options, s.db().derived));
-    }
-
-    void start(const std::string& after) {
-        for (std::uint32_t shard = 0; shard < store_.who().shards; ++shard) {
-            advance(shard, after);
-        }
-    }
-
-    /// The next (sort, id) suffix, or nothing at the end.
-    std::optional<std::string> next() {
-        if (heap_.empty()) {
-            return std::nullopt;
-        }
-        auto [suffix, shard] = heap_.top();
-        heap_.pop();
-        advance(shard, suffix);
-        return suffix;
-    }
-    [[nodiscard]] bool at_end() const { return heap_.empty(); }
-    /// The first failure in any shard: the iterator itself forgets it with the next seek.
-    [[nodiscard]] rocksdb::Status status() const { return failed_.ok() ? iterator_->status() : failed_; }
-
-private:
-    using position = std::pair<std::string, std::uint32_t>;
-    struct later {
-        bool descending;
-        bool operator()(const position& a, const position& b) const {
-            return descending ? a.first < b.first : a.first > b.first;
-        }
-    };
-
-    /// Pushes the first suffix of the shard that follows `after` ("" = from the start).
-    void advance(std::uint32_t shard, const std::string& after) {
-        const auto prefix = keys::index_prefix(shard, query_.organization, query_.kind, filter_);
-        if (query_.descending) {
-            iterator_->SeekForPrev(after.empty() ? keys::after_prefix(prefix) : prefix + after);
-            if (iterator_->Valid() && (after.empty() ? !iterator_->key().starts_with(prefix)
-                                                     : iterator_->key() == rocksdb::Slice(prefix + after))) {
-                iterator_->Prev(); // the bound itself is not part of the list
-            }
-        } else {
-            iterator_->Seek(prefix + after);
-            if (!after.empty() && iterator_->Valid() && iterator_->key() == rocksdb::Slice(prefix + after)) {
-                iterator_->Next();
-            }
-        }
-        if (!iterator_->Valid() && failed_.ok()) {
-            failed_ = iterator_->status();
-        }
-        if (iterator_->Valid() && iterator_->key().starts_with(prefix)) {
-            heap_.emplace(iterator_->key().ToString().substr(prefix.size()), shard);
-        }
-    }
-
-    const store& store_;
-    const list_query& query_;
-    const std::string filter_; ///< As it stands in keys.
-    std::unique_ptr<rocksdb::Iterator> iterator_;
-    rocksdb::Status failed_;
-    std::priority_queue<position, std::vector<position>, later> heap_{later{query_.descending}};
-};
-
-} // namespace
-
 expected<list_page> read_list(const store& s, const list_query& query) {
     std::string after;
     if (!query.cursor.empty()) {
@@ -212,8 +138,7 @@ expected<list_page> read_list(const store& s, const list_query& query) {
     } else if (query.behind) {
         after = query.behind->first + '\0' + bytes_of(query.behind->second);
     }
-    merged_index index(s, query);
-    index.start(after);
+    merged_index index(s, query, after);
     list_page page;
     std::string last;
     std::size_t scanned = 0;
@@ -485,6 +410,7 @@ expected<void> write_view_rows(store& s, const view_rows& rows) {
     rocksdb::WriteOptions options;
     options.sync = true;
     const auto status = s.db().db->Write(options, &batch);
+    s.db().heads->touch();
     return status.ok() ? expected<void>() : expected<void>(to_problem(status, "cannot write the views"));
 }
 

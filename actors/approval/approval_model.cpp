@@ -1,5 +1,6 @@
 #include "actors/approval/approval_model.hpp"
 
+#include "actors/common/form_answer.hpp"
 #include "actors/common/model.hpp"
 #include "actors/tool/policies.hpp"
 #include "actors/tool/tool.hpp"
@@ -20,7 +21,7 @@ bool exists(const approval_state& s) { return !s.id.is_nil(); }
 /// The decisions that answer a question of this kind.
 std::span<const decision> fitting(wait_reason reason) {
     static constexpr std::array approval{decision::approve, decision::deny};
-    static constexpr std::array question{decision::answer};
+    static constexpr std::array question{decision::answer, decision::deny};
     static constexpr std::array unknown_step{decision::retry, decision::skip};
     switch (reason) {
     case wait_reason::approval:
@@ -112,6 +113,17 @@ expected<std::string> remembered_rule(const approval_state& s, const decide_appr
     return fits ? expected<std::string>(std::move(rule)) : refused("/pattern", "The pattern does not fit this call.");
 }
 
+/// Where the question is a form of an MCP server: whether the answer fills it in, so that a person can mend it.
+expected<void> check_form(const open_approval& asked, std::string_view answer) {
+    const auto parsed = json::document::parse(asked.arguments.text);
+    const auto schema = parsed ? parsed->root().find("requestedSchema") : std::nullopt;
+    if (asked.reason != wait_reason::question || !schema) {
+        return {};
+    }
+    auto filled = fill_form(schema->dump(), answer);
+    return filled ? expected<void>() : expected<void>(filled.error());
+}
+
 decision_result decide(const approval_state& s, const decide_approval& c, const runtime::context& context) {
     if (!exists(s)) {
         return no_such("approval", context.self.id);
@@ -147,6 +159,9 @@ decision_result decide(const approval_state& s, const decide_approval& c, const 
     if (c.decision == decision::answer && c.answer.empty()) {
         return problem{
             code::invalid_request, "A question needs an answer. Give it in 'answer'.", {{"/answer", "is required"}}};
+    }
+    if (auto fits = c.decision == decision::answer ? check_form(s.request, c.answer) : expected<void>(); !fits) {
+        return fits.error();
     }
     auto rule = remembered_rule(s, c);
     if (!rule) {

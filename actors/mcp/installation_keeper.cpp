@@ -132,7 +132,7 @@ struct installation_keeper::impl {
                 ++one;
                 continue;
             }
-            hub.remove(one->first);
+            hub.forget(one->first);
             one = there.erase(one);
         }
         for (const auto& [name, installed] : wanted) {

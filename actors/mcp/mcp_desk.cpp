@@ -44,28 +44,52 @@ void mcp_desk::note(std::string line) {
 }
 
 bool mcp_desk::wait_for_answer(open_call& call, std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
-                               const progress_sink& on_progress) const {
-    const auto until = std::chrono::steady_clock::now() +
-                       std::chrono::milliseconds(std::int64_t{settings_.time_out_ms} + answer_grace_ms);
+                               const mcp_call_sinks& sinks) {
+    const auto time = std::chrono::milliseconds(std::int64_t{settings_.time_out_ms} + answer_grace_ms);
+    auto until = std::chrono::steady_clock::now() + time;
+    const auto is_news = [&] { return call.answer || call.progress || !call.questions.empty(); };
     while (!call.answer && !stop.stop_requested()) {
-        if (!call.changed.wait_until(lock, stop, until, [&] { return call.answer || call.progress; })) {
+        if (!call.changed.wait_until(lock, stop, until, is_news)) {
             break;
         }
         if (const auto news = std::exchange(call.progress, std::nullopt)) {
             lock.unlock();
-            on_progress(*news);
+            sinks.on_progress(*news);
             lock.lock();
+        } else if (!call.questions.empty()) {
+            put_question(call, lock, sinks.on_question);
+            until = std::chrono::steady_clock::now() + time;
         }
     }
     return call.answer || !stop.stop_requested();
 }
 
+void mcp_desk::put_question(open_call& call, std::unique_lock<std::mutex>& lock, const mcp_question_sink& ask) {
+    const auto asked = std::move(call.questions.front());
+    call.questions.pop_front();
+    const auto name = std::pair(asked.session, asked.id);
+    if (call.withdrawn.contains(name)) {
+        return;
+    }
+    lock.unlock();
+    auto with = ask(asked.params, [&] {
+        const std::scoped_lock look(mutex_);
+        return !call.answer && !call.withdrawn.contains(name);
+    });
+    lock.lock();
+    if (!call.withdrawn.contains(name)) {
+        answers_.push_back({asked.session, asked.id, std::move(with)});
+        wake();
+    }
+}
+
 expected<json::raw> mcp_desk::call(std::string_view method, const json::raw& params, const std::stop_token& stop,
-                                   const progress_sink& on_progress) {
+                                   const mcp_call_sinks& sinks) {
     const auto call = std::make_shared<open_call>();
     call->method = method;
     call->params = params;
-    call->with_progress = static_cast<bool>(on_progress);
+    call->with_progress = static_cast<bool>(sinks.on_progress);
+    call->can_ask = static_cast<bool>(sinks.on_question);
     std::unique_lock lock(mutex_);
     if (calls_.size() >= calls_max) {
         return problem{code::overloaded,
@@ -76,7 +100,7 @@ expected<json::raw> mcp_desk::call(std::string_view method, const json::raw& par
     to_send_.push_back(ticket);
     ++figures_->messages;
     wake();
-    const bool stopped = !wait_for_answer(*call, lock, stop, on_progress);
+    const bool stopped = !wait_for_answer(*call, lock, stop, sinks);
     if (stopped) {
         call->unwanted = true;
         wake();
@@ -138,6 +162,13 @@ std::vector<std::string> mcp_desk::unfollow(const std::string& uri, const std::s
         (void)call("resources/unsubscribe", mcp::uri_params(uri), stop); // a server that tells on costs nothing
     }
     return left;
+}
+
+void mcp_desk::remember(const kept_offers& before) {
+    const std::scoped_lock lock(mutex_);
+    std::get<std::vector<mcp::tool>>(lists_) = before.tools;
+    shown_.tools = before.tools.size();
+    has_resources_ = before.has_resources;
 }
 
 void mcp_desk::start() {

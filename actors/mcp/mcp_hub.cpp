@@ -1,9 +1,11 @@
 #include "actors/mcp/mcp_hub.hpp"
 
+#include "actors/mcp/mcp_questions.hpp"
 #include "actors/mcp/mcp_resource_tool.hpp"
 #include "actors/tool/tool.hpp"
 #include "actors/tool/tool_performers.hpp"
 #include "schemas/base/clock.hpp"
+#include "schemas/base/durable_file.hpp"
 #include "schemas/base/json_schema.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/mcp_offers.hpp"
@@ -104,7 +106,7 @@ tool_result shown(const expected<mcp_result_document>& answer, const mcp_tool& t
 }
 
 /// What a run's watchers see of a call's progress.
-mcp_desk::progress_sink shown_live(const tool_environment& where) {
+mcp_progress_sink shown_live(const tool_environment& where) {
     if (!where.on_output) {
         return {};
     }
@@ -122,8 +124,31 @@ mcp_hub::mcp_hub(std::vector<runtime::mcp_server> servers, const mcp_parts& part
     for (auto& settings : servers) {
         auto name = settings.name;
         configured_.push_back(name);
-        servers_.emplace(std::move(name), make_desk(std::move(settings)));
+        offer_as_before(servers_.emplace(std::move(name), make_desk(std::move(settings))).first->second);
     }
+}
+
+void mcp_hub::offer_as_before(const std::shared_ptr<mcp_desk>& server) {
+    if (const auto before = read_kept_offers(parts_.folder, server->settings().name)) {
+        server->remember(*before);
+        offer_tools(server, before->tools);
+    }
+}
+
+void mcp_hub::keep_offers(const std::string& server, const kept_offers& now) {
+    auto text = to_json(now);
+    auto& kept = offers_[server].kept;
+    if (text == kept) {
+        return;
+    }
+    const auto file = kept_offers_file(parts_.folder, server);
+    std::error_code failed;
+    std::filesystem::create_directories(file.parent_path(), failed);
+    if (const auto written = replace_file(file, text); !written) {
+        log_for("mcp").error("what {} offers cannot be noted: {}", server, written.error().detail);
+        return;
+    }
+    kept = std::move(text);
 }
 
 std::shared_ptr<mcp_desk> mcp_hub::make_desk(runtime::mcp_server settings) {
@@ -157,6 +182,10 @@ void mcp_hub::add(runtime::mcp_server settings) {
     {
         const std::scoped_lock lock(mutex_);
         servers_[name] = desk;
+    }
+    offer_as_before(desk);
+    {
+        const std::scoped_lock lock(mutex_);
         part.id = fmt::format("mcp_{}_{}", name, ++adopted_);
         actors_[name] = part.id;
     }
@@ -179,6 +208,12 @@ void mcp_hub::remove(const std::string& name) {
     }
     gone->stop();
     release(actor);
+}
+
+void mcp_hub::forget(const std::string& name) {
+    remove(name);
+    std::error_code failed; // another one of that name shows its own soon
+    std::filesystem::remove(kept_offers_file(parts_.folder, name), failed);
 }
 
 mcp_hub::~mcp_hub() = default;
@@ -233,7 +268,9 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
         };
         out.perform = [this, tool = mine.tools.back()](std::string_view arguments, const tool_environment& where) {
             return where.run.organization == organization_ || where.run.id.is_nil()
-                       ? shown(execute(tool.id, arguments, where.stop, shown_live(where)), tool)
+                       ? shown(execute(tool.id, arguments, where.stop,
+                                       {shown_live(where), ask_person(where, tool.server->settings().name, tool.id)}),
+                               tool)
                        : refuse(problem{code::not_found, "there is no such tool here"});
         };
         offered.push_back(std::move(out));
@@ -242,6 +279,7 @@ void mcp_hub::offer_tools(const std::shared_ptr<mcp_desk>& server, const std::ve
         offered.push_back(resource_tool(server, free_id(settings.name, "read_resource", mine.tools), organization_));
     }
     keep_pins();
+    keep_offers(settings.name, {found, server->has_resources()});
     auto added = add_tools(std::move(offered));
     if (added) {
         mine.in_table = std::move(*added);
@@ -306,7 +344,7 @@ std::vector<mcp_usage_document> mcp_hub::usage() const {
 }
 
 expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_view given, const std::stop_token& stop,
-                                               const mcp_desk::progress_sink& on_progress) {
+                                               const mcp_call_sinks& sinks) {
     const auto all = tools();
     const auto found = std::ranges::find(all, id, &mcp_tool::id);
     if (found == all.end()) {
@@ -325,7 +363,7 @@ expected<mcp_result_document> mcp_hub::execute(std::string_view id, std::string_
     }
     const auto began_ms = monotonic_ms();
     const auto result = found->server->call(
-        "tools/call", mcp::named_params(found->declared.name, {std::string(arguments)}), stop, on_progress);
+        "tools/call", mcp::named_params(found->declared.name, {std::string(arguments)}), stop, sinks);
     const auto read = result ? mcp::read_result<mcp::tool_result>(*result) : expected<mcp::tool_result>(result.error());
     auto good = expected<void>{};
     if (read && read->structuredContent && found->declared.outputSchema && !read->isError) {
@@ -358,12 +396,13 @@ expected<mcp_result_document> mcp_hub::execute_named(const std::string& call, st
     if (!entry) {
         return entry.error();
     }
-    return execute(id, arguments, (*entry)->stop(), [&](const mcp::progressed& p) {
+    const auto tell = [&](const mcp::progressed& p) {
         if (publish_) {
             publish_(wire_name<mcp_progress>::value,
                      to_json(mcp_progress{call, std::string(id), p.progress, p.total, p.message}));
         }
-    });
+    };
+    return execute(id, arguments, (*entry)->stop(), {.on_progress = tell});
 }
 
 runtime::supervised_child mcp_hub::child(runtime::supervision_tree* tree) const {

@@ -43,6 +43,8 @@ public:
     void add(runtime::mcp_server settings);
     /// Ends it; its tools go.
     void remove(const std::string& name);
+    /// And for good: what it offered is not remembered either.
+    void forget(const std::string& name);
     /// How actors of servers that come later get their supervisor, and lose it. Set before the first comes.
     std::function<void(runtime::nudged_part)> adopt;
     std::function<void(std::string id)> release;
@@ -54,7 +56,7 @@ public:
     /// Calls a tool. Arguments are held against its schema before they leave, what is structured against that of its
     /// output. Blocks. `not_found`, `tool_arguments_invalid`, `tool_failed`, and what `mcp_desk::call` refuses with.
     expected<mcp_result_document> execute(std::string_view id, std::string_view arguments, const std::stop_token& stop,
-                                          const mcp_desk::progress_sink& on_progress = {});
+                                          const mcp_call_sinks& sinks = {});
     /// The same under a name, by which it may be cancelled; its progress is published. `conflict`: the name is taken.
     expected<mcp_result_document> execute_named(const std::string& call, std::string_view id,
                                                 std::string_view arguments);
@@ -75,6 +77,7 @@ private:
     /// What a server has in the table of tools.
     struct offer {
         std::vector<mcp_tool> tools;
+        std::string kept; ///< As it is on disk.
         std::shared_ptr<void> in_table;
         std::size_t changes = 0;
     };
@@ -83,6 +86,9 @@ private:
     /// Whether it is as it was accepted; under the mutex.
     [[nodiscard]] bool is_changed(const mcp_tool& tool);
     void keep_pins();
+    /// What it offered before the node was started; after it is in `servers_`.
+    void offer_as_before(const std::shared_ptr<mcp_desk>& server);
+    void keep_offers(const std::string& server, const kept_offers& now);
     [[nodiscard]] std::string free_id(std::string_view server, std::string_view tool,
                                       const std::vector<mcp_tool>& taken) const;
 

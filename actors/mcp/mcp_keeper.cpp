@@ -2,6 +2,7 @@
 #include "actors/mcp/mcp_desk.hpp"
 #include "actors/mcp/mcp_offers.hpp"
 #include "actors/tool/tool_performers.hpp"
+#include "net/http/text.hpp"
 #include "net/mcp/http_transport.hpp"
 #include "net/mcp/session.hpp"
 #include "schemas/base/clock.hpp"
@@ -33,6 +34,9 @@ constexpr std::int64_t flush_again_ms = 10;
 constexpr std::uint64_t noise_max = 10'000;
 constexpr std::int64_t noise_ms = 10'000;
 constexpr std::size_t progress_bytes_max = 1'000; ///< Of its message.
+/// Servers go by roots in place of their own arguments: none are offered where the operator names none.
+constexpr std::string_view offered_to_servers = R"({"elicitation":{"form":{},"url":{}}})";
+constexpr std::string_view offered_with_roots = R"({"elicitation":{"form":{},"url":{}},"roots":{}})";
 constexpr std::int64_t life_ms_max = 10LL * 365 * 24 * 3'600'000;
 
 } // namespace
@@ -62,6 +66,7 @@ struct mcp_desk::keeper {
         if (session) {
             keep_alive(now_ms); // what is to be followed is asked for before a call changes it
             send_calls(now_ms);
+            send_answers(now_ms);
             take_events(now_ms);
         }
         return next_ms(now_ms);
@@ -162,7 +167,11 @@ struct mcp_desk::keeper {
         }
         connection = std::move(*started);
         session.emplace(mcp::session_settings{
-            .client_version = TROUPE_VERSION, .log_level = std::string(mcp_log_level), .probe = probe});
+            .client_version = TROUPE_VERSION,
+            .capabilities = {std::string(desk.settings_.roots.empty() ? offered_to_servers : offered_with_roots)},
+            .log_level = std::string(mcp_log_level),
+            .probe = probe});
+        ++sessions;
         session->open(now_ms);
         begun_ms = now_ms;
         offered.close();
@@ -392,10 +401,71 @@ struct mcp_desk::keeper {
         ++notifications;
         offered.updated(e.uri);
     }
+
+    // ---- what it asks
+
     void on(mcp::asked& e, std::int64_t now_ms) {
-        (void)session->answer(e.question, problem{code::unavailable, "nobody answers questions here"}, now_ms);
+        if (e.what == mcp::question_kind::roots) {
+            return answer(e.question, roots(), now_ms);
+        }
+        const std::scoped_lock lock(desk.mutex_);
+        if (auto* call = asker(e.call); call && e.what == mcp::question_kind::elicitation) {
+            call->questions.push_back({sessions, e.question, std::move(e.params)});
+            call->changed.notify_all();
+        } else {
+            desk.lines_.push_back("[troupe] it asked a person, and there is nobody to ask");
+            answer(e.question, json::raw{R"({"action":"cancel"})"}, now_ms);
+        }
     }
-    void on(mcp::withdrawn&, std::int64_t) {}
+    void on(mcp::withdrawn& e, std::int64_t) {
+        const std::scoped_lock lock(desk.mutex_);
+        for (const auto& [ticket, call] : desk.calls_) {
+            call->withdrawn.emplace(sessions, e.question);
+        }
+    }
+
+    /// Whose question it is: without a name, of the only call that runs. Null: of none that can ask.
+    open_call* asker(const std::optional<mcp::call_id>& named) {
+        open_call* out = nullptr;
+        for (const auto& [id, ticket] : tickets) {
+            const auto found = desk.calls_.find(ticket);
+            if (found == desk.calls_.end() || (named && *named != id)) {
+                continue;
+            }
+            if (out) {
+                return nullptr;
+            }
+            out = found->second.get();
+        }
+        return out && out->can_ask ? out : nullptr;
+    }
+
+    void answer(mcp::question_id question, const json::raw& with, std::int64_t now_ms) {
+        if (const auto done = session->answer(question, with, now_ms); !done && done.error().code != code::not_found) {
+            log_for("mcp").warn("{} cannot be answered: {}", desk.settings_.name, done.error().detail);
+        }
+    }
+
+    [[nodiscard]] json::raw roots() const {
+        std::string out = R"({"roots":[)";
+        for (const auto& folder : desk.settings_.roots) {
+            out += out.ends_with('[') ? "" : ",";
+            json::object_writer(out)
+                .field("uri", "file://" + net::percent_encode(folder, "/"))
+                .field("name", folder)
+                .end();
+        }
+        return {out + "]}"};
+    }
+
+    void send_answers(std::int64_t now_ms) {
+        const std::scoped_lock lock(desk.mutex_);
+        for (const auto& given : std::exchange(desk.answers_, {})) {
+            if (given.session == sessions) {
+                answer(given.id, given.with, now_ms);
+            }
+        }
+    }
 
     std::optional<std::int64_t> next_ms(std::int64_t now_ms) const {
         if (!connection || !session) {
@@ -415,6 +485,7 @@ struct mcp_desk::keeper {
     std::optional<mcp::client_session> session;
     std::map<mcp::call_id, std::uint64_t> tickets;
     offers offered;
+    std::uint64_t sessions = 0; ///< Of this actor.
     mcp::call_id ping_call = 0;
     std::int64_t pinged_ms = 0;
     std::int64_t check_ms = 0;

@@ -208,14 +208,13 @@ void mcp_desk::offers::show(expected<std::vector<T>> found) {
             return;
         }
         shown = *found;
-        if constexpr (of_tools) {
-            desk.shown_.tools = found->size();
-        }
     }
     if constexpr (of_tools) {
         if (desk.on_tools) {
             desk.on_tools(*found);
         }
+        const std::scoped_lock lock(desk.mutex_); // whoever reads of so many can call them
+        desk.shown_.tools = found->size();
     }
     publish(mcp_list_changed{desk.settings_.name, std::string(T::list_name)});
 }

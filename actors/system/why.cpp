@@ -252,6 +252,13 @@ void explain(const run_document& run, const why_facts& facts, why_document& out)
     for (const auto& w : run.waiting) {
         out.reasons.push_back(of_wait(run, w, facts));
     }
+    for (const auto& a : facts.asked) {
+        out.reasons.push_back({"question",
+                               a.created_at,
+                               {},
+                               a.text + " (approval " + to_string(a.id) + ")",
+                               fmt::format("troupe run answer {0} \"…\"  or  troupe run deny {0}", to_string(run.id))});
+    }
     if (facts.model) {
         out.reasons.push_back({"provider",
                                {},

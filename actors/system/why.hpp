@@ -63,6 +63,7 @@ struct why_facts {
     std::vector<poisoned_command> poison;     ///< Of this entity, the newest first.
     std::vector<storage::due_timer> timers;   ///< Of this entity.
     std::vector<approval_document> approvals; ///< Those that a run waits for.
+    std::vector<approval_document> asked;     ///< Others of the run that are pending: its tools ask.
     std::vector<step_document> steps;         ///< Of a run, the newest first.
     std::optional<agent_document> agent;      ///< Of a task or a run.
     std::optional<run_document> run;          ///< The newest of a task; that of an approval.

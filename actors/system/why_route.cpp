@@ -13,6 +13,7 @@ namespace troupe::actors {
 
 namespace {
 
+constexpr std::size_t asked_shown = 20; ///< Of the newest questions of a run.
 constexpr std::size_t steps_shown = 8;
 constexpr std::size_t project_runs_shown = 20;
 constexpr std::size_t poison_shown = 20;
@@ -96,6 +97,7 @@ private:
         if (parts_.model_problem) {
             facts_.model = parts_.model_problem(run.model);
         }
+        read_asked(run);
         const auto steps = storage::read_items(
             *s_.store, {.entity = a_, .collection = "steps", .descending = true, .limit = steps_shown, .cursor = {}});
         for (const auto& item : steps ? steps->items : std::vector<std::string>()) {
@@ -109,6 +111,24 @@ private:
         for (const auto& w : run.waiting) {
             if (auto approval = linked<approval_document>("approval", w.approval_id)) {
                 facts_.approvals.push_back(std::move(*approval));
+            }
+        }
+    }
+
+    void read_asked(const run_document& run) {
+        storage::list_query query;
+        query.organization = a_.organization;
+        query.kind = "approval";
+        query.filter = "run_id=" + to_string(run.id);
+        query.limit = asked_shown;
+        const auto page = storage::read_list(*s_.store, query);
+        for (const auto& stored : page ? page->items : std::vector<storage::stored_document>()) {
+            auto approval = from_json<approval_document>(stored.json, strictness::stored);
+            const bool waits = approval && std::ranges::any_of(run.waiting, [&](const waiting_for& w) {
+                                   return w.approval_id == approval->id;
+                               });
+            if (approval && approval->status == approval_status::pending && !waits) {
+                facts_.asked.push_back(std::move(*approval));
             }
         }
     }

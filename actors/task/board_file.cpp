@@ -4,6 +4,7 @@
 #include "actors/task/working_board.hpp"
 #include "actors/task/working_edit.hpp"
 #include "schemas/base/durable_file.hpp"
+#include "schemas/base/guarded_file.hpp"
 #include "schemas/base/log.hpp"
 #include "schemas/task.hpp"
 #include "storage/store.hpp"
@@ -25,24 +26,6 @@ constexpr std::chrono::milliseconds look_every{300};
 constexpr std::chrono::seconds answer_wait{30};
 constexpr std::size_t file_bytes_max = 1'000'000; ///< As the API takes it.
 constexpr std::string_view updated_label = "Last Updated: ";
-
-/// Time and size of a file, to see that somebody wrote it.
-struct file_mark {
-    std::filesystem::file_time_type time;
-    std::uintmax_t size = 0;
-
-    bool operator==(const file_mark&) const = default;
-};
-
-std::optional<file_mark> mark_of(const std::filesystem::path& file) {
-    std::error_code failed;
-    file_mark out{std::filesystem::last_write_time(file, failed), 0};
-    if (failed) {
-        return std::nullopt;
-    }
-    out.size = std::filesystem::file_size(file, failed);
-    return failed ? std::nullopt : std::optional(out);
-}
 
 /// Two texts of the same board differ in their time.
 std::string without_time(std::string_view text) {
@@ -180,11 +163,15 @@ struct board_file::impl {
         }
         auto text = render(*state);
         if (stale || without_time(text) != without_time(written)) {
-            if (auto done = replace_file(file, text); !done) {
+            const auto done = replace_unless_changed(file, text, known);
+            if (!done) {
                 return say(done.error(), "cannot be written");
             }
+            if (!*done) {
+                return; // as above
+            }
             written = std::move(text);
-            known = mark_of(file);
+            known = *done;
         }
         seen = now;
         stale = false;

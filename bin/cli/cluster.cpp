@@ -88,7 +88,10 @@ std::string show_cluster(const screen& s, const cluster_document& all) {
                 {"status", {std::string(detail::enum_name(all.status)), tone_of(all.status)}},
                 {"", {sentence_of(all), tone::faint}},
                 {"shards",
-                 {fmt::format("{}, each with {} {}", all.shards, all.copies, all.copies == 1 ? "copy" : "copies")}}}) +
+                 {fmt::format("{}, each with {} {}", all.shards, all.copies, all.copies == 1 ? "copy" : "copies")}},
+                {"contents",
+                 {all.contents_complete ? "all files are on the asked node" : "the asked node looks for files it lacks",
+                  all.contents_complete ? tone::plain : tone::warn}}}) +
            "\n" + node_table(s, all) + placed_table(s, all) + features_of(s, all);
 }
 

@@ -127,6 +127,10 @@ expected<approval_document> pick_approval(const std::vector<approval_document>& 
             fitting.push_back(a);
         }
     }
+    if (fitting.empty() && d == decision::deny) { // a question may be declined
+        std::ranges::copy_if(pending, std::back_inserter(fitting),
+                             [](const auto& a) { return a.reason == wait_reason::question; });
+    }
     if (fitting.size() == 1) {
         return fitting.front();
     }

@@ -287,7 +287,8 @@ void blob_exchange::tick() {
 /// What came into the tables while this node was away from who has the contents.
 void blob_exchange::sweep() {
     for (std::size_t i = 0; i < sweep_shards; ++i) {
-        if (ports_.monotonic() < sweep_ms_ || members_.up.empty() || pulls_.outstanding() > 0) {
+        const bool waits_for_others = members_.up.empty() && members_.count != 1;
+        if (ports_.monotonic() < sweep_ms_ || waits_for_others || pulls_.outstanding() > 0) {
             return;
         }
         look_at_next();
@@ -295,10 +296,14 @@ void blob_exchange::sweep() {
 }
 
 void blob_exchange::look_at_next() {
+    if (sweep_shard_ == 0 && sweep_from_.empty()) {
+        round_of_ = looks_wanted_;
+    }
     auto look = storage::find_missing_blobs(*ports_.store, sweep_shard_, sweep_from_, sweep_looked);
     if (!look) {
         log_for("cluster").error("{}", look.error().detail);
         look = storage::blob_look{};
+        round_of_ = 0; // nobody knows what is missing there
     }
     missing_ += look->missing.size();
     for (const auto& id : look->missing) {
@@ -317,15 +322,20 @@ void blob_exchange::end_round() {
     const auto before = std::exchange(missing_before_, found);
     const bool same = found > 0 && found == before; // they may be nowhere
     sweep_ms_ = ports_.monotonic() + (same ? sweep_again_ms : more || found > 0 ? sweep_soon_ms : sweep_every_ms);
-    if (found > 0) {
+    if (found == 0) {
+        looks_done_ = round_of_;
+    } else {
+        looks_wanted_ += round_of_ == looks_wanted_ ? 1 : 0;
         tells_ = true;
         log_for("cluster").info("{} contents that the tables name were not here; they are fetched", found);
-    } else if (!more && std::exchange(tells_, false)) {
+    }
+    if (found == 0 && !more && std::exchange(tells_, false)) {
         log_for("cluster").info("all contents that the tables name are here");
     }
 }
 
 void blob_exchange::look_again() {
+    ++looks_wanted_;
     post([this] {
         looks_again_ = looks_again_ || sweep_shard_ > 0 || !sweep_from_.empty();
         tells_ = true;

@@ -75,6 +75,9 @@ public:
     void set_members(std::set<uuid> others);
     /// The tables may name more than before that is not here. The log says when all of it is.
     void look_again();
+    /// Whether a look through the tables, begun after they last came to name more by a checkpoint or a vote, found
+    /// nothing missing. Any thread.
+    [[nodiscard]] bool is_complete() const { return looks_done_ == looks_wanted_; }
 
     // ---- from the links
     void on_up(const uuid& peer);
@@ -115,6 +118,8 @@ private:
     std::size_t votes_ = 0;               ///< Shards for which this node votes; there, too.
     std::mutex absent_mutex_;
     std::map<storage::blob_id, std::int64_t> absent_; ///< Since when.
+    std::atomic<std::uint64_t> looks_wanted_{1};      ///< The newest reason for a look, by number,
+    std::atomic<std::uint64_t> looks_done_{0};        ///< and that of the last one which found nothing missing.
 
     // ---- on the thread
     std::set<uuid> known_;     ///< As `noted_`.
@@ -127,6 +132,7 @@ private:
     std::int64_t sweep_ms_ = 0;
     std::uint32_t sweep_shard_ = 0;
     std::string sweep_from_;
+    std::uint64_t round_of_ = 0;     ///< The reason that was newest when this round began.
     std::size_t missing_ = 0;        ///< Found in this round,
     std::size_t missing_before_ = 0; ///< and in the one before.
     bool looks_again_ = false;       ///< There is more since this round began.

@@ -362,7 +362,11 @@ void membership::post(driver_input input) {
 }
 
 void membership::look(std::function<void(cluster_view)> then) {
-    post([then = std::move(then)](driver& d) { then(view_of(d.core(), monotonic_ms())); });
+    post([this, then = std::move(then)](driver& d) {
+        auto view = view_of(d.core(), monotonic_ms());
+        view.summary.contents_complete = blobs_.is_complete();
+        then(std::move(view));
+    });
 }
 
 void membership::change_member(

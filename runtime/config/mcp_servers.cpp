@@ -36,15 +36,18 @@ struct written_server {
     std::string url;
     std::map<std::string, std::string> headers;
     std::optional<written_oauth> oauth;
+    std::vector<std::string> roots;
     static constexpr field_rule rules[] = {{.name = "name", .required = true, .min = 1, .max = 24},
                                            {.name = "command", .max = 100},
                                            {.name = "environment", .max = 50},
                                            {.name = "idempotent", .max = 200},
                                            {.name = "url", .max = 2000},
-                                           {.name = "headers", .max = 50}};
+                                           {.name = "headers", .max = 50},
+                                           {.name = "roots", .max = 50}};
 };
 BOOST_DESCRIBE_STRUCT(written_server, (),
-                      (name, command, environment, idempotent, sandbox, network, time_out_ms, url, headers, oauth))
+                      (name, command, environment, idempotent, sandbox, network, time_out_ms, url, headers, oauth,
+                       roots))
 
 struct written_servers {
     std::vector<written_server> items;
@@ -98,6 +101,12 @@ mcp_server read_server(written_server s, const std::string& at, std::vector<fiel
             wrong.push_back({at + "/environment/" + name, "is no variable"});
         }
     }
+    for (std::size_t i = 0; i < s.roots.size(); ++i) {
+        if (!s.roots[i].starts_with('/') || s.roots[i].find('\0') != std::string::npos) {
+            wrong.push_back(
+                {fmt::format("{}/roots/{}", at, i), "has to be a folder, from / on, as the server sees it"});
+        }
+    }
     const auto time_out = read_count(s.time_out_ms, time_ms_max);
     if (!time_out && !s.time_out_ms.is_null()) {
         wrong.push_back({at + "/time_out_ms", fmt::format("has to be a number from 1 to {}", time_ms_max)});
@@ -113,7 +122,8 @@ mcp_server read_server(written_server s, const std::string& at, std::vector<fiel
             std::move(s.headers),
             s.oauth ? std::move(s.oauth->client_id) : std::string(),
             s.oauth ? std::move(s.oauth->client_secret) : std::string(),
-            s.oauth ? std::move(s.oauth->scopes) : std::vector<std::string>()};
+            s.oauth ? std::move(s.oauth->scopes) : std::vector<std::string>(),
+            std::move(s.roots)};
 }
 
 } // namespace

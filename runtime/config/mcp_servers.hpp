@@ -26,6 +26,9 @@ struct mcp_server {
     std::string client_id = {};
     std::string client_secret = {};       ///< May be "secret:NAME".
     std::vector<std::string> scopes = {}; ///< Beside those that the server asks for.
+    /// Folders that the server is told it may work on (`roots/list`), as it sees them; none: it is told nothing, and
+    /// goes by its own arguments.
+    std::vector<std::string> roots = {};
     static constexpr std::uint32_t time_out_ms_default = 60'000;
 };
 

@@ -48,9 +48,10 @@ constexpr property table[] = {
      .check_list = check_own_tools_list},
     {.name = "mcp.servers",
      .member = &config::mcp_servers,
-     .doc = "Servers of the Model Context Protocol that the node starts: a list of {name, command, environment, "
-            "idempotent, sandbox, network, time_out_ms}, or, over Streamable HTTP, of {name, url, headers, oauth, "
-            "idempotent, time_out_ms}. Agents call their tools as mcp_NAME_TOOL.",
+     .doc =
+         "Servers of the Model Context Protocol that the node starts: a list of {name, command, environment, "
+         "idempotent, sandbox, network, time_out_ms, roots}, or, over Streamable HTTP, of {name, url, headers, oauth, "
+         "idempotent, time_out_ms, roots}. Agents call their tools as mcp_NAME_TOOL.",
      .max = 1 << 20,
      .check = check_mcp_servers,
      .check_list = check_mcp_server_list},

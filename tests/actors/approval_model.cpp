@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(decision_that_does_not_fit_is_refused_with_what_fits) {
     using enum decision;
     const std::vector<std::pair<wait_reason, std::vector<decision>>> table = {
         {wait_reason::approval, {approve, deny}},
-        {wait_reason::question, {decision::answer}},
+        {wait_reason::question, {decision::answer, deny}},
         {wait_reason::unknown_step, {retry, skip}}};
     for (const auto& [reason, fits] : table) {
         for (const auto d : {approve, deny, decision::answer, retry, skip}) {
@@ -104,6 +104,21 @@ BOOST_AUTO_TEST_CASE(decision_that_does_not_fit_is_refused_with_what_fits) {
             BOOST_TEST(p.errors.at(0).pointer == "/decision");
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(answer_that_does_not_fill_in_a_form_leaves_the_question_open) {
+    auto form = opened(wait_reason::question);
+    form.arguments = {R"({"requestedSchema":{"type":"object","properties":{"port":{"type":"integer"}}}})"};
+    approval a;
+    a.accepted(form);
+    const auto p = a.refused(decided(decision::answer, R"({"port":"80"})"));
+    BOOST_TEST((p.code == code::invalid_request));
+    BOOST_TEST(p.errors.at(0).pointer == "/answer/port");
+    a.accepted(decided(decision::answer, "80"));
+    approval other;
+    other.accepted(form);
+    other.accepted(decided(decision::deny)); // to say nothing needs no form
+    BOOST_TEST((other.document<approval_document>().status == approval_status::denied));
 }
 
 BOOST_AUTO_TEST_CASE(arguments_that_the_tool_does_not_take_leave_the_approval_open) {

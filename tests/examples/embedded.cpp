@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <string>
 #include <thread>
 
 using namespace troupe;
@@ -62,6 +63,9 @@ struct order_model {
     static runtime::entity_view view(const state& s, const runtime::view_context&) { return {to_json(s)}; }
 };
 
+/// A line at once: two threads say something.
+void say(const std::string& line) { std::cout << line + "\n" << std::flush; }
+
 int main(int argc, char** argv) {
     if (argc != 3) {
         std::cerr << "Usage: embedded DIRECTORY MILLISECONDS\n";
@@ -70,7 +74,7 @@ int main(int argc, char** argv) {
     // Runs on a thread of its own; a repeat has the same key, so that whoever does the work can recognise it.
     const auto send_parcel = [takes = std::chrono::milliseconds(std::atoi(argv[2]))](
                                  const runtime::perform_effect&, const order& s, runtime::effect_context&) {
-        std::cout << "sending " << s.item << std::endl;
+        say("sending " + s.item);
         std::this_thread::sleep_for(takes);
         return std::vector<runtime::self_command>{{.type = "note_sent"}};
     };
@@ -94,11 +98,11 @@ int main(int argc, char** argv) {
         std::cerr << placed.error().detail << "\n";
         return 1;
     }
-    std::cout << (placed->repeated ? "placed before: " : "placed: ") << placed->document << std::endl;
+    say((placed->repeated ? "placed before: " : "placed: ") + placed->document);
     for (;;) {
         const auto document = storage::read_document(*parts.store, address);
         if (document && *document && from_json<order>((*document)->json, strictness::stored)->sent) {
-            std::cout << "sent: " << (*document)->json << std::endl;
+            say("sent: " + (*document)->json);
             return 0; // the node drains as it is destroyed
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(5));

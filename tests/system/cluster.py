@@ -4,20 +4,13 @@ import http.client
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
 import unittest
 import urllib.request
 
-from tests.system.node import Client, Node, NodeTest, TROUPE, new_key, poll
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+from tests.system.node import Client, Node, NodeTest, TROUPE, free_port, new_key, poll
 
 
 class Etcd:

@@ -120,8 +120,12 @@ class FromOne(IdentityTest):
 
     def wait_for_all_contents(self, *members):
         for m in members:
+            def has_all(m=m):
+                said = m.client().read("/cluster")
+                return said["status"] == "ok" and said["contents_complete"]
+
             try:
-                poll(f"{m.name} has all contents", lambda m=m: "all contents that the tables name are here" in m.log.read_text())
+                poll(f"{m.name} has all contents", has_all)
             except AssertionError as why:
                 raise AssertionError(f"{why}\n{m.log.read_text()[-3000:]}") from why
 

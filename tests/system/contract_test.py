@@ -17,8 +17,8 @@ from tests.system.contract_runs import MODELS_AND_TOOLS, RunHistoryContract
 from tests.system.contract_settings import SettingsContract
 from tests.system.mcp_catalogue_test import FAR, Registry
 from tests.system.identity_test import OTHER_PASSWORD, PASSWORD, totp
-from tests.system.node import SECONDS_MAX, NodeTest, Client, poll
-from tests.system.oidc_issuer import SECRET, Browser, Issuer, free_port, link_in, query_of
+from tests.system.node import SECONDS_MAX, NodeTest, Client, free_port, poll
+from tests.system.oidc_issuer import SECRET, Browser, Issuer, link_in, query_of
 from tests.system.people_test import QUESTION
 
 NOBODY = str(uuid.uuid4())

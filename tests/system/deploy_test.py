@@ -1,10 +1,9 @@
 """Deployments to a process target and to a command target, without a language model, also over kills."""
 
 import json
-import socket
 import urllib.request
 
-from tests.system.node import RUN_ENDS, NodeTest, poll
+from tests.system.node import RUN_ENDS, NodeTest, free_port, poll
 
 SERVER = """import http.server, os, pathlib, time
 sick = pathlib.Path("sick")
@@ -24,20 +23,10 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), H).serve_forever(
 """
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 class Deployments(NodeTest):
     def setUp(self):
         super().setUp()
-        self.ports = free_ports(2)
+        self.ports = [free_port(), free_port()]
         self.target = self.folder / "target"
         self.work = self.work_folder()
         self.release("one")

@@ -5,8 +5,7 @@ import subprocess
 import urllib.request
 
 from tests.system import node_tools
-from tests.system.node import NodeTest, poll
-from tests.system.oidc_issuer import free_port
+from tests.system.node import NodeTest, free_port, poll
 
 KEY = "sk-test-5up3r5ecret"
 ANSWER = "Grüße aus 東京 🎭"

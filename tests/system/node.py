@@ -3,9 +3,11 @@
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -20,6 +22,7 @@ BUILD = Path(os.environ.get("TROUPE_BUILD", REPOSITORY / "build" / "release")).r
 TROUPE = BUILD / "troupe"
 SAMPLE = REPOSITORY / "tests" / "fixtures" / "sample"
 SECONDS_MAX = 30  # of everything that should take a moment: a bound for broken nodes, not a wait
+GIVEN = set()  # ports
 RUN_ENDS = ("succeeded", "failed", "cancelled")
 
 
@@ -33,6 +36,22 @@ def poll(what, check, seconds=SECONDS_MAX):
         if time.monotonic() > end:
             raise AssertionError(f"after {seconds} s still not: {what}")
         time.sleep(0.01)
+
+
+def free_port():
+    """Below those that the system gives away by itself, to whoever asks for port 0 and to connections: it stays free until
+    whoever asked listens there, and while it is started again. Never the same twice."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 def sanitizers():

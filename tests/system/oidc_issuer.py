@@ -7,9 +7,7 @@ import html
 import http.client
 import http.server
 import json
-import random
 import re
-import socket
 import subprocess
 import threading
 import urllib.parse
@@ -30,17 +28,6 @@ ACCOUNTS = {
     "odd": {"email": "<script>\nnot an address", "email_verified": False, "name": "Odd"},
     "mute": {"email": "mute@example.org", "email_verified": True, "mute": True},
 }
-
-
-def free_port():
-    """Below those that the system gives away by itself (to whoever asks for port 0, and to connections)."""
-    while True:
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", random.randrange(12000, 32000)))
-            except OSError:
-                continue
-            return s.getsockname()[1]
 
 
 def query_of(url):

@@ -7,8 +7,8 @@ import urllib.parse
 
 from tests.system.identity_cli_test import Person
 from tests.system.identity_test import PASSWORD, IdentityTest, totp
-from tests.system.node import SECONDS_MAX, NodeTest, poll
-from tests.system.oidc_issuer import SECRET, Browser, Forger, Issuer, free_port, link_in, query_of
+from tests.system.node import SECONDS_MAX, NodeTest, free_port, poll
+from tests.system.oidc_issuer import SECRET, Browser, Forger, Issuer, link_in, query_of
 
 LOOPBACK = "http://127.0.0.1:1/"  # of a program that is not there: the test is the browser
 

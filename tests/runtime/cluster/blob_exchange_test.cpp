@@ -316,8 +316,11 @@ BOOST_AUTO_TEST_CASE(named_blobs_that_are_missing_come_by_themselves) {
     for (std::size_t i = 0; i < 4; ++i) { // and one that nothing names
         name(2, names[i]);
     }
+    restart(2);
+    BOOST_TEST(!nodes[2]->exchange->is_complete()); // it did not look
     mend(2);
-    pass(blob_exchange::sweep_soon_ms + 1000);
+    pass(3 * blob_exchange::sweep_soon_ms);
+    BOOST_TEST(nodes[2]->exchange->is_complete());
     for (std::size_t i = 0; i < 4; ++i) {
         BOOST_TEST(holds(2, names[i]));
     }
@@ -340,12 +343,15 @@ BOOST_AUTO_TEST_CASE(what_a_checkpoint_names_comes_soon_and_as_long_as_that_help
         asked += from == nodes[2]->replica && frame == encode(blob_ask{lost}) ? 1 : 0;
         return false;
     };
+    BOOST_TEST(nodes[2]->exchange->is_complete());
     nodes[2]->exchange->look_again();
+    BOOST_TEST(!nodes[2]->exchange->is_complete());
     pass(blob_exchange::sweep_soon_ms + 1000);
     BOOST_TEST(holds(2, content));
     pass(60'000);
     BOOST_TEST(asked > 0);
     BOOST_TEST(asked < 20); // nobody has it
+    BOOST_TEST(!nodes[2]->exchange->is_complete());
 }
 
 BOOST_AUTO_TEST_CASE(a_backup_has_what_its_tables_name_or_is_none) {

@@ -43,6 +43,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_refused_with_its_place) {
     BOOST_TEST(mistake(good + R"(,"sandbox":"perhaps")").starts_with("/0/sandbox"));
     BOOST_TEST(mistake(good + R"(,"time_out_ms":0)").starts_with("/0/time_out_ms"));
     BOOST_TEST(mistake(good + R"(,"environment":{"A=B":"x"})").starts_with("/0/environment/"));
+    BOOST_TEST(mistake(good + R"(,"roots":["/project"])") == "");
+    BOOST_TEST(mistake(good + R"(,"roots":["/project","files"])").starts_with("/0/roots/1"));
     BOOST_TEST(mistake(good + R"(,"colour":"red")").starts_with("/0/colour"));
     const auto twice = parse_mcp_servers("[{" + good + "},{" + good + "}]");
     BOOST_TEST(twice.error().errors.front().pointer == "/1/name");
