@@ -113,29 +113,42 @@ void find_task(const call& c, const std::string& id, const with_task& then) {
            });
 }
 
+/// The newest questions of the task's run, newest first; with `status` only those.
+void list_questions(const call& c, const task_document& task, const std::string& status,
+                    const std::function<void(std::vector<approval_document>)>& then) {
+    if (!task.run_id) {
+        return then({});
+    }
+    std::map<std::string, std::string> query{{"run_id", to_string(*task.run_id)}, {"limit", "10"}};
+    if (!status.empty()) {
+        query.emplace("status", status);
+    }
+    c->ask({.operation = "list_approvals", .query = std::move(query)}, [then](const net::response& answer) {
+        std::vector<approval_document> out;
+        const auto page =
+            answer.status == 200 ? json::document::parse(answer.body) : expected<json::document>(problem{});
+        const auto items = page ? page->root().find("items") : std::nullopt;
+        if (items) {
+            items->each_element([&](json::value one) {
+                auto approval = from_json<approval_document>(one, strictness::stored);
+                if (approval && approval->reason == wait_reason::question) {
+                    out.push_back(std::move(*approval));
+                }
+            });
+        }
+        then(std::move(out));
+    });
+}
+
 /// What the task's run asks of a person, while it waits for that.
 void find_question(const call& c, const task_document& task,
                    const std::function<void(std::optional<approval_document>)>& then) {
-    if (task.status != task_status::in_progress || !task.run_id) {
+    if (task.status != task_status::in_progress) {
         return then(std::nullopt);
     }
-    c->ask({.operation = "list_approvals",
-            .query = {{"run_id", to_string(*task.run_id)}, {"status", "pending"}, {"limit", "10"}}},
-           [then](const net::response& answer) {
-               std::optional<approval_document> out;
-               const auto page =
-                   answer.status == 200 ? json::document::parse(answer.body) : expected<json::document>(problem{});
-               const auto items = page ? page->root().find("items") : std::nullopt;
-               if (items) {
-                   items->each_element([&](json::value one) {
-                       const auto approval = from_json<approval_document>(one, strictness::stored);
-                       if (approval && approval->reason == wait_reason::question) {
-                           out = *approval;
-                       }
-                   });
-               }
-               then(std::move(out));
-           });
+    list_questions(c, task, "pending", [then](const std::vector<approval_document>& all) {
+        then(all.empty() ? std::nullopt : std::optional(all.back()));
+    });
 }
 
 void answer_with(const call& c, const task_document& task, bool wrapped) {
@@ -166,28 +179,57 @@ void make_task(const call& c, const a2a_message& message, const with_task& then)
            });
 }
 
-/// The answer to what the task's run asked.
+void answer_question(const call& c, const a2a_message& message, const uuid& question, responder then) {
+    decide_approval_body body;
+    body.decision = decision::answer;
+    body.answer = message.text;
+    c->ask({.operation = "decide_approval",
+            .params = {{"id", to_string(question)}},
+            .body = to_json(body),
+            .key = "a2a/" + message.id},
+           std::move(then));
+}
+
+/// Whether that message was the answer to one of these before: it is there by its key, and else refused.
+void find_repeat(const call& c, const a2a_message& message, std::vector<approval_document> decided,
+                 const std::function<void(bool)>& then) {
+    if (decided.empty()) {
+        return then(false);
+    }
+    const auto id = decided.back().id;
+    decided.pop_back();
+    answer_question(c, message, id, [c, message, decided = std::move(decided), then](const net::response& answer) {
+        const bool repeated = std::ranges::any_of(
+            answer.headers, [](const auto& header) { return header.first == "Idempotent-Replayed"; });
+        repeated ? then(true) : find_repeat(c, message, decided, then);
+    });
+}
+
+/// The answer to what the task's run asked. Sent again it answers no other question.
 void continue_task(const call& c, const a2a_message& message, const with_task& then) {
     find_task(c, message.task, [c, message, then](const task_document& task) {
-        find_question(c, task, [c, message, then, task](const std::optional<approval_document>& question) {
-            if (!question) {
-                return c->end.fail({a2a_unsupported_operation,
-                                    "This task asks nothing now: a message of its own begins another one.",
-                                    {}});
+        list_questions(c, task, "", [c, message, then, task](std::vector<approval_document> all) {
+            std::optional<uuid> pending;
+            for (const auto& one : all) {
+                pending = one.status == approval_status::pending ? one.id : pending;
             }
-            decide_approval_body body;
-            body.decision = decision::answer;
-            body.answer = message.text;
-            c->ask({.operation = "decide_approval",
-                    .params = {{"id", to_string(question->id)}},
-                    .body = to_json(body),
-                    .key = "a2a/" + message.id},
-                   [c, then, task](net::response answer) {
-                       if (answer.status != 200) {
-                           return c->end.refused(std::move(answer), a2a_task_not_found, a2a_unsupported_operation);
-                       }
-                       then(task);
-                   });
+            std::erase_if(all, [](const approval_document& one) { return one.status == approval_status::pending; });
+            find_repeat(c, message, std::move(all), [c, message, then, task, pending](bool repeated) {
+                if (repeated) {
+                    return then(task);
+                }
+                if (!pending || task.status != task_status::in_progress) {
+                    return c->end.fail({a2a_unsupported_operation,
+                                        "This task asks nothing now: a message of its own begins another one.",
+                                        {}});
+                }
+                answer_question(c, message, *pending, [c, then, task](net::response answer) {
+                    if (answer.status != 200) {
+                        return c->end.refused(std::move(answer), a2a_task_not_found, a2a_unsupported_operation);
+                    }
+                    then(task);
+                });
+            });
         });
     });
 }

@@ -220,6 +220,9 @@ private:
             return answer.error();
         }
         const auto messages = rpc::read_messages(answer->body);
+        if (!messages && (answer->status == 429 || answer->status >= 500)) { // of what stands before it: nobody knows
+            return problem{code::unavailable, fmt::format("{} answered {}", endpoint_, answer->status)};
+        }
         if (!messages || messages->size() != 1) {
             return problem{code::tool_failed, fmt::format("{} answered {} and no JSON-RPC", endpoint_, answer->status)};
         }

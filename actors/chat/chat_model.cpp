@@ -66,6 +66,9 @@ decision_result decide(const chat_state&, const delete_chat&, const runtime::con
 }
 
 decision_result decide(const chat_state& s, const note_answer_begun& c, const runtime::context& context) {
+    if (s.run_id != c.run_id && c.problem.empty()) {
+        return events{answer_unwanted{c.run_id}}; // it was stopped while the run was being made
+    }
     if (s.run_id != c.run_id || s.begun) {
         return events{};
     }
@@ -110,8 +113,9 @@ void leave_answer(chat_state& s) {
     s.begun = false;
 }
 
+/// Also a run of which nobody said yet that it is there: a kill may have been faster than whoever made it.
 void cancel(chat_state& s, std::string why) {
-    if (s.run_id && s.begun) {
+    if (s.run_id) {
         owe(s.owed, run_kind, *s.run_id, cancel_run{std::move(why)});
     }
 }
@@ -163,6 +167,10 @@ void apply(chat_state& s, const chat_deleted&, const runtime::event_context&) {
     leave_answer(s);
     s.turns.clear();
     s.deleted = true;
+}
+
+void apply(chat_state& s, const answer_unwanted& e, const runtime::event_context&) {
+    owe(s.owed, run_kind, e.run_id, cancel_run{"Its answer is not wanted any more."});
 }
 
 void apply(chat_state& s, const debt_cleared& e, const runtime::event_context&) { clear_debt(s.owed, e.number); }

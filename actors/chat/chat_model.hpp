@@ -76,6 +76,11 @@ struct answer_stopped {};
 BOOST_DESCRIBE_STRUCT(answer_stopped, (), ())
 struct chat_deleted {};
 BOOST_DESCRIBE_STRUCT(chat_deleted, (), ())
+/// A run was there only when nobody wanted its answer any more.
+struct answer_unwanted {
+    uuid run_id;
+};
+BOOST_DESCRIBE_STRUCT(answer_unwanted, (), (run_id))
 
 // ---- state
 
@@ -105,7 +110,7 @@ struct chat_model {
     using command = std::variant<create_chat, update_chat, say, stop_answer, delete_chat, note_answer_begun, run_ended,
                                  debt_settled>;
     using event = std::variant<chat_created, chat_renamed, chat_said, answer_wanted, answer_begun, chat_answered,
-                               answer_stopped, chat_deleted, debt_cleared>;
+                               answer_stopped, chat_deleted, answer_unwanted, debt_cleared>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
@@ -133,3 +138,4 @@ TROUPE_NAMED(troupe::actors::answer_begun)
 TROUPE_NAMED(troupe::actors::chat_answered)
 TROUPE_NAMED(troupe::actors::answer_stopped)
 TROUPE_NAMED(troupe::actors::chat_deleted)
+TROUPE_NAMED(troupe::actors::answer_unwanted)

@@ -15,6 +15,12 @@ using decision_result = expected<events>;
 
 bool is_over(const goal_state& s) { return s.cancelled || s.done || !s.error.empty(); }
 
+bool is_known(const goal_state& s, const uuid& task) {
+    return std::ranges::any_of(s.items, [&](const goal_item& item) {
+        return item.task_id == task || item.check_id == task || item.mend_id == task;
+    });
+}
+
 decision_result decide(const goal_state& s, const create_goal& c, const runtime::context& context) {
     if (!s.id.is_nil()) {
         return exists_already("goal", context.self.id);
@@ -44,16 +50,24 @@ decision_result decide(const goal_state& s, const note_task_made& c, const runti
         return events{};
     }
     const auto& item = s.items[c.index];
-    const bool awaited = item.wants == c.part && (c.part == goal_part::work || c.round == item.checks);
     const bool said = c.task_id.is_nil() && item.blocker == c.blocker;
-    return awaited && !said ? events{goal_task_made{c}} : events{};
+    if (is_awaited(item, c)) {
+        return said ? events{} : events{goal_task_made{c}};
+    }
+    const bool unwanted = !c.task_id.is_nil() && !is_known(s, c.task_id); // what it was for ended while it was made
+    return unwanted ? events{goal_task_made{c}} : events{};
 }
 
 decision_result decide(const goal_state& s, const note_goal_task& c, const runtime::context&) {
-    const bool known = std::ranges::any_of(s.items, [&](const goal_item& item) {
-        return item.task_id == c.task_id || item.check_id == c.task_id || item.mend_id == c.task_id;
-    });
-    return known ? events{goal_task_moved{c}} : events{};
+    if (is_known(s, c.task_id)) {
+        return events{goal_task_moved{c}};
+    }
+    if (s.cancelled) { // made while the goal was given up, by a node that was killed then
+        const bool open = c.status && *c.status != task_status::done && *c.status != task_status::cancelled;
+        return open ? events{goal_task_moved{c}} : events{};
+    }
+    const bool being_made = std::ranges::any_of(s.items, [](const goal_item& item) { return item.wants.has_value(); });
+    return being_made ? decision_result(problem{code::unavailable, "The goal does not know the task yet."}) : events{};
 }
 
 /// What the model gave, as far as it can be used.

@@ -126,6 +126,9 @@ struct wanted_goal_task {
 };
 BOOST_DESCRIBE_STRUCT(wanted_goal_task, (), (index, part, round))
 
+/// Whether that is the next of its parts; else nobody waits for it any more.
+bool is_awaited(const goal_item& item, const note_task_made& made);
+
 struct goal_model {
     static constexpr std::string_view kind = "goal";
     using state = goal_state;

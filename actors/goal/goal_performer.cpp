@@ -3,6 +3,7 @@
 #include "actors/common/assignment.hpp"
 #include "actors/common/stored.hpp"
 #include "actors/common/task_numbers.hpp"
+#include "actors/common/text.hpp"
 #include "actors/goal/plan.hpp"
 #include "actors/kinds/kind.hpp"
 #include "schemas/base/log.hpp"
@@ -107,11 +108,11 @@ private:
         out.project_id = goal_.goal.project_id;
         out.goal_id = goal_.id;
         if (!plan.phase.empty()) {
-            out.labels = {plan.phase.substr(0, 100)};
+            out.labels = {std::string(utf8_prefix(plan.phase, 100))};
         }
         switch (wanted_.part) {
         case goal_part::work:
-            out.title = plan.title;
+            out.title = title(plan.title); // one of a template has the goal's and more
             out.description = whole_description(plan);
             out.capabilities = plan.capabilities;
             for (const auto& id : plan.depends_on) {
@@ -140,9 +141,9 @@ private:
         return out;
     }
 
-    static std::string title(std::string text) {
+    static std::string title(std::string_view text) {
         constexpr std::size_t bytes_max = 300;
-        return text.size() <= bytes_max ? text : text.substr(0, bytes_max);
+        return std::string(utf8_prefix(text, bytes_max));
     }
 
     /// Agents of some kinds work only with parameters that a goal does not know.

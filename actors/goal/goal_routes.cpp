@@ -18,11 +18,14 @@ const std::string kind{goal_model::kind};
 const std::string plural = "goals";
 
 /// With the tasks of its roadmap or template; what is wrong with a roadmap is said at once.
-net::to_command create_command(const runtime::services& s) {
-    return [&s](const net::request& r) -> expected<net::command_payload> {
+net::to_command create_command(const runtime::services& s, permission_check may) {
+    return [&s, may = std::move(may)](const net::request& r) -> expected<net::command_payload> {
         auto body = from_json<create_goal_body>(r.body, strictness::input);
         if (!body) {
             return body.error();
+        }
+        if (auto allowed = body->agents_max == 0 ? expected<void>() : may(r.who, "agent:write"); !allowed) {
+            return allowed.error();
         }
         if (auto named = check_named(s, r, "project", body->project_id); !named) {
             return named.error();
@@ -53,7 +56,7 @@ void show_plan(const net::request& r, const net::responder& respond) {
 
 } // namespace
 
-std::vector<net::route> goal_routes(const runtime::services& s) {
+std::vector<net::route> goal_routes(const runtime::services& s, permission_check may) {
     const std::vector<std::string> filters{"status"};
     const auto document = net::reply_of<goal_document>("goal");
     const std::vector<net::query_parameter> which{{"id", "The goal's id.", R"({"type":"string","format":"uuid"})"}};
@@ -71,14 +74,15 @@ std::vector<net::route> goal_routes(const runtime::services& s) {
          .path = "/goals",
          .operation = "create_goal",
          .summary = "Sets a goal: it becomes tasks, which agents do, one after the other or side by side.",
-         .description = "The tasks come from `roadmap`, else from `from_template`, else a model is asked for them.",
+         .description = "The tasks come from `roadmap`, else from `from_template`, else a model is asked for them. "
+                        "With `agents_max` the permission agent:write is needed, too.",
          .tag = plural,
          .permission = "task:write",
          .body = net::body_of<create_goal_body>("create_goal"),
          .reply = document,
          .success = 201,
          .reply_headers = net::created_headers(),
-         .run = net::create_entity(s, kind, plural, "create_goal", create_command(s))},
+         .run = net::create_entity(s, kind, plural, "create_goal", create_command(s, std::move(may)))},
         {.verb = verb::post,
          .path = "/goals/plan",
          .operation = "plan_goal",

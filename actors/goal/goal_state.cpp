@@ -13,6 +13,11 @@
 
 // What follows from the events, and what is owed.
 namespace troupe::actors {
+
+bool is_awaited(const goal_item& item, const note_task_made& made) {
+    return item.wants == made.part && (made.part == goal_part::work || made.round == item.checks);
+}
+
 namespace {
 
 constexpr std::string_view task_kind = "task";
@@ -94,8 +99,18 @@ void apply(goal_state& s, const planning_failed& e, const runtime::event_context
     tell_maker(s, notification_kind::failure, "No plan for: " + s.goal.title, e.error, {});
 }
 
+void close_task(goal_state& s, const uuid& task, task_status status, std::string reason) {
+    owe(s.owed, task_kind, task, settle_task{status, std::move(reason)});
+}
+
 void apply(goal_state& s, const goal_task_made& e, const runtime::event_context& at) {
     auto& item = s.items.at(e.what.index);
+    if (e.what.agent_made) {
+        s.agents_made.push_back(*e.what.agent_made);
+    }
+    if (!is_awaited(item, e.what)) {
+        return close_task(s, e.what.task_id, task_status::cancelled, "It is not needed any more.");
+    }
     if (e.what.task_id.is_nil()) { // it could not be made yet
         return block(s, item, e.what.blocker);
     }
@@ -103,9 +118,6 @@ void apply(goal_state& s, const goal_task_made& e, const runtime::event_context&
     item.wants.reset();
     item.since = at.time;
     item.warned = false;
-    if (e.what.agent_made) {
-        s.agents_made.push_back(*e.what.agent_made);
-    }
     switch (e.what.part) {
     case goal_part::work:
         item.task_id = e.what.task_id;
@@ -128,10 +140,6 @@ void apply(goal_state& s, const goal_task_made& e, const runtime::event_context&
 void want_check(goal_item& item) {
     item.wants = goal_part::check;
     ++item.checks;
-}
-
-void close_task(goal_state& s, const uuid& task, task_status status, std::string reason) {
-    owe(s.owed, task_kind, task, settle_task{status, std::move(reason)});
 }
 
 /// Nothing more is to be checked or mended.
@@ -202,11 +210,13 @@ void finish_when_all_is_done(goal_state& s) {
 }
 
 void apply(goal_state& s, const goal_task_moved& e, const runtime::event_context& at) {
+    bool known = false;
     for (auto& item : s.items) {
         const auto& id = e.where.task_id;
         if (item.task_id != id && item.check_id != id && item.mend_id != id) {
             continue;
         }
+        known = true;
         item.since = at.time;
         item.warned = false;
         if (s.cancelled) {
@@ -218,6 +228,9 @@ void apply(goal_state& s, const goal_task_moved& e, const runtime::event_context
         } else {
             mend_moved(s, item, e.where);
         }
+    }
+    if (!known) {
+        close_task(s, e.where.task_id, task_status::cancelled, "The goal was cancelled.");
     }
     finish_when_all_is_done(s);
 }

@@ -1,5 +1,6 @@
 #include "actors/notification/notification_desk.hpp"
 
+#include "actors/common/principals.hpp"
 #include "actors/common/secret_value.hpp"
 #include "actors/common/stored.hpp"
 #include "actors/common/webhook.hpp"
@@ -7,6 +8,7 @@
 #include "net/client/http_client.hpp"
 #include "net/smtp/mime_message.hpp"
 #include "net/smtp/smtp_client.hpp"
+#include "schemas/auth.hpp"
 #include "schemas/base/cipher.hpp"
 #include "schemas/base/clock.hpp"
 #include "schemas/base/durable_file.hpp"
@@ -211,10 +213,32 @@ expected<void> notification_desk::post(const entity_address& inbox, const inbox_
                                   : problem{code::unavailable, fmt::format("It answered {}.", answer->status)};
 }
 
+/// Who left the organization since is told nothing more of it.
+expected<void> notification_desk::check_owner(const entity_address& inbox) const {
+    const auto person = read_stored<user_document>(store_, {system_organization, "user", inbox.id});
+    const auto key = read_stored<api_key_document>(store_, {system_organization, "api_key", inbox.id});
+    if (!person || !key) {
+        return person ? key.error() : person.error();
+    }
+    bool belongs = inbox.id == inbox_of("key/admin");
+    if (*person) {
+        const auto is_member = [&](const user_membership& m) {
+            return m.active && m.organization_id == inbox.organization;
+        };
+        belongs = (*person)->status == user_status::active &&
+                  ((*person)->node_admin || std::ranges::any_of((*person)->organizations, is_member));
+    } else if (*key) {
+        belongs = !(*key)->revoked_at && (!(*key)->expires_at || system_now() < *(*key)->expires_at);
+    }
+    return belongs ? expected<void>() : never("Its owner does not belong to the organization any more.");
+}
+
 note_parcel notification_desk::deliver(const entity_address& inbox, const inbox_state& state, const parcel& p,
                                        const std::stop_token& stop) const {
-    const auto done =
-        p.channel == notification_channel::email ? mail(inbox, state, p, stop) : post(inbox, state, p, stop);
+    auto done = check_owner(inbox);
+    if (done) {
+        done = p.channel == notification_channel::email ? mail(inbox, state, p, stop) : post(inbox, state, p, stop);
+    }
     if (done) {
         return {p.id, p.attempts, true, false, "", 0};
     }

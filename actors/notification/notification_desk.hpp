@@ -47,6 +47,7 @@ public:
                                       const std::stop_token& stop) const;
 
 private:
+    [[nodiscard]] expected<void> check_owner(const entity_address& inbox) const;
     notification_desk(const runtime::config& settings, const storage::store& s, notification_secrets secrets)
         : store_(s), secrets_(std::move(secrets)), public_url_(settings.identity_public_url) {}
     [[nodiscard]] expected<std::string> address_of(const entity_address& inbox,

@@ -105,7 +105,9 @@ net::handler attach(const runtime::services& s) {
     };
     return [change = net::change_entity(s, kind, command, 201, std::string(task_key_filter))](net::request r,
                                                                                               net::responder respond) {
-        r.body = static_cast<const upload&>(*r.received).sha256; // tells a repeat from another request
+        // What tells a repeat from another request.
+        r.body =
+            std::string(r.query_value("name").value_or("")) + "\n" + static_cast<const upload&>(*r.received).sha256;
         change(std::move(r), std::move(respond));
     };
 }

@@ -4,17 +4,22 @@
 #include "schemas/task.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <map>
+#include <algorithm>
+#include <iterator>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace troupe::actors {
 namespace {
 
 constexpr std::size_t visited_max = 10'000;
-constexpr std::size_t depth_max = 32; ///< Of parts in parts.
+constexpr std::size_t depth_max = 32;        ///< Of parts in parts.
+constexpr std::ptrdiff_t way_names_max = 50; ///< Of a circle that are said.
 
 class task_reader {
 public:
@@ -69,29 +74,59 @@ expected<void> check_parent(const task_reader& tasks, const std::optional<uuid>&
     return at.error();
 }
 
-/// Depth first through all that they wait for.
+struct waited_for {
+    uuid id;
+    std::string name;
+    std::vector<uuid> depends_on;
+    std::size_t by = 0; ///< Which of them waits for it; the first: itself.
+};
+
+waited_for step_of(const task_document& t, std::size_t by) {
+    return {t.id, name_of(t), t.depends_on.value_or(std::vector<uuid>()), by};
+}
+
+/// "TASK-2, that for TASK-3": from the first to that one.
+std::string way_to(const std::vector<waited_for>& all, std::size_t at) {
+    std::vector<std::string_view> names{all[at].name};
+    for (; at != all[at].by; at = all[at].by) {
+        names.emplace_back(all[all[at].by].name);
+    }
+    std::ranges::reverse(names);
+    if (std::ssize(names) > way_names_max) {
+        names.erase(names.begin() + way_names_max, names.end() - 1);
+        names.insert(names.end() - 1, "…");
+    }
+    return fmt::format("{}", fmt::join(names, ", that for "));
+}
+
+/// Depth first through all that they wait for; each is read once.
 expected<void> check_dependency(const task_reader& tasks, const uuid& self, const task_document& first,
-                                std::map<uuid, bool>& seen) {
-    std::vector<std::pair<task_document, std::string>> open{{first, name_of(first)}};
-    while (!open.empty()) {
-        const auto [task, way] = std::move(open.back());
+                                std::set<uuid>& seen) {
+    if (!seen.insert(first.id).second) {
+        return {};
+    }
+    std::vector<waited_for> all{step_of(first, 0)};
+    for (std::vector<std::size_t> open{0}; !open.empty();) {
+        const auto at = open.back();
         open.pop_back();
-        if (task.id == self) {
-            return circle("/depends_on", "Tasks would wait for each other", name_of(task) + " waits for " + way);
+        if (all[at].id == self) {
+            const auto way = way_to(all, at);
+            return circle("/depends_on", "Tasks would wait for each other", all[at].name + " waits for " + way);
         }
-        if (!seen.emplace(task.id, true).second || !task.depends_on) {
-            continue;
-        }
-        if (seen.size() > visited_max) {
-            return problem{code::limit_reached, fmt::format("It would wait for over {} tasks.", visited_max)};
-        }
-        for (const auto& id : *task.depends_on) {
-            auto next = tasks.read(id);
+        for (const auto& id : std::vector(all[at].depends_on)) {
+            if (!seen.insert(id).second) {
+                continue;
+            }
+            if (seen.size() > visited_max) {
+                return problem{code::limit_reached, fmt::format("It would wait for over {} tasks.", visited_max)};
+            }
+            const auto next = tasks.read(id);
             if (!next) {
                 return next.error();
             }
             if (*next) {
-                open.emplace_back(**next, way + ", that for " + name_of(**next));
+                open.push_back(all.size());
+                all.push_back(step_of(**next, at));
             }
         }
     }
@@ -108,7 +143,7 @@ expected<void> check_task_links(const runtime::services& s, const uuid& organiza
             return sound;
         }
     }
-    std::map<uuid, bool> seen;
+    std::set<uuid> seen;
     for (const auto& id : depends_on) {
         const auto other = tasks.named(id, "/depends_on");
         if (!other) {

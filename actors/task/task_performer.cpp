@@ -35,30 +35,46 @@ std::vector<runtime::self_command> find_another(const runtime::services& s, cons
     return {{std::string(wire_name<another_agent>::value), to_json(found)}};
 }
 
-/// Whether a tie closes a circle; another problem is none of the tie's.
-bool closes_circle(const expected<void>& checked, std::string& way) {
-    if (checked || checked.error().code != code::conflict) {
-        return false;
+/// Whether a tie closes a circle; a problem where that cannot be known now. What else is wrong is none of the tie's.
+expected<bool> closes_circle(const expected<void>& checked, std::string& way) {
+    if (!checked && checked.error().code == code::conflict) {
+        way = checked.error().detail;
+        return true;
     }
-    way = checked.error().detail;
-    return true;
+    const bool judged =
+        checked || checked.error().code == code::invalid_request || checked.error().code == code::limit_reached;
+    return judged ? expected<bool>(false) : checked.error();
 }
 
 /// What the tables show now has all that was answered before: of two that closed a circle together one sees both.
 std::vector<runtime::self_command> check_links(const runtime::services& s, const task_state& task) {
+    const auto unknown = [&](const problem& why) { // it is tried again after a rest
+        log_for("task").error("{}: its ties cannot be checked now: {}", to_string(task.id), why.detail);
+        return std::vector<runtime::self_command>();
+    };
     if (auto read = runtime::wait_to_read(s); !read) {
-        log_for("task").error("{}: its ties cannot be checked now: {}", to_string(task.id), read.error().detail);
-        return {};
+        return unknown(read.error());
     }
     note_links_checked found;
     found.number = task.links_tied;
     for (const auto& id : task.depends_on) {
-        if (closes_circle(check_task_links(s, task.organization, task.id, std::nullopt, {id}), found.way)) {
+        const auto circle =
+            closes_circle(check_task_links(s, task.organization, task.id, std::nullopt, {id}), found.way);
+        if (!circle) {
+            return unknown(circle.error());
+        }
+        if (*circle) {
             found.depends_on.push_back(id);
         }
     }
-    found.parent =
-        task.parent_id && closes_circle(check_task_links(s, task.organization, task.id, task.parent_id, {}), found.way);
+    if (task.parent_id) {
+        const auto circle =
+            closes_circle(check_task_links(s, task.organization, task.id, task.parent_id, {}), found.way);
+        if (!circle) {
+            return unknown(circle.error());
+        }
+        found.parent = *circle;
+    }
     return {{std::string(wire_name<note_links_checked>::value), to_json(found)}};
 }
 

@@ -1,6 +1,7 @@
 #include "actors/task/working_text.hpp"
 
 #include "actors/common/task_numbers.hpp"
+#include "actors/common/text.hpp"
 
 #include <fmt/format.h>
 
@@ -22,6 +23,9 @@ constexpr task_status always_shown[] = {inbox, assigned, in_progress, review, do
 constexpr task_status shown_with_tasks[] = {blocked, failed, cancelled};
 constexpr std::size_t errors_max = 20;
 constexpr std::size_t title_bytes_max = 300;
+constexpr std::string_view no_title = "(no title)"; ///< Of a title of which the text shows nothing.
+constexpr std::size_t tasks_max = 5000;             ///< In a text: more than all columns show.
+constexpr std::size_t new_tasks_max = 500;          ///< Of one edit.
 
 std::string upper_case(std::string_view text) {
     std::string out(text);
@@ -33,6 +37,18 @@ std::string_view trimmed(std::string_view text) {
     const auto begin = std::min(text.find_first_not_of(" \t\r"), text.size());
     const auto end = text.find_last_not_of(" \t\r");
     return end == std::string_view::npos ? std::string_view() : text.substr(begin, end + 1 - begin);
+}
+
+/// As a line can say it, in whole.
+std::string one_line(std::string_view title, task_status status) {
+    std::string out(title);
+    std::ranges::replace_if(
+        out, [](unsigned char c) { return c < 0x20; }, ' ');
+    out = trimmed(out);
+    while (status == done && out.ends_with(trimmed(done_mark))) {
+        out = trimmed(std::string_view(out).substr(0, out.size() - trimmed(done_mark).size()));
+    }
+    return out;
 }
 
 std::string line_of(const working_task& t) {
@@ -148,10 +164,14 @@ private:
         } else if (t.agent.empty() && rest.starts_with('\\')) {
             rest.remove_prefix(1);
         }
-        t.title = working_title(rest, t.status);
-        if (t.title.empty() || t.title.size() > title_bytes_max) {
+        const auto title = one_line(rest, t.status);
+        if (title.empty() || title.size() > title_bytes_max) {
             return wrong(number, fmt::format("a title has 1 to {} bytes", title_bytes_max));
         }
+        if (out_.tasks.size() == tasks_max) {
+            return wrong(number, fmt::format("a text has at most {} tasks", tasks_max));
+        }
+        t.title = working_title(title, t.status);
         out_.tasks.push_back(std::move(t));
     }
 
@@ -232,6 +252,9 @@ public:
 
 private:
     void take_new(const working_task& t) {
+        if (++new_tasks_ > new_tasks_max) {
+            return refuse(t.line, fmt::format("at most {} tasks are made at once", new_tasks_max));
+        }
         if (t.status != inbox && t.status != assigned) {
             return refuse(t.line, "a new task begins under INBOX, or under ASSIGNED with its @agent");
         }
@@ -269,6 +292,7 @@ private:
     const std::map<std::string, working_task>& base_;
     const std::map<std::string, working_task>& now_;
     std::vector<working_change> changes_;
+    std::size_t new_tasks_ = 0;
     std::vector<field_error> refused_;
     std::vector<field_error> conflicts_;
     std::string first_;
@@ -277,14 +301,8 @@ private:
 } // namespace
 
 std::string working_title(std::string_view title, task_status status) {
-    std::string out(title);
-    std::ranges::replace_if(
-        out, [](unsigned char c) { return c < 0x20; }, ' ');
-    out = trimmed(out);
-    while (status == done && out.ends_with(trimmed(done_mark))) {
-        out = trimmed(std::string_view(out).substr(0, out.size() - trimmed(done_mark).size()));
-    }
-    return out;
+    auto out = one_line(utf8_prefix(one_line(title, status), title_bytes_max), status);
+    return out.empty() ? std::string(no_title) : out;
 }
 
 std::string render(const working_state& s) {

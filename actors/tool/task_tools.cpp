@@ -4,6 +4,7 @@
 #include "actors/common/message_ids.hpp"
 #include "actors/common/messages.hpp"
 #include "actors/common/stored.hpp"
+#include "actors/common/text.hpp"
 #include "actors/tool/tool_performers.hpp"
 #include "schemas/run.hpp"
 #include "schemas/task_messages.hpp"
@@ -121,7 +122,14 @@ tool_result attachment(const read_attachment_arguments& a, const tool_environmen
     auto text = (*found)->bytes == 0 ? expected<std::string>(std::string())
                                      : storage::read_blob_piece(*where.store, where.run.organization, (*found)->sha256,
                                                                 0, tool_content_bytes_max);
-    return text ? tool_result{.content = shorten(*text, tool_content_bytes_max)} : refuse(text.error());
+    if (!text) {
+        return refuse(text.error());
+    }
+    if (text->size() < (*found)->bytes) {
+        *text = fmt::format("{}\n[… the first of {} bytes; the rest is not shown …]\n",
+                            utf8_prefix(*text, tool_content_bytes_max - 100), (*found)->bytes);
+    }
+    return {.content = std::move(*text)};
 }
 
 tool_result say(const say_on_task_arguments& a, const tool_environment& where) {

@@ -115,6 +115,27 @@ BOOST_AUTO_TEST_CASE(a_stop_cancels_the_run_and_goes_on_with_what_was_said_since
     BOOST_TEST(to_string(*c.state().run_id) != to_string(run));
 }
 
+BOOST_AUTO_TEST_CASE(a_run_that_was_made_while_its_answer_was_stopped_is_cancelled) {
+    auto c = a_chat();
+    BOOST_REQUIRE(c.when(text("one")));
+    const auto run = *c.state().run_id;
+    BOOST_REQUIRE(c.when(stop_answer{}));
+    BOOST_TEST(c.state().owed.open.size() == 1U); // it may be there already
+    BOOST_REQUIRE(c.when(note_answer_begun{run, ""}));
+    BOOST_REQUIRE(c.state().owed.open.size() == 2U);
+    BOOST_TEST(c.state().owed.open.back().type == "cancel_run");
+    BOOST_TEST(to_string(c.state().owed.open.back().to) == to_string(run));
+    BOOST_TEST(!c.state().run_id);
+
+    auto deleted = a_chat();
+    BOOST_REQUIRE(deleted.when(text("one")));
+    const auto other = *deleted.state().run_id;
+    BOOST_REQUIRE(deleted.when(delete_chat{}));
+    BOOST_REQUIRE(deleted.when(note_answer_begun{other, ""}));
+    BOOST_TEST(to_string(deleted.state().owed.open.back().to) == to_string(other));
+    BOOST_TEST(deleted.when(note_answer_begun{other, "no agent"})->empty()); // no run was made
+}
+
 BOOST_AUTO_TEST_CASE(people_talk_without_an_agent_and_nothing_is_said_in_what_is_deleted) {
     auto c = a_chat(false);
     BOOST_REQUIRE(c.when(text("one")));

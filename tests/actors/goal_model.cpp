@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(tasks_are_made_in_the_order_of_their_dependencies) {
     BOOST_TEST(!wanted(g));
     BOOST_TEST(*shown(g).tasks.front().key == "TASK-010");
     BOOST_TEST((shown(g).status == goal_status::active));
-    BOOST_TEST(g.accepted(note_task_made{0, goal_part::work, 0, id_of(12), 12, {}, {}}).empty()); // twice
+    BOOST_TEST(g.accepted(note_task_made{0, goal_part::work, 0, id_of(10), 10, {}, {}}).empty()); // twice
 }
 
 BOOST_AUTO_TEST_CASE(it_is_reached_when_all_is_done_or_not_wanted) {
@@ -216,6 +216,42 @@ BOOST_AUTO_TEST_CASE(a_goal_that_is_given_up_takes_its_tasks_with_it) {
     BOOST_TEST((shown(g).status == goal_status::cancelled));
 }
 
+BOOST_AUTO_TEST_CASE(a_task_that_was_made_while_it_was_given_up_is_cancelled) {
+    goal g;
+    g.accepted(wish());
+    const auto w = *wanted(g);
+    g.accepted(cancel_goal{});
+    const note_task_made late{w.index, w.part, w.round, id_of(10), 10, id_of(30), {}};
+    g.accepted(late);
+    BOOST_TEST(settled(g, id_of(10), task_status::cancelled));
+    BOOST_TEST(shown(g).agents_made.size() == 1U);
+    g.accepted(note_goal_task{id_of(11), task_status::in_progress, {}, {}, {}}); // its maker was killed
+    BOOST_TEST(settled(g, id_of(11), task_status::cancelled));
+    BOOST_TEST(g.accepted(note_goal_task{id_of(12), task_status::cancelled, {}, {}, {}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_check_that_was_made_while_a_person_ended_the_work_is_cancelled) {
+    auto g = made(true);
+    move(g, id_of(10), task_status::review);
+    const auto w = *wanted(g);
+    move(g, id_of(10), task_status::done);
+    BOOST_TEST(!wanted(g));
+    g.accepted(note_task_made{w.index, w.part, w.round, id_of(20), 20, {}, {}});
+    BOOST_TEST(settled(g, id_of(20), task_status::cancelled));
+    BOOST_TEST((shown(g).tasks.front().status == task_status::done));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_task_tells_before_its_goal_knows_it_is_told_again) {
+    goal g;
+    g.accepted(wish());
+    const note_goal_task ended{id_of(10), task_status::done, {}, {}, {}};
+    BOOST_TEST((g.refused(ended).code == code::unavailable));
+    make_next(g, 10);
+    BOOST_TEST(g.accepted(ended).size() == 1U);
+    make_next(g, 11);
+    BOOST_TEST(g.accepted(note_goal_task{id_of(12), task_status::done, {}, {}, {}}).empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(goal_planning)
@@ -276,11 +312,9 @@ BOOST_AUTO_TEST_CASE(any_news_leave_it_consistent) {
                 tasks.push_back(make_next(g, static_cast<std::uint8_t>(20 + tasks.size())));
             }
             const auto& task = tasks[random() % tasks.size()];
-            if (random() % 20 == 0) {
-                move(g, task, std::nullopt);
-            } else {
-                move(g, task, all[random() % std::size(all)], "news");
-            }
+            const auto to = random() % 20 == 0 ? std::nullopt : std::optional(all[random() % std::size(all)]);
+            const auto heard = g.when(note_goal_task{task, to, std::nullopt, "news", std::nullopt});
+            BOOST_TEST((heard || heard.error().code == code::unavailable)); // of one that it may not know yet
             const auto d = shown(g);
             BOOST_TEST(d.progress.done <= d.progress.total);
             for (const auto& item : g.state().items) {

@@ -164,6 +164,18 @@ BOOST_AUTO_TEST_CASE(circles_are_refused_with_the_way) {
     BOOST_TEST(!at(a).depends_on);
 }
 
+BOOST_AUTO_TEST_CASE(a_long_circle_is_said_in_short) {
+    const auto first = make();
+    auto last = first;
+    for (int i = 0; i < 60; ++i) {
+        last = make(R"(,"depends_on":)" + list({last}));
+    }
+    const auto refused = change(put, first, "", R"({"depends_on":)" + list({last}) + "}");
+    BOOST_TEST(refused.status == 409);
+    BOOST_TEST(refused.body.find("TASK-001 waits for TASK-061, that for TASK-060") != std::string::npos, refused.body);
+    BOOST_TEST(refused.body.find("TASK-012, that for …, that for TASK-001.") != std::string::npos, refused.body);
+}
+
 BOOST_AUTO_TEST_CASE(tasks_are_put_between_others) {
     const auto a = make();
     const auto b = make();

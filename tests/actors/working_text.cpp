@@ -95,6 +95,44 @@ BOOST_AUTO_TEST_CASE(what_is_rendered_and_read_back_is_no_change) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(titles_that_a_line_cannot_show_leave_the_text_as_it_is) {
+    const std::vector<std::string> titles{"",
+                                          "   ",
+                                          "\x01",
+                                          "✅",
+                                          " ✅ ✅",
+                                          "@" + std::string(299, 'a'),
+                                          std::string(400, 'a'),
+                                          std::string(299, 'a') + "ä",
+                                          std::string(299, 'a') + " ✅"};
+    for (const auto& title : titles) {
+        for (const auto status : {inbox, done}) {
+            working_state s;
+            s.tasks = {task("TASK-001", status, "", working_title(title, status))};
+            const auto parsed = parse_working(render(s));
+            BOOST_REQUIRE_MESSAGE(parsed, render(s) << (parsed ? "" : parsed.error().detail));
+            BOOST_TEST(merge_working(parsed->tasks, by_key(s.tasks), by_key(s.tasks))->empty(), title);
+        }
+    }
+    BOOST_TEST(working_title("", inbox) == "(no title)");
+    BOOST_TEST(!parse_working(head + "### INBOX\n- [TASK-001]\n").has_value()); // nobody takes a title away
+}
+
+BOOST_AUTO_TEST_CASE(a_text_has_no_more_than_so_many_tasks) {
+    std::string lines = "### INBOX\n";
+    for (int i = 0; i < 500; ++i) {
+        lines += "- a\n";
+    }
+    BOOST_TEST(merge_working(read(lines), {}, {})->size() == 500U);
+    const auto more = merge_working(read(lines + "- b\n"), {}, {});
+    BOOST_REQUIRE(!more);
+    BOOST_TEST(more.error().detail.find("at most 500") != std::string::npos);
+    for (int i = 0; i < 4501; ++i) {
+        lines += "- a\n";
+    }
+    BOOST_TEST(unreadable(head + lines).detail.find("at most 5000") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(lines_that_cannot_be_read_are_named) {
     const auto pointer_of = [](const std::string& tasks) {
         const auto p = unreadable(head + tasks);

@@ -14,7 +14,7 @@ add_library(troupe_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed_sources} runtime/bus/
             net/mcp/server_session.cpp net/mcp/server_reading.cpp net/mcp/http_headers.cpp
             net/etcd/etcd_session.cpp net/etcd/etcd_wire.cpp net/smtp/smtp_session.cpp net/smtp/mime_message.cpp actors/identity/id_token.cpp
             actors/common/markdown.cpp actors/kinds/scanned_text.cpp actors/tool/glob.cpp actors/tool/patch.cpp actors/tool/patch_parser.cpp actors/tool/html_text.cpp
-            actors/tool/charset.cpp actors/provider/cassette.cpp
+            actors/tool/charset.cpp actors/provider/cassette.cpp actors/a2a/a2a_protocol.cpp actors/common/text.cpp
             actors/provider/rehearsal.cpp actors/provider/rehearsal_script.cpp bin/runner/confinement.cpp runtime/process/proxy_request.cpp
             tests/fuzz/entry.cpp tests/fuzz/wire.cpp)
 target_compile_options(troupe_fuzzed PUBLIC -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr

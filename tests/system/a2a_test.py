@@ -1,7 +1,9 @@
 """Agents as others call them by A2A 1.0: with the stock SDK of npm, and by hand."""
 
 import concurrent.futures
+import http.server
 import json
+import threading
 
 from tests.system import node_tools
 from tests.system.identity_test import IdentityTest
@@ -10,6 +12,12 @@ from tests.system.node import poll
 SCRIPT = """
 delay_ms: 2
 rules:
+  - when: {goal_contains: twice, step: 1}
+    call: [{tool: ask_human, arguments: {question: "First?"}}]
+  - when: {goal_contains: twice, step: 2}
+    call: [{tool: ask_human, arguments: {question: "Second?"}}]
+  - when: {goal_contains: twice}
+    call: [{tool: finish, arguments: {result: "${result}"}}]
   - when: {goal_contains: ask, step: 1}
     call: [{tool: ask_human, arguments: {question: "Which colour?"}}]
   - when: {goal_contains: ask}
@@ -28,6 +36,35 @@ rules:
     call: [{tool: ask_oracle, arguments: {message: "what nobody knows"}}]
 """
 SUBMITTED, WORKING, COMPLETED, FAILED, CANCELED, ASKS, REJECTED = 1, 2, 3, 4, 5, 6, 7
+
+
+
+class Gateway(http.server.BaseHTTPRequestHandler):
+    """An agent whose task is done when it is asked a second time; the first time something before it is broken."""
+    asked = 0
+
+    def do_GET(self):
+        url = f"http://127.0.0.1:{self.server.server_address[1]}/rpc"
+        self.say(200, json.dumps({"supportedInterfaces": [{"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}]}))
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        result = {"task": {"id": "t", "status": {"state": "TASK_STATE_WORKING"}}}
+        if body["method"] == "GetTask":
+            Gateway.asked += 1
+            if Gateway.asked == 1:
+                return self.say(502, "<h1>Bad Gateway</h1>")
+            result = {"id": "t", "status": {"state": "TASK_STATE_COMPLETED"}, "artifacts": [{"parts": [{"text": "It is 43."}]}]}
+        return self.say(200, json.dumps({"jsonrpc": "2.0", "id": body["id"], "result": result}))
+
+    def say(self, status, text):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
 
 
 class A2aTest(IdentityTest):
@@ -134,6 +171,23 @@ class A2aTest(IdentityTest):
         self.assertEqual(self.one.stop(), 0)
         self.check_disk(self.one)
 
+    def test_an_answer_that_is_sent_again_answers_no_other_question(self):
+        at_once = {"configuration": {"returnImmediately": True}}
+        task = self.call("SendMessage", {**self.message("twice"), **at_once})["result"]["task"]["id"]
+        asks = lambda what: poll(what, lambda: what in json.dumps(self.call("GetTask", {"id": task})["result"]["status"]))
+        asks("First?")
+        first = {**self.message("Blue.", "b1", taskId=task), **at_once}
+        self.assertEqual(self.call("SendMessage", first)["result"]["task"]["id"], task)
+        asks("Second?")
+        self.again()
+        self.assertEqual(self.call("SendMessage", first)["result"]["task"]["id"], task)
+        asks("Second?")
+        self.call("SendMessage", {**self.message("Red.", "r1", taskId=task), **at_once})
+        asks("TASK_STATE_COMPLETED")
+        self.assertIn("Red.", json.dumps(self.call("GetTask", {"id": task})["result"]))
+        self.assertEqual(self.call("SendMessage", first)["result"]["task"]["id"], task)
+        self.assertEqual(self.code("SendMessage", self.message("Green.", "g1", taskId=task)), -32004)
+
     def test_what_makes_no_sense_is_refused_by_the_protocols_own_codes(self):
         for params, code in (({}, -32602), (self.message(""), -32602), (self.message("x", ""), -32602),
                              ({"message": {"messageId": "m", "role": "ROLE_AGENT", "parts": [{"text": "x"}]}}, -32602),
@@ -194,6 +248,16 @@ class A2aTest(IdentityTest):
         self.assertEqual(other.stop(), 0)
         self.assertNotIn(self.one.key, other.log.read_text())
         self.check_disk(other)
+
+    def test_an_agent_elsewhere_is_waited_for_when_its_gateway_is_broken(self):
+        Gateway.asked = 0
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        _, api, model = self.asking(url=f"http://127.0.0.1:{server.server_address[1]}/")
+        run = api.wait_run(api.create("/runs", {"goal": "ask the oracle", "model": model})["id"])
+        self.assertEqual((run["status"], run["result"].strip()), ("succeeded", "It is 43."))
 
     def test_agents_elsewhere_that_are_not_there_or_wrong_say_so(self):
         other, api, model = self.asking(url="http://127.0.0.1:1/agents/x/")

@@ -21,6 +21,12 @@ rules:
   - when: {step: 1}
     call: [{tool: read_task, arguments: {}}]
 """
+LONG = """
+rules:
+  - when: {last_tool: read_attachment, last_result_contains: "the first of 100000 bytes"}
+    call: [{tool: finish, arguments: {result: "There is more."}}]
+  - call: [{tool: read_attachment, arguments: {number: 1}}]
+"""
 RAW = {"Content-Type": "application/octet-stream"}
 
 
@@ -87,6 +93,7 @@ class AttachmentsTest(IdentityTest):
         once = self.attach("a", b"abc", **{"Idempotency-Key": "k1"}).json
         self.assertEqual(self.attach("a", b"abc", **{"Idempotency-Key": "k1"}).json, once)
         self.attach("a", b"other", 422, **{"Idempotency-Key": "k1"})
+        self.attach("b", b"abc", 422, **{"Idempotency-Key": "k1"})
         self.assertEqual(len(self.api.all(f"/tasks/{self.task}/attachments")), 1)
         for number in ("0", "2", "x", "-1", "99999999999999999999999"):
             self.content(number, 404)
@@ -150,3 +157,11 @@ class AttachmentsTest(IdentityTest):
                          [("key/admin", "comment", "please hurry"), (f"agent/{agent}", "status_update", "It says: walrus.")])
         alone = self.api.create("/runs", {"goal": "x", "model": model})["id"]
         self.assertNotEqual(self.api.wait_run(alone).get("result"), "Read.")  # without a task there is nothing to read
+
+    def test_an_agent_is_told_that_a_long_file_goes_on(self):
+        flags, model = self.script("long", LONG)
+        self.begin("--sandbox", "none", *flags)
+        self.attach("long.txt", ("x" + "ä" * 50_000)[:-1].encode() + b"y")
+        agent = self.api.create("/agents", {"name": "scout", "model": model})["id"]
+        self.status(self.api.post(f"/tasks/{self.task}/assign", {"agent_id": agent}), 200)
+        poll("it is read", lambda: self.api.read(f"/tasks/{self.task}").get("result") == "There is more.")

@@ -140,6 +140,16 @@ class BoardTest(NodeTest):
         plain = self.api.get("/state/working-md", headers={"Accept": "text/markdown"})
         self.assertEqual(plain.headers["content-type"], "text/markdown; charset=utf-8")
 
+    def test_titles_that_a_line_cannot_show_do_not_lock_the_text(self):
+        for title in ("   ", "\u0001", "✅", "@" + "a" * 299):
+            self.api.create("/tasks", {"title": title})
+        self.api.create("/goals", {"title": "x" * 300, "from_template": "bugfix"})
+        poll("its tasks are there", lambda: len(self.api.all("/tasks")) == 7)
+        text = self.api.read("/state/working-md")["content"]
+        self.edit(text.replace("(no title)", "one", 1))
+        self.assertEqual(self.api.read("/tasks/TASK-001")["title"], "one")
+        self.assertTrue(all(len(t["title"]) <= 300 for t in self.api.all("/tasks")))
+
     def test_what_others_changed_meanwhile_is_merged_or_refused_with_both_sides(self):
         for title in ("one", "two"):
             self.task(title)

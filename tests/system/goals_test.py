@@ -5,7 +5,8 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.system.node import SECONDS_MAX, NodeTest, poll
+from tests.system.identity_test import IdentityTest
+from tests.system.node import SECONDS_MAX, poll
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures/kinds"
 WRONG = "def parse(text):\\n    return []\\n\\n\\ndef count(text):\\n    return 3\\n"
@@ -46,7 +47,7 @@ rules:
 '''
 
 
-class GoalsTest(NodeTest):
+class GoalsTest(IdentityTest):
     def start(self, name, script, *more):
         flags, self.model = self.script(name, script)
         self.one = self.node(*flags, *more).start()
@@ -107,6 +108,15 @@ class GoalsTest(NodeTest):
             poll("it is in review", lambda: self.api.read(f"/tasks/{key}")["status"] == "review")
             self.status(self.api.post(f"/tasks/{key}/status", {"status": "done"}), 200)
         self.until("the goal is reached", goal, lambda g: g["status"] == "done")
+
+    def test_who_makes_no_agents_has_none_made(self):
+        self.start("planner", PLANNER)
+        member, _ = self.person(self.one, "eve@example.org", "member")
+        self.status(member.post("/agents", {"name": "mine"}), 403)
+        wish = {"title": "Up", "from_template": "bugfix"}
+        self.status(member.post("/goals", {**wish, "agents_max": 1}), 403)
+        self.status(member.post("/goals", wish), 201)
+        self.assertEqual(self.api.all("/agents"), [])
 
     def test_what_nobody_can_do_is_a_blocker_that_is_told(self):
         self.start("planner", PLANNER)

@@ -146,6 +146,21 @@ class Webhooks(DeliveryTest):
         self.status(self.api.delete(f"/notification-dead-letters/{dead['id']}"), 200)
         self.assertEqual(self.api.all("/notification-dead-letters"), [])
 
+    def test_who_left_the_organization_is_told_nothing_more(self):
+        hooks = self.hooks()
+        hooks.status = 500
+        self.begin(webhook_allow="127.0.0.0/8", retry_ms=1500)
+        self.prefer(channels=["webhook"], webhook_url=hooks.url)
+        self.give("t")
+        poll("it was tried", lambda: hooks.posts)
+        tried = len(hooks.posts)
+        organization = self.admin.read(f"/users/{self.ada}")["organizations"][0]["organization_id"]
+        self.admin.create("/users", {"email": "bob@example.org", "name": "Bob", "password": PASSWORD, "role": "owner"})
+        self.admin.ok("PUT", f"/organizations/{organization}/members/{self.ada}", {"status": "disabled"})
+        poll("she has left", lambda: not self.admin.read(f"/users/{self.ada}")["organizations"][0]["active"])
+        poll("it is given up", lambda: "does not belong to the organization any more" in self.one.log.read_text())
+        self.assertEqual(len(hooks.posts), tried)
+
     def test_addresses_that_are_not_allowed_are_not_asked(self):
         hooks = self.hooks()
         self.begin(webhook_allow="public")
