@@ -81,7 +81,7 @@ class RunHistoryContract(McpServerContract):
         for name in ("list_mcp_servers", "list_mcp_tools", "list_mcp_usage"):
             self.drive(name, 200)
             self.drive(name, 401, key="wrong")
-        self.drive("list_mcp_usage", 422, query={"by": "colour"})
+        self.drive("list_mcp_usage", 422, query={"from": "2026-02-01", "to": "2026-01-01"})
         for name in ("get_mcp_health", "get_mcp_logs"):
             self.drive(name, 200, id="small")
             self.drive(name, 404, id="nobody")
