@@ -53,6 +53,7 @@ const std::map<std::string_view, std::string_view> phrases{
     {"planning_failed", "={self} could not be broken down: {error}"},
     {"goal_stalled", "={self} stands still"},
     {"goal_cancelled", "gave up {self}"},
+    {"goal_deleted", "deleted the goal {self}"},
     {"agent_restarted", "restarted {self}"},
     {"heartbeat_missed", "={self} gave no sign of life"},
     {"task_given_back", "={self} gave {task:task_id} back: {reason}"},

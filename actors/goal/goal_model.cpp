@@ -45,6 +45,10 @@ decision_result decide(const goal_state& s, const cancel_goal&, const runtime::c
     return is_over(s) ? events{} : events{goal_cancelled{}};
 }
 
+decision_result decide(const goal_state& s, const delete_goal&, const runtime::context&) {
+    return is_over(s) ? events{goal_deleted{}} : events{goal_cancelled{}, goal_deleted{}};
+}
+
 decision_result decide(const goal_state& s, const note_task_made& c, const runtime::context&) {
     if (c.index >= s.items.size()) {
         return events{};
@@ -60,7 +64,7 @@ decision_result decide(const goal_state& s, const note_task_made& c, const runti
 
 decision_result decide(const goal_state& s, const note_goal_task& c, const runtime::context&) {
     if (is_known(s, c.task_id)) {
-        return events{goal_task_moved{c}};
+        return s.deleted ? events{} : events{goal_task_moved{c}};
     }
     if (s.cancelled) { // made while the goal was given up, by a node that was killed then
         const bool open = c.status && *c.status != task_status::done && *c.status != task_status::cancelled;
@@ -119,7 +123,8 @@ expected<std::vector<goal_model::event>> goal_model::decide(const state& s, cons
     return std::visit(
         [&]<class Command>(const Command& each) -> decision_result {
             if constexpr (!std::is_same_v<Command, create_goal>) {
-                if (s.id.is_nil()) {
+                constexpr bool of_people = std::is_same_v<Command, cancel_goal> || std::is_same_v<Command, delete_goal>;
+                if (s.id.is_nil() || (of_people && s.deleted)) {
                     return no_such("goal", context.self.id);
                 }
             }

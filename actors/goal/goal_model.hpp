@@ -1,6 +1,8 @@
 #pragma once
 
 #include "actors/common/debts.hpp"
+#include "actors/common/upcast.hpp"
+#include "actors/goal/goal_v1.hpp"
 #include "runtime/entity/entity.hpp"
 #include "schemas/agent_messages.hpp"
 #include "schemas/base/described.hpp"
@@ -29,6 +31,9 @@ struct create_goal : create_goal_body {
 BOOST_DESCRIBE_STRUCT(create_goal, (create_goal_body), (tasks))
 struct cancel_goal {};
 BOOST_DESCRIBE_STRUCT(cancel_goal, (), ())
+/// Gives it up, if it is not over, and shows it no more. Its tasks stay, as they are then.
+struct delete_goal {};
+BOOST_DESCRIBE_STRUCT(delete_goal, (), ())
 
 /// Which of the tasks that belong to one of the plan.
 BOOST_DEFINE_ENUM_CLASS(goal_part, work, check, mend)
@@ -78,6 +83,8 @@ struct goal_stalled {
 BOOST_DESCRIBE_STRUCT(goal_stalled, (), (items))
 struct goal_cancelled {};
 BOOST_DESCRIBE_STRUCT(goal_cancelled, (), ())
+struct goal_deleted {};
+BOOST_DESCRIBE_STRUCT(goal_deleted, (), ())
 
 /// One of the plan, and what belongs to it.
 struct goal_item {
@@ -98,7 +105,8 @@ BOOST_DESCRIBE_STRUCT(goal_item, (),
                       (plan, task_id, number, status, since, checks, check_id, mend_id, wants, report, blocker, warned))
 
 struct goal_state {
-    static constexpr int version = 1;
+    static constexpr int version = 2;
+    using previous = v1::goal_state;
     uuid id;
     uuid organization;
     create_goal_body goal;
@@ -113,10 +121,17 @@ struct goal_state {
     timestamp created_at;
     timestamp updated_at;
     debts owed;
+    bool deleted = false;
 };
 BOOST_DESCRIBE_STRUCT(goal_state, (),
                       (id, organization, goal, items, planner_run, planning, cancelled, done, error, agents_made,
-                       created_by, created_at, updated_at, owed))
+                       created_by, created_at, updated_at, owed, deleted))
+
+namespace v1 {
+
+inline auto upcast(const goal_state& old) { return with_defaults<troupe::actors::goal_state>(old); }
+
+} // namespace v1
 
 /// What the performer is asked for: the next task that is to be made.
 struct wanted_goal_task {
@@ -132,10 +147,10 @@ bool is_awaited(const goal_item& item, const note_task_made& made);
 struct goal_model {
     static constexpr std::string_view kind = "goal";
     using state = goal_state;
-    using command =
-        std::variant<create_goal, cancel_goal, note_task_made, note_goal_task, run_ended, stall_due, debt_settled>;
+    using command = std::variant<create_goal, cancel_goal, delete_goal, note_task_made, note_goal_task, run_ended,
+                                 stall_due, debt_settled>;
     using event = std::variant<goal_created, goal_planned, planning_failed, goal_task_made, goal_task_moved,
-                               goal_stalled, goal_cancelled, debt_cleared>;
+                               goal_stalled, goal_cancelled, goal_deleted, debt_cleared>;
 
     static expected<std::vector<event>> decide(const state&, const command&, const runtime::context&);
     static state apply(state, const event&, const runtime::event_context&);
@@ -147,6 +162,7 @@ struct goal_model {
 
 TROUPE_NAMED(troupe::actors::create_goal)
 TROUPE_NAMED(troupe::actors::cancel_goal)
+TROUPE_NAMED(troupe::actors::delete_goal)
 TROUPE_NAMED(troupe::actors::note_task_made)
 TROUPE_NAMED(troupe::actors::stall_due)
 TROUPE_NAMED(troupe::actors::goal_created)
@@ -156,3 +172,4 @@ TROUPE_NAMED(troupe::actors::goal_task_made)
 TROUPE_NAMED(troupe::actors::goal_task_moved)
 TROUPE_NAMED(troupe::actors::goal_stalled)
 TROUPE_NAMED(troupe::actors::goal_cancelled)
+TROUPE_NAMED(troupe::actors::goal_deleted)

@@ -114,6 +114,16 @@ std::vector<net::route> goal_routes(const runtime::services& s, permission_check
          .errors = {code::not_found, code::conflict, code::precondition_failed},
          .reply_headers = net::changed_headers(),
          .run = net::change_entity(s, kind, net::empty_command("cancel_goal"), 200)},
+        {.verb = verb::del,
+         .path = "/goals/{id}",
+         .operation = "delete_goal",
+         .summary = "Deletes a goal. One that is not over is given up first; its tasks stay on the board.",
+         .tag = plural,
+         .permission = "task:write",
+         .in_path = which,
+         .success = 204,
+         .errors = {code::not_found, code::precondition_failed},
+         .run = net::change_entity(s, kind, net::empty_command("delete_goal"), 204)},
     };
 }
 

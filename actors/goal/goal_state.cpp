@@ -270,6 +270,14 @@ void apply(goal_state& s, const goal_cancelled&, const runtime::event_context&) 
     }
 }
 
+void apply(goal_state& s, const goal_deleted&, const runtime::event_context&) {
+    s.deleted = true;
+    s.cancelled = true; // nothing more is made, checked or mended
+    for (auto& item : s.items) {
+        item.wants.reset();
+    }
+}
+
 void apply(goal_state& s, const debt_cleared& e, const runtime::event_context&) { clear_debt(s.owed, e.number); }
 
 /// When the next of its tasks has been left alone for too long.
@@ -356,7 +364,7 @@ std::vector<runtime::effect> goal_model::resume(const state& s) {
 }
 
 runtime::entity_view goal_model::view(const state& s, const runtime::view_context&) {
-    if (s.id.is_nil()) {
+    if (s.id.is_nil() || s.deleted) {
         return {.document = "", .keys = {}, .exists = false};
     }
     goal_document d;

@@ -258,7 +258,7 @@ decision_result decide(const task_state& s, const settle_task& c, const runtime:
 }
 
 decision_result decide(const task_state& s, const note_links_checked& c, const runtime::context& context) {
-    if (c.number != s.links_tied || s.links_checked == s.links_tied) {
+    if (s.deleted || c.number != s.links_tied || s.links_checked == s.links_tied) {
         return events{}; // it was tied anew: that is looked at by itself
     }
     events decided{links_checked{c.number}};

@@ -215,6 +215,12 @@ expected<int> goal_cancel(context& c) {
                  : expected<int>(found.error());
 }
 
+expected<int> goal_delete(context& c) {
+    const auto found = find_goal(c);
+    return found ? print_done(c, found->first->remove(found->second), "The goal is deleted; its tasks stay.")
+                 : expected<int>(found.error());
+}
+
 /// Those with which a troupe begins. `custom` and the others work with whatever a task says.
 std::vector<agent_settings> first_agents(const std::string& model) {
     agent_settings orchestrator;
@@ -306,6 +312,8 @@ std::vector<command> goal_commands() {
          goal_plan_roadmap},
         {"goal cancel", "Give a goal up: its tasks that are not done are cancelled.", one,
          "troupe goal cancel 01921d3e", goal_cancel},
+        {"goal delete", "Delete a goal; one that is not over is given up first. Its tasks stay.", one,
+         "troupe goal delete 01921d3e", goal_delete},
         {"bootstrap",
          "Make an orchestrator, a technical and a QA agent, and with a roadmap set them to work.",
          {.flags = goal_flags(), .operands = "[TITLE]", .operands_max = any_number},

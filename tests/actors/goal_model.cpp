@@ -216,6 +216,28 @@ BOOST_AUTO_TEST_CASE(a_goal_that_is_given_up_takes_its_tasks_with_it) {
     BOOST_TEST((shown(g).status == goal_status::cancelled));
 }
 
+BOOST_AUTO_TEST_CASE(a_goal_that_is_deleted_is_given_up_and_shown_no_more) {
+    auto g = made();
+    move(g, id_of(10), task_status::done);
+    BOOST_TEST(g.accepted(delete_goal{}).size() == 2U);
+    BOOST_TEST(!g.view().exists);
+    BOOST_TEST(settled(g, id_of(11), task_status::cancelled));
+    BOOST_TEST((g.refused(delete_goal{}).code == code::not_found));
+    BOOST_TEST((g.refused(cancel_goal{}).code == code::not_found));
+    BOOST_TEST(g.accepted(note_goal_task{id_of(11), task_status::cancelled, {}, {}, {}}).empty());
+    BOOST_TEST(!wanted(g).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_done_with_the_tasks_of_a_deleted_goal_is_their_own) {
+    auto g = made();
+    move(g, id_of(10), task_status::done);
+    move(g, id_of(11), task_status::done);
+    BOOST_TEST_REQUIRE((shown(g).status == goal_status::done));
+    BOOST_TEST(g.accepted(delete_goal{}).size() == 1U);
+    BOOST_TEST(g.accepted(note_goal_task{id_of(10), task_status::in_progress, {}, {}, {}}).empty()); // begun again
+    BOOST_TEST(!settled(g, id_of(10), task_status::cancelled));
+}
+
 BOOST_AUTO_TEST_CASE(a_task_that_was_made_while_it_was_given_up_is_cancelled) {
     goal g;
     g.accepted(wish());

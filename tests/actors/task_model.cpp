@@ -429,6 +429,9 @@ BOOST_AUTO_TEST_CASE(ties_are_checked_once_more_and_those_that_close_a_circle_ar
     less.depends_on = std::vector<uuid>{};
     BOOST_REQUIRE(task.when(less));
     BOOST_TEST(looks() == 0); // what is taken away closes nothing
+    BOOST_REQUIRE(task.when(tied));
+    BOOST_REQUIRE(task.when(delete_task{}));
+    BOOST_TEST(task.when(note_links_checked{2, {id_of(6)}, true, "a waits for b"})->empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

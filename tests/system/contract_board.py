@@ -94,6 +94,8 @@ class BoardContract:
             return len(tags) > 9 and len(set(tags[-10:])) == 1
         poll("nothing more happens to it", rests)
         self.drive("get_goal", 304, id=goal, headers={"If-None-Match": tags[-1]})
+        self.drive("delete_goal", 204, id=goal)
+        self.drive("delete_goal", 404, id=goal)
 
     def board(self, task):
         self.drive("get_board", 200)

@@ -132,6 +132,18 @@ class GoalsTest(IdentityTest):
         self.status(self.api.post(f"/goals/{goal}/cancel"), 200)
         poll("its tasks are cancelled", lambda: {t["status"] for t in self.api.all("/tasks")} == {"cancelled"})
 
+    def test_a_deleted_goal_is_given_up_through_a_kill_and_its_tasks_stay(self):
+        self.start("planner", PLANNER)
+        goal = self.api.create("/goals", {"title": "Up", "from_template": "bugfix"})["id"]
+        shown = self.until("it is blocked", goal, lambda g: g["status"] == "blocked" and all(t.get("key") for t in g["tasks"]))
+        self.assertEqual(self.one.cli("goal", "delete", goal).returncode, 0)
+        self.again()
+        self.status(self.api.get(f"/goals/{goal}"), 404, "not_found")
+        self.assertEqual(self.api.all("/goals"), [])
+        poll("its tasks are cancelled", lambda: {t["status"] for t in self.api.all("/tasks")} == {"cancelled"})
+        self.assertEqual(len(self.api.all("/tasks")), len(shown["tasks"]))
+        self.status(self.api.request("DELETE", f"/goals/{goal}"), 404, "not_found")
+
     def test_the_command_line_sets_and_shows_goals(self):
         self.start("planner", PLANNER)
         roadmap = self.folder / "ROADMAP.md"
