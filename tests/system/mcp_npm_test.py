@@ -29,8 +29,8 @@ class McpNpmTest(NodeTest):
                  "environment": {"MEMORY_FILE_PATH": str(self.folder / "memory.json")}},
                 {"name": "think", "command": program("sequential-thinking"), "sandbox": False}, *more]
 
-    def serve(self, servers):
-        one = self.node("--mcp.servers", json.dumps(servers)).start()
+    def serve(self, servers, *more):
+        one = self.node("--mcp.servers", json.dumps(servers), *more).start()
         api = one.client()
         poll("all are healthy", lambda: all(s["health"]["status"] == "healthy" and s["tools"] for s in
                                            api.read("/mcp/servers/installed")["items"]))
@@ -68,6 +68,29 @@ class McpNpmTest(NodeTest):
         self.assertIn("Bern", said["messages"][0]["content"]["text"])
         self.assertEqual(self.status(api.post("/mcp/servers/everything/resources/follow", {"uri": uri}), 200).json["uris"], [uri])
 
+    def answer_the_form_of(self, server, api, model):
+        """Of server-everything: texts, numbers, dates, choices of all kinds."""
+        run = api.create("/runs", {"goal": "x", "model": model})["id"]
+        question = poll("it is asked", lambda: api.all(f"/approvals?run_id={run}&status=pending"))[0]
+        self.assertIn("Choose your favorite instruments", question["text"])
+        path = f"/approvals/{question['id']}/decide"
+        wrong = self.status(api.post(path, {"decision": "answer", "answer": '{"email": "nobody", "integer": 0}'}), 422)
+        self.assertTrue({"/answer/integer"} <= {e["pointer"] for e in wrong.json["errors"]}, str(wrong))
+        self.status(api.post(path, {"decision": "answer", "answer": json.dumps({"name": "Ada", "untitledMultipleSelectEnum": ["Piano", "Bass"]})}), 200)
+        self.assertEqual(api.wait_run(run)["status"], "succeeded")
+        step = next(s for s in api.all(f"/runs/{run}/steps") if s.get("tool") == f"mcp_{server}_trigger_elicitation_request")
+        for words in ("User provided the requested information", "Ada", "Piano", "It was a dark and stormy night."):
+            self.assertIn(words, step["content"])
+
+    def form_script(self, server):
+        return self.script("form", json.dumps({"name": "form", "rules": [
+            {"when": {"step": 1}, "call": [{"tool": f"mcp_{server}_trigger_elicitation_request", "arguments": {}}]}, {"say": "done"}]}))
+
+    def test_a_person_answers_what_everything_asks(self):
+        flags, model = self.form_script("everything")
+        _, api = self.serve(self.servers()[:1], *flags)
+        self.answer_the_form_of("everything", api, model)
+
     def test_everything_over_streamable_http(self):
         program_of_server = subprocess.Popen([*program("everything"), "streamableHttp"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                              env={**node_tools.ENVIRONMENT, "PORT": "0"})
@@ -82,9 +105,11 @@ class McpNpmTest(NodeTest):
         threading.Thread(target=program_of_server.stderr.read, daemon=True).start()
         if port in (None, "0"):  # it does not say which one it got
             port = poll("its port", lambda: port_of(program_of_server.pid))
-        _, api = self.serve([{"name": "far", "url": f"http://127.0.0.1:{port}/mcp"}])
+        flags, model = self.form_script("far")
+        _, api = self.serve([{"name": "far", "url": f"http://127.0.0.1:{port}/mcp"}], *flags)
         self.assertEqual(self.call(api, "mcp_far_echo", message="hello"), "Echo: hello")
         self.assertIn("5", self.call(api, "mcp_far_get_sum", a=2, b=3))
+        self.answer_the_form_of("far", api, model)
 
 
 def port_of(pid):
