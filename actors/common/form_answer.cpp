@@ -82,6 +82,13 @@ std::string choices_of(const json::value& declared) {
     return std::string(utf8_prefix(out, shown_bytes_max));
 }
 
+std::string when_left_out(const form_field& field) {
+    if (const auto usual = field.declared.find("default")) {
+        return fmt::format(", {} when left out", utf8_prefix(usual->dump(), shown_bytes_max));
+    }
+    return field.required ? "" : ", may be left out";
+}
+
 std::string line_of(const form_field& field) {
     const auto items = field.type == "array" ? field.declared.find("items") : std::nullopt;
     const auto choices = choices_of(items.value_or(field.declared));
@@ -92,7 +99,7 @@ std::string line_of(const form_field& field) {
                                                 : "a number";
     auto out = fmt::format("{}: {}{}", utf8_prefix(field.name, shown_bytes_max),
                            choices.empty() ? kind : (field.type == "array" ? "some of " : "one of ") + choices,
-                           field.required ? "" : ", may be left out");
+                           when_left_out(field));
     for (const auto* name : {"title", "description"}) {
         if (const auto text = field.declared.text_or(name); !text.empty()) {
             out += fmt::format(" ({})", utf8_prefix(text, shown_bytes_max));

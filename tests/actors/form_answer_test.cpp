@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_SUITE(form_answer)
 
 BOOST_AUTO_TEST_CASE(a_person_reads_each_field_with_what_it_takes) {
     BOOST_TEST(describe_form(trip).value() == "city: text (City) (Where to?)\n"
-                                              "days: a whole number, may be left out\n"
+                                              "days: a whole number, 3 when left out\n"
                                               "class: one of first, second, may be left out\n"
                                               "insured: true or false, may be left out\n");
     BOOST_TEST(describe_form(one(R"({"type":"string","oneOf":[{"const":"#f00","title":"Red"}]})")).value() ==

@@ -39,7 +39,7 @@ class Questions(McpNode):
         self.ask(*flags)
         question = self.question()
         self.assertEqual((question["reason"], question["tool"]), ("question", "mcp_small_ask"))
-        for words in ("The MCP server small asks: Where to?", "city: text (City)", "days: a whole number, may be left out"):
+        for words in ("The MCP server small asks: Where to?", "city: text (City)", "days: a whole number, 3 when left out"):
             self.assertIn(words, question["text"])
         for wrong, pointer in (('{"city":"B"}', "/answer/city"), ('{"city":"Basel","days":10}', "/answer/days"), ('{"days":1}', "/answer/"),
                                ('{"city":"Basel","pin":"1"}', "/answer/pin"), ('{"city":', None)):
